@@ -1,0 +1,1 @@
+"""Reference central platform: issuing, publishing lists, taking in journals, reconciliation."""

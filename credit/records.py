@@ -1,0 +1,79 @@
+"""The journal record and its hash chain (contract.md §8), shared by terminal and platform.
+
+Rules of this file:
+
+- a record is RFC 8785 JSON of exactly {at_ms, body, id, kind, redemption, seq}; bodies nest, numbers are integers;
+- hash(0) = SHA-256("xinguan-journal-1" 00 terminal 00 epoch), each next = SHA-256(previous 32 bytes, record bytes);
+- `seq` starts at 1 and goes on across epochs; an epoch's first record chains to that epoch's hash(0).
+
+RFC 8785 sorts member names by UTF-16 code units. With integers only and names from our own set (ASCII), the
+standard encoder with sorted keys, no spaces and no ASCII escaping writes exactly that form.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+CHAIN_LABEL = b"xinguan-journal-1"
+MAX_RECORD_BYTES = 64 * 1024
+MAX_SAFE_INTEGER = 2**53 - 1  # RFC 8785 numbers are IEEE doubles; beyond this they would not round-trip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One fact. `at_ms` is milliseconds UTC; `redemption` is an id or None; `body` is a JSON object."""
+
+    seq: int
+    id: str
+    at_ms: int
+    kind: str
+    redemption: str | None
+    body: dict[str, Any]
+
+
+def _check(value: object, path: str) -> None:
+    if value is None or isinstance(value, (bool, str)):
+        return
+    if isinstance(value, int):
+        if abs(value) > MAX_SAFE_INTEGER:
+            raise ValueError(f"{path}: integer beyond 2^53 - 1")
+        return
+    if isinstance(value, dict):
+        for name, member in value.items():
+            if not isinstance(name, str) or not name.isascii():
+                raise ValueError(f"{path}: member names are ASCII strings, got {name!r}")
+            _check(member, f"{path}.{name}")
+        return
+    if isinstance(value, (list, tuple)):
+        for index, member in enumerate(value):
+            _check(member, f"{path}[{index}]")
+        return
+    raise ValueError(f"{path}: {type(value).__name__} has no place in a record")
+
+
+def canonical(value: object) -> bytes:
+    """Return RFC 8785 bytes of a JSON value without floats; raise ValueError for anything else."""
+    _check(value, "$")
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def encode(record: Record) -> bytes:
+    """Return the canonical bytes of `record`; raise ValueError if it is not a record or above MAX_RECORD_BYTES."""
+    raw = canonical({
+        "at_ms": record.at_ms, "body": record.body, "id": record.id, "kind": record.kind,
+        "redemption": record.redemption, "seq": record.seq,
+    })  # fmt: skip
+    if len(raw) > MAX_RECORD_BYTES:
+        raise ValueError(f"record of {len(raw)} bytes; the bound is {MAX_RECORD_BYTES}")
+    return raw
+
+
+def chain_start(terminal: str, epoch: str) -> bytes:
+    """Return hash(0) of an epoch: 32 bytes."""
+    return hashlib.sha256(CHAIN_LABEL + b"\x00" + terminal.encode() + b"\x00" + epoch.encode()).digest()
+
+
+def chain_next(previous: bytes, raw: bytes) -> bytes:
+    """Return the hash after the record bytes `raw`, given the 32 bytes before it."""
+    return hashlib.sha256(previous + raw).digest()

@@ -1,0 +1,1 @@
+"""Frames to texts. Pure: no I/O, no clock."""

@@ -1,0 +1,1 @@
+"""To and from the central platform: wire messages, lists pulled, journal pushed, enrolment, time."""

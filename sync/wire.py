@@ -1,0 +1,1 @@
+"""The messages between terminal and platform (docs/protocol.md). No I/O."""
