@@ -38,12 +38,19 @@ if [ -n "$missing" ]; then
   fi
 fi
 
-wanted=$(cat requirements/"$kind".txt pyproject.toml | cksum; "$python" -V)
-have=$(cat .venv/installed."$kind" 2>/dev/null || true)
-if [ "$wanted" != "$have" ]; then
-  [ -x .venv/bin/python ] || "$python" -m venv .venv
+[ -x .venv/bin/python ] || "$python" -m venv .venv
+
+# once STAMP WANTED COMMAND…: runs COMMAND unless .venv/STAMP already says WANTED.
+once() {
+  stamp=.venv/$1 wanted=$2
+  shift 2
+  [ "$(cat "$stamp" 2>/dev/null || true)" = "$wanted" ] && return
+  "$@" && printf '%s' "$wanted" > "$stamp"
+}
+pip() { .venv/bin/python -m pip install -q --disable-pip-version-check "$@"; }
+dependencies() {
   echo "installing pinned dependencies into .venv (once)" >&2
-  .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/"$kind".txt
-  .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
-  printf '%s' "$wanted" > .venv/installed."$kind"
-fi
+  pip --require-hashes --only-binary :all: -r requirements/"$kind".txt
+}
+once dependencies."$kind" "$(cksum < requirements/"$kind".txt)" dependencies
+once project "$(cksum < pyproject.toml) $(pwd)" pip --no-deps --no-build-isolation -e .

@@ -1,0 +1,245 @@
+"""The journal: every fact this terminal knows, hash-chained, and at once the outbox (journal.md, contract.md §8).
+
+Rules of this file:
+
+- every function takes the connection of a transaction that its caller began; nothing here commits;
+- facts are appended, never changed; `append` is the only INSERT into `journal`;
+- a peer's word moves `sent_through`; only a platform receipt with our own head hash moves `acked_through`, and only
+  what is below it *and* old may leave (`retire`).
+"""
+
+import json
+import sqlite3
+from dataclasses import dataclass
+from typing import Any
+
+from credit.records import Record, canonical, chain_next, chain_start, encode
+
+MAX_BATCH_RECORDS = 500
+MAX_BATCH_BYTES = 256 * 1024
+
+LAST = "SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1"
+EPOCH = "SELECT number, id, terminal, from_seq FROM epoch ORDER BY number DESC LIMIT 1"
+EPOCH_OF = "SELECT number, id, terminal, from_seq FROM epoch WHERE from_seq <= ? ORDER BY number DESC LIMIT 1"
+NEXT_EPOCH = "SELECT from_seq FROM epoch WHERE number = ?"
+INSERT = "INSERT INTO journal (seq, id, at_ms, kind, redemption, body, hash) VALUES (?, ?, ?, ?, ?, ?, ?)"
+AFTER = "SELECT seq, id, at_ms, kind, redemption, body, hash FROM journal WHERE seq >= ? ORDER BY seq LIMIT ?"
+EVERY = "SELECT seq, id, at_ms, kind, redemption, body, hash FROM journal ORDER BY seq"
+HASH = "SELECT hash FROM journal WHERE seq = ?"
+CURSOR = "SELECT sent_through, acked_through, acked_at_ms FROM cursor"
+
+
+class JournalError(Exception):
+    """The journal cannot be used as asked; the message says why."""
+
+
+class ForeignReceipt(JournalError):  # noqa: N818 - an alarm: names what came
+    """A receipt that does not fit this journal: beyond its head, or with another hash. Nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One unforked stretch of the chain. `from_seq` is its first record's number."""
+
+    number: int
+    id: str
+    terminal: str
+    from_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of the journal: last seq (0 when empty) and its hash (32 bytes)."""
+
+    seq: int
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far the journal has gone: held by a peer, signed for by the platform, and when (ms UTC)."""
+
+    sent_through: int
+    acked_through: int
+    acked_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Consecutive records of one epoch, ready to be sealed: canonical bytes each, and the hashes around them."""
+
+    epoch: str
+    first: int
+    last: int
+    prev_hash: bytes
+    head_hash: bytes
+    records: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """How many facts wait for the platform, and since when the oldest does (ms UTC, None when none waits)."""
+
+    count: int
+    oldest_at_ms: int | None
+
+
+def begin_epoch(conn: sqlite3.Connection, *, epoch: str, terminal: str, reason: str) -> Epoch:
+    """Start a new epoch at the next seq: at enrolment, and when the platform orders one after a fork."""
+    last = conn.execute(LAST).fetchone()
+    from_seq = last[0] + 1 if last else 1
+    conn.execute(
+        "INSERT INTO epoch (id, terminal, from_seq, reason) VALUES (?, ?, ?, ?)", (epoch, terminal, from_seq, reason)
+    )
+    return current_epoch(conn)
+
+
+def current_epoch(conn: sqlite3.Connection) -> Epoch:
+    """Return the epoch in force; raise JournalError when this terminal has none yet."""
+    row = conn.execute(EPOCH).fetchone()
+    if row is None:
+        raise JournalError("this terminal has no journal epoch yet; enrol it first (xinguan enrol CODE)")
+    return Epoch(*row)
+
+
+def epoch_of(conn: sqlite3.Connection, seq: int) -> Epoch:
+    """Return the epoch that record `seq` belongs to; raise JournalError when there is none."""
+    row = conn.execute(EPOCH_OF, (seq,)).fetchone()
+    if row is None:
+        raise JournalError(f"no epoch holds record {seq}")
+    return Epoch(*row)
+
+
+def head(conn: sqlite3.Connection) -> Head:
+    """Return the end of the chain: the last record's, or hash(0) of the epoch when it has no record yet."""
+    epoch = current_epoch(conn)
+    row = conn.execute(LAST).fetchone()
+    if row is None or row[0] < epoch.from_seq:
+        return Head(epoch.from_seq - 1, chain_start(epoch.terminal, epoch.id))
+    return Head(row[0], row[1])
+
+
+def append(
+    conn: sqlite3.Connection,
+    *,
+    kind: str,
+    redemption: str | None,
+    body: dict[str, Any],
+    at_ms: int,
+    record_id: str,
+) -> Record:
+    """Append one fact and return it; raise ValueError when the body is no RFC 8785 object or too large."""
+    end = head(conn)
+    record = Record(seq=end.seq + 1, id=record_id, at_ms=at_ms, kind=kind, redemption=redemption, body=body)
+    linked = chain_next(end.hash, encode(record))
+    text = canonical(body).decode()
+    conn.execute(INSERT, (record.seq, record_id, at_ms, kind, redemption, text, linked))
+    return record
+
+
+def cursor(conn: sqlite3.Connection) -> Cursor:
+    """Return how far the journal has gone."""
+    return Cursor(*conn.execute(CURSOR).fetchone())
+
+
+def unsent(conn: sqlite3.Connection) -> Unsent:
+    """Return how many facts the platform has not signed for, and the oldest one's time."""
+    through = cursor(conn).acked_through
+    return Unsent(*conn.execute("SELECT count(*), min(at_ms) FROM journal WHERE seq > ?", (through,)).fetchone())
+
+
+def _record(row: tuple[Any, ...]) -> Record:
+    seq, record_id, at_ms, kind, redemption, body, _hash = row
+    return Record(seq=seq, id=record_id, at_ms=at_ms, kind=kind, redemption=redemption, body=json.loads(body))
+
+
+def _hash_before(conn: sqlite3.Connection, seq: int, epoch: Epoch) -> bytes:
+    if seq == epoch.from_seq:
+        return chain_start(epoch.terminal, epoch.id)
+    row = conn.execute(HASH, (seq - 1,)).fetchone()
+    if row is None:
+        raise JournalError(f"record {seq - 1} has left this terminal; nothing before {seq} can be sent again")
+    return bytes(row[0])
+
+
+def batch(
+    conn: sqlite3.Connection, *, after: int, max_records: int = MAX_BATCH_RECORDS, max_bytes: int = MAX_BATCH_BYTES
+) -> Batch | None:
+    """Return the records after seq `after`, within the bounds and within one epoch; None when there are none."""
+    rows = conn.execute(AFTER, (after + 1, max_records)).fetchall()
+    if not rows:
+        return None
+    first = rows[0][0]
+    epoch = epoch_of(conn, first)
+    following = conn.execute(NEXT_EPOCH, (epoch.number + 1,)).fetchone()
+    records: list[bytes] = []
+    size = 0
+    for row in rows:
+        raw = encode(_record(row))
+        size += len(raw)
+        if (following and row[0] >= following[0]) or (records and size > max_bytes):
+            break
+        records.append(raw)
+    last = first + len(records) - 1
+    before = _hash_before(conn, first, epoch)
+    return Batch(epoch.id, first, last, before, bytes(rows[len(records) - 1][6]), tuple(records))
+
+
+def mark_sent(conn: sqlite3.Connection, through: int) -> None:
+    """Note that a peer holds every record up to `through`, or that it holds less than we thought."""
+    conn.execute("UPDATE cursor SET sent_through = max(?, acked_through)", (through,))
+
+
+def acknowledge(conn: sqlite3.Connection, *, through: int, head_hash: bytes, receipt: str, at_ms: int) -> Cursor:
+    """Accept a verified platform receipt; raise ForeignReceipt when it does not fit, and change nothing."""
+    now = cursor(conn)
+    if through > head(conn).seq:
+        raise ForeignReceipt(f"the platform signed for record {through}; this journal ends at {head(conn).seq}")
+    if through <= now.acked_through:
+        return now
+    row = conn.execute(HASH, (through,)).fetchone()
+    if row is None or bytes(row[0]) != head_hash:
+        raise ForeignReceipt(f"the platform signed for another record {through} than this terminal wrote")
+    conn.execute(
+        "UPDATE cursor SET acked_through = ?, sent_through = max(sent_through, ?), acked_at_ms = ?, receipt = ?",
+        (through, through, at_ms, receipt),
+    )
+    return cursor(conn)
+
+
+def set_aside(conn: sqlite3.Connection, *, seq: int, detail: str, at_ms: int) -> None:
+    """Note that the platform could not parse record `seq`; it stays here, shown and counted."""
+    conn.execute(
+        "INSERT INTO set_aside (seq, at_ms, detail) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (seq, at_ms, detail)
+    )
+
+
+def retire(conn: sqlite3.Connection, *, older_than_ms: int) -> int:
+    """Let facts leave that the platform signed for and that are older; keep the newest signed one; return how many."""
+    through = cursor(conn).acked_through
+    done = conn.execute(
+        "DELETE FROM journal WHERE seq < ? AND at_ms < ? AND seq NOT IN (SELECT seq FROM set_aside)"
+        " AND seq < coalesce((SELECT min(seq) FROM journal WHERE at_ms >= ?), ?)",
+        (through, older_than_ms, older_than_ms, through),
+    )
+    return done.rowcount
+
+
+def verify(conn: sqlite3.Connection) -> Head:
+    """Recompute the whole chain and return its head; raise JournalError naming the first record that does not fit.
+
+    Records may be missing only where the platform signed for them (`retire`).
+    """
+    signed_through = cursor(conn).acked_through
+    previous, expected = b"", 1
+    for row in conn.execute(EVERY):
+        seq = row[0]
+        epoch = epoch_of(conn, seq)
+        if seq > expected and seq - 1 > signed_through:
+            raise JournalError(f"record {expected} is missing, and the platform has not signed for it")
+        before = chain_start(epoch.terminal, epoch.id) if seq == epoch.from_seq else previous
+        unbroken = seq in (expected, epoch.from_seq)
+        if unbroken and chain_next(before, encode(_record(row))) != row[6]:
+            raise JournalError(f"record {seq} does not fit the chain: it or one before it was changed")
+        previous, expected = bytes(row[6]), seq + 1
+    return head(conn)
