@@ -1,0 +1,103 @@
+"""What a decision needs to know beyond token, request and policy: the facts a ledger holds.
+
+Rules of this file:
+
+- `credit.questions` says which keys to read, a ledger reads them in one transaction, `credit.decide` looks at them;
+- a key that was not read counts as unused: a ledger must answer every key it was asked for.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from credit.inputs import Place
+from credit.measures import MeasureEntry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Used:
+    """How much stands under a key (uses or fen), and when and where the newest of it was taken."""
+
+    n: int = 0
+    at_ms: int | None = None
+    where: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenThing:
+    """A redemption that is still open: a stay, a loan, a parked car."""
+
+    redemption: str
+    benefit: str
+    issuer: str
+    scene: str
+    site: str
+    intent: str
+    asset: str | None
+    at_ms: int
+    due_ms: int | None
+    withhold_when_overdue: bool
+    given: tuple[Mapping[str, Any], ...] = ()
+    offer: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bought:
+    """A redemption that can be returned: what was paid for, what of it came back already."""
+
+    redemption: str
+    benefit: str
+    at_ms: int
+    until_ms: int | None
+    amount_fen: int | None
+    heads: int
+    returned_fen: int
+    returned_heads: int
+    to_pay_fen: int | None
+    given: tuple[Mapping[str, Any], ...] = ()
+    offer: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassState:
+    """A pass under way: its first redemption, entries taken, whether its holder is inside, and since when."""
+
+    root: str
+    entries: int
+    inside: bool
+    last_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeat:
+    """A grant in its grace time that this presentation repeats: its redemption and its stored answer."""
+
+    redemption: str
+    answer: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NonceUse:
+    """Where and when a nonce was burnt."""
+
+    lane: str
+    at_ms: int
+    where: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Everything that a ledger and the lists know about this presentation."""
+
+    place: Place
+    used: Mapping[str, Used] = field(default_factory=dict)
+    measures: tuple[MeasureEntry, ...] = ()
+    revoked: bool = False
+    ages_s: Mapping[str, int] = field(default_factory=dict)
+    repeat: Repeat | None = None
+    nonce: NonceUse | None = None
+    open: tuple[OpenThing, ...] = ()
+    bought: tuple[Bought, ...] = ()
+    passes: Mapping[str, PassState] = field(default_factory=dict)
+    suspended: bool = False
+    entry_stopped: bool = False

@@ -1,0 +1,111 @@
+"""What a decision is asked with: who asks for what, where, and when (contract.md §3).
+
+Rules of this file:
+
+- values are frozen and hold no rule; amounts are integer fen, times integer milliseconds UTC;
+- an intent either *starts* something (enter, buy, open, lend), only *asks* (quote, check), or *ends* something
+  (close, give_back, return, exit). Whoever holds something may always bring it back.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Intent(StrEnum):
+    """What the visitor wants of this terminal."""
+
+    ENTER = "enter"
+    EXIT = "exit"
+    OPEN = "open"
+    CLOSE = "close"
+    QUOTE = "quote"
+    BUY = "buy"
+    RETURN = "return"
+    LEND = "lend"
+    GIVE_BACK = "give_back"
+    CHECK = "check"
+
+
+ENDING = frozenset({Intent.CLOSE, Intent.GIVE_BACK, Intent.RETURN, Intent.EXIT})
+ASKING = frozenset({Intent.QUOTE, Intent.CHECK})
+OPENING = frozenset({Intent.OPEN, Intent.LEND})
+ENTERING = frozenset({Intent.ENTER, Intent.CHECK})
+
+
+class ClockState(StrEnum):
+    """How far the terminal's clock can be believed (architecture.md, "Clock")."""
+
+    TRUSTED = "trusted"
+    UNSURE = "unsure"
+    WRONG = "wrong"
+
+
+class SecondResult(StrEnum):
+    """What a second verifier said."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    DOWN_PASS = "down_pass"  # it did not answer, and its written policy is to pass
+    DOWN_REFER = "down_refer"
+    DOWN_REFUSE = "down_refuse"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecondCheck:
+    """The result of the second check called `name`; "*" answers for every name."""
+
+    name: str
+    result: SecondResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """A supervisor took this on themselves; it settles what a person had to look at, never a limit or a refusal."""
+
+    by: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is asked for. `confirmed` names the needs staff have seen to ("staff-confirm", "id-check", "pledge")."""
+
+    intent: Intent = Intent.ENTER
+    amount_fen: int | None = None
+    heads: int = 1
+    asset: str | None = None
+    redemption: str | None = None
+    second: tuple[SecondCheck, ...] = ()
+    override: Override | None = None
+    confirmed: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where it is asked. `merchant_tier` is the site's own grade, None when it has none."""
+
+    site: str
+    scene: str
+    lane: str
+    terminal: str = ""
+    merchant_tier: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Now:
+    """When it is asked. `offline_since_ms` is the last contact with the network, None while it is there."""
+
+    utc_ms: int
+    clock: ClockState = ClockState.TRUSTED
+    offline_since_ms: int | None = None
+    grace_ms: int = 10_000
+
+    @property
+    def utc_s(self) -> int:
+        """Return whole seconds UTC."""
+        return self.utc_ms // 1000
+
+    @property
+    def offline(self) -> bool:
+        """Return whether the network is gone."""
+        return self.offline_since_ms is not None
