@@ -1,0 +1,145 @@
+"""The CBOR subset of XG1: deterministic encoding only (RFC 8949 §4.2.1), both ways.
+
+Rules of this file; what is not listed is refused:
+
+- integers of up to 64 bits, byte strings, text strings, arrays, maps with integer keys, and tag 18 (COSE_Sign1);
+- every head in its shortest form (§4.2.1), definite lengths only, map keys strictly ascending in their encoded
+  form, which also means no duplicates;
+- text is valid UTF-8; arrays, maps and tags nest at most MAX_DEPTH deep; nothing follows the item;
+- no floats, no simple values (true, false and null too: Python would take true for the map key 1).
+
+So there is exactly one encoding of each value: decode, then encode, gives the same bytes. A tag 18 keeps the bytes it
+was read from, because a signed thing is identified by bytes.
+"""
+
+from typing import Final, NamedTuple, TypeAlias
+
+MAX_DEPTH: Final = 6
+TAG_SIGN1: Final = 18  # RFC 9052 §2
+_UINT64_END: Final = 1 << 64
+
+_UINT, _NINT, _BYTES, _TEXT, _ARRAY, _MAP, _TAG = range(7)
+_NEXT_WIDTH: Final = {24: (1, 24), 25: (2, 1 << 8), 26: (4, 1 << 16), 27: (8, 1 << 32)}  # low bits: octets, least value
+
+
+class CborError(ValueError):
+    """The bytes are not one item of the subset in its deterministic encoding."""
+
+
+class Tagged(NamedTuple):
+    """An item under tag 18; `raw` is its encoding, tag included."""
+
+    item: "Item"
+    raw: bytes
+
+
+Item: TypeAlias = int | bytes | str | list["Item"] | dict[int, "Item"] | Tagged
+
+
+def decode(raw: bytes) -> Item:
+    """Return the one item that `raw` encodes; raise CborError for anything outside the subset."""
+    try:
+        item, end = _item(raw, 0, MAX_DEPTH)
+    except IndexError:
+        raise CborError("the item is cut short") from None
+    if end != len(raw):
+        raise CborError(f"{len(raw) - end} bytes after the item")
+    return item
+
+
+def _item(raw: bytes, at: int, depth: int) -> tuple[Item, int]:
+    """Return the item at `at` and where it ends; `depth` more containers may open. IndexError: cut short."""
+    head = raw[at]
+    major, argument = head >> 5, head & 31
+    at += 1
+    if argument > 23:  # noqa: PLR2004 - RFC 8949 §3: the last value that stands in the head itself
+        argument, at = _long_argument(raw, at, argument)
+    if major <= _NINT:
+        return argument if major == _UINT else -1 - argument, at
+    if major <= _TEXT:
+        end = at + argument
+        body = raw[at:end]
+        if len(body) != argument:
+            raise CborError("a string is cut short")
+        return body if major == _BYTES else _text(body), end
+    if not depth:
+        raise CborError(f"nested more than {MAX_DEPTH} deep")
+    if major == _ARRAY:
+        items = []
+        for _ in range(argument):
+            item, at = _item(raw, at, depth - 1)
+            items.append(item)
+        return items, at
+    if major == _MAP:
+        return _map(raw, at, argument, depth - 1)
+    if major == _TAG and argument == TAG_SIGN1:
+        item, end = _item(raw, at, depth - 1)
+        return Tagged(item, raw[at - 1 : end]), end
+    raise CborError("a tag other than 18" if major == _TAG else "a float or simple value")
+
+
+def _long_argument(raw: bytes, at: int, low: int) -> tuple[int, int]:
+    """Return the argument that follows a head with low bits above 23, and where it ends (RFC 8949 §3)."""
+    if low not in _NEXT_WIDTH:
+        raise CborError("an indefinite length or a reserved head")
+    octets, least = _NEXT_WIDTH[low]
+    end = at + octets
+    raw[end - 1]  # IndexError here, not a shorter number below
+    argument = int.from_bytes(raw[at:end], "big")
+    if argument < least:
+        raise CborError("a number or length not in its shortest form")
+    return argument, end
+
+
+def _text(body: bytes) -> str:
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        raise CborError("text that is not UTF-8") from error
+
+
+def _map(raw: bytes, at: int, pairs: int, depth: int) -> tuple[dict[int, Item], int]:
+    items: dict[int, Item] = {}
+    last = -1
+    for _ in range(pairs):
+        key, at = _item(raw, at, 0)
+        if type(key) is not int:
+            raise CborError("a map key that is not an integer")
+        rank = key if key >= 0 else _UINT64_END - key  # the order of the encoded keys, §4.2.1
+        if rank <= last:
+            raise CborError("map keys unsorted or duplicate")
+        last = rank
+        items[key], at = _item(raw, at, depth)
+    return items, at
+
+
+def encode(item: object) -> bytes:
+    """Return the deterministic encoding of `item`; raise CborError for a value outside the subset.
+
+    Maps are written in key order whatever the order given.
+    """
+    if isinstance(item, int) and not isinstance(item, bool):
+        return head(_UINT, item) if item >= 0 else head(_NINT, -1 - item)
+    if isinstance(item, bytes):
+        return head(_BYTES, len(item)) + item
+    if isinstance(item, str):
+        body = item.encode()
+        return head(_TEXT, len(body)) + body
+    if isinstance(item, Tagged):
+        return item.raw
+    if isinstance(item, list):
+        return head(_ARRAY, len(item)) + b"".join(map(encode, item))
+    if isinstance(item, dict):
+        pairs = sorted((encode(key), encode(value)) for key, value in item.items())
+        return head(_MAP, len(pairs)) + b"".join(key + value for key, value in pairs)
+    raise CborError(f"{type(item).__name__} is outside the subset")
+
+
+def head(major: int, argument: int) -> bytes:
+    """Return the shortest head of a major type and its argument (RFC 8949 §3, §4.2.1)."""
+    if argument <= 23:  # noqa: PLR2004 - RFC 8949 §3
+        return bytes([major << 5 | argument])
+    for low, (octets, _) in _NEXT_WIDTH.items():
+        if argument < 1 << 8 * octets:
+            return bytes([major << 5 | low]) + argument.to_bytes(octets, "big")
+    raise CborError("an integer beyond 64 bits")

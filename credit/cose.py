@@ -1,0 +1,165 @@
+"""COSE_Sign1 (RFC 9052 §4.2, §4.4): one core, strict for our tokens, lenient for foreign ones in tests.
+
+Rules of this file:
+
+- a `Profile` says what a message may look like and which algorithms exist; there is no default profile. `XG1` is the
+  only one that anything but tests may use;
+- the key says which algorithm is run. The header's alg is compared with it and selects nothing;
+- XG1: tag 18, deterministic CBOR all through (headers and payload too), an empty unprotected header, and a protected
+  header of exactly {1: alg, 4: kid, 16: 65001} (a credential) or {1: alg, 13: credential, 16: 294} (a presentation);
+- `verify_sign1` and `check_signature` return or raise `TokenError`; nothing before them is proved.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, NoReturn
+
+from cryptography.exceptions import InvalidSignature
+
+from credit import cbor
+from credit.algorithms import ALGORITHMS, SIGNATURE_BYTES, KeyRefusedError
+from credit.keys import KID_BYTES, CoseKey
+from credit.reasons import Reason
+from credit.refusals import TokenError
+
+MAX_TOKEN_BYTES: Final = 397  # what 600 characters hold, 4 of them the prefix
+ALG, CRIT, KID, KCWT, TYP = 1, 2, 4, 13, 16  # header labels: RFC 9052 §3.1, RFC 9528, RFC 9596
+TYP_CREDENTIAL: Final = 65001
+TYP_PRESENTATION: Final = 294  # kb+cwt
+_CREDENTIAL_HEADER: Final = {ALG, KID, TYP}
+_PRESENTATION_HEADER: Final = {ALG, KCWT, TYP}
+_CONTEXT: Final = b"\x84\x6aSignature1"  # the head of Sig_structure, RFC 9052 §4.4
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A COSE_Sign1 that was taken apart, not verified. `claims` is the decoded payload where the profile decodes it."""
+
+    protected: Mapping[int, cbor.Item]
+    protected_raw: bytes
+    kid: bytes
+    alg: int
+    payload: bytes
+    signature: bytes
+    claims: cbor.Item | None
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A verified COSE_Sign1. `kid` is empty if the header names none."""
+
+    protected: Mapping[int, cbor.Item]
+    payload: bytes
+    kid: bytes
+    alg: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """What a message may look like: how its bytes are decoded, taken apart, and how a resolved key becomes a verifier.
+
+    `decode` raises CborError, `envelope` CborError or TokenError, `load_key` KeyRefusedError.
+    """
+
+    name: str
+    max_bytes: int
+    decode: Callable[[bytes], cbor.Item]
+    envelope: Callable[[cbor.Item], Envelope]
+    load_key: Callable[[object, int], CoseKey]
+
+
+def verify_sign1(
+    raw: bytes, *, profile: Profile, resolve_key: Callable[[bytes, int], object], aad: bytes = b""
+) -> Signed:
+    """Return what `raw` says if it is a COSE_Sign1 of `profile` with a good signature; raise TokenError.
+
+    `resolve_key(kid, alg)` returns a `CoseKey` or a public key object of the `cryptography` package, or raises
+    LookupError. `aad` is the external additional data (RFC 9052 §4.3).
+    """
+    if len(raw) > profile.max_bytes:
+        _damaged(f"more than {profile.max_bytes} bytes")
+    try:
+        envelope = profile.envelope(profile.decode(raw))
+    except cbor.CborError as error:
+        raise TokenError(Reason.DAMAGED_CODE, str(error)) from error
+    try:
+        resolved = resolve_key(envelope.kid, envelope.alg)
+    except LookupError as error:
+        raise TokenError(Reason.UNKNOWN_KEY, "no key of this kid") from error
+    try:
+        key = profile.load_key(resolved, envelope.alg)
+    except KeyRefusedError as error:
+        raise TokenError(Reason.BAD_SIGNATURE, str(error)) from error
+    check_signature(envelope, key, aad)
+    return Signed(envelope.protected, envelope.payload, envelope.kid, envelope.alg)
+
+
+def check_signature(envelope: Envelope, key: CoseKey, aad: bytes = b"") -> None:
+    """Return if `envelope` was signed by `key`; raise TokenError bad_signature. Never trusts the header's alg."""
+    if envelope.alg != key.alg:
+        raise TokenError(Reason.BAD_SIGNATURE, "alg is not the key's")
+    try:
+        key.public.verify(envelope.signature, to_be_signed(envelope.protected_raw, envelope.payload, aad))
+    except InvalidSignature as error:
+        raise TokenError(Reason.BAD_SIGNATURE, "the signature does not hold") from error
+
+
+def to_be_signed(protected_raw: bytes, payload: bytes, aad: bytes = b"") -> bytes:
+    """Return Sig_structure (RFC 9052 §4.4): what a signer signs and a verifier checks."""
+    return b"".join((
+        _CONTEXT, cbor.head(2, len(protected_raw)), protected_raw, cbor.head(2, len(aad)), aad,
+        cbor.head(2, len(payload)), payload,
+    ))  # fmt: skip
+
+
+def _damaged(detail: str) -> NoReturn:
+    raise TokenError(Reason.DAMAGED_CODE, detail)
+
+
+# ------------------------------------------------------------------------------------------------ XG1
+
+
+def _xg1_envelope(message: cbor.Item) -> Envelope:
+    """Take a decoded XG1 message apart; raise TokenError damaged_code, or CborError from its inner items."""
+    if type(message) is not cbor.Tagged or type(message.item) is not list or len(message.item) != 4:  # noqa: PLR2004 - RFC 9052 §4.2
+        _damaged("not a COSE_Sign1 under tag 18")
+    protected_raw, unprotected, payload, signature = message.item
+    if type(protected_raw) is not bytes or type(payload) is not bytes or type(signature) is not bytes:
+        _damaged("protected header, payload and signature are byte strings")
+    protected = cbor.decode(protected_raw)
+    claims = cbor.decode(payload)
+    if unprotected != {}:
+        _damaged("the unprotected header is not an empty map")
+    if len(signature) != SIGNATURE_BYTES:
+        _damaged(f"the signature has not {SIGNATURE_BYTES} bytes")
+    if type(protected) is not dict:
+        _damaged("the protected header is not a map")
+    alg = protected.get(ALG)
+    if type(alg) is not int:
+        _damaged("alg is missing or no integer")
+    return Envelope(protected, protected_raw, _kid(protected), alg, payload, signature, claims)
+
+
+def _kid(protected: dict[int, cbor.Item]) -> bytes:
+    """Return the kid of a credential's header, nothing for a presentation's; any other header is refused."""
+    typ = protected.get(TYP)
+    if protected.keys() == _CREDENTIAL_HEADER and typ == TYP_CREDENTIAL:
+        kid = protected[KID]
+        if type(kid) is bytes and len(kid) == KID_BYTES:
+            return kid
+        _damaged(f"kid is not a byte string of {KID_BYTES}")
+    if protected.keys() == _PRESENTATION_HEADER and typ == TYP_PRESENTATION:
+        return b""
+    _damaged("neither the header of a credential nor of a presentation")
+
+
+def _xg1_key(resolved: object, _alg: int) -> CoseKey:
+    key = resolved if isinstance(resolved, CoseKey) else CoseKey.of(resolved)
+    if key.alg not in ALGORITHMS:
+        raise KeyRefusedError("no key of an XG1 algorithm")
+    return key
+
+
+XG1: Final = Profile(
+    name="XG1", max_bytes=MAX_TOKEN_BYTES, decode=cbor.decode, envelope=_xg1_envelope, load_key=_xg1_key
+)

@@ -1,0 +1,247 @@
+"""Opening a presented code: text in, verified `Token` out, or `TokenError` with the reason. Never anything else.
+
+What must hold, cheap things first; the code below carries the same numbers:
+
+ 1. length: at most 600 characters                                             contract.md §7
+ 2. prefix: "XG1:", exactly                                                    credential.md
+ 3. base45, nothing stripped                                                   RFC 9285 §4, §6
+ 4. strict CBOR of the message, its headers and its claims, both layers        RFC 8949 §4.2.1
+ 5. shape and typ: COSE_Sign1 under tag 18, closed headers                     RFC 9052 §4.2, RFC 9596 §2
+ 6. kid known; a killed key says so                                            RFC 9052 §3.1, contract.md §7
+ 7. alg equals the key's alg and selects nothing                               RFC 9052 §3.1
+ 8. key window, key class, the issuer's issued-at ceiling                      contract.md §7
+ 9. issuer signature                                                           RFC 9052 §4.4
+10. strict claim types, and no test token unless the site is a test            credential.md CDDL, RFC 8392 §3
+11. times: exp, nbf, iat                                                       RFC 8392 §3.1.4-3.1.6
+12. holder key: there if and only if there is a presentation, and a sound key  RFC 8747 §3.2
+13. holder signature, then the presentation's own claim types                  RFC 9052 §4.4, RFC 8747 §5
+14. freshness, audience, challenge                                             credential.md "Replay", RFC 8392 §3.1.3
+
+After that, with the store: revocation, measures, nonce, limits (`credit.decide`).
+
+What a credential says is the same each time it is shown, so a keyring remembers credentials that passed 6 to 12, by
+their verified bytes. A remembered one still goes through everything that depends on now: the key's window (8), the
+times (11), and all of 13 and 14.
+"""
+
+from typing import Final, NamedTuple
+
+from credit import base45, cbor, cose
+from credit.algorithms import KeyRefusedError
+from credit.cbor import Tagged
+from credit.claim_types import CredentialClaims, PresentationClaims, read_credential, read_presentation, unproved
+from credit.claims import Token, TokenClass
+from credit.cose import KCWT, XG1, Envelope
+from credit.keys import CoseKey, Keyring, TrustedKey
+from credit.reasons import Reason
+from credit.refusals import TokenError
+
+__all__ = ["TokenError", "open_token"]
+
+PREFIX: Final = "XG1:"
+MAX_CHARACTERS: Final = 600
+FRESH_S: Final = 30
+SKEW_S: Final = 5
+MINTED_LIFETIME_S: Final = 120
+MAX_REMEMBERED: Final = 1024
+
+
+class _Rules(NamedTuple):
+    """What the caller said that a credential is judged by."""
+
+    now: int
+    skew_s: int
+    allow_test: bool
+    allow_expired: bool
+
+
+class _Credential(NamedTuple):
+    """A credential that passed 4 to 12; `holder` is None if it has no holder key."""
+
+    key: TrustedKey
+    token_class: TokenClass
+    claims: CredentialClaims
+    holder: CoseKey | None
+
+
+def open_token(
+    text: str, keyring: Keyring, *, now: int, audience: str | None = None, challenge: bytes | None = None,
+    skew_s: int = SKEW_S, allow_test: bool = False, allow_expired: bool = False,
+) -> Token:  # fmt: skip
+    """Return the verified token that `text` is; raise only TokenError, whatever `text` holds.
+
+    `now` is in seconds UTC. `audience` is this site's id: a presentation for any other site is refused, and one that
+    names a site is refused if `audience` is None. `challenge` is what the lane shows: `Token.challenged` tells if the
+    presentation answers it, another answer is refused. `allow_test` is the site profile's `test`. `allow_expired` is
+    for giving back and leaving (contract.md §3): the token's and the key's end no longer matter, all else does.
+    """
+    presentation, credential = _layers(_bytes_of(text))  # 1 to 5
+    known = _open_credential(credential, keyring, _Rules(now, skew_s, allow_test, allow_expired))  # 4 to 12
+    if presentation is None:
+        if known.holder is not None:  # 12
+            raise TokenError(Reason.BARE_BOUND_TOKEN, "a credential with a holder key, shown without presentation")
+        return _token(known, None, challenged=False)
+    if known.holder is None:  # 12
+        raise TokenError(Reason.BAD_SIGNATURE, "a presentation of a credential without holder key")
+    cose.check_signature(presentation, known.holder)  # 13
+    shown = read_presentation(presentation.claims)  # 13
+    _check_fresh(shown, now=now, skew_s=skew_s)  # 14
+    if shown.audience is not None and shown.audience != audience:  # 14
+        raise TokenError(Reason.WRONG_AUDIENCE, "made for another site")
+    challenged = shown.challenge is not None and challenge is not None
+    if challenged and shown.challenge != challenge:  # 14
+        raise TokenError(Reason.NEEDS_CHALLENGE, "answers another challenge")
+    return _token(known, shown, challenged=challenged)
+
+
+def _bytes_of(text: str) -> bytes:
+    ours = isinstance(text, str) and text.startswith(PREFIX)
+    if ours and len(text) > MAX_CHARACTERS:  # 1
+        raise TokenError(Reason.DAMAGED_CODE, f"more than {MAX_CHARACTERS} characters")
+    if not ours:  # 2
+        raise TokenError(Reason.NOT_A_CODE, f"does not begin with {PREFIX}")
+    try:
+        return base45.decode(text[len(PREFIX) :])  # 3
+    except base45.Base45Error as error:
+        raise TokenError(Reason.DAMAGED_CODE, str(error)) from error
+
+
+def _layers(raw: bytes) -> tuple[Envelope | None, Tagged]:
+    """Return the presentation, if there is one, and the credential, not yet taken apart."""
+    try:
+        message = cbor.decode(raw)  # 4
+        outer = XG1.envelope(message)  # 4, 5
+    except cbor.CborError as error:
+        raise TokenError(Reason.DAMAGED_CODE, str(error)) from error
+    credential = outer.protected.get(KCWT, message)
+    if type(credential) is not Tagged:  # 5
+        raise TokenError(Reason.DAMAGED_CODE, "kcwt is not a COSE_Sign1 under tag 18")
+    return (None if credential is message else outer), credential
+
+
+def _open_credential(credential: Tagged, keyring: Keyring, rules: _Rules) -> _Credential:
+    known: _Credential | None = keyring.verified.get(credential.raw)
+    if known is not None:
+        _check_window(known.key, rules)  # 8
+        _check_standing(known.claims, rules)  # 10, 11
+        return known
+    envelope = _credential_envelope(credential)  # 4, 5
+    key = _issuer_key(envelope, keyring, rules)  # 6 to 9
+    claims = read_credential(envelope.claims)  # 10
+    token_class = _class_of(
+        key, bound=claims.holder is not None, limited=claims.max_uses is not None,
+        lifetime_s=claims.expires - claims.issued_at,
+    )  # fmt: skip
+    _check_standing(claims, rules)  # 10, 11
+    known = _Credential(key, token_class, claims, _holder_key(claims))  # 12
+    _remember(keyring.verified, credential.raw, known)
+    return known
+
+
+def _credential_envelope(credential: Tagged) -> Envelope:
+    try:
+        envelope = XG1.envelope(credential)  # 4, 5
+    except cbor.CborError as error:
+        raise TokenError(Reason.DAMAGED_CODE, str(error)) from error
+    if KCWT in envelope.protected:  # 5
+        raise TokenError(Reason.DAMAGED_CODE, "a presentation in place of a credential")
+    return envelope
+
+
+def _issuer_key(envelope: Envelope, keyring: Keyring, rules: _Rules) -> TrustedKey:
+    """Return the first key of this kid that the credential satisfies; else raise what the first one said."""
+    candidates = keyring.by_kid.get(envelope.kid)
+    if not candidates:  # 6
+        raise TokenError(Reason.UNKNOWN_KEY, "no key of this kid")
+    refusals = []
+    for key in candidates:
+        try:
+            _check_issued(envelope, key, rules)
+        except TokenError as refusal:
+            refusals.append(refusal)
+        else:
+            return key
+    raise refusals[0]
+
+
+def _check_issued(envelope: Envelope, trusted: TrustedKey, rules: _Rules) -> None:
+    if trusted.killed or trusted.key is None:  # 6
+        raise TokenError(Reason.KEY_REVOKED, "the issuer's key was killed")
+    if envelope.alg != trusted.key.alg:  # 7
+        raise TokenError(Reason.BAD_SIGNATURE, "alg is not the key's")
+    _check_window(trusted, rules)  # 8
+    told = unproved(envelope.claims)
+    if told is not None:  # 8; else 10 will refuse it
+        _class_of(trusted, bound=told.bound, limited=told.limited, lifetime_s=told.expires - told.issued_at)
+        if trusted.issued_until is not None and told.issued_at > trusted.issued_until:
+            raise TokenError(Reason.KEY_REVOKED, "issued after the key's last day of issuing")
+    cose.check_signature(envelope, trusted.key)  # 9
+
+
+def _check_window(key: TrustedKey, rules: _Rules) -> None:
+    if rules.now < key.from_s:  # 8
+        raise TokenError(Reason.NOT_YET_VALID, "the issuer's key is not in force yet")
+    if rules.now >= key.until_s and not rules.allow_expired:  # 8
+        raise TokenError(Reason.EXPIRED, "the issuer's key is no longer in force")
+
+
+def _class_of(key: TrustedKey, *, bound: bool, limited: bool, lifetime_s: int) -> TokenClass:
+    """Return the class (contract.md §7) if `key` may sign it."""
+    if bound:
+        token_class = TokenClass.BOUND
+    elif limited and TokenClass.PRINTED in key.classes:
+        token_class = TokenClass.PRINTED
+    elif lifetime_s <= MINTED_LIFETIME_S:
+        token_class = TokenClass.MINTED
+    else:
+        raise TokenError(Reason.WRONG_CLASS, "neither bound, printed nor minted")
+    if token_class not in key.classes:
+        raise TokenError(Reason.WRONG_CLASS, f"the key may not sign {token_class} tokens")
+    return token_class
+
+
+def _check_standing(claims: CredentialClaims, rules: _Rules) -> None:
+    if claims.test and not rules.allow_test:  # 10
+        raise TokenError(Reason.TEST_TOKEN, "a test token")
+    if rules.now >= claims.expires and not rules.allow_expired:  # 11
+        raise TokenError(Reason.EXPIRED, "after exp")
+    if rules.now + rules.skew_s < max(claims.issued_at, claims.not_before or 0):  # 11
+        raise TokenError(Reason.NOT_YET_VALID, "before iat or nbf")
+
+
+def _holder_key(claims: CredentialClaims) -> CoseKey | None:
+    if claims.holder is None:
+        return None
+    try:
+        return CoseKey.from_map(claims.holder)  # 12
+    except KeyRefusedError as error:
+        raise TokenError(Reason.BAD_SIGNATURE, f"holder key: {error}") from error
+
+
+def _check_fresh(shown: PresentationClaims, *, now: int, skew_s: int) -> None:
+    if shown.issued_at < now - FRESH_S - skew_s:  # 14
+        raise TokenError(Reason.STALE_CODE, f"made more than {FRESH_S} s ago")
+    if shown.issued_at > now + skew_s:  # 14
+        raise TokenError(Reason.NOT_YET_VALID, "made in the future")
+
+
+def _remember(verified: dict[bytes, _Credential], raw: bytes, credential: _Credential) -> None:
+    """Keep the newest MAX_REMEMBERED; a dict is ordered, so the first is the oldest."""
+    if len(verified) >= MAX_REMEMBERED:
+        del verified[next(iter(verified))]
+    verified[raw] = credential
+
+
+def _token(known: _Credential, shown: PresentationClaims | None, *, challenged: bool) -> Token:
+    claims = known.claims
+    minted = known.token_class is TokenClass.MINTED
+    return Token(
+        issuer=known.key.issuer, kid=known.key.kid, token_id=claims.token_id, token_class=known.token_class,
+        subject=claims.subject, tier=claims.tier, issued_at=claims.issued_at, expires=claims.expires,
+        not_before=claims.not_before, groups=claims.groups, grants=claims.grants, region=claims.region,
+        status_index=claims.status_index, max_uses=claims.max_uses, kind=claims.kind, id_check=claims.id_check,
+        test=claims.test, reservation=claims.reservation,
+        nonce=shown.nonce if shown else claims.token_id if minted else None,
+        presented_at=shown.issued_at if shown else None,
+        audience=shown.audience if shown else None, challenged=challenged,
+    )  # fmt: skip
