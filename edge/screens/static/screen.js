@@ -1,0 +1,134 @@
+// What one screen shows, and for how long.
+//
+// Rules of this file:
+// - the view is derived from (link, readiness, what arrived last), never set by hand: lost > result > notice > not ready > waiting;
+// - when the link goes, what was shown goes with it, in the same moment: never a stale green;
+// - an answer older than RESULT_MS by the terminal's own clock is not shown at all;
+// - a result stays RESULT_MS, the next one takes its place at once.
+
+import { find } from "./dom.js";
+import { drawMessage, drawResult } from "./result.js";
+import { play } from "./sound.js";
+import { follow, query } from "./terminal.js";
+import { onLanguage, startLanguage } from "./words.js";
+
+export const RESULT_MS = 3000;
+
+export class Screen {
+  constructor({ scene, onStatus, onAnswer, onGate, fleeting = true }) {
+    this.scene = scene;
+    this.heard = { onStatus, onAnswer, onGate };
+    this.fleeting = fleeting; // a gate clears its result; a desk keeps it as a colourless receipt
+    this.link = "connecting";
+    this.status = null;
+    this.lane = query.get("lane");
+    this.shown = null; // {kind: "answer" | "notice" | "undone", value}
+    this.seen = new Set();
+    this.offset = -Infinity; // terminal clock − this clock; the least delayed message knows best
+    this.timer = null;
+  }
+
+  start() {
+    startLanguage();
+    onLanguage(() => { this.draw(); if (this.status) this.heard.onStatus?.(this.status); });
+    this.draw();
+    follow((name, data) => this.event(name, data), (link) => this.setLink(link));
+  }
+
+  setLink(link) {
+    if (link === this.link) return;
+    this.link = link;
+    if (link !== "open") this.clear();
+    this.draw();
+  }
+
+  event(name, data) {
+    if (name === "status" || name === "hello") this.take(data.status || data);
+    else if (data.lane && this.lane && data.lane !== this.lane) return;
+    else if (name === "decision") this.answer(data);
+    else if (name === "notice") this.show("notice", data, "notice");
+    else if (name === "gate") this.gate(data);
+  }
+
+  take(status) {
+    if (!status.lanes) return; // a hello without a status
+    if (status.now_ms) this.offset = Math.max(this.offset, status.now_ms - Date.now());
+    this.status = status;
+    this.lane ??= status.lanes.find((lane) => lane.scene === this.scene)?.id ?? null;
+    this.heard.onStatus?.(status);
+    this.draw();
+  }
+
+  /** An answer, from the stream or from our own call, whichever comes first. */
+  answer(answer) {
+    const key = `${answer.request_id ?? ""}|${answer.journal_seq ?? ""}|${answer.at_ms}|${answer.outcome}`;
+    if (this.seen.has(key)) return;
+    this.seen.add(key);
+    if (this.seen.size > 200) this.seen.delete(this.seen.values().next().value);
+    if (answer.at_ms && answer.at_ms < Date.now() + this.offset - RESULT_MS) return;
+    this.heard.onAnswer?.(answer);
+    this.show("answer", answer, answer.outcome);
+  }
+
+  gate(data) {
+    this.heard.onGate?.(data);
+    if (data.state === "annulled") this.show("undone", data, "undone");
+  }
+
+  show(kind, value, sound) {
+    this.shown = { kind, value, fresh: true };
+    play(sound);
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.settle(), RESULT_MS);
+    this.draw();
+  }
+
+  settle() {
+    if (this.fleeting || this.shown?.kind !== "answer") this.shown = null;
+    else this.shown.fresh = false;
+    this.draw();
+  }
+
+  clear() {
+    clearTimeout(this.timer);
+    this.shown = null;
+  }
+
+  /** Why this terminal could not serve now, as a word for people; empty if it could. */
+  unready() {
+    const { status } = this;
+    if (!status) return "";
+    if (status.ready === false) return (status.not_ready || []).map((part) => part.zh || part.code || part).join(" · ") || "—";
+    return "";
+  }
+
+  view() {
+    if (this.link !== "open") return this.link;
+    if (!this.status) return "connecting";
+    if (this.shown) return this.shown.kind;
+    return this.unready() ? "not_ready" : "waiting";
+  }
+
+  draw() {
+    const view = this.view();
+    const stage = find("#stage");
+    const { body } = document;
+    body.dataset.view = view;
+    body.dataset.outcome = view === "answer" ? this.shown.value.outcome : "";
+    body.dataset.fresh = view === "answer" ? String(this.shown.fresh) : "";
+    if (view === "waiting") stage.replaceChildren();
+    else stage.replaceChildren(this.picture(view));
+  }
+
+  picture(view) {
+    if (view === "answer") return drawResult(this.shown.value, this.scene, this.status?.texts?.appeal_url || "");
+    if (view === "undone") return drawMessage("undone", "undone", "undone", "undone_hint");
+    if (view === "notice") {
+      const key = this.shown.value.code === "damaged_code" ? "notice_damaged_code" : "notice_not_a_code";
+      return drawMessage("notice", "notice", key, `${key}_hint`);
+    }
+    if (view === "not_ready") return drawMessage("not_ready", "not_ready", "not_ready", "not_ready_hint", this.unready());
+    const [iconName, key] = { connecting: ["connecting", "connecting"], lost: ["lost", "lost"], forbidden: ["lost", "forbidden"] }[view];
+    return drawMessage(view, iconName, key, `${key}_hint`);
+  }
+}

@@ -1,0 +1,234 @@
+"""A small server that speaks the terminal's API with answers of the real shape, for looking at screens alone.
+
+It holds no rule of ours: what it says next is set by the test (or by the keys of `SHOWS` on the command line).
+"""
+
+import asyncio
+import json
+import time
+from typing import Any
+
+from aiohttp import web
+
+from edge.screens.pages import screen_routes
+
+TOKEN = "look"
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def status(**more: Any) -> dict[str, Any]:
+    return {
+        "terminal": "t-1",
+        "site": "yunxi-east",
+        "title": {"zh": "云溪古镇", "en": "Yunxi Old Town"},
+        "test": True,
+        "lanes": [
+            {"id": "A", "scene": "gate", "camera": "ok"},
+            {"id": "D", "scene": "desk", "camera": None},
+            {"id": "C", "scene": "counter", "camera": None},
+        ],
+        "ticket_types": [
+            {"id": "adult", "title": {"zh": "成人票", "en": "Adult"}, "price_fen": 6000},
+            {"id": "child", "title": {"zh": "儿童票", "en": "Child"}, "price_fen": 3000},
+        ],
+        "pledge": {"zh": "明码实价，不强制消费，投诉当日答复。", "en": "Prices as shown."},
+        "grade": "AAA",
+        "texts": {"site_url": "https://yunxi.example/s/east", "appeal_url": "https://yunxi.example/appeal"},
+        "clock": "trusted",
+        "offline": False,
+        "unsent": 0,
+        "oldest_unsent_s": None,
+        "lists": [{"name": "measures", "version": 4, "age_s": 12}],
+        "version": "0.1.0",
+        "ready": True,
+        "now_ms": now_ms(),
+        **more,
+    }
+
+
+def reason(code: str, zh: str, en: str, **facts: Any) -> dict[str, Any]:
+    return {"code": code, "zh": zh, "en": en, "facts": facts}
+
+
+TITLE = {"zh": "守信游客首次免票", "en": "First visit free"}
+OK = reason("ok", "可以享受", "granted")
+SHOWS: dict[str, dict[str, Any]] = {
+    "grant": {
+        "outcome": "GRANT",
+        "benefit": "yunxi.first-visit",
+        "title": TITLE,
+        "offer": {"kind": "free"},
+        "reasons": [OK],
+        "redemption": "0193-a",
+        "journal_seq": 7,
+        "left": {"yunxi.first-visit": 0},
+        "list_price_fen": 6000,
+        "intent": "enter",
+    },
+    "half": {
+        "outcome": "GRANT",
+        "benefit": "yunxi.foreign",
+        "title": {"zh": "互认城市半价", "en": "Half price for partner cities"},
+        "offer": {"kind": "percent", "off_fen": 3000, "to_pay_fen": 3000},
+        "reasons": [OK],
+        "redemption": "0193-b",
+        "journal_seq": 8,
+        "list_price_fen": 6000,
+        "intent": "enter",
+        "offline": True,
+    },
+    "standard": {
+        "outcome": "STANDARD",
+        "benefit": None,
+        "offer": None,
+        "redemption": None,
+        "list_price_fen": 6000,
+        "reasons": [
+            reason(
+                "limit_used",
+                "优惠次数已用完",
+                "the benefit has been used up",
+                used_at_ms=now_ms() - 3_600_000,
+                where="东门 A",
+            )
+        ],
+    },
+    "many": {
+        "outcome": "STANDARD",
+        "benefit": None,
+        "offer": None,
+        "redemption": None,
+        "list_price_fen": 6000,
+        "reasons": [
+            reason("not_eligible", "不在本优惠的人群范围", "not in the group of this benefit"),
+            reason("holiday_excluded", "重大节假日不适用", "not on major holidays"),
+            reason("needs_bound_token", "需要手机动态码", "needs the dynamic code of a phone"),
+            reason(
+                "wrong_time", "不在优惠时段", "outside the hours of this benefit", **{"from": "08:00", "until": "11:30"}
+            ),
+        ],
+    },
+    "refer": {
+        "outcome": "REFER",
+        "benefit": None,
+        "offer": None,
+        "redemption": None,
+        "list_price_fen": 6000,
+        "reasons": [reason("needs_id_check", "请出示身份证件核对", "please show your identity card to the staff")],
+    },
+    "refuse": {
+        "outcome": "REFUSE",
+        "benefit": None,
+        "offer": None,
+        "redemption": None,
+        "list_price_fen": 6000,
+        "reasons": [
+            reason(
+                "restricted",
+                "有关部门的限制措施正在执行",
+                "a restriction by an authority is in force",
+                authority="云溪市文化和旅游局",
+                basis="《云溪市信用条例》第二十三条",
+                until="2026-12-31",
+                remedy={"zh": "缴清罚款后申请信用修复", "en": "Pay the fine, then apply for repair"},
+            )
+        ],
+    },
+    "deposit": {
+        "outcome": "GRANT",
+        "benefit": "yunxi.no-deposit",
+        "title": {"zh": "住宿免押金", "en": "No deposit"},
+        "intent": "open",
+        "offer": {"kind": "deposit_waiver", "waived_fen": 30000, "to_pay_fen": 0},
+        "amount_fen": 30000,
+        "reasons": [OK],
+        "redemption": "0193-c",
+        "journal_seq": 9,
+    },
+    "buy": {
+        "outcome": "GRANT",
+        "benefit": "yunxi.shop",
+        "title": {"zh": "诚信购物九折", "en": "10 % off in town shops"},
+        "intent": "buy",
+        "offer": {"kind": "percent", "off_fen": 1288, "to_pay_fen": 11592},
+        "amount_fen": 12880,
+        "reasons": [OK],
+        "redemption": "0193-d",
+        "journal_seq": 10,
+    },
+}
+
+
+def server() -> web.Application:
+    app = web.Application()
+    listeners: set[asyncio.Queue[tuple[str, Any]]] = set()
+    state: dict[str, Any] = {"status": {}, "dumb": False}
+
+    def tell(name: str, data: Any) -> None:
+        for queue in listeners:
+            queue.put_nowait((name, data))
+
+    async def events(request: web.Request) -> web.StreamResponse:
+        if request.headers.get("Authorization") != f"Bearer {TOKEN}":
+            return web.json_response({"title": "no"}, status=401)
+        answer = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await answer.prepare(request)
+        queue: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
+        queue.put_nowait(("hello", status(**state["status"])))
+        listeners.add(queue)
+        try:
+            while True:
+                try:
+                    name, data = await asyncio.wait_for(queue.get(), 1)
+                except TimeoutError:
+                    name, data = "status", status(**state["status"])
+                if state["dumb"]:
+                    continue
+                await answer.write(f"event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n".encode())
+        finally:
+            listeners.discard(queue)
+
+    async def redemptions(_request: web.Request) -> web.Response:
+        rows = [
+            {
+                "redemption": f"r{i}",
+                "benefit": "b",
+                "title": title,
+                "asset": asset,
+                "at_ms": now_ms() - i * 5_400_000,
+                "state": st,
+                "due_ms": now_ms() + due,
+                "waived_fen": 30000,
+                "off_fen": 1288,
+                "to_pay_fen": 11592,
+            }
+            for i, (title, asset, st, due) in enumerate(
+                [
+                    ({"zh": "住宿免押金", "en": "No deposit"}, "308", "open", 60_000_000),
+                    ({"zh": "住宿免押金", "en": "No deposit"}, "215", "open", 60_000_000),
+                    ({"zh": "住宿免押金", "en": "No deposit"}, "402", "open", -60_000),
+                ]
+            )
+        ]
+        return web.json_response({"redemptions": rows})
+
+    async def present(_request: web.Request) -> web.Response:
+        return web.json_response({**state.get("answer", SHOWS["standard"]), "at_ms": now_ms()})
+
+    async def act(_request: web.Request) -> web.Response:
+        return web.json_response({"state": "annulled"})
+
+    app.add_routes(
+        [
+            *screen_routes(),
+            web.get("/v1/events", events),
+            web.get("/v1/redemptions", redemptions),
+            web.post("/v1/present", present),
+            web.post("/v1/redemptions/{id}/{act}", act),
+        ]
+    )
+    app["tell"], app["state"] = tell, state
+    return app
