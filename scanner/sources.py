@@ -1,0 +1,95 @@
+"""Sources as the service sees them.
+
+    async with open_source(spec, clock=clock) as source:
+        async for presented in source: …
+
+This side never imports cv2 or numpy (tested): pictures stay in the child. Rules:
+
+- a source never raises once opened: it goes down, comes back by itself, and `.health` says so;
+- every sight of a code is yielded, newest wins: a consumer that is slow loses the oldest sights, never the service;
+- leaving the context ends the child process or closes the device, whatever state it is in.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from scanner.health import Health, State
+from scanner.spec import SpecError, parse_spec
+
+MAX_WAITING = 32  # sights
+log = logging.getLogger("scanner")
+
+
+class Clock(Protocol):
+    """The service's clock."""
+
+    def now_ms(self) -> int:
+        """Return milliseconds UTC."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """A text that somebody presented: where it was seen, and when its frame was captured (milliseconds UTC)."""
+
+    text: str
+    source: str
+    at_ms: int
+
+
+class Source:
+    """An open source. Iterate it once; it ends only with a recording or with its context."""
+
+    def __init__(self, raw: str, clock: Clock) -> None:
+        self.raw = raw
+        self.spec = spec = parse_spec(raw)
+        self.health = Health(name=spec.name)
+        self._clock = clock
+        self._waiting: asyncio.Queue[Presented | None] = asyncio.Queue()
+        self._ended = False
+
+    async def __aiter__(self) -> AsyncIterator[Presented]:
+        """Yield each sight of a code."""
+        while (presented := await self._waiting.get()) is not None:
+            yield presented
+
+    def present(self, text: str, age_s: float = 0.0) -> None:
+        """Hand on a text seen `age_s` seconds ago; called by the driver of this source."""
+        while self._waiting.qsize() >= MAX_WAITING:
+            self._waiting.get_nowait()
+            self.note(dropped=self.health.dropped + 1)
+        self._waiting.put_nowait(Presented(text, self.spec.name, self._clock.now_ms() - round(age_s * 1000)))
+
+    def note(self, **changes: Any) -> None:
+        """Replace members of the health; called by the driver. A change of state is logged once."""
+        before, self.health = self.health, replace(self.health, **changes)
+        if before.state is not self.health.state:
+            level = logging.INFO if self.health.ready or self.health.state is State.ENDED else logging.WARNING
+            log.log(level, "source_%s", self.health.state, extra={"source": self.spec.name, "note": self.health.note})
+
+    def end(self) -> None:
+        """Note that nothing more will come; called by the driver."""
+        if not self._ended:
+            self._ended = True
+            self.note(state=State.ENDED)
+            self._waiting.put_nowait(None)
+
+
+@contextlib.asynccontextmanager
+async def open_source(spec: str, *, clock: Clock) -> AsyncGenerator[Source, None]:
+    """Open what `spec` names (see `scanner.spec`); raise SpecError for a setting that can never work."""
+    from scanner.camera import Camera  # noqa: PLC0415 - drivers know Source, not the other way round
+
+    source = Source(spec, clock)
+    if not source.spec.is_camera:
+        raise SpecError(f"{source.spec.name}: this kind of source comes with the next slice")
+    async with asyncio.TaskGroup() as group:
+        driver = group.create_task(Camera(source).run(), name=f"source {source.spec.name}")
+        try:
+            yield source
+        finally:
+            driver.cancel()
