@@ -10,6 +10,7 @@ Rules of this file:
 
 import json
 import sqlite3
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -151,6 +152,11 @@ def unsent(conn: sqlite3.Connection) -> Unsent:
 def _record(row: tuple[Any, ...]) -> Record:
     seq, record_id, at_ms, kind, redemption, body, _hash = row
     return Record(seq=seq, id=record_id, at_ms=at_ms, kind=kind, redemption=redemption, body=json.loads(body))
+
+
+def records(conn: sqlite3.Connection) -> Iterator[Record]:
+    """Yield every record that is still here, oldest first."""
+    return map(_record, conn.execute(EVERY))
 
 
 def _hash_before(conn: sqlite3.Connection, seq: int, epoch: Epoch) -> bytes:

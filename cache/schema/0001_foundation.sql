@@ -1,4 +1,5 @@
--- The journal is the outbox (journal.md). Facts are appended, never changed; they leave only when acknowledged and old.
+-- What everything else stands on: the journal, which is the outbox (journal.md), and the clock's memory.
+-- Facts are appended, never changed; they leave only when acknowledged and old.
 
 CREATE TABLE epoch (
     number   INTEGER PRIMARY KEY,                       -- 1, 2, … ; the highest is the one in force
@@ -35,3 +36,15 @@ CREATE TABLE set_aside (
     at_ms  INTEGER NOT NULL,
     detail TEXT NOT NULL
 ) STRICT;
+
+-- The clock's memory (architecture.md, "Clock"): a floor that never goes back, and the last platform-signed time
+-- together with the boot it was seen in and that boot's running time, so that a restarted process still trusts it.
+CREATE TABLE clock (
+    one         INTEGER PRIMARY KEY CHECK (one = 1),
+    floor_ms    INTEGER NOT NULL DEFAULT 0,
+    signed_ms   INTEGER NOT NULL DEFAULT 0,
+    error_ms    INTEGER NOT NULL DEFAULT 0,
+    boot_ms     INTEGER NOT NULL DEFAULT 0,
+    boot_id     TEXT NOT NULL DEFAULT ''
+) STRICT;
+INSERT INTO clock (one) VALUES (1);

@@ -1,0 +1,135 @@
+"""Who may call the local API, and how errors look (contract.md §9, RFC 6750, RFC 9457).
+
+Rules of this file:
+
+- every call under /v1 needs a bearer token, on loopback too; there are no cookies;
+- a token has one role, a role may do what `ALLOWED` says, and what is not in the table is forbidden;
+- Host must be a name we were configured for (DNS rebinding), and Origin, if present, must be ours;
+- every error is `application/problem+json`, also those of aiohttp itself.
+"""
+
+import hmac
+import logging
+import os
+import secrets
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+from aiohttp import web
+
+from edge.config import is_loopback
+
+log = logging.getLogger("xinguan.api")
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Middleware = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
+TOKEN_FILE = "api-tokens.json"
+TOKEN_BYTES = 24
+
+
+class Role(StrEnum):
+    """What a bearer of a token is."""
+
+    DISPLAY = "display"
+    DESK = "desk"
+    INTEGRATOR = "integrator"
+    SERVICE = "service"
+
+
+class May(StrEnum):
+    """What a route asks for."""
+
+    LOOK = "look"  # state and events, nothing about one person but what a screen shows
+    ACT = "act"  # present codes and end redemptions
+    TEND = "tend"  # the service page: camera picture, diagnostics
+
+
+ALLOWED: dict[Role, frozenset[May]] = {
+    Role.DISPLAY: frozenset({May.LOOK}),
+    Role.DESK: frozenset({May.LOOK, May.ACT}),
+    Role.INTEGRATOR: frozenset({May.LOOK, May.ACT}),
+    Role.SERVICE: frozenset({May.LOOK, May.ACT, May.TEND}),
+}
+
+needs_key = web.AppKey("needs", dict[str, May])
+
+
+def load_tokens(data: Path) -> dict[Role, str]:
+    """Return this terminal's API tokens, made on first use in a file that only its user can read."""
+    path = data / TOKEN_FILE
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[Role, str])
+    except FileNotFoundError:
+        tokens = {role: secrets.token_urlsafe(TOKEN_BYTES) for role in Role}
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(msgspec.json.encode(tokens))
+            file.flush()
+            os.fsync(file.fileno())
+        return tokens
+
+
+def problem(status: int, title: str, detail: str = "") -> web.Response:
+    """Return an RFC 9457 answer."""
+    body = {"type": "about:blank", "title": title, "status": status} | ({"detail": detail} if detail else {})
+    headers = {"WWW-Authenticate": "Bearer"} if status == web.HTTPUnauthorized.status_code else None
+    return web.json_response(body, status=status, content_type="application/problem+json", headers=headers)
+
+
+def role_of(request: web.Request, tokens: dict[Role, str]) -> Role | None:
+    """Return the role of the request's bearer token, None when there is none or it is unknown."""
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        return None
+    found = None
+    for role, token in tokens.items():  # no early exit: every comparison takes its time
+        if hmac.compare_digest(given.strip().encode(), token.encode()):
+            found = role
+    return found
+
+
+def _host_problem(request: web.Request, hosts: frozenset[str]) -> str | None:
+    name = urlsplit(f"//{request.host}").hostname or ""
+    if name not in hosts and not is_loopback(name):
+        return f"this terminal is not called {name!r}; name it in [api] hosts"
+    origin = request.headers.get("Origin")
+    if origin is not None and urlsplit(origin).netloc != request.host:
+        return f"pages of {origin} may not call this terminal"
+    return None
+
+
+def guard(tokens: dict[Role, str], hosts: frozenset[str], needs: dict[str, May]) -> Middleware:
+    """Return the middleware that holds the rules above; `needs` maps a route's path to what it asks for."""
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if fault := _host_problem(request, hosts):
+            return problem(403, "Forbidden", fault)
+        resource = request.match_info.route.resource
+        path = resource.canonical if resource else ""
+        if request.path.startswith("/v1"):
+            role = role_of(request, tokens)
+            if role is None:
+                return problem(401, "Unauthorized", "send Authorization: Bearer <token> from api-tokens.json")
+            wanted = needs.get(path)
+            if wanted is not None and wanted not in ALLOWED[role]:
+                return problem(403, "Forbidden", f"a {role} token may not do this")
+        return await shaped(request, handler)
+
+    return middleware
+
+
+async def shaped(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Run the handler; give every error the one shape. A bug is logged with its trace and answered with 500."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        if error.status < 400:  # noqa: PLR2004 - a redirect is no error
+            raise
+        return problem(error.status, error.reason, error.text or "")
+    except Exception:
+        log.exception("request_failed", extra={"path": request.path})
+        return problem(500, "Internal Server Error", "the terminal's log has the details")

@@ -1,0 +1,138 @@
+"""The only place that reads clocks (architecture.md, "Clock"); everything else takes `now`.
+
+Three readings: the *wall* clock, which anybody may set; the *boot* clock, which counts from power-on, through sleep,
+and cannot be set; and *signed* time from the platform. A signed time seen in this boot anchors the boot clock: from
+then on now = signed + boot clock since then, whatever is done to the wall clock. That survives a restart of this
+process (the anchor is kept with the boot's id), but not a reboot.
+
+Rules, in order:
+
+1. anchored in this boot, and at most `TRUST_MS` ago        → trusted
+2. anchored in this boot, longer ago                         → unsure (the boot clock has drifted)
+3. not anchored, and the wall clock is behind the floor      → wrong; now = the floor
+4. not anchored, otherwise                                   → unsure; now = the wall clock
+
+The floor is the highest signed time ever seen, in any boot, of a time answer or of a list. It never goes back.
+"""
+
+import sqlite3
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+from cache.store import Store
+from credit.inputs import ClockState, Now
+
+TRUST_MS = 7 * 86_400_000  # a cheap oscillator drifts below 20 ppm: 12 s in that time
+JUMP_MS = 60_000  # a wall clock that moves this much against the boot clock was set by somebody
+
+LOAD = "SELECT floor_ms, signed_ms, error_ms, boot_ms, boot_id FROM clock"
+KEEP = "UPDATE clock SET floor_ms = max(floor_ms, ?), signed_ms = ?, error_ms = ?, boot_ms = ?, boot_id = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What is known from signed times: milliseconds UTC, except `boot_ms` (boot clock at the signed time)."""
+
+    floor_ms: int = 0
+    signed_ms: int = 0
+    error_ms: int = 0
+    boot_ms: int = 0
+    boot_id: str = ""
+
+
+def judge(memory: Memory, *, boot_id: str, wall_ms: int, boot_ms: int) -> Now:
+    """Return now and how far it can be trusted, by the four rules above."""
+    if memory.signed_ms and memory.boot_id == boot_id:
+        since = boot_ms - memory.boot_ms
+        state = ClockState.TRUSTED if since <= TRUST_MS else ClockState.UNSURE
+        return Now(utc_ms=max(memory.signed_ms + since, memory.floor_ms), clock=state)
+    if wall_ms < memory.floor_ms:
+        return Now(utc_ms=memory.floor_ms, clock=ClockState.WRONG)
+    return Now(utc_ms=wall_ms, clock=ClockState.UNSURE)
+
+
+def this_boot() -> str:
+    """Return the id that the kernel gave this boot."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+
+
+def read_wall_ms() -> int:
+    """Read the wall clock: milliseconds UTC."""
+    return time.time_ns() // 1_000_000
+
+
+def read_boot_ms() -> int:
+    """Read the boot clock: milliseconds since power-on, sleep included."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+
+
+class Clock:
+    """The terminal's time. `now()` is cheap; `learn()` writes what a signed time taught to disk before it counts."""
+
+    def __init__(
+        self,
+        store: Store,
+        memory: Memory,
+        *,
+        boot_id: str,
+        wall_ms: Callable[[], int] = read_wall_ms,
+        boot_ms: Callable[[], int] = read_boot_ms,
+    ) -> None:
+        self._store = store
+        self._memory = memory
+        self._boot_id = boot_id
+        self._wall_ms = wall_ms
+        self._boot_ms = boot_ms
+        self._offset_ms = wall_ms() - boot_ms()
+
+    @classmethod
+    async def restore(cls, store: Store) -> Self:
+        """Return the clock with what this terminal remembers of signed times."""
+        memory = await store.read(lambda conn: Memory(*conn.execute(LOAD).fetchone()))
+        return cls(store, memory, boot_id=this_boot())
+
+    def now(self) -> Now:
+        """Return now and its state."""
+        return judge(self._memory, boot_id=self._boot_id, wall_ms=self._wall_ms(), boot_ms=self._boot_ms())
+
+    def now_ms(self) -> int:
+        """Return now in milliseconds UTC."""
+        return self.now().utc_ms
+
+    def boot_ms(self) -> int:
+        """Return the boot clock, for measuring spans: milliseconds that never jump."""
+        return self._boot_ms()
+
+    async def learn(self, signed_ms: int, error_ms: int) -> None:
+        """Take in a verified signed time that was true just now, within `error_ms` (half the round trip)."""
+        learned = Memory(
+            floor_ms=max(self._memory.floor_ms, signed_ms - error_ms),
+            signed_ms=signed_ms,
+            error_ms=error_ms,
+            boot_ms=self._boot_ms(),
+            boot_id=self._boot_id,
+        )
+        await self._keep(learned)
+
+    async def learn_floor(self, signed_ms: int) -> None:
+        """Take in the issue time of a verified list: it is at least that late."""
+        if signed_ms > self._memory.floor_ms:
+            await self._keep(replace(self._memory, floor_ms=signed_ms))
+
+    async def _keep(self, memory: Memory) -> None:
+        row = (memory.floor_ms, memory.signed_ms, memory.error_ms, memory.boot_ms, memory.boot_id)
+
+        def job(conn: sqlite3.Connection) -> None:
+            conn.execute(KEEP, row)
+
+        await self._store.write(job)
+        self._memory = memory
+
+    def jump_ms(self) -> int:
+        """Return how far the wall clock was set since the last call (0 when less than JUMP_MS)."""
+        offset = self._wall_ms() - self._boot_ms()
+        moved, self._offset_ms = offset - self._offset_ms, offset
+        return moved if abs(moved) > JUMP_MS else 0

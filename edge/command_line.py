@@ -1,0 +1,41 @@
+"""What several commands share: the configuration argument, and errors that end a command with a sentence."""
+
+import argparse
+import sqlite3
+import sys
+from pathlib import Path
+
+from cache.store import connect
+from edge.config import DEFAULT_PATH, Config, ConfigError, load
+
+EX_CONFIG = 78  # sysexits.h: something is wrong with the configuration
+EX_UNAVAILABLE = 69  # sysexits.h: something needed is not there
+DATABASE = "terminal.db"
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """Add `--config FILE`."""
+    parser.add_argument("--config", type=Path, default=DEFAULT_PATH, metavar="FILE", help="default: %(default)s")
+
+
+def complain(text: str) -> None:
+    """Say on standard error what is wrong and how to mend it."""
+    print(f"xinguan: {text}", file=sys.stderr)
+
+
+def read_config(path: Path) -> Config:
+    """Return the configuration; end the program with exit code 78 and the reason when it cannot be used."""
+    try:
+        return load(path)
+    except ConfigError as error:
+        complain(str(error))
+        sys.exit(EX_CONFIG)
+
+
+def open_database(config: Config) -> sqlite3.Connection:
+    """Return a reading connection to the terminal's database; end the program when there is none."""
+    path = config.data / DATABASE
+    if not path.is_file():
+        complain(f"{path} is not there. Enrol this terminal first: xinguan enrol CODE")
+        sys.exit(EX_UNAVAILABLE)
+    return connect(path, writing=False)

@@ -1,0 +1,70 @@
+"""What happens on this terminal, told live to whoever listens (Server-Sent Events; terminal.md, "Screens").
+
+A listener that does not read is cut off rather than waited for: a screen reconnects and gets the state anew, and a
+decision never waits for a screen.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+MAX_BEHIND = 100  # events a listener may be behind before it is cut off
+QUIET_S = 5.0  # after this much silence a comment keeps the connection alive
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event: its name and a JSON object."""
+
+    name: str
+    data: dict[str, Any]
+
+    def encode(self) -> bytes:
+        """Return the event in the form of the HTML standard, §9.2.5."""
+        return b"event: " + self.name.encode() + b"\ndata: " + msgspec.json.encode(self.data) + b"\n\n"
+
+
+class Events:
+    """A broadcast without memory."""
+
+    def __init__(self) -> None:
+        self._listeners: set[asyncio.Queue[Event | None]] = set()
+
+    def publish(self, name: str, data: dict[str, Any]) -> None:
+        """Tell every listener; never waits."""
+        event = Event(name, data)
+        for queue in tuple(self._listeners):
+            if queue.qsize() >= MAX_BEHIND:
+                self._listeners.discard(queue)
+                queue.put_nowait(None)
+            else:
+                queue.put_nowait(event)
+
+    def close(self) -> None:
+        """End every listener's stream."""
+        for queue in self._listeners:
+            queue.put_nowait(None)
+        self._listeners.clear()
+
+    async def listen(self, *first: Event) -> AsyncIterator[bytes]:
+        """Yield `first`, then every event from now on, encoded; ends when the listener falls behind or we close."""
+        queue: asyncio.Queue[Event | None] = asyncio.Queue()
+        self._listeners.add(queue)
+        try:
+            for event in first:
+                yield event.encode()
+            while True:
+                try:
+                    async with asyncio.timeout(QUIET_S):
+                        event_or_end = await queue.get()
+                except TimeoutError:
+                    yield b": still here\n\n"
+                    continue
+                if event_or_end is None:
+                    return
+                yield event_or_end.encode()
+        finally:
+            self._listeners.discard(queue)

@@ -1,0 +1,91 @@
+import pytest
+
+from cache.store import Store
+from credit.inputs import ClockState
+from edge.clock import JUMP_MS, TRUST_MS, Clock, Memory, judge
+
+NOW = 1_790_000_000_000
+DAY = 86_400_000
+
+
+def state(memory, *, wall_ms=NOW, boot_ms=1_000, boot_id="this"):
+    return judge(memory, boot_id=boot_id, wall_ms=wall_ms, boot_ms=boot_ms)
+
+
+class TestJudge:
+    def test_a_terminal_that_never_saw_signed_time_is_unsure(self):
+        assert state(Memory()).clock is ClockState.UNSURE
+        assert state(Memory()).utc_ms == NOW
+
+    def test_a_terminal_that_boots_in_1970_is_wrong_and_stays_at_the_floor(self):
+        now = state(Memory(floor_ms=NOW, signed_ms=NOW, boot_id="before"), wall_ms=5)
+
+        assert (now.clock, now.utc_ms) == (ClockState.WRONG, NOW)
+
+    def test_a_signed_time_of_this_boot_is_trusted_whatever_the_wall_says(self):
+        memory = Memory(floor_ms=NOW, signed_ms=NOW, boot_ms=1_000, boot_id="this")
+
+        now = state(memory, wall_ms=5, boot_ms=4_000)
+
+        assert (now.clock, now.utc_ms) == (ClockState.TRUSTED, NOW + 3_000)
+
+    def test_after_a_reboot_it_is_unsure_until_it_is_told_again(self):
+        memory = Memory(floor_ms=NOW, signed_ms=NOW, boot_ms=1_000, boot_id="before")
+
+        assert state(memory, wall_ms=NOW + DAY).clock is ClockState.UNSURE
+
+    def test_a_week_without_signed_time_makes_it_unsure(self):
+        memory = Memory(floor_ms=NOW, signed_ms=NOW, boot_ms=0, boot_id="this")
+
+        assert state(memory, boot_ms=TRUST_MS).clock is ClockState.TRUSTED
+        assert state(memory, boot_ms=TRUST_MS + 1).clock is ClockState.UNSURE
+
+    def test_a_newer_list_lifts_now(self):
+        memory = Memory(floor_ms=NOW + DAY, signed_ms=NOW, boot_ms=0, boot_id="this")
+
+        assert state(memory, boot_ms=1).utc_ms == NOW + DAY
+
+
+class Readings:
+    def __init__(self):
+        self.wall, self.boot = NOW, 1_000
+
+    def clock(self, store, boot_id="this"):
+        return Clock(store, Memory(), boot_id=boot_id, wall_ms=lambda: self.wall, boot_ms=lambda: self.boot)
+
+
+@pytest.fixture
+async def store(tmp_path):
+    async with Store(tmp_path / "terminal.db") as opened:
+        yield opened
+
+
+async def test_what_was_learned_survives_a_restart_of_the_process(store):
+    readings = Readings()
+    await readings.clock(store).learn(NOW + 180_000, 20)
+
+    restored = await Clock.restore(store)
+
+    assert restored._memory.signed_ms == NOW + 180_000
+    assert restored._memory.floor_ms == NOW + 180_000 - 20
+
+
+async def test_the_floor_never_goes_back(store):
+    clock = Readings().clock(store)
+    await clock.learn_floor(NOW + DAY)
+    await clock.learn(NOW, 0)
+    await clock.learn_floor(NOW)
+
+    assert (await Clock.restore(store))._memory.floor_ms == NOW + DAY
+
+
+async def test_a_set_wall_clock_is_noticed_once(store):
+    readings = Readings()
+    clock = readings.clock(store)
+    readings.boot += 5_000
+    readings.wall += 5_000
+
+    assert clock.jump_ms() == 0
+    readings.wall += JUMP_MS + 1
+    assert clock.jump_ms() == JUMP_MS + 1
+    assert clock.jump_ms() == 0

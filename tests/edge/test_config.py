@@ -1,0 +1,67 @@
+import pytest
+
+from edge.config import ConfigError, load, parse
+
+GOOD = """
+[terminal]
+data = "/var/lib/xinguan"
+[platform]
+url = "https://platform.example"
+[[lanes]]
+id = "A"
+scene = "gate"
+source = "http://127.0.0.1:1/stream"
+"""
+
+
+def test_a_small_file_is_enough():
+    config = parse(GOOD, "t.toml")
+
+    assert config.listen == ("127.0.0.1", 8470)
+    assert config.lanes[0].grace_s == 10
+
+
+@pytest.mark.parametrize(
+    ("change", "key", "mend"),
+    [
+        (('data = "/var/lib/xinguan"', ""), "terminal", "Add it"),
+        (("[[lanes]]", "[[lane]]"), "'lane'", "Remove it or correct its spelling"),
+        (('scene = "gate"', 'scene = "gate"\ngrace = 3'), "lanes[0]: unknown key 'grace'", "spelling"),
+        (("https://platform.example", "http://platform.example"), "platform.url", "https://"),
+        (("https://platform.example", "ftp://x"), "platform.url", "Write https://"),
+        (('scene = "gate"', 'scene = "gate"\ngrace_s = "10"'), "lanes[0].grace_s", "Expected `int`"),
+        (('scene = "gate"', 'scene = "gate"\ngrace_s = 99'), "lanes[0].grace_s", "0 to 60"),
+        (('id = "A"', 'id = "A B"'), "lanes[0].id", "letters"),
+        (("[terminal]", "[terminal"), "t.toml: not TOML", "Mend that line"),
+        (("[[lanes]]", '[api]\nlisten = "0.0.0.0:8470"\n[[lanes]]'), "api.hosts", "Name the hosts"),
+        (("[[lanes]]", '[api]\nlisten = "nowhere"\n[[lanes]]'), "api.listen", "127.0.0.1:8470"),
+    ],
+)
+def test_an_error_names_file_key_and_mend(change, key, mend):
+    text = GOOD.replace(*change)
+
+    with pytest.raises(ConfigError) as caught:
+        parse(text, "t.toml")
+
+    message = str(caught.value)
+    assert message.startswith("t.toml")
+    assert key in message
+    assert mend in message
+
+
+def test_two_lanes_of_one_name_are_an_error():
+    with pytest.raises(ConfigError, match="there twice"):
+        parse(GOOD + '[[lanes]]\nid = "A"\nscene = "gate"\n', "t.toml")
+
+
+def test_a_missing_file_says_how_to_name_another(tmp_path):
+    with pytest.raises(ConfigError, match="--config"):
+        load(tmp_path / "none.toml")
+
+
+def test_a_file_that_is_no_text_says_so(tmp_path):
+    path = tmp_path / "t.toml"
+    path.write_bytes(b"\xff\xfe")
+
+    with pytest.raises(ConfigError, match="UTF-8"):
+        load(path)
