@@ -1,0 +1,68 @@
+"""The platform's commands. Each is one module with `add_arguments` and `run`, imported only when it is called.
+
+Exit codes: 0 done · 1 refused · 2 wrong arguments · 78 the platform's folder cannot be used.
+"""
+
+import argparse
+import sys
+from importlib import import_module
+from typing import NamedTuple
+
+from central.platform_state import StateError
+
+EX_CONFIG = 78
+
+
+class Command(NamedTuple):
+    """A sub-command: the module that has `add_arguments` and `run`, and one line for people, in both languages."""
+
+    module: str
+    zh: str
+    en: str
+
+
+COMMANDS: dict[str, Command] = {
+    "init": Command(
+        "central.init_command", "建立平台:密钥、操作令牌、名单仓库", "make a platform: key, operator token, lists"
+    ),
+    "serve": Command("central.serve_command", "运行平台", "serve the platform"),
+    "codes": Command(
+        "central.codes_command", "为终端生成一次性登记码", "make a one-time enrolment code for a terminal"
+    ),
+    "terminals": Command(
+        "central.terminals_command", "终端列表;暂停、恢复、吊销", "list terminals; suspend, resume, revoke"
+    ),
+    "report": Command("central.report_command", "对账报告", "reconciliation report"),
+}
+
+
+def overview() -> argparse.ArgumentParser:
+    """Return the parser that only knows the commands' names."""
+    lines = [f"  {name:<10} {zh} · {en}" for name, (_module, zh, en) in COMMANDS.items()]
+    parser = argparse.ArgumentParser(
+        prog="xinguan central",
+        description="信关参考中心平台 · the reference central platform\n\ncommands:\n" + "\n".join(lines),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("command", metavar="COMMAND", help="one of the above")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    argv = sys.argv[1:] if argv is None else argv
+    name = argv[0] if argv else ""
+    if name not in COMMANDS:
+        parser = overview()
+        parser.parse_args(argv or ["--help"])
+        parser.error(f"there is no command {name!r}; xinguan central --help lists them")
+    command = COMMANDS[name]
+    module = import_module(command.module)
+    parser = argparse.ArgumentParser(prog=f"xinguan central {name}", description=f"{command.zh} · {command.en}")
+    module.add_arguments(parser)
+    try:
+        code: int = module.run(parser.parse_args(argv[1:]))
+    except StateError as error:
+        print(error, file=sys.stderr)
+        return EX_CONFIG
+    return code

@@ -1,0 +1,21 @@
+"""`xinguan central init`: a new platform in an empty folder."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from central.platform_state import create_state
+from central.store import connect
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("--state", type=Path, required=True, help="the platform's folder, new or empty")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make key, operator token and database."""
+    state = create_state(args.state)
+    connect(state.database).close()
+    sys.stdout.write(f"platform {state.signer.public.kid} in {args.state}\n")
+    return 0

@@ -1,0 +1,139 @@
+"""The platform's folder: database, signing key, operator's token, and the public files of the list repository.
+
+    central.db          terminals, codes, journals
+    platform-key.pem    signs receipts, time and orders (0600)
+    operator-token      bearer token of the admin calls (0600)
+    keys/, public/      the list repository (central.publishing)
+
+The key is made once, by `central init`, and never printed.
+"""
+
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from sync.jws import kid_of, public_hex
+from sync.seals import COMMAND, RECEIPT, TIME, sign
+from sync.wire import Command, PlatformKey, Receipt, SignedTime
+
+DATABASE = "central.db"
+KEY = "platform-key.pem"
+OPERATOR = "operator-token"
+TOKEN_BYTES = 32
+
+
+class StateError(Exception):
+    """The platform's folder cannot be used. The text names the file and the mend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """The platform's key. Every signed word of the platform comes from here."""
+
+    key: Ed25519PrivateKey
+
+    @property
+    def public(self) -> PlatformKey:
+        """The key as terminals get it at enrolment."""
+        hexed = public_hex(self.key)
+        return PlatformKey(kid=kid_of(hexed), key=hexed)
+
+    def time(self, *, nonce: str, now_ms: int) -> str:
+        """Return the time, signed for whoever asked with `nonce`."""
+        return sign(SignedTime(nonce=nonce, time=now_ms), self.key, typ=TIME, kid=self.public.kid)
+
+    def receipt(self, receipt: Receipt) -> str:
+        """Return the signed receipt."""
+        return sign(receipt, self.key, typ=RECEIPT, kid=self.public.kid)
+
+    def command(self, command: Command) -> str:
+        """Return the signed order."""
+        return sign(command, self.key, typ=COMMAND, kid=self.public.kid)
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformState:
+    """The platform's folder, opened."""
+
+    folder: Path
+    signer: Signer
+    operator_token: str
+
+    @property
+    def database(self) -> Path:
+        """Where the database is."""
+        return self.folder / DATABASE
+
+    @property
+    def public(self) -> Path:
+        """What is served under /lists/."""
+        return self.folder / "public"
+
+    def trust_root(self) -> bytes:
+        """Return the newest root of the list repository; raise StateError when there is none."""
+        roots = {int(p.name.split(".")[0]): p for p in (self.public / "metadata").glob("[0-9]*.root.json")}
+        if not roots:
+            raise StateError(f"{self.public}: there is no list repository yet. Run: xinguan central init")
+        return roots[max(roots)].read_bytes()
+
+    def lists_version(self) -> int | None:
+        """Return the version of the newest publication, None when nothing is published."""
+        path = self.public / "metadata" / "timestamp.json"
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=_Timestamp).signed.version
+        except FileNotFoundError:
+            return None
+
+
+class _Version(msgspec.Struct):
+    version: int
+
+
+class _Timestamp(msgspec.Struct):
+    signed: _Version
+
+
+def _create(path: Path, data: bytes) -> None:
+    """Write a secret that must not exist yet, durably."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def create_state(folder: Path) -> PlatformState:
+    """Make the platform's folder with its key and operator token; raise StateError when there is one already."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    key = Ed25519PrivateKey.generate()
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    try:
+        _create(folder / KEY, pem)
+        _create(folder / OPERATOR, f"{secrets.token_urlsafe(TOKEN_BYTES)}\n".encode())
+    except FileExistsError as error:
+        raise StateError(f"{error.filename}: a platform is here already. Name another folder with --state") from error
+    return open_state(folder)
+
+
+def open_state(folder: Path) -> PlatformState:
+    """Open the platform's folder; raise StateError naming file and mend."""
+    try:
+        key = serialization.load_pem_private_key((folder / KEY).read_bytes(), password=None)
+        token = (folder / OPERATOR).read_text("ascii").strip()
+    except FileNotFoundError as error:
+        raise StateError(f"{error.filename}: is missing. Make a platform: xinguan central init --state DIR") from error
+    except (OSError, ValueError, TypeError) as error:
+        raise StateError(f"{folder}: the platform's key or token cannot be read ({error})") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise StateError(f"{folder / KEY}: is no Ed25519 key")
+    return PlatformState(folder, Signer(key), token)

@@ -1,0 +1,103 @@
+"""What the platform's journals add up to: the ledger for people and for arithmetic, and the reconciliation report.
+
+"Lost" is for the terminal to compute: its last seq less `acked_through`, with equal `head_hash`. "Twice" is for the
+platform: `duplicates` counts facts whose id stands at more than one place, and redemptions granted more than once.
+"""
+
+import json
+import sqlite3
+from typing import Any
+
+MAX_SHOWN = 200
+
+TERMINALS = (
+    "SELECT t.terminal, t.site, t.state, t.enrolled_ms, t.seen_ms, count(f.seq), count(f.fault)"
+    " FROM terminals t LEFT JOIN facts f ON f.terminal = t.terminal GROUP BY t.terminal ORDER BY t.terminal"
+)
+HEAD = "SELECT f.epoch, f.seq, f.hash FROM facts f WHERE f.terminal = ? ORDER BY f.batch DESC, f.seq DESC LIMIT 1"
+MISSING = (
+    "SELECT coalesce(sum(top - bottom + 1 - many), 0) FROM (SELECT max(seq) AS top, min(seq) AS bottom,"
+    " count(DISTINCT seq) AS many FROM facts WHERE terminal = ? GROUP BY epoch)"
+)
+TWICE_IDS = (
+    "SELECT coalesce(sum(many - 1), 0) FROM (SELECT count(*) AS many FROM facts WHERE id IS NOT NULL GROUP BY id)"
+)
+TWICE_GRANTED = (
+    "SELECT coalesce(sum(many - 1), 0) FROM (SELECT count(DISTINCT id) AS many FROM facts"
+    " WHERE kind IN ('granted', 'opened') AND redemption IS NOT NULL GROUP BY redemption)"
+)
+REDEMPTIONS = (
+    "SELECT f.redemption, f.terminal, t.site, f.seq, f.at_ms, b.received_ms, f.kind, f.raw FROM facts f"
+    " JOIN batches b ON b.number = f.batch JOIN terminals t ON t.terminal = f.terminal"
+    " WHERE f.kind IN ('granted', 'opened') AND f.redemption IS NOT NULL ORDER BY f.batch DESC, f.seq DESC LIMIT ?"
+)
+STEPS = "SELECT kind FROM facts WHERE redemption = ? AND terminal = ? ORDER BY seq"
+CONFLICTS = (
+    "SELECT terminal, seq, kind, key, other_terminal, other_seq, redemption, noticed_ms FROM conflicts"
+    " ORDER BY number DESC LIMIT ?"
+)
+BY_KIND = "SELECT kind, count(*) FROM facts WHERE kind IS NOT NULL GROUP BY kind ORDER BY kind"
+NOTES = frozenset({"override", "actuated", "reversed"})  # facts about a redemption that do not end its state
+
+
+def _count(conn: sqlite3.Connection, sql: str, *values: object) -> int:
+    return int(conn.execute(sql, values).fetchone()[0])
+
+
+def _terminals(conn: sqlite3.Connection) -> list[dict[str, Any]]:
+    found = []
+    for terminal, site, state, enrolled_ms, seen_ms, records, faults in conn.execute(TERMINALS).fetchall():
+        head = conn.execute(HEAD, (terminal,)).fetchone()
+        found.append(
+            {
+                "terminal": terminal,
+                "site": site,
+                "state": state,
+                "enrolled_ms": enrolled_ms,
+                "seen_ms": seen_ms,
+                "records": records,
+                "set_aside": faults,
+                "epoch": head[0] if head else None,
+                "acked_through": head[1] if head else 0,
+                "head_hash": bytes(head[2]).hex() if head else None,
+                "missing": _count(conn, MISSING, terminal),
+                "forks": _count(conn, "SELECT count(*) FROM forks WHERE terminal = ?", terminal),
+            }
+        )
+    return found
+
+
+def _redemptions(conn: sqlite3.Connection) -> list[dict[str, Any]]:
+    found = []
+    for redemption, terminal, site, seq, at_ms, received_ms, kind, raw in conn.execute(REDEMPTIONS, (MAX_SHOWN,)):
+        body = json.loads(raw)["body"]
+        steps = [step for (step,) in conn.execute(STEPS, (redemption, terminal)) if step not in NOTES]
+        found.append(
+            {
+                "redemption": redemption,
+                "terminal": terminal,
+                "site": site,
+                "seq": seq,
+                "at_ms": at_ms,
+                "received_ms": received_ms,
+                "kind": kind,
+                "state": steps[-1] if steps else kind,
+                "benefit": body.get("benefit"),
+                "issuer": body.get("issuer"),
+                "offer": body.get("offer"),
+            }
+        )
+    return found
+
+
+def ledger(conn: sqlite3.Connection) -> dict[str, Any]:
+    """Return the ledger as JSON values: terminals, newest redemptions, conflicts, and the sums."""
+    names = ("terminal", "seq", "kind", "key", "other_terminal", "other_seq", "redemption", "noticed_ms")
+    return {
+        "terminals": _terminals(conn),
+        "redemptions": _redemptions(conn),
+        "conflicts": [dict(zip(names, row, strict=True)) for row in conn.execute(CONFLICTS, (MAX_SHOWN,))],
+        "records": _count(conn, "SELECT count(*) FROM facts"),
+        "by_kind": dict(conn.execute(BY_KIND).fetchall()),
+        "duplicates": _count(conn, TWICE_IDS) + _count(conn, TWICE_GRANTED),
+    }

@@ -1,0 +1,73 @@
+"""Taking in what the platform answered about the journal: one transaction, which its caller began.
+
+A conflict is two accepted facts that should not both have happened. It is told again until the platform knows that we
+heard it, so each is written down once: kind `claim_conflict`, found again by what it names.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable
+
+from cache.ids import uuid7
+from cache.journal import acknowledge, append, set_aside
+from sync.wire import Conflict, JournalAnswer, Receipt, Standing
+
+KNOWN_CONFLICTS = "SELECT body FROM journal WHERE kind = 'claim_conflict' AND seq > ?"
+
+
+def _name(body: dict[str, object]) -> tuple[object, ...]:
+    other = body.get("with")
+    with_ = (other.get("terminal"), other.get("seq")) if isinstance(other, dict) else (None, None)
+    return (body.get("seq"), body.get("conflict"), body.get("key"), *with_)
+
+
+def note_conflicts(conn: sqlite3.Connection, conflicts: Iterable[Conflict], *, now_ms: int) -> int:
+    """Append a fact for each conflict not yet written down; return how many were new."""
+    told = list(conflicts)
+    if not told:
+        return 0
+    first = min(conflict.seq for conflict in told)
+    known = {_name(json.loads(body)) for (body,) in conn.execute(KNOWN_CONFLICTS, (first,))}
+    fresh = 0
+    for conflict in told:
+        other = conflict.other
+        body = {
+            "seq": conflict.seq,
+            "conflict": conflict.kind,
+            "key": conflict.key,
+            "with": {
+                "terminal": other.terminal,
+                "site": other.site,
+                "seq": other.seq,
+                "at_ms": other.at_ms,
+                "redemption": other.redemption,
+            },
+        }
+        if _name(body) in known:
+            continue
+        append(conn, kind="claim_conflict", redemption=None, body=body, at_ms=now_ms, record_id=uuid7(now_ms))
+        known.add(_name(body))
+        fresh += 1
+    return fresh
+
+
+def take_answer(conn: sqlite3.Connection, *, answer: JournalAnswer, receipt: Receipt, now_ms: int) -> int:
+    """Move the cursor by a verified receipt and note what came with it; return how many conflicts were new.
+
+    Raises ForeignReceipt when the receipt does not fit this journal; nothing is kept then.
+    """
+    acknowledge(
+        conn,
+        through=receipt.acked_through,
+        head_hash=bytes.fromhex(receipt.head_hash),
+        receipt=answer.receipt,
+        at_ms=now_ms,
+    )
+    for entry in answer.set_aside:
+        set_aside(conn, seq=entry.seq, detail=entry.detail, at_ms=now_ms)
+    return note_conflicts(conn, answer.conflicts, now_ms=now_ms)
+
+
+def take_standing(conn: sqlite3.Connection, *, standing: Standing, now_ms: int) -> int:
+    """Note what the platform has to tell an idle terminal; return how many conflicts were new."""
+    return note_conflicts(conn, standing.conflicts, now_ms=now_ms)

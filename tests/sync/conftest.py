@@ -1,0 +1,198 @@
+"""A real platform on a real loopback port, terminals enrolled through the real call, and a wire that can be cut."""
+
+import asyncio
+import contextlib
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from cache.ids import uuid7
+from cache.journal import append, cursor, head
+from cache.store import Store
+from central.enrolment import make_code, qr_text
+from central.http_app import serving
+from central.platform_state import PlatformState, create_state
+from central.reports import ledger
+from central.store import connect, transaction
+from sync.enrol import DATABASE_FILE, enrol, read_ticket
+from sync.identity import Identity
+from sync.push import Pusher
+from sync.transport import open_session
+from sync.wire import Profile, decode
+
+NOON = 1_790_000_000_000
+ROOT = b'{"signed": {"_type": "root", "version": 1}, "signatures": []}'
+PROFILE = b"""{"site": "tiankeng", "title": {"zh": "\xe5\xa4\xa9\xe5\x9d\x91", "en": "Sinkhole"}, "issuer": "wulong",
+  "test": true, "lanes": [{"id": "A", "scene": "gate"}],
+  "ticket_types": [{"id": "adult", "title": {"zh": "\xe6\x88\x90\xe4\xba\xba"}, "price_fen": 6000}]}"""
+
+
+class TestClock:
+    """A clock that the test moves."""
+
+    __test__ = False
+
+    def __init__(self, at_ms=NOON):
+        self.at_ms = at_ms
+        self.running_ms = 0
+        self.learned = []
+
+    def now_ms(self):
+        return self.at_ms
+
+    def boot_ms(self):
+        self.running_ms += 7
+        return self.running_ms
+
+    async def learn(self, signed_ms, error_ms):
+        self.learned.append((signed_ms, error_ms))
+
+
+class Relay:
+    """TCP between terminal and platform. `cut` refuses and breaks; `lose_answers` swallows that many answers."""
+
+    def __init__(self, port):
+        self._target = port
+        self._server = None
+        self._open = set()
+        self.lose_answers = 0
+        self.port = 0
+        self.requests = 0
+
+    async def start(self):
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def cut(self):
+        self._server.close()
+        for writer in list(self._open):
+            writer.transport.abort()
+        await self._server.wait_closed()
+
+    async def _serve(self, reader, writer):
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
+        self._open |= {writer, far_writer}
+        try:
+            await asyncio.gather(self._pipe(reader, far_writer), self._answers(far_reader, writer))
+        except OSError:
+            pass
+        finally:
+            for one in (writer, far_writer):
+                self._open.discard(one)
+                one.transport.abort()
+
+    async def _pipe(self, reader, writer):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+        writer.close()
+
+    async def _answers(self, reader, writer):
+        while data := await reader.read(65536):
+            self.requests += 1
+            if self.lose_answers:
+                self.lose_answers -= 1
+                raise OSError("the answer is lost")
+            writer.write(data)
+            await writer.drain()
+        writer.close()
+
+
+@dataclass
+class Terminal:
+    folder: Path
+    identity: Identity
+    store: Store
+    session: object
+    clock: TestClock
+
+    def pusher(self, **changes):
+        return Pusher(self.store, self.session, self.identity, self.clock, **changes)
+
+    async def write(self, kind="granted", redemption=None, body=None, many=1):
+        def job(conn):
+            for _ in range(many):
+                append(
+                    conn,
+                    kind=kind,
+                    redemption=redemption or f"r-{uuid7(self.clock.at_ms)}",
+                    body=body if body is not None else {"benefit": "wulong.first-visit", "offer": {"kind": "free"}},
+                    at_ms=self.clock.at_ms,
+                    record_id=uuid7(self.clock.at_ms),
+                )
+
+        await self.store.write(job)
+
+    async def head(self):
+        return await self.store.read(head)
+
+    async def cursor(self):
+        return await self.store.read(cursor)
+
+
+@dataclass
+class Town:
+    """The platform and its terminals."""
+
+    state: PlatformState
+    url: str
+    relay: Relay
+    clock: TestClock
+    stack: AsyncExitStack
+    folder: Path
+    open: list = field(default_factory=list)
+
+    def code(self, terminal="gate-a", profile=PROFILE, **changes):
+        asked = decode(profile, Profile)
+        return self.change(lambda c: make_code(c, terminal=terminal, profile=asked, now_ms=self.clock.at_ms, **changes))
+
+    def ticket(self, code):
+        text = qr_text(code=code, platform=self.relay_url, trust_root=self.state.trust_root())
+        return read_ticket(text)
+
+    @property
+    def relay_url(self):
+        return f"http://127.0.0.1:{self.relay.port}"
+
+    async def terminal(self, name="gate-a", profile=PROFILE):
+        folder = self.folder / name
+        clock = TestClock()
+        session = await self.stack.enter_async_context(open_session())
+        identity = await enrol(self.ticket(self.code(name, profile)), folder=folder, session=session, now_ms=NOON)
+        store = await self.stack.enter_async_context(Store(folder / DATABASE_FILE))
+        return Terminal(folder, identity, store, session, clock)
+
+    def ledger(self):
+        with contextlib.closing(connect(self.state.database)) as conn:
+            return ledger(conn)
+
+    def change(self, job):
+        with contextlib.closing(connect(self.state.database)) as conn, transaction(conn):
+            return job(conn)
+
+    def rows(self, sql, *values):
+        with contextlib.closing(connect(self.state.database)) as conn:
+            return conn.execute(sql, values).fetchall()
+
+
+@asynccontextmanager
+async def build_town(folder):
+    state = create_state(folder / "platform")
+    metadata = state.public / "metadata"
+    metadata.mkdir(parents=True)
+    (metadata / "1.root.json").write_bytes(ROOT)
+    clock = TestClock()
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(serving(state, host="127.0.0.1", port=0, now_ms=clock.now_ms))
+        relay = Relay(int(url.rsplit(":", 1)[1]))
+        await relay.start()
+        stack.push_async_callback(relay.cut)
+        yield Town(state, url, relay, clock, stack, folder)
+
+
+@pytest.fixture
+async def town(tmp_path):
+    async with build_town(tmp_path) as built:
+        yield built

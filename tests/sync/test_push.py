@@ -1,0 +1,309 @@
+import asyncio
+import contextlib
+import gzip
+import sqlite3
+
+import msgspec
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from cache.journal import JournalError, retire
+from cache.store import Store
+from central.platform_state import Signer
+from central.standing import set_state
+from sync.auth import Authenticator
+from sync.push import PushState
+from sync.seals import RECEIPT, sign
+from sync.transport import Refused, Unreachable, exchange
+
+
+async def agree(town, terminal):
+    """Both sides hold the same journal: the loss test is arithmetic (journal.md)."""
+    head, cursor = await terminal.head(), await terminal.cursor()
+    row = next(t for t in town.ledger()["terminals"] if t["terminal"] == terminal.identity.terminal)
+    assert (row["acked_through"], row["head_hash"]) == (head.seq, head.hash.hex())
+    assert cursor.acked_through == head.seq
+    assert row["missing"] == 0
+
+
+class TestUpload:
+    async def test_facts_arrive_and_are_signed_for(self, town):
+        terminal = await town.terminal()
+        await terminal.write(many=3)
+
+        sent = await terminal.pusher().drain()
+
+        assert sent == 3
+        await agree(town, terminal)
+        assert town.ledger()["duplicates"] == 0
+
+    async def test_more_than_a_batch_goes_in_several(self, town):
+        terminal = await town.terminal()
+        await terminal.write(many=1201)
+
+        await terminal.pusher().drain()
+
+        await agree(town, terminal)
+        assert [row[0] for row in town.rows("SELECT last - first + 1 FROM batches ORDER BY number")] == [500, 500, 201]
+
+    async def test_large_records_fill_a_batch_by_bytes(self, town):
+        terminal = await town.terminal()
+        await terminal.write(kind="note", body={"text": "长" * 20_000}, many=9)
+
+        await terminal.pusher().drain()
+
+        await agree(town, terminal)
+        assert len(town.rows("SELECT 1 FROM batches")) == 3
+
+    async def test_the_platform_is_down_while_500_are_served_and_all_arrive_in_order(self, town):
+        terminal = await town.terminal()
+        pusher = terminal.pusher()
+        await town.relay.cut()
+        for _ in range(500):
+            await terminal.write()
+        with pytest.raises(Unreachable):
+            await pusher.once()
+        await town.relay.start()
+
+        await pusher.drain()
+
+        await agree(town, terminal)
+        seqs = [row[0] for row in town.rows("SELECT seq FROM facts ORDER BY batch, seq")]
+        assert seqs == list(range(1, 501))
+
+    async def test_a_lost_answer_means_the_same_batch_again_and_it_counts_once(self, town):
+        terminal = await town.terminal()
+        await terminal.write(many=5)
+        pusher = terminal.pusher()
+        await pusher.once()
+        await terminal.write(many=5)
+        town.relay.lose_answers = 1
+        with pytest.raises(Unreachable):
+            await pusher.once()
+
+        await pusher.drain()
+
+        await agree(town, terminal)
+        assert pusher.status.duplicates == 5
+        assert (town.ledger()["records"], town.ledger()["duplicates"]) == (10, 0)
+
+    async def test_a_new_process_resumes_where_the_platform_says(self, town):
+        """Killed between upload and acknowledgement: what the platform has is not asked for again."""
+        terminal = await town.terminal()
+        await terminal.write(many=4)
+        town.relay.lose_answers = 0
+        first = terminal.pusher()
+        await first._ask_standing()
+        town.relay.lose_answers = 1
+        with pytest.raises(Unreachable):
+            await first._send_next()
+        await terminal.write(many=2)
+
+        second = terminal.pusher()
+        await second.drain()
+
+        await agree(town, terminal)
+        assert (second.status.sent, second.status.duplicates) == (2, 0)
+
+    async def test_one_bad_record_is_set_aside_and_blocks_nothing(self, town):
+        terminal = await town.terminal()
+        await terminal.write()
+        await terminal.write(kind="a kind of more than thirty-two letters")
+        await terminal.write()
+        pusher = terminal.pusher()
+
+        await pusher.drain()
+
+        await agree(town, terminal)
+        aside = await terminal.store.read(lambda conn: conn.execute("SELECT seq FROM set_aside").fetchall())
+        assert aside == [(2,)]
+        assert pusher.status.set_aside == 1
+        assert town.ledger()["terminals"][0]["set_aside"] == 1
+
+    async def test_a_nudge_sends_at_once_what_an_idle_terminal_wrote(self, town):
+        terminal = await town.terminal()
+        pusher = terminal.pusher(poll_s=3600.0)
+        async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+            task = group.create_task(pusher.run())
+            for number in range(1, 21):
+                await terminal.write()
+                pusher.nudge()
+                await until(lambda number=number: pusher.status.sent == number)
+            task.cancel()
+
+        await agree(town, terminal)
+
+
+async def until(true):
+    """Give the loop to others until `true()`; the caller bounds the time."""
+    while not true():  # noqa: ASYNC110 - what is waited for is a plain value
+        await asyncio.sleep(0)
+
+
+class TestWhatThePlatformMayNotDo:
+    async def test_a_receipt_by_a_foreign_key_changes_nothing(self, town, monkeypatch):
+        terminal = await town.terminal()
+        await terminal.write()
+        pusher = terminal.pusher()
+        stranger = Signer(Ed25519PrivateKey.generate())
+        monkeypatch.setattr(Signer, "receipt", lambda _self, receipt: receipt_of(stranger, receipt))
+
+        await pusher._turn()
+
+        assert pusher.status.state is PushState.ALARM
+        assert (await terminal.cursor()).acked_through == 0
+
+    @pytest.mark.parametrize(
+        "lie", [{"acked_through": 99}, {"head_hash": "00" * 32}, {"terminal": "gate-z"}, {"epoch": "other"}]
+    )
+    async def test_a_receipt_for_another_journal_is_an_alarm(self, town, monkeypatch, lie):
+        terminal = await town.terminal()
+        await terminal.write()
+        pusher = terminal.pusher()
+        honest = Signer.receipt
+        monkeypatch.setattr(Signer, "receipt", lambda self, r: honest(self, msgspec.structs.replace(r, **lie)))
+
+        await pusher._turn()
+
+        assert pusher.status.state is PushState.ALARM
+        assert (await terminal.cursor()).acked_through == 0
+
+
+def receipt_of(signer, receipt):
+    return sign(receipt, signer.key, typ=RECEIPT, kid=signer.public.kid)
+
+
+class TestLostAndForked:
+    async def test_a_platform_that_lost_facts_is_sent_them_again(self, town):
+        terminal = await town.terminal()
+        await terminal.write(many=6)
+        await terminal.pusher().drain()
+        town.change(lambda conn: conn.execute("DELETE FROM facts WHERE seq > 2"))
+        await terminal.write()
+
+        await terminal.pusher().drain()
+
+        await agree(town, terminal)
+        assert town.ledger()["records"] == 7
+
+    async def test_a_platform_that_lost_what_has_left_the_terminal_is_an_alarm(self, town):
+        terminal = await town.terminal()
+        await terminal.write(many=6)
+        await terminal.pusher().drain()
+        await terminal.store.write(lambda conn: retire(conn, older_than_ms=terminal.clock.at_ms + 1))
+        town.change(lambda conn: conn.execute("DELETE FROM facts"))
+        await terminal.write()
+
+        with pytest.raises(JournalError, match="has left this terminal"):
+            await terminal.pusher().drain()
+
+        assert (await terminal.cursor()).acked_through == 6
+
+    async def test_a_record_altered_on_the_platform_shows_as_a_fork_and_ours_is_kept_beside_it(self, town):
+        terminal = await town.terminal()
+        await terminal.write(many=3)
+        await terminal.pusher().drain()
+        town.change(lambda conn: conn.execute("UPDATE facts SET hash = zeroblob(32) WHERE seq = 3"))
+        await terminal.write()
+
+        await terminal.pusher().drain()
+
+        assert (await terminal.cursor()).acked_through == 4
+        assert town.ledger()["terminals"][0]["forks"] == 1
+
+    async def test_a_restored_backup_forks_the_chain_and_both_forks_are_kept(self, town, tmp_path):
+        terminal = await town.terminal()
+        await terminal.write(many=4)
+        await terminal.pusher().drain()
+        backup = tmp_path / "backup.db"
+        await terminal.store.read(lambda conn: conn.execute("SELECT 1"))
+        with contextlib.closing(sqlite3.connect(terminal.folder / "terminal.db")) as conn:
+            conn.execute("VACUUM INTO ?", (str(backup),))
+        await terminal.write(many=3)
+        await terminal.pusher().drain()
+
+        async with Store(backup) as restored:
+            terminal.store = restored
+            await terminal.write(many=2)
+            await terminal.pusher().drain()
+            cursor = await terminal.cursor()
+
+        assert cursor.acked_through == 6
+        assert town.ledger()["terminals"][0]["forks"] == 2
+        assert town.ledger()["records"] == 9
+        assert town.rows("SELECT action FROM commands") == [("new_epoch",)]
+
+
+class TestClockAndPatience:
+    async def test_a_terminal_in_1970_still_brings_its_facts(self, town):
+        terminal = await town.terminal()
+        terminal.clock.at_ms = 5000
+        await terminal.write()
+        pusher = terminal.pusher()
+
+        await pusher.drain()
+
+        await agree(town, terminal)
+        assert pusher._auth.offset_ms == town.clock.at_ms - 5000
+
+    async def test_nobody_answers_waits_at_most_a_second_and_a_success_resets(self, town):
+        terminal = await town.terminal()
+        pusher = terminal.pusher()
+        await town.relay.cut()
+        waits = [await pusher._turn() for _ in range(12)]
+        await town.relay.start()
+        await terminal.write()
+
+        after = await pusher._turn()
+
+        assert max(waits) <= 1.0
+        assert after == 0.0
+        assert pusher._backoff.failures == 0
+
+    async def test_a_revoked_terminal_may_still_bring_its_facts(self, town):
+        terminal = await town.terminal()
+        await terminal.write()
+        town.change(lambda conn: set_state(conn, "gate-a", "revoke", reason="stolen", now_ms=1))
+
+        await terminal.pusher().drain()
+
+        await agree(town, terminal)
+
+
+class TestBoundsOfThePlatform:
+    async def post(self, terminal, body, **headers):
+        auth = Authenticator(terminal.identity, terminal.clock).bearer(body).header
+        url = f"{terminal.identity.platform}/v1/terminals/{terminal.identity.terminal}/journal"
+        with pytest.raises(Refused) as refused:
+            await exchange(terminal.session, "POST", url, headers=auth | headers, body=body)
+        return refused.value.problem
+
+    async def test_a_gzip_bomb_is_stopped_while_inflating(self, town):
+        terminal = await town.terminal()
+        bomb = gzip.compress(b"0" * 50_000_000)
+
+        problem = await self.post(terminal, bomb, **{"Content-Encoding": "gzip"})
+
+        assert (problem.status, problem.code) == (413, "too_large")
+
+    async def test_an_oversized_body_is_not_read_to_its_end(self, town):
+        terminal = await town.terminal()
+
+        problem = await self.post(terminal, b"x" * 300_000)
+
+        assert problem.status == 413
+
+    @pytest.mark.parametrize("body", [b"", b"{}", b"[" * 5000, b"\xff", b'{"epoch":"e"}'])
+    async def test_what_is_no_batch_is_a_bad_message(self, town, body):
+        terminal = await town.terminal()
+
+        problem = await self.post(terminal, body)
+
+        assert (problem.status, problem.code) == (400, "bad_message")
+
+    async def test_half_a_gzip_member_is_a_bad_message(self, town):
+        terminal = await town.terminal()
+
+        problem = await self.post(terminal, gzip.compress(b"{}")[:-4], **{"Content-Encoding": "gzip"})
+
+        assert problem.code == "bad_message"
