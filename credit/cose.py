@@ -12,12 +12,15 @@ Rules of this file:
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from credit import cbor
-from credit.algorithms import ALGORITHMS, SIGNATURE_BYTES, KeyRefusedError
+from credit.algorithms import ALGORITHMS, SIGNATURE_BYTES, KeyRefusedError, P256Key
+from credit.cbor_any import Tag, decode_any
 from credit.keys import KID_BYTES, CoseKey
 from credit.reasons import Reason
 from credit.refusals import TokenError
@@ -35,20 +38,20 @@ _CONTEXT: Final = b"\x84\x6aSignature1"  # the head of Sig_structure, RFC 9052 �
 class Envelope:
     """A COSE_Sign1 that was taken apart, not verified. `claims` is the decoded payload where the profile decodes it."""
 
-    protected: Mapping[int, cbor.Item]
+    protected: Mapping[Any, Any]
     protected_raw: bytes
     kid: bytes
     alg: int
     payload: bytes
     signature: bytes
-    claims: cbor.Item | None
+    claims: object
 
 
 @dataclass(frozen=True, slots=True)
 class Signed:
     """A verified COSE_Sign1. `kid` is empty if the header names none."""
 
-    protected: Mapping[int, cbor.Item]
+    protected: Mapping[Any, Any]
     payload: bytes
     kid: bytes
     alg: int
@@ -63,9 +66,9 @@ class Profile:
 
     name: str
     max_bytes: int
-    decode: Callable[[bytes], cbor.Item]
-    envelope: Callable[[cbor.Item], Envelope]
-    load_key: Callable[[object, int], CoseKey]
+    decode: Callable[[bytes], object]
+    envelope: Callable[[object], Envelope]
+    load_key: Callable[[object], CoseKey]
 
 
 def verify_sign1(
@@ -87,7 +90,7 @@ def verify_sign1(
     except LookupError as error:
         raise TokenError(Reason.UNKNOWN_KEY, "no key of this kid") from error
     try:
-        key = profile.load_key(resolved, envelope.alg)
+        key = profile.load_key(resolved)
     except KeyRefusedError as error:
         raise TokenError(Reason.BAD_SIGNATURE, str(error)) from error
     check_signature(envelope, key, aad)
@@ -119,7 +122,7 @@ def _damaged(detail: str) -> NoReturn:
 # ------------------------------------------------------------------------------------------------ XG1
 
 
-def _xg1_envelope(message: cbor.Item) -> Envelope:
+def _xg1_envelope(message: object) -> Envelope:
     """Take a decoded XG1 message apart; raise TokenError damaged_code, or CborError from its inner items."""
     if type(message) is not cbor.Tagged or type(message.item) is not list or len(message.item) != 4:  # noqa: PLR2004 - RFC 9052 §4.2
         _damaged("not a COSE_Sign1 under tag 18")
@@ -153,7 +156,7 @@ def _kid(protected: dict[int, cbor.Item]) -> bytes:
     _damaged("neither the header of a credential nor of a presentation")
 
 
-def _xg1_key(resolved: object, _alg: int) -> CoseKey:
+def _xg1_key(resolved: object) -> CoseKey:
     key = resolved if isinstance(resolved, CoseKey) else CoseKey.of(resolved)
     if key.alg not in ALGORITHMS:
         raise KeyRefusedError("no key of an XG1 algorithm")
@@ -162,4 +165,61 @@ def _xg1_key(resolved: object, _alg: int) -> CoseKey:
 
 XG1: Final = Profile(
     name="XG1", max_bytes=MAX_TOKEN_BYTES, decode=cbor.decode, envelope=_xg1_envelope, load_key=_xg1_key
+)
+
+
+# ------------------------------------------------------------------- HCERT: European health certificates, tests only
+
+MAX_FOREIGN_BYTES: Final = 16 * 1024
+ES256, PS256 = -7, -37  # RFC 9053 §2.1, RFC 8230 §2
+MIN_RSA_BITS: Final = 2048
+_TAG_CWT: Final = 61  # RFC 8392 §6
+_PSS: Final = padding.PSS(mgf=padding.MGF1(SHA256()), salt_length=SHA256.digest_size)
+
+
+class _RsaPssKey:
+    """An RSA public key with RSASSA-PSS, SHA-256 and a salt of 32 bytes (RFC 8230 §2)."""
+
+    __slots__ = ("modulus",)
+
+    def __init__(self, modulus: rsa.RSAPublicKey) -> None:
+        self.modulus = modulus
+
+    def verify(self, signature: bytes, data: bytes, /) -> None:
+        """Return if `signature` holds for `data`; raise InvalidSignature if not."""
+        self.modulus.verify(signature, data, _PSS, SHA256())
+
+
+def _foreign_envelope(message: object) -> Envelope:
+    """Tags 61 and 18 may be there, the kid may be in either header (the protected one wins), the payload is any."""
+    for number in (_TAG_CWT, cbor.TAG_SIGN1):
+        if isinstance(message, Tag) and message.number == number:
+            message = message.item
+    if not isinstance(message, list) or len(message) != 4:  # noqa: PLR2004 - RFC 9052 §4.2
+        _damaged("not a COSE_Sign1")
+    protected_raw, unprotected, payload, signature = message
+    if not (isinstance(protected_raw, bytes) and isinstance(payload, bytes) and isinstance(signature, bytes)):
+        _damaged("protected header, payload and signature are byte strings")
+    protected = decode_any(protected_raw) if protected_raw else {}
+    if not isinstance(protected, dict) or not isinstance(unprotected, dict):
+        _damaged("the headers are not maps")
+    alg, kid = protected.get(ALG), protected.get(KID, unprotected.get(KID, b""))
+    if not isinstance(alg, int) or not isinstance(kid, bytes):
+        _damaged("alg is no integer of the protected header, or kid no byte string")
+    if CRIT in protected or CRIT in unprotected:
+        _damaged("a header that must be understood and is not")
+    return Envelope(protected, protected_raw, kid, alg, payload, signature, None)
+
+
+def _foreign_key(resolved: object) -> CoseKey:
+    """Load a public key object, as X.509 certificates hold them: P-256 is for ES256, RSA for PS256."""
+    if isinstance(resolved, ec.EllipticCurvePublicKey) and isinstance(resolved.curve, ec.SECP256R1):
+        return CoseKey(ES256, b"", P256Key(resolved))
+    if isinstance(resolved, rsa.RSAPublicKey) and resolved.key_size >= MIN_RSA_BITS:
+        return CoseKey(PS256, b"", _RsaPssKey(resolved))
+    raise KeyRefusedError(f"neither a P-256 key nor an RSA key of {MIN_RSA_BITS} bits")
+
+
+HCERT: Final = Profile(
+    name="HCERT", max_bytes=MAX_FOREIGN_BYTES, decode=decode_any, envelope=_foreign_envelope, load_key=_foreign_key
 )
