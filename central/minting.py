@@ -46,7 +46,7 @@ from credit.claim_types import (
 )
 from credit.claims import Grant, Reservation, SubjectKind, TokenClass
 from credit.cose import ALG, KCWT, KID, TYP, TYP_CREDENTIAL, TYP_PRESENTATION, to_be_signed
-from credit.keys import CoseKey, cose_map
+from credit.keys import CoseKey, cose_map, kid_of
 from credit.tokens import PREFIX
 
 PrivateKey: TypeAlias = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey
@@ -70,7 +70,7 @@ class IssuerKey:
     @property
     def kid(self) -> bytes:
         """The first 8 bytes of the key's thumbprint."""
-        return self.public.kid
+        return kid_of(cose_map(self.private.public_key()))
 
     @property
     def alg(self) -> int:
@@ -116,7 +116,7 @@ def sign1(private: PrivateKey, protected: dict[int, object], payload: bytes) -> 
     """Return a COSE_Sign1 under tag 18 (RFC 9052 §4.2) with this protected header and payload."""
     header = cbor.encode(protected)
     signature = sign(private, to_be_signed(header, payload))
-    return cbor.head(6, cbor.TAG_SIGN1) + cbor.encode([header, {}, payload, signature])
+    return cbor.sign1([header, {}, payload, signature])
 
 
 def sign(private: PrivateKey, data: bytes) -> bytes:

@@ -64,15 +64,17 @@ def _load_ed25519(coordinates: tuple[bytes, ...]) -> PublicKey:
     return ed25519.Ed25519PublicKey.from_public_bytes(encoded)
 
 
-def ed25519_on_curve(encoded: bytes) -> bool:
-    """Tell whether canonical Ed25519 bytes decode to a point (RFC 8032 §5.1.3).
+def check_on_curve(public: object) -> None:
+    """Raise KeyRefusedError if an Ed25519 key decodes to no point (RFC 8032 §5.1.3). Other kinds were checked on load.
 
-    A key that does not verifies nothing, so only the loading of key files asks: it costs as much as a third of a
-    signature check.
+    A key that does not verifies nothing, and asking costs as much as a third of a signature check. So key files are
+    asked, and the holder keys of a crowd at the gate are not.
     """
-    y = int.from_bytes(encoded, "little") & ~(1 << 255)
-    x_squared = (y * y - 1) * pow(_D * y * y + 1, -1, _P) % _P
-    return pow(x_squared, (_P - 1) // 2, _P) == 1
+    if isinstance(public, ed25519.Ed25519PublicKey):
+        y = int.from_bytes(public.public_bytes_raw(), "little") & ~(1 << 255)
+        x_squared = (y * y - 1) * pow(_D * y * y + 1, -1, _P) % _P
+        if pow(x_squared, (_P - 1) // 2, _P) != 1:
+            raise KeyRefusedError("Ed25519 point not on the curve")
 
 
 def _export_ed25519(public: object) -> tuple[bytes, ...] | None:

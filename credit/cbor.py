@@ -18,8 +18,9 @@ MAX_DEPTH: Final = 6
 TAG_SIGN1: Final = 18  # RFC 9052 §2
 _UINT64_END: Final = 1 << 64
 
-_UINT, _NINT, _BYTES, _TEXT, _ARRAY, _MAP, _TAG = range(7)
-_NEXT_WIDTH: Final = {24: (1, 24), 25: (2, 1 << 8), 26: (4, 1 << 16), 27: (8, 1 << 32)}  # low bits: octets, least value
+_UINT, _NINT, _BYTES, _TEXT, _ARRAY, _MAP, _TAG, _SIMPLE = range(0, 256, 32)  # first head of each major type
+_INLINE: Final = 23  # the largest argument that stands in the head itself, RFC 8949 §3
+_WIDTHS: Final = {24: (1, 24), 25: (2, 1 << 8), 26: (4, 1 << 16), 27: (8, 1 << 32)}  # low bits: octets, least value
 
 
 class CborError(ValueError):
@@ -50,39 +51,39 @@ def decode(raw: bytes) -> Item:
 def _item(raw: bytes, at: int, depth: int) -> tuple[Item, int]:
     """Return the item at `at` and where it ends; `depth` more containers may open. IndexError: cut short."""
     head = raw[at]
-    major, argument = head >> 5, head & 31
     at += 1
-    if argument > 23:  # noqa: PLR2004 - RFC 8949 §3: the last value that stands in the head itself
+    argument = head & 31
+    if argument > _INLINE:
         argument, at = _long_argument(raw, at, argument)
-    if major <= _NINT:
-        return argument if major == _UINT else -1 - argument, at
-    if major <= _TEXT:
+    if head < _BYTES:
+        return argument if head < _NINT else -1 - argument, at
+    if head < _ARRAY:
         end = at + argument
         body = raw[at:end]
         if len(body) != argument:
             raise CborError("a string is cut short")
-        return body if major == _BYTES else _text(body), end
+        return body if head < _TEXT else _text(body), end
     if not depth:
         raise CborError(f"nested more than {MAX_DEPTH} deep")
-    if major == _ARRAY:
+    if head < _MAP:
         items = []
         for _ in range(argument):
             item, at = _item(raw, at, depth - 1)
             items.append(item)
         return items, at
-    if major == _MAP:
+    if head < _TAG:
         return _map(raw, at, argument, depth - 1)
-    if major == _TAG and argument == TAG_SIGN1:
-        item, end = _item(raw, at, depth - 1)
-        return Tagged(item, raw[at - 1 : end]), end
-    raise CborError("a tag other than 18" if major == _TAG else "a float or simple value")
+    if head != _TAG | TAG_SIGN1:
+        raise CborError("a tag other than 18" if head < _SIMPLE else "a float or simple value")
+    item, end = _item(raw, at, depth - 1)
+    return Tagged(item, raw[at - 1 : end]), end
 
 
 def _long_argument(raw: bytes, at: int, low: int) -> tuple[int, int]:
     """Return the argument that follows a head with low bits above 23, and where it ends (RFC 8949 §3)."""
-    if low not in _NEXT_WIDTH:
+    if low not in _WIDTHS:
         raise CborError("an indefinite length or a reserved head")
-    octets, least = _NEXT_WIDTH[low]
+    octets, least = _WIDTHS[low]
     end = at + octets
     raw[end - 1]  # IndexError here, not a shorter number below
     argument = int.from_bytes(raw[at:end], "big")
@@ -102,14 +103,18 @@ def _map(raw: bytes, at: int, pairs: int, depth: int) -> tuple[dict[int, Item], 
     items: dict[int, Item] = {}
     last = -1
     for _ in range(pairs):
-        key, at = _item(raw, at, 0)
-        if type(key) is not int:
+        first = raw[at]
+        at += 1
+        if first >= _BYTES:
             raise CborError("a map key that is not an integer")
-        rank = key if key >= 0 else _UINT64_END - key  # the order of the encoded keys, §4.2.1
+        argument = first & 31
+        if argument > _INLINE:
+            argument, at = _long_argument(raw, at, argument)
+        rank = argument if first < _NINT else _UINT64_END + argument  # the order of the encoded keys, §4.2.1
         if rank <= last:
             raise CborError("map keys unsorted or duplicate")
         last = rank
-        items[key], at = _item(raw, at, depth)
+        items[argument if first < _NINT else -1 - argument], at = _item(raw, at, depth)
     return items, at
 
 
@@ -121,7 +126,7 @@ def encode(item: object) -> bytes:
     if isinstance(item, int) and not isinstance(item, bool):
         return head(_UINT, item) if item >= 0 else head(_NINT, -1 - item)
     if isinstance(item, bytes):
-        return head(_BYTES, len(item)) + item
+        return bstr(item)
     if isinstance(item, str):
         body = item.encode()
         return head(_TEXT, len(body)) + body
@@ -135,11 +140,21 @@ def encode(item: object) -> bytes:
     raise CborError(f"{type(item).__name__} is outside the subset")
 
 
-def head(major: int, argument: int) -> bytes:
-    """Return the shortest head of a major type and its argument (RFC 8949 §3, §4.2.1)."""
-    if argument <= 23:  # noqa: PLR2004 - RFC 8949 §3
-        return bytes([major << 5 | argument])
-    for low, (octets, _) in _NEXT_WIDTH.items():
+def head(first: int, argument: int) -> bytes:
+    """Return the shortest head (RFC 8949 §3, §4.2.1) for an argument; `first` is the major type's first head."""
+    if argument <= _INLINE:
+        return bytes([first | argument])
+    for low, (octets, _) in _WIDTHS.items():
         if argument < 1 << 8 * octets:
-            return bytes([major << 5 | low]) + argument.to_bytes(octets, "big")
+            return bytes([first | low]) + argument.to_bytes(octets, "big")
     raise CborError("an integer beyond 64 bits")
+
+
+def bstr(body: bytes) -> bytes:
+    """Return `body` as an encoded byte string."""
+    return head(_BYTES, len(body)) + body
+
+
+def sign1(message: list[object]) -> bytes:
+    """Return a message under tag 18."""
+    return head(_TAG, TAG_SIGN1) + encode(message)

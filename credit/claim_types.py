@@ -8,7 +8,6 @@ Rules of this file:
 - nothing here looks at the clock, and nothing is corrected.
 """
 
-from dataclasses import dataclass
 from typing import Final, NamedTuple, NoReturn, TypeGuard
 
 from credit.claims import Grant, Reservation, SubjectKind
@@ -31,12 +30,12 @@ FLAG_ID_CHECK, FLAG_TEST, FLAG_GROUP, FLAG_ENTERPRISE = 1, 2, 4, 8
 
 _CREDENTIAL_CLAIMS: Final = {EXP, NBF, IAT, CTI, CNF, CREDIT}
 _PRESENTATION_CLAIMS: Final = {AUD, IAT, NONCE, CHALLENGE}
+_CREDIT_MEMBERS: Final = set(range(RESERVATION + 1))
 _HOLDER_KEYS: Final = ({1, -1, -2}, {1, -1, -2, -3})
 _KINDS: Final = {0: SubjectKind.PERSON, FLAG_GROUP: SubjectKind.GROUP, FLAG_ENTERPRISE: SubjectKind.ENTERPRISE}
 
 
-@dataclass(frozen=True, slots=True)
-class CredentialClaims:
+class CredentialClaims(NamedTuple):
     """What an issuer says. `holder` is the decoded COSE_Key of the holder, its shape checked, its point not yet."""
 
     token_id: bytes
@@ -57,8 +56,7 @@ class CredentialClaims:
     reservation: Reservation | None
 
 
-@dataclass(frozen=True, slots=True)
-class PresentationClaims:
+class PresentationClaims(NamedTuple):
     """What the holder's phone says: when, a nonce, for which site, in answer to which challenge."""
 
     issued_at: int
@@ -84,7 +82,7 @@ def read_credential(claims: object) -> CredentialClaims:
     credit = claims.get(CREDIT)
     if type(credit) is not dict:
         _damaged("credit is not a map")
-    if any(not SCHEMA <= key <= RESERVATION and key < FIRST_IGNORED for key in credit):
+    if not credit.keys() <= _CREDIT_MEMBERS and min(credit.keys() - _CREDIT_MEMBERS) < FIRST_IGNORED:
         _damaged(f"a member of credit below {FIRST_IGNORED} that we do not know")
     if credit.get(SCHEMA) != 1:
         _damaged("the schema of credit is not 1")

@@ -12,7 +12,7 @@ Rules of this file:
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
@@ -34,8 +34,7 @@ _PRESENTATION_HEADER: Final = {ALG, KCWT, TYP}
 _CONTEXT: Final = b"\x84\x6aSignature1"  # the head of Sig_structure, RFC 9052 §4.4
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """A COSE_Sign1 that was taken apart, not verified. `claims` is the decoded payload where the profile decodes it."""
 
     protected: Mapping[Any, Any]
@@ -109,10 +108,7 @@ def check_signature(envelope: Envelope, key: CoseKey, aad: bytes = b"") -> None:
 
 def to_be_signed(protected_raw: bytes, payload: bytes, aad: bytes = b"") -> bytes:
     """Return Sig_structure (RFC 9052 §4.4): what a signer signs and a verifier checks."""
-    return b"".join((
-        _CONTEXT, cbor.head(2, len(protected_raw)), protected_raw, cbor.head(2, len(aad)), aad,
-        cbor.head(2, len(payload)), payload,
-    ))  # fmt: skip
+    return b"".join((_CONTEXT, cbor.bstr(protected_raw), cbor.bstr(aad), cbor.bstr(payload)))
 
 
 def _damaged(detail: str) -> NoReturn:
@@ -214,9 +210,9 @@ def _foreign_envelope(message: object) -> Envelope:
 def _foreign_key(resolved: object) -> CoseKey:
     """Load a public key object, as X.509 certificates hold them: P-256 is for ES256, RSA for PS256."""
     if isinstance(resolved, ec.EllipticCurvePublicKey) and isinstance(resolved.curve, ec.SECP256R1):
-        return CoseKey(ES256, b"", P256Key(resolved))
+        return CoseKey(ES256, P256Key(resolved))
     if isinstance(resolved, rsa.RSAPublicKey) and resolved.key_size >= MIN_RSA_BITS:
-        return CoseKey(PS256, b"", _RsaPssKey(resolved))
+        return CoseKey(PS256, _RsaPssKey(resolved))
     raise KeyRefusedError(f"neither a P-256 key nor an RSA key of {MIN_RSA_BITS} bits")
 
 

@@ -19,15 +19,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
 
 from credit import cbor
-from credit.algorithms import (
-    ALGORITHMS,
-    BY_CURVE,
-    COORDINATE_BYTES,
-    ED25519,
-    KeyRefusedError,
-    PublicKey,
-    ed25519_on_curve,
-)
+from credit.algorithms import ALGORITHMS, BY_CURVE, COORDINATE_BYTES, KeyRefusedError, PublicKey, check_on_curve
 from credit.claims import TokenClass
 
 KID_BYTES: Final = 8
@@ -46,31 +38,34 @@ class KeyringError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class CoseKey:
-    """A public key that may verify: its algorithm, its kid and the loaded key."""
+    """A public key that may verify: its algorithm and the loaded key."""
 
     alg: int
-    kid: bytes
     public: PublicKey
 
     @classmethod
     def from_map(cls, members: object) -> "CoseKey":
         """Load a decoded COSE_Key; raise KeyRefusedError with the reason."""
-        algorithm = BY_CURVE.get((members.get(_KTY), members.get(_CRV))) if isinstance(members, dict) else None
-        if not isinstance(members, dict) or algorithm is None:
+        algorithm = BY_CURVE.get((members.get(_KTY), members.get(_CRV))) if type(members) is dict else None
+        if type(members) is not dict or algorithm is None:
             raise KeyRefusedError("not a COSE_Key on Ed25519 or P-256")
-        labels = _COORDINATES[: algorithm.coordinates]
-        coordinates: tuple[Any, ...] = tuple(members.get(label) for label in labels)
-        if len(members) != 2 + len(labels):
+        if len(members) != 2 + algorithm.coordinates:
             raise KeyRefusedError("a COSE_Key has exactly kty, crv and its coordinates")
-        if any(type(part) is not bytes or len(part) != COORDINATE_BYTES for part in coordinates):
-            raise KeyRefusedError(f"coordinates are byte strings of {COORDINATE_BYTES}")
-        kid = hashlib.sha256(cbor.encode(members)).digest()[:KID_BYTES]
-        return cls(algorithm.id, kid, algorithm.load(coordinates))
+        coordinates: tuple[Any, ...] = tuple([members.get(label) for label in _COORDINATES[: algorithm.coordinates]])
+        for part in coordinates:
+            if type(part) is not bytes or len(part) != COORDINATE_BYTES:
+                raise KeyRefusedError(f"coordinates are byte strings of {COORDINATE_BYTES}")
+        return cls(algorithm.id, algorithm.load(coordinates))
 
     @classmethod
     def of(cls, public: object) -> "CoseKey":
         """Load a public key object of the `cryptography` package, with all checks; raise KeyRefusedError."""
         return cls.from_map(cose_map(public))
+
+
+def kid_of(members: object) -> bytes:
+    """Return the kid of a decoded COSE_Key that `CoseKey.from_map` accepts: its thumbprint's first bytes."""
+    return hashlib.sha256(cbor.encode(members)).digest()[:KID_BYTES]
 
 
 def cose_map(public: object) -> dict[int, object]:
@@ -177,27 +172,25 @@ def _row(row: object, path: str) -> TrustedKey:
     for name, value in (("from", row["from"]), ("until", row["until"]), ("issued_until", issued_until)):
         if type(value) is not int and not (name == "issued_until" and value is None):
             raise KeyringError(f"{path}.{name}: whole seconds UTC")
-    key = _cose_key(row["key"], f"{path}.key")
+    key, kid = _cose_key(row["key"], f"{path}.key")
     if type(alg) is not int or alg != key.alg:
         raise KeyringError(f"{path}.alg: the key is for {key.alg}")
-    if row["kid"] != key.kid.hex():
-        raise KeyringError(f"{path}.kid: the key's thumbprint begins with {key.kid.hex()}")
+    if row["kid"] != kid.hex():
+        raise KeyringError(f"{path}.kid: the key's thumbprint begins with {kid.hex()}")
     return TrustedKey(
-        issuer=issuer, kid=key.kid, key=key, classes=_classes(row["classes"], f"{path}.classes"),
+        issuer=issuer, kid=kid, key=key, classes=_classes(row["classes"], f"{path}.classes"),
         from_s=row["from"], until_s=row["until"], issued_until=issued_until, killed=row["killed"],
     )  # fmt: skip
 
 
-def _cose_key(text: object, path: str) -> CoseKey:
+def _cose_key(text: object, path: str) -> tuple[CoseKey, bytes]:
     try:
-        encoded = bytes.fromhex(text) if isinstance(text, str) else b""
-        members = cbor.decode(encoded)
+        members = cbor.decode(bytes.fromhex(text) if isinstance(text, str) else b"")
         key = CoseKey.from_map(members)
+        check_on_curve(key.public)
     except ValueError as error:
         raise KeyringError(f"{path}: {error}") from error
-    if key.alg == ED25519.id and isinstance(members, dict) and not ed25519_on_curve(bytes(members[_X])):  # type: ignore[arg-type]
-        raise KeyringError(f"{path}: Ed25519 point not on the curve")
-    return key
+    return key, kid_of(members)
 
 
 def _classes(names: object, path: str) -> frozenset[TokenClass]:
