@@ -26,9 +26,9 @@ def status(**more: Any) -> dict[str, Any]:
         "title": {"zh": "云溪古镇", "en": "Yunxi Old Town"},
         "test": True,
         "lanes": [
-            {"id": "A", "scene": "gate", "camera": "ok"},
-            {"id": "D", "scene": "desk", "camera": None},
-            {"id": "C", "scene": "counter", "camera": None},
+            {"id": "A", "scene": "gate", "camera": True},
+            {"id": "D", "scene": "hotel", "camera": None},
+            {"id": "C", "scene": "shop", "camera": None},
         ],
         "ticket_types": [
             {"id": "adult", "title": {"zh": "成人票", "en": "Adult"}, "price_fen": 6000},

@@ -5,7 +5,7 @@ import { fen, yuan } from "./money.js";
 import { drawTop, watchStrip } from "./page.js";
 import { Screen } from "./screen.js";
 import { attempt, Strip, toast } from "./strip.js";
-import { call, requestId } from "./terminal.js";
+import { call } from "./terminal.js";
 import { onLanguage, say, told } from "./words.js";
 
 const RECENT = 20;
@@ -87,7 +87,7 @@ function saleRow(sale) {
 }
 
 async function reverse(sale) {
-  const done = await attempt(() => call("POST", `/v1/redemptions/${sale.redemption}/reverse`, { request_id: requestId() }));
+  const done = await attempt(() => call("POST", `/v1/redemptions/${sale.redemption}/reverse`, {}));
   if (!done) return;
   strip.forget(sale.redemption);
   toast(say("undone"));

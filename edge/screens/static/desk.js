@@ -5,7 +5,7 @@ import { fen, yuan } from "./money.js";
 import { drawTop, ticketChoice, watchStrip } from "./page.js";
 import { Screen } from "./screen.js";
 import { attempt, Strip, toast } from "./strip.js";
-import { call, requestId } from "./terminal.js";
+import { call } from "./terminal.js";
 import { onLanguage, say, told } from "./words.js";
 
 let ticket = null;
@@ -88,7 +88,7 @@ function claimForm(stay) {
     event.preventDefault();
     const sum = fen(amount.value);
     if (sum === null) { amount.focus(); return; }
-    const done = await attempt(() => call("POST", `/v1/redemptions/${stay.redemption}/claim`, { amount_fen: sum, request_id: requestId() }));
+    const done = await attempt(() => call("POST", `/v1/redemptions/${stay.redemption}/claim`, { amount_fen: sum }));
     if (done) { toast(`${say("claim")} ${yuan(sum)}`); await refresh(); }
   });
   queueMicrotask(() => amount.focus());
@@ -96,7 +96,7 @@ function claimForm(stay) {
 }
 
 async function close(stay) {
-  const done = await attempt(() => call("POST", `/v1/redemptions/${stay.redemption}/close`, { request_id: requestId() }));
+  const done = await attempt(() => call("POST", `/v1/redemptions/${stay.redemption}/close`, {}));
   if (!done) return;
   strip.forget(stay.redemption);
   toast(`${say("GRANT_close")} · ${stay.asset ?? ""}`);

@@ -28,8 +28,7 @@ const strip = new Strip(screen, { present: () => ({ intent: "enter", ...(ticket 
 const tickets = ticketChoice(find("#tickets"), { chosen(type) { ticket = type; } });
 
 function cameraDown(camera) {
-  const state = camera && typeof camera === "object" ? camera.state : camera;
-  return Boolean(state) && !["ok", "running", "none"].includes(state);
+  return camera === false; // null: this lane has no camera
 }
 
 /** 一景区一码: the site's own code, its grade, its pledge and its prices. Redrawn only when something in it changed. */
@@ -40,7 +39,7 @@ function drawHouse(status) {
   houseDrawn = now;
   const types = status.ticket_types || [];
   find("#house").replaceChildren(...[
-    make("div.code", texts.site_url ? qrPicture(texts.site_url, say("site_code")) : null,
+    make("div.code", texts.site_url ? qrPicture(told(texts.site_url), say("site_code")) : null,
       make("div", make("h3", say("site_code")), grade ? make("p.grade", make("b", told(grade)), " ", say("grade")) : null)),
     pledge ? make("div.pledge", make("h3", say("pledge")), make("p", told(pledge))) : null,
     types.length ? list(types) : null,

@@ -9,10 +9,11 @@
 import { find } from "./dom.js";
 import { drawMessage, drawResult } from "./result.js";
 import { play } from "./sound.js";
-import { follow, query } from "./terminal.js";
-import { onLanguage, startLanguage } from "./words.js";
+import { call, follow, query, Trouble } from "./terminal.js";
+import { onLanguage, startLanguage, told } from "./words.js";
 
 export const RESULT_MS = 3000;
+const SCENES = { gate: ["gate"], desk: ["hotel", "desk"], counter: ["shop", "counter"] };
 
 export class Screen {
   constructor({ scene, onStatus, onAnswer, onGate, fleeting = true }) {
@@ -26,6 +27,7 @@ export class Screen {
     this.seen = new Set();
     this.offset = -Infinity; // terminal clock − this clock; the least delayed message knows best
     this.timer = null;
+    this.missing = [];
   }
 
   start() {
@@ -53,8 +55,9 @@ export class Screen {
   take(status) {
     if (!status.lanes) return; // a hello without a status
     if (status.now_ms) this.offset = Math.max(this.offset, status.now_ms - Date.now());
+    if (status.ready === false && this.status?.ready !== false) this.askWhy();
     this.status = status;
-    this.lane ??= status.lanes.find((lane) => lane.scene === this.scene)?.id ?? null;
+    this.lane ??= (status.lanes.find((lane) => SCENES[this.scene].includes(lane.scene)) ?? status.lanes[0])?.id ?? null;
     this.heard.onStatus?.(status);
     this.draw();
   }
@@ -94,19 +97,23 @@ export class Screen {
     this.shown = null;
   }
 
-  /** Why this terminal could not serve now, as a word for people; empty if it could. */
-  unready() {
-    const { status } = this;
-    if (!status) return "";
-    if (status.ready === false) return (status.not_ready || []).map((part) => part.zh || part.code || part).join(" · ") || "—";
-    return "";
+  /** Ask once, when readiness is lost, what is missing; the answer is drawn when it comes. */
+  async askWhy() {
+    try {
+      const { checks } = await call("GET", "/v1/readiness");
+      this.missing = checks.filter((check) => !check.ok);
+    } catch (error) {
+      if (!(error instanceof Trouble)) throw error;
+      this.missing = [];
+    }
+    this.draw();
   }
 
   view() {
     if (this.link !== "open") return this.link;
     if (!this.status) return "connecting";
     if (this.shown) return this.shown.kind;
-    return this.unready() ? "not_ready" : "waiting";
+    return this.status.ready === false ? "not_ready" : "waiting";
   }
 
   draw() {
@@ -121,13 +128,13 @@ export class Screen {
   }
 
   picture(view) {
-    if (view === "answer") return drawResult(this.shown.value, this.scene, this.status?.texts?.appeal_url || "");
+    if (view === "answer") return drawResult(this.shown.value, this.scene, told(this.status?.texts?.appeal_url));
     if (view === "undone") return drawMessage("undone", "undone", "undone", "undone_hint");
     if (view === "notice") {
       const key = this.shown.value.code === "damaged_code" ? "notice_damaged_code" : "notice_not_a_code";
       return drawMessage("notice", "notice", key, `${key}_hint`);
     }
-    if (view === "not_ready") return drawMessage("not_ready", "not_ready", "not_ready", "not_ready_hint", this.unready());
+    if (view === "not_ready") return drawMessage("not_ready", "not_ready", "not_ready", "not_ready_hint", this.missing.map((check) => told(check)).join(" · "));
     const [iconName, key] = { connecting: ["connecting", "connecting"], lost: ["lost", "lost"], forbidden: ["lost", "forbidden"] }[view];
     return drawMessage(view, iconName, key, `${key}_hint`);
   }

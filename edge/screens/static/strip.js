@@ -115,10 +115,10 @@ export class Strip {
     if (!redemption) { toast(say("undo_none")); return; }
     const done = await attempt(async () => {
       try {
-        return await call("POST", `/v1/redemptions/${redemption}/annul`, { request_id: requestId() });
+        return await call("POST", `/v1/redemptions/${redemption}/annul`, {});
       } catch (error) {
         if (error.status !== 409) throw error; // passed already: what can still be done is a reversal
-        return call("POST", `/v1/redemptions/${redemption}/reverse`, { request_id: requestId() });
+        return call("POST", `/v1/redemptions/${redemption}/reverse`, {});
       }
     });
     if (done === undefined) return;

@@ -1,0 +1,131 @@
+"""The town of the demo as data: its sites and terminals, and every document its city and a partner city publish.
+
+云溪古镇 Yunxi is invented, and so is the partner city 南山. Nothing here is code of a scene: a city's offices would
+write this (decision.md, "Benefit catalogue").
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+CITY: Final = "yunxi"
+PARTNER: Final = "nanshan"
+SITE: Final = "yunxi-town"
+TRUSTED_GROUP: Final = 12
+RESTRICTING: Final = 302
+PARTNER_TIER, MAPPED_TIER = 7, 3
+ADULT_FEN, CHILD_FEN, ROOM_FEN, SUITE_FEN = 6_000, 3_000, 30_000, 58_000
+
+Document = dict[str, Any]
+
+BENEFITS: Final[list[Document]] = [
+    {
+        "id": "yunxi.first-visit", "code": 1, "version": 1, "issuer": CITY,
+        "title": {"zh": "守信游客每日首次免票", "en": "Trusted visitors: first entry of the day free"},
+        "offer": {"kind": "free"}, "who": {"groups_any": [TRUSTED_GROUP]},
+        "where": {"sites": [SITE], "scenes": ["gate"]},
+        "limits": [{"count": "uses", "per": "subject", "scope": "site", "period": "day", "max": 1}],
+        "needs": ["bound-token"], "offline": {"allow": True, "max_list_age_h": 72},
+    },
+    {
+        "id": "yunxi.partner", "code": 2, "version": 1, "issuer": CITY,
+        "title": {"zh": "互认城市半价", "en": "Partner cities: half price"},
+        "offer": {"kind": "percent", "percent_off": 50}, "who": {"issuers": [PARTNER], "min_tier": MAPPED_TIER},
+        "where": {"sites": [SITE], "scenes": ["gate"]},
+        "limits": [{"count": "uses", "per": "subject", "scope": "site", "period": "day", "max": 1}],
+    },
+    {
+        "id": "yunxi.no-deposit", "code": 3, "version": 1, "issuer": CITY,
+        "title": {"zh": "住宿免押金", "en": "Stay without deposit"},
+        "offer": {"kind": "deposit_waiver", "cap_fen": 50_000}, "who": {"min_tier": 3},
+        "where": {"sites": [SITE], "scenes": ["hotel"]},
+        "lifecycle": {"open_close": {"due": "P1D", "on_overdue": "flag"}},
+    },
+    {
+        "id": "yunxi.shop", "code": 4, "version": 1, "issuer": CITY,
+        "title": {"zh": "诚信购物九折", "en": "10 % off in town shops"},
+        "offer": {"kind": "percent", "percent_off": 10, "cap_fen": 5_000}, "who": {"min_tier": 3},
+        "where": {"sites": [SITE], "scenes": ["shop"]}, "reversal": {"within_h": 168, "gives_back": True},
+    },
+]  # fmt: skip
+
+MEASURE_CODES: Final[Document] = {
+    str(RESTRICTING): {
+        "title": {"zh": "限制进入旅游景区", "en": "Barred from scenic sites"}, "effect": "restrict", "scenes": ["gate"],
+        "authority": "云溪市文化和旅游局", "basis": "《云溪市信用条例》第二十三条",
+        "remedy": {"zh": "履行义务后向认定单位申请信用修复", "en": "Meet the obligation, then ask for repair"},
+    },
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """One terminal of the town: its id, what it is called, and its lane."""
+
+    terminal: str
+    lane: str
+    scene: str
+    screen: str
+    zh: str
+    en: str
+    ticket_types: tuple[tuple[str, str, str, int], ...]
+
+
+GATE: Final = Post(
+    terminal="gate-east", lane="A", scene="gate", screen="gate", zh="东门闸机", en="East gate",
+    ticket_types=(("adult", "成人票", "Adult", ADULT_FEN), ("child", "儿童票", "Child", CHILD_FEN)),
+)  # fmt: skip
+DESK: Final = Post(
+    terminal="hotel-desk", lane="D", scene="hotel", screen="desk", zh="临溪客栈前台", en="Riverside Inn desk",
+    ticket_types=(("room", "标准间", "Room", ROOM_FEN), ("suite", "溪景套房", "Suite", SUITE_FEN)),
+)  # fmt: skip
+COUNTER: Final = Post(
+    terminal="tea-shop", lane="C", scene="shop", screen="counter", zh="云雾茶庄", en="Tea shop", ticket_types=()
+)
+POSTS: Final = (GATE, DESK, COUNTER)
+
+
+def profile(post: Post) -> Document:
+    """Return the profile that enrolment gives this terminal."""
+    return {
+        "site": SITE, "title": {"zh": f"云溪古镇 · {post.zh}", "en": f"Yunxi Old Town · {post.en}"}, "issuer": CITY,
+        "test": True, "lanes": [{"id": post.lane, "scene": post.scene}],
+        "ticket_types": [
+            {"id": name, "title": {"zh": zh, "en": en}, "price_fen": fen} for name, zh, en, fen in post.ticket_types
+        ],
+        "texts": {
+            "site_url": {"zh": "https://yunxi.example/s/town", "en": "https://yunxi.example/s/town?lang=en"},
+            "appeal_url": {"zh": "https://yunxi.example/appeal", "en": "https://yunxi.example/appeal?lang=en"},
+        },
+        "pledge": {
+            "zh": "明码实价，不强制消费，投诉当日答复。",
+            "en": "Prices as shown, nothing forced on you, complaints answered the same day.",
+        },
+        "grade": "AAA",
+    }  # fmt: skip
+
+
+def measure(subject: bytes, *, until: str) -> Document:
+    """Return the entry that bars `subject` from scenic sites until the civil day `until`."""
+    return {
+        "key": subject.hex(), "code": RESTRICTING, "authority": "云溪市文化和旅游局", "until": until, "state": "active",
+    }  # fmt: skip
+
+
+def documents(city: str, keys: Iterable[Mapping[str, object]], measures: Iterable[Document] = ()) -> dict[str, bytes]:
+    """Return every document that `city` publishes, by path (lists.md)."""
+    home = city == CITY
+    found: dict[str, Any] = {
+        f"issuers/{city}/keys.json": list(keys),
+        f"lists/{city}/measures.json": {"issuer": city, "complete": True, "entries": list(measures)},
+        f"lists/{city}/revocations.json": {"issuer": city, "complete": True, "tokens": []},
+        f"rules/{city}/benefits.json": {"issuer": city, "version": 1, "benefits": BENEFITS if home else []},
+        f"rules/{city}/calendars.json": {"issuer": city, "calendars": {}},
+        f"rules/{city}/measure-codes.json": {"issuer": city, "codes": MEASURE_CODES if home else {}},
+        f"rules/{city}/sites.json": {"issuer": city, "site_sets": {}},
+    }
+    if home:
+        mapping = {PARTNER: {"tiers": {str(PARTNER_TIER): MAPPED_TIER}, "groups": {}}}
+        found[f"issuers/{city}/mapping.json"] = {"issuer": city, "mapping": mapping}
+    return {path: json.dumps(body, ensure_ascii=False).encode() for path, body in found.items()}
