@@ -18,6 +18,15 @@ ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
 _NO_DIGIT: Final = 0xFF
 _LAST_OCTET: Final = 0xFF
 _DIGITS: Final = bytes(ALPHABET.find(chr(code)) % 256 for code in range(256))
+_USUAL_GROUPS: Final = 200  # a code has 198 at most
+
+
+def _low_bytes(groups: int) -> int:
+    """Return the mask of the lowest byte in each of so many lanes."""
+    return int.from_bytes(b"\xff\x00\x00" * groups, "little")
+
+
+_ONES: Final = _low_bytes(_USUAL_GROUPS)
 
 
 class Base45Error(ValueError):
@@ -48,12 +57,12 @@ def decode(text: str) -> bytes:
     groups, rest = divmod(len(digits), 3)
     if rest == 1:
         raise Base45Error("a lone last character")
-    ones = int.from_bytes(b"\xff\x00\x00" * groups, "little")
+    ones = _ONES if groups <= _USUAL_GROUPS else _low_bytes(groups)
     lanes = int.from_bytes(digits[: groups * 3], "little")
     sums = (lanes & ones) + 45 * (lanes >> 8 & ones) + 2025 * (lanes >> 16 & ones)
-    packed = sums.to_bytes(groups * 3, "little")
-    if any(packed[2::3]):
+    if sums >> 16 & ones:
         raise Base45Error("a group above 65535")
+    packed = sums.to_bytes(groups * 3, "little")
     raw = bytearray(groups * 2)
     raw[0::2], raw[1::2] = packed[1::3], packed[0::3]
     if rest:

@@ -52,6 +52,8 @@ def _item(raw: bytes, at: int, depth: int) -> tuple[Item, int]:
     """Return the item at `at` and where it ends; `depth` more containers may open. IndexError: cut short."""
     head = raw[at]
     at += 1
+    if head <= _INLINE:  # the most frequent item
+        return head, at
     argument = head & 31
     if argument > _INLINE:
         argument, at = _long_argument(raw, at, argument)
@@ -63,6 +65,11 @@ def _item(raw: bytes, at: int, depth: int) -> tuple[Item, int]:
         if len(body) != argument:
             raise CborError("a string is cut short")
         return body if head < _TEXT else _text(body), end
+    return _container(raw, at, head, argument, depth)
+
+
+def _container(raw: bytes, at: int, head: int, argument: int, depth: int) -> tuple[Item, int]:
+    """Return the array, map or tagged item whose head was just read, and where it ends."""
     if not depth:
         raise CborError(f"nested more than {MAX_DEPTH} deep")
     if head < _MAP:

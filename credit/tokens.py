@@ -55,6 +55,14 @@ class _Rules(NamedTuple):
     allow_expired: bool
 
 
+class _Shown(NamedTuple):
+    """What a code holds: maybe a presentation, and a credential: its bytes, and itself, taken apart if shown bare."""
+
+    presentation: Envelope | None
+    raw: bytes
+    credential: Tagged | Envelope
+
+
 class _Credential(NamedTuple):
     """A credential that passed 4 to 12; `holder` is None if it has no holder key."""
 
@@ -75,23 +83,23 @@ def open_token(
     presentation answers it, another answer is refused. `allow_test` is the site profile's `test`. `allow_expired` is
     for giving back and leaving (contract.md §3): the token's and the key's end no longer matter, all else does.
     """
-    presentation, credential = _layers(_bytes_of(text))  # 1 to 5
-    known = _open_credential(credential, keyring, _Rules(now, skew_s, allow_test, allow_expired))  # 4 to 12
-    if presentation is None:
+    shown = _shown(_bytes_of(text))  # 1 to 5
+    known = _open_credential(shown, keyring, _Rules(now, skew_s, allow_test, allow_expired))  # 4 to 12
+    if shown.presentation is None:
         if known.holder is not None:  # 12
             raise TokenError(Reason.BARE_BOUND_TOKEN, "a credential with a holder key, shown without presentation")
         return _token(known, None, challenged=False)
     if known.holder is None:  # 12
         raise TokenError(Reason.BAD_SIGNATURE, "a presentation of a credential without holder key")
-    cose.check_signature(presentation, known.holder)  # 13
-    shown = read_presentation(presentation.claims)  # 13
-    _check_fresh(shown, now=now, skew_s=skew_s)  # 14
-    if shown.audience is not None and shown.audience != audience:  # 14
+    cose.check_signature(shown.presentation, known.holder)  # 13
+    claims = read_presentation(shown.presentation.claims)  # 13
+    _check_fresh(claims, now=now, skew_s=skew_s)  # 14
+    if claims.audience is not None and claims.audience != audience:  # 14
         raise TokenError(Reason.WRONG_AUDIENCE, "made for another site")
-    challenged = shown.challenge is not None and challenge is not None
-    if challenged and shown.challenge != challenge:  # 14
+    challenged = claims.challenge is not None and challenge is not None
+    if challenged and claims.challenge != challenge:  # 14
         raise TokenError(Reason.NEEDS_CHALLENGE, "answers another challenge")
-    return _token(known, shown, challenged=challenged)
+    return _token(known, claims, challenged=challenged)
 
 
 def _bytes_of(text: str) -> bytes:
@@ -106,26 +114,27 @@ def _bytes_of(text: str) -> bytes:
         raise TokenError(Reason.DAMAGED_CODE, str(error)) from error
 
 
-def _layers(raw: bytes) -> tuple[Envelope | None, Tagged]:
-    """Return the presentation, if there is one, and the credential, not yet taken apart."""
+def _shown(raw: bytes) -> _Shown:
     try:
         message = cbor.decode(raw)  # 4
         outer = XG1.envelope(message)  # 4, 5
     except cbor.CborError as error:
         raise TokenError(Reason.DAMAGED_CODE, str(error)) from error
-    credential = outer.protected.get(KCWT, message)
+    if KCWT not in outer.protected:
+        return _Shown(None, raw, outer)
+    credential = outer.protected[KCWT]
     if type(credential) is not Tagged:  # 5
         raise TokenError(Reason.DAMAGED_CODE, "kcwt is not a COSE_Sign1 under tag 18")
-    return (None if credential is message else outer), credential
+    return _Shown(outer, credential.raw, credential)
 
 
-def _open_credential(credential: Tagged, keyring: Keyring, rules: _Rules) -> _Credential:
-    known: _Credential | None = keyring.verified.get(credential.raw)
+def _open_credential(shown: _Shown, keyring: Keyring, rules: _Rules) -> _Credential:
+    known: _Credential | None = keyring.verified.get(shown.raw)
     if known is not None:
         _check_window(known.key, rules)  # 8
         _check_standing(known.claims, rules)  # 10, 11
         return known
-    envelope = _credential_envelope(credential)  # 4, 5
+    envelope = _envelope_of(shown.credential)  # 4, 5
     key = _issuer_key(envelope, keyring, rules)  # 6 to 9
     claims = read_credential(envelope.claims)  # 10
     token_class = _class_of(
@@ -134,11 +143,14 @@ def _open_credential(credential: Tagged, keyring: Keyring, rules: _Rules) -> _Cr
     )  # fmt: skip
     _check_standing(claims, rules)  # 10, 11
     known = _Credential(key, token_class, claims, _holder_key(claims))  # 12
-    _remember(keyring.verified, credential.raw, known)
+    _remember(keyring.verified, shown.raw, known)
     return known
 
 
-def _credential_envelope(credential: Tagged) -> Envelope:
+def _envelope_of(credential: Tagged | Envelope) -> Envelope:
+    """Take a presented credential apart; one shown bare already is."""
+    if type(credential) is Envelope:
+        return credential
     try:
         envelope = XG1.envelope(credential)  # 4, 5
     except cbor.CborError as error:
@@ -218,10 +230,10 @@ def _holder_key(claims: CredentialClaims) -> CoseKey | None:
         raise TokenError(Reason.BAD_SIGNATURE, f"holder key: {error}") from error
 
 
-def _check_fresh(shown: PresentationClaims, *, now: int, skew_s: int) -> None:
-    if shown.issued_at < now - FRESH_S - skew_s:  # 14
+def _check_fresh(claims: PresentationClaims, *, now: int, skew_s: int) -> None:
+    if claims.issued_at < now - FRESH_S - skew_s:  # 14
         raise TokenError(Reason.STALE_CODE, f"made more than {FRESH_S} s ago")
-    if shown.issued_at > now + skew_s:  # 14
+    if claims.issued_at > now + skew_s:  # 14
         raise TokenError(Reason.NOT_YET_VALID, "made in the future")
 
 
