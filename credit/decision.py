@@ -16,8 +16,6 @@ from typing import Any
 from credit.inputs import ClockState
 from credit.reasons import Outcome, Reason
 
-NO_FACTS: Mapping[str, Any] = {}
-
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -45,11 +43,12 @@ class Condition(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A condition of a benefit that does not hold, and why."""
+    """A condition of a benefit that does not hold, and why; `refer`: a person looking at it can mend it."""
 
     condition: Condition
     reason: Reason
-    facts: Mapping[str, Any] = NO_FACTS
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    refer: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,26 +72,29 @@ class Given:
     version: int
     offer: Mapping[str, Any]
     local: bool = False
+    title: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Use:
-    """`n` uses under `key`, bounded by `limit` (None: counted, not bounded)."""
+    """`n` uses under `key`, bounded by `limit` (None: counted, not bounded) within the period since `since_ms`."""
 
     key: str
     n: int
     limit: int | None = None
     benefit: str = ""
+    since_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sum:
-    """`fen` under `key`, bounded by `limit` (None: counted, not bounded)."""
+    """`fen` under `key`, bounded by `limit` (None: counted, not bounded) within the period since `since_ms`."""
 
     key: str
     fen: int
     limit: int | None = None
     benefit: str = ""
+    since_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +109,8 @@ class Consumption:
     reversal_until_ms: int | None = None
     gives_back: bool = True
     pass_root: str | None = None
-    is_pass: bool = False
+    pass_of: str | None = None
+    pass_entries: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,11 +60,10 @@ class Bought:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassState:
-    """A pass under way: its first redemption, entries taken, whether its holder is inside, and since when."""
+    """A pass under way: its first redemption, entries taken, and when its holder last came or left."""
 
     root: str
     entries: int
-    inside: bool
     last_ms: int
 
 
@@ -80,7 +79,7 @@ class Repeat:
 class NonceUse:
     """Where and when a nonce was burnt."""
 
-    lane: str
+    same_lane: bool
     at_ms: int
     where: str
 

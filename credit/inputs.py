@@ -68,11 +68,15 @@ class Override:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What is asked for. `confirmed` names the needs staff have seen to ("staff-confirm", "id-check", "pledge")."""
+    """What is asked for. `confirmed` names the needs staff have seen to ("staff-confirm", "id-check", "pledge").
+
+    `heads_named` says that `heads` was given: a return of one head is not the return of everything.
+    """
 
     intent: Intent = Intent.ENTER
     amount_fen: int | None = None
     heads: int = 1
+    heads_named: bool = False
     asset: str | None = None
     redemption: str | None = None
     second: tuple[SecondCheck, ...] = ()

@@ -53,3 +53,41 @@ class MeasureCode:
     authority: str | None = None
     basis: str | None = None
     remedy: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effective:
+    """A measure in force here and now: the entry and its code."""
+
+    entry: MeasureEntry
+    code: MeasureCode
+
+    def facts(self) -> dict[str, object]:
+        """Return what the holder is told: measure, authority, basis, until when, how it is remedied."""
+        entry, code = self.entry, self.code
+        facts: dict[str, object] = {"measure": code.code, "title": dict(code.title), "issuer": entry.issuer}
+        facts["authority"] = entry.authority or code.authority
+        facts["basis"] = entry.basis or code.basis
+        facts["until"] = entry.until_day.isoformat() if entry.until_day else None
+        facts["remedy"] = dict(code.remedy) if code.remedy else None
+        return {name: value for name, value in facts.items() if value is not None}
+
+
+Codes = Mapping[tuple[str, int], MeasureCode]
+ANY = "*"  # a code that every issuer shares
+
+
+def code_of(codes: Codes, entry: MeasureEntry) -> MeasureCode | None:
+    """Return the catalogue row of an entry, None for a code that nobody published."""
+    return codes.get((entry.issuer, entry.code)) or codes.get((ANY, entry.code))
+
+
+def in_force(codes: Codes, entry: MeasureEntry, scene: str, today: date) -> Effective | None:
+    """Return the measure that `entry` is in this scene today, None when it has no effect."""
+    code = code_of(codes, entry)
+    if code is None or entry.state is not EntryState.ACTIVE:
+        return None
+    if (entry.from_day and today < entry.from_day) or (entry.until_day and today > entry.until_day):
+        return None
+    scenes = entry.scenes if entry.scenes is not None else code.scenes
+    return Effective(entry=entry, code=code) if scenes is None or scene in scenes else None

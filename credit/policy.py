@@ -1,0 +1,111 @@
+"""The compiled policy: every signed rule in the form in which decisions read it.
+
+Rules of this file:
+
+- `Policy.compile` is called once, when lists are switched; it checks what only the whole can show (calendars and site
+  sets that nobody published) and indexes benefits by site and scene, so that a decision looks only at those offered;
+- a policy is immutable; switching lists means another policy.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+from credit.calendars import Calendar, check_calendars
+from credit.catalogue import Benefit
+from credit.documents import IssuerMapping, Sites
+from credit.inputs import Place
+from credit.measures import Codes
+from credit.reading import CatalogueError
+from credit.terms import DEFAULT_ZONE, zone
+
+ListAge = int
+MAX_LIST_AGE_S = 14 * 86_400  # beyond it no list supports any benefit (lists.md)
+
+Index = Mapping[tuple[str | None, str | None], tuple[Benefit, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Everything signed that a decision rests on, apart from the lists of measures and revocations."""
+
+    index: Index = field(default_factory=dict)
+    calendars: Mapping[str, Calendar] = field(default_factory=dict)
+    codes: Codes = field(default_factory=dict)
+    mappings: Mapping[tuple[str, str], IssuerMapping] = field(default_factory=dict)
+    sites: Sites = field(default_factory=Sites)
+    zones: Mapping[str, ZoneInfo] = field(default_factory=dict)
+    default_zone: ZoneInfo = field(default_factory=lambda: zone(None))
+
+    @classmethod
+    def empty(cls) -> "Policy":
+        """Return a policy that offers nothing."""
+        return cls()
+
+    @classmethod
+    def compile(
+        cls,
+        *,
+        benefits: Iterable[Benefit],
+        calendars: Mapping[str, Calendar] | None = None,
+        codes: Codes | None = None,
+        mappings: Mapping[str, Mapping[str, IssuerMapping]] | None = None,
+        sites: Sites | None = None,
+        zones: Mapping[str, str] | None = None,
+        default_zone: str = DEFAULT_ZONE,
+    ) -> "Policy":
+        """Return the policy; raise CatalogueError for what only the whole can show to be wrong.
+
+        `mappings` is by home issuer, then by foreign issuer; `zones` names issuers' zones where they differ.
+        """
+        known, where = calendars or {}, sites or Sites()
+        index: dict[tuple[str | None, str | None], list[Benefit]] = {}
+        for benefit in sorted(benefits, key=lambda one: one.order):
+            check_calendars(benefit.when, known, benefit.path)
+            for site in _sites(benefit, where):
+                for scene in benefit.where.scenes if benefit.where.scenes is not None else (None,):
+                    index.setdefault((site, scene), []).append(benefit)
+        return cls(
+            index={key: tuple(found) for key, found in index.items()},
+            calendars=known,
+            codes=codes or {},
+            mappings={(home, foreign): one for home, by in (mappings or {}).items() for foreign, one in by.items()},
+            sites=where,
+            zones={issuer: zone(None, name) for issuer, name in (zones or {}).items()},
+            default_zone=zone(None, default_zone),
+        )
+
+    def offered(self, place: Place) -> tuple[Benefit, ...]:
+        """Return the benefits whose sites, scenes and lanes match, by (issuer, code)."""
+        index = self.index
+        lists = [
+            found
+            for key in ((place.site, place.scene), (place.site, None), (None, place.scene), (None, None))
+            if (found := index.get(key))
+        ]
+        if not lists:
+            return ()
+        merged = lists[0] if len(lists) == 1 else sorted(sum(lists, ()), key=lambda one: one.order)
+        return tuple(one for one in merged if one.where.lanes is None or place.lane in one.where.lanes)
+
+    def zone_of(self, issuer: str) -> ZoneInfo:
+        """Return the zone in which an issuer's civil days are counted."""
+        return self.zones.get(issuer, self.default_zone)
+
+    def benefits(self) -> tuple[Benefit, ...]:
+        """Return every benefit, by (issuer, code)."""
+        every = {one.id: one for found in self.index.values() for one in found}
+        return tuple(sorted(every.values(), key=lambda one: one.order))
+
+
+def _sites(benefit: Benefit, sites: Sites) -> frozenset[str | None]:
+    where = benefit.where
+    if where.sites is None and where.site_sets is None:
+        return frozenset({None})
+    found: set[str | None] = set(where.sites or ())
+    for name in where.site_sets or ():
+        if name not in sites.sets:
+            known = ", ".join(sorted(sites.sets)) or "none"
+            raise CatalogueError(f"{benefit.path}.where.site_sets", f"{name!r} is unknown; known are {known}")
+        found |= sites.sets[name]
+    return frozenset(found)

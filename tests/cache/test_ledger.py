@@ -1,0 +1,241 @@
+"""The ledger with a real (in-memory) database: check and write in one step."""
+
+import sqlite3
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from cache import ledger
+from cache.ids import uuid7
+from cache.journal import begin_epoch, verify
+from cache.store import immediate, memory
+from credit.benefits import parse_benefits
+from credit.claims import Token, TokenClass
+from credit.inputs import Intent, Now, Place, Request
+from credit.measures import MeasureEntry
+from credit.policy import Policy
+from credit.reasons import Outcome, Reason
+
+T0 = 1_790_000_000_000
+GATE = Place(site="xiannvshan", scene="gate", lane="A", terminal="t1")
+BENEFITS = [
+    {
+        "id": "first", "code": 7, "issuer": "wulong", "offer": {"kind": "free"}, "who": {"groups_any": [12]},
+        "where": {"sites": ["xiannvshan"], "scenes": ["gate"]}, "limits": [{"scope": "site", "max": 1}],
+    },
+    {
+        "id": "umbrella", "code": 8, "issuer": "wulong", "offer": {"kind": "deposit_waiver", "cap_fen": 5000},
+        "where": {"scenes": ["stand"]}, "needs": ["asset"], "lifecycle": {"open_close": {"due": "P1D"}},
+    },
+    {
+        "id": "shop", "code": 9, "issuer": "wulong", "offer": {"kind": "percent", "percent_off": 10},
+        "where": {"scenes": ["shop"]}, "reversal": {"within_h": 24},
+        "limits": [{"count": "amount", "period": "month", "max": 1000}, {"period": "month", "max": 2}],
+    },
+]  # fmt: skip
+
+
+@dataclass
+class OpenLists:
+    entries: tuple[MeasureEntry, ...] = ()
+    gone: set[bytes] = field(default_factory=set)
+
+    def measures(self, issuer, subject):
+        return self.entries
+
+    def revoked(self, issuer, token_id, status_index):
+        return token_id in self.gone
+
+    def age_s(self, issuer, now_s):
+        return 0
+
+
+def token(nonce=b"n1", subject=b"wang", **more):
+    return Token(
+        issuer="wulong", kid=b"k" * 8, token_id=subject.ljust(8, b"-"), token_class=TokenClass.BOUND,
+        subject=subject.ljust(16, b"-"), tier=3, issued_at=0, expires=2**40, groups=frozenset({12}),
+        nonce=nonce, **more,
+    )  # fmt: skip
+
+
+class Terminal:
+    def __init__(self):
+        self.conn: sqlite3.Connection = memory()
+        with immediate(self.conn):
+            begin_epoch(self.conn, epoch="e1", terminal="t1", reason="enrolled")
+        self.policy = Policy.compile(benefits=parse_benefits(BENEFITS))
+        self.lists = OpenLists()
+
+    def present(self, shown=None, *, at=0, place=GATE, **request):
+        with immediate(self.conn):
+            return ledger.settle(
+                self.conn, token=shown or token(), request=Request(**request), place=place, policy=self.policy,
+                lists=self.lists, now=Now(utc_ms=T0 + at), ids=uuid7,
+            )  # fmt: skip
+
+    def step(self, what, redemption, *, at=0, **more):
+        with immediate(self.conn):
+            return what(self.conn, redemption, now=Now(utc_ms=T0 + at), ids=uuid7, **more)
+
+
+@pytest.fixture
+def terminal():
+    return Terminal()
+
+
+class TestGrace:
+    def test_the_same_code_within_ten_seconds_is_the_same_redemption(self, terminal):
+        first = terminal.present()
+
+        again = terminal.present(token(nonce=b"n2"), at=9_999)
+
+        assert (again.repeat, again.redemption) == (True, first.redemption)
+        assert again.decision.outcome is Outcome.GRANT
+
+    def test_ten_seconds_after_the_first_grant_it_is_a_second_try(self, terminal):
+        terminal.present()
+        terminal.present(token(nonce=b"n2"), at=9_000)
+
+        late = terminal.present(token(nonce=b"n3"), at=10_000)
+
+        assert late.decision.reasons == (Reason.LIMIT_USED,)
+        assert late.decision.findings[0].facts["where"] == "xiannvshan/A"
+
+    def test_a_repeat_opens_the_gate_only_while_nothing_has_opened_it(self, terminal):
+        first = terminal.present()
+
+        assert terminal.present(at=1).open_gate
+        terminal.step(ledger.actuated, first.redemption, at=2)
+        assert not terminal.present(at=3).open_gate
+
+    def test_passing_ends_the_grace(self, terminal):
+        first = terminal.present()
+        terminal.step(ledger.passed, first.redemption, at=1)
+
+        assert terminal.present(token(nonce=b"n2"), at=2).decision.outcome is Outcome.STANDARD
+
+    def test_after_a_restart_a_waiting_visitor_is_let_through(self, terminal):
+        first = terminal.present()
+        with immediate(terminal.conn):
+            assert ledger.renew_grace(terminal.conn, now=Now(utc_ms=T0 + 200_000)) == 1
+
+        assert terminal.present(token(nonce=b"n2"), at=259_999).redemption == first.redemption
+        assert not terminal.present(token(nonce=b"n3"), at=260_000).repeat
+
+
+class TestReplay:
+    def test_the_same_nonce_at_the_same_lane_is_used_up(self, terminal):
+        terminal.present()
+
+        assert terminal.present(at=20_000).decision.reasons == (Reason.LIMIT_USED,)
+
+    def test_the_same_nonce_at_another_lane_is_refused(self, terminal):
+        terminal.present()
+
+        other = terminal.present(at=1_000, place=replace(GATE, lane="B"))
+
+        assert (other.decision.outcome, other.decision.reasons) == (Outcome.REFUSE, (Reason.REPLAYED,))
+
+    def test_what_was_not_granted_burns_no_nonce(self, terminal):
+        stranger = replace(token(), groups=frozenset())
+        terminal.present(stranger)
+
+        assert terminal.present(stranger, at=1).decision.reasons == (Reason.NOT_ELIGIBLE,)
+
+
+class TestAnnulment:
+    def test_a_gate_that_did_not_turn_gives_the_use_back_once(self, terminal):
+        first = terminal.present()
+
+        assert terminal.step(ledger.annul, first.redemption).error is None
+        assert terminal.step(ledger.annul, first.redemption).error is Reason.NOTHING_OPEN
+        assert terminal.present(token(nonce=b"n2"), at=60_000).decision.outcome is Outcome.GRANT
+        assert terminal.present(token(nonce=b"n3"), at=120_000).decision.outcome is Outcome.STANDARD
+
+    def test_after_passing_it_is_an_error_fact_and_changes_nothing(self, terminal):
+        first = terminal.present()
+        terminal.step(ledger.passed, first.redemption)
+
+        late = terminal.step(ledger.annul, first.redemption)
+
+        assert late.error is Reason.TOO_LATE
+        assert terminal.present(token(nonce=b"n2"), at=60_000).decision.outcome is Outcome.STANDARD
+
+
+class TestOpenClose:
+    stand = replace(GATE, scene="stand")
+
+    def lend(self, terminal, asset, at=0, **more):
+        return terminal.present(
+            token(nonce=str(at).encode(), **more), at=at, place=self.stand, intent=Intent.LEND, asset=asset
+        )
+
+    def test_a_second_loan_while_one_is_open(self, terminal):
+        self.lend(terminal, "U1")
+
+        assert self.lend(terminal, "U2", at=20_000).decision.reasons == (Reason.ALREADY_OPEN,)
+
+    def test_bringing_back_by_asset_frees_the_holder(self, terminal):
+        lent = self.lend(terminal, "U1")
+        back = terminal.present(
+            token(nonce=b"b", subject=b"friend"), at=3_600_000, place=self.stand, intent=Intent.GIVE_BACK, asset="U1"
+        )
+
+        assert (back.decision.outcome, back.redemption) == (Outcome.GRANT, lent.redemption)
+        assert ledger.open_redemptions(terminal.conn) == ()
+        assert self.lend(terminal, "U2", at=7_200_000).decision.outcome is Outcome.GRANT
+
+    def test_what_falls_due_is_a_fact_and_can_still_be_closed(self, terminal):
+        lent = self.lend(terminal, "U1")
+        with immediate(terminal.conn):
+            due = ledger.mark_overdue(terminal.conn, now=Now(utc_ms=T0 + 86_400_000), ids=uuid7)
+
+        assert due == (lent.redemption,)
+        assert terminal.step(ledger.close, lent.redemption, at=90_000_000).state == "closed"
+
+
+class TestReturn:
+    shop = replace(GATE, scene="shop")
+
+    def test_a_part_gives_its_share_of_the_amount_back_and_the_rest_the_use(self, terminal):
+        bought = terminal.present(place=self.shop, intent=Intent.BUY, amount_fen=10_000)
+        assert bought.decision.offer["off_fen"] == 1_000
+
+        part = terminal.present(token(nonce=b"r1"), at=60_000, place=self.shop, intent=Intent.RETURN, amount_fen=4_000)
+        assert part.decision.obligations == {"refund_fen": 3_600, "returned_fen": 4_000}
+        assert (
+            terminal.present(
+                token(nonce=b"b2"), at=61_000, place=self.shop, intent=Intent.BUY, amount_fen=4_001
+            ).decision.outcome
+            is Outcome.GRANT
+        )  # 400 of the month's 1000 fen are free again
+
+    def test_the_window_is_half_open(self, terminal):
+        bought = terminal.present(place=self.shop, intent=Intent.BUY, amount_fen=1_000)
+
+        assert terminal.step(ledger.reverse, bought.redemption, at=86_400_000).error is Reason.TOO_LATE
+        assert terminal.step(ledger.reverse, bought.redemption, at=86_399_999).error is None
+
+
+class TestUnverified:
+    def test_what_is_no_token_is_one_summary_per_lane_and_minute(self, terminal):
+        for at, reason in (
+            (0, Reason.NOT_A_CODE),
+            (1, Reason.NOT_A_CODE),
+            (2, Reason.BAD_SIGNATURE),
+            (60_000, Reason.EXPIRED),
+        ):
+            with immediate(terminal.conn):
+                ledger.refuse_unverified(terminal.conn, lane="A", reason=reason, now=Now(utc_ms=T0 + at), ids=uuid7)
+
+        bodies = [row[0] for row in terminal.conn.execute("SELECT body FROM journal")]
+        assert len(bodies) == 1
+        assert '"unverified":{"bad_signature":1,"not_a_code":2}' in bodies[0]
+
+
+def test_the_journal_holds_together_after_all_of_it(terminal):
+    first = terminal.present()
+    terminal.step(ledger.annul, first.redemption)
+    terminal.step(ledger.passed, first.redemption)
+
+    assert verify(terminal.conn).seq == 3
