@@ -14,6 +14,7 @@ from credit.claims import Grant, Reservation, SubjectKind
 from credit.reasons import Reason
 from credit.refusals import TokenError
 
+STEP: Final = 10  # of the order in credit.tokens
 NUMBER_END: Final = 1 << 53  # integers above do not survive JSON and JavaScript (RFC 8785)
 FIRST_IGNORED: Final = 32
 MAX_TIER: Final = 9
@@ -141,7 +142,7 @@ def unproved(claims: object) -> Unproved | None:
 
 
 def _damaged(detail: str) -> NoReturn:
-    raise TokenError(Reason.DAMAGED_CODE, detail)
+    raise TokenError(Reason.DAMAGED_CODE, detail, STEP)
 
 
 def _is_number(value: object) -> TypeGuard[int]:

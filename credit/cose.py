@@ -25,6 +25,7 @@ from credit.keys import KID_BYTES, CoseKey
 from credit.reasons import Reason
 from credit.refusals import TokenError
 
+STEP_SHAPE: Final = 5  # of the order in credit.tokens
 MAX_TOKEN_BYTES: Final = 397  # what 600 characters hold, 4 of them the prefix
 ALG, CRIT, KID, KCWT, TYP = 1, 2, 4, 13, 16  # header labels: RFC 9052 §3.1, RFC 9528, RFC 9596
 TYP_CREDENTIAL: Final = 65001
@@ -111,8 +112,8 @@ def to_be_signed(protected_raw: bytes, payload: bytes, aad: bytes = b"") -> byte
     return b"".join((_CONTEXT, cbor.bstr(protected_raw), cbor.bstr(aad), cbor.bstr(payload)))
 
 
-def _damaged(detail: str) -> NoReturn:
-    raise TokenError(Reason.DAMAGED_CODE, detail)
+def _damaged(detail: str, step: int | None = None) -> NoReturn:
+    raise TokenError(Reason.DAMAGED_CODE, detail, step)
 
 
 # ------------------------------------------------------------------------------------------------ XG1
@@ -121,21 +122,21 @@ def _damaged(detail: str) -> NoReturn:
 def _xg1_envelope(message: object) -> Envelope:
     """Take a decoded XG1 message apart; raise TokenError damaged_code, or CborError from its inner items."""
     if type(message) is not cbor.Tagged or type(message.item) is not list or len(message.item) != 4:  # noqa: PLR2004 - RFC 9052 §4.2
-        _damaged("not a COSE_Sign1 under tag 18")
+        _damaged("not a COSE_Sign1 under tag 18", STEP_SHAPE)
     protected_raw, unprotected, payload, signature = message.item
     if type(protected_raw) is not bytes or type(payload) is not bytes or type(signature) is not bytes:
-        _damaged("protected header, payload and signature are byte strings")
+        _damaged("protected header, payload and signature are byte strings", STEP_SHAPE)
     protected = cbor.decode(protected_raw)
     claims = cbor.decode(payload)
     if unprotected != {}:
-        _damaged("the unprotected header is not an empty map")
+        _damaged("the unprotected header is not an empty map", STEP_SHAPE)
     if len(signature) != SIGNATURE_BYTES:
-        _damaged(f"the signature has not {SIGNATURE_BYTES} bytes")
+        _damaged(f"the signature has not {SIGNATURE_BYTES} bytes", STEP_SHAPE)
     if type(protected) is not dict:
-        _damaged("the protected header is not a map")
+        _damaged("the protected header is not a map", STEP_SHAPE)
     alg = protected.get(ALG)
     if type(alg) is not int:
-        _damaged("alg is missing or no integer")
+        _damaged("alg is missing or no integer", STEP_SHAPE)
     return Envelope(protected, protected_raw, _kid(protected), alg, payload, signature, claims)
 
 
@@ -146,10 +147,10 @@ def _kid(protected: dict[int, cbor.Item]) -> bytes:
         kid = protected[KID]
         if type(kid) is bytes and len(kid) == KID_BYTES:
             return kid
-        _damaged(f"kid is not a byte string of {KID_BYTES}")
+        _damaged(f"kid is not a byte string of {KID_BYTES}", STEP_SHAPE)
     if protected.keys() == _PRESENTATION_HEADER and typ == TYP_PRESENTATION:
         return b""
-    _damaged("neither the header of a credential nor of a presentation")
+    _damaged("neither the header of a credential nor of a presentation", STEP_SHAPE)
 
 
 def _xg1_key(resolved: object) -> CoseKey:

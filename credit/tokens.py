@@ -14,7 +14,7 @@ What must hold, cheap things first; the code below carries the same numbers:
 10. strict claim types, and no test token unless the site is a test            credential.md CDDL, RFC 8392 §3
 11. times: exp, nbf, iat                                                       RFC 8392 §3.1.4-3.1.6
 12. holder key: there if and only if there is a presentation, and a sound key  RFC 8747 §3.2
-13. holder signature, then the presentation's own claim types                  RFC 9052 §4.4, RFC 8747 §5
+13. holder signature; then 10 for the presentation's own claims                 RFC 9052 §4.4, RFC 8747 §5
 14. freshness, audience, challenge                                             credential.md "Replay", RFC 8392 §3.1.3
 
 After that, with the store: revocation, measures, nonce, limits (`credit.decide`).
@@ -24,19 +24,19 @@ their verified bytes. A remembered one still goes through everything that depend
 times (11), and all of 13 and 14.
 """
 
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, NoReturn
 
-from credit import base45, cbor, cose
+from credit import base45, cbor
 from credit.algorithms import KeyRefusedError
 from credit.cbor import Tagged
 from credit.claim_types import CredentialClaims, PresentationClaims, read_credential, read_presentation, unproved
 from credit.claims import Token, TokenClass
-from credit.cose import KCWT, XG1, Envelope
+from credit.cose import KCWT, XG1, Envelope, check_signature
 from credit.keys import CoseKey, Keyring, TrustedKey
 from credit.reasons import Reason
 from credit.refusals import TokenError
 
-__all__ = ["TokenError", "open_token"]
+__all__ = ["Rules", "Shown", "TokenError", "check_fresh", "check_standing", "open_token", "take_apart"]
 
 PREFIX: Final = "XG1:"
 MAX_CHARACTERS: Final = 600
@@ -46,7 +46,7 @@ MINTED_LIFETIME_S: Final = 120
 MAX_REMEMBERED: Final = 1024
 
 
-class _Rules(NamedTuple):
+class Rules(NamedTuple):
     """What the caller said that a credential is judged by."""
 
     now: int
@@ -55,12 +55,17 @@ class _Rules(NamedTuple):
     allow_expired: bool
 
 
-class _Shown(NamedTuple):
+class Shown(NamedTuple):
     """What a code holds: maybe a presentation, and a credential: its bytes, and itself, taken apart if shown bare."""
 
     presentation: Envelope | None
     raw: bytes
     credential: Tagged | Envelope
+
+    @property
+    def envelope(self) -> Envelope:
+        """The credential, taken apart; raises TokenError (4, 5)."""
+        return _envelope_of(self.credential)
 
 
 class _Credential(NamedTuple):
@@ -83,65 +88,74 @@ def open_token(
     presentation answers it, another answer is refused. `allow_test` is the site profile's `test`. `allow_expired` is
     for giving back and leaving (contract.md §3): the token's and the key's end no longer matter, all else does.
     """
-    shown = _shown(_bytes_of(text))  # 1 to 5
-    known = _open_credential(shown, keyring, _Rules(now, skew_s, allow_test, allow_expired))  # 4 to 12
+    shown = take_apart(text)  # 1 to 5
+    known = _open_credential(shown, keyring, Rules(now, skew_s, allow_test, allow_expired))  # 4 to 12
     if shown.presentation is None:
-        if known.holder is not None:  # 12
-            raise TokenError(Reason.BARE_BOUND_TOKEN, "a credential with a holder key, shown without presentation")
+        if known.holder is not None:
+            _refuse(12, Reason.BARE_BOUND_TOKEN, "a credential with a holder key, shown without presentation")
         return _token(known, None, challenged=False)
-    if known.holder is None:  # 12
-        raise TokenError(Reason.BAD_SIGNATURE, "a presentation of a credential without holder key")
-    cose.check_signature(shown.presentation, known.holder)  # 13
-    claims = read_presentation(shown.presentation.claims)  # 13
-    _check_fresh(claims, now=now, skew_s=skew_s)  # 14
-    if claims.audience is not None and claims.audience != audience:  # 14
-        raise TokenError(Reason.WRONG_AUDIENCE, "made for another site")
+    if known.holder is None:
+        _refuse(12, Reason.BAD_SIGNATURE, "a presentation of a credential without holder key")
+    _check_signature(13, shown.presentation, known.holder)
+    claims = read_presentation(shown.presentation.claims)  # 10
+    check_fresh(claims, now=now, skew_s=skew_s)  # 14
+    if claims.audience is not None and claims.audience != audience:
+        _refuse(14, Reason.WRONG_AUDIENCE, "made for another site")
     challenged = claims.challenge is not None and challenge is not None
-    if challenged and claims.challenge != challenge:  # 14
-        raise TokenError(Reason.NEEDS_CHALLENGE, "answers another challenge")
+    if challenged and claims.challenge != challenge:
+        _refuse(14, Reason.NEEDS_CHALLENGE, "answers another challenge")
     return _token(known, claims, challenged=challenged)
+
+
+def take_apart(text: str) -> Shown:
+    """Return what `text` holds, nothing of it proved: steps 1 to 5."""
+    return _layers(_bytes_of(text))
+
+
+def _refuse(step: int, reason: Reason, detail: str, cause: Exception | None = None) -> NoReturn:
+    raise TokenError(reason, detail, step) from cause
 
 
 def _bytes_of(text: str) -> bytes:
     ours = isinstance(text, str) and text.startswith(PREFIX)
-    if ours and len(text) > MAX_CHARACTERS:  # 1
-        raise TokenError(Reason.DAMAGED_CODE, f"more than {MAX_CHARACTERS} characters")
-    if not ours:  # 2
-        raise TokenError(Reason.NOT_A_CODE, f"does not begin with {PREFIX}")
+    if ours and len(text) > MAX_CHARACTERS:
+        _refuse(1, Reason.DAMAGED_CODE, f"more than {MAX_CHARACTERS} characters")
+    if not ours:
+        _refuse(2, Reason.NOT_A_CODE, f"does not begin with {PREFIX}")
     try:
         return base45.decode(text[len(PREFIX) :])  # 3
     except base45.Base45Error as error:
-        raise TokenError(Reason.DAMAGED_CODE, str(error)) from error
+        _refuse(3, Reason.DAMAGED_CODE, str(error), error)
 
 
-def _shown(raw: bytes) -> _Shown:
+def _layers(raw: bytes) -> Shown:
     try:
         message = cbor.decode(raw)  # 4
         outer = XG1.envelope(message)  # 4, 5
     except cbor.CborError as error:
-        raise TokenError(Reason.DAMAGED_CODE, str(error)) from error
+        _refuse(4, Reason.DAMAGED_CODE, str(error), error)
     if KCWT not in outer.protected:
-        return _Shown(None, raw, outer)
+        return Shown(None, raw, outer)
     credential = outer.protected[KCWT]
-    if type(credential) is not Tagged:  # 5
-        raise TokenError(Reason.DAMAGED_CODE, "kcwt is not a COSE_Sign1 under tag 18")
-    return _Shown(outer, credential.raw, credential)
+    if type(credential) is not Tagged:
+        _refuse(5, Reason.DAMAGED_CODE, "kcwt is not a COSE_Sign1 under tag 18")
+    return Shown(outer, credential.raw, credential)
 
 
-def _open_credential(shown: _Shown, keyring: Keyring, rules: _Rules) -> _Credential:
+def _open_credential(shown: Shown, keyring: Keyring, rules: Rules) -> _Credential:
     known: _Credential | None = keyring.verified.get(shown.raw)
     if known is not None:
         _check_window(known.key, rules)  # 8
-        _check_standing(known.claims, rules)  # 10, 11
+        check_standing(known.claims, rules)  # 10, 11
         return known
-    envelope = _envelope_of(shown.credential)  # 4, 5
+    envelope = shown.envelope  # 4, 5
     key = _issuer_key(envelope, keyring, rules)  # 6 to 9
     claims = read_credential(envelope.claims)  # 10
     token_class = _class_of(
         key, bound=claims.holder is not None, limited=claims.max_uses is not None,
         lifetime_s=claims.expires - claims.issued_at,
     )  # fmt: skip
-    _check_standing(claims, rules)  # 10, 11
+    check_standing(claims, rules)  # 10, 11
     known = _Credential(key, token_class, claims, _holder_key(claims))  # 12
     _remember(keyring.verified, shown.raw, known)
     return known
@@ -154,17 +168,17 @@ def _envelope_of(credential: Tagged | Envelope) -> Envelope:
     try:
         envelope = XG1.envelope(credential)  # 4, 5
     except cbor.CborError as error:
-        raise TokenError(Reason.DAMAGED_CODE, str(error)) from error
-    if KCWT in envelope.protected:  # 5
-        raise TokenError(Reason.DAMAGED_CODE, "a presentation in place of a credential")
+        _refuse(4, Reason.DAMAGED_CODE, str(error), error)
+    if KCWT in envelope.protected:
+        _refuse(5, Reason.DAMAGED_CODE, "a presentation in place of a credential")
     return envelope
 
 
-def _issuer_key(envelope: Envelope, keyring: Keyring, rules: _Rules) -> TrustedKey:
+def _issuer_key(envelope: Envelope, keyring: Keyring, rules: Rules) -> TrustedKey:
     """Return the first key of this kid that the credential satisfies; else raise what the first one said."""
     candidates = keyring.by_kid.get(envelope.kid)
-    if not candidates:  # 6
-        raise TokenError(Reason.UNKNOWN_KEY, "no key of this kid")
+    if not candidates:
+        _refuse(6, Reason.UNKNOWN_KEY, "no key of this kid")
     refusals = []
     for key in candidates:
         try:
@@ -176,25 +190,32 @@ def _issuer_key(envelope: Envelope, keyring: Keyring, rules: _Rules) -> TrustedK
     raise refusals[0]
 
 
-def _check_issued(envelope: Envelope, trusted: TrustedKey, rules: _Rules) -> None:
-    if trusted.killed or trusted.key is None:  # 6
-        raise TokenError(Reason.KEY_REVOKED, "the issuer's key was killed")
-    if envelope.alg != trusted.key.alg:  # 7
-        raise TokenError(Reason.BAD_SIGNATURE, "alg is not the key's")
+def _check_issued(envelope: Envelope, trusted: TrustedKey, rules: Rules) -> None:
+    if trusted.killed or trusted.key is None:
+        _refuse(6, Reason.KEY_REVOKED, "the issuer's key was killed")
+    if envelope.alg != trusted.key.alg:
+        _refuse(7, Reason.BAD_SIGNATURE, "alg is not the key's")
     _check_window(trusted, rules)  # 8
     told = unproved(envelope.claims)
     if told is not None:  # 8; else 10 will refuse it
         _class_of(trusted, bound=told.bound, limited=told.limited, lifetime_s=told.expires - told.issued_at)
         if trusted.issued_until is not None and told.issued_at > trusted.issued_until:
-            raise TokenError(Reason.KEY_REVOKED, "issued after the key's last day of issuing")
-    cose.check_signature(envelope, trusted.key)  # 9
+            _refuse(8, Reason.KEY_REVOKED, "issued after the key's last day of issuing")
+    _check_signature(9, envelope, trusted.key)
 
 
-def _check_window(key: TrustedKey, rules: _Rules) -> None:
-    if rules.now < key.from_s:  # 8
-        raise TokenError(Reason.NOT_YET_VALID, "the issuer's key is not in force yet")
-    if rules.now >= key.until_s and not rules.allow_expired:  # 8
-        raise TokenError(Reason.EXPIRED, "the issuer's key is no longer in force")
+def _check_signature(step: int, envelope: Envelope, key: CoseKey) -> None:
+    try:
+        check_signature(envelope, key)
+    except TokenError as error:
+        _refuse(step, error.reason, error.detail, error)
+
+
+def _check_window(key: TrustedKey, rules: Rules) -> None:
+    if rules.now < key.from_s:
+        _refuse(8, Reason.NOT_YET_VALID, "the issuer's key is not in force yet")
+    if rules.now >= key.until_s and not rules.allow_expired:
+        _refuse(8, Reason.EXPIRED, "the issuer's key is no longer in force")
 
 
 def _class_of(key: TrustedKey, *, bound: bool, limited: bool, lifetime_s: int) -> TokenClass:
@@ -206,19 +227,20 @@ def _class_of(key: TrustedKey, *, bound: bool, limited: bool, lifetime_s: int) -
     elif lifetime_s <= MINTED_LIFETIME_S:
         token_class = TokenClass.MINTED
     else:
-        raise TokenError(Reason.WRONG_CLASS, "neither bound, printed nor minted")
+        _refuse(8, Reason.WRONG_CLASS, "neither bound, printed nor minted")
     if token_class not in key.classes:
-        raise TokenError(Reason.WRONG_CLASS, f"the key may not sign {token_class} tokens")
+        _refuse(8, Reason.WRONG_CLASS, f"the key may not sign {token_class} tokens")
     return token_class
 
 
-def _check_standing(claims: CredentialClaims, rules: _Rules) -> None:
-    if claims.test and not rules.allow_test:  # 10
-        raise TokenError(Reason.TEST_TOKEN, "a test token")
-    if rules.now >= claims.expires and not rules.allow_expired:  # 11
-        raise TokenError(Reason.EXPIRED, "after exp")
-    if rules.now + rules.skew_s < max(claims.issued_at, claims.not_before or 0):  # 11
-        raise TokenError(Reason.NOT_YET_VALID, "before iat or nbf")
+def check_standing(claims: CredentialClaims, rules: Rules) -> None:
+    """Raise TokenError unless a credential with these claims may be shown now: test flag, exp, nbf, iat."""
+    if claims.test and not rules.allow_test:
+        _refuse(10, Reason.TEST_TOKEN, "a test token")
+    if rules.now >= claims.expires and not rules.allow_expired:
+        _refuse(11, Reason.EXPIRED, "after exp")
+    if rules.now + rules.skew_s < max(claims.issued_at, claims.not_before or 0):
+        _refuse(11, Reason.NOT_YET_VALID, "before iat or nbf")
 
 
 def _holder_key(claims: CredentialClaims) -> CoseKey | None:
@@ -227,14 +249,15 @@ def _holder_key(claims: CredentialClaims) -> CoseKey | None:
     try:
         return CoseKey.from_map(claims.holder)  # 12
     except KeyRefusedError as error:
-        raise TokenError(Reason.BAD_SIGNATURE, f"holder key: {error}") from error
+        _refuse(12, Reason.BAD_SIGNATURE, f"holder key: {error}", error)
 
 
-def _check_fresh(claims: PresentationClaims, *, now: int, skew_s: int) -> None:
-    if claims.issued_at < now - FRESH_S - skew_s:  # 14
-        raise TokenError(Reason.STALE_CODE, f"made more than {FRESH_S} s ago")
-    if claims.issued_at > now + skew_s:  # 14
-        raise TokenError(Reason.NOT_YET_VALID, "made in the future")
+def check_fresh(claims: PresentationClaims, *, now: int, skew_s: int) -> None:
+    """Raise TokenError unless a presentation was made within the freshness window."""
+    if claims.issued_at < now - FRESH_S - skew_s:
+        _refuse(14, Reason.STALE_CODE, f"made more than {FRESH_S} s ago")
+    if claims.issued_at > now + skew_s:
+        _refuse(14, Reason.NOT_YET_VALID, "made in the future")
 
 
 def _remember(verified: dict[bytes, _Credential], raw: bytes, credential: _Credential) -> None:
