@@ -1,0 +1,83 @@
+"""The keys that sign the list repository's metadata, as PEM files of the reference platform (lists.md, "Trust").
+
+Rules of this file:
+
+- a file `<name>.pem` (PKCS #8, mode 0600) is one Ed25519 key; making one that exists is an error, never a new key;
+- root has three keys of which two must sign; every other role has one;
+- a retired key's file is renamed to `<name>.retired-<n>.pem`, never deleted.
+
+The reference platform keeps all of them in one folder so that it runs out of the box. A city in earnest keeps root and
+`issuers.*` keys on offline machines: nothing but `make`, `rotate` and re-signing those roles needs them.
+"""
+
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from securesystemslib.signer import CryptoSigner, SSlibKey  # type: ignore[attr-defined]  # its own exports
+
+from central.durable import PRIVATE, write_durably
+
+ROOT_KEYS: Final = ("root-1", "root-2", "root-3")
+ROOT_THRESHOLD: Final = 2
+TOP_LEVEL: Final = ("targets", "snapshot", "timestamp")
+
+
+class KeyFolderError(Exception):
+    """A key file is missing, unreadable or would be overwritten; the text names it and the mend."""
+
+
+class RoleKeys:
+    """The signing keys in `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._loaded: dict[str, CryptoSigner] = {}
+
+    def make(self, name: str) -> SSlibKey:
+        """Make a new key; raise KeyFolderError if `name` has one."""
+        path = self._path(name)
+        if path.exists():
+            raise KeyFolderError(f"{path}: exists; rotate it instead of making it anew")
+        write_durably(path, _pem(Ed25519PrivateKey.generate()), mode=PRIVATE)
+        return self.public(name)
+
+    def rotate(self, name: str) -> SSlibKey:
+        """Put the key of `name` aside and make its successor."""
+        path = self._path(name)
+        number = len(list(self.folder.glob(f"{name}.retired-*.pem"))) + 1
+        path.rename(self.folder / f"{name}.retired-{number}.pem")
+        self._loaded.pop(name, None)
+        return self.make(name)
+
+    def signer(self, name: str) -> CryptoSigner:
+        """Return the signer of `name`; raise KeyFolderError."""
+        if name not in self._loaded:
+            self._loaded[name] = self._load(name)
+        return self._loaded[name]
+
+    def public(self, name: str) -> SSlibKey:
+        """Return the public key of `name` as it stands in metadata; raise KeyFolderError."""
+        return self.signer(name).public_key
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{name}.pem"
+
+    def _load(self, name: str) -> CryptoSigner:
+        path = self._path(name)
+        try:
+            private = serialization.load_pem_private_key(path.read_bytes(), password=None)
+        except FileNotFoundError as error:
+            raise KeyFolderError(f"{path}: missing; restore it from its backup or rotate the role") from error
+        except ValueError as error:
+            raise KeyFolderError(f"{path}: not a PEM private key: {error}") from error
+        if not isinstance(private, Ed25519PrivateKey):
+            raise KeyFolderError(f"{path}: an Ed25519 key is wanted")
+        return CryptoSigner(private)
+
+
+def _pem(private: Ed25519PrivateKey) -> bytes:
+    return private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )

@@ -1,0 +1,126 @@
+"""Downloads for the list verifier: aiohttp, one deadline for the whole refresh, one type of error (lists.md).
+
+Rules of this file:
+
+- The Update Framework's client is blocking and runs in a thread of its own; the bytes come over the event loop's
+  session, so that TLS, proxy and connection reuse are the same as everywhere;
+- the deadline bounds everything together: a server that sends a byte a second cannot hold a refresh;
+- nothing but `DownloadError` and its kinds leaves this module (`DownloadHTTPError` carries the status);
+- a document grows in its file and goes on where the last attempt ended (HTTP Range, RFC 9110 §14.2); what it becomes
+  is judged by its hash, not here.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import CancelledError, Future
+from pathlib import Path
+from threading import Event
+from typing import IO, Any, Final, TypeVar
+
+import aiohttp
+from tuf.api.exceptions import DownloadError, DownloadHTTPError, DownloadLengthMismatchError, SlowRetrievalError
+from tuf.ngclient import FetcherInterface  # type: ignore[attr-defined]
+
+OK: Final = 200
+PARTIAL: Final = 206
+RANGE_REFUSED: Final = 416
+MAX_METADATA_BYTES: Final = 5_000_000
+GIVEN_UP: Final = "the refresh was given up"
+PLAIN: Final = {"Accept-Encoding": "identity"}
+
+T = TypeVar("T")
+
+
+class ListFetcher(FetcherInterface):
+    """The fetcher of one refresh. Made on the event loop, used from the verifier's thread."""
+
+    def __init__(self, session: aiohttp.ClientSession, *, deadline_s: float) -> None:
+        self._session = session
+        self._loop = asyncio.get_running_loop()
+        self._deadline = self._loop.time() + deadline_s
+        self._deadline_s = deadline_s
+        self._pending: Future[Any] | None = None
+        self._cancelled = Event()
+
+    def cancel(self) -> None:
+        """End the download under way and refuse further ones: the refresh is given up."""
+        self._cancelled.set()
+        if self._pending is not None:
+            self._pending.cancel()
+
+    def download_bytes(self, url: str, max_length: int) -> bytes:
+        """Return what stands at `url`; raise DownloadError."""
+        return self._wait(self.get(url, max_length))
+
+    def download_document(self, url: str, path: Path, size: int) -> None:
+        """Let the file at `path` grow to `size` bytes from `url`; raise DownloadError and keep what came."""
+        have = path.stat().st_size if path.exists() else 0
+        if have >= size:  # begun by a server that sent something else
+            have = 0
+        try:
+            with path.open("ab") as file:
+                file.truncate(have)
+                self._wait(self._grow(url, file, size=size, have=have))
+        except DownloadHTTPError as error:
+            if error.status_code == RANGE_REFUSED:
+                path.unlink()
+            raise
+        except OSError as error:
+            raise DownloadError(f"{path}: {error}") from error
+
+    def _fetch(self, url: str) -> Iterator[bytes]:
+        yield self.download_bytes(url, MAX_METADATA_BYTES)
+
+    def _wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        if self._cancelled.is_set():
+            coroutine.close()
+            raise DownloadError(GIVEN_UP)
+        pending: Future[T] = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        self._pending = pending
+        if self._cancelled.is_set():  # between the question above and now
+            pending.cancel()
+        try:
+            return pending.result()
+        except CancelledError as error:
+            raise DownloadError(GIVEN_UP) from error
+
+    async def get(self, url: str, max_length: int) -> bytes:
+        """Return what stands at `url`, on the event loop; raise DownloadError."""
+        data = bytearray()
+        try:
+            async with asyncio.timeout_at(self._deadline), self._session.get(url, headers=PLAIN) as response:
+                if response.status != OK:
+                    raise DownloadHTTPError(f"{url}: HTTP {response.status}", response.status)
+                async for chunk in response.content.iter_any():
+                    data += chunk
+                    if len(data) > max_length:
+                        raise DownloadLengthMismatchError(f"{url}: more than {max_length} bytes")
+        except (aiohttp.ClientError, OSError) as error:
+            raise self._failure(url, error) from error
+        return bytes(data)
+
+    async def _grow(self, url: str, file: IO[bytes], *, size: int, have: int) -> None:
+        headers = {**PLAIN, "Range": f"bytes={have}-"} if have else PLAIN
+        try:
+            async with asyncio.timeout_at(self._deadline), self._session.get(url, headers=headers) as response:
+                if response.status not in (OK, PARTIAL):
+                    raise DownloadHTTPError(f"{url}: HTTP {response.status}", response.status)
+                if response.status == OK or not _begins_at(response, have):
+                    have = file.truncate(0)
+                async for chunk in response.content.iter_any():
+                    have += len(chunk)
+                    if have > size:
+                        file.truncate(0)
+                        raise DownloadLengthMismatchError(f"{url}: more than the {size} bytes that were signed")
+                    file.write(chunk)
+        except (aiohttp.ClientError, OSError) as error:
+            raise self._failure(url, error) from error
+
+    def _failure(self, url: str, error: Exception) -> DownloadError:
+        if isinstance(error, TimeoutError):
+            return SlowRetrievalError(f"{url}: not finished within {self._deadline_s:g} s")
+        return DownloadError(f"{url}: {error or type(error).__name__}")
+
+
+def _begins_at(response: aiohttp.ClientResponse, have: int) -> bool:
+    return response.headers.get("Content-Range", "").startswith(f"bytes {have}-")

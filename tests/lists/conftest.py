@@ -1,0 +1,156 @@
+"""A real platform folder, its files on a real HTTP server on loopback, and a terminal that pulls from it."""
+
+import asyncio
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import date
+from types import SimpleNamespace
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from cache.ids import uuid7
+from cache.journal import begin_epoch
+from cache.list_files import ListFiles
+from cache.lists import ListStore
+from cache.store import Store
+from central import demo_town, issuing, measure_calls
+from central.publishing import Repository
+from sync.pull import Puller
+
+NOW_MS = 1_795_000_000_000  # 2026-11-18
+DAY_MS = 86_400_000
+HOME = demo_town.HOME
+
+
+class Clock:
+    def __init__(self, ms=NOW_MS):
+        self.ms = ms
+
+    def now_ms(self):
+        return self.ms
+
+
+class Platform:
+    """The reference platform's folder with calls that tests use."""
+
+    def __init__(self, state):
+        self.state = state
+        self.clock = Clock()
+        demo_town.found(state, now_ms=NOW_MS)
+        self.repository = Repository(state)
+        self.public = self.repository.public
+
+    def later(self, ms=1000):
+        self.clock.ms += ms
+        return self.clock.ms
+
+    def issue(self, subject="wang", city=HOME, **wanted):
+        return issuing.issue(
+            self.state, city, issuing.Wanted(subject=subject, **{"tier": 4, **wanted}), now_s=self.clock.ms // 1000
+        )
+
+    def restrict(self, subject="wang", code=demo_town.RESTRICT, city=HOME):
+        measure = measure_calls.Measure(code=code, until=date(2027, 12, 31), authority="云岭文旅局")
+        return measure_calls.restrict(self.state, city, subject, measure, now_ms=self.later())
+
+    def repair(self, subject="wang", city=HOME):
+        return measure_calls.repair(self.state, city, subject, now_ms=self.later())
+
+
+class Site:
+    """Serves the platform's public folder. `answers` replaces paths: bytes, a status, or a handler."""
+
+    def __init__(self, public):
+        self.public = public
+        self.answers = {}
+        self.asked = []
+
+    async def handle(self, request):
+        path = request.match_info["path"]
+        self.asked.append(path)
+        answer = self.answers.get(path)
+        if isinstance(answer, int):
+            return web.Response(status=answer)
+        if isinstance(answer, bytes):
+            return web.Response(body=answer)
+        if answer is not None:
+            return await answer(request)
+        file = self.public / path
+        return web.FileResponse(file) if file.is_file() else web.Response(status=404)
+
+    @asynccontextmanager
+    async def serving(self):
+        app = web.Application()
+        app.router.add_get("/lists/{path:.*}", self.handle)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        try:
+            yield f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}/lists/"
+        finally:
+            await runner.cleanup()
+
+
+class Terminal:
+    """One terminal's lists; `open` again on the same folder to restart it."""
+
+    def __init__(self, folder, trust_root, url, clock):
+        self.folder = folder
+        self.trust_root = trust_root
+        self.url = url
+        self.clock = clock
+
+    @asynccontextmanager
+    async def open(self, **options):
+        async with AsyncExitStack() as stack:
+            store = await stack.enter_async_context(Store(self.folder / "terminal.db"))
+            await store.write(_enrol)
+            session = await stack.enter_async_context(aiohttp.ClientSession())
+            lists = ListStore(store, ListFiles(self.folder / "lists"), ids=uuid7)
+            puller = await stack.enter_async_context(
+                Puller(
+                    lists, session, base_url=self.url, trust_root=self.trust_root, clock=self.clock,
+                    **{"poll_s": 1.0, "deadline_s": 10.0, **options},
+                )
+            )  # fmt: skip
+            await puller.restore()
+            yield SimpleNamespace(store=store, lists=lists, puller=puller, session=session)
+
+
+def _enrol(conn):
+    if not conn.execute("SELECT count(*) FROM epoch").fetchone()[0]:
+        begin_epoch(conn, epoch="e1", terminal="gate1", reason="enrolled")
+
+
+@pytest.fixture
+def platform(tmp_path):
+    return Platform(tmp_path / "central")
+
+
+@pytest.fixture
+async def site(platform):
+    site = Site(platform.public)
+    async with site.serving() as url:
+        site.url = url
+        yield site
+
+
+@pytest.fixture
+def terminal(tmp_path, platform, site):
+    folder = tmp_path / "terminal"
+    folder.mkdir()
+    return Terminal(folder, platform.repository.trust_root(), site.url, platform.clock)
+
+
+@pytest.fixture
+def until():
+    """Wait for a condition, without a fixed sleep; the test's own timeout is the bound."""
+
+    async def wait(condition):
+        async with asyncio.timeout(20):
+            while not condition():  # noqa: ASYNC110 - the condition is the terminal's state, which has no event
+                await asyncio.sleep(0.005)
+
+    return wait

@@ -1,0 +1,361 @@
+"""Attacks and accidents on the way from the platform to the terminal. The metadata is really signed."""
+
+import asyncio
+import hashlib
+import json
+import shutil
+
+import pytest
+from aiohttp import web
+from tuf.api.metadata import Metadata, MetaFile, TargetFile, Timestamp
+
+from central.demo_town import FOREIGN, HOME
+from central.metadata_files import MetadataFiles
+from central.role_keys import RoleKeys
+from sync.pull import PullFailed
+
+MEASURES = f"lists/{HOME}/measures.json"
+
+
+@pytest.fixture
+def forger(platform):
+    """Signs what it is told with the platform's own keys: a stolen key, or an office that makes mistakes."""
+    return Forger(platform)
+
+
+class Forger:
+    def __init__(self, platform):
+        self.platform = platform
+        self.keys = RoleKeys(platform.state / "keys")
+        self.files = MetadataFiles(platform.public, self.keys)
+
+    def write(self, role, change, *, signed_by=None):
+        """Publish `role` after `change(signed)`, signed by another's key if told so."""
+        state = self.files.load()
+        signed = state.roles[role].signed
+        signed.version += 1
+        change(signed)
+        metadata = Metadata(signed)
+        metadata.sign(self.keys.signer(signed_by or role))
+        data = metadata.to_bytes()
+        (self.files.metadata / f"{signed.version}.{role}.json").write_bytes(data)
+        self.top({f"{role}.json": MetaFile.from_data(signed.version, data, ["sha256"])})
+
+    def top(self, changed):
+        state = self.files.load()
+        snapshot = state.snapshot.signed
+        snapshot.version += 1
+        snapshot.meta.update(changed)
+        self.files.write_snapshot(snapshot, {}, now_ms=self.platform.later())
+        self.files.write_timestamp(state.timestamp.signed.version + 1, snapshot, now_ms=self.platform.later())
+
+    def document(self, path, data, *, role=None):
+        """Let `role` (by default the right one) sign `data` as the document at `path`."""
+        kind, city, name = path.split("/")
+        target = TargetFile.from_data(path, data, ["sha256"])
+        file = self.files.targets / kind / city / f"{target.hashes['sha256']}.{name}"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+        self.write(role or f"{kind}.{city}", lambda signed: signed.targets.update({path: target}))
+
+
+class TestMetadata:
+    async def test_rollback_to_an_older_state_is_refused(self, platform, terminal, tmp_path):
+        shutil.copytree(platform.public, tmp_path / "old")
+        wang = platform.issue("wang").subject
+        platform.restrict("wang")
+        async with terminal.open() as t:
+            await t.puller.once()
+            shutil.rmtree(platform.public)
+            shutil.copytree(tmp_path / "old", platform.public)
+            with pytest.raises(PullFailed, match="version"):
+                await t.puller.once()
+            assert t.lists.current.measures(HOME, wang)
+
+    async def test_rollback_is_refused_even_when_the_cached_chain_was_lost(self, platform, terminal, tmp_path):
+        shutil.copytree(platform.public, tmp_path / "old")
+        platform.restrict("wang")
+        async with terminal.open() as t:
+            await t.puller.once()
+            await t.store.write(lambda conn: conn.execute("DELETE FROM list_chain").rowcount)
+        shutil.rmtree(platform.public)
+        shutil.copytree(tmp_path / "old", platform.public)
+        async with terminal.open() as t:
+            with pytest.raises(PullFailed, match="rollback"):
+                await t.puller.once()
+
+    async def test_a_thief_who_counted_the_timestamp_up_cannot_lock_us_out_for_ever(self, platform, terminal, forger):
+        async with terminal.open() as t:
+            state = forger.files.load()
+            forger.files.write_timestamp(2**31, state.snapshot.signed, now_ms=platform.later())
+            await t.puller.once()
+            platform.repository.rotate("timestamp", now_ms=platform.later())
+            signed = Metadata[Timestamp].from_file(str(forger.files.metadata / "timestamp.json")).signed
+            RoleKeys(platform.state / "keys")
+            MetadataFiles(platform.public, RoleKeys(platform.state / "keys")).write_timestamp(
+                7, forger.files.load().snapshot.signed, now_ms=platform.later()
+            )
+            assert signed.version > 7
+
+            platform.restrict("wang")
+            await t.puller.once()
+
+            assert (await t.lists.stored()).floors
+
+    async def test_freeze_an_expired_timestamp_is_a_failure_and_the_lists_stay(self, platform, terminal):
+        async with terminal.open() as t:
+            await t.puller.once()
+            platform.later(3 * 86_400_000)
+            with pytest.raises(PullFailed, match=r"expir"):
+                await t.puller.once()
+            assert t.lists.current.versions
+            assert t.lists.current.age_s(HOME, platform.clock.ms // 1000) == 3 * 86_400
+
+    async def test_a_clock_at_1970_does_not_make_expired_lists_fresh(self, platform, terminal):
+        platform.repository.freshen(now_ms=platform.later(30 * 86_400_000))
+        async with terminal.open() as t:
+            await t.puller.once()
+            shutil.copy(platform.public / "metadata" / "timestamp.json", platform.state / "expired.json")
+            state = MetadataFiles(platform.public, RoleKeys(platform.state / "keys"))
+            snapshot = state.load().snapshot.signed
+            state.write_timestamp(2**20, snapshot, now_ms=platform.clock.ms - 20 * 86_400_000)
+            terminal.clock.ms = 0
+            with pytest.raises(PullFailed, match=r"expired"):
+                await t.puller.once()
+
+    async def test_wrong_delegation_another_citys_key_cannot_sign_our_lists(self, platform, terminal, forger):
+        wang = platform.issue("wang").subject
+        platform.restrict("wang")
+        async with terminal.open() as t:
+            await t.puller.once()
+            forger.write(f"lists.{HOME}", lambda signed: None, signed_by=f"lists.{FOREIGN}")
+            pulled = await t.puller.once()
+
+            assert "signed by 0/1" in pulled.problems[f"lists.{HOME}"]
+            assert t.lists.current.measures(HOME, wang)
+        async with terminal.open() as t:  # and the version in force verifies again, by itself
+            assert t.lists.current.measures(HOME, wang)
+
+    async def test_a_wider_delegation_than_a_city_may_have_is_refused(self, terminal, forger):
+        def widen(targets):
+            targets.delegations.roles[f"lists.{FOREIGN}"].paths = ["lists/*/*"]
+
+        async with terminal.open() as t:
+            await t.puller.once()
+            forger.write("targets", widen)
+            pulled = await t.puller.once()
+
+            assert "must be exactly" in pulled.problems[f"lists.{FOREIGN}"]
+
+    async def test_mix_and_match_an_old_role_under_a_new_snapshot_is_refused(self, platform, site, terminal):
+        async with terminal.open() as t:
+            await t.puller.once()
+            version = t.lists.current.versions[f"lists.{HOME}"]
+            old = (platform.public / "metadata" / f"{version}.lists.{HOME}.json").read_bytes()
+            wang = platform.issue("wang").subject
+            platform.restrict("wang")
+            site.answers[f"metadata/{version + 1}.lists.{HOME}.json"] = old
+            pulled = await t.puller.once()
+            assert f"lists.{HOME}" in pulled.problems
+
+            site.answers.clear()
+            await t.puller.once()
+            assert t.lists.current.measures(HOME, wang)
+
+    async def test_one_citys_fault_does_not_hold_the_others(self, platform, terminal, forger):
+        async with terminal.open() as t:
+            await t.puller.once()
+            forger.write(f"lists.{FOREIGN}", lambda signed: None, signed_by="timestamp")
+            wang = platform.issue("wang").subject
+            platform.restrict("wang")
+            pulled = await t.puller.once()
+
+            assert list(pulled.problems) == [f"lists.{FOREIGN}"]
+            assert t.lists.current.measures(HOME, wang)
+
+
+class TestContent:
+    async def test_a_city_cannot_publish_another_citys_file(self, terminal, forger):
+        async with terminal.open() as t:
+            await t.puller.once()
+            stolen = json.dumps({"issuer": FOREIGN, "complete": True, "entries": []}).encode()
+            forger.document(MEASURES, stolen, role=f"lists.{FOREIGN}")  # outside its paths: nobody looks there
+            assert dict((await t.puller.once()).problems) == {}
+
+            forger.document(f"lists/{FOREIGN}/measures.json", stolen.replace(FOREIGN.encode(), HOME.encode()))
+            pulled = await t.puller.once()
+            assert "a city publishes only its own" in pulled.problems[f"lists.{FOREIGN}"]
+
+    @pytest.mark.parametrize(
+        ("entry", "named"),
+        [
+            ({"key": "00", "code": 1}, "entries[1].key"),
+            ({"key": "00" * 16, "code": "x"}, "entries[1].code"),
+            ({"key": "00" * 16, "code": 1, "until": "2026-02-30"}, "entries[1].until"),
+            ({"key": "00" * 16, "code": 1, "from": "2026-03-01", "until": "2026-02-01"}, "entries[1].until"),
+            ({"key": "00" * 16, "code": 1, "more": 1}, "more"),
+            ({"key": "00" * 16, "code": 1, "state": "gone"}, "entries[1].state"),
+        ],
+    )
+    async def test_one_bad_entry_names_itself_and_the_old_version_stays(self, platform, terminal, forger, entry, named):
+        wang = platform.issue("wang").subject
+        platform.restrict("wang")
+        async with terminal.open() as t:
+            await t.puller.once()
+            good = {"key": "11" * 16, "code": 1}
+            forger.document(MEASURES, json.dumps({"issuer": HOME, "complete": True, "entries": [good, entry]}).encode())
+            pulled = await t.puller.once()
+
+            assert named in pulled.problems[f"lists.{HOME}"]
+            assert MEASURES in pulled.problems[f"lists.{HOME}"]
+            assert t.lists.current.measures(HOME, wang)
+
+    @pytest.mark.parametrize("document", [{"entries": []}, {"complete": False, "entries": []}, {"complete": True}])
+    async def test_a_list_that_does_not_say_it_is_complete_is_no_all_clear(self, platform, terminal, forger, document):
+        wang = platform.issue("wang").subject
+        platform.restrict("wang")
+        async with terminal.open() as t:
+            await t.puller.once()
+            forger.document(MEASURES, json.dumps({"issuer": HOME, **document}).encode())
+            pulled = await t.puller.once()
+
+            assert MEASURES in pulled.problems[f"lists.{HOME}"]
+            assert t.lists.current.measures(HOME, wang)
+
+    async def test_a_missing_list_is_an_error(self, terminal, forger):
+        async with terminal.open() as t:
+            await t.puller.once()
+            forger.write(f"lists.{HOME}", lambda signed: signed.targets.pop(MEASURES))
+            pulled = await t.puller.once()
+
+            assert "missing" in pulled.problems[f"lists.{HOME}"]
+            assert f"lists.{HOME}" in t.lists.current.states
+
+    async def test_a_problem_is_journalled_once_and_clears(self, platform, terminal, forger):
+        async with terminal.open() as t:
+            await t.puller.once()
+            forger.document(MEASURES, b"[]")
+            await t.puller.once()
+            await t.puller.once()
+            platform.restrict("wang")
+            pulled = await t.puller.once()
+
+            bodies = await t.store.read(
+                lambda conn: [
+                    json.loads(b) for (b,) in conn.execute("SELECT body FROM journal WHERE kind = 'lists_changed'")
+                ]
+            )
+            assert [bool(body["problems"]) for body in bodies].count(True) == 1
+            assert dict(pulled.problems) == {}
+
+
+class TestDownload:
+    async def test_a_truncated_document_is_refused_and_resumed(self, platform, site, terminal):
+        async with terminal.open() as t:
+            await t.puller.once()
+            wang = platform.issue("wang").subject
+            platform.restrict("wang")
+            path, data = _newest(platform)
+            site.answers[path] = data[:40]
+            pulled = await t.puller.once()
+            assert f"lists.{HOME}" in pulled.problems
+            assert t.lists.current.measures(HOME, wang) == ()
+
+            site.answers.clear()
+            await t.puller.once()
+            assert t.lists.current.measures(HOME, wang)
+
+    async def test_a_download_cut_in_the_middle_goes_on_where_it_ended(self, platform, site, terminal):
+        ranges = []
+
+        async def cut(request):
+            response = web.StreamResponse(headers={"Content-Length": str(len(data))})
+            await response.prepare(request)
+            await response.write(data[:40])
+            request.transport.close()
+            return response
+
+        async def rest(request):
+            ranges.append(request.headers.get("Range"))
+            return web.FileResponse(platform.public / path)
+
+        async with terminal.open() as t:
+            await t.puller.once()
+            wang = platform.issue("wang").subject
+            platform.restrict("wang")
+            path, data = _newest(platform)
+            site.answers[path] = cut
+            await t.puller.once()
+            site.answers[path] = rest
+            await t.puller.once()
+
+            assert ranges == ["bytes=40-"]
+            assert t.lists.current.measures(HOME, wang)
+
+    async def test_another_content_of_the_same_length_is_refused(self, platform, site, terminal):
+        async with terminal.open() as t:
+            await t.puller.once()
+            platform.restrict("wang")
+            path, data = _newest(platform)
+            site.answers[path] = data[:-1] + b"]"
+            pulled = await t.puller.once()
+
+            assert "another content" in pulled.problems[f"lists.{HOME}"]
+
+    async def test_a_server_that_drips_cannot_hold_a_refresh_beyond_its_deadline(self, site, terminal):
+        async def drip(request):
+            response = web.StreamResponse()
+            await response.prepare(request)
+            for _ in range(100_000):
+                await response.write(b" ")
+                await asyncio.sleep(0.01)
+            return response
+
+        async with terminal.open(deadline_s=0.5) as t:
+            site.answers["metadata/timestamp.json"] = drip
+            started = asyncio.get_running_loop().time()
+            with pytest.raises(PullFailed, match=r"not finished within 0\.5 s"):
+                await t.puller.once()
+            assert asyncio.get_running_loop().time() - started < 5
+
+    async def test_an_endless_answer_is_cut_at_the_signed_size(self, platform, site, terminal):
+        async with terminal.open() as t:
+            await t.puller.once()
+            platform.restrict("wang")
+            path, data = _newest(platform)
+            site.answers[path] = data + b"x" * 100
+            pulled = await t.puller.once()
+
+            assert "more than" in pulled.problems[f"lists.{HOME}"]
+
+    async def test_cancelling_a_refresh_ends_its_download_and_its_thread(self, site, terminal, until):
+        stuck = asyncio.Event()
+
+        async def hang(request):
+            await stuck.wait()
+            return web.Response()
+
+        async with terminal.open(deadline_s=3600.0) as t:
+            site.answers["metadata/timestamp.json"] = hang
+            pulling = asyncio.create_task(t.puller.once())
+            await until(lambda: "metadata/timestamp.json" in site.asked)
+            pulling.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await pulling
+            stuck.set()
+
+    async def test_a_dead_platform_is_one_kind_of_error(self, terminal):
+        terminal.url = "http://127.0.0.1:9/lists/"
+        async with terminal.open() as t:
+            with pytest.raises(PullFailed, match=r"127\.0\.0\.1"):
+                await t.puller.once()
+
+
+def _newest(platform):
+    """Return the URL path and bytes of the home city's newest measures."""
+    files = MetadataFiles(platform.public, RoleKeys(platform.state / "keys"))
+    sha256 = files.load().roles[f"lists.{HOME}"].signed.targets[MEASURES].hashes["sha256"]
+    path = f"targets/lists/{HOME}/{sha256}.measures.json"
+    data = (platform.public / path).read_bytes()
+    assert hashlib.sha256(data).hexdigest() == sha256
+    return path, data

@@ -1,0 +1,198 @@
+"""The spine: publish, serve, pull, verify, switch, in force; and back from the cache without a network."""
+
+import asyncio
+import json
+
+import pytest
+
+from cache.trusted_lists import NO_LIST_AGE_S
+from central import demo_town, measure_calls
+from central.demo_town import HOME
+from credit.reasons import Reason
+from credit.tokens import TokenError, open_token
+from sync.pull import PullFailed
+
+
+class TestInForce:
+    async def test_a_fresh_terminal_has_every_city_in_force_after_one_pull(self, terminal):
+        async with terminal.open() as t:
+            pulled = await t.puller.once()
+
+            assert dict(pulled.problems) == {}
+            assert set(t.lists.current.versions) == {
+                f"{kind}.{city}" for kind in ("issuers", "lists", "rules") for city in demo_town.CITIES
+            }
+
+    async def test_a_token_of_the_city_opens_with_the_pulled_keys(self, platform, terminal):
+        issued = platform.issue(max_uses=3)
+        async with terminal.open() as t:
+            await t.puller.once()
+
+            token = open_token(issued.text, t.lists.current.keyring, now=platform.clock.ms // 1000)
+
+            assert (token.issuer, token.subject, token.tier) == (HOME, issued.subject, 4)
+
+    async def test_restrict_and_repair_come_and_go(self, platform, terminal):
+        wang = platform.issue("wang").subject
+        async with terminal.open() as t:
+            platform.restrict("wang")
+            await t.puller.once()
+            (entry,) = t.lists.current.measures(HOME, wang)
+            assert (entry.code, entry.authority) == (demo_town.RESTRICT, "云岭文旅局")
+
+            platform.repair("wang")
+            await t.puller.once()
+            assert t.lists.current.measures(HOME, wang) == ()
+
+    async def test_a_disputed_measure_says_so_and_counts_again_when_the_dispute_is_rejected(self, platform, terminal):
+        wang = platform.issue("wang").subject
+        platform.restrict("wang")
+        async with terminal.open() as t:
+            for call, state in ((measure_calls.dispute, "disputed"), (measure_calls.undispute, "active")):
+                call(platform.state, HOME, "wang", now_ms=platform.later())
+                await t.puller.once()
+                assert [one.state.value for one in t.lists.current.measures(HOME, wang)] == [state]
+
+    async def test_a_revoked_token_is_revoked_and_its_neighbour_is_not(self, platform, terminal):
+        one, other = platform.issue("wang"), platform.issue("li")
+        measure_calls.revoke(platform.state, HOME, one.token_id, now_ms=platform.later())
+        async with terminal.open() as t:
+            await t.puller.once()
+            lists = t.lists.current
+
+            assert lists.revoked(HOME, one.token_id, one.status_index)
+            assert not lists.revoked(HOME, other.token_id, other.status_index)
+            assert lists.revoked(HOME, other.token_id, 10**9)  # beyond the list: no all-clear
+
+    async def test_a_killed_key_refuses_its_tokens_and_stays_killed(self, platform, terminal):
+        issued = platform.issue(max_uses=3)
+        async with terminal.open() as t:
+            await t.puller.once()
+            measure_calls.kill_key(platform.state, HOME, now_ms=platform.later())
+            await t.puller.once()
+
+            with pytest.raises(TokenError) as caught:
+                open_token(issued.text, t.lists.current.keyring, now=platform.clock.ms // 1000)
+            assert caught.value.reason is Reason.KEY_REVOKED
+
+            platform.repository.publish({f"issuers/{HOME}/keys.json": b"[]"}, now_ms=platform.later())
+            await t.puller.once()
+            with pytest.raises(TokenError) as caught:
+                open_token(issued.text, t.lists.current.keyring, now=platform.clock.ms // 1000)
+            assert caught.value.reason is Reason.KEY_REVOKED
+
+    async def test_an_expelled_city_is_gone_with_keys_and_lists(self, platform, terminal):
+        issued = platform.issue(city=demo_town.FOREIGN, max_uses=3)
+        async with terminal.open() as t:
+            await t.puller.once()
+            platform.repository.expel_city(demo_town.FOREIGN, now_ms=platform.later())
+            await t.puller.once()
+
+            with pytest.raises(TokenError) as caught:
+                open_token(issued.text, t.lists.current.keyring, now=platform.clock.ms // 1000)
+            assert caught.value.reason is Reason.UNKNOWN_KEY
+            assert t.lists.current.age_s(demo_town.FOREIGN, platform.clock.ms // 1000) == NO_LIST_AGE_S
+        async with terminal.open() as t:
+            assert set(t.lists.current.states) == {f"{kind}.{HOME}" for kind in ("issuers", "lists", "rules")}
+
+    async def test_a_switch_is_one_journal_record_with_versions(self, platform, terminal):
+        async with terminal.open() as t:
+            await t.puller.once()
+            before = await t.store.read(_changes)
+            version = t.lists.current.versions[f"lists.{HOME}"]
+            platform.restrict("wang")
+            await t.puller.once()
+            await t.puller.once()
+            after = await t.store.read(_changes)
+
+            assert [json.loads(body) for body in after[len(before) :]] == [
+                {"problems": {}, "versions": {f"lists.{HOME}": version + 1}}
+            ]
+
+    async def test_an_idle_poll_asks_for_the_timestamp_alone(self, site, terminal):
+        async with terminal.open() as t:
+            await t.puller.once()
+            site.asked.clear()
+            await t.puller.once()
+
+            assert site.asked == ["metadata/timestamp.json"]
+
+    async def test_run_polls_wakes_and_ends_when_it_is_cancelled(self, platform, terminal, until):
+        wang = platform.issue("wang").subject
+        async with terminal.open(poll_s=3600.0) as t:
+            running = asyncio.create_task(t.puller.run())
+            await until(lambda: t.lists.current.versions)
+            platform.restrict("wang")
+            t.puller.wake()
+            await until(lambda: t.lists.current.measures(HOME, wang))
+            running.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await running
+
+
+class TestAge:
+    async def test_age_counts_from_the_newest_signed_timestamp(self, platform, terminal):
+        async with terminal.open() as t:
+            await t.puller.once()
+            platform.later(3_600_000)
+            assert t.lists.current.age_s(HOME, platform.clock.ms // 1000) == 3600
+
+            platform.repository.freshen(now_ms=platform.clock.ms)
+            await t.puller.once()
+
+            assert t.lists.current.age_s(HOME, platform.clock.ms // 1000) == 0
+        async with terminal.open() as t:
+            assert t.lists.current.age_s(HOME, platform.clock.ms // 1000) == 0
+
+
+class TestOffline:
+    async def test_a_terminal_starts_from_its_cache_with_the_platform_gone(self, platform, site, terminal):
+        wang = platform.issue("wang", max_uses=3)
+        platform.restrict("wang")
+        async with terminal.open() as t:
+            await t.puller.once()
+        site.answers = dict.fromkeys(site.asked, 503)
+        async with terminal.open() as t:
+            assert t.lists.current.measures(HOME, wang.subject)
+            assert open_token(wang.text, t.lists.current.keyring, now=platform.clock.ms // 1000).issuer == HOME
+            assert dict(t.lists.current.problems) == {}
+
+    async def test_after_forty_days_offline_the_lists_are_verified_and_old(self, platform, site, terminal):
+        wang = platform.issue("wang").subject
+        platform.restrict("wang")
+        async with terminal.open() as t:
+            await t.puller.once()
+        platform.later(40 * 86_400_000)
+        async with terminal.open() as t:
+            assert t.lists.current.measures(HOME, wang)
+            assert t.lists.current.age_s(HOME, platform.clock.ms // 1000) == 40 * 86_400
+
+    async def test_with_the_platform_down_the_old_lists_stay_in_force(self, platform, site, terminal):
+        async with terminal.open() as t:
+            await t.puller.once()
+            versions = t.lists.current.versions
+            site.answers = {"metadata/timestamp.json": 503}
+            with pytest.raises(PullFailed, match="503"):
+                await t.puller.once()
+            assert t.lists.current.versions == versions
+
+    async def test_a_document_that_rotted_on_the_flash_is_found_and_fetched_again(self, terminal):
+        async with terminal.open() as t:
+            await t.puller.once()
+            (keys,) = [
+                one for one in t.lists.current.states[f"issuers.{HOME}"].documents if one.path.endswith("keys.json")
+            ]
+        file = terminal.folder / "lists" / "targets" / keys.sha256
+        file.write_bytes(file.read_bytes()[:-1])
+        async with terminal.open() as t:
+            assert "damaged" in t.lists.current.problems[f"issuers.{HOME}"]
+            assert f"lists.{HOME}" in t.lists.current.states
+
+            await t.puller.once()
+
+            assert f"issuers.{HOME}" in t.lists.current.states
+            assert dict(t.lists.current.problems) == {}
+
+
+def _changes(conn):
+    return [body for (body,) in conn.execute("SELECT body FROM journal WHERE kind = 'lists_changed' ORDER BY seq")]
