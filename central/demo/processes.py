@@ -103,13 +103,13 @@ class Child:
         return ChildError("\n".join([f"{self.name} {what}; the end of {self._log}:", *tail]))
 
 
-async def run_once(name: str, command: list[str], log: Path) -> str:
-    """Run a command to its end and return what it printed; raise ChildError if it failed."""
+async def run_once(name: str, command: list[str], log: Path, *, given: str = "") -> str:
+    """Run a command to its end with `given` on standard input; return what it printed, or raise ChildError."""
     process = await asyncio.create_subprocess_exec(
-        *python("central.demo.leash", str(os.getpid())), *command, stdin=asyncio.subprocess.DEVNULL,
+        *python("central.demo.leash", str(os.getpid())), *command, stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    out, err = await process.communicate()
+    out, err = await process.communicate(given.encode())
     with log.open("ab") as file:
         file.write(out + err)
     if process.returncode != 0:

@@ -1,11 +1,10 @@
-"""The town of the demo as data: its sites and terminals, and every document its city and a partner city publish.
+"""The town of the demo as data: its sites and terminals, and what its city and a partner city decide.
 
 云溪古镇 Yunxi is invented, and so is the partner city 南山. Nothing here is code of a scene: a city's offices would
 write this (decision.md, "Benefit catalogue").
 """
 
 import json
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,6 +13,7 @@ PARTNER: Final = "nanshan"
 SITE: Final = "yunxi-town"
 TRUSTED_GROUP: Final = 12
 RESTRICTING: Final = 302
+AUTHORITY: Final = "云溪市文化和旅游局"
 PARTNER_TIER, MAPPED_TIER = 7, 3
 ADULT_FEN, CHILD_FEN, ROOM_FEN, SUITE_FEN = 6_000, 3_000, 30_000, 58_000
 
@@ -53,7 +53,7 @@ BENEFITS: Final[list[Document]] = [
 MEASURE_CODES: Final[Document] = {
     str(RESTRICTING): {
         "title": {"zh": "限制进入旅游景区", "en": "Barred from scenic sites"}, "effect": "restrict", "scenes": ["gate"],
-        "authority": "云溪市文化和旅游局", "basis": "《云溪市信用条例》第二十三条",
+        "authority": AUTHORITY, "basis": "《云溪市信用条例》第二十三条",
         "remedy": {"zh": "履行义务后向认定单位申请信用修复", "en": "Meet the obligation, then ask for repair"},
     },
 }  # fmt: skip
@@ -106,26 +106,16 @@ def profile(post: Post) -> Document:
     }  # fmt: skip
 
 
-def measure(subject: bytes, *, until: str) -> Document:
-    """Return the entry that bars `subject` from scenic sites until the civil day `until`."""
-    return {
-        "key": subject.hex(), "code": RESTRICTING, "authority": "云溪市文化和旅游局", "until": until, "state": "active",
-    }  # fmt: skip
-
-
-def documents(city: str, keys: Iterable[Mapping[str, object]], measures: Iterable[Document] = ()) -> dict[str, bytes]:
-    """Return every document that `city` publishes, by path (lists.md)."""
+def office_files(city: str) -> dict[str, bytes]:
+    """Return the JSON files that the city's offices edit, by name (lists.md)."""
     home = city == CITY
-    found: dict[str, Any] = {
-        f"issuers/{city}/keys.json": list(keys),
-        f"lists/{city}/measures.json": {"issuer": city, "complete": True, "entries": list(measures)},
-        f"lists/{city}/revocations.json": {"issuer": city, "complete": True, "tokens": []},
-        f"rules/{city}/benefits.json": {"issuer": city, "version": 1, "benefits": BENEFITS if home else []},
-        f"rules/{city}/calendars.json": {"issuer": city, "calendars": {}},
-        f"rules/{city}/measure-codes.json": {"issuer": city, "codes": MEASURE_CODES if home else {}},
-        f"rules/{city}/sites.json": {"issuer": city, "site_sets": {}},
+    found: dict[str, Document] = {
+        "benefits.json": {"issuer": city, "version": 1, "benefits": BENEFITS if home else []},
+        "calendars.json": {"issuer": city, "calendars": {}},
+        "measure-codes.json": {"issuer": city, "codes": MEASURE_CODES if home else {}},
+        "sites.json": {"issuer": city, "site_sets": {}},
     }
     if home:
         mapping = {PARTNER: {"tiers": {str(PARTNER_TIER): MAPPED_TIER}, "groups": {}}}
-        found[f"issuers/{city}/mapping.json"] = {"issuer": city, "mapping": mapping}
-    return {path: json.dumps(body, ensure_ascii=False).encode() for path, body in found.items()}
+        found["mapping.json"] = {"issuer": city, "mapping": mapping}
+    return {name: json.dumps(body, ensure_ascii=False).encode() for name, body in found.items()}

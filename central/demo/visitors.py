@@ -4,20 +4,25 @@ Rules of this file:
 
 - codes are really signed, or really forged; nothing tells a terminal which one it is looking at;
 - `KINDS` says for each kind of visitor which outcome and which reason are right; the check compares;
-- everything random is drawn from `secrets`: two demos never meet on an id.
+- credentials come from the cities' offices (`central.issuing`), as the register knows them; the phone's key is made on
+  the phone and stays there.
 """
 
+import itertools
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from central.demo import town
-from central.minting import IssuerKey, mint_credential, present, to_text
+from central.issuing import Wanted, issue
+from central.minting import present, to_text
 
 HOUR_S, DAY_S = 3_600, 86_400
+VALID_S = 30 * DAY_S
 SCREENSHOT_AGE_S = 90
 WRONG_CLOCK_S = 180
 PAYMENT_CODE: Final = "https://qr.pay.example/c/9F3K-2217-PAY-ME-60-YUAN"
@@ -35,18 +40,6 @@ class Person:
     def code(self, now_s: int) -> str:
         """Return what the phone shows when its clock says `now_s`: a fresh presentation."""
         return to_text(present(self.credential, self.phone, iat=now_s, nonce=secrets.token_bytes(8)))
-
-
-def person(key: IssuerKey, now_s: int, *, tier: int = 3, groups: tuple[int, ...] = (), expired: bool = False) -> Person:
-    """Return a new holder of a credential of this issuer."""
-    phone, subject = Ed25519PrivateKey.generate(), secrets.token_bytes(16)
-    issued = now_s - (60 * DAY_S if expired else HOUR_S)
-    credential = mint_credential(
-        key, subject=subject, tier=tier, groups=groups, token_id=secrets.token_bytes(8), iat=issued,
-        exp=now_s - DAY_S if expired else now_s + 30 * DAY_S, holder_key=phone.public_key(),
-        status_index=secrets.randbelow(1_000), test=True,
-    )  # fmt: skip
-    return Person(issuer=key.issuer, subject=subject, credential=credential, phone=phone)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,17 +63,29 @@ class Kind:
 
 
 class Visitors:
-    """Makes visitors. `home` and `partner` sign credentials; `forger` has a key that nobody trusts."""
+    """Makes visitors. `state` is the platform's folder, where the offices keep their register."""
 
-    def __init__(self, home: IssuerKey, partner: IssuerKey, restricted: Person) -> None:
-        self.home = home
-        self.partner = partner
-        self.restricted = restricted
+    def __init__(self, state: Path) -> None:
+        self._state = state
+        self._numbers = itertools.count(1)
+        self.restricted: Person | None = None
         self.last_granted: Person | None = None
+
+    def person(
+        self, now_s: int, *, city: str = town.CITY, tier: int = 3, groups: tuple[int, ...] = (), age_s: int = HOUR_S
+    ) -> Person:
+        """Return a new holder of a credential that was issued `age_s` ago and is good for VALID_S."""
+        phone = Ed25519PrivateKey.generate()
+        wanted = Wanted(
+            subject=f"visitor-{next(self._numbers)}", tier=tier, groups=groups, valid_s=VALID_S,
+            holder_key=phone.public_key(), test=True,
+        )  # fmt: skip
+        issued = issue(self._state, city, wanted, now_s=now_s, iat=now_s - age_s)
+        return Person(issuer=city, subject=issued.subject, credential=issued.raw, phone=phone)
 
     def resident(self, now_s: int) -> Person:
         """Return a new trusted resident."""
-        return person(self.home, now_s, groups=(town.TRUSTED_GROUP,))
+        return self.person(now_s, groups=(town.TRUSTED_GROUP,))
 
     def next(self, kind: str, now_s: int) -> Visit:
         """Return the next visitor of this kind."""
@@ -94,12 +99,15 @@ def _eligible(visitors: Visitors, now_s: int) -> tuple[str, Person]:
 
 
 def _not_eligible(visitors: Visitors, now_s: int) -> tuple[str, Person]:
-    who = person(visitors.home, now_s, tier=1)
+    who = visitors.person(now_s, tier=1)
     return who.code(now_s), who
 
 
 def _restricted(visitors: Visitors, now_s: int) -> tuple[str, Person]:
-    return visitors.restricted.code(now_s), visitors.restricted
+    who = visitors.restricted
+    if who is None:
+        raise LookupError("nobody is restricted")
+    return who.code(now_s), who
 
 
 def _forged(visitors: Visitors, now_s: int) -> tuple[str, None]:
@@ -111,7 +119,7 @@ def _forged(visitors: Visitors, now_s: int) -> tuple[str, None]:
 
 
 def _expired(visitors: Visitors, now_s: int) -> tuple[str, None]:
-    who = person(visitors.home, now_s, groups=(town.TRUSTED_GROUP,), expired=True)
+    who = visitors.person(now_s, groups=(town.TRUSTED_GROUP,), age_s=VALID_S + DAY_S)
     return who.code(now_s), None
 
 
@@ -133,7 +141,7 @@ def _wrong_clock(visitors: Visitors, now_s: int) -> tuple[str, Person]:
 
 
 def _foreign(visitors: Visitors, now_s: int) -> tuple[str, Person]:
-    who = person(visitors.partner, now_s, tier=town.PARTNER_TIER)
+    who = visitors.person(now_s, city=town.PARTNER, tier=town.PARTNER_TIER)
     return who.code(now_s), who
 
 

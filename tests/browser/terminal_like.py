@@ -36,7 +36,10 @@ def status(**more: Any) -> dict[str, Any]:
         ],
         "pledge": {"zh": "明码实价，不强制消费，投诉当日答复。", "en": "Prices as shown."},
         "grade": "AAA",
-        "texts": {"site_url": "https://yunxi.example/s/east", "appeal_url": "https://yunxi.example/appeal"},
+        "texts": {
+            "site_url": {"zh": "https://yunxi.example/s/east"},
+            "appeal_url": {"zh": "https://yunxi.example/appeal"},
+        },
         "clock": "trusted",
         "offline": False,
         "unsent": 0,
@@ -59,7 +62,7 @@ SHOWS: dict[str, dict[str, Any]] = {
     "grant": {
         "outcome": "GRANT",
         "benefit": "yunxi.first-visit",
-        "title": TITLE,
+        "offers": [{"title": TITLE}],
         "offer": {"kind": "free"},
         "reasons": [OK],
         "redemption": "0193-a",
@@ -71,7 +74,7 @@ SHOWS: dict[str, dict[str, Any]] = {
     "half": {
         "outcome": "GRANT",
         "benefit": "yunxi.foreign",
-        "title": {"zh": "互认城市半价", "en": "Half price for partner cities"},
+        "offers": [{"title": {"zh": "互认城市半价", "en": "Half price for partner cities"}}],
         "offer": {"kind": "percent", "off_fen": 3000, "to_pay_fen": 3000},
         "reasons": [OK],
         "redemption": "0193-b",
@@ -91,8 +94,8 @@ SHOWS: dict[str, dict[str, Any]] = {
                 "limit_used",
                 "优惠次数已用完",
                 "the benefit has been used up",
-                used_at_ms=now_ms() - 3_600_000,
-                where="东门 A",
+                at="2026-11-22T09:12:05+08:00",
+                where="yunxi-town/A",
             )
         ],
     },
@@ -140,7 +143,7 @@ SHOWS: dict[str, dict[str, Any]] = {
     "deposit": {
         "outcome": "GRANT",
         "benefit": "yunxi.no-deposit",
-        "title": {"zh": "住宿免押金", "en": "No deposit"},
+        "offers": [{"title": {"zh": "住宿免押金", "en": "No deposit"}}],
         "intent": "open",
         "offer": {"kind": "deposit_waiver", "waived_fen": 30000, "to_pay_fen": 0},
         "amount_fen": 30000,
@@ -151,7 +154,7 @@ SHOWS: dict[str, dict[str, Any]] = {
     "buy": {
         "outcome": "GRANT",
         "benefit": "yunxi.shop",
-        "title": {"zh": "诚信购物九折", "en": "10 % off in town shops"},
+        "offers": [{"title": {"zh": "诚信购物九折", "en": "10 % off in town shops"}}],
         "intent": "buy",
         "offer": {"kind": "percent", "off_fen": 1288, "to_pay_fen": 11592},
         "amount_fen": 12880,
@@ -192,28 +195,23 @@ def server() -> web.Application:
             listeners.discard(queue)
 
     async def redemptions(_request: web.Request) -> web.Response:
+        offer = {"waived_fen": 30_000, "off_fen": 1_288, "to_pay_fen": 11_592}
+        answer = {"offers": [{"title": {"zh": "住宿免押金", "en": "No deposit"}}], "offer": offer}
         rows = [
             {
-                "redemption": f"r{i}",
+                "id": f"r{room}",
                 "benefit": "b",
-                "title": title,
-                "asset": asset,
-                "at_ms": now_ms() - i * 5_400_000,
-                "state": st,
+                "asset": room,
+                "at_ms": now_ms(),
+                "state": "open",
                 "due_ms": now_ms() + due,
-                "waived_fen": 30000,
-                "off_fen": 1288,
-                "to_pay_fen": 11592,
+                "amount_fen": 30_000,
+                "claimed_fen": None,
+                "answer": answer,
             }
-            for i, (title, asset, st, due) in enumerate(
-                [
-                    ({"zh": "住宿免押金", "en": "No deposit"}, "308", "open", 60_000_000),
-                    ({"zh": "住宿免押金", "en": "No deposit"}, "215", "open", 60_000_000),
-                    ({"zh": "住宿免押金", "en": "No deposit"}, "402", "open", -60_000),
-                ]
-            )
+            for room, due in (("308", 60_000_000), ("215", 60_000_000), ("402", -60_000))
         ]
-        return web.json_response({"redemptions": rows})
+        return web.json_response(rows)
 
     async def present(_request: web.Request) -> web.Response:
         return web.json_response({**state.get("answer", SHOWS["standard"]), "at_ms": now_ms()})

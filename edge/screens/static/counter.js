@@ -1,10 +1,11 @@
 // The shop's counter: amount in, discount out, total large; the last sales with returns.
 
+import { rowOf } from "./answers.js";
 import { clockTime, find, make, twice } from "./dom.js";
 import { fen, yuan } from "./money.js";
 import { drawTop, watchStrip } from "./page.js";
 import { Screen } from "./screen.js";
-import { attempt, Strip, toast } from "./strip.js";
+import { attempt, step, Strip, toast } from "./strip.js";
 import { call } from "./terminal.js";
 import { onLanguage, say, told } from "./words.js";
 
@@ -60,7 +61,7 @@ find("#clear").addEventListener("click", () => {
 async function refresh() {
   const answer = await attempt(() => call("GET", `/v1/redemptions?recent=${RECENT}`));
   if (!answer) return;
-  sales = answer.redemptions ?? answer;
+  sales = answer.map(rowOf);
   draw();
 }
 
@@ -71,25 +72,24 @@ function draw() {
 
 function saleRow(sale) {
   const undone = sale.state === "annulled" || sale.state === "reversed";
-  const pay = sale.to_pay_fen ?? null;
   const row = make("li",
-    make("div.line", make(undone ? "span.struck" : "span", told(sale.title || sale.benefit)), make("b", pay === null ? "" : yuan(pay))),
-    make("div.line.sub", make("span", clockTime(sale.at_ms)),
-      make("span", undone ? say("undone") : sale.off_fen ? `${say("discount")} −${yuan(sale.off_fen)}` : "")));
+    make("div.line", make(undone ? "span.struck" : "span", told(sale.title)), make("b", sale.pay === null ? "" : yuan(sale.pay))),
+    make("div.line.sub", make("span", clockTime(sale.atMs)),
+      make("span", undone ? say("undone") : sale.off ? `${say("discount")} −${yuan(sale.off)}` : "")));
   if (!undone) {
     const back = make("button");
     back.type = "button";
     twice(back, { label: () => say("give_back"), ask: () => say("give_back_sure"), act: () => reverse(sale) });
     row.append(make("div.acts", back));
   }
-  row.dataset.redemption = sale.redemption;
+  row.dataset.redemption = sale.id;
   return row;
 }
 
 async function reverse(sale) {
-  const done = await attempt(() => call("POST", `/v1/redemptions/${sale.redemption}/reverse`, {}));
+  const done = await step(sale.id, "reverse");
   if (!done) return;
-  strip.forget(sale.redemption);
+  strip.forget(sale.id);
   toast(say("undone"));
   await refresh();
 }

@@ -1,10 +1,11 @@
 // The front desk: check-in without deposit, the book of open stays, check-out and claims.
 
+import { rowOf } from "./answers.js";
 import { clockTime, find, make, twice } from "./dom.js";
 import { fen, yuan } from "./money.js";
 import { drawTop, ticketChoice, watchStrip } from "./page.js";
 import { Screen } from "./screen.js";
-import { attempt, Strip, toast } from "./strip.js";
+import { attempt, step, Strip, toast } from "./strip.js";
 import { call } from "./terminal.js";
 import { onLanguage, say, told } from "./words.js";
 
@@ -46,7 +47,7 @@ const tickets = ticketChoice(find("#tickets"), {
 export async function refresh() {
   const answer = await attempt(() => call("GET", "/v1/redemptions?state=open"));
   if (!answer) return;
-  stays = answer.redemptions ?? answer;
+  stays = answer.map(rowOf);
   draw();
 }
 
@@ -57,11 +58,11 @@ function draw() {
 }
 
 function stayRow(stay) {
-  const late = stay.due_ms && stay.due_ms < Date.now();
+  const late = stay.dueMs && stay.dueMs < Date.now();
   const row = make("li",
-    make("div.line", make("b", stay.asset ? `${say("room")} ${stay.asset}` : told(stay.title || stay.benefit)), make("b", stay.waived_fen ? yuan(stay.waived_fen) : "")),
-    make("div.sub", `${told(stay.title || stay.benefit)} · ${say("since")} ${clockTime(stay.at_ms, false)}`),
-    stay.due_ms ? make(late ? "div.sub.late" : "div.sub", `${late ? say("overdue") : say("due")} ${clockTime(stay.due_ms, false)}`) : null);
+    make("div.line", make("b", stay.asset ? `${say("room")} ${stay.asset}` : told(stay.title)), make("b", stay.waived ? yuan(stay.waived) : "")),
+    make("div.sub", `${told(stay.title)} · ${say("since")} ${clockTime(stay.atMs, false)}`),
+    stay.dueMs ? make(late ? "div.sub.late" : "div.sub", `${late ? say("overdue") : say("due")} ${clockTime(stay.dueMs, false)}`) : null);
   const leave = make("button.main");
   leave.type = "button";
   twice(leave, { label: () => say("check_out"), ask: () => say("check_out_sure"), act: () => close(stay) });
@@ -70,7 +71,7 @@ function stayRow(stay) {
   const acts = make("div.acts", leave, claim);
   claim.addEventListener("click", () => acts.replaceWith(claimForm(stay)));
   row.append(acts);
-  row.dataset.redemption = stay.redemption;
+  row.dataset.redemption = stay.id;
   return row;
 }
 
@@ -88,7 +89,7 @@ function claimForm(stay) {
     event.preventDefault();
     const sum = fen(amount.value);
     if (sum === null) { amount.focus(); return; }
-    const done = await attempt(() => call("POST", `/v1/redemptions/${stay.redemption}/claim`, { amount_fen: sum }));
+    const done = await step(stay.id, "claim", { amount_fen: sum });
     if (done) { toast(`${say("claim")} ${yuan(sum)}`); await refresh(); }
   });
   queueMicrotask(() => amount.focus());
@@ -96,9 +97,9 @@ function claimForm(stay) {
 }
 
 async function close(stay) {
-  const done = await attempt(() => call("POST", `/v1/redemptions/${stay.redemption}/close`, {}));
+  const done = await step(stay.id, "close");
   if (!done) return;
-  strip.forget(stay.redemption);
+  strip.forget(stay.id);
   toast(`${say("GRANT_close")} · ${stay.asset ?? ""}`);
   await refresh();
 }

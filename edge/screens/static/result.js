@@ -1,5 +1,6 @@
 // One answer, drawn so that nobody can mistake it: colour, icon, words, benefit, money, and every reason at once.
 
+import { titleOf } from "./answers.js";
 import { clockTime, icon, make } from "./dom.js";
 import { ICONS } from "./icons.js";
 import { price, yuan } from "./money.js";
@@ -11,7 +12,7 @@ const CLOSING = new Set(["close", "give_back", "return", "exit"]);
 /** The headline's key: the outcome, told in the words of the scene. */
 function headline(answer, scene) {
   if (answer.outcome === "GRANT" && CLOSING.has(answer.intent)) return "GRANT_close";
-  if (answer.outcome === "GRANT" && answer.intent === "quote") return "GRANT_quote";
+  if (answer.outcome === "GRANT" && ["quote", "check"].includes(answer.intent)) return `GRANT_${answer.intent}`;
   const own = `${answer.outcome}_${scene}`;
   return own in WORDS ? own : answer.outcome;
 }
@@ -27,17 +28,15 @@ function moneyRow(answer, scene) {
     cell("pay", "to_pay", yuan(sum.pay)));
 }
 
-const FACT_WORDS = { authority: "authority", basis: "basis", until: "until", from: "from", at_ms: "used_at", used_at_ms: "used_at",
-  when: "used_at", site: "where", where: "where", remedy: "remedy", max: "max", age_h: "age" };
+const FACT_WORDS = { title: "measure", authority: "authority", basis: "basis", until: "until", at: "used_at", where: "where", due: "due", remedy: "remedy" };
 
 function factText(name, value) {
-  if (/(_ms|^when)$/.test(name) && typeof value === "number") return clockTime(value);
-  if (value && typeof value === "object") return told(value);
-  return String(value);
+  if (name === "at" || name === "due") return clockTime(Date.parse(value));
+  return value && typeof value === "object" ? told(value) : String(value);
 }
 
 function factLines(facts) {
-  const parts = Object.entries(facts || {}).filter(([name, value]) => name in FACT_WORDS && value !== null && value !== "");
+  const parts = Object.keys(FACT_WORDS).filter((name) => facts?.[name]).map((name) => [name, facts[name]]);
   return parts.map(([name, value]) => make("span", make("i", say(FACT_WORDS[name])), factText(name, value)));
 }
 
@@ -63,7 +62,7 @@ export function drawResult(answer, scene, appealUrl = "") {
   const key = headline(answer, scene);
   const granted = answer.outcome === "GRANT";
   const reasons = answer.reasons.filter((reason) => reason.code !== "ok");
-  const title = granted ? answer.title || answer.benefit : null;
+  const title = granted ? titleOf(answer) : null;
   const head = make("header", icon(ICONS[answer.outcome]),
     make("div.says", make("h1", say(key)), make("p.also", also(key)),
       title ? make("p.benefit", told(title), make("em", typeof title === "object" && title[other()] ? title[other()] : "")) : null));

@@ -1,5 +1,6 @@
 // The line at the foot of every screen, for staff: a field for a code, undo last, and whether this terminal is well.
 
+import { titleOf } from "./answers.js";
 import { clockTime, find, make, twice } from "./dom.js";
 import { allowSound, audible, startSound } from "./sound.js";
 import { call, requestId, Trouble } from "./terminal.js";
@@ -33,6 +34,14 @@ export async function attempt(action) {
     toast(`${say("failed")}：${error.message || say("no_answer")}`, true);
     return undefined;
   }
+}
+
+/** Take a redemption one step. Returns the answer; undefined, and says why, if nothing changed. */
+export async function step(redemption, name, body = {}, { quiet = false } = {}) {
+  const done = await attempt(() => call("POST", `/v1/redemptions/${redemption}/${name}`, body));
+  if (!done?.error) return done;
+  if (!quiet) toast(`${say("failed")}：${done.error}`, true);
+  return undefined;
 }
 
 export class Strip {
@@ -85,7 +94,7 @@ export class Strip {
   /** Remember what "undo last" would undo. */
   note(answer) {
     if (answer.outcome === "GRANT" && answer.redemption && answer.intent !== "close") {
-      this.last = { redemption: answer.redemption, title: answer.title || answer.benefit, at: answer.at_ms };
+      this.last = { redemption: answer.redemption, title: titleOf(answer), at: answer.at_ms };
     }
     this.latest = answer;
     this.drawLast();
@@ -103,7 +112,7 @@ export class Strip {
     if (latest) {
       const reason = latest.reasons.find((one) => one.code !== "ok");
       line.append(make("span", `${say("last")} ${clockTime(latest.at_ms)} `), make(`b.chip.${latest.outcome}`, say(`word_${latest.outcome}`)),
-        make("span", ` ${told(latest.outcome === "GRANT" ? latest.title || latest.benefit : reason)}`));
+        make("span", ` ${told(latest.outcome === "GRANT" ? titleOf(latest) : reason)}`));
     }
     find("#undo").disabled = this.last === null;
     find("#undo").title = this.last ? `${clockTime(this.last.at)} ${told(this.last.title)}` : say("undo_none");
@@ -113,15 +122,8 @@ export class Strip {
   async undo() {
     const { redemption } = this.last ?? {};
     if (!redemption) { toast(say("undo_none")); return; }
-    const done = await attempt(async () => {
-      try {
-        return await call("POST", `/v1/redemptions/${redemption}/annul`, {});
-      } catch (error) {
-        if (error.status !== 409) throw error; // passed already: what can still be done is a reversal
-        return call("POST", `/v1/redemptions/${redemption}/reverse`, {});
-      }
-    });
-    if (done === undefined) return;
+    const done = await step(redemption, "annul", {}, { quiet: true }) || await step(redemption, "reverse"); // too late to annul: reverse
+    if (!done) return;
     this.forget(redemption);
     toast(`${say("undone")} · ${say("undone_hint")}`);
   }

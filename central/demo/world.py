@@ -1,0 +1,289 @@
+"""Everything of the demo that runs, and what can be done to it (issue 2, "What a newcomer sees").
+
+Rules of this file:
+
+- platform and terminals are processes of their own; between them lies a network that can be cut;
+- one visitor stands at the gate at a time; what the gate said is heard from the gate's own event stream;
+- figures about loss and repetition come from `central.demo.audit`, never from counting what we did.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+from aiohttp import web
+
+from central.clock import now_ms
+from central.demo import town
+from central.demo.audit import Audit, compare, read_platform, read_terminal
+from central.demo.camera import Camera
+from central.demo.platform_link import PlatformLink
+from central.demo.processes import free_ports
+from central.demo.proxy import CuttableProxy
+from central.demo.terminal_link import TerminalLink
+from central.demo.turnstile import Turnstile
+from central.demo.visitors import KINDS, Person, Visit, Visitors
+
+Json = dict[str, Any]
+
+ANSWER_S: Final = 6.0  # how long a visitor holds the phone up before giving up
+FLIP_S: Final = 8.0  # how long a change of lists may take before it is called a failure
+DARK_S: Final = 1.5  # how long the plug stays out
+POLL_S: Final = 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What the gate said to a visitor, and whether that is what it should have said."""
+
+    at_ms: int
+    kind: str
+    outcome: str | None
+    reasons: tuple[str, ...]
+    redemption: str | None = None
+    repeat: bool = False
+    expected: bool = False
+
+    def to_json(self) -> Json:
+        """Return it for the page."""
+        return {
+            "at_ms": self.at_ms, "kind": self.kind, "outcome": self.outcome, "reasons": list(self.reasons),
+            "repeat": self.repeat, "expected": self.expected,
+        }  # fmt: skip
+
+
+class World:
+    """The running demo. `say` is told one line about each thing that happens."""
+
+    def __init__(self, folder: Path, session: aiohttp.ClientSession, say: Callable[[str], None]) -> None:
+        self.folder = folder
+        self.say = say
+        platform_port, *ports = free_ports(1 + len(town.POSTS))
+        self.platform = PlatformLink(folder, platform_port, session)
+        self.network = CuttableProxy(platform_port)
+        self.terminals = {
+            post.terminal: TerminalLink(post, folder, port, session)
+            for post, port in zip(town.POSTS, ports, strict=True)
+        }
+        self.gate, self.desk, self.counter = self.terminals.values()
+        self.camera = Camera()
+        self.turnstile = Turnstile(lambda redemption: self.gate.step(redemption, "passed"))
+        self.visitors = Visitors(self.platform.state)
+        self.outcomes: Counter[str] = Counter()
+        self.seen: list[Seen] = []
+        self.latency_ms: dict[str, int] = {}
+        self.current: Person | None = None
+        self._at_gate = asyncio.Lock()
+        self._heard: asyncio.Queue[tuple[str, Json]] = asyncio.Queue()
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the addresses that the gate terminal uses: its camera and its turnstile."""
+        return [web.get("/camera", self.camera.serve), web.post("/turnstile", self.turnstile.serve)]
+
+    async def start(self, own_url: str) -> None:
+        """Found the town and start its processes; `own_url` is where `routes` are served."""
+        self.say("建立平台与两座城市 · founding the platform and two cities")
+        await self.platform.found()
+        self.visitors.restricted = await asyncio.to_thread(self.visitors.resident, now_ms() // 1000)
+        await self.platform.restrict(self.visitors.restricted)
+        await self.platform.start()
+        network = f"http://127.0.0.1:{self.network.port}"
+        self.say("登记并启动三台终端 · enrolling and starting three terminals")
+        async with asyncio.TaskGroup() as group:
+            for link in self.terminals.values():
+                group.create_task(self._bring_up(link, network, own_url))
+
+    async def _bring_up(self, link: TerminalLink, network: str, own_url: str) -> None:
+        at_gate = link is self.gate
+        link.config.write_text(link.configuration(
+            platform=network, source=f"{own_url}/camera" if at_gate else None,
+            actuator=f"{own_url}/turnstile" if at_gate else None,
+        ), encoding="utf-8")  # fmt: skip
+        await link.enrol(await self.platform.code_for(link.post, platform=network))
+        await link.start()
+
+    async def stop(self) -> None:
+        """End every process in good order."""
+        await asyncio.gather(*(link.process.stop() for link in self.terminals.values()))
+        await self.platform.process.stop()
+
+    async def listen(self) -> None:
+        """Hear what the gate says, for ever."""
+        await self.gate.follow(lambda name, data: self._heard.put_nowait((name, data)))
+
+    async def _said(self) -> tuple[str, Json] | None:
+        """Return the gate's next decision or notice; None if it says nothing."""
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                while True:
+                    name, data = await self._heard.get()
+                    if name in ("decision", "notice"):
+                        return name, data
+        except TimeoutError:
+            return None
+
+    async def visit(self, kind: str) -> Seen:
+        """Let the next visitor of this kind come to the gate; return what the gate said."""
+        async with self._at_gate:
+            await self.turnstile.settled()
+            visit = await asyncio.to_thread(self.visitors.next, kind, now_ms() // 1000)
+            return await self._hold_up(visit)
+
+    async def _hold_up(self, visit: Visit) -> Seen:
+        self._forget()
+        await self.camera.show(visit.text)
+        said = await self._said()
+        await self.camera.take_away()
+        return self._note(visit, said)
+
+    async def visit_through_power_cut(self) -> tuple[Seen, Seen]:
+        """Pull the plug as soon as a visitor is let in; return what the gate said before and after."""
+        async with self._at_gate:
+            await self.turnstile.settled()
+            visit = await asyncio.to_thread(self.visitors.next, "eligible", now_ms() // 1000)
+            self._forget()
+            self.turnstile.lose_power()  # the arm goes first, the terminal an instant later: between commit and relay
+            await self.camera.show(visit.text)
+            first = self._note(visit, await self._said())
+            await self.pull_the_plug(dark_s=0.0)
+            await self.camera.take_away()
+            if visit.who is None:
+                raise RuntimeError("an eligible visitor has a credential")
+            return first, await self._hold_up(replace(visit, text=visit.who.code(now_ms() // 1000)))
+
+    def _forget(self) -> None:
+        """Forget what the gate said to others."""
+        while not self._heard.empty():
+            self._heard.get_nowait()
+
+    def _note(self, visit: Visit, said: tuple[str, Json] | None) -> Seen:
+        kind = KINDS[visit.kind]
+        if said is None:
+            seen = Seen(at_ms=now_ms(), kind=visit.kind, outcome=None, reasons=("no_answer",))
+        elif said[0] == "notice":
+            code = str(said[1]["code"])
+            right = kind.outcome is None and code == kind.reason
+            seen = Seen(at_ms=now_ms(), kind=visit.kind, outcome=None, reasons=(code,), expected=right)
+        else:
+            seen = self._decided(visit, said[1])
+        self.seen.append(seen)
+        self.say(f"{kind.zh} · {kind.en}: {seen.outcome or '—'} {' '.join(seen.reasons)}")
+        return seen
+
+    def _decided(self, visit: Visit, answer: Json) -> Seen:
+        kind, outcome = KINDS[visit.kind], str(answer["outcome"])
+        reasons = tuple(str(reason["code"]) for reason in answer["reasons"])
+        self.outcomes[outcome] += 1
+        if visit.who is not None:
+            self.current = visit.who
+            if outcome == "GRANT":
+                self.visitors.last_granted = visit.who
+        return Seen(
+            at_ms=int(answer["at_ms"]), kind=visit.kind, outcome=outcome, reasons=reasons,
+            redemption=answer.get("redemption"), repeat=bool(answer.get("repeat")),
+            expected=outcome == kind.outcome and kind.reason in reasons,
+        )  # fmt: skip
+
+    async def at_desk(self) -> Json:
+        """Let a guest check in at the hotel desk, the code shot with a hand scanner."""
+        who = await asyncio.to_thread(self.visitors.resident, now_ms() // 1000)
+        return await self._shot(self.desk, who, intent="open", ticket="room", amount_fen=town.ROOM_FEN, asset=_room())
+
+    async def at_counter(self, amount_fen: int = 12_880) -> Json:
+        """Let a customer pay at the shop counter."""
+        who = await asyncio.to_thread(self.visitors.resident, now_ms() // 1000)
+        return await self._shot(self.counter, who, intent="buy", amount_fen=amount_fen)
+
+    async def _shot(self, link: TerminalLink, who: Person, **more: Any) -> Json:
+        answer = await link.present(who.code(now_ms() // 1000), **more)
+        self.outcomes[str(answer["outcome"])] += 1
+        self.say(f"{link.post.zh} · {link.post.en}: {answer['outcome']} {answer.get('offer') or ''}")
+        return answer
+
+    def cut(self) -> None:
+        """Cut the network between terminals and platform."""
+        self.network.cut()
+        self.say("断网 · the network is cut")
+
+    def restore(self) -> None:
+        """Restore the network."""
+        self.network.restore()
+        self.say("恢复网络 · the network is back")
+
+    async def pull_the_plug(self, *, dark_s: float = DARK_S) -> None:
+        """Kill the gate terminal as a power cut does, then start it again."""
+        self.turnstile.lose_power()
+        await self.gate.process.pull_the_plug()
+        self.say("闸机断电（kill -9）· the gate's plug is pulled")
+        await asyncio.sleep(dark_s)
+        await self.gate.start()
+        for redemption in self.turnstile.regain_power():
+            await self.gate.step(redemption, "annul")
+        self.say("闸机恢复供电 · the gate is up again")
+
+    async def restrict(self) -> int:
+        """Restrict the current visitor; return ms until the gate answers otherwise."""
+        return await self._turn("restrict", self.platform.restrict, "REFUSE")
+
+    async def repair(self) -> int:
+        """Repair the current visitor (信用修复); return ms until the gate answers otherwise."""
+        return await self._turn("repair", self.platform.repair, None)
+
+    async def _turn(self, name: str, change: Callable[[Person], Any], wanted: str | None) -> int:
+        who = self.current
+        if who is None:
+            raise LookupError("nobody has been at the gate yet")
+        before = await self._measures_version()
+        begun = time.monotonic()
+        await change(who)
+        async with asyncio.timeout(FLIP_S):
+            while await self._measures_version() == before:  # noqa: ASYNC110 - another process: nothing to wait on
+                await asyncio.sleep(POLL_S)
+        answer = await self.gate.present(who.code(now_ms() // 1000), intent="check")
+        took = round((time.monotonic() - begun) * 1000)
+        flipped = (answer["outcome"] == "REFUSE") == (wanted == "REFUSE")
+        self.latency_ms[name] = took
+        self.say(f"{name}: {answer['outcome']} after {took} ms")
+        if not flipped:
+            raise RuntimeError(f"{name}: the gate says {answer['outcome']} on the new list")
+        return took
+
+    async def _measures_version(self) -> int | None:
+        status = await self.gate.status() or {}
+        versions = {one["name"]: one["version"] for one in status.get("lists", [])}
+        return next((version for name, version in versions.items() if town.CITY in name and "lists" in name), None)
+
+    async def audit(self) -> Audit:
+        """Lay the ledgers side by side."""
+        return await asyncio.to_thread(self._audit)
+
+    def _audit(self) -> Audit:
+        books = [read_terminal(link.database) for link in self.terminals.values()]
+        return compare(books, read_platform(self.platform.state / "central.db"), self.turnstile.passages)
+
+
+def _room() -> str:
+    return str(200 + time.monotonic_ns() % 200)
+
+
+@asynccontextmanager
+async def running(world: World, own_url: str) -> AsyncIterator[World]:
+    """Run the world's network, camera and processes until the context ends; nothing is left behind."""
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(world.network)
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(world.camera.run(), name="camera")]
+            try:
+                await world.start(own_url)
+                tasks.append(group.create_task(world.listen(), name="gate events"))
+                yield world
+            finally:
+                await world.stop()
+                for task in tasks:
+                    task.cancel()
