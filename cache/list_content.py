@@ -5,19 +5,29 @@ Rules of this file:
 - the issuer inside a document must be the city in its path: a city publishes only its own;
 - a document is taken whole or not at all; the error names path, member and what is wrong;
 - a list says itself that it is complete (`"complete": true`); one that does not is an error, never an all-clear;
-- what the members of benefits, calendars and measure codes mean is read by `credit`, not here.
+- what the members of rules and entries mean is read by `credit`; here stands whose they are, and the bounds.
 """
 
 import base64
 import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
+from credit.benefits import parse_benefits
+from credit.calendars import Calendar, parse_calendars
+from credit.catalogue import Benefit
+from credit.documents import (
+    IssuerMapping,
+    Sites,
+    parse_mapping,
+    parse_measure_codes,
+    parse_measures,
+    parse_sites,
+)
 from credit.keys import Keyring, KeyringError
 from credit.listing import (
     BENEFITS,
@@ -32,7 +42,10 @@ from credit.listing import (
     SITES,
     city_of,
 )
-from credit.measures import EntryState, MeasureEntry
+from credit.measures import MeasureCode, MeasureEntry
+from credit.policy import Policy
+from credit.reading import CatalogueError
+from credit.terms import DEFAULT_ZONE
 
 MAX_ROWS_PER_KEY: Final = 8
 MAX_EMERGENCY_TOKENS: Final = 10_000
@@ -46,38 +59,11 @@ class ContentRefused(Exception):  # noqa: N818 - reads as what happened
     """A document that verified but does not say what it must. The text names path, member and mend."""
 
 
-class _Entry(msgspec.Struct, forbid_unknown_fields=True, rename={"from_day": "from"}):
-    key: str
-    code: int
-    state: Literal["active", "disputed"] = "active"
-    authority: str | None = None
-    basis: str | None = None
-    scenes: list[str] | None = None
-    from_day: date | None = None
-    until: date | None = None
-
-
-class _Measures(msgspec.Struct, forbid_unknown_fields=True):
-    issuer: str
-    complete: Literal[True]
-    entries: list[_Entry]
-
-
 class _Revocations(msgspec.Struct, forbid_unknown_fields=True):
     issuer: str
     complete: Literal[True]
     tokens: list[str]
     status: str | None = None
-
-
-class _Mapping(msgspec.Struct, forbid_unknown_fields=True):
-    tiers: dict[str, int] = msgspec.field(default_factory=dict)
-    groups: dict[str, int] = msgspec.field(default_factory=dict)
-
-
-class _Mappings(msgspec.Struct, forbid_unknown_fields=True):
-    issuer: str
-    mapping: dict[str, _Mapping]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,19 +84,28 @@ class Revocations:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Content:
-    """What one role's documents say; only the members of its kind are filled.
+class Rules:
+    """The rules of one city: what its office publishes about benefits, days, measures and sites."""
 
-    `rules` holds the JSON of the rules documents, and of the tier mapping, by file name.
-    """
+    benefits: tuple[Benefit, ...] = ()
+    calendars: Mapping[str, Calendar] = field(default_factory=dict)
+    codes: Mapping[tuple[str, int], MeasureCode] = field(default_factory=dict)
+    sites: Sites = field(default_factory=Sites)
+    zone: str = DEFAULT_ZONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What one role's documents say; only the members of its kind are filled."""
 
     role: str
     kind: str
     city: str
-    keyring: Keyring | None = None
+    keyring: Keyring = field(default_factory=Keyring.empty)
+    mapping: Mapping[str, IssuerMapping] = field(default_factory=dict)
     measures: Mapping[bytes, tuple[MeasureEntry, ...]] = field(default_factory=dict)
-    revocations: Revocations | None = None
-    rules: Mapping[str, Any] = field(default_factory=dict)
+    revocations: Revocations = field(default_factory=Revocations)
+    rules: Rules = field(default_factory=Rules)
 
 
 def open_role(role: str, documents: Mapping[str, bytes]) -> Content:
@@ -119,17 +114,18 @@ def open_role(role: str, documents: Mapping[str, bytes]) -> Content:
     if pair is None:
         raise ContentRefused(f"{role}: not a role of ours")
     kind, city = pair
-    by_name = {path.rpartition("/")[2]: (path, data) for path, data in documents.items()}
-    if kind == ISSUERS:
-        rules = {MAPPING: _mapping(city, *by_name[MAPPING])} if MAPPING in by_name else {}
-        return Content(role=role, kind=kind, city=city, keyring=_keyring(city, *by_name[KEYS]), rules=rules)
-    if kind == LISTS:
-        return Content(
-            role=role, kind=kind, city=city,
-            measures=_measures(city, *by_name[MEASURES]), revocations=_revocations(city, *by_name[REVOCATIONS]),
-        )  # fmt: skip
-    rules = {name: _rules(city, *by_name[name]) for name in (BENEFITS, CALENDARS, MEASURE_CODES, SITES)}
-    return Content(role=role, kind=kind, city=city, rules=rules)
+    given = {path.rpartition("/")[2]: (path, data) for path, data in documents.items()}
+    try:
+        if kind == ISSUERS:
+            mapping = _mapping(city, *given[MAPPING]) if MAPPING in given else {}
+            keyring = _keyring(city, *given[KEYS])
+            return Content(role=role, kind=kind, city=city, keyring=keyring, mapping=mapping)
+        if kind == LISTS:
+            measures, revocations = _measures(city, *given[MEASURES]), _revocations(city, *given[REVOCATIONS])
+            return Content(role=role, kind=kind, city=city, measures=measures, revocations=revocations)
+        return Content(role=role, kind=kind, city=city, rules=_rules(city, given))
+    except CatalogueError as error:
+        raise ContentRefused(str(error)) from error
 
 
 def _keyring(city: str, path: str, data: bytes) -> Keyring:
@@ -143,30 +139,37 @@ def _keyring(city: str, path: str, data: bytes) -> Keyring:
     return keyring
 
 
-def _mapping(city: str, path: str, data: bytes) -> dict[str, Any]:
-    found = _decode(path, data, _Mappings)
-    _own(city, found.issuer, path)
-    plain = msgspec.to_builtins(found)
-    return {"issuer": city, "mapping": plain["mapping"]}
+def _mapping(city: str, path: str, data: bytes) -> Mapping[str, IssuerMapping]:
+    return parse_mapping(_document(city, path, data), path=f"{path}: $")
 
 
 def _measures(city: str, path: str, data: bytes) -> Mapping[bytes, tuple[MeasureEntry, ...]]:
-    found = _decode(path, data, _Measures)
-    _own(city, found.issuer, path)
-    by_key: dict[bytes, tuple[MeasureEntry, ...]] = {}
-    for index, row in enumerate(found.entries):
-        where = f"{path}: $.entries[{index}]"
-        key = _hex(row.key, KEY_BYTES, f"{where}.key")
-        if row.from_day and row.until and row.until < row.from_day:
-            raise ContentRefused(f"{where}.until: before its from")
-        entry = MeasureEntry(
-            issuer=city, code=row.code, state=EntryState(row.state), authority=row.authority, basis=row.basis,
-            scenes=None if row.scenes is None else frozenset(row.scenes), from_day=row.from_day, until_day=row.until,
-        )  # fmt: skip
-        by_key[key] = (*by_key.get(key, ()), entry)
-        if len(by_key[key]) > MAX_ROWS_PER_KEY:
-            raise ContentRefused(f"{where}: more than {MAX_ROWS_PER_KEY} rows for one key")
+    by_key = parse_measures(_document(city, path, data), path=f"{path}: $")
+    for key, entries in by_key.items():
+        if len(key) != KEY_BYTES:
+            raise ContentRefused(f"{path}: $.entries: key {key.hex()!r} must have {2 * KEY_BYTES} hex digits")
+        if len(entries) > MAX_ROWS_PER_KEY:
+            raise ContentRefused(f"{path}: $.entries: key {key.hex()} has more than {MAX_ROWS_PER_KEY} rows")
+        for entry in entries:
+            _own(city, entry.issuer, f"{path}: $.entries: key {key.hex()}")
+            if entry.from_day and entry.until_day and entry.until_day < entry.from_day:
+                raise ContentRefused(f"{path}: $.entries: key {key.hex()}: until is before from")
     return MappingProxyType(by_key)
+
+
+def _rules(city: str, given: Mapping[str, tuple[str, bytes]]) -> Rules:
+    path, data = given[BENEFITS]
+    document = _document(city, path, data)
+    benefits = parse_benefits(document, path=f"{path}: $")
+    path, data = given[CALENDARS]
+    calendars = parse_calendars(_document(city, path, data), path=f"{path}: $")
+    path, data = given[MEASURE_CODES]
+    codes = parse_measure_codes(_document(city, path, data), path=f"{path}: $")
+    path, data = given[SITES]
+    sites = parse_sites(_document(city, path, data), path=f"{path}: $")
+    zone = document.get("zone", DEFAULT_ZONE)
+    Policy.compile(benefits=benefits, calendars=calendars, codes=codes, sites=sites, zones={city: zone})
+    return Rules(benefits=benefits, calendars=calendars, codes=codes, sites=sites, zone=zone)
 
 
 def _revocations(city: str, path: str, data: bytes) -> Revocations:
@@ -184,7 +187,7 @@ def _revocations(city: str, path: str, data: bytes) -> Revocations:
     return Revocations(tokens=tokens, status=status)
 
 
-def _rules(city: str, path: str, data: bytes) -> dict[str, Any]:
+def _document(city: str, path: str, data: bytes) -> dict[str, Any]:
     found: dict[str, Any] = _decode(path, data, dict[str, Any])
     _own(city, found.get("issuer"), path)
     return found

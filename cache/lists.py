@@ -35,11 +35,12 @@ class Change:
 
 
 class ListStore:
-    """The lists of one terminal. Call `restore` with what verified again before serving."""
+    """The lists of one terminal in the city `home`. Call `restore` with what verified again before serving."""
 
-    def __init__(self, store: Store, files: ListFiles, *, ids: Callable[[int], str]) -> None:
+    def __init__(self, store: Store, files: ListFiles, *, home: str, ids: Callable[[int], str]) -> None:
         self.files = files
         self._store = store
+        self._home = home
         self._ids = ids
         self._current = TrustedLists()
         self._one_at_a_time = asyncio.Lock()
@@ -65,7 +66,7 @@ class ListStore:
             except (ContentRefused, DocumentRefused) as error:
                 wrong[state.role] = str(error)
         self._current = TrustedLists.of(
-            contents, states, killed=stored.killed, problems=wrong, newest_ms=stored.newest_ms
+            contents, states, home=self._home, killed=stored.killed, problems=wrong, newest_ms=stored.newest_ms
         )
 
     async def take_in(
@@ -85,7 +86,7 @@ class ListStore:
                 except (ContentRefused, DocumentRefused) as error:
                     wrong[state.role] = str(error)
             after = TrustedLists.of(
-                contents, states, killed=before.keyring.killed, problems=wrong,
+                contents, states, home=self._home, killed=before.keyring.killed, problems=wrong,
                 newest_ms=max(before.newest_ms, chain.issued_ms),
             )  # fmt: skip
             change = _difference(before, after)

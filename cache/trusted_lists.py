@@ -4,6 +4,8 @@ Rules of this file:
 
 - a decision takes one view and keeps it; a switch makes another, so a reader never sees half of a change;
 - what was killed stays killed, whichever files are in force;
+- benefits, calendars, site sets and the tier mapping are the home city's, whose sites these are: no other city can give
+  anything away here. Keys, measures and measure codes are every city's, for their own tokens;
 - an issuer whose measures or revocations are not here has no all-clear: its age is NO_LIST_AGE_S, older than any bound.
 """
 
@@ -12,11 +14,12 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Self
 
-from cache.list_content import Content
+from cache.list_content import Content, Rules
 from cache.list_types import RoleState
 from credit.keys import Keyring
-from credit.listing import ISSUERS, KINDS, LISTS, role_of
+from credit.listing import ISSUERS, KINDS, LISTS, RULES, role_of
 from credit.measures import MeasureEntry
+from credit.policy import Policy
 
 NO_LIST_AGE_S: Final = 100 * 366 * 86_400
 
@@ -26,6 +29,7 @@ class TrustedLists:
     """Keys, rules, measures and revocations in force. `problems` says, by role, why its newest version is not."""
 
     keyring: Keyring = field(default_factory=Keyring.empty)
+    policy: Policy = field(default_factory=Policy.empty)
     contents: Mapping[str, Content] = field(default_factory=dict)
     states: Mapping[str, RoleState] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
@@ -33,13 +37,14 @@ class TrustedLists:
 
     @classmethod
     def of(
-        cls, contents: Mapping[str, Content], states: Mapping[str, RoleState], *,
+        cls, contents: Mapping[str, Content], states: Mapping[str, RoleState], *, home: str,
         killed: frozenset[tuple[str, bytes]], problems: Mapping[str, str], newest_ms: int,
     ) -> Self:  # fmt: skip
         """Join the contents of all cities' roles into one view."""
         keyrings = [contents[role].keyring for role in sorted(contents) if contents[role].kind == ISSUERS]
         return cls(
-            keyring=Keyring.merged([one for one in keyrings if one is not None], killed=killed),
+            keyring=Keyring.merged(keyrings, killed=killed),
+            policy=_policy(contents, home),
             contents=MappingProxyType(dict(contents)),
             states=MappingProxyType(dict(states)),
             problems=MappingProxyType(dict(problems)),
@@ -59,7 +64,7 @@ class TrustedLists:
     def revoked(self, issuer: str, token_id: bytes, status_index: int | None) -> bool:
         """Return whether a token is revoked, by its id or by its status index."""
         content = self.contents.get(role_of(LISTS, issuer))
-        return bool(content and content.revocations and content.revocations.revoked(token_id, status_index))
+        return content is not None and content.revocations.revoked(token_id, status_index)
 
     def age_s(self, issuer: str, now_s: int) -> int:
         """Return the age in seconds of the oldest list that decisions about `issuer` rest on."""
@@ -70,6 +75,18 @@ class TrustedLists:
     def ages(self, now_ms: int) -> Mapping[str, int]:
         """Return the age in seconds of every role in force: since a signed timestamp last called it the newest."""
         return {role: _age(state, now_ms) for role, state in sorted(self.states.items())}
+
+
+def _policy(contents: Mapping[str, Content], home: str) -> Policy:
+    every = [one for one in contents.values() if one.kind == RULES]
+    rules = next((one.rules for one in every if one.city == home), Rules())
+    issuers = contents.get(role_of(ISSUERS, home))
+    return Policy.compile(
+        benefits=rules.benefits, calendars=rules.calendars, sites=rules.sites,
+        codes={key: code for one in every for key, code in one.rules.codes.items()},
+        mappings={home: issuers.mapping} if issuers else {}, zones={one.city: one.rules.zone for one in every},
+        default_zone=rules.zone,
+    )  # fmt: skip
 
 
 def _age(state: RoleState, now_ms: int) -> int:

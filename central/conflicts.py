@@ -3,8 +3,9 @@
 Rules of this file:
 
 - a redemption id granted by two terminals is the conflict `redemption`;
-- a use key on which two terminals together spent more than its bound is the conflict `limit`: each terminal kept
-  the rule alone, and both could not know (journal.md, "Claims"; product.md, promise 2);
+- more uses under one key, at two or more terminals, than its bound is the conflict `limit`; of a thing that may be
+  open once, `open`; of a code that is good once, `replay`. Each terminal kept the rule alone, and could not know of
+  the other (journal.md, "Claims"; product.md, promise 2);
 - what was annulled or reversed does not count; a conflict once noticed stays on record;
 - a conflict is told to a terminal with every answer until the terminal's own `claim_conflict` fact about it arrives.
 """
@@ -12,22 +13,17 @@ Rules of this file:
 import sqlite3
 from typing import Any
 
+from central.uses import Side, give_back, take, uses_of
 from credit.records import Record
 from sync.wire import Conflict, Other
 
 GRANTING = frozenset({"granted", "opened"})
-GIVING_BACK = frozenset({"annulled", "reversed"})
+KINDS = {"u": "limit", "p": "limit", "o": "open", "n": "replay"}  # by what the key counts (central.uses)
 
 GRANTED_BEFORE = (
-    "SELECT terminal, seq, at_ms FROM facts WHERE redemption = ? AND kind IN ('granted', 'opened') AND terminal <> ?"
+    "SELECT terminal, seq, at_ms, redemption FROM facts"
+    " WHERE redemption = ? AND kind IN ('granted', 'opened') AND terminal <> ?"
 )
-USE = (
-    "INSERT INTO uses (key, terminal, redemption, seq, at_ms, n, bound) VALUES (?, ?, ?, ?, ?, ?, ?)"
-    " ON CONFLICT DO NOTHING"
-)
-SPENT = "SELECT total(n) FROM uses WHERE key = ? AND given_back = 0"
-OTHERS = "SELECT terminal, seq, at_ms, redemption FROM uses WHERE key = ? AND terminal <> ? AND given_back = 0"
-GIVE_BACK = "UPDATE uses SET given_back = 1 WHERE redemption = ? AND terminal = ?"
 NOTE = (
     "INSERT INTO conflicts (terminal, seq, kind, key, other_terminal, other_seq, other_at_ms, redemption, noticed_ms)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
@@ -43,54 +39,28 @@ HEARD = (
 )
 
 
-def uses_of(record: Record) -> list[tuple[str, int, int | None]]:
-    """Return (key, n, bound) of each use that a grant says it took; what is not of that form is no use."""
-    found = []
-    listed = record.body.get("uses")
-    for entry in listed if isinstance(listed, list) else ():
-        if not isinstance(entry, dict):
-            continue
-        key, n, bound = entry.get("key"), entry.get("n", 1), entry.get("limit")
-        if isinstance(key, str) and _is_count(n) and n > 0:
-            found.append((key, n, bound if _is_count(bound) else None))
-    return found
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
 def notice(conn: sqlite3.Connection, *, terminal: str, record: Record, now_ms: int) -> None:
     """Note what a fresh fact uses or gives back, and every conflict that comes to light with it."""
     if record.kind == "claim_conflict":
         _hear(conn, terminal, record.body)
-        return
-    if record.redemption is None:
-        return
-    if record.kind in GIVING_BACK:
-        if record.body.get("gives_back", True):
-            conn.execute(GIVE_BACK, (record.redemption, terminal))
-        return
-    if record.kind not in GRANTING:
-        return
-    here = (terminal, record.seq, record.at_ms)
-    for there in conn.execute(GRANTED_BEFORE, (record.redemption, terminal)).fetchall():
-        _note(conn, "redemption", record.redemption, (*here, record.redemption), (*there, record.redemption), now_ms)
-    for key, n, bound in uses_of(record):
-        conn.execute(USE, (key, terminal, record.redemption, record.seq, record.at_ms, n, bound))
-        if bound is None or conn.execute(SPENT, (key,)).fetchone()[0] <= bound:
-            continue
-        for there in conn.execute(OTHERS, (key, terminal)).fetchall():
-            _note(conn, "limit", key, (*here, record.redemption), there, now_ms)
+    elif record.redemption is not None and record.kind in GRANTING:
+        _notice_grant(conn, Side(terminal, record.seq, record.at_ms, record.redemption), record, now_ms)
+    elif record.redemption is not None:
+        give_back(conn, terminal, record)
 
 
-Side = tuple[str, int, int, str | None]
+def _notice_grant(conn: sqlite3.Connection, here: Side, record: Record, now_ms: int) -> None:
+    for row in conn.execute(GRANTED_BEFORE, (here.redemption, here.terminal)).fetchall():
+        _note(conn, "redemption", here.redemption, here, Side(*row), now_ms)
+    for use in uses_of(record):
+        for there in take(conn, use, here):
+            _note(conn, KINDS[use.key[0]], use.key, here, there, now_ms)
 
 
 def _note(conn: sqlite3.Connection, kind: str, key: str, here: Side, there: Side, now_ms: int) -> None:
-    """Note a conflict on both sides; a side is (terminal, seq, at_ms, redemption)."""
+    """Note a conflict on both sides."""
     for one, other in ((here, there), (there, here)):
-        conn.execute(NOTE, (one[0], one[1], kind, key, other[0], other[1], other[2], other[3], now_ms))
+        conn.execute(NOTE, (one.terminal, one.seq, kind, key, *other, now_ms))
 
 
 def _hear(conn: sqlite3.Connection, terminal: str, body: dict[str, Any]) -> None:

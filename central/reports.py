@@ -31,13 +31,13 @@ REDEMPTIONS = (
     " JOIN batches b ON b.number = f.batch JOIN terminals t ON t.terminal = f.terminal"
     " WHERE f.kind IN ('granted', 'opened') AND f.redemption IS NOT NULL ORDER BY f.batch DESC, f.seq DESC LIMIT ?"
 )
-STEPS = "SELECT kind FROM facts WHERE redemption = ? AND terminal = ? ORDER BY seq"
+STEPS = "SELECT kind, raw FROM facts WHERE redemption = ? AND terminal = ? AND fault IS NULL ORDER BY seq"
 CONFLICTS = (
     "SELECT terminal, seq, kind, key, other_terminal, other_seq, redemption, noticed_ms FROM conflicts"
     " ORDER BY number DESC LIMIT ?"
 )
 BY_KIND = "SELECT kind, count(*) FROM facts WHERE kind IS NOT NULL GROUP BY kind ORDER BY kind"
-NOTES = frozenset({"override", "actuated", "reversed"})  # facts about a redemption that do not end its state
+LIFECYCLE = frozenset({"granted", "opened", "passed", "annulled", "reversed", "closed", "overdue"})
 
 
 def _count(conn: sqlite3.Connection, sql: str, *values: object) -> int:
@@ -67,11 +67,22 @@ def _terminals(conn: sqlite3.Connection) -> list[dict[str, Any]]:
     return found
 
 
+def _state(steps: list[tuple[str, bytes]]) -> str:
+    """Return where the facts of a redemption lead. A part given back leaves the state as it was."""
+    state = ""
+    for kind, raw in steps:
+        step = json.loads(raw)["body"].get("step", kind)
+        if kind in LIFECYCLE and step != "reversed_part":
+            state = str(step)
+    return state
+
+
 def _redemptions(conn: sqlite3.Connection) -> list[dict[str, Any]]:
     found = []
     for redemption, terminal, site, seq, at_ms, received_ms, kind, raw in conn.execute(REDEMPTIONS, (MAX_SHOWN,)):
         body = json.loads(raw)["body"]
-        steps = [step for (step,) in conn.execute(STEPS, (redemption, terminal)) if step not in NOTES]
+        given = body.get("given")
+        first = given[0] if isinstance(given, list) and given and isinstance(given[0], dict) else {}
         found.append(
             {
                 "redemption": redemption,
@@ -81,10 +92,11 @@ def _redemptions(conn: sqlite3.Connection) -> list[dict[str, Any]]:
                 "at_ms": at_ms,
                 "received_ms": received_ms,
                 "kind": kind,
-                "state": steps[-1] if steps else kind,
-                "benefit": body.get("benefit"),
+                "state": _state(conn.execute(STEPS, (redemption, terminal)).fetchall()),
                 "issuer": body.get("issuer"),
-                "offer": body.get("offer"),
+                "benefit": first.get("benefit"),
+                "offer": first.get("offer"),
+                "amount_fen": body.get("amount_fen"),
             }
         )
     return found

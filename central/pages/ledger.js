@@ -8,7 +8,10 @@ const STATES = {
   claimed: ["已索赔", "claimed", "bad"], overdue: ["已逾期", "overdue", "bad"],
   active: ["正常", "active", "good"], suspended: ["已暂停", "suspended", "watch"], revoked: ["已吊销", "revoked", "bad"],
 };
-const CONFLICTS = { limit: ["次数超限", "over the limit"], redemption: ["同一核销", "same redemption"] };
+const CONFLICTS = {
+  limit: ["次数超限", "over the limit"], open: ["重复开启", "open twice"],
+  replay: ["一码两用", "one code twice"], redemption: ["同一核销号", "same redemption"],
+};
 
 const at = (id) => document.getElementById(id);
 let english = new URLSearchParams(location.search).get("lang") === "en";

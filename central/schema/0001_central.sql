@@ -63,7 +63,7 @@ CREATE TABLE uses (
     at_ms      INTEGER NOT NULL,
     n          INTEGER NOT NULL CHECK (n > 0),
     bound      INTEGER,
-    given_back INTEGER NOT NULL DEFAULT 0 CHECK (given_back IN (0, 1)),
+    back       INTEGER NOT NULL DEFAULT 0 CHECK (back BETWEEN 0 AND n),
     PRIMARY KEY (key, terminal, redemption)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX uses_redemption ON uses (redemption);

@@ -108,7 +108,7 @@ class Terminal:
             store = await stack.enter_async_context(Store(self.folder / "terminal.db"))
             await store.write(_enrol)
             session = await stack.enter_async_context(aiohttp.ClientSession())
-            lists = ListStore(store, ListFiles(self.folder / "lists"), ids=uuid7)
+            lists = ListStore(store, ListFiles(self.folder / "lists"), home=HOME, ids=uuid7)
             puller = await stack.enter_async_context(
                 Puller(
                     lists, session, base_url=self.url, trust_root=self.trust_root, clock=self.clock,

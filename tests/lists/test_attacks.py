@@ -189,10 +189,10 @@ class TestContent:
     @pytest.mark.parametrize(
         ("entry", "named"),
         [
-            ({"key": "00", "code": 1}, "entries[1].key"),
+            ({"key": "00", "code": 1}, "key '00'"),
             ({"key": "00" * 16, "code": "x"}, "entries[1].code"),
             ({"key": "00" * 16, "code": 1, "until": "2026-02-30"}, "entries[1].until"),
-            ({"key": "00" * 16, "code": 1, "from": "2026-03-01", "until": "2026-02-01"}, "entries[1].until"),
+            ({"key": "00" * 16, "code": 1, "from": "2026-03-01", "until": "2026-02-01"}, "until is before from"),
             ({"key": "00" * 16, "code": 1, "more": 1}, "more"),
             ({"key": "00" * 16, "code": 1, "state": "gone"}, "entries[1].state"),
         ],

@@ -40,7 +40,7 @@ CHILD = textwrap.dedent("""
 
     async def main():
         async with Store(Path(folder) / "terminal.db", reached=reached) as store, aiohttp.ClientSession() as session:
-            lists = ListStore(store, ListFiles(Path(folder) / "lists", reached=reached), ids=uuid7)
+            lists = ListStore(store, ListFiles(Path(folder) / "lists", reached=reached), home="yunling", ids=uuid7)
             async with Puller(
                 lists, session, base_url=url, trust_root=bytes.fromhex(root), clock=Clock()
             ) as puller:
