@@ -15,7 +15,7 @@ from typing import Any
 
 from cache.journal import append
 from cache.ledger_claims import BUDGET_MS, Claims, ThisTerminal
-from cache.ledger_reads import Listed, open_redemptions, read_facts, recent, redemption, with_lists
+from cache.ledger_reads import Listed, open_redemptions, open_things, read_facts, recent, redemption, with_lists
 from cache.ledger_rows import Entry, Exit, forget_old, write_entry, write_exit, write_grace
 from cache.ledger_seams import Ids, Lists, Settled
 from cache.ledger_steps import (
@@ -36,7 +36,7 @@ from cache.ledger_steps import (
 from credit.claims import Token
 from credit.decide import decide
 from credit.decision import Decision
-from credit.endings import returning
+from credit.endings import end, returning
 from credit.facts import Facts
 from credit.inputs import ASKING, ENDING, Intent, Now, Place, Request
 from credit.lifecycle import State, Step
@@ -45,8 +45,9 @@ from credit.questions import questions
 from credit.reasons import Outcome
 
 __all__ = [
-    "Listed", "Settled", "Stepped", "actuated", "annul", "claim", "close", "mark_overdue", "open_redemptions", "passed",
-    "recent", "redemption", "refuse_unverified", "renew_grace", "reverse", "settle", "switch",
+    "Listed", "Settled", "Stepped", "actuated", "annul", "bring_back", "claim", "close", "mark_overdue",
+    "open_redemptions", "passed", "recent", "redemption", "refuse_unverified", "renew_grace", "reverse", "settle",
+    "switch",
 ]  # fmt: skip
 
 ALONE = ThisTerminal()
@@ -82,6 +83,18 @@ def settle(  # noqa: PLR0913 - everything a decision rests on
     if request.intent in ENDING:
         return _write_ending(conn, decision, token=token, request=request, facts=facts, now=now, ids=ids, claims=claims)
     return _write_grant(conn, decision, token=token, request=request, place=place, now=now, ids=ids, claims=claims)
+
+
+def bring_back(
+    conn: sqlite3.Connection, *, request: Request, place: Place, now: Now, ids: Ids, claims: Claims = ALONE
+) -> Settled:
+    """Close or take back without a code, by asset or redemption id (contract.md §3)."""
+    facts = Facts(place=place, open=open_things(conn, None, request))
+    decision = end(request, facts, now)
+    if decision.outcome is not Outcome.GRANT or decision.ends is None:
+        return Settled(decision=decision, redemption=None, journal_seq=None, repeat=False, open_gate=False)
+    seq = write_step(conn, decision.ends, Step.CLOSED, State.CLOSED, now=now, ids=ids, claims=claims)
+    return Settled(decision=decision, redemption=decision.ends, journal_seq=seq, repeat=False, open_gate=False)
 
 
 def _joined(own: Facts, site: Facts | None) -> Facts:

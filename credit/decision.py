@@ -84,6 +84,7 @@ class Use:
     limit: int | None = None
     benefit: str = ""
     since_ms: int | None = None
+    reason: Reason = Reason.LIMIT_USED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +96,7 @@ class Sum:
     limit: int | None = None
     benefit: str = ""
     since_ms: int | None = None
+    reason: Reason = Reason.LIMIT_USED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

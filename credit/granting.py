@@ -55,11 +55,19 @@ def _consumption(situation: Situation, offered: tuple[Benefit, ...], choice: Cho
         if one.fen:
             before = sums[one.key].fen if one.key in sums else 0
             sums[one.key] = Sum(
-                key=one.key, fen=before + one.n, limit=one.limit, benefit=benefit.id, since_ms=one.since_ms
+                key=one.key,
+                fen=before + one.n,
+                limit=one.limit,
+                benefit=benefit.id,
+                since_ms=one.since_ms,
+                reason=one.reason,
             )
         else:
             uses.setdefault(
-                one.key, Use(key=one.key, n=one.n, limit=one.limit, benefit=benefit.id, since_ms=one.since_ms)
+                one.key,
+                Use(
+                    key=one.key, n=one.n, limit=one.limit, benefit=benefit.id, since_ms=one.since_ms, reason=one.reason
+                ),
             )
     first = choice.benefits[0]
     within = [one.reversal.within_h for one in choice.benefits if one.reversal.within_h is not None]
