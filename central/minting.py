@@ -120,10 +120,10 @@ def sign1(private: PrivateKey, protected: dict[int, object], payload: bytes) -> 
 
 
 def sign(private: PrivateKey, data: bytes) -> bytes:
-    """Return the 64-byte signature of `data` in COSE's form (RFC 9053 §2)."""
+    """Return the 64-byte signature of `data` in COSE's form (RFC 9053 §2); ECDSA is deterministic (RFC 6979)."""
     if isinstance(private, ed25519.Ed25519PrivateKey):
         return private.sign(data)
-    r, s = decode_dss_signature(private.sign(data, ec.ECDSA(SHA256())))
+    r, s = decode_dss_signature(private.sign(data, ec.ECDSA(SHA256(), deterministic_signing=True)))
     return r.to_bytes(COORDINATE_BYTES, "big") + s.to_bytes(COORDINATE_BYTES, "big")
 
 

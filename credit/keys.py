@@ -46,7 +46,8 @@ class CoseKey:
     @classmethod
     def from_map(cls, members: object) -> "CoseKey":
         """Load a decoded COSE_Key; raise KeyRefusedError with the reason."""
-        algorithm = BY_CURVE.get((members.get(_KTY), members.get(_CRV))) if type(members) is dict else None
+        kty, crv = (members.get(_KTY), members.get(_CRV)) if type(members) is dict else (None, None)
+        algorithm = BY_CURVE.get((kty, crv)) if type(kty) is int and type(crv) is int else None
         if type(members) is not dict or algorithm is None:
             raise KeyRefusedError("not a COSE_Key on Ed25519 or P-256")
         if len(members) != 2 + algorithm.coordinates:

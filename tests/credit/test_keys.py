@@ -59,9 +59,9 @@ class TestCoseKey:
         with pytest.raises(KeyRefusedError):
             CoseKey.from_map({**cose_map(world.holder.public_key()), **change})
 
-    @pytest.mark.parametrize("value", [None, [], 7, {}, b"", {1: [], -1: 6}])
+    @pytest.mark.parametrize("value", [None, [], 7, {}, b"", {1: [], -1: 6}, {1: 1, -1: {}, -2: bytes(32)}])
     def test_what_is_no_map_is_no_key(self, value):
-        with pytest.raises((KeyRefusedError, TypeError)):
+        with pytest.raises(KeyRefusedError):
             CoseKey.from_map(value)
 
     def test_the_points_of_order_8_are_what_they_should_be(self):
