@@ -19,13 +19,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
-from edge.config import is_loopback
+from sync.identity import is_loopback
 
 log = logging.getLogger("xinguan.api")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Middleware = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
 TOKEN_FILE = "api-tokens.json"
 TOKEN_BYTES = 24
 

@@ -4,13 +4,14 @@ Only what a terminal must know before it can talk to anybody stands here. Site, 
 come from the enrolled profile.
 """
 
-import ipaddress
 import re
 import tomllib
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
+
+from sync.identity import is_loopback
 
 DEFAULT_PATH = Path("/etc/xinguan/terminal.toml")
 DEFAULT_LISTEN = "127.0.0.1:8470"
@@ -76,16 +77,6 @@ class Config(Strict, frozen=True):
         """The address and port of the local API."""
         host, _, port = self.api.listen.rpartition(":")
         return host.strip("[]"), int(port)
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether `host` can only be this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def load(path: Path) -> Config:

@@ -154,7 +154,7 @@ class TestProcesses:
     @staticmethod
     async def until(reached):
         async with asyncio.timeout(20):
-            while not reached():  # noqa: ASYNC110 - another process: there is no event to wait for
+            while not reached():
                 await asyncio.sleep(0.02)
 
 

@@ -150,7 +150,7 @@ def until():
 
     async def wait(condition):
         async with asyncio.timeout(20):
-            while not condition():  # noqa: ASYNC110 - the condition is the terminal's state, which has no event
+            while not condition():
                 await asyncio.sleep(0.005)
 
     return wait

@@ -136,7 +136,7 @@ class TestUpload:
 
 async def until(true):
     """Give the loop to others until `true()`; the caller bounds the time."""
-    while not true():  # noqa: ASYNC110 - what is waited for is a plain value
+    while not true():
         await asyncio.sleep(0)
 
 

@@ -22,6 +22,7 @@ except OSError:
     sys.exit(1)
 PY
 done
+"$python" -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
 if [ "$kind" = dev ] && ! command -v chromium >/dev/null 2>&1; then missing="$missing chromium fonts-noto-cjk"; fi
 if [ -n "$missing" ]; then
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
@@ -38,7 +39,7 @@ if [ -n "$missing" ]; then
   fi
 fi
 
-[ -x .venv/bin/python ] || "$python" -m venv .venv
+.venv/bin/python -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear .venv
 
 # once STAMP WANTED COMMAND…: runs COMMAND unless .venv/STAMP already says WANTED.
 once() {

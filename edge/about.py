@@ -1,0 +1,193 @@
+"""What this terminal says about itself: takes the readings that `edge.status` turns into answers."""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import msgspec
+
+from cache import journal
+from cache.ids import uuid7
+from cache.journal import Unsent
+from cache.ledger_reads import SUSPENDED, switched
+from cache.lists import ListStore
+from cache.store import Store, StoreFailed
+from credit.inputs import ClockState, Now
+from credit.records import Record
+from edge import status
+from edge.clock import Clock
+from edge.config import LaneTable
+from edge.decider import Decider
+from edge.events import Events
+from edge.metrics import Metrics
+from edge.status import LaneReading, ListReading, Reading
+from scanner.sources import Source
+from sync.identity import Identity
+from sync.pull import Puller
+from sync.push import Pusher, PushState
+from sync.times import TimeSync
+
+log = logging.getLogger("xinguan.about")
+
+AWAY = frozenset({PushState.UNREACHABLE, PushState.STARTING})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sync:
+    """The three ways to the platform."""
+
+    push: Pusher
+    pull: Puller
+    times: TimeSync
+
+
+def note(kind: str, body: dict[str, Any], now: Now) -> Callable[[sqlite3.Connection], Record]:
+    """Return the job that journals a fact about the terminal itself."""
+
+    def job(conn: sqlite3.Connection) -> Record:
+        record_id = uuid7(now.utc_ms)
+        return journal.append(conn, kind=kind, redemption=None, body=body, at_ms=now.utc_ms, record_id=record_id)
+
+    return job
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a running terminal is made of, as far as it is talked about."""
+
+    identity: Identity
+    store: Store
+    clock: Clock
+    lists: ListStore
+    decider: Decider
+    metrics: Metrics
+    lanes: tuple[LaneTable, ...]
+    sources: Mapping[str, Source]
+    sync: Sync
+
+
+class About:
+    """Reads the terminal's parts and tells how they are."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._store_writes = True
+
+    def now(self) -> Now:
+        """Return now as the ledger wants it."""
+        return self._parts.decider.now()
+
+    def synchronise(self) -> None:
+        """Wake both directions."""
+        self._parts.sync.push.nudge()
+        self._parts.sync.pull.wake()
+
+    async def status(self) -> dict[str, Any]:
+        """Return the status answer: who we are, and how we are."""
+        profile = self._parts.identity.profile
+        who = {
+            "terminal": self._parts.identity.terminal,
+            "site": self._parts.identity.site,
+            "title": profile.title,
+            "issuer": profile.issuer,
+            "test": profile.test,
+            "ticket_types": msgspec.to_builtins(profile.ticket_types),
+            "pledge": profile.pledge,
+            "grade": profile.grade,
+            "texts": profile.texts,
+            "version": version("xinguan"),
+        }
+        return who | status.state(await self._reading())
+
+    async def readiness(self) -> dict[str, Any]:
+        """Return the readiness answer."""
+        return status.readiness(await self._reading())
+
+    async def _reading(self) -> Reading:
+        now = self._parts.clock.now()
+        try:
+            unsent = await self._parts.store.read(journal.unsent)
+            suspended = await self._parts.store.read(lambda conn: switched(conn, SUSPENDED))
+        except StoreFailed:
+            self._store_writes = False
+            unsent, suspended = Unsent(0, None), False
+        oldest = None if unsent.oldest_at_ms is None else max(0, now.utc_ms - unsent.oldest_at_ms) // 1000
+        since = self._parts.decider.offline_since_ms
+        trusted = self._parts.lists.current
+        reading = Reading(
+            lanes=tuple(map(self._lane, self._parts.lanes)),
+            lists=tuple(
+                ListReading(name=name, version=trusted.versions[name], age_s=age_s)
+                for name, age_s in sorted(trusted.ages(now.utc_ms).items())
+            ),
+            keys=len(trusted.keyring.by_kid),
+            clock=now.clock,
+            store_writes=self._store_writes,
+            suspended=suspended,
+            offline_s=None if since is None else max(0, now.utc_ms - since) // 1000,
+            unsent=unsent.count,
+            oldest_unsent_s=oldest,
+        )
+        self._measure(reading)
+        return reading
+
+    def _lane(self, table: LaneTable) -> LaneReading:
+        source = self._parts.sources.get(table.id)
+        if source is None:
+            return LaneReading(id=table.id, scene=table.scene)
+        return LaneReading(id=table.id, scene=table.scene, reads=source.health.ready, note=source.health.note)
+
+    def _measure(self, reading: Reading) -> None:
+        metrics = self._parts.metrics
+        metrics.unsent.set(reading.unsent)
+        metrics.oldest_unsent.set(reading.oldest_unsent_s or 0)
+        for one in reading.lists:
+            metrics.list_age.labels(one.name).set(one.age_s)
+        for state in ClockState:
+            metrics.clock.labels(state.value).set(state is reading.clock)
+        for lane, source in self._parts.sources.items():
+            metrics.scanner_restarts.labels(lane).set(source.health.restarts)
+            if source.health.frame_age_ms is not None:
+                metrics.camera_age.labels(lane).set(source.health.frame_age_ms / 1000)
+
+    async def tell(self, events: Events, *, every_s: float) -> None:
+        """Watch the network, the store and the clock, and tell the screens how we are; runs as long as we do."""
+        while True:
+            self._watch_network()
+            await self._watch_store()
+            await self._parts.clock.learn_floor(self._parts.lists.current.newest_ms)
+            if jump_ms := self._parts.clock.jump_ms():
+                log.warning("clock_jumped", extra={"by_ms": jump_ms})
+                await self._note_jump(jump_ms)
+            events.publish("status", await self.status())
+            await asyncio.sleep(every_s)
+
+    def _watch_network(self) -> None:
+        away = self._parts.sync.push.status.state in AWAY
+        if not away:
+            self._parts.decider.offline_since_ms = None
+        elif self._parts.decider.offline_since_ms is None:
+            self._parts.decider.offline_since_ms = (
+                self._parts.sync.push.status.answered_ms or self._parts.clock.now_ms()
+            )
+
+    async def _watch_store(self) -> None:
+        try:
+            await self._parts.store.write(lambda conn: conn.execute("SELECT 1").fetchone())
+        except StoreFailed:
+            if self._store_writes:
+                log.exception("store_failed")
+            self._store_writes = False
+        else:
+            self._store_writes = True
+
+    async def _note_jump(self, jump_ms: int) -> None:
+        now = self._parts.decider.now()
+        try:
+            await self._parts.store.write(note("clock_jumped", {"by_ms": jump_ms}, now))
+        except StoreFailed:
+            log.exception("jump_not_kept")

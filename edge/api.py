@@ -1,0 +1,263 @@
+"""The local HTTP API (contract.md §9, terminal.md): what gate software, tills and our own screens call.
+
+Rules of this file:
+
+- a decision is always HTTP 200, also REFUSE; 4xx is for a bad request, 503 for an ill terminal;
+- bodies are small and strict: unknown members are errors that name themselves;
+- the same `request_id` gets the same answer, also while the first is still being decided.
+"""
+
+import asyncio
+import functools
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, NamedTuple, Protocol
+
+import msgspec
+from aiohttp import web
+from msgspec import Meta
+
+from cache import ledger
+from cache.ids import uuid7
+from cache.ledger import Stepped
+from cache.store import Store, StoreFailed
+from credit.inputs import Intent, Now, Override, Request
+from edge.access import May
+from edge.decider import Answer
+from edge.events import Event, Events
+from edge.lane import Lane
+from edge.metrics import Metrics
+
+MAX_BODY_BYTES = 16 * 1024
+MAX_REMEMBERED = 1_000  # answers by request_id
+MAX_CODE = 4_096  # a longer text is no code; open_token's own bound is 600
+MAX_FEN = 10**12
+
+Id = Annotated[str, Meta(min_length=1, max_length=64)]
+Fen = Annotated[int, Meta(ge=0, le=MAX_FEN)]
+
+
+class OverrideBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A supervisor's override: who and why."""
+
+    by: Id
+    why: Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+class PresentBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`POST /v1/present`. Without `lane` the first one; without `intent` what a shown code means there."""
+
+    code: Annotated[str, Meta(max_length=MAX_CODE)]
+    request_id: Id | None = None
+    lane: Id | None = None
+    intent: Intent | None = None
+    amount_fen: Fen | None = None
+    heads: Annotated[int, Meta(ge=1, le=1_000)] = 1
+    asset: Id | None = None
+    ticket: Id | None = None
+    redemption: Id | None = None
+    confirmed: Annotated[list[Id], Meta(max_length=8)] = []
+    override: OverrideBody | None = None
+
+    def request(self, default: Intent) -> Request:
+        """Return what is asked for."""
+        override = Override(by=self.override.by, why=self.override.why) if self.override else None
+        return Request(
+            intent=self.intent or default,
+            amount_fen=self.amount_fen,
+            heads=self.heads,
+            asset=self.asset,
+            redemption=self.redemption,
+            confirmed=frozenset(self.confirmed),
+            override=override,
+        )
+
+
+class NoBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A step that takes nothing."""
+
+
+class ClaimBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A claim: what the holder owes for damage."""
+
+    amount_fen: Fen
+
+
+class ReverseBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A reversal of a part; of all that is left without members."""
+
+    amount_fen: Fen | None = None
+    heads: Annotated[int, Meta(ge=1, le=1_000)] | None = None
+
+
+class StepKind(NamedTuple):
+    """One step of a redemption: its body and the ledger's job."""
+
+    body: type[msgspec.Struct]
+    job: Callable[..., Stepped]
+
+
+STEPS: dict[str, StepKind] = {
+    "passed": StepKind(NoBody, ledger.passed),
+    "annul": StepKind(NoBody, ledger.annul),
+    "actuated": StepKind(NoBody, ledger.actuated),
+    "close": StepKind(NoBody, ledger.close),
+    "claim": StepKind(ClaimBody, ledger.claim),
+    "reverse": StepKind(ReverseBody, ledger.reverse),
+}
+
+
+class About(Protocol):
+    """What the API asks of the terminal around it."""
+
+    def now(self) -> Now:
+        """Return now."""
+        ...
+
+    async def status(self) -> dict[str, Any]:
+        """Return the status answer."""
+        ...
+
+    async def readiness(self) -> dict[str, Any]:
+        """Return the readiness answer."""
+        ...
+
+    def synchronise(self) -> None:
+        """Wake both directions."""
+        ...
+
+
+async def _json(request: web.Request, kind: type[Any]) -> Any:
+    try:
+        return msgspec.json.decode(await request.read() or b"{}", type=kind)
+    except msgspec.DecodeError as error:
+        raise web.HTTPBadRequest(text=f"the body is not what this call takes: {error}") from error
+
+
+class Api:
+    """The handlers under /v1."""
+
+    def __init__(self, *, lanes: dict[str, Lane], store: Store, events: Events, metrics: Metrics, about: About) -> None:
+        self._lanes = lanes
+        self._store = store
+        self._events = events
+        self._metrics = metrics
+        self._about = about
+        self._answers: OrderedDict[str, asyncio.Task[Answer]] = OrderedDict()
+
+    def routes(self) -> list[tuple[str, str, May | None, Callable[[web.Request], Awaitable[web.StreamResponse]]]]:
+        """Return (method, path, what it asks of the caller, handler)."""
+        return [
+            ("GET", "/v1/status", May.LOOK, self.status),
+            ("GET", "/v1/readiness", May.LOOK, self.readiness),
+            ("GET", "/v1/events", May.LOOK, self.events),
+            ("POST", "/v1/present", May.ACT, self.present),
+            ("GET", "/v1/redemptions", May.ACT, self.redemptions),
+            ("POST", "/v1/redemptions/{redemption}/{step}", May.ACT, self.step),
+            ("POST", "/v1/lanes/{lane}/again", May.ACT, self.again),
+            ("POST", "/v1/sync", May.TEND, self.sync),
+            ("GET", "/healthz", None, self.healthz),
+            ("GET", "/readyz", None, self.readyz),
+            ("GET", "/metrics", None, self.metrics),
+        ]
+
+    def _lane(self, name: str | None) -> Lane:
+        lane = next(iter(self._lanes.values())) if name is None else self._lanes.get(name)
+        if lane is None:
+            raise web.HTTPNotFound(text=f"there is no lane {name!r}; there are {', '.join(self._lanes)}")
+        return lane
+
+    async def present(self, request: web.Request) -> web.Response:
+        """Decide about a code. Always 200 with the decision."""
+        body: PresentBody = await _json(request, PresentBody)
+        lane = self._lane(body.lane)
+        if body.ticket is not None and not lane.knows_ticket(body.ticket):
+            raise web.HTTPBadRequest(text=f"there is no ticket {body.ticket!r} here")
+        asked = lane.present(body.code, body.request(lane.intent), ticket=body.ticket)
+        if body.request_id is None:
+            return web.json_response((await asked).to_json())
+        key = f"{lane.table.id} {body.request_id}"
+        if key in self._answers:
+            asked.close()
+        else:
+            self._answers[key] = asyncio.ensure_future(asked)  # lives as long as somebody may ask again
+            while len(self._answers) > MAX_REMEMBERED:
+                self._answers.popitem(last=False)
+        answer = await asyncio.shield(self._answers[key])
+        return web.json_response(answer.to_json())
+
+    async def redemptions(self, request: web.Request) -> web.Response:
+        """List open redemptions (`state=open`) or the recent ones (`recent=N`)."""
+        if request.query.get("state") == "open":
+            found = await self._store.read(ledger.open_redemptions)
+        else:
+            recent = request.query.get("recent", "20")
+            count = min(int(recent), 200) if recent.isdigit() else 20
+            found = await self._store.read(lambda conn: ledger.recent(conn, count))
+        return web.json_response([msgspec.to_builtins(one) for one in found])
+
+    async def step(self, request: web.Request) -> web.Response:
+        """Take a redemption one step: passed, annul, close, claim, reverse, actuated."""
+        name, redemption = request.match_info["step"], request.match_info["redemption"]
+        kind = STEPS.get(name)
+        if kind is None:
+            raise web.HTTPNotFound(text=f"a redemption has no step {name!r}; it has {', '.join(STEPS)}")
+        body = await _json(request, kind.body)
+        arguments = {key: value for key, value in msgspec.structs.asdict(body).items() if value is not None}
+        job = functools.partial(kind.job, redemption=redemption, now=self._about.now(), ids=uuid7, **arguments)
+        try:
+            stepped: Stepped = await self._store.write(job)
+            listed = await self._store.read(lambda conn: ledger.redemption(conn, redemption))
+        except StoreFailed as error:
+            raise web.HTTPServiceUnavailable(text=str(error)) from error
+        if listed is None:
+            raise web.HTTPNotFound(text=f"this terminal knows no redemption {redemption!r}")
+        lane = self._lanes.get(listed.lane)
+        if lane is not None and stepped.error is None and stepped.state is not None:
+            lane.ended(redemption, stepped.state.value)
+        return web.json_response(msgspec.to_builtins(stepped) | {"redemption": msgspec.to_builtins(listed)})
+
+    async def again(self, request: web.Request) -> web.Response:
+        """Let the code in view be a new presentation."""
+        self._lane(request.match_info["lane"]).again()
+        return web.json_response({})
+
+    async def status(self, _request: web.Request) -> web.Response:
+        """Say how this terminal is."""
+        return web.json_response(await self._about.status())
+
+    async def readiness(self, _request: web.Request) -> web.Response:
+        """Answer "could this terminal decide offline now?"."""
+        return web.json_response(await self._about.readiness())
+
+    async def sync(self, _request: web.Request) -> web.Response:
+        """Synchronise now."""
+        self._about.synchronise()
+        return web.json_response({}, status=202)
+
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        """Stream what happens, Server-Sent Events."""
+        headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        response = web.StreamResponse(headers=headers)
+        await response.prepare(request)
+        hello = Event("hello", await self._about.status())
+        try:
+            async for chunk in self._events.listen(hello):
+                await response.write(chunk)
+        except ConnectionResetError:
+            return response  # the screen went away
+        return response
+
+    async def healthz(self, _request: web.Request) -> web.Response:
+        """Say that the process answers."""
+        return web.json_response({"ok": True})
+
+    async def readyz(self, _request: web.Request) -> web.Response:
+        """Say whether a code could be decided now: 200 or 503."""
+        answer = await self._about.readiness()
+        return web.json_response(answer, status=200 if answer["ready"] else 503)
+
+    async def metrics(self, _request: web.Request) -> web.Response:
+        """Give the figures."""
+        await self._about.status()
+        return web.Response(body=self._metrics.text(), content_type="text/plain", charset="utf-8")

@@ -1,0 +1,174 @@
+"""From presented text to a settled answer: open the token, settle it in the ledger, tell everybody (architecture.md).
+
+One way for every lane, whether the text came from a camera, a hand scanner or the API:
+
+1. `open_token`: no database yet; a `TokenError` is an answer too, and only its reason is kept;
+2. one job on the writer thread: facts → decide → commit;
+3. a store that cannot commit gives REFER and a loud light, never GRANT;
+4. metrics and screens hear of it after the commit.
+
+Where tests pull the plug: `reached` is told "before-commit" inside the transaction, "after-commit" after it.
+"""
+
+import functools
+import logging
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cache import ledger
+from cache.ids import uuid7
+from cache.ledger_seams import Settled
+from cache.lists import ListStore
+from cache.store import Job, Store, StoreFailed
+from credit.answers import to_json
+from credit.decide import refused
+from credit.decision import Decision
+from credit.inputs import ENDING, Now, Place, Request
+from credit.reasons import Reason
+from credit.tokens import TokenError, open_token
+from edge.clock import Clock
+from edge.metrics import Metrics
+from sync.wire import Profile
+
+log = logging.getLogger("xinguan.decider")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presented:
+    """What somebody shows at a lane: the text, what they ask for, and what the lane knows about the price."""
+
+    text: str
+    lane: str
+    request: Request
+    ticket: str | None = None
+    list_price_fen: int | None = None
+    challenge: bytes | None = None
+    grace_s: int = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the visitor is told, and what the lane may do. `open_gate` is true at most once for a redemption."""
+
+    lane: str
+    at_ms: int
+    decision: Decision
+    redemption: str | None = None
+    journal_seq: int | None = None
+    repeat: bool = False
+    open_gate: bool = False
+    heads: int = 1
+    shown: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the answer of `POST /v1/present`: the simulator's object and what only a terminal knows."""
+        return to_json(self.decision) | {
+            "redemption": self.redemption,
+            "journal_seq": self.journal_seq,
+            "lane": self.lane,
+            "at_ms": self.at_ms,
+            "repeat": self.repeat,
+            **self.shown,
+        }
+
+
+class Decider:
+    """Decides for every lane of this terminal."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        lists: ListStore,
+        profile: Profile,
+        places: Mapping[str, Place],
+        metrics: Metrics,
+        reached: Callable[[str], None] = lambda _point: None,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._lists = lists
+        self._profile = profile
+        self._places = places
+        self._metrics = metrics
+        self._reached = reached
+        self.offline_since_ms: int | None = None
+
+    def now(self, *, grace_s: int = 10) -> Now:
+        """Return now as the ledger wants it."""
+        now = self._clock.now()
+        return Now(utc_ms=now.utc_ms, clock=now.clock, offline_since_ms=self.offline_since_ms, grace_ms=grace_s * 1000)
+
+    async def decide(self, presented: Presented) -> Answer:
+        """Return the settled answer; never raises for anything a visitor can show, nor for an ill store."""
+        now = self.now(grace_s=presented.grace_s)
+        with self._metrics.latency.labels("total").time():
+            settled = await self._settled(presented, now)
+        decision = settled.decision
+        self._metrics.decisions.labels(decision.outcome.value, decision.findings[0].reason.value).inc()
+        shown = {"ticket": presented.ticket, "list_price_fen": presented.list_price_fen}
+        return Answer(
+            lane=presented.lane,
+            at_ms=now.utc_ms,
+            decision=decision,
+            redemption=settled.redemption,
+            journal_seq=settled.journal_seq,
+            repeat=settled.repeat,
+            open_gate=settled.open_gate,
+            heads=presented.request.heads,
+            shown=shown,
+        )
+
+    async def _settled(self, presented: Presented, now: Now) -> Settled:
+        try:
+            job = self._job(presented, now)
+            with self._metrics.latency.labels("settle").time():
+                settled = await self._store.write(functools.partial(self._watched, job))
+        except StoreFailed:
+            log.exception("store_failed", extra={"lane": presented.lane})
+            return _unsettled(Reason.STORE_FAILED, now)
+        self._reached("after-commit")
+        return settled
+
+    def _watched(self, job: Job[Settled], conn: sqlite3.Connection) -> Settled:
+        settled = job(conn)
+        self._reached("before-commit")
+        return settled
+
+    def _job(self, presented: Presented, now: Now) -> Job[Settled]:
+        trusted = self._lists.current
+        try:
+            with self._metrics.latency.labels("open_token").time():
+                token = open_token(
+                    presented.text,
+                    trusted.keyring,
+                    now=now.utc_s,
+                    audience=self._profile.site,
+                    challenge=presented.challenge,
+                    allow_test=self._profile.test,
+                    allow_expired=presented.request.intent in ENDING,
+                )
+        except TokenError as error:
+            return functools.partial(_note_refusal, lane=presented.lane, reason=error.reason, now=now)
+        return functools.partial(
+            ledger.settle,
+            token=token,
+            request=presented.request,
+            place=self._places[presented.lane],
+            policy=trusted.policy,
+            lists=trusted,
+            now=now,
+            ids=uuid7,
+        )
+
+
+def _unsettled(reason: Reason, now: Now) -> Settled:
+    return Settled(decision=refused(reason, now), redemption=None, journal_seq=None, repeat=False, open_gate=False)
+
+
+def _note_refusal(conn: sqlite3.Connection, *, lane: str, reason: Reason, now: Now) -> Settled:
+    ledger.refuse_unverified(conn, lane=lane, reason=reason, now=now, ids=uuid7)
+    return _unsettled(reason, now)

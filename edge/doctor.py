@@ -1,0 +1,183 @@
+"""`xinguan doctor`: looks at everything this terminal stands on, and says the mend of each finding (terminal.md).
+
+A finding never needs the service to run, and never disturbs it: files are read, the database is opened for reading,
+the network is asked once.
+"""
+
+import argparse
+import ctypes.util
+import json
+import shutil
+import sqlite3
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from cache import journal
+from cache.journal import JournalError
+from cache.migrations import steps, version
+from cache.store import connect
+from edge.clock import LOAD, Memory, judge, read_boot_ms, read_wall_ms, this_boot
+from edge.command_line import DATABASE, EX_CONFIG, add_config
+from edge.config import Config, ConfigError, load
+from edge.ownership import strangers
+from sync.identity import IdentityError, load_identity
+
+MIN_FREE_BYTES = 200 * 1024 * 1024
+OLD_DAYS_MS = 24 * 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. `mend` is empty when it is well."""
+
+    name: str
+    zh: str
+    en: str
+    mend: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Return whether nothing wants mending."""
+        return not self.mend
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the configuration and `--json`."""
+    add_config(parser)
+    parser.add_argument("--json", action="store_true", help="findings as JSON lines")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print every finding; exit code 1 when something wants mending, 78 when the configuration cannot be read."""
+    try:
+        config = load(args.config)
+    except ConfigError as error:
+        _show(Finding("config", "配置文件有误", "the configuration cannot be used", str(error)), as_json=args.json)
+        return EX_CONFIG
+    well = True
+    for finding in look(config):
+        _show(finding, as_json=args.json)
+        well = well and finding.ok
+    return 0 if well else 1
+
+
+def _show(finding: Finding, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(asdict(finding) | {"ok": finding.ok}, ensure_ascii=False))
+        return
+    print(f"{'✓' if finding.ok else '✗'} {finding.name:<12} {finding.zh} · {finding.en}")
+    if finding.mend:
+        print(f"  → {finding.mend}")
+
+
+def look(config: Config) -> Iterator[Finding]:
+    """Yield the findings, in the order in which they are best mended."""
+    yield _names()
+    yield _libraries(config)
+    yield from _folder(config.data)
+    yield _identity(config.data)
+    path = config.data / DATABASE
+    if path.is_file():
+        conn = connect(path, writing=False)
+        try:
+            for part in (_schema, _integrity, _clock, _journal):
+                yield _guarded(part, conn)
+        finally:
+            conn.close()
+
+
+def _names() -> Finding:
+    found = strangers()
+    if not found:
+        return Finding("packages", "包名归属正常", "package names are ours")
+    owners = "; ".join(f"{name}: {', '.join(others)}" for name, others in found.items())
+    return Finding("packages", f"包名被占用 {owners}", f"others own our names: {owners}", "reinstall in a fresh venv")
+
+
+def _libraries(config: Config) -> Finding:
+    if all(lane.source is None for lane in config.lanes):
+        return Finding("scanner", "没有摄像头", "no lane has a source of its own")
+    missing = [name for name in ("cv2", "zxingcpp", "pyzbar") if find_spec(name) is None]
+    missing += [] if ctypes.util.find_library("zbar") else ["libzbar0"]
+    if missing:
+        mend = "apt-get install libzbar0 libgl1; pip install -r requirements/terminal.txt"
+        return Finding("scanner", f"缺少 {missing}", f"missing: {', '.join(missing)}", mend)
+    return Finding("scanner", "识读库齐全", "decoders are installed")
+
+
+def _folder(data: Path) -> Iterator[Finding]:
+    if not data.is_dir():
+        yield Finding("data", f"{data} 不存在", f"{data} is not there", "xinguan enrol CODE")
+        return
+    mode = stat.S_IMODE(data.stat().st_mode)
+    private = not mode & 0o077
+    yield Finding(
+        "data",
+        "数据目录权限正常" if private else f"数据目录权限过宽 {mode:04o}",
+        "the data folder is private" if private else f"others can read {data} (mode {mode:04o})",
+        "" if private else f"chmod 700 {data}",
+    )
+    free = shutil.disk_usage(data).free
+    room = free >= MIN_FREE_BYTES
+    yield Finding(
+        "disk",
+        f"剩余空间 {free // 2**20} MiB",
+        f"{free // 2**20} MiB free",
+        "" if room else f"make room: below {MIN_FREE_BYTES // 2**20} MiB facts may not fit",
+    )
+
+
+def _identity(data: Path) -> Finding:
+    try:
+        identity = load_identity(data)
+    except IdentityError as error:
+        return Finding("identity", "尚未登记或身份有误", "not enrolled, or the identity is unusable", str(error))
+    return Finding("identity", f"终端 {identity.terminal}", f"terminal {identity.terminal} of {identity.site}")
+
+
+def _guarded(part: Callable[[sqlite3.Connection], Finding], conn: sqlite3.Connection) -> Finding:
+    try:
+        return part(conn)
+    except sqlite3.Error as error:
+        mend = "restore the newest backup, or enrol again; keep the broken file, it holds facts"
+        return Finding("database", f"数据库读取失败 {error}", f"the database cannot be read: {error}", mend)
+
+
+def _schema(conn: sqlite3.Connection) -> Finding:
+    have, want = version(conn), len(steps())
+    well = have == want
+    mend = (
+        ""
+        if well
+        else ("start the terminal once: it migrates by itself" if have < want else "install the newer Xinguan")
+    )
+    return Finding("schema", f"数据库版本 {have}/{want}", f"database schema {have} of {want}", mend)
+
+
+def _integrity(conn: sqlite3.Connection) -> Finding:
+    said = conn.execute("PRAGMA quick_check(1)").fetchone()[0]
+    well = said == "ok"
+    mend = "" if well else "keep the file; restore the newest backup with `xinguan backup` copies"
+    return Finding("database", "数据库完好" if well else "数据库损坏", f"quick_check: {said}", mend)
+
+
+def _clock(conn: sqlite3.Connection) -> Finding:
+    memory = Memory(*conn.execute(LOAD).fetchone())
+    now = judge(memory, boot_id=this_boot(), wall_ms=read_wall_ms(), boot_ms=read_boot_ms())
+    well = now.clock.value == "trusted"
+    mend = "" if well else "connect the terminal once, so that it sees platform-signed time; set the system clock"
+    return Finding("clock", f"时钟 {now.clock.value}", f"clock {now.clock.value}", mend)
+
+
+def _journal(conn: sqlite3.Connection) -> Finding:
+    try:
+        head, unsent = journal.verify(conn), journal.unsent(conn)
+    except JournalError as error:
+        return Finding("journal", "流水校验失败", "the journal does not hold", str(error))
+    zh, en = f"流水 {head.seq} 条，待上传 {unsent.count}", f"{head.seq} records, {unsent.count} unsent"
+    age_ms = 0 if unsent.oldest_at_ms is None else read_wall_ms() - unsent.oldest_at_ms
+    fresh = age_ms < OLD_DAYS_MS
+    return Finding("journal", zh, en, "" if fresh else "facts wait for more than a day: connect the terminal")

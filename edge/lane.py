@@ -1,0 +1,154 @@
+"""One lane: codes in, decisions out, the gate after the commit (architecture.md, "The decision step").
+
+Rules of this file:
+
+- one presentation at a time; a code held before the camera is one presentation until it was out of sight for 2.5 s;
+- what is no code of this programme gets a friendly notice, at most one every `NOTICE_EVERY_MS`;
+- the actuator acts only on an answer with `open_gate`, after the commit, in a task of its own, so no decision waits;
+- an actuator that obeyed is a fact (`actuated`). One that did not leaves the grant in its grace: the same code opens
+  again, and staff see the fault.
+"""
+
+import asyncio
+import functools
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+
+from cache import ledger
+from cache.ids import uuid7
+from cache.store import Store, StoreFailed
+from credit.inputs import Intent, Request
+from edge.actuators import Actuator, ActuatorError
+from edge.config import LaneTable
+from edge.decider import Answer, Decider, Presented
+from edge.events import Events
+from edge.metrics import Metrics
+from scanner.seen import SeenJustNow
+from sync.wire import TicketType
+
+log = logging.getLogger("xinguan.lane")
+
+PREFIX = "XG1:"
+NOTICE_EVERY_MS = 3_000
+INTENT_OF_SCENE = {"gate": Intent.ENTER, "hotel": Intent.OPEN, "shop": Intent.QUOTE}
+
+
+class Lane:
+    """Serves one lane. `reached` is told "after-actuator", where tests pull the plug."""
+
+    def __init__(
+        self,
+        table: LaneTable,
+        *,
+        decider: Decider,
+        store: Store,
+        actuator: Actuator,
+        events: Events,
+        metrics: Metrics,
+        tickets: tuple[TicketType, ...],
+        reached: Callable[[str], None] = lambda _point: None,
+    ) -> None:
+        self.table = table
+        self._decider = decider
+        self._store = store
+        self._actuator = actuator
+        self._events = events
+        self._metrics = metrics
+        self._tickets = {ticket.id: ticket for ticket in tickets}
+        self._reached = reached
+        self._turn = asyncio.Lock()
+        self._openings: asyncio.Queue[Answer] = asyncio.Queue()
+        self._seen = SeenJustNow()
+        self._shown: dict[str, str] = {}  # redemption → text, while it may be annulled
+        self._noticed_ms = -NOTICE_EVERY_MS
+        self.ticket = tickets[0].id if tickets and table.scene == "gate" else None
+
+    @property
+    def intent(self) -> Intent:
+        """What a code means that is merely shown at this lane."""
+        return INTENT_OF_SCENE.get(self.table.scene, Intent.ENTER)
+
+    def knows_ticket(self, ticket: str) -> bool:
+        """Return whether the site sells a ticket of this id."""
+        return ticket in self._tickets
+
+    async def seen(self, text: str, at_ms: int) -> Answer | None:
+        """Take in a text that the lane's own scanner read; None when it is still the presentation before."""
+        if not self._seen.fresh(text, at_ms):
+            return None
+        if not text.startswith(PREFIX):
+            self._notice(at_ms)
+            return None
+        return await self.present(text, Request(intent=self.intent), ticket=self.ticket)
+
+    def _notice(self, at_ms: int) -> None:
+        if at_ms - self._noticed_ms >= NOTICE_EVERY_MS:
+            self._noticed_ms = at_ms
+            self._events.publish("notice", {"lane": self.table.id, "code": "not_a_code", "at_ms": at_ms})
+
+    async def present(self, text: str, request: Request, *, ticket: str | None = None) -> Answer:
+        """Decide, tell the screens, have the gate opened; returns as soon as the answer is committed."""
+        price = self._price(ticket, request)
+        if price is not None and request.amount_fen is None:
+            request = replace(request, amount_fen=price)
+        presented = Presented(
+            text=text,
+            lane=self.table.id,
+            request=request,
+            ticket=ticket,
+            list_price_fen=request.amount_fen,
+            grace_s=self.table.grace_s,
+        )
+        async with self._turn:
+            answer = await self._decider.decide(presented)
+            self._events.publish("decision", answer.to_json())
+            if answer.redemption is not None:
+                self._shown[answer.redemption] = text
+                while len(self._shown) > 64:  # noqa: PLR2004 - far more than can be annulled at one lane
+                    del self._shown[next(iter(self._shown))]
+            if answer.open_gate:
+                self._openings.put_nowait(answer)
+        return answer
+
+    async def open_gates(self) -> None:
+        """Open the gate for each committed answer that allows it; runs as long as the lane does."""
+        while True:
+            answer = await self._openings.get()
+            if answer.redemption is not None:
+                await self._open(answer.redemption, answer.heads)
+
+    def _price(self, ticket: str | None, request: Request) -> int | None:
+        if ticket is None:
+            return None
+        return self._tickets[ticket].price_fen * request.heads
+
+    async def _open(self, redemption: str, heads: int) -> None:
+        try:
+            await self._actuator.open(redemption=redemption, heads=heads)
+        except ActuatorError as error:
+            self._metrics.actuator_faults.labels(self.table.id).inc()
+            log.error("actuator_failed", extra={"lane": self.table.id, "detail": str(error)})  # noqa: TRY400
+            self._gate(redemption, "failed")
+            return
+        self._reached("after-actuator")
+        self._gate(redemption, "opened")
+        job = functools.partial(ledger.actuated, redemption=redemption, now=self._decider.now(), ids=uuid7)
+        try:
+            await self._store.write(job)
+        except StoreFailed:
+            log.exception("actuated_not_kept", extra={"lane": self.table.id})
+
+    def _gate(self, redemption: str, state: str) -> None:
+        self._events.publish("gate", {"lane": self.table.id, "redemption": redemption, "state": state})
+
+    def ended(self, redemption: str, state: str) -> None:
+        """Hear that a redemption of this lane passed or was annulled; annulled, its code may be shown again at once."""
+        text = self._shown.get(redemption)
+        if text is not None and state == "annulled":
+            self._seen.forget(text)
+        self._gate(redemption, state)
+
+    def again(self) -> None:
+        """Forget what was just seen: staff pressed "again"."""
+        self._seen = SeenJustNow()

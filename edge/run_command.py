@@ -1,0 +1,47 @@
+"""`xinguan run`: serve this terminal until told to stop."""
+
+import argparse
+import asyncio
+import logging
+
+from cache.migrations import SchemaTooNew
+from cache.store import StoreFailed
+from edge.command_line import EX_CONFIG, EX_UNAVAILABLE, add_config, complain, read_config
+from edge.logs import set_up
+from edge.only_one import AlreadyRunning
+from edge.ownership import strangers
+from edge.terminal import Terminal
+from scanner.spec import SpecError
+from sync.identity import IdentityError
+
+log = logging.getLogger("xinguan.run")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the configuration."""
+    add_config(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve. Exit codes: 0 stopped, 1 a task died, 69 not enrolled or already running, 78 configuration."""
+    config = read_config(args.config)
+    if found := strangers():
+        owners = "; ".join(f"{name}: {', '.join(others)}" for name, others in found.items())
+        complain(f"other packages own our names ({owners}). Install Xinguan into an environment of its own")
+        return EX_CONFIG
+    if not config.data.is_dir():
+        complain(f"{config.data} is not there. Enrol this terminal first: xinguan enrol CODE --config {args.config}")
+        return EX_UNAVAILABLE
+    set_up()
+    try:
+        asyncio.run(Terminal(config).serve())
+    except (SpecError, ValueError) as error:
+        complain(f"{args.config}: {error}")
+        return EX_CONFIG
+    except (AlreadyRunning, IdentityError, SchemaTooNew, StoreFailed, OSError) as error:
+        complain(str(error))
+        return EX_UNAVAILABLE
+    except ExceptionGroup:
+        log.exception("task_died")
+        return 1
+    return 0

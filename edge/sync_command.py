@@ -1,0 +1,35 @@
+"""`xinguan sync now`: wake the running terminal's way to the platform."""
+
+import argparse
+import urllib.error
+import urllib.request
+
+from edge.access import Role, load_tokens
+from edge.command_line import EX_UNAVAILABLE, add_config, complain, read_config
+
+TIMEOUT_S = 5.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the action and the configuration."""
+    parser.add_argument("action", choices=["now"])
+    add_config(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Ask the running terminal; exit code 69 when it does not run."""
+    config = read_config(args.config)
+    host, port = config.listen
+    request = urllib.request.Request(
+        f"http://{host}:{port}/v1/sync",
+        method="POST",
+        headers={"Authorization": f"Bearer {load_tokens(config.data)[Role.SERVICE]}"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S):  # noqa: S310 - our own loopback address
+            pass
+    except (urllib.error.URLError, TimeoutError) as error:
+        complain(f"the terminal at {host}:{port} does not answer ({error}). Start it: systemctl start xinguan-terminal")
+        return EX_UNAVAILABLE
+    print("已开始同步 synchronising")
+    return 0

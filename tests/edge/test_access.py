@@ -1,0 +1,93 @@
+import stat
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from edge.access import ALLOWED, TOKEN_FILE, May, Role, guard, load_tokens
+
+NEEDS = {"/v1/look": May.LOOK, "/v1/act": May.ACT, "/v1/tend": May.TEND}
+
+
+@pytest.fixture
+def tokens(tmp_path):
+    return load_tokens(tmp_path)
+
+
+@pytest.fixture
+async def client(tokens):
+    async def well(_request):
+        return web.json_response({"ok": True})
+
+    async def bug(_request):
+        raise ZeroDivisionError
+
+    app = web.Application(middlewares=[guard(tokens, frozenset({"gate.example"}), NEEDS)])
+    for path in [*NEEDS, "/healthz"]:
+        app.router.add_get(path, well)
+    app.router.add_get("/bug", bug)
+    async with TestClient(TestServer(app)) as opened:
+        yield opened
+
+
+def bearer(token):
+    return {"Authorization": f"Bearer {token}"}
+
+
+def test_tokens_are_made_once_and_readable_by_their_user_only(tmp_path):
+    first = load_tokens(tmp_path)
+
+    assert load_tokens(tmp_path) == first
+    assert len(set(first.values())) == len(Role)
+    assert stat.S_IMODE((tmp_path / TOKEN_FILE).stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("may", May)
+async def test_a_role_may_do_what_the_table_says(client, tokens, role, may):
+    answer = await client.get(f"/v1/{may}", headers=bearer(tokens[role]))
+
+    assert answer.status == (200 if may in ALLOWED[role] else 403)
+
+
+@pytest.mark.parametrize("headers", [{}, bearer("wrong"), {"Authorization": "Basic x"}, bearer("")])
+async def test_without_a_token_nothing_under_v1_answers(client, headers):
+    for path in [*NEEDS, "/v1/nothing"]:
+        answer = await client.get(path, headers=headers)
+
+        assert answer.status == 401
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+        assert answer.content_type == "application/problem+json"
+
+
+async def test_health_needs_no_token(client):
+    assert (await client.get("/healthz")).status == 200
+
+
+async def test_a_foreign_host_name_is_refused(client, tokens):
+    """DNS rebinding: a web page whose name points at this machine."""
+    headers = bearer(tokens[Role.SERVICE])
+
+    assert (await client.get("/v1/look", headers=headers | {"Host": "evil.example"})).status == 403
+    assert (await client.get("/v1/look", headers=headers | {"Host": "gate.example"})).status == 200
+
+
+async def test_a_foreign_page_is_refused(client, tokens):
+    headers = bearer(tokens[Role.SERVICE])
+
+    assert (await client.get("/v1/look", headers=headers | {"Origin": "https://evil.example"})).status == 403
+
+
+async def test_a_bug_is_a_500_of_the_same_shape(client, caplog):
+    answer = await client.get("/bug")
+
+    assert answer.status == 500
+    assert (await answer.json())["title"] == "Internal Server Error"
+    assert "ZeroDivisionError" in caplog.text
+
+
+async def test_what_is_not_there_has_the_same_shape(client, tokens):
+    answer = await client.get("/v1/nothing", headers=bearer(tokens[Role.DESK]))
+
+    assert answer.status == 404
+    assert (await answer.json())["status"] == 404

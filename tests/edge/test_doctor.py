@@ -1,0 +1,78 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from cache import journal
+from cache.migrations import migrate
+from cache.store import connect
+
+
+@pytest.fixture
+def terminal(tmp_path):
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    conn = connect(data / "terminal.db", writing=True)
+    migrate(conn, backup_to=None)
+    journal.begin_epoch(conn, epoch="e1", terminal="gate1", reason="enrolled")
+    for number in range(3):
+        journal.append(conn, kind="note", redemption=None, body={}, at_ms=number, record_id=str(number))
+    conn.close()
+    path = tmp_path / "terminal.toml"
+    path.write_text(
+        f'[terminal]\ndata = "{data}"\n[platform]\nurl = "https://p.example"\n[[lanes]]\nid = "A"\nscene = "gate"\n'
+    )
+    return path
+
+
+def findings(path):
+    answer = subprocess.run(
+        [sys.executable, "-I", "-m", "edge.cli", "doctor", "--json", "--config", str(path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return answer.returncode, {line["name"]: line for line in map(json.loads, answer.stdout.splitlines())}
+
+
+def test_each_finding_that_is_not_well_says_its_mend(terminal):
+    code, found = findings(terminal)
+
+    assert code == 1
+    assert "xinguan enrol" in found["identity"]["mend"]
+    assert found["schema"]["ok"]
+    assert found["database"]["ok"]
+    assert not found["clock"]["ok"]
+    assert "connect" in found["journal"]["mend"]
+    assert all(line["zh"] and line["en"] for line in found.values())
+
+
+def test_a_readable_data_folder_is_found(terminal):
+    (terminal.parent / "data").chmod(0o755)
+
+    assert "chmod 700" in findings(terminal)[1]["data"]["mend"]
+
+
+def test_a_changed_journal_is_found(terminal):
+    conn = connect(terminal.parent / "data" / "terminal.db", writing=True)
+    conn.execute("UPDATE journal SET kind = 'other' WHERE seq = 2")
+    conn.close()
+
+    assert "record 2" in findings(terminal)[1]["journal"]["mend"]
+
+
+def test_a_broken_database_is_a_finding_and_not_a_crash(terminal):
+    (terminal.parent / "data" / "terminal.db").write_bytes(b"SQLite format 3\0" + b"\xff" * 5000)
+
+    code, found = findings(terminal)
+
+    assert code == 1
+    assert "backup" in found["database"]["mend"]
+
+
+def test_a_wrong_configuration_is_the_only_finding(tmp_path):
+    code, found = findings(tmp_path / "none.toml")
+
+    assert code == 78
+    assert list(found) == ["config"]

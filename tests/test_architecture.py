@@ -1,0 +1,113 @@
+"""The house as it was agreed: rooms, doors, and nothing hidden in the hallways (architecture.md)."""
+
+import ast
+import json
+import subprocess
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ROOMS = ("edge", "scanner", "cache", "sync", "credit", "central")
+FILES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
+MAX_MODULE_LINES = 320
+MAX_FUNCTION_LINES = 50
+
+IMPORT_EACH = """
+import importlib, json, os, sys
+import aiohttp, cryptography, cv2, jwt, msgspec, prometheus_client, segno, tuf.ngclient  # once, for speed: not ours
+failed = {}
+for name in json.load(sys.stdin):
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        try:
+            importlib.import_module(name)
+        except BaseException as error:
+            os.write(writing, repr(error).encode()[:4000])
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        said = pipe.read()
+    os.waitpid(child, 0)
+    if said:
+        failed[name] = said
+print(json.dumps(failed))
+"""
+
+
+def module_name(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def test_each_module_imports_alone():
+    names = [module_name(path) for path in FILES if path.name != "__main__.py"]
+
+    answer = subprocess.run(
+        [sys.executable, "-I", "-c", IMPORT_EACH], input=json.dumps(names), capture_output=True, text=True, check=True
+    )
+
+    assert json.loads(answer.stdout) == {}
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if p.name == "__init__.py"], ids=module_name)
+def test_an_init_file_holds_a_docstring_only(path):
+    body = ast.parse(path.read_text()).body
+
+    assert len(body) == 1
+    assert isinstance(body[0], ast.Expr)
+    assert ast.get_docstring(ast.parse(path.read_text()))
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if not p.name.startswith("__")], ids=module_name)
+def test_no_module_bears_a_standard_library_name(path):
+    assert path.stem not in sys.stdlib_module_names
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_name)
+def test_modules_and_functions_stay_small(path):
+    text = path.read_text()
+    tree = ast.parse(text)
+
+    long = {
+        node.name: node.end_lineno - node.lineno + 1
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        and node.end_lineno - node.lineno >= MAX_FUNCTION_LINES
+    }
+    assert long == {}
+    assert text.count("\n") <= MAX_MODULE_LINES
+
+
+def test_the_top_level_names_are_ours():
+    owners = packages_distributions()
+
+    assert {room: set(owners.get(room, ["xinguan"])) for room in ROOMS} == {room: {"xinguan"} for room in ROOMS}
+
+
+def test_a_terminal_without_a_camera_never_imports_cv2():
+    code = (
+        "import edge.terminal, edge.run_command, sys; print({'cv2', 'numpy', 'zxingcpp', 'pyzbar'} & set(sys.modules))"
+    )
+
+    answer = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
+
+    assert answer.stdout.strip() == "set()"
+
+
+def test_systemd_accepts_the_units(tmp_path):
+    analyze = "/usr/bin/systemd-analyze"
+    if not Path(analyze).exists():
+        pytest.skip("systemd-analyze is not on this machine")
+    for unit in (ROOT / "systemd").glob("*.service"):
+        copy = tmp_path / unit.name
+        copy.write_text(unit.read_text().replace("/opt/xinguan/venv/bin/python", sys.executable))
+
+        answer = subprocess.run([analyze, "verify", str(copy)], capture_output=True, text=True)
+
+        assert unit.name not in answer.stderr
+        assert answer.returncode == 0
