@@ -20,6 +20,9 @@ from typing import Any, Final
 from central.durable import write_durably
 from central.publishing import Published, PublishingError, Repository
 from central.registry import add_city, register, zone_of
+from credit.benefits import parse_benefits
+from credit.calendars import parse_calendars
+from credit.documents import parse_mapping, parse_measure_codes, parse_sites
 from credit.listing import (
     BENEFITS,
     CALENDARS,
@@ -29,11 +32,14 @@ from credit.listing import (
     MAPPING,
     MEASURE_CODES,
     MEASURES,
+    OPTIONAL,
     REVOCATIONS,
     RULES,
     SITES,
     path_of,
 )
+from credit.policy import Policy
+from credit.reading import CatalogueError
 
 CITIES: Final = "cities"
 EDITED: Final = ((ISSUERS, MAPPING), (RULES, BENEFITS), (RULES, CALENDARS), (RULES, MEASURE_CODES), (RULES, SITES))
@@ -61,11 +67,15 @@ def found_city(state: Path, city: str, files: Path, *, now_ms: int) -> Published
 
 
 def put_rules(state: Path, city: str, files: Mapping[str, bytes]) -> None:
-    """Replace files that the office edits (name → JSON); they are published with the next publication."""
+    """Replace files that the office edits (name → JSON), or none of them if one is wrong; raise PublishingError."""
     names = {name for _kind, name in EDITED}
-    for name, data in files.items():
+    for name in files:
         if name not in names:
             raise PublishingError(f"{name}: not a file that an office edits; those are {', '.join(sorted(names))}")
+    folder = state / CITIES / city
+    held = {name: (folder / name).read_bytes() for name in names if (folder / name).exists()}
+    check_rules(city, {**held, **files})
+    for name, data in files.items():
         write_durably(state / CITIES / city / name, data)
 
 
@@ -80,11 +90,10 @@ def publish(state: Path, *, now_ms: int, cities: Iterable[str] | None = None) ->
 
 def documents(state: Path, city: str, *, now_ms: int) -> dict[str, bytes]:
     """Return all documents of a city as they stand now, path → bytes; raise PublishingError."""
-    found = {
-        path_of(kind, city, name): _edited(state / CITIES / city / name, city)
-        for kind, name in EDITED
-        if (state / CITIES / city / name).exists() or name != MAPPING
-    }
+    folder = state / CITIES / city
+    edited = {name: (folder / name).read_bytes() for _kind, name in EDITED if (folder / name).exists()}
+    documents_of = check_rules(city, edited)
+    found = {path_of(kind, city, name): _render(documents_of[name]) for kind, name in EDITED if name in documents_of}
     with register(state) as conn:
         found[path_of(ISSUERS, city, KEYS)] = _render(_keys(conn, city))
         found[path_of(LISTS, city, MEASURES)] = _render(_measures(conn, city, now_ms))
@@ -92,16 +101,33 @@ def documents(state: Path, city: str, *, now_ms: int) -> dict[str, bytes]:
     return found
 
 
-def _edited(path: Path, city: str) -> bytes:
+def check_rules(city: str, files: Mapping[str, bytes]) -> dict[str, dict[str, Any]]:
+    """Return the edited files (name → JSON), read; raise PublishingError for what a terminal would refuse."""
+    found = {name: _document(city, name, data) for name, data in files.items()}
+    for _kind, name in EDITED:
+        if name not in found and name not in OPTIONAL:
+            raise PublishingError(f"{city}/{name}: missing; an empty catalogue must be there and say so itself")
     try:
-        document = json.loads(path.read_bytes())
-    except FileNotFoundError as error:
-        raise PublishingError(f"{path}: missing; an empty catalogue must be there and say so itself") from error
+        Policy.compile(
+            benefits=parse_benefits(found[BENEFITS], path=f"{BENEFITS}: $"),
+            calendars=parse_calendars(found[CALENDARS], path=f"{CALENDARS}: $"),
+            codes=parse_measure_codes(found[MEASURE_CODES], path=f"{MEASURE_CODES}: $"),
+            sites=parse_sites(found[SITES], path=f"{SITES}: $"),
+            mappings={city: parse_mapping(found[MAPPING], path=f"{MAPPING}: $")} if MAPPING in found else {},
+        )
+    except CatalogueError as error:
+        raise PublishingError(f"{city}/{error}") from error
+    return found
+
+
+def _document(city: str, name: str, data: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(data)
     except ValueError as error:
-        raise PublishingError(f"{path}: not JSON: {error}") from error
+        raise PublishingError(f"{city}/{name}: not JSON: {error}") from error
     if not isinstance(document, dict) or document.get("issuer") != city:
-        raise PublishingError(f"{path}: $.issuer must be {city!r}; a city publishes only its own")
-    return _render(document)
+        raise PublishingError(f"{city}/{name}: $.issuer must be {city!r}; a city publishes only its own")
+    return document
 
 
 def _keys(conn: sqlite3.Connection, city: str) -> list[Any]:

@@ -32,6 +32,13 @@ COMMANDS: dict[str, Command] = {
     "terminals": Command(
         "central.terminals_command", "终端列表;暂停、恢复、吊销", "list terminals; suspend, resume, revoke"
     ),
+    "city": Command("central.city_command", "接入城市、换密钥、移除城市", "take a city in, give it new keys, expel it"),
+    "issue": Command("central.issue_command", "签发凭证码", "issue a credit token with its QR picture"),
+    "restrict": Command("central.restrict_command", "登记惩戒措施并发布", "take a measure and publish it"),
+    "repair": Command("central.repair_command", "信用修复:解除措施并发布", "lift measures and publish that"),
+    "dispute": Command("central.dispute_command", "标记异议或驳回异议", "mark measures as disputed, or reject that"),
+    "revoke": Command("central.revoke_command", "吊销凭证或签名密钥", "revoke a token, or kill a signing key"),
+    "publish": Command("central.publish_command", "签名并发布名单", "sign and publish what the offices changed"),
     "report": Command("central.report_command", "对账报告", "reconciliation report"),
 }
 

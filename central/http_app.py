@@ -13,6 +13,7 @@ from ssl import SSLContext
 from aiohttp import web
 
 from central.admin_calls import AdminCalls
+from central.list_calls import ListCalls
 from central.platform_state import PlatformState
 from central.problems import answer_problems
 from central.store import CentralStore
@@ -41,7 +42,9 @@ def build_app(state: PlatformState, store: CentralStore, now_ms: Callable[[], in
     """Return the application over an opened platform."""
     app = web.Application(middlewares=[answer_problems])
     app.add_routes(TerminalCalls(state, store, now_ms).routes())
-    app.add_routes(AdminCalls(state, store, now_ms).routes())
+    admin = AdminCalls(state, store, now_ms)
+    app.add_routes(admin.routes())
+    app.add_routes(ListCalls(state.folder, now_ms).routes(admin.guarded))
     app.add_routes([web.get("/healthz", _health), web.get("/", _ledger_page)])
     state.public.mkdir(parents=True, exist_ok=True)
     app.add_routes([web.static("/lists", state.public)])

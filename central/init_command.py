@@ -4,7 +4,9 @@ import argparse
 import sys
 from pathlib import Path
 
+from central.clock import now_ms
 from central.platform_state import create_state
+from central.publishing import Repository
 from central.store import connect
 
 
@@ -14,8 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Make key, operator token and database."""
+    """Make key, operator token, database and an empty list repository."""
     state = create_state(args.state)
+    Repository(args.state).create(now_ms=now_ms())
     connect(state.database).close()
     sys.stdout.write(f"platform {state.signer.public.kid} in {args.state}\n")
     return 0

@@ -60,6 +60,10 @@ class Repository:
             self._files.write_timestamp(1, snapshot, now_ms=now_ms)
             return Published(version=1, at_ms=now_ms, changed=())
 
+    def exists(self) -> bool:
+        """Tell whether a repository was created here."""
+        return self._files.exist()
+
     def trust_root(self) -> bytes:
         """Return the newest root metadata: what a terminal is given at enrolment. Raises PublishingError."""
         return self._files.newest_root()

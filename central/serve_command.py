@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from central.clock import now_ms
+from central.freshening import keep_fresh
 from central.http_app import serving
 from central.platform_state import PlatformState, StateError, open_state
 from sync.identity import is_loopback
@@ -44,7 +45,10 @@ async def _serve(state: PlatformState, host: str, port: int, tls: ssl.SSLContext
     async with serving(state, host=host, port=port, now_ms=now_ms, tls=tls) as url:
         sys.stdout.write(f"{url}\n")
         sys.stdout.flush()
-        await stop.wait()
+        async with asyncio.TaskGroup() as group:
+            freshening = group.create_task(keep_fresh(state.folder, now_ms))
+            await stop.wait()
+            freshening.cancel()
 
 
 def run(args: argparse.Namespace) -> int:

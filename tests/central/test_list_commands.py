@@ -1,0 +1,151 @@
+"""The operator's list commands, as a shell calls them, and the same calls over HTTP."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+import central
+from central.clock import now_ms
+from central.freshening import keep_fresh
+from central.http_app import serving
+from central.platform_state import open_state
+from central.publishing import Repository
+from credit.keys import Keyring
+from credit.tokens import open_token
+
+TOWN = Path(central.__file__).parent / "demo" / "town" / "yunling"
+UNTIL = (datetime.now(tz=UTC) + timedelta(days=30)).date().isoformat()
+MEASURE = ("--subject", "wang", "--code", "1", "--until", UNTIL, "--authority", "x")
+
+
+def call(*words):
+    done = subprocess.run(
+        [sys.executable, "-I", "-m", "central", *map(str, words)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    return done.returncode, json.loads(done.stdout) if done.stdout.startswith("{") else done.stdout, done.stderr
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("platform") / "state"
+    assert call("init", "--state", folder)[0] == 0
+    code, answer, error = call("city", "--state", folder, "--city", "yunling", "--add", TOWN)
+    assert (code, error) == (0, "")
+    assert "rules/yunling/benefits.json" in answer["changed"]
+    return folder
+
+
+def published(state, path):
+    folder, _, name = path.rpartition("/")
+    newest = max((state / "public" / "targets" / folder).glob(f"*.{name}"), key=lambda file: file.stat().st_mtime_ns)
+    return json.loads(newest.read_bytes())
+
+
+def test_issue_prints_a_token_that_opens_and_writes_its_picture(state, tmp_path):
+    code, answer, _error = call(
+        "issue", "--state", state, "--city", "yunling", "--subject", "chen", "--tier", 4, "--group", 12,
+        "--max-uses", 3, "--qr", tmp_path / "chen.png",
+    )  # fmt: skip
+
+    keyring = Keyring.from_json(json.dumps(published(state, "issuers/yunling/keys.json")).encode())
+    token = open_token(answer["token"], keyring, now=now_ms() // 1000)
+
+    assert code == 0
+    assert (token.subject.hex(), token.tier, token.groups, token.max_uses) == (answer["subject"], 4, {12}, 3)
+    assert (tmp_path / "chen.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_restrict_dispute_and_repair_are_published(state):
+    who = ("--state", state, "--city", "yunling", "--subject", "wang")
+    path = "lists/yunling/measures.json"
+
+    code, answer, _error = call("restrict", *who, "--code", 302, "--until", UNTIL, "--authority", "云岭文旅局")
+    assert (code, answer["changed"]) == (0, [path])
+    (entry,) = published(state, path)["entries"]
+    assert (entry["code"], entry["state"], entry["until"]) == (302, "active", UNTIL)
+
+    assert call("dispute", *who)[0] == 0
+    assert [one["state"] for one in published(state, path)["entries"]] == ["disputed"]
+
+    assert call("repair", *who)[0] == 0
+    code, _answer, error = call("repair", *who)
+    assert (code, "no measure stands" in error) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("repair", "--city", "nowhere", "--subject", "wang"), "nobody of that name"),
+        (("restrict", "--city", "nowhere", *MEASURE), "yunling"),
+        (("revoke", "--city", "yunling", "--token", "00" * 8), "issued no such token"),
+        (("revoke", "--city", "yunling", "--key", "00" * 8), "has no key"),
+        (("city", "--city", "yunling", "--add", str(TOWN)), "already"),
+        (("city", "--city", "nowhere", "--expel"), "not delegated to"),
+        (("publish", "--city", "nowhere"), "nowhere"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_done_is_said_and_exits_1(state, words, said):
+    code, _answer, error = call(words[0], "--state", state, *words[1:])
+
+    assert (code, said in error) == (1, True), error
+
+
+def test_rules_that_a_terminal_would_refuse_are_refused_before_they_are_signed(state, tmp_path):
+    catalogue = json.loads((TOWN / "benefits.json").read_bytes())
+    catalogue["benefits"][1]["offer"]["percent_off"] = 500
+    (tmp_path / "benefits.json").write_text(json.dumps(catalogue))
+    before = Repository(state).trust_root(), published(state, "rules/yunling/benefits.json")
+
+    code, _answer, error = call("publish", "--state", state, "--city", "yunling", "--rules", tmp_path)
+
+    assert code == 1
+    assert "benefits[1].offer.percent_off" in error
+    assert before == (Repository(state).trust_root(), published(state, "rules/yunling/benefits.json"))
+    assert call("publish", "--state", state, "--city", "yunling")[0] == 0  # the office's folder was not touched
+
+
+async def test_the_same_calls_over_http_need_the_operators_token(state):
+    opened = open_state(state)
+    async with serving(opened, host="127.0.0.1", port=0, now_ms=now_ms) as url, aiohttp.ClientSession(url) as session:
+        who = {"city": "yunling", "subject": "zhou"}
+        async with session.post("/v1/admin/repair", json=who) as answer:
+            assert answer.status == 401
+        headers = {"Authorization": f"Bearer {opened.operator_token}"}
+
+        async def post(name, body):
+            async with session.post(f"/v1/admin/{name}", json=body, headers=headers) as answer:
+                return answer.status, await answer.json(content_type=None)
+
+        assert (await post("issue", {**who, "tier": 3, "max_uses": 2}))[1]["token"].startswith("XG1:")
+        measure = {**who, "code": 302, "until": UNTIL, "authority": "云岭文旅局"}
+        assert (await post("restrict", measure))[1]["count"] == 1
+        assert (await post("dispute", who))[1]["count"] == 1
+        assert (await post("dispute", {**who, "reject": True}))[1]["count"] == 1
+        assert (await post("repair", who))[1]["count"] == 1
+        status, body = await post("repair", who)
+        assert (status, "no measure" in body["detail"]) == (400, True)
+        assert (await post("publish", {}))[1]["changed"] == []
+
+
+async def test_a_serving_platform_signs_its_timestamp_again(state):
+    def version():
+        return json.loads((state / "public" / "metadata" / "timestamp.json").read_bytes())["signed"]["version"]
+
+    before = version()
+    task = asyncio.create_task(keep_fresh(state, now_ms, every_s=0.01))
+    async with asyncio.timeout(20):
+        while version() < before + 2:  # noqa: ASYNC110 - the condition is a file of another process's making
+            await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
