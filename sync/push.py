@@ -6,7 +6,8 @@ Rules of this file:
 2. A batch is sealed once and sent as those bytes. A lost answer means: send again; the platform counts it once.
 3. Only a receipt that verifies, and that our journal agrees with, moves the cursor. Anything else is an alarm and
    changes nothing.
-4. Conflicts and set-aside records are noted in the transaction that takes the receipt in.
+4. Conflicts, set-aside records and orders are noted in the transaction that takes the receipt in; an order counts
+   only when the platform signed it for this terminal.
 5. 401 `clock` corrects the offset for authentication and is tried again at once; 413 halves the batch; nobody
    answering and errors wait on their own ladders (`sync.backoff`); a success resets both.
 6. Nothing to send: every poll asks for the standing, so that orders and conflicts arrive at an idle terminal too.
@@ -29,9 +30,19 @@ from sync.backoff import Backoff
 from sync.identity import Identity
 from sync.receiving import take_answer, take_standing
 from sync.resume import resume_after
-from sync.seals import open_receipt, seal_batch
+from sync.seals import open_command, open_receipt, seal_batch
 from sync.transport import Refused, Unreachable, exchange
-from sync.wire import ENVELOPE_BYTES, MAX_BATCH_BYTES, MAX_RECORDS, JournalAnswer, Seal, Standing, WireError, decode
+from sync.wire import (
+    ENVELOPE_BYTES,
+    MAX_BATCH_BYTES,
+    MAX_RECORDS,
+    Command,
+    JournalAnswer,
+    Seal,
+    Standing,
+    WireError,
+    decode,
+)
 
 MAX_RESUMES = 3  # times one call may be told to resume elsewhere
 UNAUTHORIZED, CONFLICT, TOO_LARGE = 401, 409, 413
@@ -207,12 +218,12 @@ class Pusher:
             raise WireError("foreign_receipt", "the platform signed for less than it had")
         if not all(sent.first <= entry.seq <= sent.last for entry in answer.set_aside):
             raise WireError("bad_message", "the platform sets a record aside that it was not sent")
-        now_ms = self._clock.now_ms()
+        order, now_ms = self._order(answer.command), self._clock.now_ms()
 
         def job(conn: sqlite3.Connection) -> int:
             if epoch_of(conn, receipt.acked_through).id != receipt.epoch:
                 raise ForeignReceipt(f"the platform signed for epoch {receipt.epoch}, which is not ours there")
-            return take_answer(conn, answer=answer, receipt=receipt, now_ms=now_ms)
+            return take_answer(conn, answer=answer, receipt=receipt, order=order, now_ms=now_ms)
 
         fresh = await self._store.write(job)
         self._after = receipt.acked_through
@@ -228,8 +239,8 @@ class Pusher:
 
     async def _ask_standing(self) -> None:
         standing = decode(await self._call("GET", "/standing", b"", {}), Standing)
-        now_ms = self._clock.now_ms()
-        fresh = await self._store.write(lambda conn: take_standing(conn, standing=standing, now_ms=now_ms))
+        order, now_ms = self._order(standing.command), self._clock.now_ms()
+        fresh = await self._store.write(lambda conn: take_standing(conn, standing=standing, order=order, now_ms=now_ms))
         if self._after is None:
             self._after = await self._store.read(lambda conn: resume_after(conn, standing.held))
         self._asked_standing = True
@@ -239,6 +250,12 @@ class Pusher:
             conflicts=self.status.conflicts + fresh,
             lists_version=standing.lists_version,
         )
+
+    def _order(self, command: str | None) -> Command | None:
+        """Return the order that came with an answer, verified; raise WireError("foreign_command")."""
+        if command is None:
+            return None
+        return open_command(command, self._identity.platform_keys, terminal=self._identity.terminal)
 
     async def _resync(self, refusal: Refused, resumes: int) -> int:
         """Go where the platform says, when that is on our chain; raise JournalError when it leads nowhere."""

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 
 from cache.ids import uuid7
 from cache.journal import acknowledge, append, set_aside
-from sync.wire import Conflict, JournalAnswer, Receipt, Standing
+from cache.orders import Order, obey
+from sync.wire import Command, Conflict, JournalAnswer, Receipt, Standing
 
 KNOWN_CONFLICTS = "SELECT body FROM journal WHERE kind = 'claim_conflict' AND seq > ?"
 
@@ -51,10 +52,13 @@ def note_conflicts(conn: sqlite3.Connection, conflicts: Iterable[Conflict], *, n
     return fresh
 
 
-def take_answer(conn: sqlite3.Connection, *, answer: JournalAnswer, receipt: Receipt, now_ms: int) -> int:
+def take_answer(
+    conn: sqlite3.Connection, *, answer: JournalAnswer, receipt: Receipt, order: Command | None, now_ms: int
+) -> int:
     """Move the cursor by a verified receipt and note what came with it; return how many conflicts were new.
 
-    Raises ForeignReceipt when the receipt does not fit this journal; nothing is kept then.
+    `order` is the answer's command, verified. Raises ForeignReceipt when the receipt does not fit this journal;
+    nothing is kept then.
     """
     acknowledge(
         conn,
@@ -65,9 +69,16 @@ def take_answer(conn: sqlite3.Connection, *, answer: JournalAnswer, receipt: Rec
     )
     for entry in answer.set_aside:
         set_aside(conn, seq=entry.seq, detail=entry.detail, at_ms=now_ms)
-    return note_conflicts(conn, answer.conflicts, now_ms=now_ms)
+    return _note(conn, answer.conflicts, order, now_ms)
 
 
-def take_standing(conn: sqlite3.Connection, *, standing: Standing, now_ms: int) -> int:
+def take_standing(conn: sqlite3.Connection, *, standing: Standing, order: Command | None, now_ms: int) -> int:
     """Note what the platform has to tell an idle terminal; return how many conflicts were new."""
-    return note_conflicts(conn, standing.conflicts, now_ms=now_ms)
+    return _note(conn, standing.conflicts, order, now_ms)
+
+
+def _note(conn: sqlite3.Connection, conflicts: Iterable[Conflict], order: Command | None, now_ms: int) -> int:
+    fresh = note_conflicts(conn, conflicts, now_ms=now_ms)
+    if order is not None:
+        obey(conn, Order(number=order.number, action=order.action, reason=order.reason), at_ms=now_ms)
+    return fresh

@@ -7,13 +7,15 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from cache.journal import JournalError, retire
+from cache.journal import JournalError, retire, verify
+from cache.ledger_reads import SUSPENDED, switched
+from cache.orders import revoked
 from cache.store import Store
 from central.platform_state import Signer
 from central.standing import set_state
 from sync.auth import Authenticator
 from sync.push import PushState
-from sync.seals import RECEIPT, sign
+from sync.seals import COMMAND, RECEIPT, sign
 from sync.transport import Refused, Unreachable, exchange
 
 
@@ -145,8 +147,7 @@ class TestWhatThePlatformMayNotDo:
         terminal = await town.terminal()
         await terminal.write()
         pusher = terminal.pusher()
-        stranger = Signer(Ed25519PrivateKey.generate())
-        monkeypatch.setattr(Signer, "receipt", lambda _self, receipt: receipt_of(stranger, receipt))
+        monkeypatch.setattr(Signer, "receipt", lambda _self, receipt: receipt_of(STRANGER, receipt))
 
         await pusher._turn()
 
@@ -208,7 +209,8 @@ class TestLostAndForked:
 
         await terminal.pusher().drain()
 
-        assert (await terminal.cursor()).acked_through == 4
+        await agree(town, terminal)
+        assert town.rows("SELECT count(*) FROM facts WHERE seq = 3") == [(2,)]
         assert town.ledger()["terminals"][0]["forks"] == 1
 
     async def test_a_restored_backup_forks_the_chain_and_both_forks_are_kept(self, town, tmp_path):
@@ -226,12 +228,77 @@ class TestLostAndForked:
             terminal.store = restored
             await terminal.write(many=2)
             await terminal.pusher().drain()
-            cursor = await terminal.cursor()
+            await terminal.write(many=2)
+            await terminal.pusher().drain()
+            await agree(town, terminal)
+            await restored.read(verify)
 
-        assert cursor.acked_through == 6
-        assert town.ledger()["terminals"][0]["forks"] == 2
-        assert town.ledger()["records"] == 9
+        assert town.ledger()["records"] == 7 + 2 + 1 + 2
+        assert town.ledger()["duplicates"] == 0
         assert town.rows("SELECT action FROM commands") == [("new_epoch",)]
+        assert [row[0] for row in town.rows("SELECT count(*) FROM facts GROUP BY epoch ORDER BY epoch")] == [9, 3]
+
+
+class TestOrders:
+    async def standing(self, terminal):
+        return await terminal.store.read(lambda conn: (switched(conn, SUSPENDED), revoked(conn)))
+
+    def order(self, town, action):
+        town.change(lambda conn: set_state(conn, "gate-a", action, reason="盘点", now_ms=1))
+
+    async def test_an_idle_terminal_is_suspended_and_resumed_and_its_facts_say_so(self, town):
+        terminal = await town.terminal()
+        pusher = terminal.pusher()
+        self.order(town, "suspend")
+        await pusher.drain()
+        suspended = await self.standing(terminal)
+        self.order(town, "resume")
+        await terminal.pusher().drain()
+
+        assert (suspended, await self.standing(terminal)) == ((True, False), (False, False))
+        await agree(town, terminal)
+        assert town.ledger()["by_kind"] == {"suspended": 2}
+
+    async def test_an_order_is_obeyed_once_however_often_it_is_told(self, town):
+        terminal = await town.terminal()
+        self.order(town, "revoke")
+        first = terminal.pusher()
+        await first._ask_standing()
+        await first._ask_standing()
+        await first.drain()
+
+        assert await self.standing(terminal) == (True, True)
+        assert town.ledger()["by_kind"] == {"suspended": 1}
+
+    async def test_two_orders_between_two_calls_are_both_obeyed_in_order(self, town):
+        terminal = await town.terminal()
+        self.order(town, "suspend")
+        self.order(town, "resume")
+        for _ in range(3):
+            await terminal.pusher().drain()
+
+        assert await self.standing(terminal) == (False, False)
+        assert town.ledger()["by_kind"] == {"suspended": 2}
+
+    async def test_an_order_of_a_stranger_or_for_another_terminal_is_an_alarm(self, town, monkeypatch):
+        terminal = await town.terminal()
+        self.order(town, "suspend")
+        honest = Signer.command
+        lies = [
+            lambda _self, order: sign(order, STRANGER.key, typ=COMMAND, kid=STRANGER.public.kid),
+            lambda self, order: honest(self, msgspec.structs.replace(order, terminal="gate-b")),
+        ]
+        for lie in lies:
+            monkeypatch.setattr(Signer, "command", lie)
+            pusher = terminal.pusher()
+
+            await pusher._turn()
+
+            assert pusher.status.state is PushState.ALARM
+        assert await self.standing(terminal) == (False, False)
+
+
+STRANGER = Signer(Ed25519PrivateKey.generate())
 
 
 class TestClockAndPatience:

@@ -1,0 +1,56 @@
+import pytest
+
+from cache.journal import JournalError, begin_epoch, current_epoch, head, verify
+from cache.ledger_reads import SUSPENDED, switched
+from cache.orders import Order, obey, revoked
+from cache.store import memory
+
+
+@pytest.fixture
+def conn():
+    made = memory()
+    begin_epoch(made, epoch="e1", terminal="gate-a", reason="enrolled")
+    return made
+
+
+def order(number, action="suspend"):
+    return Order(number=number, action=action, reason="")
+
+
+def test_suspending_throws_the_switch_and_resuming_throws_it_back(conn):
+    obey(conn, order(1), at_ms=1)
+    suspended = switched(conn, SUSPENDED)
+    obey(conn, order(2, "resume"), at_ms=2)
+
+    assert (suspended, switched(conn, SUSPENDED)) == (True, False)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_an_old_order_is_passed_over(conn, number):
+    obey(conn, order(3, "revoke"), at_ms=1)
+
+    assert obey(conn, order(number, "resume"), at_ms=2) is False
+    assert (switched(conn, SUSPENDED), revoked(conn), head(conn).seq) == (True, True, 1)
+
+
+def test_a_new_epoch_begins_with_the_fact_that_names_the_order(conn):
+    obey(conn, order(1), at_ms=1)
+    obey(conn, order(2, "new_epoch"), at_ms=2)
+
+    epoch = current_epoch(conn)
+
+    assert (epoch.from_seq, epoch.terminal, epoch.id != "e1") == (2, "gate-a", True)
+    assert verify(conn).seq == 2
+    assert switched(conn, SUSPENDED) is True
+
+
+def test_an_unknown_action_changes_nothing(conn):
+    with pytest.raises(Exception, match="CHECK"):
+        obey(conn, order(1, "explode"), at_ms=1)
+
+    assert head(conn).seq == 0
+
+
+def test_without_an_epoch_a_new_one_is_not_begun():
+    with pytest.raises(JournalError):
+        obey(memory(), order(1, "new_epoch"), at_ms=1)
