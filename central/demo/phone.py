@@ -9,8 +9,8 @@ from typing import Final
 
 from central.demo.drawing import FRAME_SIZE, Pose
 
-APPROACH_S: Final = 0.55
-LEAVE_S: Final = 0.4
+APPROACH_S: Final = 0.45
+LEAVE_S: Final = 0.3
 FRAMES_PER_S: Final = 12
 
 

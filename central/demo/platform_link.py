@@ -15,6 +15,7 @@ from central.demo.processes import Child, python, run_once
 from central.demo.visitors import Person
 from central.issuing import make_key
 from central.measure_calls import Called, Measure, repair, restrict
+from central.publishing import Repository
 
 READY_S: Final = 30.0
 BARRED_FOR: Final = timedelta(days=90)
@@ -41,6 +42,8 @@ class PlatformLink:
         await asyncio.to_thread(self._found_cities)
 
     def _found_cities(self) -> None:
+        if not (self.state / "public" / "metadata" / "timestamp.json").exists():
+            Repository(self.state).create(now_ms=now_ms())
         for city in (town.CITY, town.PARTNER):
             files = self._offices / city
             files.mkdir(parents=True)

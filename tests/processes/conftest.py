@@ -1,0 +1,106 @@
+"""A town of real processes for the tests: the platform, a network that can be cut, and one gate."""
+
+import asyncio
+import json
+import sys
+import time
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from central.demo import audit, town
+from central.demo.platform_link import PlatformLink
+from central.demo.processes import Child, free_ports
+from central.demo.proxy import CuttableProxy
+from central.demo.terminal_link import TerminalLink
+from central.demo.visitors import Visitors
+
+CRASHING = Path(__file__).parent.parent / "tools" / "crashing_terminal.py"
+PATIENCE_S = 20.0
+
+
+def now_s():
+    return int(time.time())
+
+
+async def until(true, within_s=PATIENCE_S):
+    """Wait until `true()` (plain or awaitable) holds, and return what it gave."""
+    async with asyncio.timeout(within_s):
+        while True:
+            found = true()
+            if asyncio.iscoroutine(found):
+                found = await found
+            if found:
+                return found
+            await asyncio.sleep(0.02)
+
+
+class Town:
+    """Platform, network, gate. `openings` are the lines of the gate's actuator: who was let through."""
+
+    def __init__(self, folder, session):
+        self.folder = folder
+        platform_port, gate_port = free_ports(2)
+        self.platform = PlatformLink(folder, platform_port, session)
+        self.network = CuttableProxy(platform_port)
+        self.gate = TerminalLink(town.GATE, folder, gate_port, session)
+        self.visitors = Visitors(self.platform.state)
+
+    now_s = staticmethod(now_s)
+    until = staticmethod(until)
+
+    @property
+    def network_url(self):
+        return f"http://127.0.0.1:{self.network.port}"
+
+    @property
+    def openings(self):
+        path = self.folder / "openings"
+        return [json.loads(line)["open"] for line in path.read_text().splitlines()] if path.exists() else []
+
+    async def start(self):
+        await self.platform.found()
+        await self.platform.start()
+        self.gate.config.write_text(
+            self.gate.configuration(platform=self.network_url, source=None, actuator=f"file:{self.folder / 'openings'}")
+        )
+        await self.gate.enrol(await self.platform.code_for(town.GATE, platform=self.network_url))
+
+    def rig(self, point):
+        """Let the gate's plug be pulled when it reaches `point`, once armed."""
+        command = [sys.executable, "-I", str(CRASHING), str(self.gate.config), point]
+        self.gate.process = Child("gate, rigged", command, self.folder / "rigged.log")
+
+    def unrig(self):
+        self.gate.process = TerminalLink(town.GATE, self.folder, self.gate.port, self.gate._session).process
+
+    def arm(self):
+        (self.folder / "armed").touch()
+
+    def audit(self):
+        books = [audit.read_terminal(self.gate.database)]
+        return audit.compare(books, audit.read_platform(self.platform.state / "central.db"), {})
+
+    async def all_arrived(self):
+        return await until(lambda: (found := self.audit()).unsent == 0 and found, 40.0)
+
+
+@asynccontextmanager
+async def running_town(folder):
+    async with aiohttp.ClientSession() as session:
+        built = Town(folder, session)
+        async with built.network:
+            await built.start()
+            try:
+                yield built
+            finally:
+                await built.gate.process.stop()
+                await built.platform.process.stop()
+
+
+@pytest.fixture
+async def xinguan_town(tmp_path):
+    async with running_town(tmp_path) as built:
+        yield built

@@ -1,0 +1,43 @@
+"""The plug is pulled at every named point of a redemption; there is one redemption, and the visitor is served once."""
+
+import aiohttp
+import pytest
+
+POINTS = ("before-commit", "after-commit", "after-actuator", "before-upload", "after-upload")
+
+
+async def shown(town, who):
+    """Show a fresh code at the gate; None when the plug was pulled before the answer."""
+    try:
+        return await town.gate.present(who.code(town.now_s()), intent="enter", ticket="adult")
+    except aiohttp.ClientError:
+        return None
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_one_redemption_whenever_the_plug_is_pulled(xinguan_town, point):
+    town = xinguan_town
+    who = town.visitors.resident(town.now_s())
+    town.rig(point)
+    await town.gate.start()
+    await town.all_arrived()
+    town.arm()
+
+    first = await shown(town, who)
+    await town.until(lambda: not town.gate.process.alive)
+    town.unrig()
+    await town.gate.start()
+    again = await shown(town, who)
+
+    assert again["outcome"] == "GRANT"
+    if first is not None:
+        assert again["redemption"] == first["redemption"]
+        assert again["repeat"]
+    await town.until(lambda: again["redemption"] in town.openings)
+    assert len(set(town.openings)) == 1
+    figures = await town.all_arrived()
+    assert (figures.lost, figures.duplicated, figures.unsent) == (0, 0, 0)
+    ledger = await town.platform.ledger()
+    assert [one["redemption"] for one in ledger["redemptions"]] == [again["redemption"]]
+    later = await shown(town, who)
+    assert later["repeat"] or later["reasons"][0]["code"] == "limit_used"
