@@ -1,55 +1,174 @@
-"""Frames to texts. Pure: no I/O, no clock."""
+"""Frames to texts. Pure: no I/O; the only clock is the CPU meter that is handed in.
 
+`read_codes` is for one picture. `StreamReader` is for a camera: it looks away while nothing moves, tries the steps that
+are worth it on every frame, turns the others over from frame to frame, and looks first where a code was seen last.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-import zxingcpp
-from pyzbar import pyzbar
 
-Frame = npt.NDArray[np.uint8]
-QR = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
-MIN_SIDE = 21  # modules of the smallest code
+from scanner.cascade import BY_NAME, MAX_SIDE, MIN_SIDE, STEPS, Budget, Read, Scene, Step, Tally, bounds, run
+from scanner.decoders import Plane
+from scanner.patches import Region, shrunk
 
-
-PLANE, COLOUR = 2, 3  # dimensions
+PLANE, COLOUR = 2, 3  # dimensions of a frame
 BGR, BGRA = 3, 4  # channels
+THUMB = 16  # a cell of the motion picture, in pixels of the frame
+STILL = Budget(promising_ms=30.0, glance_ms=5.0)
+MOVING = Budget(promising_ms=12.0, glance_ms=5.0)
+GROW = 0.35  # of a remembered code's longer side, on each side: hands move
 
 
-def grey(frame: npt.NDArray[Any]) -> Frame | None:
-    """Return the frame as one grey uint8 plane; None when no code fits into it or it is no picture."""
+def cpu_ms() -> float:
+    """Return the CPU milliseconds that this thread has spent."""
+    return time.thread_time() * 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What may be set; the defaults are measured (docs/scanner.md). A slow board lowers the budgets."""
+
+    still: Budget = STILL
+    moving: Budget = MOVING
+    every_frame: tuple[str, ...] = ("whole", "display-small", "display-large")
+    in_turn: tuple[str, ...] = ("half", "paper", "display-sharp", "second", "halfway", "thorough", "brighter", "zbar")
+    turns: int = 2  # steps of `in_turn` tried on one frame
+    look_every: int = 15  # frames, at a scene in which nothing moves
+    motion_level: int = 12  # grey levels by which a cell must differ
+    motion_cells: int = 3  # cells that must differ
+    remember: int = 15  # frames for which the place of a code is looked at first
+
+
+DEFAULT = Config()
+
+
+def grey(frame: npt.NDArray[Any]) -> Plane | None:
+    """Return the frame as one grey uint8 plane of bounded size; None when no code fits into it or it is no picture."""
     if frame.dtype != np.uint8 or frame.ndim not in (PLANE, COLOUR) or min(frame.shape[:2]) < MIN_SIDE:
         return None
     channels = 1 if frame.ndim == PLANE else frame.shape[2]
+    if channels not in (1, BGR, BGRA):
+        return None
+    scale = MAX_SIDE / max(frame.shape[:2])
+    if scale < 1:
+        size = (max(1, round(frame.shape[1] * scale)), max(1, round(frame.shape[0] * scale)))
+        frame = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
+        if min(size) < MIN_SIDE:
+            return None
     if channels == 1:
         return np.ascontiguousarray(frame.reshape(frame.shape[:2]))
-    if channels == BGR:
-        return np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), np.uint8)
-    return np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGRA2GRAY), np.uint8) if channels == BGRA else None
+    return np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY if channels == BGR else cv2.COLOR_BGRA2GRAY), np.uint8)
 
 
-def read_codes(frame: npt.NDArray[Any]) -> tuple[str, ...]:
-    """Return the distinct texts of all QR codes in a BGR or grey uint8 frame, in reading order. Never raises."""
+def find_codes(
+    frame: npt.NDArray[Any],
+    *,
+    config: Config = DEFAULT,
+    cpu_ms: Callable[[], float] = cpu_ms,
+    tally: Tally | None = None,
+) -> tuple[Read, ...]:
+    """Return the codes of a BGR or grey uint8 frame with their places, each text once, in reading order. Never raises.
+
+    Places are in pixels of the frame, or of the frame scaled to MAX_SIDE if it is larger.
+    """
     plane = grey(frame)
     if plane is None:
         return ()
-    found = [
-        (code.position.top_left.y, code.position.top_left.x, code.bytes)
-        for code in zxingcpp.read_barcodes(plane, formats=QR)
-    ] or [
-        (code.rect.top, code.rect.left, code.data) for code in pyzbar.decode(plane, symbols=[pyzbar.ZBarSymbol.QRCODE])
-    ]
-    return tuple(dict.fromkeys(raw.decode("utf-8", "replace") for _, _, raw in sorted(found)))
+    return run(STEPS, Scene(plane), budget=config.still, cpu_ms=cpu_ms, tally=Tally() if tally is None else tally)
 
 
+def read_codes(
+    frame: npt.NDArray[Any], *, config: Config = DEFAULT, cpu_ms: Callable[[], float] = cpu_ms
+) -> tuple[str, ...]:
+    """Return the texts of the QR codes in a BGR or grey uint8 frame, each once, in reading order. Never raises."""
+    return tuple(read.text for read in find_codes(frame, config=config, cpu_ms=cpu_ms))
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What a stream remembers from frame to frame."""
+
+    looked: Plane | None = None  # the motion picture of the last frame that was decoded
+    skipped: int = 0
+    turn: int = 0
+    place: Region | None = None  # where a code was read
+    step: Step | None = None  # what read it
+    age: int = 0
+
+
+@dataclass(slots=True)
 class StreamReader:
-    """Reads the frames of one camera."""
+    """Reads the frames of one camera, in order."""
 
-    def read(self, frame: npt.NDArray[Any]) -> tuple[str, ...]:
-        """Return the texts in view in this frame."""
-        return read_codes(frame)
+    config: Config = DEFAULT
+    cpu_ms: Callable[[], float] = cpu_ms
+    tally: Tally = field(default_factory=Tally)
+    _memory: _Memory = field(default_factory=_Memory)
 
     def new(self) -> "StreamReader":
         """Return a reader of the same setting that remembers nothing."""
-        return StreamReader()
+        return StreamReader(self.config, self.cpu_ms)
+
+    def read(self, frame: npt.NDArray[Any]) -> tuple[str, ...]:
+        """Return the texts in view, in reading order; none for a frame that shows what the one before it showed."""
+        return tuple(read.text for read in self.find(frame))
+
+    __call__ = read
+
+    def find(self, frame: npt.NDArray[Any]) -> tuple[Read, ...]:
+        """Return the codes in view with their places. Never raises."""
+        plane = grey(frame)
+        if plane is None or not self._moved(plane):
+            return ()
+        memory = self._memory
+        reads = self._again(plane) or run(
+            self._steps(), Scene(plane), budget=self.config.moving, cpu_ms=self.cpu_ms, tally=self.tally
+        )
+        if reads:
+            memory.place, memory.step, memory.age = _around(reads[0], plane), BY_NAME[reads[0].step], 0
+        else:
+            memory.age += 1
+        return reads
+
+    def _moved(self, plane: Plane) -> bool:
+        """Compare with the last frame looked at, so that slow change adds up; look at a still scene now and then."""
+        memory, config = self._memory, self.config
+        thumb = shrunk(plane, THUMB)
+        if memory.looked is not None and memory.looked.shape == thumb.shape:
+            differing = cv2.countNonZero(
+                cv2.compare(cv2.absdiff(memory.looked, thumb), config.motion_level, cv2.CMP_GT)  # type: ignore[call-overload]
+            )
+            memory.skipped += 1
+            if differing < config.motion_cells and memory.skipped < config.look_every:
+                return False
+        memory.looked, memory.skipped = thumb, 0
+        return True
+
+    def _again(self, plane: Plane) -> tuple[Read, ...]:
+        """Try what read the last code where it was read."""
+        memory = self._memory
+        if memory.place is None or memory.step is None or memory.age >= self.config.remember:
+            return ()
+        scene = Scene(plane, memory.place)
+        return run((memory.step,), scene, budget=self.config.moving, cpu_ms=self.cpu_ms, tally=self.tally)
+
+    def _steps(self) -> tuple[Step, ...]:
+        memory, turning = self._memory, self.config.in_turn
+        names = [turning[(memory.turn + i) % len(turning)] for i in range(self.config.turns)]
+        memory.turn = (memory.turn + self.config.turns) % len(turning)
+        return tuple(BY_NAME[name] for name in (*self.config.every_frame, *names))
+
+
+def _around(read: Read, plane: Plane) -> Region:
+    box = bounds(read)
+    grow = round(max(box.width, box.height) * GROW)
+    left, top = max(0, box.x - grow), max(0, box.y - grow)
+    right = min(plane.shape[1], box.x + box.width + grow)
+    bottom = min(plane.shape[0], box.y + box.height + grow)
+    return Region(left, top, max(1, right - left), max(1, bottom - top))

@@ -1,0 +1,196 @@
+import cv2
+import numpy as np
+import pytest
+
+from scanner.decode import Config, StreamReader, find_codes, read_codes
+
+
+class Meter:
+    """A CPU meter that advances by the same amount at each look."""
+
+    def __init__(self, step=0.0):
+        self.now, self.step = 0.0, step
+
+    def __call__(self):
+        self.now += self.step
+        return self.now
+
+
+FREE = Meter()
+
+
+def phone(draw, text, *, gamma=1.0, blur=0.0, **how):
+    frame = draw(text, **how).astype(np.float32) / 255
+    frame = cv2.GaussianBlur(frame, (0, 0), blur) if blur else frame
+    return (np.clip(frame, 0, 1) ** gamma * 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("grey", [True, False])
+def test_a_plain_code_is_read(draw, grey):
+    assert read_codes(draw("XG1:HELLO", grey=grey)) == ("XG1:HELLO",)
+
+
+@pytest.mark.parametrize("turn", [cv2.ROTATE_90_CLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_COUNTERCLOCKWISE])
+def test_a_turned_code_is_read(draw, turn):
+    assert read_codes(cv2.rotate(draw("TURNED"), turn)) == ("TURNED",)
+
+
+def test_light_on_dark_is_read(draw):
+    assert read_codes(255 - draw("INVERTED", grey=True)) == ("INVERTED",)
+
+
+def test_four_channels_are_read(draw):
+    assert read_codes(cv2.cvtColor(draw("BGRA"), cv2.COLOR_GRAY2BGRA)) == ("BGRA",)
+
+
+def test_a_dense_blurred_display_is_read_though_the_plain_decoders_fail(draw):
+    text = "XG1:" + "ABCDE12345" * 30
+    frame = phone(draw, text, scale=2, blur=1.1, gamma=1 / 2.2)
+
+    (read,) = find_codes(frame, cpu_ms=FREE)
+
+    assert read.text == text
+    assert read.step != "whole"
+
+
+def test_several_codes_are_reported_once_in_reading_order(draw):
+    frame = draw("TOP LEFT", at=(30, 40))
+    for text, at in (("TOP RIGHT", (44, 900)), ("BELOW", (420, 300)), ("TOP LEFT", (430, 900))):
+        other = draw(text, at=at)
+        frame[other != 140] = other[other != 140]
+
+    assert read_codes(frame) == ("TOP LEFT", "TOP RIGHT", "BELOW")
+
+
+def test_the_corners_lie_in_the_frame_where_the_code_is(draw):
+    for scale in (3, 8):
+        (read,) = find_codes(draw("WHERE", scale=scale, at=(100, 200)))
+        xs, ys = zip(*read.corners, strict=True)
+        assert abs(min(xs) - (200 + 4 * scale)) < 8
+        assert abs(min(ys) - (100 + 4 * scale)) < 8
+
+
+def test_bytes_that_are_no_ascii_are_text_all_the_same(draw):
+    (text,) = read_codes(draw("微信支付 pay"))
+    assert "pay" in text
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        np.zeros((0, 0), np.uint8),
+        np.zeros((0, 0, 3), np.uint8),
+        np.zeros((1, 1), np.uint8),
+        np.zeros((1, 100_000), np.uint8),
+        np.zeros((22, 100_000), np.uint8),
+        np.zeros((100, 100, 2), np.uint8),
+        np.zeros((100, 100, 7), np.uint8),
+        np.zeros((100, 100), np.float32),
+        np.zeros((100,), np.uint8),
+        np.zeros((40, 40, 1), np.uint8),
+        np.full((25, 25, 3), 255, np.uint8),
+        np.zeros((100, 100, 4), np.uint8)[:, ::2],
+        np.arange(300 * 300, dtype=np.uint8).reshape(300, 300)[::-1, ::3],
+    ],
+)
+def test_frames_that_are_no_pictures_read_as_nothing(frame):
+    assert read_codes(frame) == ()
+    assert StreamReader().read(frame) == ()
+
+
+def hostile():
+    noise = np.random.default_rng(1).integers(0, 256, (720, 1280), np.uint8)
+    finder = np.zeros((9, 9), np.uint8) + 255
+    finder[1:8, 1:8] = 0
+    finder[2:7, 2:7] = 255
+    finder[3:6, 3:6] = 0
+    tiles = np.tile(np.kron(finder, np.ones((2, 2), np.uint8)), (60, 107))
+    return {
+        "noise": noise,
+        "8K noise": cv2.resize(noise, (7680, 4320), interpolation=cv2.INTER_NEAREST),
+        "finder patterns": tiles,
+        "4K finder patterns": np.tile(np.kron(finder, np.ones((3, 3), np.uint8)), (80, 142)),
+        "checkers": np.kron(np.indices((180, 320)).sum(0) % 2, np.ones((4, 4))).astype(np.uint8) * 255,
+        "half noise": np.kron(noise[:360, :640], np.ones((2, 2), np.uint8)),
+    }
+
+
+@pytest.mark.parametrize("name", hostile())
+def test_hostile_pictures_cost_the_budget_and_one_step(name):
+    frame = hostile()[name]
+    config = Config()
+    spent = []
+
+    def meter():
+        import time
+
+        spent.append(time.thread_time() * 1000)
+        return spent[-1]
+
+    assert read_codes(frame, config=config, cpu_ms=meter) == ()
+    steps = np.diff(spent)
+    assert sum(steps[:-1]) <= config.still.promising_ms + steps[-1] + 1
+    assert max(steps) < 400  # milliseconds, on a slow machine under load; none is unbounded
+
+
+def test_a_budget_of_nothing_still_takes_one_look(draw):
+    assert read_codes(draw("ONE LOOK"), cpu_ms=Meter(step=1000)) == ("ONE LOOK",)
+
+
+class TestStream:
+    def test_a_still_empty_scene_is_looked_at_now_and_then(self, draw):
+        reader = StreamReader(cpu_ms=FREE)
+        empty = np.full((720, 1280), 90, np.uint8)
+
+        for _ in range(46):
+            assert reader.read(empty) == ()
+
+        assert reader.tally.tries["whole"] == 4
+
+    def test_a_code_that_comes_into_view_is_read_on_the_same_frame(self, draw):
+        reader = StreamReader(cpu_ms=FREE)
+        for _ in range(5):
+            reader.read(np.full((720, 1280), 140, np.uint8))
+
+        assert reader.read(draw("HELLO")) == ("HELLO",)
+
+    def test_a_moving_code_is_read_on_every_frame_where_it_was(self, draw):
+        reader = StreamReader(cpu_ms=FREE)
+        frames = [draw("MOVING", at=(200 + 9 * n, 300 + 14 * n)) for n in range(12)]
+
+        assert [reader.read(frame) for frame in frames] == [("MOVING",)] * 12
+
+    def test_a_code_held_still_is_seen_again_within_the_window_of_a_presentation(self, draw):
+        reader = StreamReader(cpu_ms=FREE)
+        seen = [n for n in range(60) if reader.read(draw("STILL"))]
+
+        assert max(np.diff(seen)) <= 15
+
+    def test_slow_change_adds_up(self):
+        reader = StreamReader(cpu_ms=FREE)
+        for n in range(14):
+            reader.read(np.full((720, 1280), 90 + n, np.uint8))
+
+        assert reader.tally.tries["whole"] == 2
+
+    def test_a_frame_of_another_size_is_read(self, draw):
+        reader = StreamReader(cpu_ms=FREE)
+        reader.read(draw("BIG", at=(500, 900)))
+
+        assert reader.read(draw("SMALL", size=(240, 320))) == ("SMALL",)
+
+    def test_a_new_reader_remembers_nothing(self, draw):
+        reader = StreamReader(cpu_ms=FREE)
+        reader.read(draw("ONCE"))
+
+        assert reader.read(draw("ONCE")) == ()
+        assert reader.new().read(draw("ONCE")) == ("ONCE",)
+
+    def test_every_step_has_its_turn(self):
+        reader = StreamReader(cpu_ms=FREE)
+        dice = np.random.default_rng(3)
+        for _ in range(8):
+            reader.read(dice.integers(0, 256, (240, 320), np.uint8))
+
+        config = Config()
+        assert set(reader.tally.tries) == {*config.every_frame, *config.in_turn}
