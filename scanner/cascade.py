@@ -6,7 +6,7 @@ Rules:
   (whole, half size, the busiest region) under one treatment with one decoder;
 - the order is measured (docs/scanner.md, ADR 0030): next comes what reads most of what is left per millisecond;
 - the budget is asked between steps, so a frame costs at most the budget and one step, and no step sees more than the
-  frame or a crop of BIG pixels: hostile pictures are bounded by both;
+  frame or a crop of HUGE pixels: hostile pictures are bounded by both;
 - the only clock is the injected `cpu_ms`.
 """
 
@@ -17,16 +17,17 @@ from functools import cached_property, partial
 from zxingcpp import Binarizer
 
 from scanner.decoders import Corners, Decoder, Plane, zbar, zxing
-from scanner.patches import Places, Region, cut, find_places, fitted, lut, sharpened, shrunk, softened, toned
+from scanner.patches import Places, Region, averaged, cut, find_places, fitted, halved, lut, sharpened, softened, toned
 
 MAX_SIDE = 1920
 REGIONS = 3
-SMALL, MIDDLE, LARGE, BIG = 300, 420, 500, 600  # pixels of the longer side of a crop
+SMALL, MIDDLE, LARGE, BIG, HUGE = 300, 400, 500, 600, 800  # pixels of the longer side of a crop
 MIN_SIDE = 21  # modules of the smallest code
 
 LINEAR = lut(2.2)  # display light
 HALFWAY = lut(1.5)
 BRIGHTER = lut(0.5)
+HARDER = lut(3.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Scene:
     @cached_property
     def half(self) -> Plane:
         """The frame at half size."""
-        return shrunk(self.plane, 2)
+        return halved(self.plane)
 
     @cached_property
     def places(self) -> Places:
@@ -92,8 +93,9 @@ def region(
     tone: Plane | None = None,
     sharpen: tuple[int, float] | None = None,
     soften: float = 0.0,
+    smooth: int = 0,
 ) -> View | None:
-    """View a region softened, resampled to `side` pixels, toned and sharpened, in this order; None if there is none."""
+    """View a region softened, resampled to `side` pixels, toned, sharpened, smoothed, in this order; None if none."""
     if rank >= len(scene.places.regions):
         return None
     place = scene.places.regions[rank]
@@ -104,6 +106,7 @@ def region(
     crop = fitted(crop, side) if side else crop
     crop = toned(crop, tone) if tone is not None else crop
     crop = sharpened(crop, *sharpen) if sharpen else crop
+    crop = averaged(crop, smooth) if smooth else crop
     return View(crop, place.x, place.y, place.width / crop.shape[1])
 
 
@@ -128,11 +131,12 @@ STEPS: tuple[Step, ...] = (
     Step("display-large", partial(region, side=LARGE, tone=LINEAR, sharpen=(11, 2)), LOCAL),
     Step("second", partial(region, rank=1), LOCAL),
     Step("paper", partial(region, side=LARGE), LOCAL),
-    Step("halfway", partial(region, side=MIDDLE, tone=HALFWAY), LOCAL),
-    Step("thorough", whole, THOROUGH),
-    Step("display-sharp", partial(region, side=BIG, tone=LINEAR, sharpen=(11, 4)), LOCAL),
+    Step("soft", partial(region, side=BIG, tone=HALFWAY, sharpen=(15, 2), smooth=3), LOCAL),
+    Step("paper-sharp", partial(region, side=MIDDLE, sharpen=(15, 2), smooth=3), LOCAL),
+    Step("hard", partial(region, side=HUGE, tone=HARDER, sharpen=(15, 2)), LOCAL),
     Step("brighter", brighter, LOCAL),
     Step("zbar", partial(region, side=MIDDLE, soften=1.0), zbar),
+    Step("thorough", whole, THOROUGH),
 )
 BY_NAME = {step.name: step for step in STEPS}
 

@@ -15,12 +15,12 @@ import numpy.typing as npt
 
 from scanner.cascade import BY_NAME, MAX_SIDE, MIN_SIDE, STEPS, Budget, Read, Scene, Step, Tally, bounds, run
 from scanner.decoders import Plane
-from scanner.patches import Region, shrunk
+from scanner.patches import Region, halved
 
 PLANE, COLOUR = 2, 3  # dimensions of a frame
 BGR, BGRA = 3, 4  # channels
-THUMB = 16  # a cell of the motion picture, in pixels of the frame
-STILL = Budget(promising_ms=30.0, glance_ms=5.0)
+THUMB_HALVINGS = 4  # a cell of the motion picture is 16 pixels of the frame
+STILL = Budget(promising_ms=25.0, glance_ms=5.0)
 MOVING = Budget(promising_ms=12.0, glance_ms=5.0)
 GROW = 0.35  # of a remembered code's longer side, on each side: hands move
 
@@ -37,7 +37,18 @@ class Config:
     still: Budget = STILL
     moving: Budget = MOVING
     every_frame: tuple[str, ...] = ("whole", "display-small", "display-large")
-    in_turn: tuple[str, ...] = ("half", "paper", "display-sharp", "second", "halfway", "thorough", "brighter", "zbar")
+    in_turn: tuple[str, ...] = (
+        "half",
+        "soft",
+        "paper",
+        "hard",
+        "half-global",
+        "second",
+        "paper-sharp",
+        "thorough",
+        "brighter",
+        "zbar",
+    )
     turns: int = 2  # steps of `in_turn` tried on one frame
     look_every: int = 15  # frames, at a scene in which nothing moves
     motion_level: int = 12  # grey levels by which a cell must differ
@@ -139,7 +150,7 @@ class StreamReader:
     def _moved(self, plane: Plane) -> bool:
         """Compare with the last frame looked at, so that slow change adds up; look at a still scene now and then."""
         memory, config = self._memory, self.config
-        thumb = shrunk(plane, THUMB)
+        thumb = halved(plane, THUMB_HALVINGS)
         if memory.looked is not None and memory.looked.shape == thumb.shape:
             differing = cv2.countNonZero(
                 cv2.compare(cv2.absdiff(memory.looked, thumb), config.motion_level, cv2.CMP_GT)  # type: ignore[call-overload]

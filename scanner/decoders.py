@@ -8,7 +8,6 @@ zxing-cpp's guess of the character set is taken, and nothing from zbar, which gu
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import zxingcpp
@@ -50,15 +49,10 @@ def zxing(*, level: zxingcpp.Binarizer, inverted: bool = False, thorough: bool =
 
 
 def zbar(plane: Plane) -> list[Found]:
-    """Read with zbar, light codes on dark ground too."""
-    codes = [
-        code
-        for seen in (plane, cv2.bitwise_not(plane))
-        for code in pyzbar.decode(seen, symbols=[pyzbar.ZBarSymbol.QRCODE])
-    ]
+    """Read with zbar."""
     return [
         Found(code.data.decode("ascii"), tuple((p.x, p.y) for p in code.polygon))
-        for code in codes
+        for code in pyzbar.decode(plane, symbols=[pyzbar.ZBarSymbol.QRCODE])
         if code.data and code.data.isascii()
     ]
 

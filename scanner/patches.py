@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 Plane = npt.NDArray[np.uint8]
 
-BLOCK = 8  # pixels of the half-size frame in one cell of the detail map
+HALVINGS = 3  # from the half-size frame to the detail map
+BLOCK = 2**HALVINGS  # pixels of the half-size frame in one of its cells
 LEVEL = 0.33  # of the way from the median to the maximum of the detail map
 QUIET_DETAIL = 3.0  # grey levels; a frame whose busiest cell is below shows no code
 BUSY_DETAIL = 12.0  # grey levels; a region above may well be a code
@@ -47,10 +48,13 @@ def toned(plane: Plane, table: Plane) -> Plane:
     return np.asarray(cv2.LUT(plane, table), np.uint8)
 
 
-def shrunk(plane: Plane, times: int) -> Plane:
-    """Return the plane at 1/`times` of its size, by areas."""
-    size = (max(1, plane.shape[1] // times), max(1, plane.shape[0] // times))
-    return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), np.uint8)
+def halved(plane: Plane, times: int = 1) -> Plane:
+    """Return the plane at half its size, `times` times over: each halving is one fast pass over 2 × 2 pixels."""
+    for _ in range(times):
+        even = plane[: plane.shape[0] & ~1 or None, : plane.shape[1] & ~1 or None]
+        size = (max(1, plane.shape[1] // 2), max(1, plane.shape[0] // 2))
+        plane = np.asarray(cv2.resize(even, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return plane
 
 
 def fitted(plane: Plane, side: int) -> Plane:
@@ -67,6 +71,11 @@ def sharpened(plane: Plane, window: int, amount: float) -> Plane:
     """Return the plane with what differs from its surroundings (a box of `window` pixels) made stronger."""
     blurred = cv2.blur(plane, (window, window))
     return np.asarray(cv2.addWeighted(plane, 1 + amount, blurred, -amount, 0), np.uint8)
+
+
+def averaged(plane: Plane, window: int) -> Plane:
+    """Return the plane with each pixel the mean of a box of `window` pixels: noise that sharpening raised goes down."""
+    return np.asarray(cv2.blur(plane, (window, window)), np.uint8)
 
 
 def softened(plane: Plane, sigma: float) -> Plane:
@@ -93,7 +102,7 @@ def find_places(half: Plane, limit: int) -> Places:
         return Places()
     across = cv2.absdiff(half[:-1, 1:], half[:-1, :-1])
     down = cv2.absdiff(half[1:, :-1], half[:-1, :-1])
-    detail = cv2.blur(cv2.min(shrunk(across, BLOCK), shrunk(down, BLOCK)), (3, 3))  # type: ignore[arg-type]
+    detail = cv2.blur(cv2.min(halved(across, HALVINGS), halved(down, HALVINGS)), (3, 3))  # type: ignore[arg-type]
     top, middle = float(detail.max()), float(np.median(detail))
     if top < QUIET_DETAIL:
         return Places()

@@ -61,8 +61,8 @@ async def test_a_folder_that_fills_is_read_as_it_fills(tmp_path, draw, clock):
 
 async def test_a_video_file_ends(tmp_path, draw, clock):
     film = cv2.VideoWriter(str(tmp_path / "f.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 15, (640, 480))
-    for _ in range(5):
-        film.write(draw("FILM", size=(480, 640), grey=False))
+    for n in range(5):
+        film.write(draw("FILM", size=(480, 640), at=(90 + 30 * n, 200), grey=False))
     film.release()
 
     async with open_source(f"file:{tmp_path}/f.avi#pace=off", clock=clock) as source:
