@@ -130,7 +130,7 @@ def test_hostile_pictures_cost_the_budget_and_one_step(name):
     assert read_codes(frame, config=config, cpu_ms=meter) == ()
     steps = np.diff(spent)
     assert sum(steps[:-1]) <= config.still.promising_ms + steps[-1] + 1
-    assert max(steps) < 400  # milliseconds, on a slow machine under load; none is unbounded
+    assert max(steps) < 2000  # milliseconds of one native call, on a slow machine under load; none is unbounded
 
 
 def test_a_budget_of_nothing_still_takes_one_look(draw):
