@@ -13,6 +13,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
+from scanner.cameras import RtspGrabber, V4l2Grabber
 from scanner.mjpeg import CameraError, MjpegGrabber, decode_grey
 from scanner.newest import Newest, Plane
 from scanner.spec import Spec
@@ -133,6 +134,8 @@ GRABBERS: dict[str, Callable[[Spec], Grabber]] = {
     "https": MjpegGrabber,
     "file": FileGrabber,
     "folder": FolderGrabber,
+    "v4l2": V4l2Grabber,
+    "rtsp": RtspGrabber,
 }
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from scanner.health import Health, State
-from scanner.spec import SpecError, parse_spec
+from scanner.spec import parse_spec
 
 MAX_WAITING = 32  # sights
 log = logging.getLogger("scanner")
@@ -30,6 +30,13 @@ class Clock(Protocol):
     def now_ms(self) -> int:
         """Return milliseconds UTC."""
         ...
+
+
+class Driver(Protocol):
+    """What fills a source; `run` ends only with a recording or by being cancelled."""
+
+    async def run(self) -> None:
+        """Keep the source going."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +90,13 @@ class Source:
 async def open_source(spec: str, *, clock: Clock) -> AsyncGenerator[Source, None]:
     """Open what `spec` names (see `scanner.spec`); raise SpecError for a setting that can never work."""
     from scanner.camera import Camera  # noqa: PLC0415 - drivers know Source, not the other way round
+    from scanner.handheld import Handheld  # noqa: PLC0415
 
     source = Source(spec, clock)
-    if not source.spec.is_camera:
-        raise SpecError(f"{source.spec.name}: this kind of source comes with the next slice")
+    driver: Driver = Camera(source) if source.spec.is_camera else Handheld(source)
     async with asyncio.TaskGroup() as group:
-        driver = group.create_task(Camera(source).run(), name=f"source {source.spec.name}")
+        running = group.create_task(driver.run(), name=f"source {source.spec.name}")
         try:
             yield source
         finally:
-            driver.cancel()
+            running.cancel()

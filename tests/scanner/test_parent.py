@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-PARENT = ["sources", "camera", "health", "seen", "spec", "pipe", "command"]
+PARENT = ["sources", "camera", "health", "seen", "spec", "pipe", "command", "handheld", "framing", "hid", "holder"]
 
 
 def test_the_service_side_never_loads_opencv_or_numpy():
