@@ -84,14 +84,15 @@ def _before_benefits(situation: Situation) -> Decision | None:
         return _alone(Reason.CLOCK_NOT_TRUSTED, {"clock": now.clock.value}, now)
     if facts.revoked:  # 3
         return _alone(Reason.REVOKED, {}, now)
+    restricted = _restricted(situation)  # 5, looked at first: grace never outlives a restriction
     again = facts_repeat(facts, now)  # 4
     if again is not None:
-        return again
+        return restricted or again
     if facts.nonce is not None:
         where = {"at": iso(facts.nonce.at_ms, situation.policy.default_zone), "where": facts.nonce.where}
         reason = Reason.LIMIT_USED if facts.nonce.same_lane else Reason.REPLAYED
         return _alone(reason, where, now)
-    return _restricted(situation)  # 5
+    return restricted
 
 
 def measures_here(situation: Situation) -> list[Effective]:

@@ -1,0 +1,51 @@
+"""Every decision vector is played on the real engine and ledger, and the generator makes exactly these files."""
+
+import json
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+from edge.simulator.case_file import parse_case
+from edge.simulator.command import complete
+from edge.simulator.story import Story
+
+VECTORS = Path(__file__).parent.parent / "vectors" / "decisions"
+FILES = sorted(VECTORS.glob("*.json"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_the_case_plays_as_written(path):
+    story = Story.begin(parse_case(path.read_bytes()))
+
+    missed = [line for played in story.play() if "unmet" in (line := complete(played, explained=False))]
+
+    assert missed == []
+
+
+def test_explaining_changes_no_decision():
+    for path in FILES:
+        plain = [complete(played, explained=False) for played in Story.begin(parse_case(path.read_bytes())).play()]
+        told = [complete(played, explained=True) for played in Story.begin(parse_case(path.read_bytes())).play()]
+        for line in told:
+            line.pop("explain", None)
+
+        assert told == plain, path.stem
+
+
+def test_the_generator_makes_exactly_these_files(monkeypatch):
+    for name in ("building", "edge_cases", "money_cases", "scene_cases"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    cases = runpy.run_path(str(VECTORS / "make.py"))["CASES"]
+
+    assert {name: json.dumps(case) for name, case in cases.items()} == {
+        path.stem: json.dumps(json.loads(path.read_text(encoding="utf-8"))) for path in FILES
+    }
+
+
+def test_there_is_a_case_for_every_scene_that_needs_no_hub_and_enough_edges():
+    scenes = {path.stem[:3] for path in FILES if path.stem[0] == "S" and path.stem[1:3].isdigit()}
+
+    assert {f"S{number:02d}" for number in (*range(1, 16), 17)} <= scenes
+    assert len([path for path in FILES if path.stem[:3] not in scenes]) >= 120
