@@ -39,6 +39,7 @@ COMMANDS: dict[str, Command] = {
     "dispute": Command("central.dispute_command", "标记异议或驳回异议", "mark measures as disputed, or reject that"),
     "revoke": Command("central.revoke_command", "吊销凭证或签名密钥", "revoke a token, or kill a signing key"),
     "publish": Command("central.publish_command", "签名并发布名单", "sign and publish what the offices changed"),
+    "demo": Command("central.demo.command", "一条命令看全流程演示", "the whole story on this machine, in one command"),
     "report": Command("central.report_command", "对账报告", "reconciliation report"),
 }
 

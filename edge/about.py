@@ -100,6 +100,7 @@ class About:
             "grade": profile.grade,
             "texts": profile.texts,
             "version": version("xinguan"),
+            "now_ms": self._parts.clock.now_ms(),  # screens drop what is older than what they show
         }
         return who | status.state(await self._reading())
 

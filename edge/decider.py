@@ -109,7 +109,12 @@ class Decider:
             settled = await self._settled(presented, now)
         decision = settled.decision
         self._metrics.decisions.labels(decision.outcome.value, decision.findings[0].reason.value).inc()
-        shown = {"ticket": presented.ticket, "list_price_fen": presented.list_price_fen}
+        shown = {
+            "ticket": presented.ticket,
+            "list_price_fen": presented.list_price_fen,
+            "intent": presented.request.intent.value,
+            "amount_fen": presented.request.amount_fen,
+        }
         return Answer(
             lane=presented.lane,
             at_ms=now.utc_ms,

@@ -14,8 +14,6 @@ from central.demo import town
 from central.demo.processes import Child, python, run_once
 from central.demo.visitors import Person
 from central.issuing import make_key
-from central.measure_calls import Called, Measure, repair, restrict
-from central.publishing import Repository
 
 READY_S: Final = 30.0
 BARRED_FOR: Final = timedelta(days=90)
@@ -36,14 +34,14 @@ class PlatformLink:
         command = python("central", "serve", "--state", str(self.state), "--listen", listen)
         self.process = Child("platform", command, self._log)
 
-    async def found(self) -> None:
-        """Make the platform and both cities: keys, rules, lists."""
+    async def start(self) -> None:
+        """Make the platform, start its process, take both cities in: keys, rules, lists. Returns once it answers."""
         await run_once("platform: init", python("central", "init", "--state", str(self.state)), self._log)
+        await self.process.start()
         await asyncio.to_thread(self._found_cities)
+        await self.process.until(self._answers, within_s=READY_S)
 
     def _found_cities(self) -> None:
-        if not (self.state / "public" / "metadata" / "timestamp.json").exists():
-            Repository(self.state).create(now_ms=now_ms())
         for city in (town.CITY, town.PARTNER):
             files = self._offices / city
             files.mkdir(parents=True)
@@ -52,11 +50,6 @@ class PlatformLink:
             enter(self.state, city)
             make_key(self.state, city, now_s=now_ms() // 1000)
             found_city(self.state, city, files, now_ms=now_ms())
-
-    async def start(self) -> None:
-        """Start the process and wait until it answers."""
-        await self.process.start()
-        await self.process.until(self._answers, within_s=READY_S)
 
     async def _answers(self) -> bool:
         try:
@@ -90,12 +83,12 @@ class PlatformLink:
         """Return what the journals add up to."""
         return await self._call("GET", "/v1/admin/ledger")
 
-    async def restrict(self, who: Person) -> Called:
+    async def restrict(self, who: Person) -> None:
         """Bar somebody from scenic sites; returns once it is published."""
-        until = (datetime.now(tz=UTC) + BARRED_FOR).date()
-        measure = Measure(code=town.RESTRICTING, until=until, authority=town.AUTHORITY)
-        return await asyncio.to_thread(restrict, self.state, who.issuer, who.subject.hex(), measure, now_ms=now_ms())
+        until = (datetime.now(tz=UTC) + BARRED_FOR).date().isoformat()
+        measure = {"code": town.RESTRICTING, "until": until, "authority": town.AUTHORITY}
+        await self._call("POST", "/v1/admin/restrict", {"city": who.issuer, "subject": who.subject.hex(), **measure})
 
-    async def repair(self, who: Person) -> Called:
+    async def repair(self, who: Person) -> None:
         """Lift what stands against somebody; returns once it is published."""
-        return await asyncio.to_thread(repair, self.state, who.issuer, who.subject.hex(), now_ms=now_ms())
+        await self._call("POST", "/v1/admin/repair", {"city": who.issuer, "subject": who.subject.hex()})

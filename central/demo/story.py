@@ -1,7 +1,7 @@
 """The story that `--check` plays without a browser, and the figures it ends with.
 
-Every kind of visitor comes once; the network is cut, people are served all the same, the gate's plug is pulled between
-commit and relay; the network returns, a visitor is restricted and repaired. Then the ledgers are laid side by side.
+Every kind of visitor comes once; one is restricted and repaired; the network is cut, people are served all the same,
+the gate's plug is pulled between commit and relay; the network returns. Then the ledgers are laid side by side.
 Whatever was not as it must be counts as `unexpected` and is named on stderr.
 """
 
@@ -37,6 +37,7 @@ class Story:
         """Play everything and return the final audit."""
         for kind in KINDS:
             await self._visit(kind)
+        await self._measures()
         self.world.cut()
         await self._visit("eligible")
         await self._work_offline()
@@ -44,8 +45,6 @@ class Story:
         if (await self.world.audit()).unsent == 0:
             self.wonder("nothing was unsent while the network was cut")
         self.world.restore()
-        await self._drain()
-        await self._measures()
         return await self._drain()
 
     async def _visit(self, kind: str) -> Seen:

@@ -50,6 +50,11 @@ class Seen:
     repeat: bool = False
     expected: bool = False
 
+    @property
+    def why(self) -> str:
+        """The reasons of anything but a grant, in one line."""
+        return "" if self.outcome == "GRANT" else " ".join(self.reasons)
+
     def to_json(self) -> Json:
         """Return it for the page."""
         return {
@@ -89,15 +94,17 @@ class World:
     async def start(self, own_url: str) -> None:
         """Found the town and start its processes; `own_url` is where `routes` are served."""
         self.say("建立平台与两座城市 · founding the platform and two cities")
-        await self.platform.found()
-        self.visitors.restricted = await asyncio.to_thread(self.visitors.resident, now_ms() // 1000)
-        await self.platform.restrict(self.visitors.restricted)
         await self.platform.start()
         network = f"http://127.0.0.1:{self.network.port}"
         self.say("登记并启动三台终端 · enrolling and starting three terminals")
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._bar_somebody())
             for link in self.terminals.values():
                 group.create_task(self._bring_up(link, network, own_url))
+
+    async def _bar_somebody(self) -> None:
+        self.visitors.restricted = await asyncio.to_thread(self.visitors.resident, now_ms() // 1000)
+        await self.platform.restrict(self.visitors.restricted)
 
     async def _bring_up(self, link: TerminalLink, network: str, own_url: str) -> None:
         at_gate = link is self.gate
@@ -173,7 +180,7 @@ class World:
         else:
             seen = self._decided(visit, said[1])
         self.seen.append(seen)
-        self.say(f"{kind.zh} · {kind.en}: {seen.outcome or '—'} {' '.join(seen.reasons)}")
+        self.say(f"{kind.zh} · {kind.en}: {seen.outcome or '—'} {seen.why}")
         return seen
 
     def _decided(self, visit: Visit, answer: Json) -> Seen:
@@ -240,8 +247,8 @@ class World:
         if who is None:
             raise LookupError("nobody has been at the gate yet")
         before = await self._measures_version()
-        begun = time.monotonic()
         await change(who)
+        begun = time.monotonic()  # published: from here on it is the terminal's time
         async with asyncio.timeout(FLIP_S):
             while await self._measures_version() == before:  # noqa: ASYNC110 - another process: nothing to wait on
                 await asyncio.sleep(POLL_S)

@@ -101,7 +101,7 @@ function drawSeen() {
     const item = make("li", null, seen.outcome || "");
     item.append(make("time", clock(seen.at_ms)), make("b", seen.outcome || "—"), make("span", word(kind.zh, kind.en)));
     if (!seen.expected) item.append(make("span", word("意外", "unexpected"), "wrong"));
-    item.append(make("span", (seen.repeat ? `${word("同一次", "repeat")} ` : "") + seen.reasons.filter((code) => code !== "ok").join(" "), "why"));
+    item.append(make("span", (seen.repeat ? `${word("同一次", "repeat")} ` : "") + (seen.outcome === "GRANT" ? "" : seen.reasons.join(" ")), "why"));
     return item;
   }));
 }
@@ -123,10 +123,11 @@ function drawLedger() {
     return row;
   }));
   const rows = state.platform?.redemptions || [];
+  const names = Object.fromEntries(state.terminals.map((one) => [one.terminal, word(one.zh, one.en)]));
   find("#rows").replaceChildren(...rows.map((row) => {
     const line = make("tr", null, known.size && !known.has(row.redemption) ? "new" : "");
     const late = row.received_ms - row.at_ms;
-    for (const text of [clock(row.at_ms), row.terminal, row.benefit || row.given || "", row.state, late < 1000 ? `${late} ms` : `${(late / 1000).toFixed(1)} s`]) line.append(make("td", text));
+    for (const text of [clock(row.at_ms), names[row.terminal] ?? row.terminal, row.benefit || row.given || "", row.state, late < 1000 ? `${late} ms` : `${(late / 1000).toFixed(1)} s`]) line.append(make("td", text));
     return line;
   }));
   known = new Set(rows.map((row) => row.redemption));
@@ -177,7 +178,8 @@ find("#language").addEventListener("click", () => {
   speak();
 });
 for (const button of document.querySelectorAll("[data-do]")) button.addEventListener("click", () => act(button, button.dataset.do));
-new ResizeObserver(fit).observe(document.body);
+const sizes = new ResizeObserver(fit);
+for (const frame of document.querySelectorAll(".frame")) sizes.observe(frame);
 find("#camera").src = "/camera";
 speak();
 fit();

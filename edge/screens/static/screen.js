@@ -10,7 +10,7 @@ import { find } from "./dom.js";
 import { drawMessage, drawResult } from "./result.js";
 import { play } from "./sound.js";
 import { call, follow, query, Trouble } from "./terminal.js";
-import { onLanguage, startLanguage, told } from "./words.js";
+import { language, onLanguage, startLanguage, told } from "./words.js";
 
 export const RESULT_MS = 3000;
 const SCENES = { gate: ["gate"], desk: ["hotel", "desk"], counter: ["shop", "counter"] };
@@ -28,6 +28,8 @@ export class Screen {
     this.offset = -Infinity; // terminal clock − this clock; the least delayed message knows best
     this.timer = null;
     this.missing = [];
+    this.count = 0;
+    this.drawn = "";
   }
 
   start() {
@@ -79,7 +81,8 @@ export class Screen {
   }
 
   show(kind, value, sound) {
-    this.shown = { kind, value, fresh: true };
+    this.count += 1;
+    this.shown = { kind, value, fresh: true, number: this.count };
     play(sound);
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.settle(), RESULT_MS);
@@ -118,6 +121,9 @@ export class Screen {
 
   draw() {
     const view = this.view();
+    const drawn = JSON.stringify([view, language(), this.shown?.number, this.shown?.fresh, this.missing]);
+    if (drawn === this.drawn) return; // a status each second must not start an answer's clock anew
+    this.drawn = drawn;
     const stage = find("#stage");
     const { body } = document;
     body.dataset.view = view;

@@ -7,6 +7,7 @@ import { call, requestId, Trouble } from "./terminal.js";
 import { onLanguage, say, switchLanguage, told } from "./words.js";
 
 const TOAST_MS = 4000;
+const UNDOABLE = new Set(["granted", "passed", "open"]);
 
 function ago(seconds) {
   if (seconds < 100) return `${Math.round(seconds)} ${say("seconds")}`;
@@ -52,6 +53,23 @@ export class Strip {
     this.last = null; // {redemption, words}
     this.build();
     onLanguage(() => this.drawLast());
+  }
+
+  /** Learn whether our token may act, and what "undo last" would undo after a reload. */
+  async learn() {
+    let rows;
+    try {
+      rows = await call("GET", "/v1/redemptions?recent=1");
+    } catch (error) {
+      if (!(error instanceof Trouble)) throw error;
+      find("#strip").classList.toggle("readonly", error.status === 403);
+      return;
+    }
+    const [last] = rows;
+    if (last && !this.last && UNDOABLE.has(last.state)) {
+      this.last = { redemption: last.id, title: titleOf(last.answer), at: last.at_ms };
+      this.drawLast();
+    }
   }
 
   build() {
@@ -150,6 +168,6 @@ export class Strip {
     find("#lists").textContent = ages.length ? `${say("list_age")} ${ago(Math.max(...ages))}` : "";
     const clock = typeof status.clock === "string" ? status.clock : status.clock?.state;
     find("#clock").textContent = clock && clock !== "trusted" ? `${say("clock")} ${say(`clock_${clock}`)}` : "";
-    find("#strip").classList.toggle("readonly", status.role === "display");
+    if (!this.learnt) { this.learnt = true; this.learn(); }
   }
 }
