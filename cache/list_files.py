@@ -25,6 +25,7 @@ class ListFiles:
     """The documents below `folder`. `reached` is told the points at which tests pull the plug."""
 
     def __init__(self, folder: Path, *, reached: Callable[[str], None] = lambda _point: None) -> None:
+        self.folder = folder
         self._incoming = folder / "incoming"
         self._targets = folder / "targets"
         self._reached = reached
@@ -65,6 +66,11 @@ class ListFiles:
             path.unlink()
             raise DocumentRefused(f"{sha256}: damaged on disk; removed, and fetched again with the next refresh")
         return data
+
+    def is_whole(self, sha256: str) -> bool:
+        """Tell whether the content is here and hashes to its name; changes nothing."""
+        path = self._targets / sha256
+        return path.exists() and _digest(path) == sha256
 
     def keep_only(self, wanted: Iterable[str]) -> None:
         """Remove every document whose content nobody names any more."""

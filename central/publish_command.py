@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from central.bundles import bundle
 from central.city_lists import EDITED, publish, put_rules
 from central.clock import now_ms
 from central.list_commands import Answer, add_state, answered
@@ -13,6 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_state(parser)
     parser.add_argument("--city", help="only this city; without it, all of them")
     parser.add_argument("--rules", type=Path, metavar="DIR", help="take the city's edited JSON files from here first")
+    parser.add_argument("--bundle", type=Path, metavar="FILE", help="write the lists here too (.zip), for a stick")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -27,4 +29,6 @@ def _publish(args: argparse.Namespace) -> Answer:
         found = {name: args.rules / name for _kind, name in EDITED}
         put_rules(args.state, args.city, {name: path.read_bytes() for name, path in found.items() if path.exists()})
     published = publish(args.state, now_ms=now_ms(), cities=(args.city,) if args.city else None)
+    if args.bundle:
+        args.bundle.write_bytes(bundle(args.state))
     return {"published": published.version, "at_ms": published.at_ms, "changed": list(published.changed)}

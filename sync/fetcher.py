@@ -11,6 +11,7 @@ Rules of this file:
 """
 
 import asyncio
+from abc import abstractmethod
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import CancelledError, Future
 from pathlib import Path
@@ -26,12 +27,21 @@ PARTIAL: Final = 206
 RANGE_REFUSED: Final = 416
 MAX_METADATA_BYTES: Final = 5_000_000
 GIVEN_UP: Final = "the refresh was given up"
+OWN_DEADLINE: Final = aiohttp.ClientTimeout(total=None, sock_connect=10.0)
 PLAIN: Final = {"Accept-Encoding": "identity"}
 
 T = TypeVar("T")
 
 
-class ListFetcher(FetcherInterface):
+class DocumentFetcher(FetcherInterface):
+    """A fetcher that can also bring a document into a file of ours."""
+
+    @abstractmethod
+    def download_document(self, url: str, path: Path, size: int) -> None:
+        """Let the file at `path` grow to `size` bytes from `url`; raise DownloadError and keep what came."""
+
+
+class ListFetcher(DocumentFetcher):
     """The fetcher of one refresh. Made on the event loop, used from the verifier's thread."""
 
     def __init__(self, session: aiohttp.ClientSession, *, deadline_s: float) -> None:
@@ -88,7 +98,10 @@ class ListFetcher(FetcherInterface):
         """Return what stands at `url`, on the event loop; raise DownloadError."""
         data = bytearray()
         try:
-            async with asyncio.timeout_at(self._deadline), self._session.get(url, headers=PLAIN) as response:
+            async with (
+                asyncio.timeout_at(self._deadline),
+                self._session.get(url, headers=PLAIN, timeout=OWN_DEADLINE) as response,
+            ):
                 if response.status != OK:
                     raise DownloadHTTPError(f"{url}: HTTP {response.status}", response.status)
                 async for chunk in response.content.iter_any():
@@ -102,7 +115,10 @@ class ListFetcher(FetcherInterface):
     async def _grow(self, url: str, file: IO[bytes], *, size: int, have: int) -> None:
         headers = {**PLAIN, "Range": f"bytes={have}-"} if have else PLAIN
         try:
-            async with asyncio.timeout_at(self._deadline), self._session.get(url, headers=headers) as response:
+            async with (
+                asyncio.timeout_at(self._deadline),
+                self._session.get(url, headers=headers, timeout=OWN_DEADLINE) as response,
+            ):
                 if response.status not in (OK, PARTIAL):
                     raise DownloadHTTPError(f"{url}: HTTP {response.status}", response.status)
                 if response.status == OK or not _begins_at(response, have):

@@ -9,13 +9,13 @@ Rules of this file:
 - one city's fault is that city's problem: its old version stays in force, the others go on;
 - trusted time is the later of the clock and the newest signed list; a timestamp past its expiry is a failure (somebody
   may be holding back news), and so is a platform that does not answer: the lists in force stay, and their age shows;
+- a bundle that `xinguan lists import` handed over is taken in the same way, from a file instead of the network;
 - `run` retries with full jitter and never ends by itself; `wake` polls at once, and what it was told is only a hint.
 """
 
 import asyncio
 import contextlib
 import logging
-import math
 import random
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -26,14 +26,17 @@ from tempfile import TemporaryDirectory
 from typing import Final, Protocol, Self, TypeVar
 
 import aiohttp
-from tuf.api.exceptions import DownloadError
+from tuf.api.exceptions import DownloadError, DownloadHTTPError, DownloadLengthMismatchError
 from tuf.api.metadata import Metadata, Timestamp  # type: ignore[attr-defined]
 
 from cache.list_types import Chain, RoleState, Stored
 from cache.lists import Change, ListStore
 from cache.store import StoreFailed
 from credit.listing import ISSUERS, LISTS, RULES, city_of
-from sync.fetcher import ListFetcher
+from sync.backoff import Backoff
+from sync.bundle import BASE, BundleFetcher
+from sync.fetcher import DocumentFetcher, ListFetcher
+from sync.handover import Answer, Handover
 from sync.replay import Replayed, replay
 from sync.verify import ListRefused, Session
 
@@ -43,10 +46,7 @@ STAGES: Final = ((ISSUERS,), (LISTS, RULES))
 MAX_TIMESTAMP_BYTES: Final = 16_384
 FULL_EVERY_S: Final = 600.0
 DEADLINE_S: Final = 30.0
-FIRST_BACKOFF_S: Final = 0.5
-MAX_BACKOFF_S: Final = 60.0
 POLL_JITTER: Final = 0.1
-MAX_DOUBLINGS: Final = 16
 
 T = TypeVar("T")
 
@@ -60,7 +60,11 @@ class Clock(Protocol):
 
 
 class PullFailed(Exception):  # noqa: N818 - reads as what happened
-    """The lists could not be refreshed; what was in force stays in force. The text says why."""
+    """The lists could not be refreshed; what was in force stays in force. `unreachable`: nobody answered at all."""
+
+    def __init__(self, text: str, *, unreachable: bool = False) -> None:
+        super().__init__(text)
+        self.unreachable = unreachable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +89,8 @@ class Puller:
 
     def __init__(
         self, lists: ListStore, session: aiohttp.ClientSession, *, base_url: str, trust_root: bytes, clock: Clock,
-        poll_s: float = 60.0, deadline_s: float = DEADLINE_S, chance: Callable[[], float] = random.random,
+        poll_s: float = 60.0, deadline_s: float = DEADLINE_S,
+        uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:  # fmt: skip
         self._lists = lists
         self._session = session
@@ -94,7 +99,8 @@ class Puller:
         self._clock = clock
         self._poll_s = poll_s
         self._deadline_s = deadline_s
-        self._chance = chance
+        self._uniform = uniform
+        self._handover = Handover(lists.files.folder)
         self._woken = asyncio.Event()
         self._full_at = 0.0
         self.last_ok_ms: int | None = None
@@ -126,19 +132,44 @@ class Puller:
 
     async def run(self) -> None:
         """Refresh for ever."""
-        failures = 0
+        backoff = Backoff(self._uniform)
         while True:
             self._woken.clear()
             try:
+                await self.take_handed()
                 await self.once()
             except (PullFailed, StoreFailed) as error:
-                failures += 1
                 self.last_error = str(error)
-                log.warning("lists not refreshed", extra={"problem": str(error), "failures": failures})
+                log.warning("lists not refreshed", extra={"problem": str(error), "failures": backoff.failures})
+                unreachable = isinstance(error, PullFailed) and error.unreachable
+                pause_s = backoff.unreachable_s() if unreachable else min(backoff.refused_s(None), self._poll_s)
             else:
-                failures = 0
+                backoff.succeeded()
+                pause_s = self._poll_s * self._uniform(1 - POLL_JITTER, 1 + POLL_JITTER)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), self._pause_s(failures))
+                await asyncio.wait_for(self._woken.wait(), pause_s)
+
+    async def take_handed(self) -> None:
+        """Take in the bundle that `xinguan lists import` put down, if one waits, and answer for it."""
+        waiting = self._handover.waiting()
+        if waiting is None:
+            return
+        try:
+            pulled = await self.take_bundle(waiting)
+        except PullFailed as error:
+            self._handover.answer(Answer(error=str(error)))
+        else:
+            self._handover.answer(Answer(versions=dict(pulled.versions), problems=dict(pulled.problems)))
+
+    async def take_bundle(self, path: Path) -> Pulled:
+        """Refresh from a bundle file instead of the network; raise PullFailed or StoreFailed."""
+        stored = await self._lists.stored()
+        try:
+            fetcher = BundleFetcher(path)
+            with contextlib.closing(fetcher):
+                return await self._verified(stored, fetcher, base_url=BASE, reference_ms=fetcher.issued_ms())
+        except (ListRefused, DownloadError) as error:
+            raise PullFailed(str(error)) from error
 
     async def once(self) -> Pulled:
         """Refresh now and return what changed; raise PullFailed or StoreFailed."""
@@ -149,16 +180,20 @@ class Puller:
             if await self._is_unchanged(stored, fetcher, reference_ms):
                 pulled = Pulled(problems=self._lists.current.problems)
             else:
-                with TemporaryDirectory(prefix="xinguan-lists-") as folder:
-                    session = Session(
-                        stored, trust_root=self._trust_root, base_url=self._base_url, fetcher=fetcher,
-                        files=self._lists.files, reference_ms=reference_ms, scratch=Path(folder),
-                    )  # fmt: skip
-                    pulled = await self._refresh(session, fetcher)
+                pulled = await self._verified(stored, fetcher, base_url=self._base_url, reference_ms=reference_ms)
         except (ListRefused, DownloadError) as error:
-            raise PullFailed(str(error)) from error
+            answered = isinstance(error, ListRefused | DownloadHTTPError | DownloadLengthMismatchError)
+            raise PullFailed(str(error), unreachable=not answered) from error
         self.last_ok_ms, self.last_error = self._clock.now_ms(), None
         return pulled
+
+    async def _verified(self, stored: Stored, fetcher: DocumentFetcher, *, base_url: str, reference_ms: int) -> Pulled:
+        with TemporaryDirectory(prefix="xinguan-lists-") as folder:
+            session = Session(
+                stored, trust_root=self._trust_root, base_url=base_url, fetcher=fetcher, files=self._lists.files,
+                reference_ms=reference_ms, scratch=Path(folder),
+            )  # fmt: skip
+            return await self._refresh(session, fetcher)
 
     async def _is_unchanged(self, stored: Stored, fetcher: ListFetcher, reference_ms: int) -> bool:
         full_due = asyncio.get_running_loop().time() >= self._full_at
@@ -171,7 +206,7 @@ class Puller:
             raise PullFailed("timestamp.json is past its expiry: the platform, or somebody between, holds back news")
         return True
 
-    async def _refresh(self, session: Session, fetcher: ListFetcher) -> Pulled:
+    async def _refresh(self, session: Session, fetcher: DocumentFetcher) -> Pulled:
         self._full_at = 0.0  # until this one has come to its end, the stored timestamp alone proves nothing
         chain = await self._blocking(session.top, fetcher)
         versions: dict[str, int | None] = {}
@@ -199,21 +234,16 @@ class Puller:
             log.info("lists switched", extra={"versions": dict(change.versions)})
         return change
 
-    async def _blocking(self, job: Callable[[], T], fetcher: ListFetcher | None = None) -> T:
+    async def _blocking(self, job: Callable[[], T], fetcher: DocumentFetcher | None = None) -> T:
         """Run `job` in the list thread; when we are cancelled, its downloads end and the thread is waited for."""
         future = asyncio.get_running_loop().run_in_executor(self._thread, job)
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
-            if fetcher is not None:
+            if isinstance(fetcher, ListFetcher):
                 fetcher.cancel()
             await asyncio.wait([future])
             raise
-
-    def _pause_s(self, failures: int) -> float:
-        if failures:
-            return self._chance() * min(MAX_BACKOFF_S, math.ldexp(FIRST_BACKOFF_S, min(failures, MAX_DOUBLINGS)))
-        return self._poll_s * (1 - POLL_JITTER + 2 * POLL_JITTER * self._chance())
 
 
 def _examine(session: Session, roles: Iterable[str]) -> _Examined:

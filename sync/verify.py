@@ -27,7 +27,7 @@ from tuf.ngclient import FetcherInterface, Updater  # type: ignore[attr-defined]
 from cache.list_files import DocumentRefused, ListFiles
 from cache.list_types import Chain, Document, RoleState, Stored
 from credit.listing import DOCUMENTS, OPTIONAL, city_of, path_of, pattern_of
-from sync.fetcher import ListFetcher
+from sync.fetcher import DocumentFetcher
 
 TOP_LEVEL: Final = ("timestamp", "snapshot", "targets")
 ROOT_FLOOR: Final = ("root", "")
@@ -160,7 +160,7 @@ class Session:
     def _have(self, document: Document) -> None:
         if self._files.has(document.sha256):
             return
-        if not isinstance(self._fetcher, ListFetcher):
+        if not isinstance(self._fetcher, DocumentFetcher):
             raise ListRefused(f"{document.path}: not on this terminal")
         folder, _, name = document.path.rpartition("/")
         url = f"{self._base_url}targets/{folder}/{document.sha256}.{name}"

@@ -1,0 +1,171 @@
+"""From "restrict" on the platform to "in force" on an online terminal, and what a start from the cache costs.
+
+One JSON object a line. Floors: a bare fsync of the same folder, and one bare poll of timestamp.json. The terminal polls
+every second with jitter, as the demo does; the measure is published at a random moment of the poll.
+
+    python bench/lists.py [--rounds 30]
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import statistics
+import sys
+import tempfile
+import time
+from contextlib import AsyncExitStack
+from datetime import date
+from pathlib import Path
+
+import aiohttp
+from aiohttp import web
+
+from cache.ids import uuid7
+from cache.journal import begin_epoch
+from cache.list_files import ListFiles
+from cache.lists import ListStore
+from cache.store import Store
+from central import demo_town
+from central.issuing import Wanted, issue
+from central.measure_calls import Measure, repair, restrict
+from central.publishing import Repository
+from sync.pull import Puller
+
+POLL_S = 1.0
+STARTS = 20
+MEASURE = Measure(code=demo_town.RESTRICT, until=date(2099, 12, 31), authority="bench")
+
+
+class Clock:
+    """The machine's clock is trusted here."""
+
+    def now_ms(self) -> int:
+        """Return milliseconds UTC."""
+        return time.time_ns() // 1_000_000
+
+
+def say(case: str, samples: list[float], **more: object) -> None:
+    """Print one result, in milliseconds."""
+    ordered = sorted(samples)
+    figures = {
+        "p50_ms": round(statistics.median(ordered) * 1000, 2),
+        "p99_ms": round(ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))] * 1000, 2),
+        "max_ms": round(ordered[-1] * 1000, 2),
+    }
+    print(json.dumps({"case": case, "n": len(samples), **figures, **more}), flush=True)
+
+
+async def in_force(lists: ListStore, subject: bytes, *, present: bool) -> float:
+    """Return when the measure is there, or gone."""
+    while bool(lists.current.measures(demo_town.HOME, subject)) is not present:  # noqa: ASYNC110 - a view has no event
+        await asyncio.sleep(0.001)
+    return time.perf_counter()
+
+
+async def bench(folder: Path, rounds: int) -> None:
+    """Run all cases in `folder`."""
+    state = folder / "central"
+    await asyncio.to_thread(demo_town.found, state, now_ms=Clock().now_ms())
+    wang = (
+        await asyncio.to_thread(issue, state, demo_town.HOME, Wanted(subject="wang"), now_s=int(time.time()))
+    ).subject
+    async with AsyncExitStack() as stack:
+        app = web.Application()
+        app.router.add_static("/lists", state / "public")
+        runner = web.AppRunner(app)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}/lists/"
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        store = await stack.enter_async_context(Store(folder / "terminal.db"))
+        await store.write(lambda conn: begin_epoch(conn, epoch="e", terminal="bench", reason="bench"))
+        lists = ListStore(store, ListFiles(folder / "lists"), home=demo_town.HOME, ids=uuid7)
+        root = Repository(state).trust_root()
+        puller = await stack.enter_async_context(
+            Puller(lists, session, base_url=url, trust_root=root, clock=Clock(), poll_s=POLL_S)
+        )
+        await puller.once()
+        await floors(session, url, folder)
+        await refreshes(state, puller, rounds)
+        await starts(puller)
+        await polled(state, puller, lists, wang, rounds)
+
+
+async def floors(session: aiohttp.ClientSession, url: str, folder: Path) -> None:
+    """Measure what nothing of ours can be faster than."""
+    asked, synced = [], []
+    descriptor = os.open(folder / "floor", os.O_WRONLY | os.O_CREAT)
+    for _ in range(STARTS):
+        began = time.perf_counter()
+        async with session.get(f"{url}metadata/timestamp.json") as answer:
+            await answer.read()
+        asked.append(time.perf_counter() - began)
+        began = time.perf_counter()
+        os.write(descriptor, b"x" * 4096)
+        os.fsync(descriptor)
+        synced.append(time.perf_counter() - began)
+    os.close(descriptor)
+    say("floor: one HTTP get", asked)
+    say("floor: write and fsync 4 KiB", synced)
+
+
+async def refreshes(state: Path, puller: Puller, rounds: int) -> None:
+    """Measure publication and refresh by themselves, without the wait for the poll."""
+    published, refreshed, idle = [], [], []
+    for number in range(rounds):
+        began = time.perf_counter()
+        await asyncio.to_thread(restrict, state, demo_town.HOME, f"subject {number}", MEASURE, now_ms=Clock().now_ms())
+        published.append(time.perf_counter() - began)
+        began = time.perf_counter()
+        await puller.once()
+        refreshed.append(time.perf_counter() - began)
+        began = time.perf_counter()
+        await puller.once()
+        idle.append(time.perf_counter() - began)
+    say("restrict: record, sign, publish", published)
+    say("refresh: verify, switch, in force", refreshed)
+    say("idle poll", idle)
+
+
+async def starts(puller: Puller) -> None:
+    """Measure verifying everything stored again, as at a start without a network."""
+    samples = []
+    for _ in range(STARTS):
+        began = time.perf_counter()
+        await puller.restore()
+        samples.append(time.perf_counter() - began)
+    say("start from the cache, all verified again", samples, roles=6)
+
+
+async def polled(state: Path, puller: Puller, lists: ListStore, subject: bytes, rounds: int) -> None:
+    """Measure from the call on the platform to the view in force, under the running poll."""
+    taken, lifted = [], []
+    running = asyncio.create_task(puller.run())
+    for _ in range(rounds):
+        await asyncio.sleep(random.uniform(0, POLL_S))  # noqa: S311 - a moment, no secret
+        for call, samples, present in ((restrict, taken, True), (repair, lifted, False)):
+            began = time.perf_counter()
+            more = (MEASURE,) if present else ()
+            await asyncio.to_thread(call, state, demo_town.HOME, "wang", *more, now_ms=Clock().now_ms())
+            samples.append(await in_force(lists, subject, present=present) - began)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    say("restrict to in force, 1 s polling", taken, target_ms=2000, met=max(taken) <= 2)
+    say("repair to in force, 1 s polling", lifted, target_ms=2000, met=max(lifted) <= 2)
+
+
+def main() -> int:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=30)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(bench(Path(folder), args.rounds))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,160 @@
+"""`xinguan lists status|check|import`: the signed lists in force, verified again, or brought in from a file."""
+
+import argparse
+import asyncio
+import json
+import time
+import urllib.error
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import aiohttp
+
+from cache.ids import uuid7
+from cache.list_files import ListFiles
+from cache.list_rows import stored
+from cache.list_types import Stored
+from cache.lists import ListStore
+from cache.store import Store
+from edge.clock import LOAD, Clock, Memory, judge, read_boot_ms, read_wall_ms, this_boot
+from edge.command_line import DATABASE, EX_UNAVAILABLE, add_config, complain, open_database, read_config
+from edge.config import Config
+from edge.lists_report import in_words, report
+from edge.only_one import AlreadyRunning, only_one
+from edge.sync_command import wake
+from sync.handover import Answer, Handover
+from sync.identity import Identity, IdentityError, load_identity
+from sync.pull import Puller
+from sync.replay import replay
+
+LISTS = "lists"
+MAX_BUNDLE_BYTES = 512 * 1024 * 1024
+ANSWER_WITHIN_S = 60.0
+LOOK_EVERY_S = 0.1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the action, its file, and the configuration."""
+    parser.add_argument("action", choices=["status", "check", "import"])
+    parser.add_argument("file", nargs="?", type=Path, help="import: a bundle (.zip) from the platform")
+    parser.add_argument("--json", action="store_true", help="answer as JSON")
+    add_config(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do the action; exit code 1 when something about the lists is not as it should be."""
+    config = read_config(args.config)
+    if args.action == "import":
+        return _import(config, args.file)
+    held, now_ms = _held(config)
+    if args.action == "status":
+        shown = json.dumps(report(held, now_ms=now_ms)) if args.json else in_words(held, now_ms=now_ms)
+        print(shown)
+        return 1 if held.problems or not held.roles else 0
+    return _check(config, held)
+
+
+def _held(config: Config) -> tuple[Stored, int]:
+    conn = open_database(config)
+    try:
+        conn.execute("BEGIN")
+        memory = Memory(*conn.execute(LOAD).fetchone())
+        now = judge(memory, boot_id=this_boot(), wall_ms=read_wall_ms(), boot_ms=read_boot_ms())
+        return stored(conn), now.utc_ms
+    finally:
+        conn.close()
+
+
+def _check(config: Config, held: Stored) -> int:
+    try:
+        identity = load_identity(config.data)
+    except IdentityError as error:
+        complain(str(error))
+        return EX_UNAVAILABLE
+    with TemporaryDirectory(prefix="xinguan-lists-") as scratch:
+        files = ListFiles(config.data / LISTS)
+        found = replay(held, trust_root=identity.trust_root, files=files, scratch=Path(scratch) / "tuf")
+        problems = dict(found.problems) | _damaged(files, held)
+    for role, text in sorted(problems.items()):
+        print(f"异常 problem  {role or '全部 all'}: {text}")
+    if not problems:
+        print(f"校验通过 {len(found.verified)} 份名单，签名、哈希均相符 · {len(found.verified)} lists verified again")
+    return 1 if problems else 0
+
+
+def _damaged(files: ListFiles, held: Stored) -> dict[str, str]:
+    return {
+        role: f"{document.path}: damaged or missing on disk; fetched again with the next refresh"
+        for role, state in held.roles.items()
+        for document in state.documents
+        if not files.is_whole(document.sha256)
+    }
+
+
+def _import(config: Config, file: Path | None) -> int:
+    if file is None:
+        complain("lists import needs a file: xinguan lists import FILE (made with: xinguan central publish --bundle)")
+        return 2
+    try:
+        bundle = _read(file)
+        identity = load_identity(config.data)
+    except OSError as error:
+        complain(f"{file}: cannot be read ({error})")
+        return EX_UNAVAILABLE
+    except IdentityError as error:
+        complain(str(error))
+        return EX_UNAVAILABLE
+    ListFiles(config.data / LISTS)
+    handover = Handover(config.data / LISTS)
+    handover.offer(bundle)
+    try:
+        with only_one(config.data):
+            asyncio.run(_take(config, identity))
+    except AlreadyRunning:
+        _wait(config, handover)
+    return _say(handover.answered())
+
+
+def _read(file: Path) -> bytes:
+    if file.stat().st_size > MAX_BUNDLE_BYTES:
+        raise OSError(f"larger than {MAX_BUNDLE_BYTES >> 20} MiB")
+    return file.read_bytes()
+
+
+async def _take(config: Config, identity: Identity) -> None:
+    """Take the bundle in ourselves: no terminal runs."""
+    async with Store(config.data / DATABASE) as store, aiohttp.ClientSession() as session:
+        lists = ListStore(store, ListFiles(config.data / LISTS), home=identity.profile.issuer, ids=uuid7)
+        clock, base_url = await Clock.restore(store), f"{identity.platform}/lists/"
+        async with Puller(lists, session, base_url=base_url, trust_root=identity.trust_root, clock=clock) as puller:
+            await puller.restore()
+            await puller.take_handed()
+
+
+def _wait(config: Config, handover: Handover, *, pause: Callable[[float], None] = time.sleep) -> None:
+    """Let the running terminal take it in, and wait for its answer."""
+    try:
+        wake(config)
+    except (urllib.error.URLError, TimeoutError) as error:
+        complain(f"the running terminal does not answer ({error}); it takes the bundle in with its next refresh")
+    for _ in range(int(ANSWER_WITHIN_S / LOOK_EVERY_S)):
+        if handover.answered() is not None:
+            return
+        pause(LOOK_EVERY_S)
+
+
+def _say(answer: Answer | None) -> int:
+    if answer is None:
+        complain(f"no answer within {ANSWER_WITHIN_S:g} s; look again with: xinguan lists status")
+        return EX_UNAVAILABLE
+    if answer.error is not None:
+        complain(f"未导入 nothing was imported: {answer.error}")
+        return 1
+    for role, version in sorted(answer.versions.items()):
+        print(f"已生效 in force  {role} {'—' if version is None else f'v{version}'}")
+    if not answer.versions:
+        print("没有更新的内容 nothing newer in the bundle")
+    for role, text in sorted(answer.problems.items()):
+        print(f"异常 problem  {role}: {text}")
+    return 1 if answer.problems else 0

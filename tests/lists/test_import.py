@@ -1,0 +1,208 @@
+"""Lists from a stick, and what `xinguan lists` says: the command as a shell calls it, on an enrolled folder."""
+
+import asyncio
+import io
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+from central.bundles import bundle
+from central.demo_town import HOME
+from central.platform_state import create_state
+from edge.lists_report import FRESH, OLD, STALE, TOO_OLD, judged
+from edge.only_one import only_one
+from sync.handover import Handover
+from sync.identity import keep_enrolment, load_or_make_key
+from sync.pull import PullFailed
+from sync.wire import EnrolAnswer, Lane, Profile
+
+
+@pytest.fixture
+def enrolled(terminal, platform, tmp_path):
+    """Make the terminal's folder one that commands accept, and return its configuration file."""
+    signer = create_state(tmp_path / "signer").signer
+    profile = Profile(
+        site="yunling-shan", title={"zh": "云岭"}, issuer=HOME, test=True, lanes=[Lane(id="A", scene="gate")]
+    )
+    answer = EnrolAnswer(
+        terminal="gate1", site="yunling-shan", profile=profile, trust_root=platform.repository.trust_root(),
+        platform_keys=[signer.public],
+    )  # fmt: skip
+    keep_enrolment(terminal.folder, platform="http://127.0.0.1:9", key=load_or_make_key(terminal.folder), answer=answer)
+    config = tmp_path / "terminal.toml"
+    config.write_text(
+        f'[terminal]\ndata = "{terminal.folder}"\n[platform]\nurl = "http://127.0.0.1:9"\n'
+        '[api]\nlisten = "127.0.0.1:9"\n[[lanes]]\nid = "A"\nscene = "gate"\n'
+    )
+    return config
+
+
+async def xinguan_lists(*words):
+    done = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-I", "-m", "edge.cli", "lists", *map(str, words)],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    return done.returncode, done.stdout, done.stderr
+
+
+class TestBundle:
+    async def test_a_bundle_brings_a_terminal_that_was_never_online_up_to_date(self, platform, terminal, tmp_path):
+        wang = platform.issue("wang").subject
+        platform.restrict("wang")
+        (tmp_path / "b.zip").write_bytes(bundle(platform.state))
+        async with terminal.open() as t:
+            pulled = await t.puller.take_bundle(tmp_path / "b.zip")
+
+            assert dict(pulled.problems) == {}
+            assert t.lists.current.measures(HOME, wang)
+
+    async def test_a_bundle_that_travelled_a_week_is_taken_and_is_a_week_old(self, platform, terminal, tmp_path):
+        (tmp_path / "b.zip").write_bytes(bundle(platform.state))
+        platform.later(7 * 86_400_000)
+        async with terminal.open() as t:
+            await t.puller.take_bundle(tmp_path / "b.zip")
+
+            assert t.lists.current.age_s(HOME, platform.clock.ms // 1000) == 7 * 86_400
+
+    async def test_a_bundle_older_than_what_is_in_force_is_a_rollback(self, platform, terminal, tmp_path):
+        (tmp_path / "b.zip").write_bytes(bundle(platform.state))
+        wang = platform.issue("wang").subject
+        platform.restrict("wang")
+        async with terminal.open() as t:
+            await t.puller.once()
+            with pytest.raises(PullFailed, match="version"):
+                await t.puller.take_bundle(tmp_path / "b.zip")
+            assert t.lists.current.measures(HOME, wang)
+
+    @pytest.mark.parametrize(
+        "damage",
+        [
+            lambda data: b"",
+            lambda data: data[: len(data) // 2],
+            lambda data: data.replace(b"PK\x03\x04", b"PK\x03\x05"),
+            lambda data: _without(data, "metadata/timestamp.json"),
+            lambda data: _without(data, ".snapshot.json"),
+            lambda data: _changed(data, "metadata/timestamp.json", b'"version"', b'"versiom"'),
+        ],
+    )
+    async def test_a_damaged_bundle_is_one_kind_of_error_and_changes_nothing(
+        self, platform, terminal, tmp_path, damage
+    ):
+        (tmp_path / "b.zip").write_bytes(damage(bundle(platform.state)))
+        async with terminal.open() as t:
+            with pytest.raises(PullFailed):
+                await t.puller.take_bundle(tmp_path / "b.zip")
+            assert dict(t.lists.current.versions) == {}
+
+    async def test_a_damaged_document_names_its_role_and_the_others_go_on(self, platform, terminal, tmp_path):
+        (tmp_path / "b.zip").write_bytes(_changed(bundle(platform.state), f"lists/{HOME}/", b"true", b"nope"))
+        async with terminal.open() as t:
+            pulled = await t.puller.take_bundle(tmp_path / "b.zip")
+
+            assert list(pulled.problems) == [f"lists.{HOME}"]
+            assert f"issuers.{HOME}" in t.lists.current.versions
+
+    async def test_a_running_terminal_takes_a_handed_bundle_and_answers(self, platform, site, terminal, until):
+        site.answers = {"metadata/timestamp.json": 503}
+        async with terminal.open() as t:
+            handover = Handover(terminal.folder / "lists")
+            handover.offer(bundle(platform.state))
+            running = asyncio.create_task(t.puller.run())
+            await until(lambda: handover.answered() is not None)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+            assert handover.answered().error is None
+            assert handover.answered().versions[f"rules.{HOME}"]
+            assert handover.waiting() is None
+
+
+class TestCommand:
+    async def test_import_status_and_check_without_a_running_terminal(self, platform, terminal, enrolled, tmp_path):
+        async with terminal.open():
+            pass
+        code, _out, error = await xinguan_lists("status", "--config", enrolled)
+        assert (code, error) == (1, "")
+        (tmp_path / "b.zip").write_bytes(bundle(platform.state))
+
+        code, out, error = await xinguan_lists("import", tmp_path / "b.zip", "--config", enrolled)
+        assert (code, error) == (0, "")
+        assert f"lists.{HOME}" in out
+        code, out, _error = await xinguan_lists("status", "--json", "--config", enrolled)
+        assert code == 0
+        assert {row["role"]: row["missing"] for row in json.loads(out)["lists"]}[f"rules.{HOME}"] == []
+        code, out, _error = await xinguan_lists("status", "--config", enrolled)
+        assert "名单 lists" in out
+        code, out, _error = await xinguan_lists("check", "--config", enrolled)
+        assert (code, "校验通过" in out) == (0, True)
+
+        code, out, error = await xinguan_lists("import", tmp_path / "b.zip", "--config", enrolled)
+        assert (code, "没有更新的内容" in out) == (0, True), error
+
+    async def test_check_finds_a_damaged_document(self, platform, terminal, enrolled):
+        async with terminal.open() as t:
+            await t.puller.once()
+            document = t.lists.current.states[f"rules.{HOME}"].documents[0]
+        (terminal.folder / "lists" / "targets" / document.sha256).write_bytes(b"{}")
+
+        code, out, _error = await xinguan_lists("check", "--config", enrolled)
+
+        assert (code, document.path in out) == (1, True)
+
+    async def test_import_of_something_else_says_so(self, terminal, enrolled, tmp_path):
+        async with terminal.open():
+            pass
+        (tmp_path / "b.zip").write_bytes(b"no bundle")
+
+        code, _out, error = await xinguan_lists("import", tmp_path / "b.zip", "--config", enrolled)
+        assert (code, "未导入" in error) == (1, True)
+        code, _out, error = await xinguan_lists("import", tmp_path / "gone.zip", "--config", enrolled)
+        assert (code, "cannot be read" in error) == (69, True)
+
+    async def test_beside_a_running_terminal_the_bundle_is_handed_over(
+        self, platform, terminal, enrolled, tmp_path, until
+    ):
+        (tmp_path / "b.zip").write_bytes(bundle(platform.state))
+        shutil.copy(tmp_path / "b.zip", tmp_path / "c.zip")
+        with only_one(terminal.folder):
+            async with terminal.open() as t:
+                handover = Handover(terminal.folder / "lists")
+                asking = asyncio.create_task(xinguan_lists("import", tmp_path / "c.zip", "--config", enrolled))
+                await until(lambda: handover.waiting() is not None)
+                await t.puller.take_handed()
+                code, out, _error = await asking
+
+                assert (code, "keys" in out or f"issuers.{HOME}" in out) == (0, True)
+                assert t.lists.current.versions
+
+
+def test_ages_are_judged_as_the_design_proposes():
+    hour = 3600
+    assert [judged(age) for age in (0, 24 * hour, 25 * hour, 73 * hour, 15 * 24 * hour)] == [
+        FRESH, FRESH, OLD, STALE, TOO_OLD,
+    ]  # fmt: skip
+
+
+def _members(data):
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def _packed(members):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return out.getvalue()
+
+
+def _without(data, part):
+    return _packed({name: body for name, body in _members(data).items() if part not in name})
+
+
+def _changed(data, part, old, new):
+    return _packed({name: body.replace(old, new) if part in name else body for name, body in _members(data).items()})
