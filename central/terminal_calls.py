@@ -30,7 +30,9 @@ from sync.wire import (
     AuthClaims,
     Command,
     EnrolRequest,
+    Held,
     JournalAnswer,
+    Receipt,
     SignedTime,
     Standing,
     TimeAnswer,
@@ -134,6 +136,7 @@ class TerminalCalls:
         found, order = await self._store.run(job)
         answer = msgspec.structs.replace(
             found,
+            held=[self._signed_end(caller.terminal, end) for end in found.held],
             server_time=self._state.signer.time(nonce=caller.claims.jti, now_ms=now_ms),
             lists_version=self._state.lists_version(),
             command=self._signed(order),
@@ -167,6 +170,10 @@ class TerminalCalls:
             )
 
         return _json(await self._store.run(job))
+
+    def _signed_end(self, terminal: str, end: Held) -> Held:
+        receipt = Receipt(terminal=terminal, epoch=end.epoch, acked_through=end.acked_through, head_hash=end.head_hash)
+        return msgspec.structs.replace(end, receipt=self._state.signer.receipt(receipt))
 
     def _signed(self, order: Command | None) -> str | None:
         return None if order is None else self._state.signer.command(order)

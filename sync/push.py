@@ -37,7 +37,9 @@ from sync.wire import (
     MAX_BATCH_BYTES,
     MAX_RECORDS,
     Command,
+    Held,
     JournalAnswer,
+    Receipt,
     Seal,
     Standing,
     WireError,
@@ -240,7 +242,10 @@ class Pusher:
     async def _ask_standing(self) -> None:
         standing = decode(await self._call("GET", "/standing", b"", {}), Standing)
         order, now_ms = self._order(standing.command), self._clock.now_ms()
-        fresh = await self._store.write(lambda conn: take_standing(conn, standing=standing, order=order, now_ms=now_ms))
+        receipts = [self._receipt_of(end) for end in standing.held]
+        fresh = await self._store.write(
+            lambda conn: take_standing(conn, standing=standing, receipts=receipts, order=order, now_ms=now_ms)
+        )
         if self._after is None:
             self._after = await self._store.read(lambda conn: resume_after(conn, standing.held))
         self._asked_standing = True
@@ -250,6 +255,14 @@ class Pusher:
             conflicts=self.status.conflicts + fresh,
             lists_version=standing.lists_version,
         )
+
+    def _receipt_of(self, end: Held) -> Receipt:
+        """Return the receipt for an end of the chain, verified; raise WireError("foreign_receipt")."""
+        receipt = open_receipt(end.receipt or "", self._identity.platform_keys)
+        said = (self._identity.terminal, end.epoch, end.acked_through, end.head_hash)
+        if said != (receipt.terminal, receipt.epoch, receipt.acked_through, receipt.head_hash):
+            raise WireError("foreign_receipt", "the receipt is for another end than it stands beside")
+        return receipt
 
     def _order(self, command: str | None) -> Command | None:
         """Return the order that came with an answer, verified; raise WireError("foreign_command")."""

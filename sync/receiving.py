@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from cache.ids import uuid7
 from cache.journal import acknowledge, append, set_aside
 from cache.orders import Order, obey
+from sync.resume import is_ours
 from sync.wire import Command, Conflict, JournalAnswer, Receipt, Standing
 
 KNOWN_CONFLICTS = "SELECT body FROM journal WHERE kind = 'claim_conflict' AND seq > ?"
@@ -60,21 +61,29 @@ def take_answer(
     `order` is the answer's command, verified. Raises ForeignReceipt when the receipt does not fit this journal;
     nothing is kept then.
     """
-    acknowledge(
-        conn,
-        through=receipt.acked_through,
-        head_hash=bytes.fromhex(receipt.head_hash),
-        receipt=answer.receipt,
-        at_ms=now_ms,
-    )
+    _sign_off(conn, receipt, answer.receipt, now_ms)
     for entry in answer.set_aside:
         set_aside(conn, seq=entry.seq, detail=entry.detail, at_ms=now_ms)
     return _note(conn, answer.conflicts, order, now_ms)
 
 
-def take_standing(conn: sqlite3.Connection, *, standing: Standing, order: Command | None, now_ms: int) -> int:
-    """Note what the platform has to tell an idle terminal; return how many conflicts were new."""
+def take_standing(
+    conn: sqlite3.Connection, *, standing: Standing, receipts: Iterable[Receipt], order: Command | None, now_ms: int
+) -> int:
+    """Note what the platform has to tell an idle terminal; return how many conflicts were new.
+
+    `receipts` are those of the ends it holds, verified. One for our own chain moves the cursor: the answer to our last
+    batch may have been lost. One for another chain (a fork's other side) says nothing about our facts.
+    """
+    for end, receipt in zip(standing.held, receipts, strict=True):
+        if is_ours(conn, end):
+            _sign_off(conn, receipt, end.receipt or "", now_ms)
     return _note(conn, standing.conflicts, order, now_ms)
+
+
+def _sign_off(conn: sqlite3.Connection, receipt: Receipt, signed: str, now_ms: int) -> None:
+    head_hash = bytes.fromhex(receipt.head_hash)
+    acknowledge(conn, through=receipt.acked_through, head_hash=head_hash, receipt=signed, at_ms=now_ms)
 
 
 def _note(conn: sqlite3.Connection, conflicts: Iterable[Conflict], order: Command | None, now_ms: int) -> int:

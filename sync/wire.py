@@ -162,11 +162,12 @@ class AuthClaims(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Held(Struct, frozen=True, kw_only=True):
-    """An end of a terminal's chain as the platform holds it."""
+    """An end of a terminal's chain as the platform holds it; in a standing with the signed receipt for it."""
 
     epoch: str
     acked_through: Through
     head_hash: Hash
+    receipt: str | None = None
 
 
 class Other(Struct, frozen=True, kw_only=True):

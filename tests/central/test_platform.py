@@ -10,7 +10,7 @@ import pytest
 
 from central.inflate import NotGzip, TooLarge, inflate
 from central.platform_state import StateError, create_state, open_state
-from central.standing import order, set_state, standing_order
+from central.standing import hear_obeyed, order, set_state, standing_order
 from central.store import CentralTooNew, connect
 from central.tries import MAX_ADDRESSES, WrongTries
 from sync.enrol import enrol
@@ -99,24 +99,23 @@ class TestTries:
 
 class TestOrders:
     async def test_orders_are_told_one_after_another_and_none_is_skipped(self, town):
-        terminal = await town.terminal()
+        town.code("gate-a")
         for action in ("suspend", "resume"):
             town.change(lambda conn, action=action: set_state(conn, "gate-a", action, reason="", now_ms=1))
+
         first = town.change(lambda conn: standing_order(conn, "gate-a"))
-        await terminal.write(kind="suspended", body={"order": 1, "action": "suspend"})
-        await terminal.pusher().drain()
+        town.change(lambda conn: hear_obeyed(conn, "gate-a", {"order": 1}))
         second = town.change(lambda conn: standing_order(conn, "gate-a"))
-        await terminal.write(kind="suspended", body={"order": 99, "action": "resume"})
-        await terminal.pusher().drain()
+        town.change(lambda conn: hear_obeyed(conn, "gate-a", {"order": 2}))
 
         assert (first.number, first.action) == (1, "suspend")
         assert (second.number, second.action) == (2, "resume")
         assert town.change(lambda conn: standing_order(conn, "gate-a")) is None
 
-    async def test_a_word_from_the_future_does_not_silence_later_orders(self, town):
-        terminal = await town.terminal()
-        await terminal.write(kind="note", body={"order": 2**50})
-        await terminal.pusher().drain()
+    @pytest.mark.parametrize("word", [2**50, True, "1", None])
+    async def test_a_word_about_no_order_of_ours_does_not_silence_later_orders(self, town, word):
+        town.code("gate-a")
+        town.change(lambda conn: hear_obeyed(conn, "gate-a", {"order": word}))
 
         town.change(lambda conn: order(conn, "gate-a", "new_epoch", reason="", now_ms=1))
 

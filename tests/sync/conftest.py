@@ -51,7 +51,11 @@ class TestClock:
 
 
 class Relay:
-    """TCP between terminal and platform. `cut` refuses and breaks; `lose_answers` swallows that many answers."""
+    """TCP between terminal and platform.
+
+    `cut` refuses and breaks; `lose_answers` swallows that many answers; `break_after()` gives the bytes after which a
+    new connection dies (None: it lives); `on_upload` is called with the first bytes of a journal upload.
+    """
 
     def __init__(self, port):
         self._target = port
@@ -59,7 +63,8 @@ class Relay:
         self._open = set()
         self.lose_answers = 0
         self.port = 0
-        self.requests = 0
+        self.on_upload = None
+        self.break_after = lambda: None
 
     async def start(self):
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
@@ -74,8 +79,9 @@ class Relay:
     async def _serve(self, reader, writer):
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
         self._open |= {writer, far_writer}
+        budget = Budget(self.break_after())
         try:
-            await asyncio.gather(self._pipe(reader, far_writer), self._answers(far_reader, writer))
+            await asyncio.gather(self._pipe(reader, far_writer, budget), self._answers(far_reader, writer, budget))
         except OSError:
             pass
         finally:
@@ -83,21 +89,42 @@ class Relay:
                 self._open.discard(one)
                 one.transport.abort()
 
-    async def _pipe(self, reader, writer):
-        while data := await reader.read(65536):
-            writer.write(data)
+    async def _pipe(self, reader, writer, budget):
+        while data := await reader.read(4096):
+            if self.on_upload and b"/journal HTTP" in data:
+                self.on_upload()
+            writer.write(budget.take(data))
             await writer.drain()
+            budget.check()
         writer.close()
 
-    async def _answers(self, reader, writer):
-        while data := await reader.read(65536):
-            self.requests += 1
+    async def _answers(self, reader, writer, budget):
+        while data := await reader.read(4096):
             if self.lose_answers:
                 self.lose_answers -= 1
                 raise OSError("the answer is lost")
-            writer.write(data)
+            writer.write(budget.take(data))
             await writer.drain()
+            budget.check()
         writer.close()
+
+
+class Budget:
+    """The bytes that a connection may carry before it dies."""
+
+    def __init__(self, left):
+        self._left = left
+
+    def take(self, data):
+        if self._left is None:
+            return data
+        data = data[: self._left]
+        self._left -= len(data)
+        return data
+
+    def check(self):
+        if self._left == 0:
+            raise OSError("the network broke")
 
 
 @dataclass

@@ -33,5 +33,5 @@ def test_every_example_in_the_document_is_what_really_went_over_the_wire(said):
 def test_the_document_shows_every_message(said):
     shown = {match["name"] for match in EXAMPLE.finditer(DOC.read_text("utf-8"))}
 
-    assert {"enrol-body", "enrol-answer", "time-answer", "standing-answer", "journal-body", "journal-answer"} <= shown
+    assert {"enrol-body", "enrol-answer", "time-answer", "ordered-answer", "journal-body", "journal-answer"} <= shown
     assert {"qr", "token", "seal", "receipt", "order", "clock-problem", "gap-problem"} <= shown

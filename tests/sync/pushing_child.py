@@ -1,0 +1,37 @@
+"""A terminal's pusher in a process of its own, that pulls its own plug at a named point.
+
+usage: pushing_child.py FOLDER POINT      POINT is before-upload, after-upload, before-commit, after-commit or none
+"""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from cache.store import Store
+from sync.enrol import DATABASE_FILE
+from sync.identity import load_identity
+from sync.push import Pusher
+from sync.transport import open_session
+
+folder, point = Path(sys.argv[1]), sys.argv[2]
+
+
+class Clock:
+    def now_ms(self):
+        return time.time_ns() // 1_000_000
+
+
+def reached(name):
+    if name == point:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+async def main():
+    async with Store(folder / DATABASE_FILE, reached=reached) as store, open_session() as session:
+        await Pusher(store, session, load_identity(folder), Clock(), reached=reached).drain()
+
+
+asyncio.run(main())
