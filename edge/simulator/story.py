@@ -26,7 +26,7 @@ from credit.refusals import TokenError
 from credit.tokens import open_token
 from edge.simulator.case import OF_A_STEP, Case, Event, EventKind, Published, SecondSpec, Show
 from edge.simulator.publications import changed_entries
-from edge.simulator.site import Conflict, Site
+from edge.simulator.site_counts import Conflict, Site
 from edge.simulator.terminal import InForce, Terminal
 from edge.simulator.token_spec import Presented, Purse, TokenSpec, fresh_anyway, wrong
 

@@ -17,7 +17,7 @@ from credit.inputs import ClockState, Now, Place
 from credit.measures import MeasureEntry
 from credit.policy import Policy
 from edge.simulator.case import Published
-from edge.simulator.site import Site, SiteClaims
+from edge.simulator.site_counts import Site, SiteClaims
 from edge.simulator.token_spec import pseudonym, short
 
 STEP_MS = 60_000
