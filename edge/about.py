@@ -17,6 +17,7 @@ from cache.ledger_reads import SUSPENDED, switched
 from cache.lists import ListStore
 from cache.store import Store, StoreFailed
 from credit.inputs import ClockState, Now
+from credit.listing import KINDS, role_of
 from credit.records import Record
 from edge import status
 from edge.clock import Clock
@@ -124,6 +125,11 @@ class About:
             lists=tuple(
                 ListReading(name=name, version=trusted.versions[name], age_s=age_s)
                 for name, age_s in sorted(trusted.ages(now.utc_ms).items())
+            ),
+            missing_lists=tuple(
+                role
+                for kind in KINDS
+                if (role := role_of(kind, self._parts.identity.profile.issuer)) not in trusted.versions
             ),
             keys=len(trusted.keyring.by_kid),
             clock=now.clock,

@@ -34,6 +34,7 @@ class Reading:
 
     lanes: tuple[LaneReading, ...]
     lists: tuple[ListReading, ...]
+    missing_lists: tuple[str, ...]
     keys: int
     clock: ClockState
     store_writes: bool
@@ -60,6 +61,7 @@ class Check:
 
 def checks(reading: Reading) -> list[Check]:
     """Answer "could this terminal decide offline now?" line by line."""
+    missing = ", ".join(reading.missing_lists)
     lines = [
         Check(
             name="store",
@@ -81,9 +83,11 @@ def checks(reading: Reading) -> list[Check]:
         ),
         Check(
             name="lists",
-            ok=bool(reading.lists),
-            zh=f"{len(reading.lists)} 份签名名单" if reading.lists else "没有签名名单：请同步",
-            en=f"{len(reading.lists)} signed lists" if reading.lists else "no signed lists: synchronise",
+            ok=not reading.missing_lists,
+            zh=f"缺少签名名单 {missing}：请同步" if missing else f"{len(reading.lists)} 份签名名单",
+            en=f"signed lists are missing ({missing}): synchronise"
+            if missing
+            else f"{len(reading.lists)} signed lists",
         ),
         Check(
             name="suspended",

@@ -61,12 +61,15 @@ class Town:
         return [json.loads(line)["open"] for line in path.read_text().splitlines()] if path.exists() else []
 
     async def start(self):
-        await self.platform.found()
         await self.platform.start()
         self.gate.config.write_text(
             self.gate.configuration(platform=self.network_url, source=None, actuator=f"file:{self.folder / 'openings'}")
         )
         await self.gate.enrol(await self.platform.code_for(town.GATE, platform=self.network_url))
+
+    async def platform_returns(self):
+        await self.platform.process.start()
+        await self.platform.process.until(self.platform._answers, within_s=PATIENCE_S)
 
     def rig(self, point):
         """Let the gate's plug be pulled when it reaches `point`, once armed."""
@@ -88,7 +91,7 @@ class Town:
 
 
 @asynccontextmanager
-async def running_town(folder):
+async def started_town(folder):
     async with aiohttp.ClientSession() as session:
         built = Town(folder, session)
         async with built.network:
@@ -102,5 +105,11 @@ async def running_town(folder):
 
 @pytest.fixture
 async def xinguan_town(tmp_path):
-    async with running_town(tmp_path) as built:
+    async with started_town(tmp_path) as built:
         yield built
+
+
+@pytest.fixture(scope="session")
+def running_town():
+    """The town as an async context manager over a folder, for fixtures of other scopes."""
+    return started_town

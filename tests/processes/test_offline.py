@@ -15,7 +15,7 @@ async def test_500_visitors_are_served_without_the_platform_and_arrive_once(xing
     assert outcomes == ["GRANT"] * VISITORS
     assert town.audit().unsent >= VISITORS
     assert (await town.gate.status())["unsent"] >= VISITORS
-    await town.platform.start()
+    await town.platform_returns()
     figures = await town.all_arrived()
     assert (figures.lost, figures.duplicated) == (0, 0)
     assert figures.journal_records == figures.platform_records

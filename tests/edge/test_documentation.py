@@ -1,0 +1,23 @@
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def test_the_commands_page_is_what_the_program_says_and_no_link_is_dead():
+    answer = subprocess.run([sys.executable, "docs/make.py", "--check"], cwd=ROOT, capture_output=True, text=True)
+
+    assert answer.stderr == ""
+    assert answer.returncode == 0
+
+
+def test_both_readmes_show_the_two_commands_and_the_same_links():
+    pages = [(ROOT / name).read_text() for name in ("README.md", "README.zh-CN.md")]
+
+    for page in pages:
+        first_screen = "\n".join(page.splitlines()[:25])
+        assert "make demo" in first_screen
+        assert "make test" in first_screen
+    links = [{part.split(")")[0] for part in page.split("](")[1:]} - {"README.md", "README.zh-CN.md"} for page in pages]
+    assert links[0] == links[1]
