@@ -13,7 +13,7 @@ import sys
 import time
 
 from scanner.health import State
-from scanner.pipe import Ended, Message, PipeError, Seen, Stats, Unpacker
+from scanner.pipe import Ended, Message, Picture, PipeError, Seen, Stats, Unpacker
 from scanner.sources import Source
 
 READ_BYTES = 64 * 1024
@@ -54,15 +54,17 @@ class Camera:
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         assert child.stdin and child.stdout  # noqa: S101, PT018 - both were asked for
-        self._source.note(state=State.STARTING)
         try:
             child.stdin.write(f"{self._source.raw}\n".encode())
+            self._source.on_watched = lambda watched: _command(child.stdin, watched=watched)
+            self._source.on_watched(self._source.watched)
             return await self._listen(child.stdout)
         except PipeError as error:
             return False, f"garbage on the pipe: {error}"
         except TimeoutError:
             return False, "no sign of life from the scanner process"
         finally:
+            self._source.on_watched = None
             with contextlib.suppress(ProcessLookupError):
                 child.kill()
             await child.wait()
@@ -87,8 +89,15 @@ class Camera:
                 age = max(0.0, time.monotonic() - captured_s)
                 for text in texts:
                     self._source.present(text, age)
+            case Picture(jpeg):
+                self._source.picture(jpeg)
             case Stats():
                 self._source.note(state=_state(message), **_figures(message))
+
+
+def _command(pipe: asyncio.StreamWriter | None, *, watched: bool) -> None:
+    if pipe is not None and not pipe.is_closing():
+        pipe.write(b"preview on\n" if watched else b"preview off\n")
 
 
 def _state(stats: Stats) -> State:
@@ -102,6 +111,7 @@ def _figures(stats: Stats) -> dict[str, object]:
     return {
         "frames": stats.frames, "width": stats.width, "height": stats.height, "fps": stats.fps,
         "frame_age_ms": None if age is None else round(age * 1000), "reopened": stats.reopened,
-        "rss_bytes": stats.rss_bytes, "decodes": stats.decodes, "tries": stats.tries, "step_ms": stats.step_ms,
+        "rss_bytes": stats.rss_bytes, "looks": stats.looks, "looks_read": stats.looks_read,
+        "decodes": stats.decodes, "tries": stats.tries, "step_ms": stats.step_ms,
         "note": stats.note,
     }  # fmt: skip

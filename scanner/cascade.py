@@ -61,6 +61,11 @@ class Scene:
         """The frame at half size."""
         return halved(self.plane)
 
+    @property
+    def promising(self) -> bool:
+        """Whether something in it stands out like a code."""
+        return self.places.promising
+
     @cached_property
     def places(self) -> Places:
         """Where codes may be: a region known from the frame before, or else what is found."""
@@ -190,7 +195,7 @@ def run(
         if reads:
             return in_reading_order(reads)
         spent = now - began
-        if spent >= budget.promising_ms or (spent >= budget.glance_ms and not scene.places.promising):
+        if spent >= budget.promising_ms or (spent >= budget.glance_ms and not scene.promising):
             break
         before = now
     return ()

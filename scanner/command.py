@@ -6,16 +6,19 @@ in this process; a source is read as the service reads it, through its child.
 
 import argparse
 import asyncio
+import contextlib
 import json
 import sys
 import time
 from pathlib import Path
 
+from scanner.limits import prepare_environment
 from scanner.seen import SeenJustNow
 from scanner.sources import open_source
 from scanner.spec import SpecError
 
 READ, NOTHING, UNUSABLE = 0, 1, 2
+PICTURE_S = 5.0
 
 
 class _Wall:
@@ -36,8 +39,8 @@ def run(args: argparse.Namespace) -> int:
     """Read what the arguments name; return the exit status."""
     try:
         return asyncio.run(_watch(args)) if args.source else _read_all(args.images, args.show)
-    except SpecError as error:
-        return _complain(error)
+    except (SpecError, TimeoutError) as error:
+        return _complain(str(error) or f"no picture from the camera for {PICTURE_S:g} s")
     except KeyboardInterrupt:
         return NOTHING
 
@@ -53,11 +56,12 @@ def _complain(about: object) -> int:
 
 
 def _read_all(images: list[str], show: str | None) -> int:
-    from scanner.limits import ENVIRONMENT  # noqa: PLC0415 - the decoder is loaded only for pictures
+    prepare_environment()
+    import cv2  # noqa: PLC0415 - the decoder is loaded only for pictures, and below the bound on their size
 
-    del ENVIRONMENT
-    from scanner.decode import read_codes  # noqa: PLC0415
+    from scanner.decode import find_codes  # noqa: PLC0415
     from scanner.mjpeg import decode_grey  # noqa: PLC0415
+    from scanner.overlay import draw  # noqa: PLC0415
 
     status = NOTHING
     for name in images:
@@ -67,21 +71,37 @@ def _read_all(images: list[str], show: str | None) -> int:
             return _complain(f"{name}: {error.strerror}")
         if frame is None:
             return _complain(f"{name}: no picture that can be read")
-        for text in read_codes(frame):
+        reads = find_codes(frame)
+        for read in reads:
             status = READ
-            _line(image=name, text=text)
-    del show
+            _line(image=name, text=read.text, corners=read.corners, step=read.step)
+        if show:
+            cv2.imwrite(show, draw(frame, reads, width=frame.shape[1]))
     return status
 
 
 async def _watch(args: argparse.Namespace) -> int:
     seen = SeenJustNow()
     status = NOTHING
-    async with open_source(args.source, clock=_Wall()) as source:
+    async with open_source(args.source, clock=_Wall()) as source, contextlib.aclosing(source.preview()) as pictures:
         async for presented in source:
             if seen.fresh(presented.text, presented.at_ms):
                 status = READ
                 _line(source=presented.source, at_ms=presented.at_ms, text=presented.text)
+                if args.show and source.spec.is_camera:
+                    async with asyncio.timeout(PICTURE_S):
+                        _save(await anext(pictures, b""), args.show)
                 if args.once:
                     break
     return status
+
+
+def _save(jpeg: bytes, path: str) -> None:
+    if not jpeg:
+        return  # the recording ended first
+    import cv2  # noqa: PLC0415 - only here and for pictures
+    import numpy as np  # noqa: PLC0415
+
+    picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    if picture is not None:
+        cv2.imwrite(path, picture)

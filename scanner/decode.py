@@ -120,6 +120,7 @@ class StreamReader:
     config: Config = DEFAULT
     cpu_ms: Callable[[], float] = cpu_ms
     tally: Tally = field(default_factory=Tally)
+    promising: bool = False  # whether the last frame showed something like a code
     _memory: _Memory = field(default_factory=_Memory)
 
     def new(self) -> "StreamReader":
@@ -135,12 +136,14 @@ class StreamReader:
     def find(self, frame: npt.NDArray[Any]) -> tuple[Read, ...]:
         """Return the codes in view with their places. Never raises."""
         plane = grey(frame)
+        self.promising = False
         if plane is None or not self._moved(plane):
             return ()
-        memory = self._memory
+        memory, scene = self._memory, Scene(plane)
         reads = self._again(plane) or run(
-            self._steps(), Scene(plane), budget=self.config.moving, cpu_ms=self.cpu_ms, tally=self.tally
+            self._steps(), scene, budget=self.config.moving, cpu_ms=self.cpu_ms, tally=self.tally
         )
+        self.promising = bool(reads) or scene.promising
         if reads:
             memory.place, memory.step, memory.age = _around(reads[0], plane), BY_NAME[reads[0].step], 0
         else:

@@ -31,6 +31,8 @@ class Health:
     reopened: int = 0
     dropped: int = 0
     rss_bytes: int = 0
+    looks: int = 0  # frames of the last minute that showed something like a code
+    looks_read: int = 0  # of these, how many were read
     decodes: Mapping[str, int] = field(default_factory=dict)
     tries: Mapping[str, int] = field(default_factory=dict)
     step_ms: Mapping[str, float] = field(default_factory=dict)

@@ -23,9 +23,15 @@ ENVIRONMENT = {
 }
 
 
+def prepare_environment() -> None:
+    """Set what OpenCV reads when it is loaded: above all the bound on the size of a picture."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+
+
 def bound_process(memory_mb: int, niceness: int) -> None:
     """Apply the limits to this process. Call it before native libraries are loaded."""
-    os.environ.update({name: value for name, value in ENVIRONMENT.items() if name not in os.environ})
+    prepare_environment()
     memory = memory_mb << 20
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

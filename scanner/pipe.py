@@ -52,6 +52,8 @@ class Stats:
     frame_age_s: float | None
     reopened: int
     rss_bytes: int
+    looks: int = 0  # of the last minute, at something like a code
+    looks_read: int = 0
     decodes: Mapping[str, int] = field(default_factory=dict)
     tries: Mapping[str, int] = field(default_factory=dict)
     step_ms: Mapping[str, float] = field(default_factory=dict)
@@ -158,6 +160,8 @@ def _stats(body: dict[str, Any]) -> Stats:
         frame_age_s=None if age is None else _number(age),
         reopened=_count(body["reopened"]),
         rss_bytes=_count(body["rss_bytes"]),
+        looks=_count(body["looks"]),
+        looks_read=_count(body["looks_read"]),
         decodes={_text(k, MAX_NAME_CHARS): _count(v) for k, v in body["decodes"].items()},
         tries={_text(k, MAX_NAME_CHARS): _count(v) for k, v in body["tries"].items()},
         step_ms={_text(k, MAX_NAME_CHARS): _number(v) for k, v in body["step_ms"].items()},

@@ -13,7 +13,7 @@ This side never imports cv2 or numpy (tested): pictures stay in the child. Rules
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -58,11 +58,46 @@ class Source:
         self._clock = clock
         self._waiting: asyncio.Queue[Presented | None] = asyncio.Queue()
         self._ended = False
+        self._well: bool | None = None
+        self._watchers: set[asyncio.Queue[bytes | None]] = set()
+        self.on_watched: Callable[[bool], None] | None = None
 
     async def __aiter__(self) -> AsyncIterator[Presented]:
         """Yield each sight of a code."""
         while (presented := await self._waiting.get()) is not None:
             yield presented
+
+    @property
+    def watched(self) -> bool:
+        """Whether anybody looks at the preview."""
+        return bool(self._watchers)
+
+    async def preview(self) -> AsyncGenerator[bytes, None]:
+        """Yield JPEG pictures of what the camera sees, codes boxed, a few a second, the newest only.
+
+        The child draws them only while somebody iterates. Close the generator (`contextlib.aclosing`) to stop; it ends
+        by itself with a recording, and at once for a handheld scanner, which sees no pictures.
+        """
+        pictures: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._watchers.add(pictures)
+        self._tell_watched()
+        try:
+            while self.spec.is_camera and not self._ended and (jpeg := await pictures.get()) is not None:
+                yield jpeg
+        finally:
+            self._watchers.discard(pictures)
+            self._tell_watched()
+
+    def _tell_watched(self) -> None:
+        if self.on_watched is not None:
+            self.on_watched(self.watched)
+
+    def picture(self, jpeg: bytes | None) -> None:
+        """Hand a preview picture to all who watch; called by the driver."""
+        for pictures in self._watchers:
+            while not pictures.empty():
+                pictures.get_nowait()
+            pictures.put_nowait(jpeg)
 
     def present(self, text: str, age_s: float = 0.0) -> None:
         """Hand on a text seen `age_s` seconds ago; called by the driver of this source."""
@@ -72,11 +107,14 @@ class Source:
         self._waiting.put_nowait(Presented(text, self.spec.name, self._clock.now_ms() - round(age_s * 1000)))
 
     def note(self, **changes: Any) -> None:
-        """Replace members of the health; called by the driver. A change of state is logged once."""
-        before, self.health = self.health, replace(self.health, **changes)
-        if before.state is not self.health.state:
-            level = logging.INFO if self.health.ready or self.health.state is State.ENDED else logging.WARNING
-            log.log(level, "source_%s", self.health.state, extra={"source": self.spec.name, "note": self.health.note})
+        """Replace members of the health; called by the driver. That it fell ill, or is well again, is logged once."""
+        self.health = replace(self.health, **changes)
+        state = self.health.state
+        well = state in {State.LIVE, State.ENDED}
+        if state is not State.STARTING and well is not self._well:
+            self._well = well
+            level = logging.INFO if well else logging.WARNING
+            log.log(level, "source_%s", state, extra={"source": self.spec.name, "note": self.health.note})
 
     def end(self) -> None:
         """Note that nothing more will come; called by the driver."""
@@ -84,6 +122,7 @@ class Source:
             self._ended = True
             self.note(state=State.ENDED)
             self._waiting.put_nowait(None)
+            self.picture(None)
 
 
 @contextlib.asynccontextmanager

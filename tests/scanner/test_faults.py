@@ -1,0 +1,233 @@
+"""Cameras, networks and children that fail in every way, on real processes: the source comes back by itself."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from scanner.health import State
+from scanner.pipe import MAGIC
+from scanner.sources import open_source
+
+SERVER = Path(__file__).with_name("mjpegd.py")
+QUICK = "open_s=0.5&read_s=0.5"
+
+
+async def until(condition, seconds=30):
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def take(source, count=1, seconds=30):
+    texts = []
+    async with asyncio.timeout(seconds):
+        async for presented in source:
+            texts.append(presented.text)
+            if len(texts) == count:
+                break
+    return texts
+
+
+@pytest.fixture
+def camera(tmp_path, jpeg):
+    """Start a camera process; the first pictures shows BIG, the second, of another size, SMALL."""
+    (tmp_path / "1.jpg").write_bytes(jpeg("BIG"))
+    (tmp_path / "2.jpg").write_bytes(jpeg("SMALL", size=(300, 400), scale=3))
+    started = []
+
+    def start(*modes):
+        (tmp_path / "port").unlink(missing_ok=True)
+        process = subprocess.Popen([sys.executable, SERVER, tmp_path, *modes])
+        started.append(process)
+        while not (tmp_path / "port").exists():
+            assert process.poll() is None
+            os.sched_yield()
+        return process, f"http://127.0.0.1:{(tmp_path / 'port').read_text()}/"
+
+    yield start
+    for process in started:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGCONT)
+        process.kill()
+        process.wait(10)
+
+
+def children():
+    """The scanner children of this process."""
+    tasks = Path(f"/proc/{os.getpid()}/task").glob("*/children")
+    pids = [int(pid) for task in tasks for pid in task.read_text().split()]
+    return [pid for pid in pids if b"scanner\0" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+@pytest.mark.parametrize("mode", ["stall", "silent", "dribble", "close", "error", "noboundary", "huge"])
+async def test_a_camera_that_fails_once_is_read_after(camera, clock, mode):
+    _, url = camera(mode, "good")
+
+    async with open_source(f"{url}#{QUICK}", clock=clock) as source:
+        assert await take(source, 2) == ["BIG"] * 2
+        await until(lambda: source.health.reopened == 1)
+        assert source.health.restarts == 0
+
+
+@pytest.mark.parametrize("mode", ["garbage", "nolength"])
+async def test_parts_that_are_no_pictures_cost_nothing_else(camera, clock, mode):
+    _, url = camera(mode)
+
+    async with open_source(f"{url}#{QUICK}", clock=clock) as source:
+        assert await take(source, 2) == ["BIG"] * 2
+        assert source.health.reopened == 0
+
+
+async def test_a_stream_that_changes_its_size_is_read_in_both(camera, clock):
+    _, url = camera("grow")
+
+    async with open_source(f"{url}#{QUICK}", clock=clock) as source:
+        assert {"BIG", "SMALL"} == set(await take(source, 12))
+
+
+async def test_a_camera_that_always_stalls_is_stalled_and_says_why(camera, clock):
+    _, url = camera("stall")
+
+    async with open_source(f"{url}#{QUICK}", clock=clock) as source:
+        await until(lambda: source.health.state is State.STALLED)
+        assert "no whole picture" in source.health.note or "timed out" in source.health.note
+        assert not source.health.ready
+
+
+async def test_a_camera_frozen_killed_and_back_is_read_again(camera, clock):
+    process, url = camera("grow")
+
+    async with open_source(f"{url}#{QUICK}", clock=clock) as source:
+        await take(source, 2)
+        process.send_signal(signal.SIGSTOP)
+        await until(lambda: source.health.reopened >= 1)
+        process.send_signal(signal.SIGCONT)
+        await until(lambda: source.health.ready)
+        frames = source.health.frames
+        await until(lambda: source.health.frames > frames)
+        assert source.health.restarts == 0
+
+
+@pytest.mark.parametrize("blow", [signal.SIGSEGV, signal.SIGKILL, signal.SIGSTOP])
+async def test_a_child_that_crashes_or_hangs_is_replaced(camera, clock, blow, monkeypatch):
+    monkeypatch.setattr("scanner.camera.SILENCE_S", 1.5)
+    _, url = camera("grow")
+
+    async with open_source(url, clock=clock) as source:
+        await take(source, 2)
+        (child,) = children()
+        os.kill(child, blow)
+        await until(lambda: source.health.restarts == 1)
+        await until(lambda: children() not in ([], [child]))
+        await until(lambda: source.health.ready)
+        assert child not in children()
+
+
+async def test_leaving_the_context_leaves_no_process(camera, clock):
+    _, url = camera("grow")
+    async with open_source(url, clock=clock) as source:
+        await take(source)
+        (child,) = children()
+
+    assert child not in children()
+
+
+FAKES = {
+    "garbage": "import os\nwhile True: os.write(1, b'corrupted size vs. prev_size')",
+    "half a message": f"import os, time\nos.write(1, {MAGIC!r} + bytes(3)); time.sleep(60)",
+    "a giant": f"import os\nwhile True: os.write(1, {MAGIC!r} + b'\\x01\\xff\\xff\\xff\\xff' + bytes(65536))",
+    "silence": "import time; time.sleep(60)",
+    "an end": "pass",
+}
+
+
+@pytest.mark.parametrize("name", FAKES)
+async def test_whatever_comes_out_of_the_pipe_the_parent_starts_again(tmp_path, clock, monkeypatch, name):
+    monkeypatch.setattr("scanner.camera.START_S", 0.5)
+    monkeypatch.setattr("scanner.camera.SILENCE_S", 0.5)
+    program = tmp_path / "python"
+    program.write_text(f"#!{sys.executable}\n{FAKES[name]}\n")
+    program.chmod(0o755)
+    real = sys.executable
+    monkeypatch.setattr("scanner.camera.sys.executable", str(program))
+
+    async with open_source(f"folder:{tmp_path}", clock=clock) as source:
+        await until(lambda: source.health.restarts >= 2)
+        assert source.health.rss_bytes == 0
+        monkeypatch.setattr("scanner.camera.sys.executable", real)
+        monkeypatch.setattr("scanner.camera.START_S", 15.0)
+        monkeypatch.setattr("scanner.camera.SILENCE_S", 15.0)
+        await until(lambda: source.health.rss_bytes > 0)
+
+
+def test_a_memory_bomb_ends_the_child_alone():
+    code = (
+        "from scanner.limits import bound_process\nbound_process(256, 5)\n"
+        "import os\nassert os.nice(0) >= 5\nheld = []\n"
+        "try:\n    while True: held.append(bytearray(1 << 24))\n"
+        "except MemoryError:\n    raise SystemExit(3 if len(held) < 16 else 4)"
+    )
+
+    done = subprocess.run([sys.executable, "-I", "-c", code], timeout=30)
+
+    assert done.returncode == 3
+
+
+def test_the_child_runs_within_its_limits_and_dies_with_its_parent(tmp_path):
+    code = (
+        "import subprocess, sys\n"
+        "command = [sys.executable, '-I', '-m', 'scanner', '--source', '-']\n"
+        "child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)\n"
+        f"child.stdin.write(b'folder:{tmp_path}\\n'); child.stdin.flush()\n"
+        "child.stdout.read(1)\nprint(child.pid, flush=True)\nsys.stdin.read()"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    child = int(parent.stdout.readline())
+    limits = Path(f"/proc/{child}/limits").read_text()
+    bound = next(line.split()[3] for line in limits.splitlines() if line.startswith("Max address space"))
+    score = Path(f"/proc/{child}/oom_score_adj").read_text().strip()
+
+    parent.kill()
+    parent.wait(10)
+    parent.stdin.close()
+    parent.stdout.close()
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{child}").exists() and time.monotonic() < deadline:
+        os.sched_yield()
+
+    assert (bound, score) == (str(1024 << 20), "800")
+    assert not Path(f"/proc/{child}").exists()
+
+
+async def test_the_preview_shows_boxes_and_costs_nothing_unwatched(camera, clock):
+    import cv2
+    import numpy as np
+
+    _, url = camera("grow")
+    async with open_source(url, clock=clock) as source:
+        await take(source)
+        assert not source.watched
+        async with contextlib.aclosing(source.preview()) as pictures, asyncio.timeout(20):
+            picture = cv2.imdecode(np.frombuffer(await anext(pictures), np.uint8), cv2.IMREAD_COLOR)
+            await anext(pictures)
+            assert source.watched
+        assert picture.shape[1] <= 640
+        assert (picture.max(2).astype(int) - picture.min(2) > 80).sum() > 50  # the green box
+        assert not source.watched
+
+
+async def test_a_slow_consumer_loses_the_oldest_sights_only(clock):
+    async with open_source("serial:/nowhere", clock=clock) as source:
+        for n in range(100):
+            source.present(str(n))
+        texts = await take(source, 32)
+
+    assert texts == [str(n) for n in range(68, 100)]
+    assert source.health.dropped == 68
