@@ -1,0 +1,165 @@
+# ruff: noqa: E501 - catalogues read across
+"""Any sequence of presentations, steps, clock moves and restarts on a real ledger: no bound is ever exceeded."""
+
+import itertools
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
+
+from cache import ledger
+from cache.journal import begin_epoch, verify
+from cache.store import immediate, memory
+from credit.benefits import parse_benefits
+from credit.claims import Token, TokenClass
+from credit.documents import parse_measure_codes
+from credit.inputs import ENDING, Intent, Now, Place, Request
+from credit.measures import MeasureEntry
+from credit.policy import Policy
+from credit.reasons import Outcome, Reason
+
+T0 = 1_790_000_000_000
+SUBJECTS = [b"wang", b"li"]
+CATALOGUES = [
+    [{"offer": {"kind": "free"}, "limits": [{"max": 2}]}],
+    [{"offer": {"kind": "free"}, "limits": [{"period": "day", "max": 1}, {"period": {"rolling_h": 30}, "max": 2}]}],
+    [{"offer": {"kind": "percent", "percent_off": 30}, "limits": [{"count": "amount", "period": "month", "max": 500}]}],
+    [{"offer": {"kind": "free"}, "limits": [{"scope": "programme", "max": 3}], "stacks": "x"},
+     {"offer": {"kind": "percent", "percent_off": 7}, "limits": [{"scope": "programme", "max": 3}], "stacks": "y"}],
+    [{"offer": {"kind": "free"}, "capacity": [{"per": "occupancy", "scope": "site", "max": 2}, {"per": "day", "max": 5}]}],
+    [{"offer": {"kind": "deposit_waiver", "cap_fen": 100}, "lifecycle": {"open_close": {"due": "PT2H"}}}],
+    [{"offer": {"kind": "free"}, "lifecycle": {"pass": {"entries": 3, "reentry_min": 90, "anti_pass_back": False}}}],
+    [{"offer": {"kind": "gift", "stock": 3}, "limits": [{"per": "all", "max": 4}]}, {"offer": {"kind": "free"}, "limits": [{"max": 1}]}],
+]  # fmt: skip
+CODES = parse_measure_codes({"302": {"effect": "restrict"}})
+
+
+class Lists:
+    def __init__(self):
+        self.restricted = set()
+
+    def measures(self, issuer, subject):
+        return (MeasureEntry(issuer="w", code=302),) if subject in self.restricted else ()
+
+    def revoked(self, issuer, token_id, status_index):
+        return False
+
+    def age_s(self, issuer, now_s):
+        return 0
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    granted = Bundle("granted")
+
+    @initialize(rows=st.sampled_from(CATALOGUES))
+    def start(self, rows):
+        self.conn = memory()
+        with immediate(self.conn):
+            begin_epoch(self.conn, epoch="e", terminal="t", reason="test")
+        benefits = parse_benefits([{"id": f"b{n}", "code": n, "issuer": "w", **row} for n, row in enumerate(rows)])
+        self.policy = Policy.compile(benefits=benefits, codes=CODES)
+        self.lists = Lists()
+        self.at_ms = T0
+        self.numbers = itertools.count(1)
+        self.limits = {}  # key → (limit, rolling milliseconds or None)
+        self.given_back = set()
+
+    def make_id(self, at_ms):
+        return f"id-{next(self.numbers):06d}"
+
+    @rule(seconds=st.sampled_from([1, 9, 10, 11, 3_600, 40_000, 90_000, -5, -7_200]))
+    def time_moves(self, seconds):
+        self.at_ms += seconds * 1000
+
+    @rule(
+        target=granted, who=st.sampled_from(SUBJECTS), intent=st.sampled_from(Intent), heads=st.integers(1, 3),
+        amount=st.sampled_from([None, 0, 100, 999]), nonce=st.integers(0, 5), lane=st.sampled_from(["A", "B"]),
+        uses=st.sampled_from([None, None, 2]),
+    )  # fmt: skip
+    def present(self, who, intent, heads, amount, nonce, lane, uses):
+        token = Token(
+            issuer="w", kid=b"k" * 8, token_id=who.ljust(8), token_class=TokenClass.BOUND, subject=who, tier=3,
+            issued_at=0, expires=2**40, nonce=bytes([nonce]) * 8, max_uses=uses,
+        )  # fmt: skip
+        place = Place(site="park", scene="gate", lane=lane, terminal="t")
+        request = Request(intent=intent, heads=heads, heads_named=True, amount_fen=amount)
+        with immediate(self.conn):
+            settled = ledger.settle(
+                self.conn, token=token, request=request, place=place, policy=self.policy, lists=self.lists,
+                now=Now(utc_ms=self.at_ms), ids=self.make_id,
+            )  # fmt: skip
+        decision = settled.decision
+        if who in self.lists.restricted and intent not in ENDING:
+            assert decision.outcome is not Outcome.GRANT
+        for one in (*decision.consumption.uses, *decision.consumption.sums):
+            if one.limit is not None:
+                rolling = None if one.since_ms is None else self.at_ms - one.since_ms
+                self.limits[one.key] = (one.limit, rolling)
+        if settled.redemption and not settled.repeat and intent not in ENDING:
+            return settled.redemption
+        return multiple()
+
+    @rule(redemption=granted, what=st.sampled_from([ledger.passed, ledger.annul, ledger.close, ledger.actuated]))
+    def step(self, redemption, what):
+        with immediate(self.conn):
+            what(self.conn, redemption, now=Now(utc_ms=self.at_ms), ids=self.make_id)
+
+    @rule(redemption=granted, fen=st.sampled_from([None, 1, 50]), heads=st.sampled_from([None, 1]))
+    def reverse(self, redemption, fen, heads):
+        with immediate(self.conn):
+            ledger.reverse(
+                self.conn,
+                redemption,
+                amount_fen=fen,
+                heads=None if fen else heads,
+                now=Now(utc_ms=self.at_ms),
+                ids=self.make_id,
+            )
+
+    @rule(redemption=consumes(granted))
+    def annul_twice_gives_back_once(self, redemption):
+        with immediate(self.conn):
+            ledger.annul(self.conn, redemption, now=Now(utc_ms=self.at_ms), ids=self.make_id)
+            before = self.conn.execute("SELECT key, n FROM tallies ORDER BY key").fetchall()
+            again = ledger.annul(self.conn, redemption, now=Now(utc_ms=self.at_ms), ids=self.make_id)
+        assert again.error in (Reason.NOTHING_OPEN, Reason.TOO_LATE)
+        assert self.conn.execute("SELECT key, n FROM tallies ORDER BY key").fetchall() == before
+
+    @rule()
+    def restart(self):
+        with immediate(self.conn):
+            ledger.renew_grace(self.conn, now=Now(utc_ms=self.at_ms))
+            ledger.mark_overdue(self.conn, now=Now(utc_ms=self.at_ms), ids=self.make_id)
+
+    @rule(who=st.sampled_from(SUBJECTS), on=st.booleans())
+    def restrict_or_repair(self, who, on):
+        (self.lists.restricted.add if on else self.lists.restricted.discard)(who)
+
+    @invariant()
+    def no_bound_is_exceeded(self):
+        for key, (limit, rolling) in getattr(self, "limits", {}).items():
+            if rolling is None:
+                assert self._held(key, -(2**62)) <= limit, key
+
+    @invariant()
+    def tallies_are_the_rows(self):
+        if not hasattr(self, "conn"):
+            return
+        for key, n in self.conn.execute("SELECT key, n FROM tallies").fetchall():
+            assert n == self._held(key, -(2**62)), key
+
+    def _held(self, key, since_ms):
+        if key.startswith("a|"):
+            sql = "SELECT coalesce(sum(fen - given_back_fen), 0) FROM sums WHERE key = ? AND at_ms > ?"
+        else:
+            sql = "SELECT count(*) FROM uses WHERE key = ? AND at_ms > ? AND given_back_by IS NULL"
+        return self.conn.execute(sql, (key, since_ms)).fetchone()[0]
+
+    def teardown(self):
+        if hasattr(self, "conn"):
+            verify(self.conn)
+            self.conn.close()
+
+
+TestLedgerMachine = LedgerMachine.TestCase
+TestLedgerMachine.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)

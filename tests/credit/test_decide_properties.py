@@ -1,0 +1,229 @@
+# ruff: noqa: E501 - strategies read across
+"""What must hold for any catalogue and any presentation: total, deterministic, monotone, money exact."""
+
+from dataclasses import replace
+from datetime import date
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from credit.answers import from_json, to_json
+from credit.benefits import parse_benefits
+from credit.claims import Token, TokenClass
+from credit.decide import decide
+from credit.documents import parse_measure_codes
+from credit.facts import Facts, Used
+from credit.inputs import ENDING, OPENING, ClockState, Intent, Now, Place, Request
+from credit.measures import EntryState, MeasureEntry
+from credit.offers import price
+from credit.policy import Policy
+from credit.questions import questions
+from credit.reasons import Outcome, Reason
+
+T0 = 1_790_000_000_000
+PLACE = Place(site="park", scene="gate", lane="A", terminal="t")
+CODES = parse_measure_codes({
+    "301": {"effect": "withhold"}, "302": {"effect": "restrict"}, "303": {"effect": "restrict", "scenes": ["shop"]},
+})  # fmt: skip
+fen = st.integers(0, 10**7)
+optional_fen = st.none() | fen
+
+offers = st.one_of(
+    st.just({"kind": "free"}),
+    st.builds(lambda p, c: {"kind": "percent", "percent_off": p} | ({"cap_fen": c} if c is not None else {}),
+              st.integers(0, 100), optional_fen),
+    st.builds(lambda o, m: {"kind": "amount", "off_fen": o} | ({"min_spend_fen": m} if m is not None else {}), fen, optional_fen),
+    st.builds(lambda p: {"kind": "fixed_price", "price_fen": p}, fen),
+    st.builds(lambda c: {"kind": "deposit_waiver", "cap_fen": c}, fen),
+    st.builds(lambda c: {"kind": "pay_later", "cap_fen": c}, fen),
+    st.builds(lambda s: {"kind": "gift", "item": "x", "stock": s}, st.integers(0, 3)),
+    st.just({"kind": "raise_limit", "by_tier": {"2": 2, "4": 4}, "cap": 3}),
+    st.just({"kind": "hold", "until": "24:00"}), st.just({"kind": "multiplier", "times": 2}),
+)  # fmt: skip
+limits = st.lists(
+    st.builds(
+        lambda count, per, scope, period, most: {"count": count, "per": per, "scope": scope, "period": period, "max": most},
+        st.sampled_from(["uses", "amount", "open"]),
+        st.sampled_from(["subject", "group", "token", "order", "asset", "terminal", "all"]),
+        st.sampled_from(["benefit", "scene", "site", "programme"]),
+        st.sampled_from(["ever", "day", "week", "month", "year", "window", {"rolling_h": 5}]),
+        st.integers(0, 5),
+    ),
+    max_size=3,
+)  # fmt: skip
+
+
+@st.composite
+def benefits(draw):
+    return {
+        "offer": draw(offers), "issuer": "w", "limits": draw(limits),
+        "who": draw(st.sampled_from([{}, {"min_tier": 3}, {"groups_any": [1, 2]}, {"subject": "group"}, {"issuers": ["z", "w"]}])),
+        "when": draw(st.sampled_from([{}, {"weekdays": [1, 2, 3]}, {"daily": [["22:00", "26:00"]]}, {"day_starts": "04:00", "only": ["c"]}])),
+        "needs": draw(st.lists(st.sampled_from(["bound-token", "staff-confirm", "reservation", "second-check:h", "pledge", "asset"]), max_size=2, unique=True)),
+        "stacks": draw(st.sampled_from([None, "x", "y"])),
+        "lifecycle": draw(st.sampled_from(["once", "open_close", "pass", {"pass": {"entries": 2, "reentry_min": 5}}])),
+        "capacity": draw(st.sampled_from([[], [{"per": "day", "max": 2}], [{"per": "occupancy", "scope": "site", "max": 1}]])),
+        "offline": draw(st.sampled_from([{}, {"allow": False}, {"max_uses": 1, "on_limit": "standard"}, {"max_list_age_h": 1}])),
+    }  # fmt: skip
+
+
+def catalogue(rows):
+    return parse_benefits([{**row, "id": f"b{n}", "code": n} for n, row in enumerate(rows)])
+
+
+def policy_of(rows):
+    return Policy.compile(benefits=catalogue(rows), calendars=CALENDARS, codes=CODES)
+
+
+def _calendars():
+    from credit.calendars import parse_calendars
+
+    return parse_calendars({"c": ["2026-09-21"]})
+
+
+CALENDARS = _calendars()
+tokens = st.builds(
+    lambda issuer, cls, tier, groups, uses: Token(
+        issuer=issuer, kid=b"k" * 8, token_id=b"t" * 8, token_class=cls, subject=b"s" * 16, tier=tier, issued_at=0,
+        expires=2**40, groups=frozenset(groups), max_uses=uses, nonce=b"n" * 8,
+    ),
+    st.sampled_from(["w", "z"]), st.sampled_from(TokenClass), st.integers(0, 9), st.lists(st.integers(0, 3), max_size=3),
+    st.none() | st.integers(0, 3),
+)  # fmt: skip
+requests = st.builds(
+    Request, intent=st.sampled_from(Intent), amount_fen=optional_fen, heads=st.integers(1, 4),
+    asset=st.none() | st.just("U1"), confirmed=st.sets(st.sampled_from(["staff-confirm", "pledge"])).map(frozenset),
+)  # fmt: skip
+moments = st.builds(
+    Now, utc_ms=st.integers(T0, T0 + 10**9) | st.integers(-(10**12), 10**15), clock=st.sampled_from(ClockState),
+    offline_since_ms=st.none() | st.just(T0 - 7_200_000),
+)  # fmt: skip
+entries = st.lists(
+    st.builds(MeasureEntry, issuer=st.just("w"), code=st.sampled_from([301, 302, 303, 999]), state=st.sampled_from(EntryState)),
+    max_size=2,
+).map(tuple)  # fmt: skip
+
+
+@st.composite
+def cases(draw):
+    rows = draw(st.lists(benefits(), min_size=0, max_size=5))
+    token, request, now = draw(tokens), draw(requests), draw(moments)
+    policy = policy_of(rows)
+    asked = questions(token, request, PLACE, policy, now)
+    counts = draw(st.lists(st.integers(0, 4), min_size=len(asked.keys), max_size=len(asked.keys)))
+    facts = Facts(
+        place=PLACE,
+        used={key: Used(n=n, at_ms=T0, where="park/A") for key, n in zip(asked.keys, counts, strict=True)},
+        measures=draw(entries),
+        ages_s={"w": draw(st.sampled_from([0, 3601, 14 * 86_400 + 1]))},
+        suspended=draw(st.booleans()) and draw(st.booleans()),
+        entry_stopped=draw(st.booleans()),
+    )
+    return rows, token, request, facts, now
+
+
+@given(cases())
+@settings(max_examples=60, deadline=None)
+def test_it_is_total_deterministic_and_can_be_written_down(case):
+    rows, token, request, facts, now = case
+
+    decision = decide(token, request, facts, policy_of(rows), now)
+
+    assert decision == decide(token, request, facts, policy_of(rows), now)
+    assert decision.findings
+    assert (decision.outcome is Outcome.GRANT) == (decision.reasons[0] is Reason.OK)
+    assert to_json(from_json(to_json(decision))) == to_json(decision)
+
+
+@given(cases())
+@settings(max_examples=60, deadline=None)
+def test_nothing_granted_overruns_a_bound_that_it_takes_from(case):
+    rows, token, request, facts, now = case
+
+    decision = decide(token, request, facts, policy_of(rows), now)
+
+    for use in decision.consumption.uses:
+        assert use.limit is None or facts.used[use.key].n + use.n <= use.limit
+    for one in decision.consumption.sums:
+        assert one.limit is None or facts.used[one.key].n + one.fen <= one.limit
+
+
+@given(cases())
+@settings(max_examples=60, deadline=None)
+def test_money_is_never_negative_and_adds_up(case):
+    rows, token, request, facts, now = case
+
+    decision = decide(token, request, facts, policy_of(rows), now)
+
+    offer = decision.offer or {}
+    parts = {name: offer[name] for name in ("off_fen", "waived_fen", "later_fen", "to_pay_fen") if name in offer}
+    assert all(value >= 0 for value in parts.values())
+    if request.amount_fen is not None and "to_pay_fen" in parts and request.intent not in ENDING:
+        assert sum(parts.values()) == request.amount_fen
+
+
+RANK = {Outcome.GRANT: 3, Outcome.REFER: 2, Outcome.STANDARD: 1, Outcome.REFUSE: 0}
+
+
+@given(cases(), benefits())
+@settings(max_examples=60, deadline=None)
+def test_another_benefit_never_makes_it_worse(case, extra):
+    rows, token, request, facts, now = case
+
+    before = decide(token, request, facts, policy_of(rows), now)
+    after = decide(token, request, facts, policy_of([*rows, extra]), now)
+
+    assert RANK[after.outcome] >= RANK[before.outcome]
+    if before.outcome is Outcome.GRANT and request.amount_fen is not None and request.intent not in ENDING:
+        assert worth(after) >= worth(before)
+
+
+def worth(decision):
+    offer = decision.offer or {}
+    return offer.get("off_fen", 0) + offer.get("waived_fen", 0)
+
+
+@given(cases())
+@settings(max_examples=60, deadline=None)
+def test_a_disputed_or_expired_measure_changes_nothing(case):
+    rows, token, request, facts, now = case
+    dead = tuple(replace(one, state=EntryState.DISPUTED) for one in facts.measures)
+    past = tuple(replace(one, until_day=date(1969, 12, 31)) for one in facts.measures)
+    clean = replace(facts, measures=())
+
+    answers = [decide(token, request, replace(facts, measures=one), policy_of(rows), now) for one in (dead, past)]
+
+    assert answers == [decide(token, request, clean, policy_of(rows), now)] * 2
+
+
+@given(cases())
+@settings(max_examples=60, deadline=None)
+def test_a_restricting_measure_never_yields_a_grant_in_its_scene(case):
+    rows, token, request, facts, now = case
+    restricted = replace(facts, measures=(MeasureEntry(issuer="w", code=302),))
+
+    decision = decide(token, request, restricted, policy_of(rows), now)
+
+    assert request.intent in ENDING or decision.outcome is not Outcome.GRANT
+
+
+@given(offers, optional_fen, st.integers(1, 50))
+def test_a_price_is_exact(offer, amount, heads):
+    parsed = parse_benefits([{"id": "b", "code": 1, "issuer": "w", "offer": offer}])[0].offer
+
+    found = price(parsed, amount=amount, heads=heads)
+
+    assert min(found.off_fen, found.waived_fen, found.later_fen) >= 0
+    if amount is not None:
+        assert found.off_fen + found.waived_fen + found.later_fen + (found.rest_fen or 0) == amount
+        if offer["kind"] == "percent" and "cap_fen" not in offer:
+            assert abs(found.off_fen * 100 - amount * offer["percent_off"]) <= 50
+
+
+def test_opening_and_entering_are_never_both_served():
+    from credit.catalogue import Lifecycle, LifecycleKind
+    from credit.decide import serves
+
+    for kind in LifecycleKind:
+        for intent in set(Intent) - ENDING:
+            assert serves(Lifecycle(kind=kind), intent) == ((kind is LifecycleKind.OPEN_CLOSE) == (intent in OPENING))
