@@ -102,7 +102,10 @@ class Where:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class When:
-    """When a benefit is offered. Days are business days, both included; instants are half-open."""
+    """When a benefit is offered. Days are business days, both included; instants are half-open.
+
+    `bounded` is derived: whether there is any condition at all.
+    """
 
     from_day: date | None = None
     until_day: date | None = None
@@ -114,15 +117,15 @@ class When:
     only: tuple[str, ...] = ()
     day_starts: int = 0
     zone: ZoneInfo
+    bounded: bool = True
 
-    @property
-    def bounded(self) -> bool:
-        """Return whether there is any condition at all."""
+    def __post_init__(self) -> None:
         unbounded = (None, None, None, None, None, None, (), ())
-        return unbounded != (
+        conditions = (
             self.from_day, self.until_day, self.from_ms, self.until_ms,
             self.daily, self.weekdays, self.except_, self.only,
         )  # fmt: skip
+        object.__setattr__(self, "bounded", conditions != unbounded)
 
 
 class Count(StrEnum):
@@ -250,7 +253,10 @@ class Slot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Benefit:
-    """One row of the catalogue. `local` marks a merchant's own offer; `path` is where it was read, for errors."""
+    """One row of the catalogue. `local` marks a merchant's own offer; `path` is where it was read, for errors.
+
+    `key` names it in counts, `order` is what breaks ties last: (issuer, code), then the id. Both are derived.
+    """
 
     id: str
     code: int
@@ -271,8 +277,9 @@ class Benefit:
     reversal: Reversal = Reversal()
     local: bool = False
     path: str = "$"
+    key: str = ""
+    order: tuple[str, int, str] = ("", 0, "")
 
-    @property
-    def order(self) -> tuple[str, int, str]:
-        """Return what breaks ties last: (issuer, code), then the id."""
-        return (self.issuer, self.code, self.id)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", f"{self.issuer}/{self.id}")
+        object.__setattr__(self, "order", (self.issuer, self.code, self.id))

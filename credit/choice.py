@@ -17,7 +17,7 @@ from typing import Any
 from credit.calendars import at_clock
 from credit.catalogue import KIND_ORDER, Benefit
 from credit.decision import Given
-from credit.demands import Demand, demands
+from credit.demands import Demand, demands, taking
 from credit.offers import WHOLE, Price, figures, price
 from credit.situation import Situation
 
@@ -42,14 +42,21 @@ class Choice:
 def choose(obtainable: Sequence[Benefit], situation: Situation) -> Choice:
     """Return the best choice among the benefits that can be had (at least one)."""
     groups: dict[str, list[Benefit]] = {}
-    candidates: list[Choice] = []
+    single: list[Benefit] = []
     for benefit in obtainable:
         if benefit.stacks is None:
-            candidates.append(apply((benefit,), situation))
+            single.append(benefit)
         else:
             groups.setdefault(benefit.stacks, []).append(benefit)
-    candidates += [apply(members, situation) for members in _sets(groups, situation)]
+    candidates = [apply(members, situation) for members in _sets(groups, situation)]
+    if single:
+        candidates.append(apply((min(single, key=lambda one: _alone(one, situation)),), situation))
     return min(candidates, key=lambda one: one.rank)
+
+
+def _alone(benefit: Benefit, situation: Situation) -> tuple[Any, ...]:
+    """Return the rank of a benefit by itself (that of a set of one)."""
+    return (-min(taking(benefit, situation).price.worth, WHOLE), KIND_ORDER[benefit.offer.kind], benefit.order)
 
 
 def _sets(groups: dict[str, list[Benefit]], situation: Situation) -> Iterable[tuple[Benefit, ...]]:
@@ -57,7 +64,7 @@ def _sets(groups: dict[str, list[Benefit]], situation: Situation) -> Iterable[tu
         return ()
     members = [groups[name] for name in sorted(groups)]
     if prod(len(group) for group in members) > MAX_SETS:
-        members = [[min(group, key=lambda one: apply((one,), situation).rank)] for group in members]
+        members = [[min(group, key=lambda one: _alone(one, situation))] for group in members]
     return (tuple(sorted(one, key=lambda benefit: benefit.order)) for one in product(*members))
 
 

@@ -14,14 +14,14 @@ from credit.calendars import misfits
 from credit.catalogue import ANY_ISSUER, Benefit, LifecycleKind, OfferKind
 from credit.claims import TokenClass
 from credit.decision import Condition, Failure
-from credit.demands import Demand, benefit_key, demands, inside_key, reenters
+from credit.demands import Demand, benefit_key, inside_key, reenters, taking
 from credit.inputs import ENTERING, SecondResult
-from credit.offers import below_min_spend, has_figure, price
-from credit.policy import MAX_LIST_AGE_S
+from credit.offers import below_min_spend, has_figure
 from credit.reasons import REFERRING, Reason
-from credit.situation import Situation
+from credit.situation import UNUSED, Situation
 
 SECOND = "second-check:"
+MAX_LIST_AGE_S = 14 * 86_400  # beyond it no list supports any benefit (lists.md)
 Failures = list[Failure]
 Check = Callable[[Benefit, Situation, Failures], None]
 
@@ -88,8 +88,6 @@ def _merchant_tier(situation: Situation) -> int | None:
 
 def when(benefit: Benefit, situation: Situation, out: Failures) -> None:
     """Ask whether it is the right day and hour."""
-    if not benefit.when.bounded:
-        return
     day = situation.day(benefit.when)
     for misfit in misfits(benefit.when, situation.policy.calendars, situation.now.utc_ms, day):
         if misfit.holiday is not None:
@@ -121,6 +119,8 @@ def _clock(minutes: int) -> str:
 def needs(benefit: Benefit, situation: Situation, out: Failures) -> None:
     """Ask whether everything is there that the benefit needs."""
     token, request = situation.token, situation.request
+    if not benefit.needs and not token.id_check:
+        return
     if token.id_check and "id-check" not in benefit.needs and "id-check" not in request.confirmed:
         _add(out, Condition.NEEDS, Reason.NEEDS_ID_CHECK, {})
     for need in benefit.needs:
@@ -160,8 +160,6 @@ def _second(name: str, situation: Situation, out: Failures) -> None:
 
 def slot(benefit: Benefit, situation: Situation, out: Failures) -> None:
     """Ask whether it is the booked time, with its grace: [from - early, until + late)."""
-    if benefit.slot is None and "reservation" not in benefit.needs:
-        return
     booked, bounds = situation.token.reservation, benefit.slot
     if booked is None or booked.site != situation.place.site:
         if bounds is not None and "reservation" not in benefit.needs:
@@ -208,11 +206,11 @@ def _pass(benefit: Benefit, situation: Situation, out: Failures) -> None:
 
 def bounds(benefit: Benefit, situation: Situation, out: Failures) -> None:
     """Ask whether there is room under every bound: limits, open things, stock, capacity, offline."""
-    value = price(benefit.offer, amount=situation.request.amount_fen, heads=situation.request.heads).value_fen
-    for demand in demands(benefit, situation, value):
+    held = situation.facts.used
+    for demand in taking(benefit, situation).demands:
         if demand.limit is None:
             continue
-        used = situation.used(demand.key)
+        used = held.get(demand.key, UNUSED)
         if used.n + demand.n <= demand.limit:
             continue
         facts: dict[str, Any] = {"used": used.n, "max": demand.limit}
@@ -238,8 +236,6 @@ def offer(benefit: Benefit, situation: Situation, out: Failures) -> None:
 
 def tiered_limits(benefit: Benefit, situation: Situation, out: Failures) -> None:
     """Ask whether each limit by tier names the holder's tier, or a lower one."""
-    if not benefit.limits:
-        return
     tier = situation.standing(benefit)[0]
     if any(limit.max.by_tier and limit.max.at(tier) is None for limit in benefit.limits):
         _add(out, Condition.WHO, Reason.NOT_ELIGIBLE, {"missing": {"tier": "limits"}})
@@ -248,6 +244,8 @@ def tiered_limits(benefit: Benefit, situation: Situation, out: Failures) -> None
 def lists(benefit: Benefit, situation: Situation, out: Failures) -> None:
     """Ask whether the lists are young enough, and whether this may be given offline at all."""
     ages, rules = situation.facts.ages_s, benefit.offline
+    if not ages and not situation.now.offline:
+        return
     age = max(ages.get(benefit.issuer, 0), ages.get(situation.token.issuer, 0))
     if age > MAX_LIST_AGE_S:
         _add(out, Condition.OFFLINE, Reason.LIST_TOO_OLD, {"age_s": age, "max_s": MAX_LIST_AGE_S}, refer=False)
@@ -257,5 +255,20 @@ def lists(benefit: Benefit, situation: Situation, out: Failures) -> None:
         _add(out, Condition.OFFLINE, Reason.OFFLINE_LIMIT, {"max": 0}, refer=not rules.standard_on_limit)
 
 
-CHECKS: tuple[Check, ...] = (who, when, needs, slot, standing, tiered_limits, bounds, offer, lists)
-"""Every condition, in the order in which failures are told."""
+CHECKS: tuple[tuple[Check, Callable[[Benefit], bool]], ...] = (
+    (who, lambda _: True),
+    (when, lambda one: one.when.bounded),
+    (needs, lambda _: True),
+    (slot, lambda one: one.slot is not None or "reservation" in one.needs),
+    (standing, lambda _: True),
+    (tiered_limits, lambda one: any(limit.max.by_tier for limit in one.limits)),
+    (bounds, lambda _: True),
+    (offer, lambda one: one.offer.min_spend_fen is not None or bool(one.offer.table.by_tier)),
+    (lists, lambda _: True),
+)
+"""Every condition in the order in which failures are told, and for which benefits it can fail at all."""
+
+
+def checks_of(benefit: Benefit) -> tuple[Check, ...]:
+    """Return the conditions that can fail for `benefit`; asked once, when lists are switched."""
+    return tuple(check for check, applies in CHECKS if applies(benefit))

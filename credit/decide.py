@@ -21,7 +21,7 @@ from credit.calendars import business_day
 from credit.catalogue import Benefit, Lifecycle, LifecycleKind
 from credit.choice import choose
 from credit.claims import Token, TokenClass
-from credit.conditions import CHECKS
+from credit.conditions import Check
 from credit.decision import Condition, Decision, Failure, Finding, Trial
 from credit.endings import end
 from credit.facts import Facts
@@ -63,7 +63,7 @@ def decide(token: Token, request: Request, facts: Facts, policy: Policy, now: No
     if request.intent in ENDING:
         return facts_repeat(facts, now) or end(request, facts, now)
     situation = Situation(token, request, facts, policy, now)
-    return _before_benefits(situation) or _among_benefits(situation)
+    return _before_benefits(situation, policy) or _among_benefits(situation, policy)
 
 
 def facts_repeat(facts: Facts, now: Now) -> Decision | None:
@@ -74,7 +74,7 @@ def facts_repeat(facts: Facts, now: Now) -> Decision | None:
     return replace(again, repeats=facts.repeat.redemption, offline=now.offline, clock=now.clock)
 
 
-def _before_benefits(situation: Situation) -> Decision | None:
+def _before_benefits(situation: Situation, policy: Policy) -> Decision | None:
     """Take steps 2 to 5: what decides alone; None when the benefits decide."""
     token, facts, now = situation.token, situation.facts, situation.now
     if facts.suspended:  # 2
@@ -84,20 +84,20 @@ def _before_benefits(situation: Situation) -> Decision | None:
         return _alone(Reason.CLOCK_NOT_TRUSTED, {"clock": now.clock.value}, now)
     if facts.revoked:  # 3
         return _alone(Reason.REVOKED, {}, now)
-    restricted = _restricted(situation)  # 5, looked at first: grace never outlives a restriction
+    restricted = _restricted(situation, policy)  # 5, looked at first: grace never outlives a restriction
     again = facts_repeat(facts, now)  # 4
     if again is not None:
         return restricted or again
     if facts.nonce is not None:
-        where = {"at": iso(facts.nonce.at_ms, situation.policy.default_zone), "where": facts.nonce.where}
+        where = {"at": iso(facts.nonce.at_ms, policy.default_zone), "where": facts.nonce.where}
         reason = Reason.LIMIT_USED if facts.nonce.same_lane else Reason.REPLAYED
         return _alone(reason, where, now)
     return restricted
 
 
-def measures_here(situation: Situation) -> list[Effective]:
+def measures_here(situation: Situation, policy: Policy) -> list[Effective]:
     """Return the measures in force for this holder in this scene today."""
-    issuer, policy = situation.token.issuer, situation.policy
+    issuer = situation.token.issuer
     if not situation.facts.measures:
         return []
     today = business_day(situation.now.utc_ms, policy.zone_of(issuer), 0).day
@@ -105,8 +105,8 @@ def measures_here(situation: Situation) -> list[Effective]:
     return [one for one in found if one is not None]
 
 
-def _restricted(situation: Situation) -> Decision | None:
-    restricting = [one for one in measures_here(situation) if one.code.effect is Effect.RESTRICT]
+def _restricted(situation: Situation, policy: Policy) -> Decision | None:
+    restricting = [one for one in measures_here(situation, policy) if one.code.effect is Effect.RESTRICT]
     if not restricting:
         return None
     findings = tuple(Finding(Reason.RESTRICTED, one.facts()) for one in restricting)
@@ -119,29 +119,29 @@ def serves(lifecycle: Lifecycle, intent: Intent) -> bool:
     return (lifecycle.kind is LifecycleKind.OPEN_CLOSE) == (intent in OPENING)
 
 
-def _among_benefits(situation: Situation) -> Decision:
+def _among_benefits(situation: Situation, policy: Policy) -> Decision:
     """Take steps 6 to 8."""
     request, now = situation.request, situation.now
-    here = situation.policy.offered(situation.place)
+    here = policy.offered(situation.place)
     offered = tuple(one for one in here if serves(one.lifecycle, request.intent))
     if not offered:
         facts = {"site": situation.place.site, "scene": situation.place.scene, "intent": request.intent.value}
         return _alone(Reason.WRONG_SITE, facts, now)
     withheld = [
         Failure(Condition.STANDING, Reason.WITHHELD, one.facts())
-        for one in measures_here(situation)
+        for one in measures_here(situation, policy)
         if one.code.effect is Effect.WITHHOLD
     ]
-    tried = [(benefit, _try(benefit, situation, withheld)) for benefit in offered]  # 6
+    tried = [(benefit, _try(benefit, situation, policy.checks[benefit.id], withheld)) for benefit in offered]  # 6
     obtainable = [benefit for benefit, trial in tried if not trial.failures]
     if not obtainable:
         return _denied(situation, tried)
     return grant(situation, offered, tried, choose(obtainable, situation), _findings(tried))  # 7, 8
 
 
-def _try(benefit: Benefit, situation: Situation, withheld: list[Failure]) -> Trial:
+def _try(benefit: Benefit, situation: Situation, checks: tuple[Check, ...], withheld: list[Failure]) -> Trial:
     failures: list[Failure] = []
-    for check in CHECKS:
+    for check in checks:
         check(benefit, situation, failures)
     failures += withheld
     if situation.request.override is None or not failures:
@@ -171,12 +171,10 @@ def _findings(tried: Tried) -> tuple[Finding, ...]:
         stranger = any(failure.condition is Condition.WHO for failure in trial.failures)
         return (not all(failure.refer for failure in trial.failures), stranger, len(trial.failures), benefit.order)
 
-    found: dict[Reason, Finding] = {}
-    for benefit, trial in sorted(tried, key=distance):
+    found: dict[Reason, tuple[Failure, list[str]]] = {}
+    for benefit, trial in sorted((one for one in tried if one[1].failures), key=distance):
         for failure in trial.failures:
-            before = found.get(failure.reason)
-            if before is None:
-                found[failure.reason] = Finding(failure.reason, failure.facts, (benefit.id,))
-            elif benefit.id not in before.benefits:
-                found[failure.reason] = replace(before, benefits=(*before.benefits, benefit.id))
-    return tuple(found.values())
+            _, stopped = found.setdefault(failure.reason, (failure, []))
+            if not stopped or stopped[-1] != benefit.id:
+                stopped.append(benefit.id)
+    return tuple(Finding(reason, first.facts, tuple(stopped)) for reason, (first, stopped) in found.items())

@@ -30,6 +30,7 @@ from credit.catalogue import (
 from credit.claims import SubjectKind
 from credit.decision import Condition
 from credit.inputs import ENTERING, OPENING
+from credit.offers import Price, price
 from credit.reasons import Reason
 from credit.situation import Situation
 
@@ -56,7 +57,7 @@ class Demand(NamedTuple):
 
 def benefit_key(benefit: Benefit) -> str:
     """Return what names a benefit in keys."""
-    return f"{benefit.issuer}/{benefit.id}"
+    return benefit.key
 
 
 def _who(limit: Limit, benefit: Benefit, situation: Situation) -> str | None:
@@ -226,6 +227,24 @@ def _offline(benefit: Benefit, situation: Situation, value_fen: int) -> list[Dem
         for key, n, most in rows
         if most is not None
     ]
+
+
+class Taking(NamedTuple):
+    """What one benefit by itself would give and take here and now."""
+
+    price: Price
+    demands: list[Demand]
+
+
+def _taking(benefit: Benefit, situation: Situation) -> Taking:
+    request = situation.request
+    found = price(benefit.offer, amount=request.amount_fen, heads=request.heads)
+    return Taking(found, demands(benefit, situation, found.value_fen))
+
+
+def taking(benefit: Benefit, situation: Situation) -> Taking:
+    """Return what one benefit by itself gives and takes; computed once for a presentation."""
+    return situation.once(benefit, _taking)
 
 
 def reenters(benefit: Benefit, situation: Situation) -> bool:

@@ -14,7 +14,7 @@ from credit.calendars import ONE_DAY, at_clock
 from credit.catalogue import Benefit, LifecycleKind, OfferKind
 from credit.choice import Choice, givens, offer_of
 from credit.decision import Condition, Consumption, Decision, Finding, Sum, Trial, Use
-from credit.demands import benefit_key, demands, reenters, site_demands
+from credit.demands import benefit_key, reenters, site_demands, taking
 from credit.inputs import ASKING, OPENING, Intent
 from credit.reasons import Outcome, Reason
 from credit.situation import Situation, iso
@@ -30,7 +30,7 @@ def grant(
     """Step 8 for a GRANT."""
     given = givens(choice, situation)
     chosen = {one.benefit for one in given}
-    trials = tuple(replace(trial, chosen=trial.benefit in chosen) for _, trial in tried)
+    trials = tuple(replace(trial, chosen=True) if trial.benefit in chosen else trial for _, trial in tried)
     asking = situation.request.intent in ASKING
     consumption = Consumption() if asking else _consumption(situation, offered, choice)
     return Decision(
@@ -126,7 +126,7 @@ def left(situation: Situation, tried: Tried, taken: Choice | None) -> dict[str, 
     consumed["p|"] = situation.request.heads if taken else 0
     left: dict[str, int] = {}
     for benefit, trial in tried:
-        if any(one.condition is Condition.WHO for one in trial.failures):
+        if trial.failures and any(one.condition is Condition.WHO for one in trial.failures):
             continue
         remainders = [max(room - consumed.get(key, 0), 0) for key, room in _rooms(benefit, situation)]
         if remainders:
@@ -138,7 +138,7 @@ def _rooms(benefit: Benefit, situation: Situation) -> list[tuple[str, int]]:
     entries = _pass_room(benefit, situation)
     return entries + [
         (one.key, one.limit - situation.used(one.key).n)
-        for one in demands(benefit, situation, 0)
+        for one in taking(benefit, situation).demands
         if one.limit is not None and one.condition is Condition.LIMITS and one.key.startswith("u|")
     ]
 

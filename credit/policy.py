@@ -13,14 +13,12 @@ from zoneinfo import ZoneInfo
 
 from credit.calendars import Calendar, check_calendars
 from credit.catalogue import Benefit
+from credit.conditions import Check, checks_of
 from credit.documents import IssuerMapping, Sites
 from credit.inputs import Place
 from credit.measures import Codes
 from credit.reading import CatalogueError
 from credit.terms import DEFAULT_ZONE, zone
-
-ListAge = int
-MAX_LIST_AGE_S = 14 * 86_400  # beyond it no list supports any benefit (lists.md)
 
 Index = Mapping[tuple[str | None, str | None], tuple[Benefit, ...]]
 
@@ -30,6 +28,7 @@ class Policy:
     """Everything signed that a decision rests on, apart from the lists of measures and revocations."""
 
     index: Index = field(default_factory=dict)
+    checks: Mapping[str, tuple[Check, ...]] = field(default_factory=dict)
     calendars: Mapping[str, Calendar] = field(default_factory=dict)
     codes: Codes = field(default_factory=dict)
     mappings: Mapping[tuple[str, str], IssuerMapping] = field(default_factory=dict)
@@ -60,13 +59,15 @@ class Policy:
         """
         known, where = calendars or {}, sites or Sites()
         index: dict[tuple[str | None, str | None], list[Benefit]] = {}
-        for benefit in sorted(benefits, key=lambda one: one.order):
+        ordered = sorted(benefits, key=lambda one: one.order)
+        for benefit in ordered:
             check_calendars(benefit.when, known, benefit.path)
             for site in _sites(benefit, where):
                 for scene in benefit.where.scenes if benefit.where.scenes is not None else (None,):
                     index.setdefault((site, scene), []).append(benefit)
         return cls(
             index={key: tuple(found) for key, found in index.items()},
+            checks={benefit.id: checks_of(benefit) for benefit in ordered},
             calendars=known,
             codes=codes or {},
             mappings={(home, foreign): one for home, by in (mappings or {}).items() for foreign, one in by.items()},

@@ -7,26 +7,47 @@ Rules of this file:
   (contract.md §4).
 """
 
+from collections.abc import Callable, Mapping
 from datetime import datetime, tzinfo
+from typing import Any, Protocol, TypeVar
 
-from credit.calendars import BusinessDay, business_day
+from credit.calendars import BusinessDay, Calendar, business_day
 from credit.catalogue import Benefit, When
 from credit.claims import SubjectKind, Token
-from credit.documents import IssuerMapping
+from credit.documents import IssuerMapping, Sites
 from credit.facts import Facts, Used
 from credit.inputs import Now, Request
-from credit.policy import Policy
 
+T = TypeVar("T")
 UNUSED = Used()
 Standing = tuple[int | None, frozenset[int]]
+
+
+class Rules(Protocol):
+    """What a situation asks of the compiled policy (credit.policy.Policy is one)."""
+
+    @property
+    def mappings(self) -> Mapping[tuple[str, str], IssuerMapping]:
+        """Foreign issuers' mappings by (home, foreign)."""
+        ...
+
+    @property
+    def calendars(self) -> Mapping[str, Calendar]:
+        """Calendars by id."""
+        ...
+
+    @property
+    def sites(self) -> Sites:
+        """Site sets and merchants' grades."""
+        ...
 
 
 class Situation:
     """What the conditions look at. Days and standings are computed once per zone and issuer."""
 
-    __slots__ = ("_days", "_standings", "facts", "now", "place", "policy", "request", "subject", "token")
+    __slots__ = ("_days", "_standings", "_takings", "facts", "now", "place", "policy", "request", "subject", "token")
 
-    def __init__(self, token: Token, request: Request, facts: Facts, policy: Policy, now: Now) -> None:
+    def __init__(self, token: Token, request: Request, facts: Facts, policy: Rules, now: Now) -> None:
         self.token = token
         self.request = request
         self.facts = facts
@@ -36,6 +57,7 @@ class Situation:
         self.subject = f"{token.issuer}:{token.subject.hex()}"
         self._days: dict[tuple[str, int], BusinessDay] = {}
         self._standings: dict[str, Standing] = {}
+        self._takings: dict[str, Any] = {}
 
     def day(self, when: When) -> BusinessDay:
         """Return the business day of now, as this benefit counts days."""
@@ -59,6 +81,13 @@ class Situation:
         mapping = self.policy.mappings.get((home, token.issuer), IssuerMapping())
         groups = frozenset(mapping.groups[group] for group in token.groups if group in mapping.groups)
         return mapping.tiers.get(token.tier), groups
+
+    def once(self, benefit: Benefit, work: Callable[[Benefit, "Situation"], T]) -> T:
+        """Return what `work` finds for a benefit; it is asked by several readers and computed once."""
+        found: T | None = self._takings.get(benefit.id)
+        if found is None:
+            found = self._takings[benefit.id] = work(benefit, self)
+        return found
 
     def group_key(self, benefit: Benefit) -> str:
         """Return whom a limit "per group" counts for: the group itself, or the group the holder comes in under."""
