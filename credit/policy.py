@@ -13,12 +13,14 @@ from zoneinfo import ZoneInfo
 
 from credit.calendars import Calendar, check_calendars
 from credit.catalogue import Benefit
-from credit.conditions import Check, checks_of
+from credit.conditions import MAX_LIST_AGE_S, Check, checks_of
 from credit.documents import IssuerMapping, Sites
 from credit.inputs import Place
 from credit.measures import Codes
 from credit.reading import CatalogueError
 from credit.terms import DEFAULT_ZONE, zone
+
+__all__ = ["MAX_LIST_AGE_S", "Policy"]
 
 Index = Mapping[tuple[str | None, str | None], tuple[Benefit, ...]]
 
