@@ -60,6 +60,9 @@ function sum(value, zh, en, tone) {
   return made;
 }
 
+// Each conflict is kept for both sides; people count it once.
+const pairs = (ledger) => ledger.conflicts.filter((one) => one.terminal < one.other_terminal);
+
 function showSums(ledger) {
   const missing = ledger.terminals.reduce((all, one) => all + one.missing, 0);
   const aside = ledger.terminals.reduce((all, one) => all + one.set_aside, 0);
@@ -69,7 +72,7 @@ function showSums(ledger) {
     sum(ledger.records, "入账事实", "facts held"),
     sum(missing, "缺号", "missing numbers", missing ? "bad" : "good"),
     sum(ledger.duplicates, "重复", "counted twice", ledger.duplicates ? "bad" : "good"),
-    sum(ledger.conflicts.length, "冲突", "conflict entries", ledger.conflicts.length ? "bad" : "good"),
+    sum(pairs(ledger).length, "冲突", "conflicts", pairs(ledger).length ? "bad" : "good"),
     sum(aside, "无法识读", "set aside", aside ? "bad" : "good"),
   );
 }
@@ -93,7 +96,7 @@ function show(ledger) {
     [say("终端", "terminal"), (r) => `${r.terminal} #${r.seq}`, "code"],
     [say("与", "with"), (r) => `${r.other_terminal} #${r.other_seq}`, "code"],
     [say("额度键", "key"), (r) => r.key, "code"], [say("发现", "noticed"), (r) => time(r.noticed_ms)],
-  ], ledger.conflicts, "");
+  ], pairs(ledger), "");
   table("redemptions", [
     [say("时间", "time"), (r) => time(r.at_ms)], [say("终端", "terminal"), (r) => `${r.terminal} #${r.seq}`, "code"],
     [say("权益", "benefit"), (r) => r.benefit], [say("状态", "state"), (r) => mark(r.state)],
