@@ -7,8 +7,9 @@ Rules of this file:
 - one refresh = one verifier session, one deadline, its own scratch folder; first the issuers' roles come into force,
   then lists and rules together;
 - one city's fault is that city's problem: its old version stays in force, the others go on;
-- trusted time is the later of the clock and the newest signed list; a timestamp past its expiry is a failure (somebody
-  may be holding back news), and so is a platform that does not answer: the lists in force stay, and their age shows;
+- trusted time is the latest of the clock, the newest signed list and the root from the enrolment; a timestamp past its
+  expiry is a failure (somebody may be holding back news), and so is a platform that does not answer: the lists in
+  force stay, and their age shows;
 - a bundle that `xinguan lists import` handed over is taken in the same way, from a file instead of the network;
 - `run` retries with full jitter and never ends by itself; `wake` polls at once, and what it was told is only a hint.
 """
@@ -38,7 +39,7 @@ from sync.bundle import BASE, BundleFetcher
 from sync.fetcher import DocumentFetcher, ListFetcher
 from sync.handover import Answer, Handover
 from sync.replay import Replayed, replay
-from sync.verify import ListRefused, Session
+from sync.verify import ListRefused, Session, root_issued_ms
 
 log = logging.getLogger(__name__)
 
@@ -96,6 +97,7 @@ class Puller:
         self._session = session
         self._base_url = base_url if base_url.endswith("/") else f"{base_url}/"
         self._trust_root = trust_root
+        self._root_ms = root_issued_ms(trust_root)
         self._clock = clock
         self._poll_s = poll_s
         self._deadline_s = deadline_s
@@ -139,8 +141,9 @@ class Puller:
                 await self.take_handed()
                 await self.once()
             except (PullFailed, StoreFailed) as error:
+                level = logging.WARNING if str(error) != self.last_error else logging.DEBUG  # a long outage is one line
+                log.log(level, "lists not refreshed", extra={"problem": str(error), "failures": backoff.failures})
                 self.last_error = str(error)
-                log.warning("lists not refreshed", extra={"problem": str(error), "failures": backoff.failures})
                 unreachable = isinstance(error, PullFailed) and error.unreachable
                 pause_s = backoff.unreachable_s() if unreachable else min(backoff.refused_s(None), self._poll_s)
             else:
@@ -175,7 +178,7 @@ class Puller:
         """Refresh now and return what changed; raise PullFailed or StoreFailed."""
         stored = await self._lists.stored()
         fetcher = ListFetcher(self._session, deadline_s=self._deadline_s)
-        reference_ms = max(self._clock.now_ms(), stored.newest_ms)
+        reference_ms = max(self._clock.now_ms(), stored.newest_ms, self._root_ms)
         try:
             if await self._is_unchanged(stored, fetcher, reference_ms):
                 pulled = Pulled(problems=self._lists.current.problems)

@@ -200,5 +200,13 @@ def issued_ms(signed: Any) -> int:
     return at_ms
 
 
+def root_issued_ms(trust_root: bytes) -> int:
+    """Return when the enrolment's root was signed (ms UTC): it is at least that late. 0 if the root does not say."""
+    try:
+        return issued_ms(Metadata[Root].from_bytes(trust_root).signed)
+    except (ListRefused, DeserializationError):  # a root that is unusable is refused by the verifier, with its reason
+        return 0
+
+
 def _key_names(keyids: list[str]) -> str:
     return " ".join(sorted(keyids))

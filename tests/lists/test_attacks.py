@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 from aiohttp import web
-from tuf.api.metadata import Metadata, MetaFile, TargetFile, Timestamp
+from tuf.api.metadata import Metadata, MetaFile, TargetFile
 
 from central.demo_town import FOREIGN, HOME
 from central.metadata_files import MetadataFiles
@@ -86,21 +86,43 @@ class TestMetadata:
 
     async def test_a_thief_who_counted_the_timestamp_up_cannot_lock_us_out_for_ever(self, platform, terminal, forger):
         async with terminal.open() as t:
-            state = forger.files.load()
-            forger.files.write_timestamp(2**31, state.snapshot.signed, now_ms=platform.later())
+            forger.files.write_timestamp(2**31, forger.files.load().snapshot.signed, now_ms=platform.later())
             await t.puller.once()
-            platform.repository.rotate("timestamp", now_ms=platform.later())
-            signed = Metadata[Timestamp].from_file(str(forger.files.metadata / "timestamp.json")).signed
-            RoleKeys(platform.state / "keys")
-            MetadataFiles(platform.public, RoleKeys(platform.state / "keys")).write_timestamp(
-                7, forger.files.load().snapshot.signed, now_ms=platform.later()
-            )
-            assert signed.version > 7
-
             platform.restrict("wang")
-            await t.puller.once()
+            _count_down(platform, 7)
+            with pytest.raises(PullFailed, match="version"):
+                await t.puller.once()
 
-            assert (await t.lists.stored()).floors
+            platform.repository.rotate("timestamp", now_ms=platform.later())
+            _count_down(platform, 7)
+            await t.puller.once()
+            assert t.lists.current.measures(HOME, platform.issue("wang").subject)
+
+            _count_down(platform, 6)
+            with pytest.raises(PullFailed, match="version"):
+                await t.puller.once()
+
+    async def test_one_root_key_alone_cannot_make_a_new_root(self, platform, terminal, forger):
+        async with terminal.open() as t:
+            await t.puller.once()
+            root = forger.files.load().root
+            root.signed.version += 1
+            root.signatures.clear()
+            root.sign(forger.keys.signer("root-1"))
+            (forger.files.metadata / "2.root.json").write_bytes(root.to_bytes())
+            platform.repository.freshen(now_ms=platform.later())
+            with pytest.raises(PullFailed, match="signed by 1/2"):
+                await t.puller.once()
+
+    async def test_a_root_that_was_seen_cannot_be_hidden_again(self, platform, terminal, forger):
+        async with terminal.open() as t:
+            platform.repository.rotate("timestamp", now_ms=platform.later())
+            await t.puller.once()
+            await t.store.write(lambda conn: conn.execute("DELETE FROM list_chain").rowcount)
+            (forger.files.metadata / "2.root.json").unlink()
+            platform.repository.freshen(now_ms=platform.later())
+            with pytest.raises(PullFailed):
+                await t.puller.once()
 
     async def test_freeze_an_expired_timestamp_is_a_failure_and_the_lists_stay(self, platform, terminal):
         async with terminal.open() as t:
@@ -111,16 +133,26 @@ class TestMetadata:
             assert t.lists.current.versions
             assert t.lists.current.age_s(HOME, platform.clock.ms // 1000) == 3 * 86_400
 
-    async def test_a_clock_at_1970_does_not_make_expired_lists_fresh(self, platform, terminal):
-        platform.repository.freshen(now_ms=platform.later(30 * 86_400_000))
+    async def test_a_clock_at_1970_does_not_make_expired_lists_fresh(self, platform, terminal, forger):
         async with terminal.open() as t:
+            platform.repository.freshen(now_ms=platform.later(30 * 86_400_000))
             await t.puller.once()
-            shutil.copy(platform.public / "metadata" / "timestamp.json", platform.state / "expired.json")
-            state = MetadataFiles(platform.public, RoleKeys(platform.state / "keys"))
-            snapshot = state.load().snapshot.signed
-            state.write_timestamp(2**20, snapshot, now_ms=platform.clock.ms - 20 * 86_400_000)
+            version = json.loads((platform.public / "metadata" / "timestamp.json").read_bytes())["signed"]["version"]
+            expired_ms = platform.clock.ms - 20 * 86_400_000
+            forger.files.write_timestamp(version + 1, forger.files.load().snapshot.signed, now_ms=expired_ms)
             terminal.clock.ms = 0
-            with pytest.raises(PullFailed, match=r"expired"):
+            with pytest.raises(PullFailed, match="expired"):
+                await t.puller.once()
+
+    async def test_the_first_pull_of_a_box_at_1970_is_as_late_as_its_enrolment(self, platform, terminal, tmp_path):
+        shutil.copytree(platform.public, tmp_path / "old")
+        platform.repository.rotate("snapshot", now_ms=platform.later(30 * 86_400_000))
+        terminal.trust_root = platform.repository.trust_root()
+        for name in ("timestamp.json",):
+            shutil.copy(tmp_path / "old" / "metadata" / name, platform.public / "metadata" / name)
+        terminal.clock.ms = 0
+        async with terminal.open() as t:
+            with pytest.raises(PullFailed, match="expired"):
                 await t.puller.once()
 
     async def test_wrong_delegation_another_citys_key_cannot_sign_our_lists(self, platform, terminal, forger):
@@ -349,6 +381,12 @@ class TestDownload:
         async with terminal.open() as t:
             with pytest.raises(PullFailed, match=r"127\.0\.0\.1"):
                 await t.puller.once()
+
+
+def _count_down(platform, version):
+    """Sign the state in force with a lower timestamp version, by the key in force."""
+    files = MetadataFiles(platform.public, RoleKeys(platform.state / "keys"))
+    files.write_timestamp(version, files.load().snapshot.signed, now_ms=platform.later())
 
 
 def _newest(platform):

@@ -1,0 +1,162 @@
+"""Hostile bytes where lists are read: one kind of error comes out, and what is in force stays."""
+
+import contextlib
+import json
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tuf.api.exceptions import RepositoryError
+
+from cache.list_content import Content, ContentRefused, open_role
+from central import city_lists
+from central.demo_town import HOME
+from central.metadata_files import MetadataFiles
+from central.role_keys import RoleKeys
+from credit.listing import DOCUMENTS, path_of, role_of
+from sync.pull import PullFailed
+from sync.verify import ListRefused, read_role
+
+SLOW = settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+NAMED = st.sampled_from([(kind, name) for kind, names in DOCUMENTS.items() for name in names])
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory):
+    """The documents of a real city, by kind and name."""
+    from datetime import date
+
+    from central import demo_town, measure_calls
+
+    state = tmp_path_factory.mktemp("state")
+    demo_town.found(state, now_ms=1_795_000_000_000)
+    measure = measure_calls.Measure(code=302, until=date(2027, 1, 1), authority="x", basis="y")
+    measure_calls.restrict(state, HOME, "wang", measure, now_ms=1_795_000_000_000)
+    documents = city_lists.documents(state, HOME, now_ms=1_795_000_000_000)
+    roles = MetadataFiles(state / "public", RoleKeys(state / "keys")).load().roles
+    return {
+        "documents": documents,
+        "roles": {kind: roles[role_of(kind, HOME)].to_bytes() for kind in DOCUMENTS},
+    }
+
+
+def opened(kind, good, name, data):
+    documents = {path_of(kind, HOME, one): good["documents"][path_of(kind, HOME, one)] for one in DOCUMENTS[kind]}
+    documents[path_of(kind, HOME, name)] = data
+    try:
+        content = open_role(role_of(kind, HOME), documents)
+    except ContentRefused as error:
+        refused = str(error)
+    else:
+        assert isinstance(content, Content)
+        return content
+    assert HOME in refused
+    return None
+
+
+@SLOW
+@given(NAMED, VALUES)
+def test_any_json_in_place_of_a_document(good, named, value):
+    kind, name = named
+    opened(kind, good, name, json.dumps(value).encode())
+
+
+@SLOW
+@given(NAMED, st.binary(max_size=64))
+def test_any_bytes_in_place_of_a_document(good, named, data):
+    kind, name = named
+    assert opened(kind, good, name, data) is None
+
+
+@SLOW
+@given(NAMED, st.data())
+def test_one_member_changed_anywhere_in_a_good_document(good, named, data):
+    kind, name = named
+    document = json.loads(good["documents"][path_of(kind, HOME, name)])
+    _change(document, data)
+    opened(kind, good, name, json.dumps(document).encode())
+
+
+@pytest.mark.parametrize("nested", [b"[" * 100_000, b'{"issuer":"yunling","x":' + b"[" * 100_000])
+@pytest.mark.parametrize(("kind", "name"), [(kind, names[0]) for kind, names in DOCUMENTS.items()])
+def test_nesting_without_end(good, kind, name, nested):
+    assert opened(kind, good, name, nested) is None
+
+
+@SLOW
+@given(st.sampled_from(sorted(DOCUMENTS)), st.data())
+def test_one_member_changed_anywhere_in_a_roles_metadata(good, kind, data):
+    document = json.loads(good["roles"][kind])
+    _change(document["signed"], data)
+    try:
+        state = read_role(role_of(kind, HOME), json.dumps(document).encode())
+    except (ListRefused, RepositoryError):
+        return
+    assert all(len(one.sha256) == 64 for one in state.documents)
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_any_served_file_changed_is_refused_and_the_lists_stay(platform, site, terminal, seed):
+    import random
+
+    draw = random.Random(seed)
+    async with terminal.open() as t:
+        await t.puller.once()
+        wang = platform.issue("wang").subject
+        platform.restrict("wang")
+        versions = dict(t.lists.current.versions)
+        site.asked.clear()
+        await t.puller.once()
+        asked = [path for path in site.asked if not path.endswith(".root.json")]
+        in_force = dict(t.lists.current.versions)
+        assert in_force != versions
+        platform.repair("wang")
+        site.asked.clear()
+        for _ in range(10):
+            files = {path.name: path for path in platform.public.rglob("*.json")}
+            victim = draw.choice(sorted(name for name in files if name[0] != "1"))
+            data = bytearray(files[victim].read_bytes())
+            for _ in range(draw.randint(1, 3)):
+                data[draw.randrange(len(data))] = draw.randrange(256)
+            site.answers = {str(files[victim].relative_to(platform.public)): bytes(data)}
+            with contextlib.suppress(PullFailed):
+                await t.puller.once()
+            assert t.lists.current.versions.keys() == in_force.keys()
+        site.answers = {}
+        await t.puller.once()
+        assert not t.lists.current.measures(HOME, wang)
+        assert dict(t.lists.current.problems) == {}
+        assert asked
+
+
+def _change(document, data):
+    """Replace, drop or add one member at a drawn place."""
+    places = []
+
+    def walk(value):
+        if isinstance(value, dict):
+            places.extend((value, key) for key in value)
+            for one in value.values():
+                walk(one)
+        if isinstance(value, list):
+            places.extend((value, index) for index in range(len(value)))
+            for one in value:
+                walk(one)
+
+    walk(document)
+    if not places:
+        return
+    where, key = data.draw(st.sampled_from(range(len(places))).map(lambda index: places[index]))
+    if data.draw(st.booleans()):
+        where[key] = data.draw(VALUES)
+    elif isinstance(where, dict):
+        del where[key]
+    else:
+        where.append(data.draw(VALUES))
