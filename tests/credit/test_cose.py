@@ -77,6 +77,13 @@ class TestXG1:
             assert refusal(raw, XG1, key) is Reason.BAD_SIGNATURE
         assert refusal(raw, XG1, world.p256_holder.public_key()) is Reason.BAD_SIGNATURE
 
+    def test_a_foreign_algorithm_is_none_here_even_with_a_loaded_key(self, world):
+        header = cbor.encode({1: -7, 4: world.p256_issuer.kid, 16: 65001})
+        raw = minting.sign1(world.p256_issuer.private, {1: -7, 4: world.p256_issuer.kid, 16: 65001}, b"\xa0")
+        key = CoseKey(-7, CoseKey.of(world.p256_issuer.private.public_key()).public)
+        key.public.verify(raw[-64:], to_be_signed(header, b"\xa0"))
+        assert refusal(raw, XG1, key) is Reason.BAD_SIGNATURE
+
     def test_a_foreign_message_is_refused(self):
         assert refusal(EXTERNAL, XG1, EXAMPLE_KEY) is Reason.DAMAGED_CODE
         assert refusal(UNTAGGED, XG1, EXAMPLE_KEY) is Reason.DAMAGED_CODE
