@@ -16,6 +16,8 @@ from typing import Final, NamedTuple, TypeAlias
 
 MAX_DEPTH: Final = 6
 TAG_SIGN1: Final = 18  # RFC 9052 §2
+_ONE_OCTET: Final = 24
+_number = int.from_bytes
 _UINT64_END: Final = 1 << 64
 
 _UINT, _NINT, _BYTES, _TEXT, _ARRAY, _MAP, _TAG, _SIMPLE = range(0, 256, 32)  # first head of each major type
@@ -52,20 +54,20 @@ def _item(raw: bytes, at: int, depth: int) -> tuple[Item, int]:
     """Return the item at `at` and where it ends; `depth` more containers may open. IndexError: cut short."""
     head = raw[at]
     at += 1
-    if head <= _INLINE:  # the most frequent item
+    if head <= _INLINE:
         return head, at
     argument = head & 31
     if argument > _INLINE:
         argument, at = _long_argument(raw, at, argument)
+    if head >= _ARRAY:
+        return _container(raw, at, head, argument, depth)
     if head < _BYTES:
         return argument if head < _NINT else -1 - argument, at
-    if head < _ARRAY:
-        end = at + argument
-        body = raw[at:end]
-        if len(body) != argument:
-            raise CborError("a string is cut short")
-        return body if head < _TEXT else _text(body), end
-    return _container(raw, at, head, argument, depth)
+    end = at + argument
+    body = raw[at:end]
+    if len(body) != argument:
+        raise CborError("a string is cut short")
+    return body if head < _TEXT else _text(body), end
 
 
 def _container(raw: bytes, at: int, head: int, argument: int, depth: int) -> tuple[Item, int]:
@@ -88,12 +90,15 @@ def _container(raw: bytes, at: int, head: int, argument: int, depth: int) -> tup
 
 def _long_argument(raw: bytes, at: int, low: int) -> tuple[int, int]:
     """Return the argument that follows a head with low bits above 23, and where it ends (RFC 8949 §3)."""
-    if low not in _WIDTHS:
+    if low == _ONE_OCTET:
+        argument, end, least = raw[at], at + 1, _INLINE + 1
+    elif low in _WIDTHS:
+        octets, least = _WIDTHS[low]
+        end = at + octets
+        raw[end - 1]  # IndexError here, not a shorter number below
+        argument = _number(raw[at:end], "big")
+    else:
         raise CborError("an indefinite length or a reserved head")
-    octets, least = _WIDTHS[low]
-    end = at + octets
-    raw[end - 1]  # IndexError here, not a shorter number below
-    argument = int.from_bytes(raw[at:end], "big")
     if argument < least:
         raise CborError("a number or length not in its shortest form")
     return argument, end
@@ -110,19 +115,25 @@ def _map(raw: bytes, at: int, pairs: int, depth: int) -> tuple[dict[int, Item], 
     items: dict[int, Item] = {}
     last = -1
     for _ in range(pairs):
-        first = raw[at]
+        key = rank = raw[at]
         at += 1
-        if first >= _BYTES:
-            raise CborError("a map key that is not an integer")
-        argument = first & 31
-        if argument > _INLINE:
-            argument, at = _long_argument(raw, at, argument)
-        rank = argument if first < _NINT else _UINT64_END + argument  # the order of the encoded keys, §4.2.1
+        if key > _INLINE:  # else the key stands in its head, as most do
+            key, rank, at = _long_key(raw, at, key)
         if rank <= last:
             raise CborError("map keys unsorted or duplicate")
         last = rank
-        items[argument if first < _NINT else -1 - argument], at = _item(raw, at, depth)
+        items[key], at = _item(raw, at, depth)
     return items, at
+
+
+def _long_key(raw: bytes, at: int, first: int) -> tuple[int, int, int]:
+    """Return the map key whose head is `first`, its rank among encoded keys (§4.2.1), and where it ends."""
+    if first >= _BYTES:
+        raise CborError("a map key that is not an integer")
+    argument = first & 31
+    if argument > _INLINE:
+        argument, at = _long_argument(raw, at, argument)
+    return (argument, argument, at) if first < _NINT else (-1 - argument, _UINT64_END + argument, at)
 
 
 def encode(item: object) -> bytes:

@@ -33,6 +33,7 @@ _CREDENTIAL_CLAIMS: Final = {EXP, NBF, IAT, CTI, CNF, CREDIT}
 _PRESENTATION_CLAIMS: Final = {AUD, IAT, NONCE, CHALLENGE}
 _CREDIT_MEMBERS: Final = set(range(RESERVATION + 1))
 _HOLDER_KEYS: Final = ({1, -1, -2}, {1, -1, -2, -3})
+_KIND_BITS: Final = ~(FLAG_ID_CHECK | FLAG_TEST)
 _KINDS: Final = {0: SubjectKind.PERSON, FLAG_GROUP: SubjectKind.GROUP, FLAG_ENTERPRISE: SubjectKind.ENTERPRISE}
 
 
@@ -88,7 +89,7 @@ def read_credential(claims: object) -> CredentialClaims:
     if credit.get(SCHEMA) != 1:
         _damaged("the schema of credit is not 1")
     flags = _optional(credit, FLAGS, "flags") or 0
-    kind = _KINDS.get(flags & ~(FLAG_ID_CHECK | FLAG_TEST))
+    kind = _KINDS.get(flags & _KIND_BITS)
     if kind is None:
         _damaged("flags we do not know, or group and enterprise at once")
     status = _optional(credit, STATUS, "status index")

@@ -47,7 +47,7 @@ class Reservation:
     heads: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Token:
     """A verified credit token. `nonce` is the presentation's (bound), the token id (minted), or None (printed)."""
 

@@ -12,6 +12,7 @@ Rules of this file:
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, NamedTuple, NoReturn
 
 from cryptography.exceptions import InvalidSignature
@@ -30,9 +31,19 @@ MAX_TOKEN_BYTES: Final = 397  # what 600 characters hold, 4 of them the prefix
 ALG, CRIT, KID, KCWT, TYP = 1, 2, 4, 13, 16  # header labels: RFC 9052 §3.1, RFC 9528, RFC 9596
 TYP_CREDENTIAL: Final = 65001
 TYP_PRESENTATION: Final = 294  # kb+cwt
+CREDENTIAL_HEADER_BYTES: Final = 17
 _CREDENTIAL_HEADER: Final = {ALG, KID, TYP}
 _PRESENTATION_HEADER: Final = {ALG, KCWT, TYP}
+_HEADS: Final = [cbor.bstr(bytes(size))[: -size or None] for size in range(MAX_TOKEN_BYTES + 1)]
 _CONTEXT: Final = b"\x84\x6aSignature1"  # the head of Sig_structure, RFC 9052 §4.4
+
+
+class _Header(NamedTuple):
+    """A protected header that XG1 allows. `protected` is shared between messages: read it, never change it."""
+
+    protected: Mapping[int, cbor.Item]
+    kid: bytes
+    alg: int
 
 
 class Envelope(NamedTuple):
@@ -94,7 +105,7 @@ def verify_sign1(
     except KeyRefusedError as error:
         raise TokenError(Reason.BAD_SIGNATURE, str(error)) from error
     check_signature(envelope, key, aad)
-    return Signed(envelope.protected, envelope.payload, envelope.kid, envelope.alg)
+    return Signed(dict(envelope.protected), envelope.payload, envelope.kid, envelope.alg)
 
 
 def check_signature(envelope: Envelope, key: CoseKey, aad: bytes = b"") -> None:
@@ -109,7 +120,9 @@ def check_signature(envelope: Envelope, key: CoseKey, aad: bytes = b"") -> None:
 
 def to_be_signed(protected_raw: bytes, payload: bytes, aad: bytes = b"") -> bytes:
     """Return Sig_structure (RFC 9052 §4.4): what a signer signs and a verifier checks."""
-    return b"".join((_CONTEXT, cbor.bstr(protected_raw), cbor.bstr(aad), cbor.bstr(payload)))
+    if aad or len(payload) > MAX_TOKEN_BYTES or len(protected_raw) > MAX_TOKEN_BYTES:
+        return b"".join((_CONTEXT, cbor.bstr(protected_raw), cbor.bstr(aad), cbor.bstr(payload)))
+    return b"".join((_CONTEXT, _HEADS[len(protected_raw)], protected_raw, b"\x40", _HEADS[len(payload)], payload))
 
 
 def _damaged(detail: str, step: int | None = None) -> NoReturn:
@@ -126,31 +139,31 @@ def _xg1_envelope(message: object) -> Envelope:
     protected_raw, unprotected, payload, signature = message.item
     if type(protected_raw) is not bytes or type(payload) is not bytes or type(signature) is not bytes:
         _damaged("protected header, payload and signature are byte strings", STEP_SHAPE)
-    protected = cbor.decode(protected_raw)
     claims = cbor.decode(payload)
+    header = _known_header(protected_raw) if len(protected_raw) == CREDENTIAL_HEADER_BYTES else _header(protected_raw)
     if unprotected != {}:
         _damaged("the unprotected header is not an empty map", STEP_SHAPE)
     if len(signature) != SIGNATURE_BYTES:
         _damaged(f"the signature has not {SIGNATURE_BYTES} bytes", STEP_SHAPE)
+    return Envelope(header.protected, protected_raw, header.kid, header.alg, payload, signature, claims)
+
+
+def _header(protected_raw: bytes) -> _Header:
+    """Read a protected header; it is a credential's, with a kid, or a presentation's, without; others are refused."""
+    protected = cbor.decode(protected_raw)
     if type(protected) is not dict:
         _damaged("the protected header is not a map", STEP_SHAPE)
-    alg = protected.get(ALG)
-    if type(alg) is not int:
-        _damaged("alg is missing or no integer", STEP_SHAPE)
-    return Envelope(protected, protected_raw, _kid(protected), alg, payload, signature, claims)
-
-
-def _kid(protected: dict[int, cbor.Item]) -> bytes:
-    """Return the kid of a credential's header, nothing for a presentation's; any other header is refused."""
-    typ = protected.get(TYP)
-    if protected.keys() == _CREDENTIAL_HEADER and typ == TYP_CREDENTIAL:
-        kid = protected[KID]
-        if type(kid) is bytes and len(kid) == KID_BYTES:
-            return kid
-        _damaged(f"kid is not a byte string of {KID_BYTES}", STEP_SHAPE)
+    alg, kid, typ = protected.get(ALG), protected.get(KID, b""), protected.get(TYP)
+    if type(alg) is not int or type(kid) is not bytes:
+        _damaged("alg is no integer, or kid no byte string", STEP_SHAPE)
+    if protected.keys() == _CREDENTIAL_HEADER and typ == TYP_CREDENTIAL and len(kid) == KID_BYTES:
+        return _Header(protected, kid, alg)
     if protected.keys() == _PRESENTATION_HEADER and typ == TYP_PRESENTATION:
-        return b""
+        return _Header(protected, kid, alg)
     _damaged("neither the header of a credential nor of a presentation", STEP_SHAPE)
+
+
+_known_header = lru_cache(maxsize=64)(_header)  # one issuer key's credentials all have the same header
 
 
 def _xg1_key(resolved: object) -> CoseKey:

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 
 from central import minting
@@ -250,3 +252,11 @@ class TestMemory:
         keyring = world.keyring()
         open_token(world.text(world.printed()), keyring, now=world.now)
         assert Keyring.merged([keyring]).verified == {}
+
+
+def test_a_token_has_every_field_and_is_frozen(world):
+    token = open_token(world.text(world.printed()), world.keyring(), now=world.now)
+    assert vars(token).keys() == {field.name for field in dataclasses.fields(token)}
+    assert dataclasses.replace(token) == token
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        token.tier = 9
