@@ -23,6 +23,7 @@ SIGNATURE_BYTES: Final = 64
 COORDINATE_BYTES: Final = 32
 
 _P: Final = 2**255 - 19  # the field of edwards25519, RFC 8032 §5.1
+_Y_BITS: Final = 2**255 - 1
 _D: Final = -121665 * pow(121666, -1, _P) % _P
 _Y_OF_ORDER_8: Final = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
 _SMALL_ORDER_Y: Final = frozenset({0, 1, _P - 1, _Y_OF_ORDER_8, _P - _Y_OF_ORDER_8})  # orders 4, 1, 2, 8, 8
@@ -56,7 +57,7 @@ class Algorithm:
 
 def _load_ed25519(coordinates: tuple[bytes, ...]) -> PublicKey:
     (encoded,) = coordinates
-    y = int.from_bytes(encoded, "little") & ~(1 << 255)
+    y = int.from_bytes(encoded, "little") & _Y_BITS
     if y >= _P:
         raise KeyRefusedError("Ed25519 key not in canonical form")
     if y in _SMALL_ORDER_Y:
@@ -71,7 +72,7 @@ def check_on_curve(public: object) -> None:
     asked, and the holder keys of a crowd at the gate are not.
     """
     if isinstance(public, ed25519.Ed25519PublicKey):
-        y = int.from_bytes(public.public_bytes_raw(), "little") & ~(1 << 255)
+        y = int.from_bytes(public.public_bytes_raw(), "little") & _Y_BITS
         x_squared = (y * y - 1) * pow(_D * y * y + 1, -1, _P) % _P
         if pow(x_squared, (_P - 1) // 2, _P) != 1:
             raise KeyRefusedError("Ed25519 point not on the curve")

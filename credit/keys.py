@@ -16,7 +16,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from credit import cbor
 from credit.algorithms import ALGORITHMS, BY_CURVE, COORDINATE_BYTES, KeyRefusedError, PublicKey, check_on_curve
@@ -36,8 +36,7 @@ class KeyringError(ValueError):
     """A key file that is not accepted; the text names the member and the mend."""
 
 
-@dataclass(frozen=True, slots=True)
-class CoseKey:
+class CoseKey(NamedTuple):
     """A public key that may verify: its algorithm and the loaded key."""
 
     alg: int
@@ -52,7 +51,7 @@ class CoseKey:
             raise KeyRefusedError("not a COSE_Key on Ed25519 or P-256")
         if len(members) != 2 + algorithm.coordinates:
             raise KeyRefusedError("a COSE_Key has exactly kty, crv and its coordinates")
-        coordinates: tuple[Any, ...] = tuple([members.get(label) for label in _COORDINATES[: algorithm.coordinates]])
+        coordinates: tuple[Any, ...] = (members.get(_X), members.get(_Y))[: algorithm.coordinates]
         for part in coordinates:
             if type(part) is not bytes or len(part) != COORDINATE_BYTES:
                 raise KeyRefusedError(f"coordinates are byte strings of {COORDINATE_BYTES}")
