@@ -22,6 +22,7 @@ from edge.command_line import DATABASE, EX_UNAVAILABLE, add_config, complain, op
 from edge.config import Config
 from edge.lists_report import in_words, report
 from edge.only_one import AlreadyRunning, only_one
+from edge.simulator.catalogue_check import check_file
 from edge.sync_command import wake
 from sync.handover import Answer, Handover
 from sync.identity import Identity, IdentityError, load_identity
@@ -37,13 +38,20 @@ LOOK_EVERY_S = 0.1
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the action, its file, and the configuration."""
     parser.add_argument("action", choices=["status", "check", "import"])
-    parser.add_argument("file", nargs="?", type=Path, help="import: a bundle (.zip) from the platform")
+    parser.add_argument(
+        "file",
+        nargs="?",
+        type=Path,
+        help="import: a bundle (.zip) from the platform; check: a list before it is signed",
+    )
     parser.add_argument("--json", action="store_true", help="answer as JSON")
     add_config(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do the action; exit code 1 when something about the lists is not as it should be."""
+    """Do the action; exit code 1 when something about the lists is not as it should be, 2 when a file is wrong."""
+    if args.action == "check" and args.file is not None:
+        return check_file(args.file)
     config = read_config(args.config)
     if args.action == "import":
         return _import(config, args.file)

@@ -1,0 +1,168 @@
+# ruff: noqa: E501 - tables read across
+"""`xinguan simulate` and `xinguan lists check FILE` as their users meet them."""
+
+import argparse
+import copy
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from credit.reading import CatalogueError
+from edge.simulator import command
+from edge.simulator.case_file import parse_case
+from edge.simulator.catalogue_check import check_file
+from edge.simulator.story import Story
+
+VECTORS = Path(__file__).parent.parent / "vectors" / "decisions"
+
+
+def simulate(capsys, path, *flags):
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    code = command.run(parser.parse_args([str(path), *flags]))
+    said = capsys.readouterr()
+    return code, [json.loads(line) for line in said.out.splitlines()], said.err
+
+
+def edited(tmp_path, change, source="S02-qingzhou-holidays"):
+    document = json.loads((VECTORS / f"{source}.json").read_text(encoding="utf-8"))
+    change(document)
+    path = tmp_path / "case.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    return path
+
+
+class TestExitCodes:
+    def test_all_met_is_0_and_the_last_line_counts(self, capsys):
+        code, lines, _ = simulate(capsys, VECTORS / "S02-qingzhou-holidays.json")
+
+        assert code == 0
+        assert lines[-1] == {"steps": 6, "failed": 0}
+        assert [line["step"] for line in lines[:-1]] == [1, 2, 3, 4, 5, 6]
+
+    def test_an_unmet_expectation_is_1_and_says_what(self, capsys, tmp_path):
+        def change(document):
+            document["steps"][0]["expect"]["outcome"] = "REFUSE"
+
+        code, lines, _ = simulate(capsys, edited(tmp_path, change))
+
+        assert code == 1
+        assert lines[-1]["failed"] == 1
+        assert lines[0]["unmet"] == ["outcome: expected REFUSE, got GRANT"]
+
+    @pytest.mark.parametrize(("change", "path"), [
+        (lambda d: d["catalogue"][0]["offer"].update(kind="fre"), "$.catalogue[0].offer.kind"),
+        (lambda d: d["catalogue"][0].update(limts=[]), "$.catalogue[0].limts"),
+        (lambda d: d["catalogue"][0]["when"].update({"except": ["nowhere"]}), "$.catalogue[0].when.except[0]"),
+        (lambda d: d["steps"][1].update(at="2026-09-01T00:00:00+08:00"), "$.steps[1].at"),
+        (lambda d: d["steps"][1].update(at="2026-10-01T00:00:00"), "$.steps[1].at"),
+        (lambda d: d["steps"][1].update(terminal="gate9"), "$.steps[1].terminal"),
+        (lambda d: d["steps"][1]["expect"].update(reasons=["no_such"]), "$.steps[1].expect.reasons[0]"),
+        (lambda d: d["steps"].append({"at": "2026-11-01T00:00:00+08:00", "event": "boom"}), "$.steps[6].event"),
+        (lambda d: d["steps"].append({"at": "2026-11-01T00:00:00+08:00", "event": "passed", "of": 7}), "$.steps[6].of"),
+        (lambda d: d.pop("steps"), "$.steps"),
+    ])  # fmt: skip
+    def test_a_wrong_file_is_2_and_names_path_and_mend(self, capsys, tmp_path, change, path):
+        code, lines, said = simulate(capsys, edited(tmp_path, change))
+
+        assert (code, lines) == (2, [])
+        assert f": {path}: " in said
+
+    def test_no_json_and_no_file_are_2(self, capsys, tmp_path):
+        (tmp_path / "x.json").write_text("{", encoding="utf-8")
+
+        assert simulate(capsys, tmp_path / "x.json")[0] == 2
+        assert simulate(capsys, tmp_path / "none.json")[0] == 2
+
+
+def test_explain_says_in_both_languages_which_condition_decided(capsys):
+    _, lines, _ = simulate(capsys, VECTORS / "when-all-reasons-at-once.json", "--explain")
+
+    told = lines[0]["explain"][0]
+    assert [one["condition"] for one in told["conditions"]] == ["who", "when", "needs", "slot"][
+        : len(told["conditions"])
+    ]
+    assert "不能给予" in told["zh"]
+    assert "not given: who:" in told["en"]
+
+
+def walk(value, path=()):
+    yield path
+    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, child in children:
+        yield from walk(child, (*path, name))
+
+
+FILES = sorted(VECTORS.glob("*.json"))
+JUNK = st.sampled_from(
+    [None, 0, -1, 2**60, "", "x", "2026-13-01", "0001-01-01T00:00:00+08:00", [], {}, [{}], True, 1.5, "25:61"]
+)
+
+
+@given(st.data())
+@settings(max_examples=150, deadline=None)
+def test_a_damaged_case_file_is_an_error_with_a_path_or_plays_to_its_end(data):
+    document = json.loads(data.draw(st.sampled_from(FILES)).read_text(encoding="utf-8"))
+    path = data.draw(st.sampled_from(sorted(walk(document), key=str)))
+    damaged = copy.deepcopy(document)
+    if path:
+        parent = damaged
+        for name in path[:-1]:
+            parent = parent[name]
+        parent[path[-1]] = data.draw(JUNK)
+
+    try:
+        case = parse_case(json.dumps(damaged).encode())
+    except CatalogueError as error:
+        assert error.path.startswith("$")  # noqa: PT017 - either is right
+        return
+    assert len(list(Story.begin(case).play())) == len(case.steps)
+
+
+class TestListsCheck:
+    def check(self, capsys, tmp_path, document):
+        path = tmp_path / "list.json"
+        path.write_text(json.dumps(document), encoding="utf-8")
+        code = check_file(path)
+        said = capsys.readouterr()
+        return code, said.out + said.err
+
+    def row(self, name, code, **more):
+        where = {"sites": ["park"], "scenes": ["gate"]}
+        return {
+            "id": name,
+            "code": code,
+            "issuer": "w",
+            "offer": {"kind": "percent", "percent_off": 10},
+            "where": where,
+            **more,
+        }
+
+    def test_an_error_names_its_path(self, capsys, tmp_path):
+        code, said = self.check(capsys, tmp_path, {"issuer": "w", "benefits": [self.row("a", 1, needs=["luck"])]})
+
+        assert code == 2
+        assert "$.benefits[0].needs[0]" in said
+
+    def test_what_can_never_apply_or_win_is_a_warning(self, capsys, tmp_path):
+        rows = [self.row("old", 1, when={"until": "2020-01-01"}), self.row("none", 2, limits=[{"max": 0}]), self.row("ten", 3),
+                self.row("twenty", 4, offer={"kind": "percent", "percent_off": 20})]  # fmt: skip
+        code, said = self.check(capsys, tmp_path, {"issuer": "w", "benefits": rows})
+
+        assert code == 0
+        assert "old: can never apply: it ended on 2020-01-01" in said
+        assert "none: can never apply: limits[0].max is 0" in said
+        assert "ten: can never win; twenty is better" in said
+        assert "4 benefits, 0 calendars" not in said or "3 warnings" in said
+
+    def test_a_calendar_that_ends_soon_is_a_warning(self, capsys, tmp_path):
+        code, said = self.check(capsys, tmp_path, {"issuer": "w", "calendars": {"h": ["2020-10-01"]}})
+
+        assert (code, "calendar h ends on 2020-10-01" in said) == (0, True)
+
+    def test_every_case_file_passes(self, capsys):
+        for path in FILES[:20]:
+            assert check_file(path) == 0
