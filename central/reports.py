@@ -44,7 +44,8 @@ def _count(conn: sqlite3.Connection, sql: str, *values: object) -> int:
     return int(conn.execute(sql, values).fetchone()[0])
 
 
-def _terminals(conn: sqlite3.Connection) -> list[dict[str, Any]]:
+def terminals(conn: sqlite3.Connection) -> list[dict[str, Any]]:
+    """Return how far each terminal's journal is held, and whether it is whole."""
     found = []
     for terminal, site, state, enrolled_ms, seen_ms, records, faults in conn.execute(TERMINALS).fetchall():
         head = conn.execute(HEAD, (terminal,)).fetchone()
@@ -67,7 +68,7 @@ def _terminals(conn: sqlite3.Connection) -> list[dict[str, Any]]:
     return found
 
 
-def _state(steps: list[tuple[str, bytes]]) -> str:
+def state_of(steps: list[tuple[str, bytes]]) -> str:
     """Return where the facts of a redemption lead. A part given back leaves the state as it was."""
     state = ""
     for kind, raw in steps:
@@ -92,7 +93,7 @@ def _redemptions(conn: sqlite3.Connection) -> list[dict[str, Any]]:
                 "at_ms": at_ms,
                 "received_ms": received_ms,
                 "kind": kind,
-                "state": _state(conn.execute(STEPS, (redemption, terminal)).fetchall()),
+                "state": state_of(conn.execute(STEPS, (redemption, terminal)).fetchall()),
                 "issuer": body.get("issuer"),
                 "benefit": first.get("benefit"),
                 "offer": first.get("offer"),
@@ -106,7 +107,7 @@ def ledger(conn: sqlite3.Connection) -> dict[str, Any]:
     """Return the ledger as JSON values: terminals, newest redemptions, conflicts, and the sums."""
     names = ("terminal", "seq", "kind", "key", "other_terminal", "other_seq", "redemption", "noticed_ms")
     return {
-        "terminals": _terminals(conn),
+        "terminals": terminals(conn),
         "redemptions": _redemptions(conn),
         "conflicts": [dict(zip(names, row, strict=True)) for row in conn.execute(CONFLICTS, (MAX_SHOWN,))],
         "records": _count(conn, "SELECT count(*) FROM facts"),

@@ -1,0 +1,130 @@
+import asyncio
+import csv
+import io
+import subprocess
+import sys
+from datetime import date
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from central.reconciliation import midnight_ms, reconcile
+from central.reports import state_of
+
+DAY_MS = 86_400_000
+ZONE = "Asia/Shanghai"
+FIRST = date(2026, 9, 21)  # the test clock's day in Shanghai
+
+
+def grant(benefit="wulong.half", uses=(), **offer):
+    given = [{"benefit": benefit, "issuer": "wulong", "offer": {"kind": "percent"} | offer}]
+    return {"issuer": "wulong", "heads": 2, "given": given, "uses": list(uses)}
+
+
+async def send(_town, terminal):
+    await terminal.pusher().drain()
+
+
+def report(town, first=FIRST, last=None):
+    return town.change(lambda conn: reconcile(conn, first=first, last=last or first, zone=ZONE))
+
+
+async def test_what_was_given_adds_up_and_what_was_undone_does_not_count(town):
+    terminal = await town.terminal()
+    await terminal.write(redemption="a", body=grant(off_fen=3000))
+    await terminal.write(redemption="b", body=grant(off_fen=1500))
+    await terminal.write(redemption="c", body=grant(off_fen=700))
+    await terminal.write(kind="annulled", redemption="b", body={"step": "annulled"})
+    await terminal.write(kind="reversed", redemption="c", body={"step": "reversed_part", "whole": False})
+    await terminal.write(kind="opened", redemption="d", body=grant("wulong.no-deposit", waived_fen=50_000))
+
+    await send(town, terminal)
+    half, deposit = report(town).lines
+
+    assert (half.granted, half.heads, half.undone, half.net, half.off_fen) == (3, 6, 1, 2, 3700)
+    assert (deposit.benefit, deposit.net, deposit.waived_fen) == ("wulong.no-deposit", 1, 50_000)
+
+
+async def test_a_fact_counts_on_its_own_day_and_its_lateness_is_named(town):
+    terminal = await town.terminal()
+    await terminal.write(redemption="a", body=grant())
+    town.clock.at_ms += DAY_MS + 5000
+    terminal.clock.at_ms = town.clock.at_ms
+
+    await send(town, terminal)
+    line = report(town).lines[0]
+
+    assert (line.day, line.late, line.latest_s) == ("2026-09-21", 1, 86_405)
+    assert report(town, date(2026, 9, 22)).lines == []
+
+
+async def test_conflicts_stand_at_the_lines_they_touch(town):
+    uses = [{"key": "u|wulong/half|subject:w:1|ever", "n": 1, "max": 1}]
+    for name in ("gate-a", "gate-b"):
+        terminal = await town.terminal(name)
+        await terminal.write(redemption=name, body=grant(uses=uses))
+        await send(town, terminal)
+
+    assert [(line.granted, line.conflicts) for line in report(town).lines] == [(2, 2)]
+
+
+async def test_the_csv_has_a_heading_and_survives_chinese_and_commas(town):
+    terminal = await town.terminal()
+    await terminal.write(redemption="a", body=grant('半价, "周末"'))
+    await send(town, terminal)
+
+    rows = list(csv.DictReader(io.StringIO(report(town).to_csv())))
+
+    assert (rows[0]["benefit"], rows[0]["granted"]) == ('半价, "周末"', "1")
+
+
+@pytest.mark.parametrize("body", [{}, {"given": 7}, {"given": [7]}, {"given": [{"offer": 7}]}, {"heads": "x"}])
+async def test_a_grant_of_another_form_is_counted_too(town, body):
+    terminal = await town.terminal()
+    await terminal.write(redemption="a", body=body)
+    await send(town, terminal)
+
+    assert [(line.granted, line.benefit) for line in report(town).lines] == [(1, "?")]
+
+
+def test_a_day_begins_at_its_own_midnight():
+    assert midnight_ms(FIRST, ZoneInfo(ZONE)) == 1_789_920_000_000
+
+
+@pytest.mark.parametrize(
+    ("steps", "state"),
+    [
+        ([("granted", b'{"body":{}}')], "granted"),
+        (
+            [("opened", b'{"body":{}}'), ("actuated", b'{"body":{}}'), ("closed", b'{"body":{"step":"claimed"}}')],
+            "claimed",
+        ),
+        ([("granted", b'{"body":{}}'), ("passed", b'{"body":{"step":"passed"}}'), ("note", b'{"body":{}}')], "passed"),
+        ([("granted", b'{"body":{}}'), ("reversed", b'{"body":{"step":"reversed_part"}}')], "granted"),
+        ([], ""),
+    ],
+)
+def test_the_facts_of_a_redemption_lead_to_its_state(steps, state):
+    assert state_of(steps) == state
+
+
+def ran(*command):
+    return asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=60, check=False)
+
+
+async def test_the_command_prints_both_forms_and_names_a_conflict_in_its_exit_code(town):
+    uses = [{"key": "u|wulong/half|subject:w:1|ever", "n": 1, "max": 1}]
+    first = await town.terminal("gate-a")
+    await first.write(redemption="a", body=grant(uses=uses))
+    await send(town, first)
+    command = [sys.executable, "-m", "central", "report", "--state", str(town.state.folder), "--from", "2026-09-21"]
+    whole = await ran(*command)
+    second = await town.terminal("gate-b")
+    await second.write(redemption="b", body=grant(uses=uses))
+    await send(town, second)
+    clash = await ran(*command, "--csv")
+    wrong = await ran(*command, "--zone", "Mars")
+
+    assert (whole.returncode, clash.returncode, wrong.returncode) == (0, 1, 78)
+    assert '"benefit": "wulong.half"' in whole.stdout
+    assert clash.stdout.startswith("day,site,issuer,benefit,granted")
