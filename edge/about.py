@@ -176,6 +176,8 @@ class About:
     def _watch_network(self) -> None:
         away = self._parts.sync.push.status.state in AWAY
         if not away:
+            if self._parts.decider.offline_since_ms is not None:
+                self._parts.sync.pull.wake()  # the network is back: the lists do not sit out their own backoff
             self._parts.decider.offline_since_ms = None
         elif self._parts.decider.offline_since_ms is None:
             self._parts.decider.offline_since_ms = (

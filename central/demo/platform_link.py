@@ -86,7 +86,7 @@ class PlatformLink:
     async def restrict(self, who: Person) -> None:
         """Bar somebody from scenic sites; returns once it is published."""
         until = (datetime.now(tz=UTC) + BARRED_FOR).date().isoformat()
-        measure = {"code": town.RESTRICTING, "until": until, "authority": town.AUTHORITY}
+        measure = {"code": town.RESTRICTING, "until": until, "authority": town.AUTHORITIES[who.issuer]}
         await self._call("POST", "/v1/admin/restrict", {"city": who.issuer, "subject": who.subject.hex(), **measure})
 
     async def repair(self, who: Person) -> None:

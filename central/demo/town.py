@@ -13,7 +13,7 @@ PARTNER: Final = "nanshan"
 SITE: Final = "yunxi-town"
 TRUSTED_GROUP: Final = 12
 RESTRICTING: Final = 302
-AUTHORITY: Final = "云溪市文化和旅游局"
+AUTHORITIES: Final = {CITY: "云溪市文化和旅游局", PARTNER: "南山市文化和旅游局"}
 PARTNER_TIER, MAPPED_TIER = 7, 3
 ADULT_FEN, CHILD_FEN, ROOM_FEN, SUITE_FEN = 6_000, 3_000, 30_000, 58_000
 
@@ -53,7 +53,7 @@ BENEFITS: Final[list[Document]] = [
 MEASURE_CODES: Final[Document] = {
     str(RESTRICTING): {
         "title": {"zh": "限制进入旅游景区", "en": "Barred from scenic sites"}, "effect": "restrict", "scenes": ["gate"],
-        "authority": AUTHORITY, "basis": "《云溪市信用条例》第二十三条",
+        "basis": "《信用条例》第二十三条",
         "remedy": {"zh": "履行义务后向认定单位申请信用修复", "en": "Meet the obligation, then ask for repair"},
     },
 }  # fmt: skip
@@ -112,7 +112,7 @@ def office_files(city: str) -> dict[str, bytes]:
     found: dict[str, Document] = {
         "benefits.json": {"issuer": city, "version": 1, "benefits": BENEFITS if home else []},
         "calendars.json": {"issuer": city, "calendars": {}},
-        "measure-codes.json": {"issuer": city, "codes": MEASURE_CODES if home else {}},
+        "measure-codes.json": {"issuer": city, "codes": MEASURE_CODES},
         "sites.json": {"issuer": city, "site_sets": {}},
     }
     if home:

@@ -29,6 +29,7 @@ from central.demo.proxy import CuttableProxy
 from central.demo.terminal_link import TerminalLink
 from central.demo.turnstile import Turnstile
 from central.demo.visitors import KINDS, Person, Visit, Visitors
+from credit.listing import LISTS, role_of
 
 Json = dict[str, Any]
 
@@ -246,11 +247,11 @@ class World:
         who = self.current
         if who is None:
             raise LookupError("nobody has been at the gate yet")
-        before = await self._measures_version()
+        before = await self._lists_version(who.issuer)
         await change(who)
         begun = time.monotonic()  # published: from here on it is the terminal's time
         async with asyncio.timeout(FLIP_S):
-            while await self._measures_version() == before:  # noqa: ASYNC110 - another process: nothing to wait on
+            while await self._lists_version(who.issuer) == before:  # noqa: ASYNC110 - another process: nothing to wait on
                 await asyncio.sleep(POLL_S)
         answer = await self.gate.present(who.code(now_ms() // 1000), intent="check")
         took = round((time.monotonic() - begun) * 1000)
@@ -261,10 +262,10 @@ class World:
             raise RuntimeError(f"{name}: the gate says {answer['outcome']} on the new list")
         return took
 
-    async def _measures_version(self) -> int | None:
+    async def _lists_version(self, city: str) -> int | None:
+        """Return which version of the city's measures is in force at the gate."""
         status = await self.gate.status() or {}
-        versions = {one["name"]: one["version"] for one in status.get("lists", [])}
-        return next((version for name, version in versions.items() if town.CITY in name and "lists" in name), None)
+        return next((one["version"] for one in status.get("lists", []) if one["name"] == role_of(LISTS, city)), None)
 
     async def audit(self) -> Audit:
         """Lay the ledgers side by side."""

@@ -165,68 +165,93 @@ SHOWS: dict[str, dict[str, Any]] = {
 }
 
 
-def server() -> web.Application:
-    app = web.Application()
-    listeners: set[asyncio.Queue[tuple[str, Any]]] = set()
-    state: dict[str, Any] = {"status": {}, "dumb": False}
+LANES = {"gate": "A", "desk": "D", "counter": "C"}
 
-    def tell(name: str, data: Any) -> None:
-        for queue in listeners:
+
+class LookAlike:
+    """The server. `tell` sends an event to every open screen; `posted` holds (path, body) of what screens asked."""
+
+    def __init__(self) -> None:
+        self.base = ""
+        self.posted: list[tuple[str, Any]] = []
+        self.status: dict[str, Any] = {}
+        self.shows = SHOWS
+        self.answer: dict[str, Any] = SHOWS["standard"]
+        self.may_act = True
+        self.silent = False
+        self._listeners: set[asyncio.Queue[tuple[str, Any] | None]] = set()
+        self.app = web.Application(middlewares=[self._authorised])
+        self.app.add_routes(screen_routes())
+        self.app.add_routes([
+            web.get("/v1/events", self._events), web.get("/v1/readiness", self._readiness),
+            web.get("/v1/redemptions", self._redemptions), web.post("/v1/present", self._present),
+            web.post("/v1/redemptions/{id}/{step}", self._step),
+        ])  # fmt: skip
+
+    def tell(self, name: str, data: Any) -> None:
+        for queue in self._listeners:
             queue.put_nowait((name, data))
 
-    async def events(request: web.Request) -> web.StreamResponse:
-        if request.headers.get("Authorization") != f"Bearer {TOKEN}":
-            return web.json_response({"title": "no"}, status=401)
+    def show(self, name: str, screen: str = "gate", **more: Any) -> None:
+        """Send a decision."""
+        self.tell("decision", {"lane": LANES[screen], "at_ms": now_ms(), **SHOWS[name], **more})
+
+    async def close(self) -> None:
+        """End every stream, as a terminal does that dies."""
+        for queue in self._listeners:
+            queue.put_nowait(None)
+
+    @web.middleware
+    async def _authorised(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        if request.path.startswith("/v1") and request.headers.get("Authorization") != f"Bearer {TOKEN}":
+            return web.json_response({"title": "Unauthorized"}, status=401)
+        if request.path.startswith("/v1/redemptions") and not self.may_act:
+            return web.json_response({"title": "Forbidden"}, status=403)
+        return await handler(request)
+
+    async def _events(self, request: web.Request) -> web.StreamResponse:
         answer = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await answer.prepare(request)
-        queue: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
-        queue.put_nowait(("hello", status(**state["status"])))
-        listeners.add(queue)
+        queue: asyncio.Queue[tuple[str, Any] | None] = asyncio.Queue()
+        queue.put_nowait(("hello", status(**self.status)))
+        self._listeners.add(queue)
         try:
             while True:
                 try:
-                    name, data = await asyncio.wait_for(queue.get(), 1)
+                    event = await asyncio.wait_for(queue.get(), 0.3)
                 except TimeoutError:
-                    name, data = "status", status(**state["status"])
-                if state["dumb"]:
-                    continue
-                await answer.write(f"event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n".encode())
+                    event = ("status", status(**self.status))
+                if event is None:
+                    return answer
+                if not self.silent:
+                    data = json.dumps(event[1], ensure_ascii=False)
+                    await answer.write(f"event: {event[0]}\ndata: {data}\n\n".encode())
+        except ConnectionResetError:
+            return answer
         finally:
-            listeners.discard(queue)
+            self._listeners.discard(queue)
 
-    async def redemptions(_request: web.Request) -> web.Response:
+    async def _readiness(self, _request: web.Request) -> web.Response:
+        checks = [{"name": "keys", "ok": False, "zh": "没有发行密钥：请同步名单", "en": "no issuer keys"},
+                  {"name": "clock", "ok": True, "zh": "时钟 trusted", "en": "clock trusted"}]  # fmt: skip
+        return web.json_response({"ready": False, "checks": checks})
+
+    async def _redemptions(self, _request: web.Request) -> web.Response:
         offer = {"waived_fen": 30_000, "off_fen": 1_288, "to_pay_fen": 11_592}
         answer = {"offers": [{"title": {"zh": "住宿免押金", "en": "No deposit"}}], "offer": offer}
         rows = [
             {
-                "id": f"r{room}",
-                "benefit": "b",
-                "asset": room,
-                "at_ms": now_ms(),
-                "state": "open",
-                "due_ms": now_ms() + due,
-                "amount_fen": 30_000,
-                "claimed_fen": None,
-                "answer": answer,
+                "id": f"r{room}", "benefit": "b", "asset": room, "at_ms": now_ms(), "state": "open",
+                "due_ms": now_ms() + due, "amount_fen": 30_000, "claimed_fen": None, "answer": answer,
             }
             for room, due in (("308", 60_000_000), ("215", 60_000_000), ("402", -60_000))
-        ]
+        ]  # fmt: skip
         return web.json_response(rows)
 
-    async def present(_request: web.Request) -> web.Response:
-        return web.json_response({**state.get("answer", SHOWS["standard"]), "at_ms": now_ms()})
+    async def _present(self, request: web.Request) -> web.Response:
+        self.posted.append((request.path, await request.json()))
+        return web.json_response({"at_ms": now_ms(), **self.answer})
 
-    async def act(_request: web.Request) -> web.Response:
-        return web.json_response({"state": "annulled"})
-
-    app.add_routes(
-        [
-            *screen_routes(),
-            web.get("/v1/events", events),
-            web.get("/v1/redemptions", redemptions),
-            web.post("/v1/present", present),
-            web.post("/v1/redemptions/{id}/{act}", act),
-        ]
-    )
-    app["tell"], app["state"] = tell, state
-    return app
+    async def _step(self, request: web.Request) -> web.Response:
+        self.posted.append((request.path, await request.json()))
+        return web.json_response({"state": request.match_info["step"], "error": None, "journal_seq": 11})

@@ -39,11 +39,11 @@ async function act(button, name) {
     await api("POST", `/api/do/${name}`);
   } catch (error) {
     toast(error.message);
-  } finally {
-    button.classList.remove("busy");
-    button.disabled = false;
-    await poll();
   }
+  await poll();
+  button.classList.remove("busy");
+  button.disabled = false;
+  draw();
 }
 
 function speak() {
@@ -153,6 +153,7 @@ function drawTruth() {
 }
 
 function draw() {
+  if (!state || state.starting) return;
   drawScreens();
   drawVisitors();
   drawSeen();
