@@ -124,7 +124,8 @@ class Store:
     """The terminal's database. Enter it to open and migrate; leave it to finish waiting jobs and close.
 
     `reached` is called on the writer thread with the name of a point on the way to the disk ("before-commit",
-    "after-commit"); tests pull the plug there. Raises on entering: `SchemaTooNew`, `StoreFailed`.
+    "after-commit"); tests pull the plug there. `failing` says why the last job that wrote could not, until one can.
+    Raises on entering: `SchemaTooNew`, `StoreFailed`.
     """
 
     def __init__(self, path: Path, *, reached: Callable[[str], None] = lambda _point: None) -> None:
@@ -134,6 +135,7 @@ class Store:
         self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="store-reader")
         self._open_for_jobs = False
+        self.failing = ""
 
     async def __aenter__(self) -> Self:
         self._writing = await asyncio.to_thread(self._open)
@@ -200,6 +202,7 @@ class Store:
     def _commit(self, group: list[_Waiting]) -> None:
         """Commit the group as one transaction; if SQLite dropped it, commit each job by itself."""
         ran: list[_Ran] = []
+        before = self._writing.total_changes
         try:
             self._writing.execute("BEGIN IMMEDIATE")
             for waiting in group:
@@ -217,5 +220,8 @@ class Store:
                     self._commit([waiting])
                 return
             ran = [ran[0] if ran and ran[0].error else _Ran(error=_failure(error))]
+        failures = [str(outcome.error) for outcome in ran if isinstance(outcome.error, StoreFailed)]
+        if failures or self._writing.total_changes > before:
+            self.failing = failures[-1] if failures else ""
         for waiting, outcome in zip(group, ran, strict=True):
             waiting.tell(outcome)

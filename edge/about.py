@@ -34,6 +34,7 @@ from sync.times import TimeSync
 
 log = logging.getLogger("xinguan.about")
 
+PROBE = "UPDATE clock SET floor_ms = floor_ms"
 AWAY = frozenset({PushState.UNREACHABLE, PushState.STARTING})
 
 
@@ -76,7 +77,12 @@ class About:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._store_writes = True
+        self._store_failing = ""
+
+    @property
+    def site(self) -> str:
+        """The site this terminal stands at."""
+        return self._parts.identity.site
 
     def now(self) -> Now:
         """Return now as the ledger wants it."""
@@ -114,8 +120,8 @@ class About:
         try:
             unsent = await self._parts.store.read(journal.unsent)
             suspended = await self._parts.store.read(lambda conn: switched(conn, SUSPENDED))
-        except StoreFailed:
-            self._store_writes = False
+        except StoreFailed as error:
+            self._store_failing = str(error)
             unsent, suspended = Unsent(0, None), False
         oldest = None if unsent.oldest_at_ms is None else max(0, now.utc_ms - unsent.oldest_at_ms) // 1000
         since = self._parts.decider.offline_since_ms
@@ -133,7 +139,7 @@ class About:
             ),
             keys=len(trusted.keyring.by_kid),
             clock=now.clock,
-            store_writes=self._store_writes,
+            store_writes=not (self._store_failing or self._parts.store.failing),
             suspended=suspended,
             offline_s=None if since is None else max(0, now.utc_ms - since) // 1000,
             unsent=unsent.count,
@@ -166,7 +172,6 @@ class About:
         while True:
             self._watch_network()
             await self._watch_store()
-            await self._parts.clock.learn_floor(self._parts.lists.current.newest_ms)
             if jump_ms := self._parts.clock.jump_ms():
                 log.warning("clock_jumped", extra={"by_ms": jump_ms})
                 await self._note_jump(jump_ms)
@@ -185,14 +190,18 @@ class About:
             )
 
     async def _watch_store(self) -> None:
+        """Take in how late it must be by now; while the store fails, try a write that changes nothing."""
+        store, before = self._parts.store, self._store_failing
         try:
-            await self._parts.store.write(lambda conn: conn.execute("SELECT 1").fetchone())
-        except StoreFailed:
-            if self._store_writes:
-                log.exception("store_failed")
-            self._store_writes = False
+            await self._parts.clock.learn_floor(self._parts.lists.current.newest_ms)
+            if store.failing:
+                await store.write(lambda conn: conn.execute(PROBE))
+        except StoreFailed as error:
+            self._store_failing = str(error)
         else:
-            self._store_writes = True
+            self._store_failing = store.failing
+        if self._store_failing != before:
+            log.error("store_failing" if self._store_failing else "store_mended", extra={"detail": self._store_failing})
 
     async def _note_jump(self, jump_ms: int) -> None:
         now = self._parts.decider.now()

@@ -11,16 +11,16 @@ import asyncio
 import functools
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, NamedTuple, Protocol
+from typing import Annotated, Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
 from aiohttp import web
 from msgspec import Meta
 
-from cache import ledger
+from cache import ledger, ledger_reads
 from cache.ids import uuid7
 from cache.ledger import Stepped
-from cache.store import Store, StoreFailed
+from cache.store import Job, Store, StoreFailed
 from credit.inputs import Intent, Now, Override, Request
 from edge.access import May
 from edge.decider import Answer
@@ -33,6 +33,7 @@ MAX_REMEMBERED = 1_000  # answers by request_id
 MAX_CODE = 4_096  # a longer text is no code; open_token's own bound is 600
 MAX_FEN = 10**12
 
+T = TypeVar("T")
 Id = Annotated[str, Meta(min_length=1, max_length=64)]
 Fen = Annotated[int, Meta(ge=0, le=MAX_FEN)]
 
@@ -45,7 +46,10 @@ class OverrideBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class PresentBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`POST /v1/present`. Without `lane` the first one; without `intent` what a shown code means there."""
+    """`POST /v1/present`. Without `lane` the first one; without `intent` what a shown code means there.
+
+    An empty `code` serves to close or give back by `asset` or `redemption` alone.
+    """
 
     code: Annotated[str, Meta(max_length=MAX_CODE)]
     request_id: Id | None = None
@@ -71,6 +75,13 @@ class PresentBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             confirmed=frozenset(self.confirmed),
             override=override,
         )
+
+
+class EntryBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`POST /v1/entry`: stop entry to the site, or let it go on; `by` says who did."""
+
+    stopped: bool
+    by: Id
 
 
 class NoBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -109,6 +120,11 @@ STEPS: dict[str, StepKind] = {
 
 class About(Protocol):
     """What the API asks of the terminal around it."""
+
+    @property
+    def site(self) -> str:
+        """The site this terminal stands at."""
+        ...
 
     def now(self) -> Now:
         """Return now."""
@@ -154,7 +170,9 @@ class Api:
             ("POST", "/v1/present", May.ACT, self.present),
             ("GET", "/v1/redemptions", May.ACT, self.redemptions),
             ("POST", "/v1/redemptions/{redemption}/{step}", May.ACT, self.step),
+            ("GET", "/v1/lanes/{lane}", May.LOOK, self.lane),
             ("POST", "/v1/lanes/{lane}/again", May.ACT, self.again),
+            ("POST", "/v1/entry", May.ACT, self.entry),
             ("POST", "/v1/sync", May.TEND, self.sync),
             ("GET", "/healthz", None, self.healthz),
             ("GET", "/readyz", None, self.readyz),
@@ -205,17 +223,33 @@ class Api:
         body = await _json(request, kind.body)
         arguments = {key: value for key, value in msgspec.structs.asdict(body).items() if value is not None}
         job = functools.partial(kind.job, redemption=redemption, now=self._about.now(), ids=uuid7, **arguments)
-        try:
-            stepped: Stepped = await self._store.write(job)
-            listed = await self._store.read(lambda conn: ledger.redemption(conn, redemption))
-        except StoreFailed as error:
-            raise web.HTTPServiceUnavailable(text=str(error)) from error
+        stepped: Stepped = await self._write(job)
+        listed = await self._store.read(lambda conn: ledger.redemption(conn, redemption))
         if listed is None:
             raise web.HTTPNotFound(text=f"this terminal knows no redemption {redemption!r}")
         lane = self._lanes.get(listed.lane)
         if lane is not None and stepped.error is None and stepped.state is not None:
             lane.ended(redemption, stepped.state.value)
         return web.json_response(msgspec.to_builtins(stepped) | {"redemption": msgspec.to_builtins(listed)})
+
+    async def entry(self, request: web.Request) -> web.Response:
+        """Stop entry to the site at once, or let it go on. A fact names who did."""
+        body: EntryBody = await _json(request, EntryBody)
+        now, name = self._about.now(), ledger_reads.STOP_ENTRY + self._about.site
+        seq = await self._write(lambda conn: ledger.switch(conn, name, on=body.stopped, by=body.by, now=now, ids=uuid7))
+        return web.json_response({"stopped": body.stopped, "journal_seq": seq})
+
+    async def _write(self, job: Job[T]) -> T:
+        try:
+            return await self._store.write(job)
+        except StoreFailed as error:
+            raise web.HTTPServiceUnavailable(text=str(error)) from error
+
+    async def lane(self, request: web.Request) -> web.Response:
+        """Say what a lane is for, and the challenge it shows for a phone to answer."""
+        lane = self._lane(request.match_info["lane"])
+        shown = {"id": lane.table.id, "scene": lane.table.scene, "intent": lane.intent, "challenge": lane.challenge}
+        return web.json_response(shown)
 
     async def again(self, request: web.Request) -> web.Response:
         """Let the code in view be a new presentation."""

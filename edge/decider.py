@@ -23,9 +23,11 @@ from cache.ledger_seams import Settled
 from cache.lists import ListStore
 from cache.store import Job, Store, StoreFailed
 from credit.answers import to_json
+from credit.claims import Token
 from credit.decide import refused
 from credit.decision import Decision
-from credit.inputs import ENDING, Now, Place, Request
+from credit.inputs import ENDING, Intent, Now, Place, Request
+from credit.keys import Keyring
 from credit.reasons import Reason
 from credit.tokens import TokenError, open_token
 from edge.clock import Clock
@@ -33,6 +35,8 @@ from edge.metrics import Metrics
 from sync.wire import Profile
 
 log = logging.getLogger("xinguan.decider")
+
+BRINGING_BACK = frozenset({Intent.CLOSE, Intent.GIVE_BACK})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +48,14 @@ class Presented:
     request: Request
     ticket: str | None = None
     list_price_fen: int | None = None
-    challenge: bytes | None = None
+    challenges: tuple[bytes, ...] = ()
     grace_s: int = 10
+
+    @property
+    def without_code(self) -> bool:
+        """Whether something is brought back by its asset or redemption id alone (contract.md §3)."""
+        named = self.request.asset is not None or self.request.redemption is not None
+        return not self.text and named and self.request.intent in BRINGING_BACK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +112,10 @@ class Decider:
         now = self._clock.now()
         return Now(utc_ms=now.utc_ms, clock=now.clock, offline_since_ms=self.offline_since_ms, grace_ms=grace_s * 1000)
 
+    def boot_ms(self) -> int:
+        """Return a clock that never jumps, in milliseconds."""
+        return self._clock.boot_ms()
+
     async def decide(self, presented: Presented) -> Answer:
         """Return the settled answer; never raises for anything a visitor can show, nor for an ill store."""
         now = self.now(grace_s=presented.grace_s)
@@ -143,26 +157,40 @@ class Decider:
         self._reached("before-commit")
         return settled
 
-    def _job(self, presented: Presented, now: Now) -> Job[Settled]:
-        trusted = self._lists.current
-        try:
-            with self._metrics.latency.labels("open_token").time():
-                token = open_token(
+    def _open(self, presented: Presented, keyring: Keyring, now: Now) -> Token:
+        """Open the token; an answer to any challenge the lane still accepts is an answer. Raises TokenError."""
+        last: TokenError | None = None
+        for challenge in presented.challenges or (None,):
+            try:
+                return open_token(
                     presented.text,
-                    trusted.keyring,
+                    keyring,
                     now=now.utc_s,
                     audience=self._profile.site,
-                    challenge=presented.challenge,
+                    challenge=challenge,
                     allow_test=self._profile.test,
                     allow_expired=presented.request.intent in ENDING,
                 )
+            except TokenError as error:
+                if error.reason is not Reason.NEEDS_CHALLENGE:
+                    raise
+                last = error
+        raise last or AssertionError("a lane accepts at least one challenge")
+
+    def _job(self, presented: Presented, now: Now) -> Job[Settled]:
+        trusted, place = self._lists.current, self._places[presented.lane]
+        if presented.without_code:
+            return functools.partial(ledger.bring_back, request=presented.request, place=place, now=now, ids=uuid7)
+        try:
+            with self._metrics.latency.labels("open_token").time():
+                token = self._open(presented, trusted.keyring, now)
         except TokenError as error:
             return functools.partial(_note_refusal, lane=presented.lane, reason=error.reason, now=now)
         return functools.partial(
             ledger.settle,
             token=token,
             request=presented.request,
-            place=self._places[presented.lane],
+            place=place,
             policy=trusted.policy,
             lists=trusted,
             now=now,

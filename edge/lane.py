@@ -20,6 +20,7 @@ from cache.ids import uuid7
 from cache.store import Store, StoreFailed
 from credit.inputs import Intent, Request
 from edge.actuators import Actuator, ActuatorError
+from edge.challenge import Challenge
 from edge.config import LaneTable
 from edge.decider import Answer, Decider, Presented
 from edge.events import Events
@@ -59,6 +60,7 @@ class Lane:
         self._reached = reached
         self._turn = asyncio.Lock()
         self._openings: asyncio.Queue[Answer] = asyncio.Queue()
+        self._challenge = Challenge()
         self._seen = SeenJustNow()
         self._shown: dict[str, str] = {}  # redemption → text, while it may be annulled
         self._noticed_ms = -NOTICE_EVERY_MS
@@ -68,6 +70,11 @@ class Lane:
     def intent(self) -> Intent:
         """What a code means that is merely shown at this lane."""
         return INTENT_OF_SCENE.get(self.table.scene, Intent.ENTER)
+
+    @property
+    def challenge(self) -> str:
+        """What this lane shows for a phone to answer, in hex."""
+        return self._challenge.shown(self._decider.boot_ms()).hex()
 
     def knows_ticket(self, ticket: str) -> bool:
         """Return whether the site sells a ticket of this id."""
@@ -98,6 +105,7 @@ class Lane:
             request=request,
             ticket=ticket,
             list_price_fen=request.amount_fen,
+            challenges=self._challenge.accepted(self._decider.boot_ms()),
             grace_s=self.table.grace_s,
         )
         async with self._turn:

@@ -16,11 +16,12 @@ from pathlib import Path
 
 from aiohttp import web
 
-from cache import ledger
+from cache import journal, ledger
 from cache.ids import uuid7
+from cache.ledger_steps import summarise
 from cache.list_files import ListFiles
 from cache.lists import ListStore
-from cache.store import Store
+from cache.store import Store, StoreFailed
 from credit.inputs import Now, Place
 from edge.about import About, Parts, Sync, note
 from edge.access import guard, load_tokens
@@ -48,6 +49,9 @@ log = logging.getLogger("xinguan.terminal")
 
 
 STATUS_EVERY_S = 1.0
+TIDY_EVERY_S = 60.0
+MINUTE_MS = 60_000
+RETAIN_MS = 180 * 86_400_000  # facts that the platform signed for stay this long
 
 
 class Terminal:
@@ -81,6 +85,7 @@ class Terminal:
                 parts.sync.times.run(),
                 about.tell(events, every_s=STATUS_EVERY_S),
                 feed_watchdog(store),
+                tidy(parts),
                 *(lane.open_gates() for lane in lanes.values()),
                 *(read(source, lanes[name]) for name, source in parts.sources.items()),
             ]
@@ -92,7 +97,10 @@ class Terminal:
             events.close()
             for task in tasks:
                 task.cancel()
-        await store.write(note("stopped", {}, parts.decider.now()))
+        try:
+            await store.write(note("stopped", {}, parts.decider.now()))
+        except StoreFailed:
+            log.exception("stop_not_kept")
 
     async def _open(self, identity: Identity, store: Store, stack: AsyncExitStack) -> Parts:
         """Open everything this terminal is made of; `stack` closes it again."""
@@ -199,10 +207,33 @@ async def read(source: Source, lane: Lane) -> None:
         await lane.seen(presented.text, presented.at_ms)
 
 
+async def tidy(parts: Parts) -> None:
+    """Once a minute: what has fallen due becomes a fact, summaries are written, old signed facts leave."""
+    while True:
+        try:
+            await parts.store.write(lambda conn: housekeeping(conn, parts.decider.now()))
+        except StoreFailed:
+            log.exception("tidying_failed")
+        await asyncio.sleep(TIDY_EVERY_S)
+
+
+def housekeeping(conn: sqlite3.Connection, now: Now) -> None:
+    """Mark what is overdue, journal finished minutes of refusals, let facts leave that are signed for and old."""
+    ledger.mark_overdue(conn, now=now, ids=uuid7)
+    summarise(conn, before_minute=now.utc_ms // MINUTE_MS, now=now, ids=uuid7)
+    journal.retire(conn, older_than_ms=now.utc_ms - RETAIN_MS)
+
+
 async def feed_watchdog(store: Store) -> None:
-    """Feed the service manager's watchdog through the very path a decision takes: a transaction on the writer."""
+    """Feed the service manager's watchdog through the very path a decision takes: a transaction on the writer.
+
+    A store that answers "I cannot" is alive: visitors get REFER and staff see why, which no restart would better.
+    """
     every_s = watchdog_interval_s()
     while True:
-        await store.write(lambda conn: conn.execute("SELECT 1").fetchone())
+        try:
+            await store.write(lambda conn: conn.execute("SELECT 1").fetchone())
+        except StoreFailed:
+            log.exception("store_failed")
         notify("WATCHDOG=1")
         await asyncio.sleep(every_s)

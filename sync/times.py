@@ -12,6 +12,7 @@ from typing import Protocol
 
 import aiohttp
 
+from cache.store import StoreFailed
 from sync.auth import NONCE_BYTES
 from sync.backoff import Backoff
 from sync.identity import Identity
@@ -74,7 +75,7 @@ class TimeSync:
     async def _turn(self) -> float:
         try:
             await self.once()
-        except (Unreachable, WireError) as error:
+        except (Unreachable, WireError, StoreFailed) as error:
             self.last_error = str(error)
             return self._backoff.unreachable_s() if isinstance(error, Unreachable) else self._backoff.refused_s(None)
         except Refused as error:

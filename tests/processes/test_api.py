@@ -6,6 +6,8 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
+from central.minting import present, to_text
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
@@ -200,3 +202,35 @@ async def test_a_second_process_on_the_same_data_is_refused(served):
 
     assert process.returncode == 69
     assert b"another xinguan serves this terminal" in err
+
+
+async def test_a_phone_answers_the_challenge_that_the_lane_shows(served):
+    who = served.visitors.resident(served.now_s())
+    async with gate(served, "display") as session, session.get("/v1/lanes/A") as shown:
+        challenge = bytes.fromhex((await shown.json())["challenge"])
+
+    answered = to_text(present(who.credential, who.phone, iat=served.now_s(), nonce=b"12345678", challenge=challenge))
+    wrong = to_text(present(who.credential, who.phone, iat=served.now_s(), nonce=b"12345679", challenge=b"x" * 8))
+
+    assert (await post(served, "/v1/present", {"code": wrong}))[1]["reasons"][0]["code"] == "needs_challenge"
+    assert (await post(served, "/v1/present", {"code": answered}))[1]["outcome"] == "GRANT"
+
+
+async def test_stopped_entry_refers_until_it_goes_on(served):
+    who = served.visitors.resident(served.now_s())
+
+    await post(served, "/v1/entry", {"stopped": True, "by": "supervisor"})
+    _, stopped = await post(served, "/v1/present", entry(served, who))
+    await post(served, "/v1/entry", {"stopped": False, "by": "supervisor"})
+    _, open_again = await post(served, "/v1/present", entry(served, who))
+
+    assert stopped["outcome"] == "REFER"
+    assert "entry_stopped" in [reason["code"] for reason in stopped["reasons"]]
+    assert open_again["outcome"] == "GRANT"
+
+
+async def test_something_is_brought_back_by_its_number_without_a_code(served):
+    status, answer = await post(served, "/v1/present", {"code": "", "intent": "give_back", "asset": "umbrella-17"})
+
+    assert status == 200
+    assert answer["reasons"][0]["code"] == "nothing_open"
