@@ -71,9 +71,12 @@ class ListStore:
 
     async def take_in(
         self, chain: Chain, roles: Iterable[RoleState], *, floors: Mapping[tuple[str, str], int],
-        problems: Mapping[str, str], at_ms: int,
+        problems: Mapping[str, str], at_ms: int, more_to_come: bool = False,
     ) -> Change:  # fmt: skip
-        """Switch to what verified; return what changed. Raises StoreFailed, and then nothing changed."""
+        """Switch to what verified; return what changed. Raises StoreFailed, and then nothing changed.
+
+        With `more_to_come`, a stage that changes nothing is left for the next one to commit.
+        """
         async with self._one_at_a_time:
             before = self._current
             contents = {role: one for role, one in before.contents.items() if role in chain.cities}
@@ -90,6 +93,8 @@ class ListStore:
                 newest_ms=max(before.newest_ms, chain.issued_ms),
             )  # fmt: skip
             change = _difference(before, after)
+            if more_to_come and not change.versions and before.problems == after.problems:
+                return change
             await self._store.write(self._switch(chain, after, change, floors=floors, at_ms=at_ms))
             self._current = after
             self.files.keep_only({one.sha256 for state in states.values() for one in state.documents})

@@ -229,7 +229,7 @@ class Puller:
         others = {role: text for role, text in before.items() if _kind(role) not in ("", *kinds)}
         change = await self._lists.take_in(
             chain, examined.states, floors=examined.floors, problems={**others, **examined.problems},
-            at_ms=self._clock.now_ms(),
+            at_ms=self._clock.now_ms(), more_to_come=kinds != STAGES[-1],
         )  # fmt: skip
         for role, text in change.problems.items():
             log.error("list refused; its old version stays in force", extra={"role": role, "problem": text})

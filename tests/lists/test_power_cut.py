@@ -10,6 +10,7 @@ import textwrap
 import pytest
 
 from central.demo_town import HOME
+from central.issuing import make_key
 
 CHILD = textwrap.dedent("""
     import asyncio, json, os, signal, sys
@@ -66,6 +67,7 @@ async def test_the_plug_is_pulled(platform, terminal, point, times, in_force, tm
     wang = platform.issue("wang").subject
     async with terminal.open() as t:
         await t.puller.once()
+    make_key(platform.state, HOME, now_s=platform.clock.ms // 1000)
     platform.restrict("wang")
     script = tmp_path / "child.py"
     script.write_text(CHILD)

@@ -196,3 +196,17 @@ class TestOffline:
 
 def _changes(conn):
     return [body for (body,) in conn.execute("SELECT body FROM journal WHERE kind = 'lists_changed' ORDER BY seq")]
+
+
+async def test_a_change_of_measures_is_one_transaction(platform, terminal):
+    async with terminal.open() as t:
+        await t.puller.once()
+        platform.restrict("wang")
+        before = await t.store.read(_data_version)
+        await t.puller.once()
+
+        assert await t.store.read(_data_version) == before + 1
+
+
+def _data_version(conn):
+    return conn.execute("PRAGMA data_version").fetchone()[0]

@@ -1,0 +1,32 @@
+"""docs/lists.md: its documents are valid, its commands exist, and it names every document there is."""
+
+import json
+import re
+from pathlib import Path
+
+from cache.list_content import open_role
+from central.cli import COMMANDS
+from credit.listing import DOCUMENTS, KEYS, path_of, role_of
+
+TEXT = (Path(__file__).parents[2] / "docs" / "lists.md").read_text("utf-8")
+BLOCKS = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)]
+MEMBER = {
+    "mapping": "mapping.json", "entries": "measures.json", "tokens": "revocations.json", "codes": "measure-codes.json",
+    "calendars": "calendars.json", "site_sets": "sites.json", "benefits": "benefits.json",
+}  # fmt: skip
+
+
+def test_every_document_on_the_page_is_one_a_terminal_accepts():
+    shown = {MEMBER[next(name for name in MEMBER if name in block)]: json.dumps(block).encode() for block in BLOCKS}
+    shown[KEYS] = b"[]"
+
+    for kind, names in DOCUMENTS.items():
+        content = open_role(role_of(kind, "yunling"), {path_of(kind, "yunling", name): shown[name] for name in names})
+        assert content.city == "yunling"
+
+
+def test_every_command_on_the_page_exists():
+    named = set(re.findall(r"xinguan central (\w+)", TEXT))
+
+    assert named <= set(COMMANDS)
+    assert {"issue", "restrict", "repair", "dispute", "revoke", "publish", "city"} <= named
