@@ -56,10 +56,11 @@ class PresentBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     lane: Id | None = None
     intent: Intent | None = None
     amount_fen: Fen | None = None
-    heads: Annotated[int, Meta(ge=1, le=1_000)] = 1
+    heads: Annotated[int, Meta(ge=1, le=1_000)] | None = None
     asset: Id | None = None
     ticket: Id | None = None
     redemption: Id | None = None
+    second: Annotated[str, Meta(max_length=MAX_CODE)] | None = None
     confirmed: Annotated[list[Id], Meta(max_length=8)] = []
     override: OverrideBody | None = None
 
@@ -69,7 +70,8 @@ class PresentBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return Request(
             intent=self.intent or default,
             amount_fen=self.amount_fen,
-            heads=self.heads,
+            heads=self.heads or 1,
+            heads_named=self.heads is not None,
             asset=self.asset,
             redemption=self.redemption,
             confirmed=frozenset(self.confirmed),
@@ -191,7 +193,7 @@ class Api:
         lane = self._lane(body.lane)
         if body.ticket is not None and not lane.knows_ticket(body.ticket):
             raise web.HTTPBadRequest(text=f"there is no ticket {body.ticket!r} here")
-        asked = lane.present(body.code, body.request(lane.intent), ticket=body.ticket)
+        asked = lane.present(body.code, body.request(lane.intent), ticket=body.ticket, second=body.second)
         if body.request_id is None:
             return web.json_response((await asked).to_json())
         key = f"{lane.table.id} {body.request_id}"

@@ -7,6 +7,7 @@ come from the enrolled profile.
 import re
 import tomllib
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -59,6 +60,15 @@ class LaneTable(Strict, frozen=True):
     grace_s: int = 10
 
 
+class VerifierTable(Strict, frozen=True):
+    """`[[verifiers]]`: somebody else's check of a second code, and the written policy for when it is down."""
+
+    name: str
+    url: str
+    timeout_s: float = 0.5
+    when_down: Literal["pass", "refer", "refuse"] = "refer"
+
+
 class Config(Strict, frozen=True):
     """The whole file."""
 
@@ -66,6 +76,7 @@ class Config(Strict, frozen=True):
     platform: PlatformTable
     lanes: tuple[LaneTable, ...]
     api: ApiTable = ApiTable()
+    verifiers: tuple[VerifierTable, ...] = ()
 
     @property
     def data(self) -> Path:
@@ -122,6 +133,7 @@ def _problems(config: Config) -> list[tuple[str, str, str]]:
         *_platform_problems(config.platform),
         *_api_problems(config.api),
         *_lane_problems(config.lanes),
+        *_verifier_problems(config.verifiers),
     ]
 
 
@@ -162,4 +174,17 @@ def _lane_problems(lanes: tuple[LaneTable, ...]) -> list[tuple[str, str, str]]:
         if not 0 <= lane.grace_s <= 60:  # noqa: PLR2004 - bounds of a setting, named in the mend
             found.append((f"{key}.grace_s", f"{lane.grace_s} is out of range", "Write 0 to 60 seconds"))
         seen.add(lane.id)
+    return found
+
+
+def _verifier_problems(verifiers: tuple[VerifierTable, ...]) -> list[tuple[str, str, str]]:
+    found = []
+    for number, verifier in enumerate(verifiers):
+        key, url = f"verifiers[{number}]", urlsplit(verifier.url)
+        if url.scheme not in ("http", "https") or not url.hostname:
+            found.append((f"{key}.url", f"{verifier.url!r} is no web address", "Write https://host/path"))
+        elif url.scheme == "http" and not is_loopback(url.hostname):
+            found.append((f"{key}.url", "http:// is allowed to this machine only", "Write https://"))
+        if not 0.05 <= verifier.timeout_s <= 5:  # noqa: PLR2004 - bounds of a setting, named in the mend
+            found.append((f"{key}.timeout_s", f"{verifier.timeout_s} is out of range", "Write 0.05 to 5 seconds"))
     return found

@@ -104,7 +104,7 @@ class Decider:
         self._profile = profile
         self._places = places
         self._metrics = metrics
-        self._reached = reached
+        self.reached = reached
         self.offline_since_ms: int | None = None
 
     def now(self, *, grace_s: int = 10) -> Now:
@@ -149,12 +149,12 @@ class Decider:
         except StoreFailed:
             log.exception("store_failed", extra={"lane": presented.lane})
             return _unsettled(Reason.STORE_FAILED, now)
-        self._reached("after-commit")
+        self.reached("after-commit")
         return settled
 
     def _watched(self, job: Job[Settled], conn: sqlite3.Connection) -> Settled:
         settled = job(conn)
-        self._reached("before-commit")
+        self.reached("before-commit")
         return settled
 
     def _open(self, presented: Presented, keyring: Keyring, now: Now) -> Token:

@@ -3,6 +3,7 @@
 Rules of this file:
 
 - one presentation at a time; a code held before the camera is one presentation until it was out of sight for 2.5 s;
+- a passage that needs a second check holds the first code for HOLD_MS; the next foreign code is taken as the second;
 - what is no code of this programme gets a friendly notice, at most one every `NOTICE_EVERY_MS`;
 - the actuator acts only on an answer with `open_gate`, after the commit, in a task of its own, so no decision waits;
 - an actuator that obeyed is a fact (`actuated`). One that did not leaves the grant in its grace: the same code opens
@@ -12,19 +13,21 @@ Rules of this file:
 import asyncio
 import functools
 import logging
-from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from cache import ledger
 from cache.ids import uuid7
 from cache.store import Store, StoreFailed
+from credit.decision import Decision
 from credit.inputs import Intent, Request
+from credit.reasons import Reason
 from edge.actuators import Actuator, ActuatorError
 from edge.challenge import Challenge
 from edge.config import LaneTable
 from edge.decider import Answer, Decider, Presented
 from edge.events import Events
 from edge.metrics import Metrics
+from edge.verifiers import Verifiers
 from scanner.seen import SeenJustNow
 from sync.wire import TicketType
 
@@ -32,11 +35,22 @@ log = logging.getLogger("xinguan.lane")
 
 PREFIX = "XG1:"
 NOTICE_EVERY_MS = 3_000
+HOLD_MS = 10_000  # how long a first code waits for its second check
 INTENT_OF_SCENE = {"gate": Intent.ENTER, "hotel": Intent.OPEN, "shop": Intent.QUOTE}
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A first code that waits for its second check: what was presented, the check's name, and until when it waits."""
+
+    text: str
+    request: Request
+    ticket: str | None
+    until_ms: int
+
+
 class Lane:
-    """Serves one lane. `reached` is told "after-actuator", where tests pull the plug."""
+    """Serves one lane."""
 
     def __init__(
         self,
@@ -48,7 +62,7 @@ class Lane:
         events: Events,
         metrics: Metrics,
         tickets: tuple[TicketType, ...],
-        reached: Callable[[str], None] = lambda _point: None,
+        verifiers: Verifiers,
     ) -> None:
         self.table = table
         self._decider = decider
@@ -57,10 +71,11 @@ class Lane:
         self._events = events
         self._metrics = metrics
         self._tickets = {ticket.id: ticket for ticket in tickets}
-        self._reached = reached
         self._turn = asyncio.Lock()
         self._openings: asyncio.Queue[Answer] = asyncio.Queue()
         self._challenge = Challenge()
+        self._verifiers = verifiers
+        self._held: _Held | None = None
         self._seen = SeenJustNow()
         self._shown: dict[str, str] = {}  # redemption → text, while it may be annulled
         self._noticed_ms = -NOTICE_EVERY_MS
@@ -84,18 +99,26 @@ class Lane:
         """Take in a text that the lane's own scanner read; None when it is still the presentation before."""
         if not self._seen.fresh(text, at_ms):
             return None
-        if not text.startswith(PREFIX):
-            self._notice(at_ms)
-            return None
-        return await self.present(text, Request(intent=self.intent), ticket=self.ticket)
+        if text.startswith(PREFIX):
+            return await self.present(text, Request(intent=self.intent), ticket=self.ticket)
+        held = self._held
+        if held is not None and self._decider.boot_ms() < held.until_ms:
+            return await self.present(held.text, held.request, ticket=held.ticket, second=text)
+        self._notice(at_ms)
+        return None
 
     def _notice(self, at_ms: int) -> None:
         if at_ms - self._noticed_ms >= NOTICE_EVERY_MS:
             self._noticed_ms = at_ms
             self._events.publish("notice", {"lane": self.table.id, "code": "not_a_code", "at_ms": at_ms})
 
-    async def present(self, text: str, request: Request, *, ticket: str | None = None) -> Answer:
-        """Decide, tell the screens, have the gate opened; returns as soon as the answer is committed."""
+    async def present(
+        self, text: str, request: Request, *, ticket: str | None = None, second: str | None = None
+    ) -> Answer:
+        """Decide, tell the screens, have the gate opened; returns as soon as the answer is committed.
+
+        `second` is the second code of a passage that needs two.
+        """
         price = self._price(ticket, request)
         if price is not None and request.amount_fen is None:
             request = replace(request, amount_fen=price)
@@ -109,7 +132,7 @@ class Lane:
             grace_s=self.table.grace_s,
         )
         async with self._turn:
-            answer = await self._decider.decide(presented)
+            answer = await self._decide(presented, second)
             self._events.publish("decision", answer.to_json())
             if answer.redemption is not None:
                 self._shown[answer.redemption] = text
@@ -118,6 +141,20 @@ class Lane:
             if answer.open_gate:
                 self._openings.put_nowait(answer)
         return answer
+
+    async def _decide(self, presented: Presented, second: str | None) -> Answer:
+        answer = await self._decider.decide(presented)
+        name = awaited_check(answer.decision)
+        if name is None:
+            self._held = None
+            return answer
+        if second is None:
+            until_ms = self._decider.boot_ms() + HOLD_MS
+            self._held = _Held(presented.text, presented.request, presented.ticket, until_ms)
+            return answer
+        self._held = None
+        check = await self._verifiers.check(name, second, lane=self.table.id)
+        return await self._decider.decide(replace(presented, request=replace(presented.request, second=(check,))))
 
     async def open_gates(self) -> None:
         """Open the gate for each committed answer that allows it; runs as long as the lane does."""
@@ -139,7 +176,7 @@ class Lane:
             log.error("actuator_failed", extra={"lane": self.table.id, "detail": str(error)})  # noqa: TRY400
             self._gate(redemption, "failed")
             return
-        self._reached("after-actuator")
+        self._decider.reached("after-actuator")
         self._gate(redemption, "opened")
         job = functools.partial(ledger.actuated, redemption=redemption, now=self._decider.now(), ids=uuid7)
         try:
@@ -160,3 +197,11 @@ class Lane:
     def again(self) -> None:
         """Forget what was just seen: staff pressed "again"."""
         self._seen = SeenJustNow()
+
+
+def awaited_check(decision: Decision) -> str | None:
+    """Return the name of the second check that this decision waits for, None when it waits for none."""
+    for finding in decision.findings:
+        if finding.reason is Reason.NEEDS_SECOND_CHECK and finding.facts.get("result") == "missing":
+            return str(finding.facts["check"])
+    return None

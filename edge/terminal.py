@@ -37,6 +37,7 @@ from edge.metrics import Metrics
 from edge.notify import notify, watchdog_interval_s
 from edge.only_one import only_one
 from edge.screens.pages import screen_routes
+from edge.verifiers import Verifiers
 from scanner.sources import Source, open_source
 from sync.enrol import ensure_epoch
 from sync.identity import Identity, load_identity
@@ -73,7 +74,8 @@ class Terminal:
     async def _serve(self, identity: Identity, store: Store, stack: AsyncExitStack) -> None:
         parts = await self._open(identity, store, stack)
         events = Events()
-        lanes = {table.id: await self._lane(table, parts, events, stack) for table in self._config.lanes}
+        verifiers = await stack.enter_async_context(Verifiers(self._config.verifiers))
+        lanes = {table.id: await self._lane(table, parts, events, verifiers, stack) for table in self._config.lanes}
         about = About(parts)
         await self._listen(Api(lanes=lanes, store=store, events=events, metrics=parts.metrics, about=about), stack)
         await store.write(lambda conn: started(conn, identity, parts.decider.now()))
@@ -149,7 +151,9 @@ class Terminal:
             times=TimeSync(session, identity, clock, poll_s=poll_s),
         )
 
-    async def _lane(self, table: LaneTable, parts: Parts, events: Events, stack: AsyncExitStack) -> Lane:
+    async def _lane(
+        self, table: LaneTable, parts: Parts, events: Events, verifiers: Verifiers, stack: AsyncExitStack
+    ) -> Lane:
         actuator = from_spec(table.actuator)
         if isinstance(actuator, AbstractAsyncContextManager):
             await stack.enter_async_context(actuator)
@@ -161,7 +165,7 @@ class Terminal:
             events=events,
             metrics=parts.metrics,
             tickets=tuple(parts.identity.profile.ticket_types),
-            reached=self._reached,
+            verifiers=verifiers,
         )
 
     async def _listen(self, api: Api, stack: AsyncExitStack) -> None:

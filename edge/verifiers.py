@@ -1,0 +1,61 @@
+"""The second verifier of a passage: somebody else's check, asked over HTTP, with a written policy for when it is down.
+
+`POST url {"code": …, "lane": …}` answered by `{"passed": true}` or `{"passed": false}` within the timeout. Anything
+else, in any way, means it is down, and `when_down` says what follows: pass, refer or refuse (decision.md, scene S6).
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Self
+
+import aiohttp
+import msgspec
+
+from credit.inputs import SecondCheck, SecondResult
+from edge.config import VerifierTable
+
+log = logging.getLogger("xinguan.verifier")
+
+WHEN_DOWN = {
+    "pass": SecondResult.DOWN_PASS,
+    "refer": SecondResult.DOWN_REFER,
+    "refuse": SecondResult.DOWN_REFUSE,
+}
+
+
+class _Said(msgspec.Struct):
+    passed: bool
+
+
+class Verifiers:
+    """The second verifiers of this terminal, by the name that benefits use (`second-check:<name>`)."""
+
+    def __init__(self, tables: tuple[VerifierTable, ...]) -> None:
+        self._tables: Mapping[str, VerifierTable] = {table.name: table for table in tables}
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession()
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        await self._session.close()
+
+    async def check(self, name: str, code: str, *, lane: str) -> SecondCheck:
+        """Return what the verifier called `name` says of a second code; a name nobody configured is down: refer."""
+        table = self._tables.get(name)
+        if table is None:
+            log.error("verifier_not_configured", extra={"verifier": name})
+            return SecondCheck(name=name, result=SecondResult.DOWN_REFER)
+        try:
+            passed = await self._ask(table, code, lane)
+        except (aiohttp.ClientError, TimeoutError, msgspec.MsgspecError) as error:
+            log.warning("verifier_down", extra={"verifier": name, "detail": str(error) or type(error).__name__})
+            return SecondCheck(name=name, result=WHEN_DOWN[table.when_down])
+        return SecondCheck(name=name, result=SecondResult.PASSED if passed else SecondResult.FAILED)
+
+    async def _ask(self, table: VerifierTable, code: str, lane: str) -> bool:
+        timeout = aiohttp.ClientTimeout(total=table.timeout_s)
+        body = {"code": code, "lane": lane}
+        async with self._session.post(table.url, json=body, timeout=timeout, allow_redirects=False) as answer:
+            answer.raise_for_status()
+            return msgspec.json.decode(await answer.read(), type=_Said).passed
