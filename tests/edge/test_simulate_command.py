@@ -166,3 +166,30 @@ class TestListsCheck:
     def test_every_case_file_passes(self, capsys):
         for path in FILES[:20]:
             assert check_file(path) == 0
+
+
+def test_the_published_schema_knows_every_member_that_the_reader_knows():
+    from edge.simulator import case_file, case_steps
+    from edge.simulator.case import EventKind
+
+    schema = json.loads(
+        (Path(__file__).parent.parent.parent / "docs" / "case-file.schema.json").read_text(encoding="utf-8")
+    )
+    told = set(schema["properties"])
+
+    assert told <= set(case_file.TOP)
+    assert set(schema["$defs"]["event"]["properties"]["event"]["enum"]) == {kind.value for kind in EventKind}
+    assert set(schema["$defs"]["expect"]["properties"]) <= set(case_steps.EXPECT)
+
+
+def test_the_examples_in_the_documentation_are_read_as_written():
+    from credit.benefits import parse_benefits
+
+    text = (Path(__file__).parent.parent.parent / "docs" / "benefits.md").read_text(encoding="utf-8")
+    blocks = [json.loads(part.split("```")[0]) for part in text.split("```json\n")[1:]]
+
+    for block in blocks:
+        if isinstance(block, dict) and "steps" in block:
+            assert len(list(Story.begin(parse_case(json.dumps(block).encode())).play())) == 1
+        else:
+            assert parse_benefits(block if isinstance(block, list) else [block])
