@@ -101,8 +101,10 @@ def _command(pipe: asyncio.StreamWriter | None, *, watched: bool) -> None:
 
 
 def _state(stats: Stats) -> State:
+    if stats.note:
+        return State.STALLED  # being opened again
     if stats.frame_age_s is None:
-        return State.STALLED if stats.note else State.STARTING
+        return State.STARTING
     return State.STALLED if stats.frame_age_s > STALLED_AGE_S else State.LIVE
 
 

@@ -1,0 +1,329 @@
+"""Measures the scanner beside plain pyzbar and plain zxing-cpp on the same frames: one JSON object a line.
+
+Recall counts pictures with a right text; `false` counts texts that nobody expected. Times are CPU milliseconds of this
+thread, so a shared machine disturbs little; `ratio` is ours over pyzbar's in the same run. A corpus folder holds
+<category>/<picture> and labels.json or truth.json: {picture: {"codes": [{"text": …}]}}.
+"""
+
+import argparse
+import asyncio
+import importlib.util
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import zxingcpp
+from pyzbar import pyzbar
+
+from scanner.cascade import Budget
+from scanner.decode import Config, StreamReader, read_codes
+from scanner.pipe import clean
+from scanner.sources import Source, open_source
+
+HERE = Path(__file__).parent
+BUDGETS = (1, 2, 3, 4, 6, 8, 10, 14, 18, 25, 40)
+FPS = 15
+FRAME = (1280, 720)
+
+
+def load(name: str) -> Any:
+    """Load a module of this folder, which is not on the path."""
+    spec = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
+    assert spec and spec.loader  # noqa: S101, PT018 - a file of our own
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+drawn = load("_gate_frames")
+Texts = tuple[str, ...]
+
+
+def with_pyzbar(frame: Any) -> Texts:
+    """Read as most programs do."""
+    grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
+    return tuple(c.data.decode("utf-8", "replace") for c in pyzbar.decode(grey, symbols=[pyzbar.ZBarSymbol.QRCODE]))
+
+
+def with_zxing(frame: Any) -> Texts:
+    """Read with zxing-cpp as it comes, but for QR codes only."""
+    grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
+    formats = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
+    return tuple(code.text for code in zxingcpp.read_barcodes(grey, formats=formats))
+
+
+@dataclass(slots=True)
+class Score:
+    """Sums over frames."""
+
+    shown: int = 0
+    read: int = 0
+    false: int = 0
+    ms: list[float] = field(default_factory=list)
+
+    def add(self, expected: Texts, got: Texts, ms: float, *, complete: bool = True) -> None:
+        """Note one frame; with `complete` false somebody else may have put codes there that we do not know."""
+        self.ms.append(ms)
+        if expected:
+            self.shown += 1
+            self.read += any(same(a, b) for a in expected for b in got)
+        if complete:
+            self.false += sum(not any(same(a, b) for a in expected) for b in got)
+
+    def figures(self) -> dict[str, Any]:
+        """Return the row of a table."""
+        return {
+            "frames": len(self.ms),
+            "recall": round(self.read / self.shown, 3) if self.shown else None,
+            "false": self.false,
+            "median_ms": round(statistics.median(self.ms), 2),
+            "p95_ms": round(float(np.percentile(self.ms, 95)), 2),
+            "mean_ms": round(statistics.fmean(self.ms), 2),
+        }
+
+
+def same(a: str, b: str) -> bool:
+    """Compare texts; decoders guess character sets differently, so beside ASCII nothing counts."""
+    if a.strip() == b.strip():
+        return True
+    left, right = ("".join(c for c in text if " " < c < "\x7f") for text in (a, b))
+    return len(left) >= 5 and left == right and not (a + b).isascii()
+
+
+def timed(read: Callable[[Any], Texts], frame: Any) -> tuple[Texts, float]:
+    """Return what is read and the CPU milliseconds it took."""
+    began = time.thread_time()
+    texts = read(frame)
+    return texts, (time.thread_time() - began) * 1000
+
+
+def tell(**figures: Any) -> None:
+    """Print one line."""
+    print(json.dumps(figures, ensure_ascii=False), flush=True)
+
+
+def measure(name: str, shots: Iterable[Any]) -> None:
+    """Print the figures of still pictures, by condition and in total, for the three readers."""
+    readers: dict[str, Callable[[Any], Texts]] = {"ours": read_codes, "zxing-cpp": with_zxing, "pyzbar": with_pyzbar}
+    scores: dict[tuple[str, str], Score] = defaultdict(Score)
+    for shot in shots:
+        for reader, read in readers.items():
+            got, ms = timed(read, shot.frame)
+            for condition in (shot.condition, "total"):
+                scores[reader, condition].add(shot.texts, got, ms, complete=not shot.name.startswith("?"))
+    for (reader, condition), score in scores.items():
+        if reader == "ours" or condition == "total":
+            ratio = sum(score.ms) / sum(scores["pyzbar", condition].ms)
+            tell(set=name, reader=reader, condition=condition, **score.figures(), ratio=round(ratio, 3))
+
+
+def corpus(folder: Path) -> Iterator[Any]:
+    """Yield the pictures of a labelled folder, scaled down to fit a camera's frame."""
+    labels = next(folder / name for name in ("labels.json", "truth.json") if (folder / name).exists())
+    for key, value in sorted(json.loads(labels.read_text("utf-8")).items()):
+        frame = cv2.imread(str(folder / key))
+        scale = min(1.0, FRAME[0] / frame.shape[1], FRAME[1] / frame.shape[0])
+        if scale < 1:
+            frame = cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        texts = [code["text"] for code in value["codes"]]
+        name = key if None not in texts else f"?{key}"
+        yield drawn.Shot(name, frame, tuple(t or "\0" for t in texts), key.split("/")[0])
+
+
+def measure_streams(seed: int, count: int) -> None:
+    """Print how soon a passing phone is read, and what that costs beside pyzbar on every frame."""
+    delays, busy, idle, pyz_busy, pyz_idle = [], [], [], [], []
+    for number in range(count):
+        reader, shown, first = StreamReader(), 0, None
+        for shot in drawn.stream(seed, number):
+            got, ms = timed(reader.read, shot.frame)
+            _, reference = timed(with_pyzbar, shot.frame)
+            (busy if shot.texts else idle).append(ms)
+            (pyz_busy if shot.texts else pyz_idle).append(reference)
+            shown += bool(shot.texts)
+            if first is None and set(got) & set(shot.texts):
+                first = shown
+        delays.append(first)
+    tell(
+        set="streams",
+        count=count,
+        read=sum(d is not None for d in delays),
+        frames_to_first_read=delays,
+        mean=round(statistics.fmean(d for d in delays if d is not None), 2),
+        busy_ratio=round(sum(busy) / sum(pyz_busy), 3),
+        idle_ratio=round(sum(idle) / sum(pyz_idle), 3),
+    )
+
+
+def budgets(shots: list[Any]) -> list[tuple[float, float, float]]:
+    """Return (budget, mean CPU ms, recall) of the still cascade for each budget."""
+    rows = []
+    for budget in BUDGETS:
+        config, score = Config(still=Budget(budget, min(budget, 5.0))), Score()
+        for shot in shots:
+            score.add(shot.texts, *timed(lambda frame, c=config: read_codes(frame, config=c), shot.frame))
+        rows.append((float(budget), statistics.fmean(score.ms), score.read / score.shown))
+        tell(set="budget", budget_ms=budget, mean_ms=round(rows[-1][1], 2), recall=round(rows[-1][2], 3))
+    return rows
+
+
+def plot(rows: list[tuple[float, float, float]], path: Path) -> None:
+    """Draw recall against the budget as SVG."""
+    left, top, width, height, most = 60, 20, 540, 280, max(BUDGETS)
+    points = " ".join(f"{left + b / most * width:.1f},{top + (1 - r) * height:.1f}" for b, _, r in rows)
+    grid = "".join(
+        f'<path d="M{left} {top + (1 - y / 10) * height:.0f}h{width}" stroke="#ddd"/>'
+        f'<text x="{left - 8}" y="{top + (1 - y / 10) * height + 4:.0f}" text-anchor="end">{y / 10:.1f}</text>'
+        for y in range(0, 11, 2)
+    ) + "".join(
+        f'<text x="{left + x / most * width:.0f}" y="{top + height + 18}" text-anchor="middle">{x}</text>'
+        for x in range(0, most + 1, 5)
+    )
+    dots = "".join(f'<circle cx="{p.split(",")[0]}" cy="{p.split(",")[1]}" r="3" fill="#0a6"/>' for p in points.split())
+    path.write_text(
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 350" font-family="sans-serif" font-size="12">'
+        f'<rect width="640" height="350" fill="#fff"/>{grid}<polyline points="{points}" fill="none" stroke="#0a6" '
+        f'stroke-width="2"/>{dots}<text x="330" y="340" text-anchor="middle">budget, CPU ms a frame</text>'
+        '<text x="16" y="160" text-anchor="middle" transform="rotate(-90 16 160)">recall, drawn frames</text></svg>\n',
+        "utf-8",
+    )
+
+
+class Film:
+    """An MJPEG camera at 15 fps that shows frames in a loop."""
+
+    def __init__(self, frames: list[bytes]) -> None:
+        self._frames = frames
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            line, _ = self._listener.accept()
+            threading.Thread(target=self._play, args=(line,), daemon=True).start()
+
+    def _play(self, line: socket.socket) -> None:
+        try:
+            line.recv(4096)
+            line.sendall(b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=B\r\n\r\n")
+            n = 0
+            while True:
+                picture = self._frames[n % len(self._frames)]
+                line.sendall(b"--B\r\nContent-Length: %d\r\n\r\n" % len(picture) + picture + b"\r\n")
+                n += 1
+                time.sleep(1 / FPS)
+        except OSError:
+            line.close()  # the child went away
+
+
+class Wall:
+    """The wall clock."""
+
+    def now_ms(self) -> int:
+        """Return milliseconds UTC."""
+        return time.time_ns() // 1_000_000
+
+
+def spent(pid: int) -> float:
+    """Return the CPU seconds a process has used."""
+    words = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def live(name: str, frames: list[bytes], seconds: float, *, codes: bool) -> None:
+    """Print latency, CPU and memory of the real child at 15 fps."""
+    late: list[float] = []
+    async with open_source(Film(frames).url, clock=Wall()) as source:
+        while not source.health.ready:  # noqa: ASYNC110 - a look now and then at a value
+            await asyncio.sleep(0.05)
+        pid = child()
+        began, cpu = time.monotonic(), spent(pid)
+        if codes:
+            await _listen(source, late, seconds)
+        else:
+            await asyncio.sleep(seconds)
+        share = (spent(pid) - cpu) / (time.monotonic() - began)
+        tell(
+            set="child",
+            scene=name,
+            cpu_share=round(share, 3),
+            rss_mb=round(source.health.rss_bytes / 2**20, 1),
+            above_imports_mb=round((source.health.rss_bytes - floor_bytes()) / 2**20, 1),
+            sights=len(late),
+            capture_to_lane_ms_p50=round(statistics.median(late), 1) if late else None,
+            capture_to_lane_ms_p95=round(float(np.percentile(late, 95)), 1) if late else None,
+        )
+
+
+async def _listen(source: Source, late: list[float], seconds: float) -> None:
+    clock = Wall()
+    try:
+        async with asyncio.timeout(seconds):
+            async for presented in source:
+                late.append(clock.now_ms() - presented.at_ms)  # noqa: PERF401 - kept when the time is up
+    except TimeoutError:
+        return
+
+
+def child() -> int:
+    """Return the process id of the scanner child."""
+    for task in Path(f"/proc/{os.getpid()}/task").glob("*/children"):
+        for pid in task.read_text("ascii").split():
+            if b"scanner\0" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                return int(pid)
+    raise RuntimeError("no scanner child")
+
+
+def floor_bytes() -> int:
+    """Return the memory of a process that only imports the libraries."""
+    code = (
+        "import cv2, zxingcpp, resource; from pyzbar import pyzbar\n"
+        "print(int(open('/proc/self/statm').read().split()[1]) * resource.getpagesize())"
+    )
+    env = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+    return int(subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, check=True, env=env).stdout)
+
+
+def main() -> None:
+    """Measure what the arguments ask for."""
+    parser = argparse.ArgumentParser(prog="bench/scanner.py")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--each", type=int, default=1, help="frames of each condition and distance")
+    parser.add_argument("--streams", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=5.0, help="of each scene before the real child")
+    parser.add_argument("--corpus", type=Path, action="append", default=[], metavar="FOLDER")
+    parser.add_argument("--plot", type=Path, metavar="SVG", help="draw recall against the budget")
+    args = parser.parse_args()
+    cv2.setNumThreads(1)
+    shots = list(drawn.stills(args.seed, args.each))
+    measure("drawn", shots)
+    for folder in args.corpus:
+        measure(clean(folder.name), corpus(folder))
+    if args.streams:
+        measure_streams(args.seed, args.streams)
+    if args.plot:
+        plot(budgets(shots), args.plot)
+    if args.seconds:
+        passing = [shot.frame for shot in drawn.stream(args.seed, 0, idle=1, coming=1, held=30, going=0)][2:]
+        empty = [shot.frame for shot in drawn.stream(args.seed, 0, idle=10, coming=1, held=0, going=0)][:10]
+        for name, frames, codes in (("busy", passing, True), ("idle", empty, False)):
+            packed = [cv2.imencode(".jpg", frame)[1].tobytes() for frame in frames]
+            asyncio.run(live(name, packed, args.seconds, codes=codes))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""What `xinguan doctor` asks about a source: can it be opened, who holds it, is it fast enough, is its layout ours.
+
+`look_at` opens nothing and disturbs nobody; `probe` opens the source for a few seconds, so only on a terminal that
+is not serving; `judge_layout` compares what a keyboard scanner made of the layout test code (`hid.LAYOUT_TEST`).
+"""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from scanner.health import Health, State
+from scanner.hid import LAYOUT_TEST
+from scanner.holder import describe, holders
+from scanner.sources import Clock, open_source
+from scanner.spec import Spec, SpecError, parse_spec
+
+TYPICAL_CHARS = 430  # of a bound credential's code
+BITS_PER_CHAR = 10  # start, 8 data, stop
+MAX_TRANSFER_S = 0.2
+MIN_FPS = 8.0
+MIN_HEIGHT = 720  # below, dense codes have too few pixels for a module
+GROUPS = {"v4l2": "video", "serial": "dialout", "hid": "input"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. `mend` is empty when it is well."""
+
+    name: str
+    zh: str
+    en: str
+    mend: str = ""
+
+
+def transfer_s(baud: int, chars: int = TYPICAL_CHARS) -> float:
+    """Return how long a code of `chars` characters takes on a serial line."""
+    return chars * BITS_PER_CHAR / baud
+
+
+def look_at(setting: str) -> Iterator[Finding]:
+    """Yield what can be said of a source without opening it."""
+    try:
+        spec = parse_spec(setting)
+    except SpecError as error:
+        yield Finding("source", "扫码来源配置有误", "the source setting cannot be used", str(error))
+        return
+    path = device(spec)
+    if path is not None:
+        yield from _device(spec, path)
+    if spec.kind == "serial":
+        yield _baud(spec.option("baud"))
+
+
+def device(spec: Spec) -> str | None:
+    """Return the path of the device, file or folder that the source opens; None for a network camera."""
+    if spec.kind == "v4l2" and spec.target.isdigit():
+        return f"/dev/video{spec.target}"
+    return None if "://" in spec.target else spec.target
+
+
+def _device(spec: Spec, path: str) -> Iterator[Finding]:
+    if not os.path.exists(path):  # noqa: PTH110 - follows by-id links without raising on odd names
+        mend = "plug it in; ls -l /dev/v4l/by-id /dev/serial/by-id /dev/input/by-id shows what is there"
+        yield Finding("source", f"{path} 不存在", f"{path} is not there", mend)
+        return
+    if not os.access(path, os.R_OK):
+        group = GROUPS.get(spec.kind)
+        mend = f"usermod -aG {group} the service's user" if group else f"let the service's user read {path}"
+        yield Finding("source", f"无权读取 {path}", f"{path} may not be read", mend)
+        return
+    held = holders(path) if spec.kind in GROUPS else []
+    if held:
+        yield Finding("source", f"{path} 正被占用", f"{path} is held by {describe(path)}", "stop that process")
+    else:
+        yield Finding("source", f"{spec.name} 可用", f"{spec.name} can be opened")
+    if spec.kind in GROUPS and "/by-id/" not in path:
+        mend = "name it by /dev/…/by-id/…: numbers change when devices are plugged in another order"
+        yield Finding("source-name", "设备编号会变", f"{path} may be another device after a restart", mend)
+
+
+def _baud(baud: int) -> Finding:
+    seconds = transfer_s(baud)
+    zh, en = f"串口每码约 {seconds * 1000:.0f} ms", f"a code takes {seconds * 1000:.0f} ms at {baud} baud"
+    mend = "set the scanner and the source to 115200 baud (#baud=115200)"
+    return Finding("serial-speed", zh, en, mend if seconds > MAX_TRANSFER_S else "")
+
+
+async def probe(setting: str, *, clock: Clock, seconds: float = 8.0) -> list[Finding]:
+    """Open the source for at most `seconds` and return how it does; raise SpecError for an unusable setting."""
+    async with open_source(setting, clock=clock) as source:
+        try:
+            async with asyncio.timeout(seconds):
+                while source.health.state not in {State.LIVE, State.ENDED} or not _measured(source.health, source.spec):  # noqa: ASYNC110 - a look now and then at a value
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            words = source.health.note or "nothing came"
+            return [Finding("source-live", "没有画面", f"{source.health.name}: {words}", "see the line above it")]
+        return list(judge_health(source.health, source.spec))
+
+
+def _measured(health: Health, spec: Spec) -> bool:
+    return not spec.is_camera or health.fps > 0 or health.state is State.ENDED
+
+
+def judge_health(health: Health, spec: Spec) -> Iterator[Finding]:
+    """Yield what the figures of a running source say."""
+    if not spec.is_camera:
+        yield Finding("source-live", "扫码器已连接", f"{health.name} is connected")
+        return
+    slow = health.state is not State.ENDED and health.fps < MIN_FPS
+    zh, en = f"每秒 {health.fps:.1f} 帧", f"{health.fps:.1f} frames a second"
+    yield Finding("camera-rate", zh, en, "more light, or a shorter exposure (#exposure=…)" if slow else "")
+    small = health.height < MIN_HEIGHT
+    zh, en = f"画面 {health.width}×{health.height}", f"pictures of {health.width}×{health.height}"
+    mend = "set the camera to 1280×720 (#width=1280&height=720): dense codes need the pixels"
+    yield Finding("camera-size", zh, en, mend if small else "")
+    tries = sum(health.tries.values())
+    ms = sum(health.step_ms.values()) / tries if tries else 0.0
+    yield Finding("decode-time", f"每步解码 {ms:.1f} ms", f"a decoding step takes {ms:.1f} ms")
+
+
+def judge_layout(text: str) -> Finding:
+    """Return what a scanner's reading of the layout test code says about its keyboard layout."""
+    if text == LAYOUT_TEST:
+        return Finding("layout", "键盘布局正确", "the scanner types as a US keyboard")
+    wrong = "".join(
+        sorted({want for want, got in zip(LAYOUT_TEST, text.ljust(len(LAYOUT_TEST)), strict=False) if want != got})
+    )
+    mend = "set the scanner to the US keyboard layout, caps lock off (its manual has the code to scan)"
+    return Finding("layout", f"键盘布局不符 {wrong}", f"the scanner types these otherwise: {wrong}", mend)

@@ -1,0 +1,56 @@
+import os
+import pty
+
+import cv2
+import pytest
+
+from scanner.checks import judge_layout, look_at, probe, transfer_s
+from scanner.hid import LAYOUT_TEST
+
+
+def mends(findings):
+    return {finding.name: finding.mend for finding in findings if finding.mend}
+
+
+def test_a_line_of_9600_baud_is_too_slow_and_one_of_115200_is_not():
+    assert transfer_s(115_200) == pytest.approx(0.037, abs=0.001)
+    master, slave = pty.openpty()
+    slow = mends(look_at(f"serial:{os.ttyname(slave)}#baud=9600"))
+    fast = mends(look_at(f"serial:{os.ttyname(slave)}"))
+    os.close(master)
+    os.close(slave)
+
+    assert "115200" in slow["serial-speed"]
+    assert "serial-speed" not in fast
+    assert "by-id" in fast["source-name"]
+
+
+def test_what_is_missing_or_wrong_is_named_with_its_mend(tmp_path):
+    assert "plug it in" in mends(look_at("v4l2:42"))["source"]
+    assert "rtsp://" in mends(look_at("camera"))["source"]
+    assert mends(look_at(f"folder:{tmp_path}")) == {}
+    assert mends(look_at("http://camera/stream")) == {}
+
+
+def test_the_layout_test_names_what_is_typed_otherwise():
+    assert judge_layout(LAYOUT_TEST).mend == ""
+    german = judge_layout(LAYOUT_TEST.translate(str.maketrans("zyZY", "yzYZ")))
+    assert "Y" in german.en
+    assert german.mend
+    assert judge_layout("").mend
+
+
+async def test_a_probe_measures_and_advises(tmp_path, draw, clock):
+    for n in range(12):
+        cv2.imwrite(str(tmp_path / f"{n:02d}.png"), draw("PROBE", size=(480, 640), at=(20 * n, 30 * n)))
+
+    findings = await probe(f"folder:{tmp_path}#fps=30", clock=clock, seconds=30)
+
+    assert "720" in mends(findings)["camera-size"]
+
+
+async def test_a_probe_of_what_does_not_answer_says_why(clock):
+    (finding,) = await probe("http://127.0.0.1:1/#open_s=0.2", clock=clock, seconds=4)
+
+    assert finding.mend
+    assert "127.0.0.1" in finding.en

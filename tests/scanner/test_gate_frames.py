@@ -1,0 +1,65 @@
+"""The cascade and the stream reader on drawn gate frames: small sets of those that bench/scanner.py measures."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+from scanner.decode import StreamReader, read_codes
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    path = Path(__file__).parents[2] / "bench" / "_gate_frames.py"
+    spec = importlib.util.spec_from_file_location("_gate_frames", path)
+    module = sys.modules["_gate_frames"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def meter():
+    return 0.0  # no budget: what is read must not depend on how busy this machine is
+
+
+def shots(drawn, condition, distances):
+    import numpy as np
+
+    for n, px in enumerate(distances):
+        rng = np.random.default_rng([77, n])
+        text, pose = drawn.text_of(rng), drawn.posed(rng, condition, px)
+        screen, corners = drawn.phone(rng, text, inverted=condition == "inverted")
+        yield text, drawn.film(rng, screen, corners, pose, drawn.surroundings(rng, pose.around))
+
+
+@pytest.mark.parametrize(
+    ("condition", "least"),
+    [
+        ("clean", 3),
+        ("rotated", 3),
+        ("moire", 3),
+        ("inverted", 3),
+        ("defocus", 2),
+        ("tilt", 2),
+        ("motion", 2),
+        ("glare", 1),
+    ],
+)
+def test_a_phone_before_a_gate_is_read_in_most_conditions(drawn, condition, least):
+    results = [(text, read_codes(frame, cpu_ms=meter)) for text, frame in shots(drawn, condition, (2.0, 2.5, 3.0))]
+
+    assert all(got in {(), (text,)} for text, got in results)  # never a false read
+    assert sum(got == (text,) for text, got in results) >= least
+
+
+def test_a_passing_phone_is_read_while_it_still_comes_near(drawn):
+    reader, shown, first = StreamReader(cpu_ms=meter), 0, None
+    for shot in drawn.stream(4, 0, idle=3, held=6, going=2):
+        got = reader.read(shot.frame)
+        assert set(got) <= set(shot.texts)
+        shown += bool(shot.texts)
+        if got and first is None:
+            first = shown
+
+    assert first is not None
+    assert first <= 15
