@@ -6,7 +6,7 @@ as it travelled, and the bound on inflating is ours to keep.
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from importlib import resources
+from importlib import metadata, resources
 from pathlib import Path
 from ssl import SSLContext
 
@@ -14,6 +14,7 @@ from aiohttp import web
 
 from central.admin_calls import AdminCalls
 from central.list_calls import ListCalls
+from central.openapi import document
 from central.platform_state import PlatformState
 from central.problems import answer_problems
 from central.store import CentralStore
@@ -33,6 +34,10 @@ async def _health(_request: web.Request) -> web.Response:
     return web.json_response({"status": "ok"})
 
 
+async def _openapi(_request: web.Request) -> web.Response:
+    return web.json_response(document(metadata.version("xinguan")))
+
+
 async def _ledger_page(_request: web.Request) -> web.Response:
     text = resources.files("central").joinpath("pages", "ledger.html").read_text("utf-8")
     return web.Response(text=text, content_type="text/html", headers=PAGE_HEADERS)
@@ -45,7 +50,7 @@ def build_app(state: PlatformState, store: CentralStore, now_ms: Callable[[], in
     admin = AdminCalls(state, store, now_ms)
     app.add_routes(admin.routes())
     app.add_routes(ListCalls(state.folder, now_ms).routes(admin.guarded))
-    app.add_routes([web.get("/healthz", _health), web.get("/", _ledger_page)])
+    app.add_routes([web.get("/healthz", _health), web.get("/openapi.json", _openapi), web.get("/", _ledger_page)])
     state.public.mkdir(parents=True, exist_ok=True)
     app.add_routes([web.static("/lists", state.public)])
     with resources.as_file(resources.files("central").joinpath("pages")) as pages:

@@ -5,6 +5,7 @@ times do not fit our clock is answered with the signed time, so that a wrong clo
 revoked terminal may still bring its facts.
 """
 
+import asyncio
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ from sync.wire import (
 
 MAX_ENROL_BYTES = 8 * 1024
 CHUNK = 64 * 1024
+BODY_S = 30.0
 KEY_OF = "SELECT public_key FROM terminals WHERE terminal = ?"
 SEEN = "UPDATE terminals SET seen_ms = ? WHERE terminal = ?"
 WRONG_TRIES = frozenset({"unknown_code", "code_used", "bad_proof"})
@@ -69,12 +71,16 @@ def _json(message: msgspec.Struct) -> web.Response:
 
 
 async def read_bounded(request: web.Request, limit: int) -> bytes:
-    """Return the body as it travelled; raise TooLarge as soon as it is."""
+    """Return the body as it travelled; raise TooLarge as soon as it is, WireError when it drips for too long."""
     body = bytearray()
-    async for chunk in request.content.iter_chunked(CHUNK):
-        body += chunk
-        if len(body) > limit:
-            raise TooLarge(f"more than {limit} bytes")
+    try:
+        async with asyncio.timeout(BODY_S):
+            async for chunk in request.content.iter_chunked(CHUNK):
+                body += chunk
+                if len(body) > limit:
+                    raise TooLarge(f"more than {limit} bytes")
+    except TimeoutError as error:
+        raise WireError("too_slow", f"a body takes at most {BODY_S:.0f} s") from error
     return bytes(body)
 
 

@@ -13,6 +13,7 @@ Rules of this file:
 
 import argparse
 import asyncio
+import hashlib
 import re
 import sqlite3
 import sys
@@ -136,4 +137,6 @@ def run(args: argparse.Namespace, *, now_ms: int) -> int:
         sys.stderr.write(f"not enrolled: {error}\n")
         return EX_REFUSED
     sys.stdout.write(f"enrolled: {identity.terminal} at {identity.site} · platform {identity.platform}\n")
+    fingerprint = hashlib.sha256(identity.trust_root).hexdigest()
+    sys.stdout.write(f"trust root SHA-256 {fingerprint} · after a bare code, compare it with the platform's\n")
     return 0
