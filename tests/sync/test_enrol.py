@@ -1,11 +1,17 @@
+import argparse
+import asyncio
 import hashlib
+import io
 import json
+import os
 import stat
 
 import pytest
 
 from cache.journal import current_epoch
 from cache.store import Store
+from sync import enrol as command
+from sync.durable import create_file, replace_file
 from sync.enrol import DATABASE_FILE, Ticket, enrol, read_ticket
 from sync.identity import (
     ENROLMENT_FILE,
@@ -181,3 +187,62 @@ class TestTicket:
     def test_a_qr_without_the_root_is_refused(self):
         with pytest.raises(IdentityError, match="incomplete"):
             read_ticket("xinguan-enrol:https://p#code=K7QD-AAAA-BBBB-CCCC")
+
+
+class TestCommand:
+    async def enrol(self, town, tmp_path, code, *options):
+        parser = argparse.ArgumentParser()
+        command.add_arguments(parser)
+        args = parser.parse_args([code, "--data", str(tmp_path / "t"), "--platform", town.relay_url, *options])
+        return await asyncio.to_thread(command.run, args, now_ms=NOON)
+
+    async def test_it_enrols_and_shows_the_trust_root_to_compare(self, town, tmp_path, capsys):
+        code = await self.enrol(town, tmp_path, town.code("desk-1"))
+
+        said = capsys.readouterr().out
+        assert code == 0
+        assert "enrolled: desk-1 at tiankeng" in said
+        assert hashlib.sha256(town.state.trust_root()).hexdigest() in said
+
+    async def test_the_code_may_come_from_stdin_so_that_no_process_list_shows_it(self, town, tmp_path, monkeypatch):
+        monkeypatch.setattr("sys.stdin", io.StringIO(town.code("desk-1") + "\n"))
+
+        assert await self.enrol(town, tmp_path, "-") == 0
+
+    async def test_each_way_to_fail_has_its_exit_code(self, town, tmp_path, capsys):
+        wrong = await self.enrol(town, tmp_path, "no code")
+        refused = await self.enrol(town, tmp_path, "AAAA-AAAA-AAAA-AAAA")
+        await town.relay.cut()
+        away = await self.enrol(town, tmp_path, "AAAA-AAAA-AAAA-AAAA")
+
+        assert (wrong, refused, away) == (2, 1, 69)
+        assert "the same code stays good" in capsys.readouterr().err
+
+
+class TestDurableFiles:
+    def test_a_file_is_replaced_whole_with_its_rights(self, tmp_path):
+        path = tmp_path / "x"
+        replace_file(path, b"old")
+        replace_file(path, b"new")
+
+        assert path.read_bytes() == b"new"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert [one.name for one in tmp_path.iterdir()] == ["x"]
+
+    def test_the_order_is_write_sync_rename_sync(self, tmp_path, monkeypatch):
+        done = []
+        for name in ("fsync", "replace", "rename"):
+            real = getattr(os, name)
+            monkeypatch.setattr(os, name, lambda *a, _name=name, _real=real: (done.append(_name), _real(*a))[1])
+
+        replace_file(tmp_path / "x", b"new")
+
+        assert [one.replace("rename", "replace") for one in done] == ["fsync", "replace", "fsync"]
+
+    def test_a_key_is_never_written_over(self, tmp_path):
+        create_file(tmp_path / "k", b"first")
+
+        with pytest.raises(FileExistsError):
+            create_file(tmp_path / "k", b"second")
+
+        assert (tmp_path / "k").read_bytes() == b"first"

@@ -1,0 +1,107 @@
+"""What bringing facts home costs: seal, send, check, store, sign, acknowledge, over real HTTP. JSON lines.
+
+Terminal and platform share this process and this disk: a figure is the price of both sides together. The floor is one
+synced write of the same bytes. Best of three runs.
+"""
+
+import asyncio
+import json
+import os
+import tempfile
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+from cache.ids import uuid7
+from cache.journal import append, batch
+from cache.store import Store
+from central.enrolment import make_code, qr_text
+from central.http_app import serving
+from central.platform_state import create_state
+from central.store import connect, transaction
+from sync.enrol import DATABASE_FILE, enrol, read_ticket
+from sync.push import Pusher
+from sync.transport import open_session
+from sync.wire import Lane, Profile
+
+RUNS = 3
+FACTS = 5_000
+NOW_MS = 1_790_000_000_000
+PROFILE = Profile(site="park", title={"zh": "园"}, issuer="wulong", lanes=[Lane(id="A", scene="gate")])
+BODY = {
+    "issuer": "wulong", "class": "bound", "site": "park", "scene": "gate", "lane": "A", "outcome": "GRANT",
+    "reasons": ["ok"], "token": "00" * 8, "subject": "00" * 16,
+    "given": [{"benefit": "wulong.first-visit", "issuer": "wulong", "code": 7, "offer": {"kind": "free"}}],
+}  # fmt: skip
+
+
+class Clock:
+    """The wall clock, as the pusher asks for it."""
+
+    def now_ms(self) -> int:
+        """Return now in milliseconds UTC."""
+        return time.time_ns() // 1_000_000
+
+
+def write_facts(conn: Any) -> None:
+    """Append FACTS grants, each with a use key of its own."""
+    for number in range(FACTS):
+        uses = [{"key": f"u|wulong/first|subject:{number}|ever", "n": 1, "max": 1}]
+        append(
+            conn, kind="granted", redemption=uuid7(NOW_MS), body=BODY | {"uses": uses}, at_ms=NOW_MS,
+            record_id=uuid7(NOW_MS),
+        )  # fmt: skip
+
+
+def floor_ms(folder: Path, data: bytes) -> float:
+    """Return what one synced write of `data` takes."""
+    start = time.perf_counter()
+    with (folder / "floor").open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    return (time.perf_counter() - start) * 1000
+
+
+async def run(folder: Path) -> dict[str, float]:
+    """Upload FACTS facts once and return the figures."""
+    state = create_state(folder / "platform")
+    (state.public / "metadata").mkdir(parents=True)
+    (state.public / "metadata" / "1.root.json").write_bytes(b"{}")
+    clock = Clock()
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(serving(state, host="127.0.0.1", port=0, now_ms=clock.now_ms))
+        session = await stack.enter_async_context(open_session())
+        conn = connect(state.database)
+        with transaction(conn):
+            code = make_code(conn, terminal="gate", profile=PROFILE, now_ms=clock.now_ms())
+        conn.close()
+        ticket = read_ticket(qr_text(code=code, platform=url, trust_root=b"{}"))
+        identity = await enrol(ticket, folder=folder / "gate", session=session, now_ms=NOW_MS)
+        store = await stack.enter_async_context(Store(folder / "gate" / DATABASE_FILE))
+        await store.write(write_facts)
+        first = await store.read(lambda conn: batch(conn, after=0))
+        plain = b"".join(first.records) if first else b""
+        start = time.perf_counter()
+        await Pusher(store, session, identity, clock).drain()
+        spent = time.perf_counter() - start
+        batches = -(-FACTS // (len(first.records) if first else 1))
+        return {
+            "ms_per_batch": spent * 1000 / batches, "facts_per_s": FACTS / spent,
+            "records_per_batch": len(first.records) if first else 0, "floor_fsync_ms": floor_ms(folder, plain),
+        }  # fmt: skip
+
+
+def main() -> None:
+    """Print the best of RUNS."""
+    found = []
+    for _ in range(RUNS):
+        with tempfile.TemporaryDirectory() as name:
+            found.append(asyncio.run(run(Path(name))))
+    best = min(found, key=lambda one: one["ms_per_batch"])
+    print(json.dumps({"bench": "upload", "facts": FACTS} | {name: round(value, 2) for name, value in best.items()}))
+
+
+if __name__ == "__main__":
+    main()
