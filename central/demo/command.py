@@ -28,6 +28,7 @@ from central.demo.world import World, running
 
 EX_UNAVAILABLE = 69
 EX_INTERRUPTED = 130
+LINGER_S = 1.2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,6 +70,7 @@ async def _show(world: World, page: PageApp, url: str) -> int:
         loop.add_signal_handler(name, stop.set)
     view = View(world)
     page.show(world, view)
+    world.linger_s = LINGER_S
     for link in world.terminals.values():
         say(f"{link.post.zh} · {link.post.en}: {link.screen_url}")
     sys.stdout.write(f"\n  打开 · open   {url}/#key={page.key}\n\n")

@@ -70,6 +70,7 @@ class World:
     def __init__(self, folder: Path, session: aiohttp.ClientSession, say: Callable[[str], None]) -> None:
         self.folder = folder
         self.say = say
+        self.linger_s = 0.0  # how long a visitor still holds the phone up after the answer, for people to see
         platform_port, *ports = free_ports(1 + len(town.POSTS))
         self.platform = PlatformLink(folder, platform_port, session)
         self.network = CuttableProxy(platform_port)
@@ -147,6 +148,7 @@ class World:
         self._forget()
         await self.camera.show(visit.text)
         said = await self._said()
+        await asyncio.sleep(self.linger_s)
         await self.camera.take_away()
         return self._note(visit, said)
 

@@ -52,7 +52,7 @@ export class Strip {
     this.present = present;
     this.last = null; // {redemption, words}
     this.build();
-    onLanguage(() => this.drawLast());
+    onLanguage(() => { this.drawLast(); this.drawSound(); });
   }
 
   /** Learn whether our token may act, and what "undo last" would undo after a reload. */
