@@ -22,8 +22,8 @@ BENEFIT = (
     "id", "code", "version", "issuer", "title", "offer", "who", "where", "when", "limits", "capacity", "slot",
     "needs", "lifecycle", "stacks", "offline", "reversal", "local", "basis", "texts", "remedy",
 )  # fmt: skip
-DURATION = re.compile(r"P(?=.)(?:(\d{1,4})W)?(?:(\d{1,4})D)?(?:T(?=.)(?:(\d{1,4})H)?(?:(\d{1,4})M)?)?")
-DURATION_MS = (7 * 86_400_000, 86_400_000, 3_600_000, 60_000)
+DURATION = re.compile(r"P(?=.)(?:(\d{1,4})W)?(?:(\d{1,4})D)?(?:T(?=.)(?:(\d{1,4})H)?(?:(\d{1,4})M)?(?:(\d{1,4})S)?)?")
+DURATION_MS = (7 * 86_400_000, 86_400_000, 3_600_000, 60_000, 1_000)
 CLOCK_CHARACTERS = 5  # "HH:MM"
 
 

@@ -1,0 +1,223 @@
+"""The acceptance scenes of docs/scenes.md with real processes, the platform, and QR pictures through the scanner.
+
+`make e2e SCENE=S3` plays one scene and shows it.
+"""
+
+import time
+
+import pytest
+
+from central.measure_calls import dispute, repair, undispute
+from credit.claims import Reservation, SubjectKind
+
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
+SITE = "yunxi-town"
+
+
+def said(answer):
+    return [one["code"] for one in answer["reasons"]]
+
+
+def brief(answer):
+    return answer["outcome"], said(answer)[0]
+
+
+def booked(order, now, *, start=-600, end=600, heads=1):
+    return Reservation(order=order, site=SITE, from_s=now + start, until_s=now + end, heads=heads)
+
+
+async def test_s1_first_visit_of_each_of_the_seven_groups_is_free_and_the_second_is_not_with_the_network_cut(scenes):
+    people = [scenes.holder(groups=(group,)) for group in range(12, 19)]
+
+    for who in people[:2]:
+        assert brief(await scenes.at_gate(who)) == ("GRANT", "ok")
+    for who in people[2:]:
+        assert brief(await scenes.scan(who, "A", intent="enter")) == ("GRANT", "ok")
+
+    await scenes.offline()
+    for who in people[2:]:
+        answer = await scenes.scan(who, "A", intent="enter", heads=2)
+        assert brief(answer) == ("STANDARD", "limit_used")
+        assert answer["reasons"][0]["facts"]["where"] == f"{SITE}/A"
+    await scenes.online()
+
+
+async def test_s2_not_on_a_holiday_but_on_the_day_that_was_made_a_working_day(scenes):
+    assert brief(await scenes.scan(scenes.holder(groups=(1,)), "s2", intent="enter"))[0] == "STANDARD"
+    assert "holiday_excluded" in said(await scenes.scan(scenes.holder(groups=(1,)), "s2", intent="enter"))
+    assert (await scenes.scan(scenes.holder(groups=(2,)), "s2", intent="enter"))["benefit"] == "s2-made-up"
+
+
+async def test_s3_hotel_check_in_without_deposit_and_check_out_offline(scenes):
+    guest, other = scenes.holder(), scenes.holder()
+    stay = await scenes.scan(guest, "hotel", intent="open", amount_fen=30_000)
+    damaged = await scenes.scan(other, "hotel", intent="open", amount_fen=60_000)
+    assert (stay["offer"]["waived_fen"], damaged["obligations"]["to_pay_fen"]) == (30_000, 10_000)
+
+    await scenes.offline()
+    assert (await scenes.scan(guest, "hotel", intent="close"))["benefit"] == "s3"
+    assert brief(await scenes.scan(other, "hotel", intent="open", amount_fen=1)) == ("STANDARD", "already_open")
+    claimed = await scenes.terminal.step(damaged["redemption"], "claim", amount_fen=8_000)
+    assert claimed["redemption"]["claimed_fen"] == 8_000
+    await scenes.online()
+
+
+async def test_s4_umbrella_lent_returned_overdue(scenes):
+    who = scenes.holder()
+    assert brief(await scenes.scan(who, "umbrella", intent="lend")) == ("STANDARD", "needs_asset")
+    assert brief(await scenes.scan(who, "umbrella", intent="lend", asset="U1")) == ("GRANT", "ok")
+    assert "already_open" in said(await scenes.scan(who, "umbrella", intent="lend", asset="U2"))
+
+    async def overdue():
+        return "overdue" in said(await scenes.scan(who, "umbrella", intent="lend", asset="U3"))
+
+    await scenes.until(overdue)
+    assert said(await scenes.terminal.present("", lane="umbrella", intent="give_back", asset="U1")) == ["ok", "overdue"]
+    assert brief(await scenes.scan(who, "umbrella", intent="lend", asset="U4")) == ("GRANT", "ok")
+
+
+@pytest.mark.parametrize(("tier", "items", "days"), [(3, 3, 30), (4, 4, 60), (6, 5, 60)])
+async def test_s5_library_items_and_days_by_tier(scenes, tier, items, days):
+    answer = await scenes.scan(scenes.holder(tier=tier), "library", intent="buy")
+
+    assert (answer["offer"]["max_items"], answer["offer"]["days"]) == (items, days)
+    assert answer["benefits"] == ["s5-items", "s5-days"]
+
+
+async def test_s6_second_check_passed_failed_down_and_walking_off(scenes):
+    who = scenes.holder()
+    assert brief(await scenes.scan(who, "s6", intent="enter")) == ("REFER", "needs_second_check")
+    assert brief(await scenes.scan(who, "s6", intent="enter", second="HEALTH-RED")) == ("REFER", "needs_second_check")
+    scenes.health.down = True
+    assert brief(await scenes.scan(who, "s6", intent="enter", second="HEALTH-GREEN")) == ("REFER", "needs_second_check")
+    scenes.health.down = False
+    assert brief(await scenes.scan(scenes.holder(), "s6", intent="enter")) == ("REFER", "needs_second_check")
+    assert brief(await scenes.scan(who, "s6", intent="enter", second="HEALTH-GREEN")) == ("GRANT", "ok")
+
+
+async def test_s7_slot_early_on_time_late_full_and_stopped(scenes):
+    early = scenes.holder(reservation=booked(b"early---", int(time.time()), start=600, end=1200))
+    late = scenes.holder(reservation=booked(b"late----", int(time.time()), start=-1200, end=-600))
+    timely = scenes.holder(reservation=booked(b"timely--", int(time.time())))
+    assert brief(await scenes.scan(early, "s7", intent="enter")) == ("REFER", "slot_early")
+    assert brief(await scenes.scan(late, "s7", intent="enter")) == ("REFER", "slot_late")
+    assert brief(await scenes.scan(timely, "s7", intent="enter")) == ("GRANT", "ok")
+    assert brief(await scenes.scan(scenes.holder(), "s7", intent="enter")) == ("STANDARD", "needs_reservation")
+
+    first, second, third = scenes.holder(), scenes.holder(), scenes.holder()
+    assert brief(await scenes.scan(first, "s7-room", intent="enter")) == ("GRANT", "ok")
+    assert brief(await scenes.scan(second, "s7-room", intent="enter")) == ("GRANT", "ok")
+    assert brief(await scenes.scan(third, "s7-room", intent="enter")) == ("REFER", "full")
+    assert brief(await scenes.scan(first, "s7-room", intent="exit")) == ("GRANT", "ok")
+    await scenes.terminal._call("POST", "/v1/entry", {"stopped": True, "by": "guard-7"})
+    assert brief(await scenes.scan(third, "s7-room", intent="enter")) == ("REFER", "entry_stopped")
+    await scenes.terminal._call("POST", "/v1/entry", {"stopped": False, "by": "guard-7"})
+    assert brief(await scenes.scan(third, "s7-room", intent="enter")) == ("GRANT", "ok")
+
+
+async def restricted(scenes, who, wanted):
+    async def holds():
+        return (brief(await scenes.scan(who, "s8", intent="check")) == ("REFUSE", "restricted")) is wanted
+
+    await scenes.until(holds)
+
+
+async def test_s8_restricted_and_repaired_reach_the_terminal_by_themselves(scenes):
+    who = scenes.holder()
+    await scenes.restrict(who)
+    await restricted(scenes, who, wanted=True)
+
+    await scenes.measure(repair, who)
+
+    await restricted(scenes, who, wanted=False)
+    assert brief(await scenes.scan(who, "s8", intent="enter")) == ("GRANT", "ok")
+
+
+async def test_s9_a_disputed_entry_has_no_effect_until_the_dispute_is_rejected(scenes):
+    who = scenes.holder()
+    await scenes.restrict(who)
+    await restricted(scenes, who, wanted=True)
+    await scenes.measure(dispute, who)
+    await restricted(scenes, who, wanted=False)
+    await scenes.measure(undispute, who)
+    await restricted(scenes, who, wanted=True)
+
+
+async def test_s11_the_plug_is_pulled_after_the_commit(scenes):
+    who = scenes.holder()
+    first = await scenes.scan(who, "s11", intent="enter")
+    assert brief(first) == ("GRANT", "ok")
+
+    await scenes.terminal.process.pull_the_plug()
+    await scenes.terminal.start()
+
+    again = await scenes.scan(who, "s11", intent="enter")
+    assert (again["redemption"], again["repeat"]) == (first["redemption"], True)
+    recent = await scenes.terminal._call("GET", "/v1/redemptions?recent=50")
+    assert [one["id"] for one in recent].count(first["redemption"]) == 1
+
+
+async def test_s12_returns_in_part_as_a_whole_and_too_late(scenes):
+    who = scenes.holder()
+    assert (await scenes.scan(who, "shop", intent="buy", amount_fen=10_000))["offer"]["off_fen"] == 1_000
+    part = await scenes.scan(who, "shop", intent="return", amount_fen=4_000)
+    assert part["obligations"]["refund_fen"] == 3_600
+    assert brief(await scenes.scan(who, "shop", intent="buy", amount_fen=99)) == ("STANDARD", "limit_used")
+    assert (await scenes.scan(who, "shop", intent="return"))["obligations"]["refund_fen"] == 5_400
+    assert brief(await scenes.scan(who, "shop", intent="buy", amount_fen=98)) == ("GRANT", "ok")
+
+    late = scenes.holder()
+    await scenes.scan(late, "s12-late", intent="buy", amount_fen=1_000)
+    assert brief(await scenes.scan(late, "s12-late", intent="return")) == ("STANDARD", "too_late")
+
+
+async def test_s13_a_tour_of_thirty_in_two_batches(scenes, order):
+    tour = scenes.holder(kind=SubjectKind.GROUP, reservation=booked(order, int(time.time()), heads=30))
+    assert (await scenes.scan(tour, "s13", intent="enter", heads=18))["left"] == {"s13": 12}
+    assert (await scenes.scan(tour, "s13", intent="enter", heads=12))["left"] == {"s13": 0}
+    assert brief(await scenes.scan(tour, "s13", intent="enter", heads=1)) == ("STANDARD", "limit_used")
+
+
+async def test_s14_a_copied_paper_code_is_stopped_by_its_use_limit(scenes):
+    paper = scenes.paper(2)
+    answers = [brief(await scenes.scan(paper, "s14", intent="enter", asset=f"copy{n}")) for n in range(3)]
+
+    assert answers == [("GRANT", "ok"), ("GRANT", "ok"), ("STANDARD", "limit_used")]
+
+
+async def test_s15_pay_later_offline_caps_of_person_and_terminal(scenes):
+    first, second, third = scenes.holder(), scenes.holder(), scenes.holder()
+    await scenes.offline()
+    assert brief(await scenes.scan(first, "s15", intent="buy", amount_fen=15_000)) == ("GRANT", "ok")
+    assert brief(await scenes.scan(first, "s15", intent="buy", amount_fen=5_001)) == ("STANDARD", "offline_limit")
+    assert brief(await scenes.scan(second, "s15", intent="buy", amount_fen=20_000)) == ("GRANT", "ok")
+    assert brief(await scenes.scan(third, "s15", intent="buy", amount_fen=5_001)) == ("STANDARD", "offline_limit")
+    await scenes.restrict(first)
+    await scenes.online()
+
+    async def blocked():
+        return brief(await scenes.scan(first, "s15", intent="quote", amount_fen=1)) == ("REFUSE", "restricted")
+
+    await scenes.until(blocked)
+
+
+async def test_s17_a_phone_whose_clock_is_minutes_wrong(scenes):
+    who = scenes.holder()
+
+    assert brief(await scenes.scan(who, "s17", clock_s=-180, intent="enter")) == ("STANDARD", "stale_code")
+    assert brief(await scenes.scan(who, "s17", clock_s=180, intent="enter")) == ("STANDARD", "not_yet_valid")
+    assert brief(await scenes.scan(who, "s17", intent="enter")) == ("GRANT", "ok")
+
+
+async def test_s10_a_foreign_city_s_token_until_its_key_is_killed(scenes):
+    who = scenes.holder(city="nanshan", tier=7)
+    assert brief(await scenes.scan(who, "s10", intent="enter")) == ("GRANT", "ok")
+    low = scenes.holder(city="nanshan", tier=6)
+    assert brief(await scenes.scan(low, "s10", intent="enter")) == ("STANDARD", "not_eligible")
+
+    await scenes.kill("nanshan")
+
+    async def refused():
+        return brief(await scenes.scan(who, "s10", intent="check")) == ("REFUSE", "key_revoked")
+
+    await scenes.until(refused)
