@@ -17,6 +17,7 @@ from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
+from cache.list_measures import read_measures
 from credit.benefits import parse_benefits
 from credit.calendars import Calendar, parse_calendars
 from credit.catalogue import Benefit
@@ -25,7 +26,6 @@ from credit.documents import (
     Sites,
     parse_mapping,
     parse_measure_codes,
-    parse_measures,
     parse_sites,
 )
 from credit.keys import Keyring, KeyringError
@@ -144,14 +144,18 @@ def _mapping(city: str, path: str, data: bytes) -> Mapping[str, IssuerMapping]:
 
 
 def _measures(city: str, path: str, data: bytes) -> Mapping[bytes, tuple[MeasureEntry, ...]]:
-    by_key = parse_measures(_document(city, path, data), path=f"{path}: $")
+    try:
+        issuer, by_key = read_measures(data, path=f"{path}: $")
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise ContentRefused(f"{path}: {error}") from error
+    _own(city, issuer, path)
     for key, entries in by_key.items():
-        if len(key) != KEY_BYTES:
-            raise ContentRefused(f"{path}: $.entries: key {key.hex()!r} must have {2 * KEY_BYTES} hex digits")
-        if len(entries) > MAX_ROWS_PER_KEY:
-            raise ContentRefused(f"{path}: $.entries: key {key.hex()} has more than {MAX_ROWS_PER_KEY} rows")
+        if len(key) != KEY_BYTES or len(entries) > MAX_ROWS_PER_KEY:
+            bound = f"{2 * KEY_BYTES} hex digits, and at most {MAX_ROWS_PER_KEY} rows"
+            raise ContentRefused(f"{path}: $.entries: key {key.hex()!r} must have {bound}")
         for entry in entries:
-            _own(city, entry.issuer, f"{path}: $.entries: key {key.hex()}")
+            if entry.issuer != city:
+                _own(city, entry.issuer, f"{path}: $.entries: key {key.hex()}")
             if entry.from_day and entry.until_day and entry.until_day < entry.from_day:
                 raise ContentRefused(f"{path}: $.entries: key {key.hex()}: until is before from")
     return MappingProxyType(by_key)

@@ -81,11 +81,15 @@ def put_rules(state: Path, city: str, files: Mapping[str, bytes]) -> None:
 
 def publish(state: Path, *, now_ms: int, cities: Iterable[str] | None = None) -> Published:
     """Publish what changed in `cities` (all of them, if none is named); raise PublishingError."""
-    repository = Repository(state)
-    changed: dict[str, bytes] = {}
-    for city in repository.cities() if cities is None else cities:
-        changed |= documents(state, city, now_ms=now_ms)
-    return repository.publish(changed, now_ms=now_ms)
+    only = None if cities is None else tuple(cities)
+
+    def render(known: tuple[str, ...]) -> dict[str, bytes]:
+        changed: dict[str, bytes] = {}
+        for city in known if only is None else only:
+            changed |= documents(state, city, now_ms=now_ms)
+        return changed
+
+    return Repository(state).publish_from(render, now_ms=now_ms)
 
 
 def documents(state: Path, city: str, *, now_ms: int) -> dict[str, bytes]:

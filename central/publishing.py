@@ -14,7 +14,7 @@ Rules of this file:
 A timestamp says "this is still the newest" and must be renewed (`freshen`) even when nothing changed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,14 +116,22 @@ class Repository:
         with locked(self._lock):
             return self._publish(self._files.load(), documents, now_ms=now_ms)
 
+    def publish_from(self, render: Callable[[tuple[str, ...]], Mapping[str, bytes]], *, now_ms: int) -> Published:
+        """Publish what `render` gives for the cities delegated to, asked for while nobody else can publish.
+
+        Documents that were rendered before waiting for another publication would undo it.
+        """
+        with locked(self._lock):
+            state = self._files.load()
+            return self._publish(state, render(_cities(state)), now_ms=now_ms)
+
     def freshen(self, *, now_ms: int) -> Published:
         """Renew the timestamp, and any role that has used half of its life."""
         return self.publish({}, now_ms=now_ms)
 
     def cities(self) -> tuple[str, ...]:
         """Return the cities delegated to, in order."""
-        pairs = {city_of(role) for role in _delegated(self._files.load())}
-        return tuple(sorted({pair[1] for pair in pairs if pair is not None}))
+        return _cities(self._files.load())
 
     def _publish(
         self,
@@ -175,6 +183,11 @@ def _delegations(state: State) -> tuple[dict[str, Key], dict[str, DelegatedRole]
 
 def _delegated(state: State) -> dict[str, DelegatedRole]:
     return _delegations(state)[1]
+
+
+def _cities(state: State) -> tuple[str, ...]:
+    pairs = {city_of(role) for role in _delegated(state)}
+    return tuple(sorted({pair[1] for pair in pairs if pair is not None}))
 
 
 def _withdraw(state: State, role: str) -> None:

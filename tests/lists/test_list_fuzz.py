@@ -9,11 +9,14 @@ from hypothesis import strategies as st
 from tuf.api.exceptions import RepositoryError
 
 from cache.list_content import Content, ContentRefused, open_role
+from cache.list_measures import _read_plain, read_measures
 from central import city_lists
 from central.demo_town import HOME
 from central.metadata_files import MetadataFiles
 from central.role_keys import RoleKeys
+from credit.documents import parse_measures
 from credit.listing import DOCUMENTS, path_of, role_of
+from credit.reading import CatalogueError
 from sync.pull import PullFailed
 from sync.verify import ListRefused, read_role
 
@@ -82,6 +85,43 @@ def test_one_member_changed_anywhere_in_a_good_document(good, named, data):
     document = json.loads(good["documents"][path_of(kind, HOME, name)])
     _change(document, data)
     opened(kind, good, name, json.dumps(document).encode())
+
+
+ENTRIES = st.fixed_dictionaries(
+    {
+        "key": st.sampled_from(["00" * 16, "11" * 16, "0A" * 16, "00 11", "x"]),
+        "code": st.integers(-1, 9) | st.just(2**53),
+    },
+    optional={
+        "state": st.sampled_from(["active", "disputed", "gone", None]),
+        "authority": st.sampled_from(["文旅局", "", None]),
+        "scenes": st.sampled_from([[], ["gate"], ["gate", "desk"], [""], None, "gate"]),
+        "from": st.sampled_from(["2026-01-01", "20260101", "2026-02-30", "2026-W01-1", "2026-01-01T00:00", None]),
+        "until": st.sampled_from(["2027-01-01", None, 5]),
+        "issuer": st.sampled_from([HOME, "else"]),
+        "note": st.just("a remark"),
+    },
+)
+
+
+@SLOW
+@given(st.lists(ENTRIES, max_size=4))
+def test_the_fast_reader_of_measures_says_what_the_slow_one_says(entries):
+    document = {"issuer": HOME, "complete": True, "entries": entries}
+    data = json.dumps(document).encode()
+    fast = _read_plain(data)
+    try:
+        slow = (HOME, parse_measures(document))
+    except CatalogueError:
+        slow = None
+    assert fast in (None, slow)
+    if slow is not None:
+        assert read_measures(data, path="$") == slow
+
+
+def test_the_fast_reader_reads_what_cities_publish(good):
+    data = good["documents"][path_of("lists", HOME, "measures.json")]
+    assert len(_read_plain(data)[1]) == 1
 
 
 @pytest.mark.parametrize("nested", [b"[" * 100_000, b'{"issuer":"yunling","x":' + b"[" * 100_000])

@@ -1,5 +1,7 @@
 """Publishing: atomic under power cuts, complete, lawful, and never more than it says."""
 
+import fcntl
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 
@@ -161,6 +163,30 @@ class TestMeasures:
         measure_calls.repair(platform.state, HOME, "wang", code=301, now_ms=platform.later())
 
         assert b'"code":302' in city_lists.documents(platform.state, HOME, now_ms=platform.clock.ms)[MEASURES]
+
+    def test_documents_are_rendered_while_nobody_else_can_publish(self, platform, monkeypatch):
+        """Else a call that waited for another's publication would publish what it had rendered before, and undo it."""
+        rendered, held = city_lists.documents, []
+
+        def documents(state, city, *, now_ms):
+            with (state / "publishing.lock").open("ab") as lock, pytest.raises(BlockingIOError):
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            held.append(city)
+            return rendered(state, city, now_ms=now_ms)
+
+        monkeypatch.setattr(city_lists, "documents", documents)
+        platform.restrict("wang")
+
+        assert held == [HOME]
+
+    def test_calls_at_the_same_time_do_not_undo_each_other(self, platform):
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda number: platform.restrict(f"visitor {number}"), range(6)))
+
+        roles = metadata_files.MetadataFiles(platform.public, platform.repository.keys).load().roles
+        sha256 = roles[f"lists.{HOME}"].signed.targets[MEASURES].hashes["sha256"]
+        published = (platform.public / "targets" / "lists" / HOME / f"{sha256}.measures.json").read_bytes()
+        assert published.count(b'"key"') == 6
 
     def test_names_and_reasons_never_leave_the_office(self, platform):
         platform.issue("王小明")
