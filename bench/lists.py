@@ -27,7 +27,7 @@ from cache.journal import begin_epoch
 from cache.list_files import ListFiles
 from cache.lists import ListStore
 from cache.store import Store
-from central import demo_town
+from central import example_town
 from central.issuing import Wanted, issue
 from central.measure_calls import Measure, repair, restrict
 from central.publishing import Repository
@@ -35,7 +35,7 @@ from sync.pull import Puller
 
 POLL_S = 1.0
 STARTS = 20
-MEASURE = Measure(code=demo_town.RESTRICT, until=date(2099, 12, 31), authority="bench")
+MEASURE = Measure(code=example_town.RESTRICT, until=date(2099, 12, 31), authority="bench")
 
 
 class Clock:
@@ -59,7 +59,7 @@ def say(case: str, samples: list[float], **more: object) -> None:
 
 async def in_force(lists: ListStore, subject: bytes, *, present: bool) -> float:
     """Return when the measure is there, or gone."""
-    while bool(lists.current.measures(demo_town.HOME, subject)) is not present:  # noqa: ASYNC110 - a view has no event
+    while bool(lists.current.measures(example_town.HOME, subject)) is not present:  # noqa: ASYNC110 - a view has no event
         await asyncio.sleep(0.001)
     return time.perf_counter()
 
@@ -67,9 +67,9 @@ async def in_force(lists: ListStore, subject: bytes, *, present: bool) -> float:
 async def bench(folder: Path, rounds: int) -> None:
     """Run all cases in `folder`."""
     state = folder / "central"
-    await asyncio.to_thread(demo_town.found, state, now_ms=Clock().now_ms())
+    await asyncio.to_thread(example_town.found, state, now_ms=Clock().now_ms())
     wang = (
-        await asyncio.to_thread(issue, state, demo_town.HOME, Wanted(subject="wang"), now_s=int(time.time()))
+        await asyncio.to_thread(issue, state, example_town.HOME, Wanted(subject="wang"), now_s=int(time.time()))
     ).subject
     async with AsyncExitStack() as stack:
         app = web.Application()
@@ -82,7 +82,7 @@ async def bench(folder: Path, rounds: int) -> None:
         session = await stack.enter_async_context(aiohttp.ClientSession())
         store = await stack.enter_async_context(Store(folder / "terminal.db"))
         await store.write(lambda conn: begin_epoch(conn, epoch="e", terminal="bench", reason="bench"))
-        lists = ListStore(store, ListFiles(folder / "lists"), home=demo_town.HOME, ids=uuid7)
+        lists = ListStore(store, ListFiles(folder / "lists"), home=example_town.HOME, ids=uuid7)
         root = Repository(state).trust_root()
         puller = await stack.enter_async_context(
             Puller(lists, session, base_url=url, trust_root=root, clock=Clock(), poll_s=POLL_S)
@@ -117,7 +117,9 @@ async def refreshes(state: Path, puller: Puller, rounds: int) -> None:
     published, refreshed, idle = [], [], []
     for number in range(rounds):
         began = time.perf_counter()
-        await asyncio.to_thread(restrict, state, demo_town.HOME, f"subject {number}", MEASURE, now_ms=Clock().now_ms())
+        await asyncio.to_thread(
+            restrict, state, example_town.HOME, f"subject {number}", MEASURE, now_ms=Clock().now_ms()
+        )
         published.append(time.perf_counter() - began)
         began = time.perf_counter()
         await puller.once()
@@ -149,7 +151,7 @@ async def polled(state: Path, puller: Puller, lists: ListStore, subject: bytes, 
         for call, samples, present in ((restrict, taken, True), (repair, lifted, False)):
             began = time.perf_counter()
             more = (MEASURE,) if present else ()
-            await asyncio.to_thread(call, state, demo_town.HOME, "wang", *more, now_ms=Clock().now_ms())
+            await asyncio.to_thread(call, state, example_town.HOME, "wang", *more, now_ms=Clock().now_ms())
             samples.append(await in_force(lists, subject, present=present) - began)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)

@@ -19,7 +19,7 @@ from central.publishing import Repository
 from credit.keys import Keyring
 from credit.tokens import open_token
 
-TOWN = Path(central.__file__).parent / "demo" / "town" / "yunling"
+TOWN = Path(central.__file__).parent / "example_offices" / "yunling"
 UNTIL = (datetime.now(tz=UTC) + timedelta(days=30)).date().isoformat()
 MEASURE = ("--subject", "wang", "--code", "1", "--until", UNTIL, "--authority", "x")
 

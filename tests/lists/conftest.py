@@ -14,13 +14,13 @@ from cache.journal import begin_epoch
 from cache.list_files import ListFiles
 from cache.lists import ListStore
 from cache.store import Store
-from central import demo_town, issuing, measure_calls
+from central import example_town, issuing, measure_calls
 from central.publishing import Repository
 from sync.pull import Puller
 
 NOW_MS = 1_795_000_000_000  # 2026-11-18
 DAY_MS = 86_400_000
-HOME = demo_town.HOME
+HOME = example_town.HOME
 
 
 class Clock:
@@ -37,7 +37,7 @@ class Platform:
     def __init__(self, state):
         self.state = state
         self.clock = Clock()
-        demo_town.found(state, now_ms=NOW_MS)
+        example_town.found(state, now_ms=NOW_MS)
         self.repository = Repository(state)
         self.public = self.repository.public
 
@@ -50,7 +50,7 @@ class Platform:
             self.state, city, issuing.Wanted(subject=subject, **{"tier": 4, **wanted}), now_s=self.clock.ms // 1000
         )
 
-    def restrict(self, subject="wang", code=demo_town.RESTRICT, city=HOME):
+    def restrict(self, subject="wang", code=example_town.RESTRICT, city=HOME):
         measure = measure_calls.Measure(code=code, until=date(2027, 12, 31), authority="云岭文旅局")
         return measure_calls.restrict(self.state, city, subject, measure, now_ms=self.later())
 

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from tuf.api.metadata import Metadata, MetaFile, TargetFile
 
-from central.demo_town import FOREIGN, HOME
+from central.example_town import FOREIGN, HOME
 from central.metadata_files import MetadataFiles
 from central.role_keys import RoleKeys
 from sync.pull import PullFailed

@@ -11,7 +11,7 @@ import zipfile
 import pytest
 
 from central.bundles import bundle
-from central.demo_town import HOME
+from central.example_town import HOME
 from central.platform_state import create_state
 from edge.lists_report import FRESH, OLD, STALE, TOO_OLD, judged
 from edge.only_one import only_one

@@ -11,7 +11,7 @@ from tuf.api.exceptions import RepositoryError
 from cache.list_content import Content, ContentRefused, open_role
 from cache.list_measures import _read_plain, read_measures
 from central import city_lists
-from central.demo_town import HOME
+from central.example_town import HOME
 from central.metadata_files import MetadataFiles
 from central.role_keys import RoleKeys
 from credit.documents import parse_measures
@@ -36,10 +36,10 @@ def good(tmp_path_factory):
     """The documents of a real city, by kind and name."""
     from datetime import date
 
-    from central import demo_town, measure_calls
+    from central import example_town, measure_calls
 
     state = tmp_path_factory.mktemp("state")
-    demo_town.found(state, now_ms=1_795_000_000_000)
+    example_town.found(state, now_ms=1_795_000_000_000)
     measure = measure_calls.Measure(code=302, until=date(2027, 1, 1), authority="x", basis="y")
     measure_calls.restrict(state, HOME, "wang", measure, now_ms=1_795_000_000_000)
     documents = city_lists.documents(state, HOME, now_ms=1_795_000_000_000)

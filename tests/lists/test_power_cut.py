@@ -9,7 +9,7 @@ import textwrap
 
 import pytest
 
-from central.demo_town import HOME
+from central.example_town import HOME
 from central.issuing import make_key
 
 CHILD = textwrap.dedent("""

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from central import city_lists, demo_town, measure_calls, metadata_files
-from central.demo_town import FOREIGN, HOME
+from central import city_lists, example_town, measure_calls, metadata_files
+from central.example_town import FOREIGN, HOME
 from central.publishing import PublishingError, Repository
 from central.registry import RegistryError
 from credit.listing import DOCUMENTS, path_of
@@ -84,7 +84,7 @@ class TestRepository:
 
         names = _names(platform.public)
         assert {"1.root.json", "2.root.json"} <= {Path(name).name for name in names}
-        assert len([name for name in names if name.endswith("measures.json")]) == len(demo_town.CITIES)
+        assert len([name for name in names if name.endswith("measures.json")]) == len(example_town.CITIES)
 
     def test_a_role_is_signed_anew_before_it_expires(self, platform):
         def version(role):

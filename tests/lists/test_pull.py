@@ -6,8 +6,8 @@ import json
 import pytest
 
 from cache.trusted_lists import NO_LIST_AGE_S
-from central import demo_town, measure_calls
-from central.demo_town import HOME
+from central import example_town, measure_calls
+from central.example_town import HOME
 from credit.reasons import Reason
 from credit.tokens import TokenError, open_token
 from sync.pull import PullFailed
@@ -20,7 +20,7 @@ class TestInForce:
 
             assert dict(pulled.problems) == {}
             assert set(t.lists.current.versions) == {
-                f"{kind}.{city}" for kind in ("issuers", "lists", "rules") for city in demo_town.CITIES
+                f"{kind}.{city}" for kind in ("issuers", "lists", "rules") for city in example_town.CITIES
             }
 
     async def test_a_token_of_the_city_opens_with_the_pulled_keys(self, platform, terminal):
@@ -38,7 +38,7 @@ class TestInForce:
             platform.restrict("wang")
             await t.puller.once()
             (entry,) = t.lists.current.measures(HOME, wang)
-            assert (entry.code, entry.authority) == (demo_town.RESTRICT, "云岭文旅局")
+            assert (entry.code, entry.authority) == (example_town.RESTRICT, "云岭文旅局")
 
             platform.repair("wang")
             await t.puller.once()
@@ -82,16 +82,16 @@ class TestInForce:
             assert caught.value.reason is Reason.KEY_REVOKED
 
     async def test_an_expelled_city_is_gone_with_keys_and_lists(self, platform, terminal):
-        issued = platform.issue(city=demo_town.FOREIGN, max_uses=3)
+        issued = platform.issue(city=example_town.FOREIGN, max_uses=3)
         async with terminal.open() as t:
             await t.puller.once()
-            platform.repository.expel_city(demo_town.FOREIGN, now_ms=platform.later())
+            platform.repository.expel_city(example_town.FOREIGN, now_ms=platform.later())
             await t.puller.once()
 
             with pytest.raises(TokenError) as caught:
                 open_token(issued.text, t.lists.current.keyring, now=platform.clock.ms // 1000)
             assert caught.value.reason is Reason.UNKNOWN_KEY
-            assert t.lists.current.age_s(demo_town.FOREIGN, platform.clock.ms // 1000) == NO_LIST_AGE_S
+            assert t.lists.current.age_s(example_town.FOREIGN, platform.clock.ms // 1000) == NO_LIST_AGE_S
         async with terminal.open() as t:
             assert set(t.lists.current.states) == {f"{kind}.{HOME}" for kind in ("issuers", "lists", "rules")}
 

@@ -1,7 +1,8 @@
-"""The demo's scenic town: two cities with keys, rules and empty lists, founded on an empty state folder.
+"""An example for offices: two cities with keys, rules and empty lists, founded on an empty state folder.
 
 Yunling 云岭 has a mountain gate, a hotel desk and a shop counter; Linhai 临海 is the foreign city whose tokens Yunling
-recognises through its mapping. The JSON files in `central/demo/town/` are what the offices of a real city would edit.
+recognises through its mapping. The JSON files in `central/example_offices/` are what a real city's offices would edit;
+tests and benchmarks publish them, and `xinguan central city --add` takes such a folder in. (The demo has its own town.)
 """
 
 from collections.abc import Iterator
@@ -37,5 +38,5 @@ def found(state: Path, *, now_ms: int) -> Published:
 
 @contextmanager
 def _files(city: str) -> Iterator[Path]:
-    with resources.as_file(resources.files("central").joinpath("demo", "town", city)) as path:
+    with resources.as_file(resources.files("central").joinpath("example_offices", city)) as path:
         yield path
