@@ -1,7 +1,7 @@
 """What a decision costs: pure `decide`, against one raw Ed25519 verify in the same run. JSON lines.
 
 Targets (issue "Every scene is data"): 1 000 benefits in the catalogue of which 20 are offered here cost at most 1.5
-verifies, and differ by less than 5 % from a catalogue of those 20 alone. Best of three runs.
+verifies, and differ by less than 5 % from a catalogue of those 20 alone. CPU time, best of three runs.
 """
 
 import json
@@ -49,13 +49,13 @@ def policy(total: int) -> Policy:
 
 
 def best_us(call: Callable[[], object]) -> float:
-    """Return the best of RUNS means over ROUNDS calls, in microseconds."""
+    """Return the best of RUNS means over ROUNDS calls, in microseconds of CPU time."""
     best = float("inf")
     for _ in range(RUNS):
-        start = time.perf_counter()
+        start = time.process_time()
         for _ in range(ROUNDS):
             call()
-        best = min(best, (time.perf_counter() - start) / ROUNDS)
+        best = min(best, (time.process_time() - start) / ROUNDS)
     return best * 1e6
 
 

@@ -104,7 +104,7 @@ class Where:
 class When:
     """When a benefit is offered. Days are business days, both included; instants are half-open.
 
-    `bounded` is derived: whether there is any condition at all.
+    Derived: `bounded`, whether there is any condition at all; `clock`, what tells business days apart.
     """
 
     from_day: date | None = None
@@ -118,6 +118,7 @@ class When:
     day_starts: int = 0
     zone: ZoneInfo
     bounded: bool = True
+    clock: tuple[str, int] = ("", 0)
 
     def __post_init__(self) -> None:
         unbounded = (None, None, None, None, None, None, (), ())
@@ -126,6 +127,7 @@ class When:
             self.daily, self.weekdays, self.except_, self.only,
         )  # fmt: skip
         object.__setattr__(self, "bounded", conditions != unbounded)
+        object.__setattr__(self, "clock", (self.zone.key, self.day_starts))
 
 
 class Count(StrEnum):

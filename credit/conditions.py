@@ -14,7 +14,7 @@ from credit.calendars import misfits
 from credit.catalogue import ANY_ISSUER, Benefit, LifecycleKind, OfferKind
 from credit.claims import TokenClass
 from credit.decision import Condition, Failure
-from credit.demands import Demand, benefit_key, inside_key, reenters, taking
+from credit.demands import benefit_key, inside_key, reenters, taking
 from credit.inputs import ENTERING, SecondResult
 from credit.offers import below_min_spend, has_figure
 from credit.reasons import REFERRING, Reason
@@ -35,11 +35,11 @@ def who(benefit: Benefit, situation: Situation, out: Failures) -> None:
     lacks = _lacks(benefit, situation)
     if not lacks:
         return
-    own_lane = benefit.offer.kind is OfferKind.LANE and situation.place.lane in {
+    own_lane = benefit.offer.kind is OfferKind.LANE and situation.place.lane in (
         benefit.offer.lane, *(benefit.where.lanes or ()),
-    }  # fmt: skip
+    )  # fmt: skip
     reason = Reason.WRONG_LANE if own_lane else Reason.NOT_ELIGIBLE
-    _add(out, Condition.WHO, reason, {"missing": lacks})
+    out.append(Failure(Condition.WHO, reason, {"missing": lacks}, own_lane))
 
 
 def _lacks(benefit: Benefit, situation: Situation) -> dict[str, Any]:
@@ -181,7 +181,7 @@ def standing(benefit: Benefit, situation: Situation, out: Failures) -> None:
         if late and thing.withhold_when_overdue and thing.scene == situation.place.scene:
             due = situation.local(thing.due_ms or 0, benefit.when)
             _add(out, Condition.OPEN, Reason.OVERDUE, {"due": due, "asset": thing.asset})
-    if situation.request.intent in ENTERING and situation.facts.entry_stopped:
+    if situation.facts.entry_stopped and situation.request.intent in ENTERING:
         _add(out, Condition.STANDING, Reason.ENTRY_STOPPED, {"site": situation.place.site})
     if benefit.lifecycle.kind is LifecycleKind.PASS:
         _pass(benefit, situation, out)
@@ -217,13 +217,9 @@ def bounds(benefit: Benefit, situation: Situation, out: Failures) -> None:
         if used.at_ms is not None and demand.condition is not Condition.CAPACITY:
             facts["at"] = situation.local(used.at_ms, benefit.when)
             facts["where"] = used.where
-        _add(out, demand.condition, demand.reason, facts, _refers(demand))
+        out.append(Failure(demand.condition, demand.reason, facts, demand.refer))
         if demand.key.startswith("o|") and demand.reason is Reason.LIMIT_USED and used.n:
             _add(out, Condition.OPEN, Reason.ALREADY_OPEN, facts)
-
-
-def _refers(demand: Demand) -> bool:
-    return demand.refer if demand.reason in (Reason.FULL, Reason.OFFLINE_LIMIT) else demand.reason in REFERRING
 
 
 def offer(benefit: Benefit, situation: Situation, out: Failures) -> None:

@@ -163,16 +163,20 @@ def _denied(situation: Situation, tried: Tried) -> Decision:
     )
 
 
+def _distance(one: tuple[Benefit, Trial]) -> tuple[bool, bool, int, tuple[str, int, str]]:
+    """Return how far a benefit was from being given."""
+    benefit, trial = one
+    firm, stranger = False, False
+    for failure in trial.failures:
+        firm = firm or not failure.refer
+        stranger = stranger or failure.condition is Condition.WHO
+    return (firm, stranger, len(trial.failures), benefit.order)
+
+
 def _findings(tried: Tried) -> tuple[Finding, ...]:
     """Return every reason once, nearest benefit first: one that only little stands in the way of comes first."""
-
-    def distance(one: tuple[Benefit, Trial]) -> tuple[bool, bool, int, tuple[str, int, str]]:
-        benefit, trial = one
-        stranger = any(failure.condition is Condition.WHO for failure in trial.failures)
-        return (not all(failure.refer for failure in trial.failures), stranger, len(trial.failures), benefit.order)
-
     found: dict[Reason, tuple[Failure, list[str]]] = {}
-    for benefit, trial in sorted((one for one in tried if one[1].failures), key=distance):
+    for benefit, trial in sorted((one for one in tried if one[1].failures), key=_distance):
         for failure in trial.failures:
             _, stopped = found.setdefault(failure.reason, (failure, []))
             if not stopped or stopped[-1] != benefit.id:

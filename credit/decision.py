@@ -11,7 +11,7 @@ Rules of this file:
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from credit.inputs import ClockState
 from credit.reasons import Outcome, Reason
@@ -41,18 +41,16 @@ class Condition(StrEnum):
     OFFLINE = "offline"
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """A condition of a benefit that does not hold, and why; `refer`: a person looking at it can mend it."""
 
     condition: Condition
     reason: Reason
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any]
     refer: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
+class Trial(NamedTuple):
     """How one benefit offered here fared; `failures` empty means obtainable, `waived` what an override settled."""
 
     benefit: str

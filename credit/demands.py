@@ -29,7 +29,7 @@ from credit.catalogue import (
 )  # fmt: skip
 from credit.claims import SubjectKind
 from credit.decision import Condition
-from credit.inputs import ENTERING, OPENING
+from credit.inputs import ENTERING
 from credit.offers import Price, price
 from credit.reasons import Reason
 from credit.situation import Situation
@@ -63,7 +63,7 @@ def benefit_key(benefit: Benefit) -> str:
 def _who(limit: Limit, benefit: Benefit, situation: Situation) -> str | None:
     per, token = limit.per, situation.token
     if per is Per.SUBJECT:
-        return f"subject:{situation.subject}"
+        return situation.subject_part
     if per is Per.GROUP:
         return situation.group_key(benefit)
     if per is Per.TOKEN:
@@ -97,25 +97,20 @@ def _site_set(limit: Limit, benefit: Benefit, situation: Situation) -> str:
     return min(holding) if holding else site
 
 
-LETTER = {Count.USES: "u", Count.AMOUNT: "a", Count.OPEN: "o"}
-
-
 def limit_demand(limit: Limit, benefit: Benefit, situation: Situation, value_fen: int) -> Demand | None:
     """Return what one limit asks for; None when there is nobody to count for (per asset, without an asset)."""
     who = _who(limit, benefit, situation)
     if who is None:
         return None
-    named = "now" if limit.count is Count.OPEN else period_name(limit, benefit.when, situation.day(benefit.when))
-    tier = situation.standing(benefit)[0]
+    count, most, scope = limit.count, limit.max, _scope(limit, benefit, situation)
+    limit_now = (most.at(situation.standing(benefit)[0]) if most.by_tier else most.fixed) or 0
+    if count is Count.OPEN:
+        return Demand(f"o|{scope}|{who}|now", situation.request.heads, limit_now, Condition.LIMITS, Reason.LIMIT_USED)
+    named = "ever" if limit.period is Period.EVER else period_name(limit, benefit.when, situation.day(benefit.when))
     since = situation.now.utc_ms - limit.rolling_h * HOUR_MS if limit.period is Period.ROLLING else None
-    return Demand(
-        f"{LETTER[limit.count]}|{_scope(limit, benefit, situation)}|{who}|{named}",
-        value_fen if limit.count is Count.AMOUNT else situation.request.heads,
-        limit.max.at(tier) or 0,
-        Condition.LIMITS,
-        Reason.LIMIT_USED,
-        since_ms=since,
-    )
+    letter, n = ("u", situation.request.heads) if count is Count.USES else ("a", value_fen)
+    key = f"{letter}|{scope}|{who}|{named}"
+    return Demand(key, n, limit_now, Condition.LIMITS, Reason.LIMIT_USED, False, since)  # noqa: FBT003 - refer
 
 
 def demands(benefit: Benefit, situation: Situation, value_fen: int) -> list[Demand]:
@@ -151,7 +146,7 @@ def _limits(benefit: Benefit, situation: Situation, value_fen: int) -> list[Dema
     if token.reservation is not None and _by_order(benefit, situation):
         order = f"u|order:{token.issuer}:{token.reservation.order.hex()}|{name}"
         found.append(Demand(order, heads, token.reservation.heads, *taken))
-    if situation.request.intent in OPENING:
+    if situation.opening:
         found += _opening(benefit, situation)
     if benefit.offer.stock is not None:
         key = f"u|stock:{name}:v{benefit.version}"

@@ -7,7 +7,6 @@ Rules of this file:
 - `left` is the smallest remainder over a benefit's use limits, after this grant.
 """
 
-from dataclasses import replace
 from typing import Any
 
 from credit.calendars import ONE_DAY, at_clock
@@ -30,7 +29,7 @@ def grant(
     """Step 8 for a GRANT."""
     given = givens(choice, situation)
     chosen = {one.benefit for one in given}
-    trials = tuple(replace(trial, chosen=True) if trial.benefit in chosen else trial for _, trial in tried)
+    trials = tuple(trial._replace(chosen=True) if trial.benefit in chosen else trial for _, trial in tried)
     asking = situation.request.intent in ASKING
     consumption = Consumption() if asking else _consumption(situation, offered, choice)
     return Decision(

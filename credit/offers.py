@@ -7,19 +7,19 @@ Rules of this file:
 - nothing here is ever negative, and off + waived + later + to_pay = amount wherever an amount is given.
 """
 
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from credit.catalogue import Offer, OfferKind
 
 WHOLE = 1 << 60  # the worth of `free` without an amount: more than any sum
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Price:
+class Price(NamedTuple):
     """An offer in figures. `rest_fen` is what remains to pay of the amount; `worth` is what candidates compare by."""
 
-    members: dict[str, Any] = field(default_factory=dict)
+    members: Mapping[str, Any] = MappingProxyType({})
     off_fen: int = 0
     waived_fen: int = 0
     later_fen: int = 0
@@ -43,8 +43,8 @@ def _capped(off: int, cap: int | None, amount: int) -> int:
 
 def _off(offer: Offer, amount: int, off: int) -> Price:
     taken = _capped(off, offer.cap_fen, amount)
-    members = {"off_fen": taken, "to_pay_fen": amount - taken}
-    return Price(members=members, off_fen=taken, rest_fen=amount - taken, worth=taken)
+    rest = amount - taken
+    return Price({"off_fen": taken, "to_pay_fen": rest}, taken, 0, 0, rest, taken)
 
 
 def price(offer: Offer, *, amount: int | None, heads: int) -> Price:
@@ -66,13 +66,14 @@ def price(offer: Offer, *, amount: int | None, heads: int) -> Price:
 
 def _reduction(offer: Offer, amount: int, heads: int) -> int | None:
     """Return what an offer takes off before its cap, None for an offer that takes nothing off."""
-    reductions = {
-        OfferKind.FREE: amount,
-        OfferKind.PERCENT: percent_of(amount, offer.percent_off),
-        OfferKind.AMOUNT: offer.off_fen,
-        OfferKind.FIXED_PRICE: max(amount - offer.price_fen * heads, 0),
-    }
-    return reductions.get(offer.kind)
+    kind = offer.kind
+    if kind is OfferKind.FREE:
+        return amount
+    if kind is OfferKind.PERCENT:
+        return percent_of(amount, offer.percent_off)
+    if kind is OfferKind.AMOUNT:
+        return offer.off_fen
+    return max(amount - offer.price_fen * heads, 0) if kind is OfferKind.FIXED_PRICE else None
 
 
 def _without_amount(offer: Offer, heads: int) -> Price:

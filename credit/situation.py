@@ -16,7 +16,7 @@ from credit.catalogue import Benefit, When
 from credit.claims import SubjectKind, Token
 from credit.documents import IssuerMapping, Sites
 from credit.facts import Facts, Used
-from credit.inputs import Now, Request
+from credit.inputs import OPENING, Now, Request
 
 T = TypeVar("T")
 UNUSED = Used()
@@ -45,7 +45,10 @@ class Rules(Protocol):
 class Situation:
     """What the conditions look at. Days and standings are computed once per zone and issuer."""
 
-    __slots__ = ("_days", "_standings", "_takings", "facts", "now", "place", "policy", "request", "subject", "token")
+    __slots__ = (
+        "_days", "_standings", "_takings", "facts", "now", "opening", "place", "policy", "request", "subject",
+        "subject_part", "token",
+    )  # fmt: skip
 
     def __init__(self, token: Token, request: Request, facts: Facts, policy: Rules, now: Now) -> None:
         self.token = token
@@ -55,16 +58,17 @@ class Situation:
         self.now = now
         self.place = facts.place
         self.subject = f"{token.issuer}:{token.subject.hex()}"
+        self.subject_part = f"subject:{self.subject}"
+        self.opening = request.intent in OPENING
         self._days: dict[tuple[str, int], BusinessDay] = {}
         self._standings: dict[str, Standing] = {}
         self._takings: dict[str, Any] = {}
 
     def day(self, when: When) -> BusinessDay:
         """Return the business day of now, as this benefit counts days."""
-        key = (when.zone.key, when.day_starts)
-        found = self._days.get(key)
+        found = self._days.get(when.clock)
         if found is None:
-            found = self._days[key] = business_day(self.now.utc_ms, when.zone, when.day_starts)
+            found = self._days[when.clock] = business_day(self.now.utc_ms, when.zone, when.day_starts)
         return found
 
     def standing(self, benefit: Benefit) -> Standing:
