@@ -7,16 +7,21 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from cache.journal import JournalError, retire, verify
+from cache.journal import JournalError, current_epoch, retire, verify
 from cache.ledger_reads import SUSPENDED, switched
 from cache.orders import revoked
 from cache.store import Store
+from central import terminal_calls
+from central.intake import Gap
 from central.platform_state import Signer
 from central.standing import set_state
+from credit.records import chain_start
 from sync.auth import Authenticator
 from sync.push import PushState
+from sync.resume import is_ours
 from sync.seals import COMMAND, RECEIPT, sign
 from sync.transport import Refused, Unreachable, exchange
+from sync.wire import Held
 
 
 async def agree(town, terminal):
@@ -335,6 +340,74 @@ class TestClockAndPatience:
         await terminal.pusher().drain()
 
         await agree(town, terminal)
+
+
+class TestAPlatformThatSaysNo:
+    async def test_a_platform_with_smaller_bounds_gets_smaller_batches(self, town, monkeypatch):
+        terminal = await town.terminal()
+        await terminal.write(many=100)
+        monkeypatch.setattr(terminal_calls, "MAX_BATCH_BYTES", 8 * 1024)
+
+        await terminal.pusher().drain()
+
+        await agree(town, terminal)
+        assert len(town.rows("SELECT 1 FROM batches")) > 3
+
+    async def test_a_terminal_the_platform_does_not_know_keeps_its_facts_and_says_so(self, town):
+        terminal = await town.terminal()
+        await terminal.write()
+        town.change(lambda conn: conn.execute("UPDATE terminals SET public_key = NULL"))
+        pusher = terminal.pusher()
+
+        waits = [await pusher._turn() for _ in range(3)]
+
+        assert pusher.status.state is PushState.REFUSED
+        assert "unknown_terminal" in pusher.status.detail
+        assert all(0 <= wait <= 60 for wait in waits)
+        assert (await terminal.cursor()).acked_through == 0
+
+    async def test_an_ill_platform_says_500_without_its_insides_and_gets_all_when_it_is_well(self, town):
+        terminal = await town.terminal()
+        await terminal.write()
+        pusher = terminal.pusher()
+        town.change(lambda conn: conn.execute("ALTER TABLE facts RENAME TO elsewhere"))
+
+        await pusher._turn()
+        detail = pusher.status.detail
+        town.change(lambda conn: conn.execute("ALTER TABLE elsewhere RENAME TO facts"))
+        await pusher.drain()
+
+        assert detail.startswith("500")
+        assert "elsewhere" not in detail
+        assert "no such table" not in detail
+        await agree(town, terminal)
+
+    async def test_a_platform_that_sends_us_in_circles_is_an_alarm(self, town, monkeypatch):
+        terminal = await town.terminal()
+        await terminal.write()
+
+        def never(_conn, _sealed, **_more):
+            raise Gap("gap", "not here", [])
+
+        monkeypatch.setattr(terminal_calls, "take_in", never)
+
+        with pytest.raises(JournalError, match="another journal"):
+            await terminal.pusher().drain()
+
+    async def test_an_end_of_an_epoch_that_is_not_ours_says_nothing_about_our_facts(self, town):
+        terminal = await town.terminal()
+        await terminal.write(many=2)
+        epoch = (await terminal.store.read(current_epoch)).id
+        start = chain_start("gate-a", epoch).hex()
+
+        ours, foreign, before = await terminal.store.read(
+            lambda conn: [
+                is_ours(conn, Held(epoch=name, acked_through=seq, head_hash=hashed))
+                for name, seq, hashed in ((epoch, 0, start), ("other", 1, start), (epoch, 0, "00" * 32))
+            ]
+        )
+
+        assert (ours, foreign, before) == (True, False, False)
 
 
 class TestBoundsOfThePlatform:
