@@ -93,6 +93,10 @@ class About:
         self._parts.sync.push.nudge()
         self._parts.sync.pull.wake()
 
+    def source(self, lane: str) -> Source | None:
+        """Return what a lane reads from, None when it has no source of its own."""
+        return self._parts.sources.get(lane)
+
     async def status(self) -> dict[str, Any]:
         """Return the status answer: who we are, and how we are."""
         profile = self._parts.identity.profile

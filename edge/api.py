@@ -8,99 +8,32 @@ Rules of this file:
 """
 
 import asyncio
+import contextlib
 import functools
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
 from aiohttp import web
-from msgspec import Meta
 
 from cache import ledger, ledger_reads
 from cache.ids import uuid7
 from cache.ledger import Stepped
 from cache.store import Job, Store, StoreFailed
-from credit.inputs import Intent, Now, Override, Request
+from credit.inputs import Now
 from edge.access import May
 from edge.decider import Answer
 from edge.events import Event, Events
 from edge.lane import Lane
+from edge.messages import ClaimBody, EntryBody, NoBody, PresentBody, ReverseBody
 from edge.metrics import Metrics
+from scanner.sources import Source
 
 MAX_BODY_BYTES = 16 * 1024
 MAX_REMEMBERED = 1_000  # answers by request_id
-MAX_CODE = 4_096  # a longer text is no code; open_token's own bound is 600
-MAX_FEN = 10**12
 
 T = TypeVar("T")
-Id = Annotated[str, Meta(min_length=1, max_length=64)]
-Fen = Annotated[int, Meta(ge=0, le=MAX_FEN)]
-
-
-class OverrideBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A supervisor's override: who and why."""
-
-    by: Id
-    why: Annotated[str, Meta(min_length=1, max_length=200)]
-
-
-class PresentBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`POST /v1/present`. Without `lane` the first one; without `intent` what a shown code means there.
-
-    An empty `code` serves to close or give back by `asset` or `redemption` alone.
-    """
-
-    code: Annotated[str, Meta(max_length=MAX_CODE)]
-    request_id: Id | None = None
-    lane: Id | None = None
-    intent: Intent | None = None
-    amount_fen: Fen | None = None
-    heads: Annotated[int, Meta(ge=1, le=1_000)] | None = None
-    asset: Id | None = None
-    ticket: Id | None = None
-    redemption: Id | None = None
-    second: Annotated[str, Meta(max_length=MAX_CODE)] | None = None
-    confirmed: Annotated[list[Id], Meta(max_length=8)] = []
-    override: OverrideBody | None = None
-
-    def request(self, default: Intent) -> Request:
-        """Return what is asked for."""
-        override = Override(by=self.override.by, why=self.override.why) if self.override else None
-        return Request(
-            intent=self.intent or default,
-            amount_fen=self.amount_fen,
-            heads=self.heads or 1,
-            heads_named=self.heads is not None,
-            asset=self.asset,
-            redemption=self.redemption,
-            confirmed=frozenset(self.confirmed),
-            override=override,
-        )
-
-
-class EntryBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`POST /v1/entry`: stop entry to the site, or let it go on; `by` says who did."""
-
-    stopped: bool
-    by: Id
-
-
-class NoBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A step that takes nothing."""
-
-
-class ClaimBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A claim: what the holder owes for damage."""
-
-    amount_fen: Fen
-
-
-class ReverseBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A reversal of a part; of all that is left without members."""
-
-    amount_fen: Fen | None = None
-    heads: Annotated[int, Meta(ge=1, le=1_000)] | None = None
 
 
 class StepKind(NamedTuple):
@@ -144,6 +77,10 @@ class About(Protocol):
         """Wake both directions."""
         ...
 
+    def source(self, lane: str) -> Source | None:
+        """Return what a lane reads from, None when it has no source of its own."""
+        ...
+
 
 async def _json(request: web.Request, kind: type[Any]) -> Any:
     try:
@@ -174,6 +111,7 @@ class Api:
             ("POST", "/v1/redemptions/{redemption}/{step}", May.ACT, self.step),
             ("GET", "/v1/lanes/{lane}", May.LOOK, self.lane),
             ("POST", "/v1/lanes/{lane}/again", May.ACT, self.again),
+            ("GET", "/v1/lanes/{lane}/preview", May.LOOK, self.preview),
             ("POST", "/v1/entry", May.ACT, self.entry),
             ("POST", "/v1/sync", May.TEND, self.sync),
             ("GET", "/healthz", None, self.healthz),
@@ -282,6 +220,23 @@ class Api:
                 await response.write(chunk)
         except ConnectionResetError:
             return response  # the screen went away
+        return response
+
+    async def preview(self, request: web.Request) -> web.StreamResponse:
+        """Stream the lane camera's pictures with the decode overlay (multipart JPEG), while somebody looks."""
+        lane = self._lane(request.match_info["lane"])
+        source = self._about.source(lane.table.id)
+        if source is None or not source.spec.is_camera:
+            raise web.HTTPNotFound(text=f"lane {lane.table.id} has no camera")
+        response = web.StreamResponse(headers={"Content-Type": "multipart/x-mixed-replace; boundary=frame"})
+        await response.prepare(request)
+        async with contextlib.aclosing(source.preview()) as pictures:
+            async for jpeg in pictures:
+                head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+                try:
+                    await response.write(head.encode() + jpeg + b"\r\n")
+                except ConnectionResetError:
+                    break  # the page went away
         return response
 
     async def healthz(self, _request: web.Request) -> web.Response:

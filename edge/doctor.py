@@ -23,6 +23,7 @@ from edge.clock import LOAD, Memory, judge, read_boot_ms, read_wall_ms, this_boo
 from edge.command_line import DATABASE, EX_CONFIG, add_config
 from edge.config import Config, ConfigError, load
 from edge.ownership import strangers
+from scanner.checks import look_at
 from sync.identity import IdentityError, load_identity
 
 MIN_FREE_BYTES = 200 * 1024 * 1024
@@ -77,6 +78,9 @@ def look(config: Config) -> Iterator[Finding]:
     """Yield the findings, in the order in which they are best mended."""
     yield _names()
     yield _libraries(config)
+    for lane in config.lanes:
+        if lane.source is not None:
+            yield from (Finding(one.name, one.zh, one.en, one.mend) for one in look_at(lane.source))
     yield from _folder(config.data)
     yield _identity(config.data)
     path = config.data / DATABASE

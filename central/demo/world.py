@@ -23,6 +23,7 @@ from central.clock import now_ms
 from central.demo import town
 from central.demo.audit import Audit, compare, read_platform, read_terminal
 from central.demo.camera import Camera
+from central.demo.overlay import Overlay
 from central.demo.platform_link import PlatformLink
 from central.demo.processes import free_ports
 from central.demo.proxy import CuttableProxy
@@ -80,6 +81,7 @@ class World:
         }
         self.gate, self.desk, self.counter = self.terminals.values()
         self.camera = Camera()
+        self.overlay = Overlay(self.gate, session)
         self.turnstile = Turnstile(lambda redemption: self.gate.step(redemption, "passed"))
         self.visitors = Visitors(self.platform.state)
         self.outcomes: Counter[str] = Counter()
@@ -90,8 +92,12 @@ class World:
         self._heard: asyncio.Queue[tuple[str, Json]] = asyncio.Queue()
 
     def routes(self) -> list[web.RouteDef]:
-        """Return the addresses that the gate terminal uses: its camera and its turnstile."""
-        return [web.get("/camera", self.camera.serve), web.post("/turnstile", self.turnstile.serve)]
+        """Return what the gate uses, its camera and its turnstile, and what its scanner makes of the picture."""
+        return [
+            web.get("/camera", self.camera.serve),
+            web.get("/overlay", self.overlay.serve),
+            web.post("/turnstile", self.turnstile.serve),
+        ]
 
     async def start(self, own_url: str) -> None:
         """Found the town and start its processes; `own_url` is where `routes` are served."""

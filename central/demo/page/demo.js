@@ -181,7 +181,7 @@ find("#language").addEventListener("click", () => {
 for (const button of document.querySelectorAll("[data-do]")) button.addEventListener("click", () => act(button, button.dataset.do));
 const sizes = new ResizeObserver(fit);
 for (const frame of document.querySelectorAll(".frame")) sizes.observe(frame);
-find("#camera").src = "/camera";
+find("#camera").src = "/overlay";
 speak();
 fit();
 for (;;) {

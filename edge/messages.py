@@ -1,0 +1,81 @@
+"""The bodies that the local API takes: small and strict, unknown members are errors that name themselves."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from credit.inputs import Intent, Override, Request
+
+MAX_CODE = 4_096  # a longer text is no code; open_token's own bound is 600
+MAX_FEN = 10**12
+MAX_HEADS = 1_000
+
+Id = Annotated[str, Meta(min_length=1, max_length=64)]
+Fen = Annotated[int, Meta(ge=0, le=MAX_FEN)]
+Heads = Annotated[int, Meta(ge=1, le=MAX_HEADS)]
+
+
+class OverrideBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A supervisor's override: who and why."""
+
+    by: Id
+    why: Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+class PresentBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`POST /v1/present`. Without `lane` the first one; without `intent` what a shown code means there.
+
+    An empty `code` serves to close or give back by `asset` or `redemption` alone.
+    """
+
+    code: Annotated[str, Meta(max_length=MAX_CODE)]
+    request_id: Id | None = None
+    lane: Id | None = None
+    intent: Intent | None = None
+    amount_fen: Fen | None = None
+    heads: Heads | None = None
+    asset: Id | None = None
+    ticket: Id | None = None
+    redemption: Id | None = None
+    second: Annotated[str, Meta(max_length=MAX_CODE)] | None = None
+    confirmed: Annotated[list[Id], Meta(max_length=8)] = []
+    override: OverrideBody | None = None
+
+    def request(self, default: Intent) -> Request:
+        """Return what is asked for."""
+        override = Override(by=self.override.by, why=self.override.why) if self.override else None
+        return Request(
+            intent=self.intent or default,
+            amount_fen=self.amount_fen,
+            heads=self.heads or 1,
+            heads_named=self.heads is not None,
+            asset=self.asset,
+            redemption=self.redemption,
+            confirmed=frozenset(self.confirmed),
+            override=override,
+        )
+
+
+class EntryBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`POST /v1/entry`: stop entry to the site, or let it go on; `by` says who did."""
+
+    stopped: bool
+    by: Id
+
+
+class NoBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A step that takes nothing."""
+
+
+class ClaimBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A claim: what the holder owes for damage."""
+
+    amount_fen: Fen
+
+
+class ReverseBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A reversal of a part; of all that is left without members."""
+
+    amount_fen: Fen | None = None
+    heads: Heads | None = None
