@@ -27,7 +27,7 @@ from credit.endings import end
 from credit.facts import Facts
 from credit.granting import Tried, grant, left
 from credit.inputs import ENDING, OPENING, ClockState, Intent, Now, Request
-from credit.measures import Effect, Effective, in_force
+from credit.measures import Effect, Effective, EntryState, MeasureEntry, code_of, in_force
 from credit.policy import Policy
 from credit.reasons import Outcome, Reason, outcome_of
 from credit.situation import Situation, iso
@@ -63,7 +63,18 @@ def decide(token: Token, request: Request, facts: Facts, policy: Policy, now: No
     if request.intent in ENDING:
         return facts_repeat(facts, now) or end(request, facts, now)
     situation = Situation(token, request, facts, policy, now)
-    return _before_benefits(situation, policy) or _among_benefits(situation, policy)
+    decision = _before_benefits(situation, policy) or _among_benefits(situation, policy)
+    notes = without_effect(facts.measures, policy)
+    return replace(decision, notes=notes) if notes else decision
+
+
+def without_effect(entries: tuple[MeasureEntry, ...], policy: Policy) -> tuple[Finding, ...]:
+    """Return the entries that deny nothing and are told to staff: disputed ones, and unknown codes (reported)."""
+    return tuple(
+        Finding(Reason.DISPUTED, {"measure": one.code, "state": one.state.value, "known": known})
+        for one in entries
+        if not (known := code_of(policy.codes, one) is not None) or one.state is EntryState.DISPUTED
+    )
 
 
 def facts_repeat(facts: Facts, now: Now) -> Decision | None:

@@ -115,7 +115,10 @@ class Consumption:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """The answer. `ends` is the redemption that an ending intent ends, `repeats` the one that grace repeats."""
+    """The answer. `ends` is the redemption that an ending intent ends, `repeats` the one that grace repeats.
+
+    `notes` denies nothing: measure entries under dispute or of codes nobody published, for staff and explaining.
+    """
 
     outcome: Outcome
     findings: tuple[Finding, ...]
@@ -129,6 +132,7 @@ class Decision:
     ends: str | None = None
     repeats: str | None = None
     trials: tuple[Trial, ...] = ()
+    notes: tuple[Finding, ...] = ()
 
     @property
     def benefit(self) -> str | None:

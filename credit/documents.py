@@ -70,7 +70,7 @@ def parse_entry(node: Node, *, issuer: str | None = None) -> MeasureEntry:
     scenes, basis, first, last = node.get("scenes"), node.get("basis"), node.get("from"), node.get("until")
     return MeasureEntry(
         issuer=owner.text() if owner else (issuer or node.need("issuer").text()),
-        code=node.need("code").whole(),
+        code=_code_number(node.need("code")),
         state=state.choice(EntryState) if state else EntryState.ACTIVE,
         authority=authority.text() if authority else None,
         basis=basis.text() if basis else None,
@@ -78,6 +78,11 @@ def parse_entry(node: Node, *, issuer: str | None = None) -> MeasureEntry:
         from_day=first.day() if first else None,
         until_day=last.day() if last else None,
     )
+
+
+def _code_number(node: Node) -> int:
+    text = node.value
+    return int(text) if isinstance(text, str) and text.isascii() and text.isdigit() else node.whole()
 
 
 def parse_measures(document: Any, *, path: str = "$") -> dict[bytes, tuple[MeasureEntry, ...]]:

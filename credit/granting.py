@@ -10,10 +10,10 @@ Rules of this file:
 from typing import Any
 
 from credit.calendars import ONE_DAY, at_clock
-from credit.catalogue import Benefit, LifecycleKind, OfferKind
+from credit.catalogue import Benefit, Count, LifecycleKind, OfferKind
 from credit.choice import Choice, givens, offer_of
 from credit.decision import Condition, Consumption, Decision, Finding, Sum, Trial, Use
-from credit.demands import benefit_key, reenters, site_demands, taking
+from credit.demands import benefit_key, limit_demand, reenters, site_demands
 from credit.inputs import ASKING, OPENING, Intent
 from credit.reasons import Outcome, Reason
 from credit.situation import Situation, iso
@@ -122,7 +122,6 @@ def _obligations(situation: Situation, choice: Choice, consumption: Consumption)
 def left(situation: Situation, tried: Tried, taken: Choice | None) -> dict[str, int]:
     """Return the smallest remainder over each benefit's use limits, for those meant for this holder."""
     consumed = {one.key: one.n for _, one in taken.demands} if taken else {}
-    consumed["p|"] = situation.request.heads if taken else 0
     left: dict[str, int] = {}
     for benefit, trial in tried:
         if trial.failures and any(one.condition is Condition.WHO for one in trial.failures):
@@ -134,17 +133,6 @@ def left(situation: Situation, tried: Tried, taken: Choice | None) -> dict[str, 
 
 
 def _rooms(benefit: Benefit, situation: Situation) -> list[tuple[str, int]]:
-    entries = _pass_room(benefit, situation)
-    return entries + [
-        (one.key, one.limit - situation.used(one.key).n)
-        for one in taking(benefit, situation).demands
-        if one.limit is not None and one.condition is Condition.LIMITS and one.key.startswith("u|")
-    ]
-
-
-def _pass_room(benefit: Benefit, situation: Situation) -> list[tuple[str, int]]:
-    """Return the entries that a pass still holds before this one; its key is not among the demands."""
-    under_way = situation.facts.passes.get(benefit_key(benefit))
-    if benefit.lifecycle.entries is None or under_way is None:
-        return []
-    return [("p|", benefit.lifecycle.entries - under_way.entries)]
+    """Return (key, what is left) of the limits on uses that the benefit itself declares."""
+    counted = (limit_demand(limit, benefit, situation, 0) for limit in benefit.limits if limit.count is Count.USES)
+    return [(one.key, (one.limit or 0) - situation.used(one.key).n) for one in counted if one is not None]

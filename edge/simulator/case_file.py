@@ -69,7 +69,7 @@ def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _terminals(node: Node) -> dict[str, Place]:
     found = {}
     for name, one in node.pairs():
-        one.members("site", "scene", "lane", "merchant_tier", "title")
+        one.members("site", "scene", "lane", "merchant_tier", "title", "name", "city", "kind")
         lane, tier = one.get("lane"), one.get("merchant_tier")
         found[name] = Place(
             site=one.need("site").text(),

@@ -9,7 +9,7 @@ Rules of this file:
 from typing import Any
 
 from credit.catalogue import Benefit
-from credit.decision import Condition, Decision, Failure, Trial
+from credit.decision import Condition, Decision, Failure, Finding, Trial
 from credit.policy import Policy
 from credit.reasons import Outcome
 from credit.texts import text_of
@@ -30,6 +30,19 @@ CONDITIONS: dict[Condition, tuple[str, str]] = {
 
 def explain(decision: Decision, policy: Policy) -> list[dict[str, Any]]:
     """Return one entry per benefit offered here, or one for what decided alone."""
+    return [*_trials(decision, policy), *(_note(finding) for finding in decision.notes)]
+
+
+def _note(finding: Finding) -> dict[str, Any]:
+    """Say which measure entry was there and changed nothing."""
+    text, known = text_of(finding.reason), finding.facts["known"]
+    zh = text.zh if known else "未公布的措施代码，不生效，已记录"
+    en = text.en if known else "A measure code that nobody published; it has no effect and is reported"
+    reason = finding.reason.value if known else "unknown_code"
+    return {"benefit": None, "decided": "nothing", "reason": reason, "zh": zh, "en": en, "facts": dict(finding.facts)}
+
+
+def _trials(decision: Decision, policy: Policy) -> list[dict[str, Any]]:
     if not decision.trials:
         first = decision.findings[0]
         text = text_of(first.reason)

@@ -193,3 +193,16 @@ def test_the_examples_in_the_documentation_are_read_as_written():
             assert len(list(Story.begin(parse_case(json.dumps(block).encode())).play())) == 1
         else:
             assert parse_benefits(block if isinstance(block, list) else [block])
+
+
+def test_a_disputed_entry_denies_nothing_and_shows_in_explain(capsys):
+    _, lines, _ = simulate(capsys, VECTORS / "S09-disputed.json", "--explain")
+
+    assert lines[2]["outcome"] == "GRANT"
+    assert [one["reason"] for one in lines[2]["explain"] if one["decided"] == "nothing"] == ["disputed"]
+
+
+def test_an_unknown_measure_code_is_reported_in_explain(capsys):
+    _, lines, _ = simulate(capsys, VECTORS / "measure-unknown-code-ignored.json", "--explain")
+
+    assert [one["reason"] for one in lines[0]["explain"] if one["decided"] == "nothing"] == ["unknown_code"]

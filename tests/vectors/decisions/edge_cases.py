@@ -145,8 +145,8 @@ case("limit-scope-programme", "整个计划共用一次", [benefit("a", 1, limit
 case("limit-scope-site-set", "景区组内一次", benefit(sites=(), where={"site_sets": ["five"]}, limits=[uses(1, scope="site_set")]),
      [granted("05-01 09:00"), standard("05-01 09:10", why="limit_used")], site_sets={"five": ["park", "cave"]})  # fmt: skip
 case("grant-uses", "审批的次数随凭证：用完为止", benefit(code=77, who={"grant": True}),
-     [standard("05-01 09:00", why="not_eligible"), granted("05-01 09:01", token={"grants": [[77, "g1", 2]]}, left=1),
-      granted("05-01 09:20", token={"grants": [[77, "g1", 2]]}, left=0), standard("05-01 09:40", why="limit_used", token={"grants": [[77, "g1", 2]]})])  # fmt: skip
+     [standard("05-01 09:00", why="not_eligible"), granted("05-01 09:01", token={"grants": [[77, "g1", 2]]}),
+      granted("05-01 09:20", token={"grants": [[77, "g1", 2]]}), standard("05-01 09:40", why="limit_used", token={"grants": [[77, "g1", 2]]})])  # fmt: skip
 case("grant-of-another-issuer-does-not-count", "外市签发的审批不算", benefit(code=77, who={"grant": True, "issuers": ["wulong", "zibo"]}),
      [standard("05-01 09:00", why="not_eligible", token={"issuer": "zibo", "grants": [77]}), granted("05-01 09:01", token={"grants": [77]})])  # fmt: skip
 case("capacity-day-benefit", "每日名额", benefit(capacity=[{"per": "day", "scope": "benefit", "max": 2}]),
@@ -306,7 +306,7 @@ SLOT = {
     "reservation": {"order": "o", "site": "park", "from": at("05-01 10:00"), "until": at("05-01 11:00"), "heads": 2}
 }
 case("slot-exact-edges", "时段边界：含起点不含终点", benefit(needs=["reservation"], slot={"early_min": 0, "late_min": 0}, limits=[]),
-     [refer("05-01 09:59:59", "a", "slot_early", token=SLOT), granted("05-01 10:00:00", "a", token=SLOT), granted("05-01 10:59:59", "a", token=SLOT, left=0),
+     [refer("05-01 09:59:59", "a", "slot_early", token=SLOT), granted("05-01 10:00:00", "a", token=SLOT), granted("05-01 10:59:59", "a", token=SLOT),
       refer("05-01 11:00:00", "b", "slot_late", token={"reservation": {**SLOT["reservation"], "order": "p"}})])  # fmt: skip
 case(
     "slot-other-site",

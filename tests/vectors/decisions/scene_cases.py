@@ -261,16 +261,16 @@ TOUR = {
 case(
     "S13-tour", "S13 三十人团分两批入园，第三十一人不得入",
     [benefit("tour", 91, who={"subject": "group"}, needs=["reservation"])],
-    [granted("05-01 09:00", "tour", token=TOUR, heads=18, left={"tour": 12}),
-     granted("05-01 09:20", "tour", token=TOUR, heads=12, left={"tour": 0}),
+    [granted("05-01 09:00", "tour", token=TOUR, heads=18, more={"left": None}),
+     granted("05-01 09:20", "tour", token=TOUR, heads=12),
      standard("05-01 09:30", "tour", "limit_used", token=TOUR, heads=1)],
 )  # fmt: skip
 PRINTED = {"class": "printed", "max_uses": 2}
 case(
     "S14-printed", "S14 纸质码：复印件受使用次数限制",
     [benefit("paper", 92)],
-    [granted("05-01 09:00", "elder", token=PRINTED, left={"paper": 1}),
-     granted("05-01 09:30", "elder", token=PRINTED, left={"paper": 0}),
+    [granted("05-01 09:00", "elder", token=PRINTED),
+     granted("05-01 09:30", "elder", token=PRINTED),
      standard("05-01 10:00", "elder", "limit_used", token=PRINTED)],
 )  # fmt: skip
 LATER = benefit(
