@@ -1,6 +1,7 @@
 """The parent of a camera child: starts it, reads its pipe, kills what is silent or talks garbage, starts it again.
 
-    start ─▶ messages ─▶ … ─▶ exit, silence, garbage ─▶ kill ─▶ pause (doubling, reset by a healthy minute) ─▶ start
+    start ─▶ messages ─▶ … ─▶ exit, silence, garbage, growth ─▶ kill ─▶ pause (doubling, reset by a healthy minute)
+    ─▶ start
 
 Rules: the child's exit status 64 (a setting it refuses) is retried like any other, because a device may appear;
 only a natural end (`Ended`) stops. Nothing the child does raises out of `run`. Imports neither cv2 nor numpy.
@@ -23,6 +24,7 @@ FIRST_PAUSE_S = 0.25
 LONGEST_PAUSE_S = 15.0
 HEALTHY_S = 60.0
 STALLED_AGE_S = 2.0
+GROWN = 0.6  # of the address space that the child may have: a leak is ended before it meets the wall
 MAX_NOTE = 200
 
 
@@ -31,6 +33,7 @@ class Camera:
 
     def __init__(self, source: Source) -> None:
         self._source = source
+        self._most_bytes = round((source.spec.option("memory_mb") << 20) * GROWN)
 
     async def run(self) -> None:
         """Keep a child running until the recording ends or this task is cancelled."""
@@ -81,6 +84,8 @@ class Camera:
                 patience = SILENCE_S
                 if isinstance(message, Ended):
                     return True, ""
+                if isinstance(message, Stats) and message.rss_bytes > self._most_bytes:
+                    return False, f"the scanner process grew to {message.rss_bytes >> 20} MiB"
                 self._take(message)
 
     def _take(self, message: Message) -> None:

@@ -21,7 +21,13 @@ PLANE, COLOUR = 2, 3  # dimensions of a frame
 BGR, BGRA = 3, 4  # channels
 THUMB_HALVINGS = 4  # a cell of the motion picture is 16 pixels of the frame
 STILL = Budget(promising_ms=25.0, glance_ms=5.0)
-MOVING = Budget(promising_ms=12.0, glance_ms=5.0)
+MOVING = Budget(promising_ms=20.0, glance_ms=5.0)
+# fmt: off
+IN_TURN = (
+    "soft", "half", "paper-sharp", "soft", "paper", "hard",
+    "half-global", "second", "paper-sharp", "brighter", "zbar", "thorough",
+)
+# fmt: on
 GROW = 0.35  # of a remembered code's longer side, on each side: hands move
 
 
@@ -37,19 +43,8 @@ class Config:
     still: Budget = STILL
     moving: Budget = MOVING
     every_frame: tuple[str, ...] = ("whole", "display-small", "display-large")
-    in_turn: tuple[str, ...] = (
-        "half",
-        "soft",
-        "paper",
-        "hard",
-        "half-global",
-        "second",
-        "paper-sharp",
-        "thorough",
-        "brighter",
-        "zbar",
-    )
-    turns: int = 2  # steps of `in_turn` tried on one frame
+    in_turn: tuple[str, ...] = IN_TURN
+    turns: int = 3  # steps of `in_turn` tried on one frame
     look_every: int = 15  # frames, at a scene in which nothing moves
     motion_level: int = 12  # grey levels by which a cell must differ
     motion_cells: int = 3  # cells that must differ

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from scanner.health import State
-from scanner.pipe import MAGIC
+from scanner.pipe import MAGIC, Stats, pack
 from scanner.sources import open_source
 
 SERVER = Path(__file__).with_name("mjpegd.py")
@@ -139,10 +139,12 @@ async def test_leaving_the_context_leaves_no_process(camera, clock):
     assert child not in children()
 
 
+LEAK = pack(Stats(frames=1, width=1, height=1, fps=1.0, frame_age_s=0.0, reopened=0, rss_bytes=900 << 20))
 FAKES = {
     "garbage": "import os\nwhile True: os.write(1, b'corrupted size vs. prev_size')",
     "half a message": f"import os, time\nos.write(1, {MAGIC!r} + bytes(3)); time.sleep(60)",
     "a giant": f"import os\nwhile True: os.write(1, {MAGIC!r} + b'\\x01\\xff\\xff\\xff\\xff' + bytes(65536))",
+    "a leak": f"import os, time\nos.write(1, {LEAK!r}); time.sleep(60)",
     "silence": "import time; time.sleep(60)",
     "an end": "pass",
 }
@@ -160,11 +162,32 @@ async def test_whatever_comes_out_of_the_pipe_the_parent_starts_again(tmp_path, 
 
     async with open_source(f"folder:{tmp_path}", clock=clock) as source:
         await until(lambda: source.health.restarts >= 2)
-        assert source.health.rss_bytes == 0
         monkeypatch.setattr("scanner.camera.sys.executable", real)
         monkeypatch.setattr("scanner.camera.START_S", 15.0)
         monkeypatch.setattr("scanner.camera.SILENCE_S", 15.0)
-        await until(lambda: source.health.rss_bytes > 0)
+        await until(lambda: source.health.rss_bytes > 0 and source.health.state is not State.DOWN)
+
+
+async def test_a_second_terminal_wanting_the_same_camera_is_told_who_has_it(tmp_path, clock):
+    (tmp_path / "video0").touch()
+    code = (
+        "import sys; from scanner.holder import claim; claim(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
+    )
+    first = subprocess.Popen(  # noqa: ASYNC220 - starts at once
+        [sys.executable, "-c", code, tmp_path / "video0"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    try:
+        assert first.stdout.readline() == b"held\n"
+        async with open_source(f"v4l2:{tmp_path}/video0", clock=clock) as source:
+            await until(lambda: f"held by process {first.pid}" in source.health.note)
+            assert not source.health.ready
+            first.stdin.close()
+            first.wait(10)
+            await until(lambda: "no camera" in source.health.note)  # ours now, though it is none
+    finally:
+        first.stdin.close()
+        first.stdout.close()
+        first.wait(10)
 
 
 def test_a_memory_bomb_ends_the_child_alone():
