@@ -41,7 +41,7 @@ from credit.facts import Facts
 from credit.inputs import ASKING, ENDING, Intent, Now, Place, Request
 from credit.lifecycle import State, Step
 from credit.policy import Policy
-from credit.questions import questions
+from credit.questions import Questions, questions
 from credit.reasons import Outcome
 
 __all__ = [
@@ -89,7 +89,9 @@ def bring_back(
     conn: sqlite3.Connection, *, request: Request, place: Place, now: Now, ids: Ids, claims: Claims = ALONE
 ) -> Settled:
     """Close or take back without a code, by asset or redemption id (contract.md §3)."""
-    facts = Facts(place=place, open=open_things(conn, None, request))
+    asked = Questions(keys={}, passes=(), ending=True)
+    site = claims.ask(asked, token=None, request=request, place=place, now=now, budget_ms=BUDGET_MS)
+    facts = site or Facts(place=place, open=open_things(conn, None, request))
     decision = end(request, facts, now)
     if decision.outcome is not Outcome.GRANT or decision.ends is None:
         return Settled(decision=decision, redemption=None, journal_seq=None, repeat=False, open_gate=False)

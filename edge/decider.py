@@ -26,16 +26,17 @@ from credit.answers import to_json
 from credit.claims import Token
 from credit.decide import refused
 from credit.decision import Decision
-from credit.inputs import ENDING, Intent, Now, Place, Request
+from credit.inputs import ENDING, ClockState, Intent, Now, Place, Request
 from credit.keys import Keyring
 from credit.reasons import Reason
-from credit.tokens import TokenError, open_token
+from credit.tokens import SKEW_S, TokenError, open_token
 from edge.clock import Clock
 from edge.metrics import Metrics
 from sync.wire import Profile
 
 log = logging.getLogger("xinguan.decider")
 
+UNJUDGED_S = 2**40  # any time is as good as another, to a clock that is not believed
 BRINGING_BACK = frozenset({Intent.CLOSE, Intent.GIVE_BACK})
 
 
@@ -158,8 +159,13 @@ class Decider:
         return settled
 
     def _open(self, presented: Presented, keyring: Keyring, now: Now) -> Token:
-        """Open the token; an answer to any challenge the lane still accepts is an answer. Raises TokenError."""
+        """Open the token; an answer to any challenge the lane still accepts is an answer. Raises TokenError.
+
+        A clock that cannot judge times bars nobody from bringing back or leaving (contract.md §3, scene S17).
+        """
         last: TokenError | None = None
+        ending = presented.request.intent in ENDING
+        skew_s = SKEW_S if now.clock is ClockState.TRUSTED or not ending else UNJUDGED_S
         for challenge in presented.challenges or (None,):
             try:
                 return open_token(
@@ -169,7 +175,8 @@ class Decider:
                     audience=self._profile.site,
                     challenge=challenge,
                     allow_test=self._profile.test,
-                    allow_expired=presented.request.intent in ENDING,
+                    allow_expired=ending,
+                    skew_s=skew_s,
                 )
             except TokenError as error:
                 if error.reason is not Reason.NEEDS_CHALLENGE:

@@ -490,6 +490,20 @@ case("offline-two-gates-conflict", "断网闸机独自计数，恢复时报冲�
 case("offline-return-crosses-terminals", "甲处借、乙处还", benefit(scenes=("stand",), offer={"kind": "deposit_waiver", "cap_fen": 1}, lifecycle="open_close"),
      [granted("05-01 09:00", terminal="s1", intent="lend", asset="U"), granted("05-01 10:00", terminal="s2", intent="give_back", asset="U"), granted("05-01 10:01", terminal="s1", intent="lend", asset="V")],
      terminals={"s1": {"site": "park", "scene": "stand", "lane": "1"}, "s2": {"site": "park", "scene": "stand", "lane": "2"}})  # fmt: skip
+case("offline-return-without-code-crosses-terminals", "甲处借、乙处凭编码还", benefit(scenes=("stand",), offer={"kind": "deposit_waiver", "cap_fen": 1}, lifecycle="open_close"),
+     [granted("05-01 09:00", terminal="s1", intent="lend", asset="U"), {"at": at("05-01 10:00"), "terminal": "s2", "request": {"intent": "give_back", "asset": "U"}, "expect": {"outcome": "GRANT"}},
+      granted("05-01 10:01", terminal="s1", intent="lend", asset="V")],
+     terminals={"s1": {"site": "park", "scene": "stand", "lane": "1"}, "s2": {"site": "park", "scene": "stand", "lane": "2"}})  # fmt: skip
+case("offline-conflict-of-open-things", "断网期间重复借出：恢复时报冲突", benefit(scenes=("stand",), offer={"kind": "deposit_waiver", "cap_fen": 1}, lifecycle="open_close"),
+     [event("05-01 09:00", "cut_network", terminal="s2"), granted("05-01 09:01", terminal="s1", intent="lend", asset="U"), granted("05-01 09:20", terminal="s2", intent="lend", asset="V"),
+      event("05-01 09:30", "restore_network", terminal="all", conflicts=[{"steps": [2, 3], "benefit": "b", "kind": "already_open"}])],
+     terminals={"s1": {"site": "park", "scene": "stand", "lane": "1"}, "s2": {"site": "park", "scene": "stand", "lane": "2"}})  # fmt: skip
+case("offline-cut-terminal-knows-only-its-own", "断网前在别处用过：断网闸机不知道，恢复时报冲突", benefit(limits=[uses(1)]),
+     [granted("05-01 09:00"), event("05-01 09:05", "cut_network", terminal="gate2"), granted("05-01 09:10", terminal="gate2"),
+      event("05-01 09:20", "restore_network", terminal="all", conflicts=[{"steps": [1, 3], "benefit": "b", "kind": "limit_used"}])], terminals=TWO_GATES)  # fmt: skip
+case("offline-not-turned-meanwhile-is-no-conflict", "断网期间已撤销的不算冲突", benefit(limits=[uses(1)]),
+     [event("05-01 09:00", "cut_network", terminal="gate2"), granted("05-01 09:01"), event("05-01 09:02", "not_turned", of=2), granted("05-01 09:03", terminal="gate2"),
+      event("05-01 09:04", "restore_network", terminal="all", conflicts=[])], terminals=TWO_GATES)  # fmt: skip
 case(
     "suspended-terminal",
     "被暂停的终端：普通办理，但可归还可离场",
