@@ -20,6 +20,7 @@ BITS_PER_CHAR = 10  # start, 8 data, stop
 MAX_TRANSFER_S = 0.2
 MIN_FPS = 8.0
 MIN_HEIGHT = 720  # below, dense codes have too few pixels for a module
+OURS = ("-m scanner", "xinguan", "edge.cli")  # in the command of a process of this terminal
 GROUPS = {"v4l2": "video", "serial": "dialout", "hid": "input"}
 
 
@@ -70,7 +71,9 @@ def _device(spec: Spec, path: str) -> Iterator[Finding]:
         yield Finding("source", f"无权读取 {path}", f"{path} may not be read", mend)
         return
     held = holders(path) if spec.kind in GROUPS else []
-    if held:
+    if held and all(any(word in command for word in OURS) for _, command in held):
+        yield Finding("source", f"{spec.name} 由本服务使用", f"{spec.name} is in use by the service")
+    elif held:
         yield Finding("source", f"{path} 正被占用", f"{path} is held by {describe(path)}", "stop that process")
     else:
         yield Finding("source", f"{spec.name} 可用", f"{spec.name} can be opened")

@@ -1,5 +1,7 @@
 import os
 import pty
+import subprocess
+import sys
 
 import cv2
 import pytest
@@ -38,6 +40,19 @@ def test_the_layout_test_names_what_is_typed_otherwise():
     assert "Y" in german.en
     assert german.mend
     assert judge_layout("").mend
+
+
+def test_a_scanner_that_another_program_has_is_named_and_one_of_ours_is_well():
+    master, slave = pty.openpty()
+    path = os.ttyname(slave)
+    wait = "import sys; sys.stdin.read()"
+    for words, well in (((wait,), False), ((wait, "xinguan", "run"), True)):
+        other = subprocess.Popen([sys.executable, "-c", *words], stdin=subprocess.PIPE, pass_fds=(slave,))
+        found = mends(look_at(f"serial:{path}"))
+        other.communicate()
+        assert ("source" not in found) is well
+    os.close(master)
+    os.close(slave)
 
 
 async def test_a_probe_measures_and_advises(tmp_path, draw, clock):

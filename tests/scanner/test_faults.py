@@ -254,3 +254,18 @@ async def test_a_slow_consumer_loses_the_oldest_sights_only(clock):
 
     assert texts == [str(n) for n in range(68, 100)]
     assert source.health.dropped == 68
+
+
+async def test_frames_of_8k_and_of_nothing_are_taken_like_any_other(tmp_path, draw, clock):
+    import cv2
+    import numpy as np
+
+    (tmp_path / "a.jpg").write_bytes(b"")
+    (tmp_path / "b.png").write_bytes(cv2.imencode(".png", np.zeros((1, 1), np.uint8))[1])
+    huge = cv2.resize(draw("HUGE", scale=6), (7680, 4320), interpolation=cv2.INTER_NEAREST)
+    (tmp_path / "c.jpg").write_bytes(cv2.imencode(".jpg", huge)[1])
+    (tmp_path / "d.png").write_bytes(cv2.imencode(".png", draw("AFTER"))[1])
+
+    async with open_source(f"folder:{tmp_path}", clock=clock) as source:
+        assert await take(source, 2) == ["HUGE", "AFTER"]
+        assert source.health.restarts == 0
