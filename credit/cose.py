@@ -210,7 +210,7 @@ def _foreign_envelope(message: object) -> Envelope:
     protected_raw, unprotected, payload, signature = message
     if not (isinstance(protected_raw, bytes) and isinstance(payload, bytes) and isinstance(signature, bytes)):
         _damaged("protected header, payload and signature are byte strings")
-    protected = decode_any(protected_raw) if protected_raw else {}
+    protected = decode_any(protected_raw)
     if not isinstance(protected, dict) or not isinstance(unprotected, dict):
         _damaged("the headers are not maps")
     alg, kid = protected.get(ALG), protected.get(KID, unprotected.get(KID, b""))

@@ -177,14 +177,32 @@ class TestHCERT:
         [
             ("", "a10126"), ("a0", "a10126"), ("a10126", "80"), ("80", "a0"), ("a1016126", "a0"),
             ("a2012604616b", "a0"),
-            ("a2012602810a", "a0"), ("a10126", "a102810a"), ("a2012601 26", "a0"), ("a101", "a0"), ("a1012600", "a0"),
+            ("a2012602810a", "a0"), ("a10126", "a102810a"),
+            ("a201260281 0a", "a0"), ("a2012601 26", "a0"), ("a101", "a0"), ("a1012600", "a0"),
         ],
     )  # fmt: skip
     def test_what_even_this_profile_refuses(self, world, header, unprotected):
         raw = foreign(world.p256_holder, bytes.fromhex(header), unprotected=bytes.fromhex(unprotected))
         assert refusal(raw, HCERT, world.p256_holder.public_key()) is Reason.DAMAGED_CODE
 
-    @pytest.mark.parametrize("raw", ["", "00", "d2", "d280", "d284404040", "8440a0f640", "d28440a000", "c184 40a04040"])
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            "",
+            "00",
+            "d2",
+            "d280",
+            "d284404040",
+            "8440a0f640",
+            "d28440a000",
+            "c184 40a04040",
+            "d284 60a04040",
+            "d284 40a06040",
+            "d284 43a10126a06040",
+            "d284 43a10126a04060",
+            "d284 63a10126a04040",
+        ],
+    )
     def test_what_is_no_sign1_is_refused(self, raw):
         assert refusal(bytes.fromhex(raw), HCERT, EXAMPLE_KEY) is Reason.DAMAGED_CODE
 

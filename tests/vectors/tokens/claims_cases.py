@@ -56,6 +56,9 @@ def good_cases():
         ("a member of private use", {70000: {1: b"x"}}, {}),
     ):  # fmt: skip
         yield good(f"claims: {name}", credential(printed_claims(credit=credit)), "printed", says=says)
+    full = printed_claims(credit={40: bytes(397 - len(credential()) - 5)})
+    assert len(credential(full)) == 397
+    yield good("claims: a code of exactly 600 characters", credential(full), "printed")
     day = credential(printed_claims({4: NOW - 3600 + 86_400}, {6: GONE}))
     yield good(
         "claims: 24 h need no status index", day, "printed", says={"status_index": None, "expires": NOW - 3600 + 86_400}

@@ -134,6 +134,7 @@ def audience_cases():
     yield good("audience: none named", presentation(), "bound")
     yield good("audience: none named, none given", presentation(), "bound", audience=None)
     yield good("audience: 24 bytes", meant("仙" * 8), "bound", audience="仙" * 8, says={"audience": "仙" * 8})
+    yield good("audience: one letter", meant("x"), "bound", audience="x", says={"audience": "x"})
     yield bad("audience: another site", meant("tiankeng"), "wrong_audience", 14)
     yield bad("audience: the beginning of this site's id", meant(SITE[:-1]), "wrong_audience", 14)
     yield bad("audience: this site in capitals", meant(SITE.upper()), "wrong_audience", 14)
