@@ -220,6 +220,11 @@ def set_aside(conn: sqlite3.Connection, *, seq: int, detail: str, at_ms: int) ->
     )
 
 
+def set_aside_count(conn: sqlite3.Connection) -> int:
+    """Return how many records the platform could not parse."""
+    return int(conn.execute("SELECT count(*) FROM set_aside").fetchone()[0])
+
+
 def retire(conn: sqlite3.Connection, *, older_than_ms: int) -> int:
     """Let facts leave that the platform signed for and that are older; keep the newest signed one; return how many."""
     through = cursor(conn).acked_through

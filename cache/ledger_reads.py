@@ -62,6 +62,7 @@ OPEN_NOW = f"{LISTED} WHERE state IN ('open', 'overdue') ORDER BY at_ms"
 RECENT = f"{LISTED} ORDER BY at_ms DESC, id DESC LIMIT ?"
 ONE = f"{LISTED} WHERE id = ?"
 
+MAY_OPEN = "SELECT 1 FROM redemptions WHERE id = ? AND actuated_ms IS NULL AND state NOT IN ('annulled', 'reversed')"
 STOP_ENTRY = "stop_entry:"
 SUSPENDED = "suspended"
 
@@ -123,6 +124,12 @@ def used(conn: sqlite3.Connection, key: str, since_ms: int | None) -> Used:
     if newest is None:
         return Used(n=row[0])
     return Used(n=row[0], at_ms=newest[0], where=f"{newest[1]}/{newest[2]}" if newest[1] else None)
+
+
+def may_open(conn: sqlite3.Connection, redemption_id: str) -> bool:
+    """Return whether the gate may open for this redemption: it has not been opened for it, and nothing ended it."""
+    row = conn.execute(MAY_OPEN, (redemption_id,)).fetchone()
+    return row is not None
 
 
 def switched(conn: sqlite3.Connection, name: str) -> bool:

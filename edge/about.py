@@ -35,7 +35,7 @@ from sync.times import TimeSync
 log = logging.getLogger("xinguan.about")
 
 PROBE = "UPDATE clock SET floor_ms = floor_ms"
-AWAY = frozenset({PushState.UNREACHABLE, PushState.STARTING})
+IN_TOUCH = frozenset({PushState.SENDING, PushState.IDLE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +78,9 @@ class About:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._store_failing = ""
+        self._told_version: int | None = None
+        self._last_contact_ms = 0
+        self._said: dict[str, str] = {}
 
     @property
     def site(self) -> str:
@@ -123,10 +126,11 @@ class About:
         now = self._parts.clock.now()
         try:
             unsent = await self._parts.store.read(journal.unsent)
+            set_aside = await self._parts.store.read(journal.set_aside_count)
             suspended = await self._parts.store.read(lambda conn: switched(conn, SUSPENDED))
         except StoreFailed as error:
             self._store_failing = str(error)
-            unsent, suspended = Unsent(0, None), False
+            unsent, set_aside, suspended = Unsent(0, None), 0, False
         oldest = None if unsent.oldest_at_ms is None else max(0, now.utc_ms - unsent.oldest_at_ms) // 1000
         since = self._parts.decider.offline_since_ms
         trusted = self._parts.lists.current
@@ -147,6 +151,7 @@ class About:
             suspended=suspended,
             offline_s=None if since is None else max(0, now.utc_ms - since) // 1000,
             unsent=unsent.count,
+            set_aside=set_aside,
             oldest_unsent_s=oldest,
         )
         self._measure(reading)
@@ -173,8 +178,12 @@ class About:
 
     async def tell(self, events: Events, *, every_s: float) -> None:
         """Watch the network, the store and the clock, and tell the screens how we are; runs as long as we do."""
+        cursor = await self._parts.store.read(journal.cursor)
+        self._last_contact_ms = cursor.acked_at_ms
         while True:
             self._watch_network()
+            self._watch_sync()
+            self._watch_publications()
             await self._watch_store()
             if jump_ms := self._parts.clock.jump_ms():
                 log.warning("clock_jumped", extra={"by_ms": jump_ms})
@@ -183,15 +192,33 @@ class About:
             await asyncio.sleep(every_s)
 
     def _watch_network(self) -> None:
-        away = self._parts.sync.push.status.state in AWAY
-        if not away:
-            if self._parts.decider.offline_since_ms is not None:
-                self._parts.sync.pull.wake()  # the network is back: the lists do not sit out their own backoff
-            self._parts.decider.offline_since_ms = None
-        elif self._parts.decider.offline_since_ms is None:
-            self._parts.decider.offline_since_ms = (
-                self._parts.sync.push.status.answered_ms or self._parts.clock.now_ms()
-            )
+        """Note since when nobody answered well; what the platform signed for last counts across restarts."""
+        decider, push = self._parts.decider, self._parts.sync.push.status
+        if push.state in IN_TOUCH:
+            decider.offline_since_ms = None
+        elif decider.offline_since_ms is None:
+            decider.offline_since_ms = push.answered_ms or self._last_contact_ms or self._parts.clock.now_ms()
+
+    def _watch_sync(self) -> None:
+        """Log each change in how the three ways to the platform are; an alarm must reach somebody."""
+        sync = self._parts.sync
+        said = (
+            ("push", sync.push.status.state.value, sync.push.status.detail),
+            ("pull", "refused" if sync.pull.last_error else "idle", sync.pull.last_error or ""),
+            ("time", "refused" if sync.times.last_error else "idle", sync.times.last_error or ""),
+        )
+        for way, state, detail in said:
+            if self._said.get(way) != state and state != PushState.SENDING:
+                self._said[way] = state
+                level = logging.ERROR if state == PushState.ALARM else logging.INFO
+                log.log(level, "sync_state", extra={"way": way, "state": state, "detail": detail})
+
+    def _watch_publications(self) -> None:
+        """Fetch lists at once when the platform says, with the journal's answer, that there are newer ones."""
+        told = self._parts.sync.push.status.lists_version
+        if told != self._told_version:
+            self._told_version = told
+            self._parts.sync.pull.wake()
 
     async def _watch_store(self) -> None:
         """Take in how late it must be by now; while the store fails, try a write that changes nothing."""
@@ -200,6 +227,7 @@ class About:
             await self._parts.clock.learn_floor(self._parts.lists.current.newest_ms)
             if store.failing:
                 await store.write(lambda conn: conn.execute(PROBE))
+            await self._parts.decider.pay_owed()
         except StoreFailed as error:
             self._store_failing = str(error)
         else:

@@ -10,7 +10,6 @@ Rules of this file:
 
 import hmac
 import logging
-import os
 import secrets
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
@@ -21,6 +20,7 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from sync.durable import create_file
 from sync.identity import is_loopback
 
 log = logging.getLogger("xinguan.api")
@@ -28,6 +28,10 @@ log = logging.getLogger("xinguan.api")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 TOKEN_FILE = "api-tokens.json"
 TOKEN_BYTES = 24
+
+
+class TokensUnusable(Exception):  # noqa: N818 - reads as what is the matter
+    """The file of API tokens cannot be used; the text names the mend."""
 
 
 class Role(StrEnum):
@@ -58,18 +62,18 @@ needs_key = web.AppKey("needs", dict[str, May])
 
 
 def load_tokens(data: Path) -> dict[Role, str]:
-    """Return this terminal's API tokens, made on first use in a file that only its user can read."""
+    """Return this terminal's API tokens, made on first use in a file of their user's own; raise TokensUnusable."""
     path = data / TOKEN_FILE
     try:
         return msgspec.json.decode(path.read_bytes(), type=dict[Role, str])
     except FileNotFoundError:
         tokens = {role: secrets.token_urlsafe(TOKEN_BYTES) for role in Role}
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(msgspec.json.encode(tokens))
-            file.flush()
-            os.fsync(file.fileno())
+        create_file(path, msgspec.json.encode(tokens))
         return tokens
+    except msgspec.DecodeError as error:
+        raise TokensUnusable(
+            f"{path}: is no token file ({error}). Remove it; a new one is made at the next start"
+        ) from error
 
 
 def problem(status: int, title: str, detail: str = "") -> web.Response:

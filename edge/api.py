@@ -4,7 +4,8 @@ Rules of this file:
 
 - a decision is always HTTP 200, also REFUSE; 4xx is for a bad request, 503 for an ill terminal;
 - bodies are small and strict: unknown members are errors that name themselves;
-- the same `request_id` gets the same answer, also while the first is still being decided.
+- the same `request_id` gets the same answer, also while the first is still being decided (until a restart: then the
+  ledger answers, as it does for any repeat); the same id for another request is 409.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import contextlib
 import functools
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
@@ -51,6 +53,14 @@ STEPS: dict[str, StepKind] = {
     "claim": StepKind(ClaimBody, ledger.claim),
     "reverse": StepKind(ReverseBody, ledger.reverse),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request that was given an id, and its answer as soon as there is one."""
+
+    body: PresentBody
+    answer: "asyncio.Future[Answer]"
 
 
 class About(Protocol):
@@ -98,7 +108,7 @@ class Api:
         self._events = events
         self._metrics = metrics
         self._about = about
-        self._answers: OrderedDict[str, asyncio.Task[Answer]] = OrderedDict()
+        self._answers: OrderedDict[str, Asked] = OrderedDict()
 
     def routes(self) -> list[tuple[str, str, May | None, Callable[[web.Request], Awaitable[web.StreamResponse]]]]:
         """Return (method, path, what it asks of the caller, handler)."""
@@ -131,18 +141,30 @@ class Api:
         lane = self._lane(body.lane)
         if body.ticket is not None and not lane.knows_ticket(body.ticket):
             raise web.HTTPBadRequest(text=f"there is no ticket {body.ticket!r} here")
-        asked = lane.present(body.code, body.request(lane.intent), ticket=body.ticket, second=body.second)
         if body.request_id is None:
-            return web.json_response((await asked).to_json())
-        key = f"{lane.table.id} {body.request_id}"
-        if key in self._answers:
-            asked.close()
-        else:
-            self._answers[key] = asyncio.ensure_future(asked)  # lives as long as somebody may ask again
+            return web.json_response((await self._present(lane, body)).to_json())
+        return web.json_response((await self._once(lane, body, body.request_id)).to_json())
+
+    async def _present(self, lane: Lane, body: PresentBody) -> Answer:
+        return await lane.present(body.code, body.request(lane.intent), ticket=body.ticket, second=body.second)
+
+    async def _once(self, lane: Lane, body: PresentBody, request_id: str) -> Answer:
+        """Give the same request the same answer; another request under the same id is a mistake of the caller."""
+        key = f"{lane.table.id} {request_id}"
+        known = self._answers.get(key)
+        if known is not None and known.body != body:
+            raise web.HTTPConflict(text=f"request_id {request_id!r} was used for another request. Give each its own")
+        if known is None:
+            known = self._answers[key] = Asked(body, asyncio.get_running_loop().create_future())
             while len(self._answers) > MAX_REMEMBERED:
                 self._answers.popitem(last=False)
-        answer = await asyncio.shield(self._answers[key])
-        return web.json_response(answer.to_json())
+            try:
+                known.answer.set_result(await self._present(lane, body))
+            except BaseException:
+                self._answers.pop(key, None)
+                known.answer.cancel()
+                raise
+        return await asyncio.shield(known.answer)
 
     async def redemptions(self, request: web.Request) -> web.Response:
         """List open redemptions (`state=open`) or the recent ones (`recent=N`)."""
@@ -163,11 +185,14 @@ class Api:
         body = await _json(request, kind.body)
         arguments = {key: value for key, value in msgspec.structs.asdict(body).items() if value is not None}
         job = functools.partial(kind.job, redemption=redemption, now=self._about.now(), ids=uuid7, **arguments)
+        before = await self._store.read(lambda conn: ledger.redemption(conn, redemption))
+        if before is None:
+            raise web.HTTPNotFound(text=f"this terminal knows no redemption {redemption!r}")
+        lane = self._lanes.get(before.lane)
+        if lane is not None:
+            await lane.openings.finished(redemption)  # an undo never overtakes the opening that it undoes
         stepped: Stepped = await self._write(job)
         listed = await self._store.read(lambda conn: ledger.redemption(conn, redemption))
-        if listed is None:
-            raise web.HTTPNotFound(text=f"this terminal knows no redemption {redemption!r}")
-        lane = self._lanes.get(listed.lane)
         if lane is not None and stepped.error is None and stepped.state is not None:
             lane.ended(redemption, stepped.state.value)
         return web.json_response(msgspec.to_builtins(stepped) | {"redemption": msgspec.to_builtins(listed)})

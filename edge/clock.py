@@ -15,6 +15,7 @@ Rules, in order:
 The floor is the highest signed time ever seen, in any boot, of a time answer or of a list. It never goes back.
 """
 
+import asyncio
 import sqlite3
 import time
 from collections.abc import Callable
@@ -87,6 +88,7 @@ class Clock:
         self._wall_ms = wall_ms
         self._boot_ms = boot_ms
         self._offset_ms = wall_ms() - boot_ms()
+        self._learning = asyncio.Lock()
 
     @classmethod
     async def restore(cls, store: Store) -> Self:
@@ -108,19 +110,16 @@ class Clock:
 
     async def learn(self, signed_ms: int, error_ms: int) -> None:
         """Take in a verified signed time that was true just now, within `error_ms` (half the round trip)."""
-        learned = Memory(
-            floor_ms=max(self._memory.floor_ms, signed_ms - error_ms),
-            signed_ms=signed_ms,
-            error_ms=error_ms,
-            boot_ms=self._boot_ms(),
-            boot_id=self._boot_id,
-        )
-        await self._keep(learned)
+        heard_ms = self._boot_ms()
+        async with self._learning:
+            floor_ms = max(self._memory.floor_ms, signed_ms - error_ms)
+            await self._keep(Memory(floor_ms, signed_ms, error_ms, heard_ms, self._boot_id))
 
     async def learn_floor(self, signed_ms: int) -> None:
         """Take in the issue time of a verified list: it is at least that late."""
-        if signed_ms > self._memory.floor_ms:
-            await self._keep(replace(self._memory, floor_ms=signed_ms))
+        async with self._learning:
+            if signed_ms > self._memory.floor_ms:
+                await self._keep(replace(self._memory, floor_ms=signed_ms))
 
     async def _keep(self, memory: Memory) -> None:
         row = (memory.floor_ms, memory.signed_ms, memory.error_ms, memory.boot_ms, memory.boot_id)

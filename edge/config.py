@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from scanner.spec import SpecError, parse_spec
 from sync.identity import is_loopback
 
 DEFAULT_PATH = Path("/etc/xinguan/terminal.toml")
@@ -171,9 +172,25 @@ def _lane_problems(lanes: tuple[LaneTable, ...]) -> list[tuple[str, str, str]]:
             found.append((f"{key}.id", f"{lane.id!r} is there twice", "Give each lane its own id"))
         if not SCENE.fullmatch(lane.scene):
             found.append((f"{key}.scene", f"{lane.scene!r} is no scene", 'Write "gate", "hotel", "shop" …'))
+        found += _source_problems(key, lane)
         if not 0 <= lane.grace_s <= 60:  # noqa: PLR2004 - bounds of a setting, named in the mend
             found.append((f"{key}.grace_s", f"{lane.grace_s} is out of range", "Write 0 to 60 seconds"))
         seen.add(lane.id)
+    return found
+
+
+def _source_problems(key: str, lane: LaneTable) -> list[tuple[str, str, str]]:
+    found = []
+    try:
+        if lane.source is not None:
+            parse_spec(lane.source)
+    except SpecError as error:
+        found.append((f"{key}.source", str(error), "Correct it"))
+    url = urlsplit(lane.actuator or "file:")
+    if url.scheme not in ("file", "http", "https"):
+        found.append((f"{key}.actuator", f"{lane.actuator!r} is not known", 'Write "file:PATH" or "https://…"'))
+    elif url.scheme == "http" and not is_loopback(url.hostname or ""):
+        found.append((f"{key}.actuator", "http:// is allowed to this machine only", "Write https://"))
     return found
 
 

@@ -13,12 +13,14 @@ Where tests pull the plug: `reached` is told "before-commit" inside the transact
 import functools
 import logging
 import sqlite3
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from cache import ledger
 from cache.ids import uuid7
+from cache.journal import append
 from cache.ledger_seams import Settled
 from cache.lists import ListStore
 from cache.store import Job, Store, StoreFailed
@@ -26,6 +28,8 @@ from credit.answers import to_json
 from credit.claims import Token
 from credit.decide import refused
 from credit.decision import Decision
+from credit.endings import end
+from credit.facts import Facts
 from credit.inputs import ENDING, ClockState, Intent, Now, Place, Request
 from credit.keys import Keyring
 from credit.reasons import Reason
@@ -37,6 +41,7 @@ from sync.wire import Profile
 log = logging.getLogger("xinguan.decider")
 
 UNJUDGED_S = 2**40  # any time is as good as another, to a clock that is not believed
+MAX_OWED = 10_000  # exits kept in memory until the ledger can be written again
 BRINGING_BACK = frozenset({Intent.CLOSE, Intent.GIVE_BACK})
 
 
@@ -61,7 +66,7 @@ class Presented:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What the visitor is told, and what the lane may do. `open_gate` is true at most once for a redemption."""
+    """What the visitor is told, and whether the lane may open (`edge.openings` opens once for a redemption)."""
 
     lane: str
     at_ms: int
@@ -106,6 +111,7 @@ class Decider:
         self._places = places
         self._metrics = metrics
         self.reached = reached
+        self._owed: deque[tuple[dict[str, Any], int]] = deque(maxlen=MAX_OWED)
         self.offline_since_ms: int | None = None
 
     def now(self, *, grace_s: int = 10) -> Now:
@@ -149,9 +155,25 @@ class Decider:
                 settled = await self._store.write(functools.partial(self._watched, job))
         except StoreFailed:
             log.exception("store_failed", extra={"lane": presented.lane})
-            return _unsettled(Reason.STORE_FAILED, now)
+            return self._without_store(presented, now)
         self.reached("after-commit")
         return settled
+
+    def _without_store(self, presented: Presented, now: Now) -> Settled:
+        """Answer while the ledger cannot be written: nobody is let in, and nobody is kept in (contract.md §3)."""
+        if presented.request.intent is not Intent.EXIT:
+            return _unsettled(Reason.STORE_FAILED, now)
+        place = self._places[presented.lane]
+        self._owed.append(({"lane": presented.lane, "intent": "exit", "why": "store_failed"}, now.utc_ms))
+        decision = end(presented.request, Facts(place=place), now)
+        return Settled(decision=decision, redemption=None, journal_seq=None, repeat=False, open_gate=True)
+
+    async def pay_owed(self) -> None:
+        """Journal what was done while the ledger could not be written (kind `emergency`). Raises StoreFailed."""
+        while self._owed:
+            body, at_ms = self._owed[0]
+            await self._store.write(functools.partial(_emergency, body=body, at_ms=at_ms))
+            self._owed.popleft()
 
     def _watched(self, job: Job[Settled], conn: sqlite3.Connection) -> Settled:
         settled = job(conn)
@@ -207,6 +229,11 @@ class Decider:
 
 def _unsettled(reason: Reason, now: Now) -> Settled:
     return Settled(decision=refused(reason, now), redemption=None, journal_seq=None, repeat=False, open_gate=False)
+
+
+def _emergency(conn: sqlite3.Connection, *, body: dict[str, Any], at_ms: int) -> int:
+    record = append(conn, kind="emergency", redemption=None, body=body, at_ms=at_ms, record_id=uuid7(at_ms))
+    return record.seq
 
 
 def _note_refusal(conn: sqlite3.Connection, *, lane: str, reason: Reason, now: Now) -> Settled:

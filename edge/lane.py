@@ -5,28 +5,24 @@ Rules of this file:
 - one presentation at a time; a code held before the camera is one presentation until it was out of sight for 2.5 s;
 - a passage that needs a second check holds the first code for HOLD_MS; the next foreign code is taken as the second;
 - what is no code of this programme gets a friendly notice, at most one every `NOTICE_EVERY_MS`;
-- the actuator acts only on an answer with `open_gate`, after the commit, in a task of its own, so no decision waits;
-- an actuator that obeyed is a fact (`actuated`). One that did not leaves the grant in its grace: the same code opens
-  again, and staff see the fault.
+- the gate opens only for an answer with `open_gate`, after the commit (`edge.openings`).
 """
 
 import asyncio
-import functools
 import logging
 from dataclasses import dataclass, replace
 
-from cache import ledger
-from cache.ids import uuid7
-from cache.store import Store, StoreFailed
+from cache.store import Store
 from credit.decision import Decision
 from credit.inputs import Intent, Request
 from credit.reasons import Reason
-from edge.actuators import Actuator, ActuatorError
+from edge.actuators import Actuator
 from edge.challenge import Challenge
 from edge.config import LaneTable
 from edge.decider import Answer, Decider, Presented
 from edge.events import Events
 from edge.metrics import Metrics
+from edge.openings import Openings
 from edge.verifiers import Verifiers
 from scanner.seen import SeenJustNow
 from sync.wire import TicketType
@@ -66,13 +62,11 @@ class Lane:
     ) -> None:
         self.table = table
         self._decider = decider
-        self._store = store
-        self._actuator = actuator
         self._events = events
         self._metrics = metrics
         self._tickets = {ticket.id: ticket for ticket in tickets}
         self._turn = asyncio.Lock()
-        self._openings: asyncio.Queue[Answer] = asyncio.Queue()
+        self.openings = Openings(table.id, actuator=actuator, decider=decider, store=store, told=self._opening_told)
         self._challenge = Challenge()
         self._verifiers = verifiers
         self._held: _Held | None = None
@@ -139,7 +133,7 @@ class Lane:
                 while len(self._shown) > 64:  # noqa: PLR2004 - far more than can be annulled at one lane
                     del self._shown[next(iter(self._shown))]
             if answer.open_gate:
-                self._openings.put_nowait(answer)
+                self.openings.ask(answer)
         return answer
 
     async def _decide(self, presented: Presented, second: str | None) -> Answer:
@@ -156,39 +150,21 @@ class Lane:
         check = await self._verifiers.check(name, second, lane=self.table.id)
         return await self._decider.decide(replace(presented, request=replace(presented.request, second=(check,))))
 
-    async def open_gates(self) -> None:
-        """Open the gate for each committed answer that allows it; runs as long as the lane does."""
-        while True:
-            answer = await self._openings.get()
-            if answer.redemption is not None:
-                await self._open(answer.redemption, answer.heads)
-
     def _price(self, ticket: str | None, request: Request) -> int | None:
         if ticket is None:
             return None
         return self._tickets[ticket].price_fen * request.heads
 
-    async def _open(self, redemption: str, heads: int) -> None:
-        try:
-            await self._actuator.open(redemption=redemption, heads=heads)
-        except ActuatorError as error:
+    def _opening_told(self, redemption: str, state: str) -> None:
+        if state == "failed":
             self._metrics.actuator_faults.labels(self.table.id).inc()
-            log.error("actuator_failed", extra={"lane": self.table.id, "detail": str(error)})  # noqa: TRY400
-            self._gate(redemption, "failed")
-            return
-        self._decider.reached("after-actuator")
-        self._gate(redemption, "opened")
-        job = functools.partial(ledger.actuated, redemption=redemption, now=self._decider.now(), ids=uuid7)
-        try:
-            await self._store.write(job)
-        except StoreFailed:
-            log.exception("actuated_not_kept", extra={"lane": self.table.id})
+        self._gate(redemption, state)
 
     def _gate(self, redemption: str, state: str) -> None:
         self._events.publish("gate", {"lane": self.table.id, "redemption": redemption, "state": state})
 
     def ended(self, redemption: str, state: str) -> None:
-        """Hear that a redemption of this lane passed or was annulled; annulled, its code may be shown again at once."""
+        """Hear that a redemption of this lane passed or was annulled; annulled, its code is looked at again at once."""
         text = self._shown.get(redemption)
         if text is not None and state == "annulled":
             self._seen.forget(text)

@@ -6,12 +6,12 @@ import logging
 
 from cache.migrations import SchemaTooNew
 from cache.store import StoreFailed
+from edge.access import TokensUnusable
 from edge.command_line import EX_CONFIG, EX_UNAVAILABLE, add_config, complain, read_config
 from edge.logs import set_up
 from edge.only_one import AlreadyRunning
 from edge.ownership import strangers
 from edge.terminal import Terminal
-from scanner.spec import SpecError
 from sync.identity import IdentityError
 
 log = logging.getLogger("xinguan.run")
@@ -35,10 +35,7 @@ def run(args: argparse.Namespace) -> int:
     set_up()
     try:
         asyncio.run(Terminal(config).serve())
-    except (SpecError, ValueError) as error:
-        complain(f"{args.config}: {error}")
-        return EX_CONFIG
-    except (AlreadyRunning, IdentityError, SchemaTooNew, StoreFailed, OSError) as error:
+    except (AlreadyRunning, TokensUnusable, IdentityError, SchemaTooNew, StoreFailed, OSError) as error:
         complain(str(error))
         return EX_UNAVAILABLE
     except ExceptionGroup:

@@ -51,6 +51,7 @@ log = logging.getLogger("xinguan.terminal")
 
 STATUS_EVERY_S = 1.0
 TIDY_EVERY_S = 60.0
+FINISH_S = 3.0
 MINUTE_MS = 60_000
 RETAIN_MS = 180 * 86_400_000  # facts that the platform signed for stay this long
 
@@ -77,10 +78,12 @@ class Terminal:
         verifiers = await stack.enter_async_context(Verifiers(self._config.verifiers))
         lanes = {table.id: await self._lane(table, parts, events, verifiers, stack) for table in self._config.lanes}
         about = About(parts)
-        await self._listen(Api(lanes=lanes, store=store, events=events, metrics=parts.metrics, about=about), stack)
+        api = Api(lanes=lanes, store=store, events=events, metrics=parts.metrics, about=about)
+        runner = await self._listen(api, stack)
         await store.write(lambda conn: started(conn, identity, parts.decider.now()))
         self._signals()
         async with asyncio.TaskGroup() as group:
+            gates = [group.create_task(lane.openings.run()) for lane in lanes.values()]
             work = [
                 parts.sync.push.run(),
                 parts.sync.pull.run(),
@@ -88,7 +91,6 @@ class Terminal:
                 about.tell(events, every_s=STATUS_EVERY_S),
                 feed_watchdog(store),
                 tidy(parts),
-                *(lane.open_gates() for lane in lanes.values()),
                 *(read(source, lanes[name]) for name, source in parts.sources.items()),
             ]
             tasks = [group.create_task(one) for one in work]
@@ -98,6 +100,10 @@ class Terminal:
             notify("STOPPING=1")
             events.close()
             for task in tasks:
+                task.cancel()
+            await runner.cleanup()  # nobody asks any more; what was granted is opened and noted before we go
+            await finish(lanes)
+            for task in gates:
                 task.cancel()
         try:
             await store.write(note("stopped", {}, parts.decider.now()))
@@ -168,7 +174,7 @@ class Terminal:
             verifiers=verifiers,
         )
 
-    async def _listen(self, api: Api, stack: AsyncExitStack) -> None:
+    async def _listen(self, api: Api, stack: AsyncExitStack) -> web.AppRunner:
         routes = api.routes()
         needs = {path: may for _method, path, may, _handler in routes if may is not None}
         tokens = load_tokens(self._config.data)
@@ -183,6 +189,7 @@ class Terminal:
         stack.push_async_callback(runner.cleanup)
         host, port = self._config.listen
         await web.TCPSite(runner, host, port).start()
+        return runner
 
     def _signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -209,6 +216,16 @@ async def read(source: Source, lane: Lane) -> None:
     """Hand every sight of a code to the lane; ends with a recording."""
     async for presented in source:
         await lane.seen(presented.text, presented.at_ms)
+
+
+async def finish(lanes: dict[str, Lane]) -> None:
+    """Finish the openings in hand: a fact that is missing would open the gate again after the restart."""
+    try:
+        async with asyncio.timeout(FINISH_S):
+            for lane in lanes.values():
+                await lane.openings.drain()
+    except TimeoutError:
+        log.error("openings_left", extra={"after_s": FINISH_S})  # noqa: TRY400 - the deadline is the whole story
 
 
 async def tidy(parts: Parts) -> None:

@@ -104,6 +104,10 @@ class TerminalLink:
         """Hand it a code as a hand scanner or a till does."""
         return await self._call("POST", "/v1/present", {"code": code, "lane": self.post.lane, **more})
 
+    async def challenge(self) -> bytes:
+        """Return what the lane's screen shows for a phone to answer."""
+        return bytes.fromhex((await self._call("GET", f"/v1/lanes/{self.post.lane}"))["challenge"])
+
     async def step(self, redemption: str, name: str, **more: Any) -> Json:
         """Take a redemption one step."""
         return await self._call("POST", f"/v1/redemptions/{redemption}/{name}", more)

@@ -39,7 +39,7 @@ BENEFITS: Final[list[Document]] = [
         "id": "yunxi.no-deposit", "code": 3, "version": 1, "issuer": CITY,
         "title": {"zh": "住宿免押金", "en": "Stay without deposit"},
         "offer": {"kind": "deposit_waiver", "cap_fen": 50_000}, "who": {"min_tier": 3},
-        "where": {"sites": [SITE], "scenes": ["hotel"]},
+        "where": {"sites": [SITE], "scenes": ["hotel"]}, "needs": ["challenge"],
         "lifecycle": {"open_close": {"due": "P1D", "on_overdue": "flag"}},
     },
     {

@@ -37,9 +37,13 @@ class Person:
     credential: bytes
     phone: Ed25519PrivateKey
 
-    def code(self, now_s: int) -> str:
-        """Return what the phone shows when its clock says `now_s`: a fresh presentation."""
-        return to_text(present(self.credential, self.phone, iat=now_s, nonce=secrets.token_bytes(8)))
+    def code(self, now_s: int, *, challenge: bytes | None = None) -> str:
+        """Return what the phone shows when its clock says `now_s`: a fresh presentation.
+
+        `challenge` is what the phone read from the lane's screen, and answers.
+        """
+        nonce = secrets.token_bytes(8)
+        return to_text(present(self.credential, self.phone, iat=now_s, nonce=nonce, challenge=challenge))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

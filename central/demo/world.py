@@ -207,17 +207,20 @@ class World:
         )  # fmt: skip
 
     async def at_desk(self) -> Json:
-        """Let a guest check in at the hotel desk, the code shot with a hand scanner."""
+        """Let a guest check in at the hotel desk: the phone answers the desk's challenge, a hand scanner shoots it."""
         who = await asyncio.to_thread(self.visitors.resident, now_ms() // 1000)
-        return await self._shot(self.desk, who, intent="open", ticket="room", amount_fen=town.ROOM_FEN, asset=_room())
+        challenge = await self.desk.challenge()
+        return await self._shot(
+            self.desk, who, challenge=challenge, intent="open", ticket="room", amount_fen=town.ROOM_FEN, asset=_room()
+        )
 
     async def at_counter(self, amount_fen: int = 12_880) -> Json:
         """Let a customer pay at the shop counter."""
         who = await asyncio.to_thread(self.visitors.resident, now_ms() // 1000)
         return await self._shot(self.counter, who, intent="buy", amount_fen=amount_fen)
 
-    async def _shot(self, link: TerminalLink, who: Person, **more: Any) -> Json:
-        answer = await link.present(who.code(now_ms() // 1000), **more)
+    async def _shot(self, link: TerminalLink, who: Person, *, challenge: bytes | None = None, **more: Any) -> Json:
+        answer = await link.present(who.code(now_ms() // 1000, challenge=challenge), **more)
         self.outcomes[str(answer["outcome"])] += 1
         self.say(f"{link.post.zh} · {link.post.en}: {answer['outcome']} {answer.get('offer') or ''}")
         return answer

@@ -4,7 +4,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from edge.access import ALLOWED, TOKEN_FILE, May, Role, guard, load_tokens
+from edge.access import ALLOWED, TOKEN_FILE, May, Role, TokensUnusable, guard, load_tokens
 
 NEEDS = {"/v1/look": May.LOOK, "/v1/act": May.ACT, "/v1/tend": May.TEND}
 
@@ -91,3 +91,10 @@ async def test_what_is_not_there_has_the_same_shape(client, tokens):
 
     assert answer.status == 404
     assert (await answer.json())["status"] == 404
+
+
+def test_a_token_file_that_a_power_cut_emptied_says_its_mend(tmp_path):
+    (tmp_path / TOKEN_FILE).write_bytes(b"")
+
+    with pytest.raises(TokensUnusable, match="Remove it"):
+        load_tokens(tmp_path)

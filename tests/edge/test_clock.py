@@ -1,3 +1,5 @@
+import asyncio
+
 import pytest
 
 from cache.store import Store
@@ -89,3 +91,12 @@ async def test_a_set_wall_clock_is_noticed_once(store):
     readings.wall += JUMP_MS + 1
     assert clock.jump_ms() == JUMP_MS + 1
     assert clock.jump_ms() == 0
+
+
+async def test_a_list_that_arrives_with_the_time_does_not_undo_it(store):
+    clock = Readings().clock(store)
+
+    await asyncio.gather(clock.learn(NOW, 5), clock.learn_floor(NOW - 1), clock.learn_floor(NOW + DAY))
+
+    assert clock.now().clock is ClockState.TRUSTED
+    assert (await Clock.restore(store))._memory.signed_ms == NOW

@@ -82,6 +82,9 @@ class Town:
     def arm(self):
         (self.folder / "armed").touch()
 
+    def kinds(self):
+        return [fact.kind for fact in audit.read_terminal(self.gate.database).facts]
+
     def audit(self):
         books = [audit.read_terminal(self.gate.database)]
         return audit.compare(books, audit.read_platform(self.platform.state / "central.db"), {})

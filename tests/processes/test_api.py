@@ -144,14 +144,16 @@ async def test_an_unknown_redemption_or_step_is_404(served, path):
 
 
 async def test_the_recent_list_shows_the_newest_first(served):
-    who = served.visitors.resident(served.now_s())
-    _, answer = await post(served, "/v1/present", entry(served, who))
+    given = []
+    for _ in range(3):
+        who = served.visitors.resident(served.now_s())
+        _, answer = await post(served, "/v1/present", entry(served, who))
+        given.append(answer["redemption"])
 
     async with gate(served, "desk") as session, session.get("/v1/redemptions?recent=3") as listed:
         rows = await listed.json()
 
-    assert rows[0]["id"] == answer["redemption"]
-    assert len(rows) == 3
+    assert [row["id"] for row in rows] == given[::-1]
 
 
 async def test_a_display_may_look_and_not_act(served):
@@ -234,3 +236,13 @@ async def test_something_is_brought_back_by_its_number_without_a_code(served):
 
     assert status == 200
     assert answer["reasons"][0]["code"] == "nothing_open"
+
+
+async def test_the_same_request_id_for_another_request_is_a_mistake_that_is_named(served):
+    one, other = (served.visitors.resident(served.now_s()) for _ in range(2))
+
+    await post(served, "/v1/present", entry(served, one, request_id="till-7-000999"))
+    status, answer = await post(served, "/v1/present", entry(served, other, request_id="till-7-000999"))
+
+    assert status == 409
+    assert "request_id" in answer["detail"]

@@ -32,3 +32,18 @@ async def test_a_terminal_that_cannot_write_refers_and_never_grants(xinguan_town
 async def ill(town):
     status = await town.gate.status()
     return status if status is not None and not status["ready"] else None
+
+
+async def test_nobody_is_kept_in_by_a_full_disk(xinguan_town):
+    town = xinguan_town
+    await town.gate.start()
+    who = town.visitors.resident(town.now_s())
+    pid = town.gate.process.pid
+    usual = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (LIMIT_BYTES, usual[1]))
+    leaving = await town.gate.present(who.code(town.now_s()), intent="exit")
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, usual)
+
+    assert (leaving["outcome"], leaving["obligations"]) == ("GRANT", {"open_gate": True})
+    await town.until(lambda: "emergency" in town.kinds())

@@ -33,9 +33,11 @@ async def test_one_redemption_whenever_the_plug_is_pulled(xinguan_town, point):
     if first is not None:
         assert again["redemption"] == first["redemption"]
         assert again["repeat"]
-    await town.until(lambda: again["redemption"] in town.openings)
-    assert len(set(town.openings)) == 1
+    # after-actuator is the one window that nobody can close: the arm moved, and the power went before it was noted
+    expected = [again["redemption"]] * (2 if point == "after-actuator" else 1)
+    await town.until(lambda: len(town.openings) >= len(expected))
     figures = await town.all_arrived()
+    assert town.openings == expected
     assert (figures.lost, figures.duplicated, figures.unsent) == (0, 0, 0)
     ledger = await town.platform.ledger()
     assert [one["redemption"] for one in ledger["redemptions"]] == [again["redemption"]]

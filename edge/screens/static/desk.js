@@ -6,6 +6,7 @@ import { fen, yuan } from "./money.js";
 import { drawTop, ticketChoice, watchStrip } from "./page.js";
 import { Screen } from "./screen.js";
 import { attempt, step, Strip, toast } from "./strip.js";
+import { qrPicture } from "./qr.js";
 import { call } from "./terminal.js";
 import { onLanguage, say, told } from "./words.js";
 
@@ -18,6 +19,7 @@ const screen = new Screen({
   scene: "desk",
   fleeting: false,
   onStatus(status) {
+    if (!find("#challenge").firstChild) showChallenge();
     drawTop(status, screen.lane, "desk_title");
     strip.drawStatus(status);
     tickets(status.ticket_types || []);
@@ -43,6 +45,15 @@ const tickets = ticketChoice(find("#tickets"), {
   price: (type) => yuan(type.price_fen),
   chosen(type) { ticket = type; deposit.value = (type.price_fen / 100).toFixed(2); },
 });
+
+const CHALLENGE_EVERY_MS = 15_000; // it changes every minute, and the one before still counts
+
+async function showChallenge() {
+  const lane = await attempt(() => call("GET", `/v1/lanes/${screen.lane}`));
+  if (!lane) return;
+  find("#challenge").replaceChildren(qrPicture(`XGC1:${lane.challenge}`, say("challenge")), make("figcaption", say("challenge")));
+}
+setInterval(showChallenge, CHALLENGE_EVERY_MS);
 
 export async function refresh() {
   const answer = await attempt(() => call("GET", "/v1/redemptions?state=open"));

@@ -93,6 +93,7 @@ export const WORDS = {
   since: ["入住", "Since"],
   due: ["应退", "Due"],
   overdue: ["已逾期", "Overdue"],
+  challenge: ["客人手机扫此码，证明在场", "Scanned by the guest's phone: proof of being here"],
   show_guest: ["请客人出示信用码", "Ask the guest for the credit code"],
   enter_amount: ["请输入金额", "Enter the amount"],
   show_buyer: ["请顾客出示信用码", "Ask the customer for the credit code"],

@@ -1,0 +1,100 @@
+"""From a committed answer to an open gate (contract.md §2). One lane's gate opens once for one redemption.
+
+Rules of this file:
+
+- an opening runs in a task of its own: no decision waits for it;
+- while one is under way for a redemption, a repeat of it asks for nothing; just before acting the ledger is asked once
+  more, so that neither a repeat that was decided a moment too early nor an undo opens the gate for a second person;
+- an actuator that obeyed is a fact (`actuated`); one that did not leaves the grant in its grace: the code opens again;
+- stopping finishes what is in hand first: a fact that is missing would open the gate again after the restart.
+"""
+
+import asyncio
+import functools
+import logging
+from collections.abc import Callable
+
+from cache import ledger
+from cache.ids import uuid7
+from cache.ledger_reads import may_open
+from cache.store import Store, StoreFailed
+from edge.actuators import Actuator, ActuatorError
+from edge.decider import Answer, Decider
+
+log = logging.getLogger("xinguan.openings")
+
+
+class Openings:
+    """What waits to be opened at one lane. `told` hears (redemption, "opened" | "failed")."""
+
+    def __init__(
+        self, lane: str, *, actuator: Actuator, decider: Decider, store: Store, told: Callable[[str, str], None]
+    ) -> None:
+        self._lane = lane
+        self._actuator = actuator
+        self._decider = decider
+        self._store = store
+        self._told = told
+        self._waiting: asyncio.Queue[Answer] = asyncio.Queue()
+        self._under_way: dict[str, asyncio.Event] = {}
+
+    def ask(self, answer: Answer) -> None:
+        """Have the gate opened for this answer, unless it already is being opened for the same redemption."""
+        if answer.redemption is not None:
+            if answer.redemption in self._under_way:
+                return
+            self._under_way[answer.redemption] = asyncio.Event()
+        self._waiting.put_nowait(answer)
+
+    async def run(self) -> None:
+        """Open for each in turn; runs as long as the lane does."""
+        while True:
+            answer = await self._waiting.get()
+            try:
+                await self._open(answer)
+            finally:
+                done = self._under_way.pop(answer.redemption or "", None)
+                if done is not None:
+                    done.set()
+                self._waiting.task_done()
+
+    async def finished(self, redemption: str) -> None:
+        """Wait until no opening is under way for this redemption."""
+        under_way = self._under_way.get(redemption)
+        if under_way is not None:
+            await under_way.wait()
+
+    async def drain(self) -> None:
+        """Wait until nothing waits and nothing is under way."""
+        await self._waiting.join()
+
+    async def _open(self, answer: Answer) -> None:
+        redemption = answer.redemption
+        if redemption is not None and not await self._still(redemption):
+            return
+        name = redemption or f"exit-{answer.journal_seq or answer.at_ms}"
+        try:
+            await self._actuator.open(redemption=name, heads=answer.heads)
+        except ActuatorError as error:
+            log.error("actuator_failed", extra={"lane": self._lane, "detail": str(error)})  # noqa: TRY400
+            self._told(name, "failed")
+            return
+        self._decider.reached("after-actuator")
+        self._told(name, "opened")
+        if redemption is not None:
+            await self._note(redemption)
+
+    async def _still(self, redemption: str) -> bool:
+        """Ask the ledger, in the order of its transactions, whether this redemption may still open the gate."""
+        try:
+            return await self._store.write(lambda conn: may_open(conn, redemption))
+        except StoreFailed:  # it was committed a moment ago; the visitor stands in front of the gate
+            log.exception("state_not_read", extra={"lane": self._lane})
+            return True
+
+    async def _note(self, redemption: str) -> None:
+        job = functools.partial(ledger.actuated, redemption=redemption, now=self._decider.now(), ids=uuid7)
+        try:
+            await self._store.write(job)
+        except StoreFailed:
+            log.exception("actuated_not_kept", extra={"lane": self._lane})
