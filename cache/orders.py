@@ -3,6 +3,8 @@
 Rules of this file:
 
 - an order comes here verified (sync.seals.open_command); it is obeyed once, and only if its number is above the last;
+- a known order is written down once more, without effect, while no fact about it waits: after a fork the platform tells
+  all of them again, and goes on to the next only when it hears of each (central.standing);
 - obeying is one transaction: the order, what it changes and the fact that says so, whose body names the order; that
   fact is how the platform learns that it may stop telling;
 - a suspended or revoked terminal decides nothing for credit holders any more, and still brings its facts home.
@@ -16,6 +18,10 @@ from cache.journal import append, begin_epoch, current_epoch
 
 LAST = "SELECT coalesce(max(number), 0) FROM orders"
 STANDING = "SELECT action FROM orders WHERE action <> 'new_epoch' ORDER BY number DESC LIMIT 1"
+SAID = (
+    "SELECT 1 FROM journal WHERE kind IN ('suspended', 'note') AND seq > (SELECT acked_through FROM cursor)"
+    " AND json_extract(body, '$.order') = ?"
+)
 KEEP = "INSERT INTO orders (number, action, reason, at_ms) VALUES (?, ?, ?, ?)"
 SWITCH = "INSERT OR REPLACE INTO switches (name, state, at_ms) VALUES ('suspended', ?, ?)"
 NEW_EPOCH = "new_epoch"
@@ -34,6 +40,7 @@ class Order:
 def obey(conn: sqlite3.Connection, order: Order, *, at_ms: int) -> bool:
     """Do what `order` says and write it down; return False when it or a later one was obeyed before."""
     if order.number <= conn.execute(LAST).fetchone()[0]:
+        _say_again(conn, order, at_ms=at_ms)
         return False
     conn.execute(KEEP, (order.number, order.action, order.reason, at_ms))
     said = {"order": order.number, "action": order.action, "reason": order.reason}
@@ -46,6 +53,13 @@ def obey(conn: sqlite3.Connection, order: Order, *, at_ms: int) -> bool:
         conn.execute(SWITCH, (int(order.action != "resume"), at_ms))
     append(conn, kind=kind, redemption=None, body=said, at_ms=at_ms, record_id=uuid7(at_ms))
     return True
+
+
+def _say_again(conn: sqlite3.Connection, order: Order, *, at_ms: int) -> None:
+    """Write down that `order` is known here, unless a fact that says so is still on its way."""
+    if conn.execute(SAID, (order.number,)).fetchone() is None:
+        body = {"order": order.number, "action": order.action, "known": True}
+        append(conn, kind="note", redemption=None, body=body, at_ms=at_ms, record_id=uuid7(at_ms))
 
 
 def revoked(conn: sqlite3.Connection) -> bool:

@@ -1,6 +1,6 @@
 import pytest
 
-from cache.journal import JournalError, begin_epoch, current_epoch, head, verify
+from cache.journal import JournalError, acknowledge, begin_epoch, current_epoch, head, verify
 from cache.ledger_reads import SUSPENDED, switched
 from cache.orders import Order, obey, revoked
 from cache.store import memory
@@ -30,7 +30,21 @@ def test_an_old_order_is_passed_over(conn, number):
     obey(conn, order(3, "revoke"), at_ms=1)
 
     assert obey(conn, order(number, "resume"), at_ms=2) is False
-    assert (switched(conn, SUSPENDED), revoked(conn), head(conn).seq) == (True, True, 1)
+    assert (switched(conn, SUSPENDED), revoked(conn)) == (True, True)
+
+
+def test_an_old_order_told_again_is_written_down_once_until_the_platform_has_signed_for_it(conn):
+    obey(conn, order(1), at_ms=1)
+    obey(conn, order(2, "resume"), at_ms=2)
+    waiting = head(conn)
+    obey(conn, order(1), at_ms=3)
+    assert head(conn) == waiting
+
+    acknowledge(conn, through=waiting.seq, head_hash=waiting.hash, receipt="r", at_ms=4)
+    for at_ms in (5, 6):
+        obey(conn, order(1), at_ms=at_ms)
+
+    assert (head(conn).seq, switched(conn, SUSPENDED)) == (waiting.seq + 1, False)
 
 
 def test_a_new_epoch_begins_with_the_fact_that_names_the_order(conn):

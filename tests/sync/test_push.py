@@ -275,6 +275,25 @@ class TestOrders:
         assert await self.standing(terminal) == (True, True)
         assert town.ledger()["by_kind"] == {"suspended": 1}
 
+    async def test_after_a_fork_a_terminal_that_remembers_its_old_orders_still_hears_the_new_one(self, town):
+        terminal = await town.terminal()
+        for action in ("suspend", "resume"):
+            self.order(town, action)
+            await terminal.pusher().drain()
+        await terminal.write()
+        await terminal.pusher().drain()
+        town.change(lambda conn: conn.execute("UPDATE facts SET hash = zeroblob(32) WHERE seq = 3"))
+        await terminal.write()
+        await terminal.pusher().drain()
+        self.order(town, "revoke")
+
+        for _ in range(3):
+            await terminal.pusher().drain()
+
+        assert town.rows("SELECT action FROM commands") == [("suspend",), ("resume",), ("new_epoch",), ("revoke",)]
+        assert await self.standing(terminal) == (True, True)
+        await agree(town, terminal)
+
     async def test_two_orders_between_two_calls_are_both_obeyed_in_order(self, town):
         terminal = await town.terminal()
         self.order(town, "suspend")
