@@ -63,7 +63,7 @@ class ListStore:
             try:
                 contents[state.role] = await self._read(state)
                 states[state.role] = state
-            except (ContentRefused, DocumentRefused) as error:
+            except (ContentRefused, DocumentRefused, OSError) as error:
                 wrong[state.role] = str(error)
         self._current = TrustedLists.of(
             contents, states, home=self._home, killed=stored.killed, problems=wrong, newest_ms=stored.newest_ms

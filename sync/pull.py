@@ -11,6 +11,8 @@ Rules of this file:
   expiry is a failure (somebody may be holding back news), and so is a platform that does not answer: the lists in
   force stay, and their age shows;
 - a bundle that `xinguan lists import` handed over is taken in the same way, from a file instead of the network;
+- a full or ill disk is a failed refresh like any other; at the start it is a problem that shows, never a reason not to
+  start;
 - `run` retries with full jitter and never ends by itself; `wake` polls at once, and what it was told is only a hint.
 """
 
@@ -48,6 +50,7 @@ MAX_TIMESTAMP_BYTES: Final = 16_384
 FULL_EVERY_S: Final = 600.0
 DEADLINE_S: Final = 30.0
 POLL_JITTER: Final = 0.1
+DISK: Final = "this terminal's disk does not do its part"
 
 T = TypeVar("T")
 
@@ -122,11 +125,14 @@ class Puller:
     async def restore(self) -> Replayed:
         """Put the stored lists in force, verified again, without a network."""
         stored = await self._lists.stored()
-        with TemporaryDirectory(prefix="xinguan-lists-") as folder:
-            scratch = Path(folder)
-            found = await self._blocking(
-                lambda: replay(stored, trust_root=self._trust_root, files=self._lists.files, scratch=scratch)
-            )
+        try:
+            with TemporaryDirectory(prefix="xinguan-lists-") as folder:
+                scratch = Path(folder)
+                found = await self._blocking(
+                    lambda: replay(stored, trust_root=self._trust_root, files=self._lists.files, scratch=scratch)
+                )
+        except OSError as error:
+            found = Replayed(problems={"": f"{DISK}: {error}"})
         await self._lists.restore(stored, found.verified, problems=found.problems)
         for role, text in found.problems.items():
             log.error("stored list does not verify", extra={"role": role, "problem": text})
@@ -160,9 +166,13 @@ class Puller:
         try:
             pulled = await self.take_bundle(waiting)
         except PullFailed as error:
-            self._handover.answer(Answer(error=str(error)))
+            answer = Answer(error=str(error))
         else:
-            self._handover.answer(Answer(versions=dict(pulled.versions), problems=dict(pulled.problems)))
+            answer = Answer(versions=dict(pulled.versions), problems=dict(pulled.problems))
+        try:
+            self._handover.answer(answer)
+        except OSError as error:
+            raise PullFailed(f"{DISK}: {error}") from error
 
     async def take_bundle(self, path: Path) -> Pulled:
         """Refresh from a bundle file instead of the network; raise PullFailed or StoreFailed."""
@@ -173,6 +183,8 @@ class Puller:
                 return await self._verified(stored, fetcher, base_url=BASE, reference_ms=fetcher.issued_ms())
         except (ListRefused, DownloadError) as error:
             raise PullFailed(str(error)) from error
+        except OSError as error:
+            raise PullFailed(f"{DISK}: {error}") from error
 
     async def once(self) -> Pulled:
         """Refresh now and return what changed; raise PullFailed or StoreFailed."""
@@ -187,6 +199,8 @@ class Puller:
         except (ListRefused, DownloadError) as error:
             answered = isinstance(error, ListRefused | DownloadHTTPError | DownloadLengthMismatchError)
             raise PullFailed(str(error), unreachable=not answered) from error
+        except OSError as error:
+            raise PullFailed(f"{DISK}: {error}") from error
         self.last_ok_ms, self.last_error = self._clock.now_ms(), None
         return pulled
 

@@ -7,9 +7,11 @@ import pytest
 
 from cache.trusted_lists import NO_LIST_AGE_S
 from central import example_town, measure_calls
+from central.bundles import bundle
 from central.example_town import HOME
 from credit.reasons import Reason
 from credit.tokens import TokenError, open_token
+from sync.handover import ANSWER, Handover
 from sync.pull import PullFailed
 
 
@@ -210,3 +212,64 @@ async def test_a_change_of_measures_is_one_transaction(platform, terminal):
 
 def _data_version(conn):
     return conn.execute("PRAGMA data_version").fetchone()[0]
+
+
+class TestFullDisk:
+    """A disk without room: no scratch folder can be made, no answer written."""
+
+    @pytest.fixture
+    def full_disk(self, monkeypatch, tmp_path):
+        return lambda: monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "no-room-here"))
+
+    async def test_a_list_that_changes_while_the_disk_is_full_leaves_the_old_one_in_force(
+        self, platform, terminal, full_disk
+    ):
+        platform.issue("wang")
+        async with terminal.open() as t:
+            await t.puller.once()
+            before = t.lists.current
+            platform.restrict("wang")
+            full_disk()
+
+            with pytest.raises(PullFailed, match="disk") as failed:
+                await t.puller.once()
+
+            assert (t.lists.current, failed.value.unreachable) == (before, False)
+
+    async def test_a_download_that_cannot_be_kept_is_a_failed_refresh(self, platform, terminal):
+        async with terminal.open() as t:
+            targets = terminal.folder / "lists" / "targets"
+            targets.rmdir()
+            targets.write_bytes(b"")
+
+            with pytest.raises(PullFailed, match="disk"):
+                await t.puller.once()
+
+    async def test_a_terminal_with_a_full_disk_starts_and_shows_the_problem(self, terminal, full_disk):
+        async with terminal.open() as t:
+            await t.puller.once()
+        full_disk()
+
+        async with terminal.open() as t:
+            assert "disk" in t.lists.current.problems[""]
+
+    async def test_a_bundle_that_finds_no_room_is_answered_for(self, platform, terminal, full_disk):
+        async with terminal.open() as t:
+            handover = Handover(t.lists.files.folder)
+            handover.offer(bundle(platform.state))
+            full_disk()
+
+            await t.puller.take_handed()
+
+            answer = handover.answered()
+            assert answer is not None
+            assert "disk" in (answer.error or "")
+
+    async def test_an_answer_that_cannot_be_written_is_a_failed_refresh(self, platform, terminal):
+        async with terminal.open() as t:
+            handover = Handover(t.lists.files.folder)
+            handover.offer(bundle(platform.state))
+            (t.lists.files.folder / ANSWER).mkdir()
+
+            with pytest.raises(PullFailed, match="disk"):
+                await t.puller.take_handed()
