@@ -27,6 +27,7 @@ ALONE = ThisTerminal()
 RESTART_LOOKBACK_MS = 300_000  # grants this young may still have their visitor waiting at the gate
 RESTART_GRACE_MS = 60_000
 MINUTE_MS = 60_000
+GIVEN_BACK = frozenset({State.ANNULLED, State.REVERSED})
 BOUGHT_ONE = (
     "SELECT id, benefit, at_ms, reversal_until_ms, amount_fen, heads, returned_fen, returned_heads, answer"
     " FROM redemptions WHERE id = ?"
@@ -90,9 +91,9 @@ def _step(
 
 
 def _refuse(
-    conn: sqlite3.Connection, redemption: str, step: Step, why: Reason, before: Standing | None, *, now: Now, ids: Ids
+    conn: sqlite3.Connection, redemption: str, step: str, why: Reason, before: Standing | None, *, now: Now, ids: Ids
 ) -> Stepped:
-    body = {"error": why.value, "step": step.value, "state": before.state.value if before else "unknown"}
+    body = {"error": why.value, "step": str(step), "state": before.state.value if before else "unknown"}
     at = now.utc_ms
     record = append(conn, kind="note", redemption=redemption, body=body, at_ms=at, record_id=ids(at))
     return Stepped(redemption=redemption, state=before.state if before else None, error=why, journal_seq=record.seq)
@@ -136,10 +137,13 @@ def _not_reversible(
 
 
 def actuated(conn: sqlite3.Connection, redemption: str, *, now: Now, ids: Ids) -> Stepped:
-    """Note that the gate was told to open; a repeat within the grace does not open it again."""
+    """Note that the gate was told to open; a repeat within the grace does not open it again.
+
+    What was annulled or reversed opens nothing any more: that is an error fact, as any step that cannot happen.
+    """
     before = standing(conn, redemption)
-    if before is None:
-        return _refuse(conn, redemption, Step.PASSED, Reason.NOTHING_OPEN, None, now=now, ids=ids)
+    if before is None or before.state in GIVEN_BACK:
+        return _refuse(conn, redemption, "actuated", Reason.NOTHING_OPEN, before, now=now, ids=ids)
     conn.execute(ACTUATED, (now.utc_ms, redemption))
     at = now.utc_ms
     record = append(conn, kind="actuated", redemption=redemption, body={}, at_ms=at, record_id=ids(at))

@@ -108,6 +108,21 @@ class TestGrace:
         terminal.step(ledger.actuated, first.redemption, at=2)
         assert not terminal.present(at=3).open_gate
 
+    def test_a_gate_is_not_said_to_have_opened_for_what_was_given_back(self, terminal):
+        annulled = terminal.present().redemption
+        terminal.step(ledger.annul, annulled, at=1)
+        reversed_ = terminal.present(
+            token(subject=b"li"), place=replace(GATE, scene="shop"), intent=Intent.BUY, amount_fen=1000
+        ).redemption
+        terminal.step(ledger.reverse, reversed_, at=1)
+
+        for redemption, state in ((annulled, "annulled"), (reversed_, "reversed")):
+            told = terminal.step(ledger.actuated, redemption, at=2)
+            assert (told.error, told.state) == (Reason.NOTHING_OPEN, state)
+            fact = terminal.conn.execute("SELECT kind, body FROM journal WHERE seq = ?", (told.journal_seq,)).fetchone()
+            assert fact == ("note", f'{{"error":"nothing_open","state":"{state}","step":"actuated"}}')
+        assert terminal.conn.execute("SELECT count(*) FROM redemptions WHERE actuated_ms > 0").fetchone() == (0,)
+
     def test_passing_ends_the_grace(self, terminal):
         first = terminal.present()
         terminal.step(ledger.passed, first.redemption, at=1)
