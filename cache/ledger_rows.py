@@ -8,7 +8,7 @@ Rules of this file:
 
 - every function runs inside its caller's transaction and neither begins nor commits one;
 - ordinals of a key are the smallest free ones; a use given back frees its ordinal, once (the trigger sees to it);
-- nothing is deleted but graces and nonces whose time is over.
+- nothing is deleted but nonces whose time is over, and graces that not even a restart can renew any more.
 """
 
 import json
@@ -23,6 +23,7 @@ from credit.inputs import Now, Place, Request
 from credit.lifecycle import State, Step
 from credit.offers import share
 
+RESTART_LOOKBACK_MS = 300_000  # grants this young may still have their visitor waiting at the gate
 NONCE_MS = 86_400_000  # far beyond twice any freshness window
 
 INSERT = (
@@ -247,8 +248,8 @@ def write_exit(conn: sqlite3.Connection, gone: Exit) -> int:
 
 
 def forget_old(conn: sqlite3.Connection, now: Now) -> None:
-    """Let graces and nonces go whose time is over."""
-    conn.execute("DELETE FROM graces WHERE until_ms <= ?", (now.utc_ms,))
+    """Let nonces go whose time is over, and graces that no restart renews (cache.ledger_steps.renew_grace)."""
+    conn.execute("DELETE FROM graces WHERE until_ms <= ?", (now.utc_ms - RESTART_LOOKBACK_MS,))
     conn.execute("DELETE FROM nonces WHERE until_ms <= ?", (now.utc_ms,))
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from cache.journal import append
 from cache.ledger_claims import Claims, ThisTerminal
 from cache.ledger_reads import bought
-from cache.ledger_rows import ACTUATED, Change, Standing, standing, write_change
+from cache.ledger_rows import ACTUATED, RESTART_LOOKBACK_MS, Change, Standing, standing, write_change
 from cache.ledger_seams import Ids
 from credit.endings import returning
 from credit.facts import Bought
@@ -24,7 +24,6 @@ from credit.lifecycle import State, Step, after
 from credit.reasons import Reason
 
 ALONE = ThisTerminal()
-RESTART_LOOKBACK_MS = 300_000  # grants this young may still have their visitor waiting at the gate
 RESTART_GRACE_MS = 60_000
 MINUTE_MS = 60_000
 GIVEN_BACK = frozenset({State.ANNULLED, State.REVERSED})

@@ -137,6 +137,20 @@ class TestGrace:
         assert terminal.present(token(nonce=b"n2"), at=259_999).redemption == first.redemption
         assert not terminal.present(token(nonce=b"n3"), at=260_000).repeat
 
+    def test_after_a_restart_a_visitor_waits_on_although_others_were_granted_since(self, terminal):
+        first = terminal.present()
+        terminal.present(token(subject=b"li"), at=60_000)
+        with immediate(terminal.conn):
+            assert ledger.renew_grace(terminal.conn, now=Now(utc_ms=T0 + 120_000)) == 2
+
+        assert terminal.present(token(nonce=b"n2"), at=121_000).redemption == first.redemption
+
+    def test_a_grace_that_no_restart_can_renew_is_let_go(self, terminal):
+        terminal.present()
+        terminal.present(token(subject=b"li"), at=310_001)
+
+        assert terminal.conn.execute("SELECT count(*) FROM graces").fetchone() == (1,)
+
 
 class TestReplay:
     def test_the_same_nonce_at_the_same_lane_is_used_up(self, terminal):
