@@ -23,20 +23,20 @@ class Command(NamedTuple):
 
 
 COMMANDS: dict[str, Command] = {
-    "run": Command("edge.run_command", "运行本终端", "serve this terminal"),
-    "enrol": Command("edge.enrol_command", "用一次性代码登记本终端", "enrol this terminal with a one-time code"),
-    "doctor": Command("edge.doctor", "检查安装并说明如何修复", "check the installation; say the mend of each finding"),
-    "config": Command("edge.config_command", "检查配置文件", "check the configuration file"),
+    "run": Command("edge.commands.run", "运行本终端", "serve this terminal"),
+    "enrol": Command("edge.commands.enrol", "用一次性代码登记本终端", "enrol this terminal with a one-time code"),
+    "doctor": Command("edge.commands.doctor", "检查安装并说明如何修复", "check the installation; name each mend"),
+    "config": Command("edge.commands.config", "检查配置文件", "check the configuration file"),
     "scan": Command("scanner.command", "识读图片或摄像头中的二维码", "read the QR codes in pictures or from a camera"),
-    "token": Command("edge.token_show", "逐层解释一个凭证码", "explain a credit token layer by layer"),
+    "token": Command("edge.commands.token_show", "逐层解释一个凭证码", "explain a credit token layer by layer"),
     "simulate": Command(
         "edge.simulator.command", "演算策略案例：为什么这样决定", "play a policy case: why was this decided"
     ),
-    "lists": Command("edge.lists_command", "名单状态、检查、导入", "signed lists: status, check, import"),
-    "journal": Command("edge.journal_command", "流水状态与校验", "journal: status, verify, export"),
-    "sync": Command("edge.sync_command", "立即与平台同步", "synchronise with the platform now"),
-    "backup": Command("edge.backup_command", "备份终端数据库", "copy the terminal's database safely"),
-    "version": Command("edge.version_command", "版本信息", "version of Xinguan and of what it stands on"),
+    "lists": Command("edge.commands.lists", "名单状态、检查、导入", "signed lists: status, check, import"),
+    "journal": Command("edge.commands.journal", "流水状态与校验", "journal: status, verify, export"),
+    "sync": Command("edge.commands.sync", "立即与平台同步", "synchronise with the platform now"),
+    "backup": Command("edge.commands.backup", "备份终端数据库", "copy the terminal's database safely"),
+    "version": Command("edge.commands.version", "版本信息", "version of Xinguan and of what it stands on"),
 }
 TITLE = "信关 Xinguan\n读码、验证、决定、记账、同步。\nReads a visitor's code, verifies, decides, records, syncs."
 CENTRAL_ROLES = {

@@ -28,7 +28,6 @@ from edge.access import guard, load_tokens
 from edge.actuators import from_spec
 from edge.api import MAX_BODY_BYTES, Api
 from edge.clock import Clock
-from edge.command_line import DATABASE
 from edge.config import Config, LaneTable
 from edge.decider import Decider
 from edge.events import Events
@@ -39,7 +38,7 @@ from edge.only_one import only_one
 from edge.screens.pages import screen_routes
 from edge.verifiers import Verifiers
 from scanner.sources import Source, open_source
-from sync.enrol import ensure_epoch
+from sync.enrol import DATABASE_FILE, ensure_epoch
 from sync.identity import Identity, load_identity
 from sync.pull import Puller
 from sync.push import Pusher
@@ -69,7 +68,7 @@ class Terminal:
         with only_one(self._config.data):
             identity = load_identity(self._config.data)
             async with AsyncExitStack() as stack:
-                store = await stack.enter_async_context(Store(self._config.data / DATABASE))
+                store = await stack.enter_async_context(Store(self._config.data / DATABASE_FILE))
                 await self._serve(identity, store, stack)
 
     async def _serve(self, identity: Identity, store: Store, stack: AsyncExitStack) -> None:

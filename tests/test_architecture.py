@@ -91,7 +91,7 @@ def test_the_top_level_names_are_ours():
 
 def test_a_terminal_without_a_camera_never_imports_cv2():
     code = (
-        "import edge.terminal, edge.run_command, sys; print({'cv2', 'numpy', 'zxingcpp', 'pyzbar'} & set(sys.modules))"
+        "import edge.terminal, edge.commands.run, sys; print({'cv2', 'numpy', 'zxingcpp', 'pyzbar'} & set(sys.modules))"
     )
 
     answer = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)

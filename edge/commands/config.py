@@ -2,7 +2,7 @@
 
 import argparse
 
-from edge.command_line import add_config, read_config
+from edge.commands.common import add_config, read_config
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

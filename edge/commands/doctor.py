@@ -20,10 +20,11 @@ from cache.journal import JournalError
 from cache.migrations import steps, version
 from cache.store import connect
 from edge.clock import LOAD, Memory, judge, read_boot_ms, read_wall_ms, this_boot
-from edge.command_line import DATABASE, EX_CONFIG, add_config
+from edge.commands.common import EX_CONFIG, add_config
 from edge.config import Config, ConfigError, load
 from edge.ownership import strangers
 from scanner.checks import look_at
+from sync.enrol import DATABASE_FILE
 from sync.identity import IdentityError, load_identity
 
 MIN_FREE_BYTES = 200 * 1024 * 1024
@@ -83,7 +84,7 @@ def look(config: Config) -> Iterator[Finding]:
             yield from (Finding(one.name, one.zh, one.en, one.mend) for one in look_at(lane.source))
     yield from _folder(config.data)
     yield _identity(config.data)
-    path = config.data / DATABASE
+    path = config.data / DATABASE_FILE
     if path.is_file():
         conn = connect(path, writing=False)
         try:

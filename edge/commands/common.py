@@ -7,10 +7,10 @@ from pathlib import Path
 
 from cache.store import connect
 from edge.config import DEFAULT_PATH, Config, ConfigError, load
+from sync.enrol import DATABASE_FILE
 
 EX_CONFIG = 78  # sysexits.h: something is wrong with the configuration
 EX_UNAVAILABLE = 69  # sysexits.h: something needed is not there
-DATABASE = "terminal.db"
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +34,7 @@ def read_config(path: Path) -> Config:
 
 def open_database(config: Config) -> sqlite3.Connection:
     """Return a reading connection to the terminal's database; end the program when there is none."""
-    path = config.data / DATABASE
+    path = config.data / DATABASE_FILE
     if not path.is_file():
         complain(f"{path} is not there. Enrol this terminal first: xinguan enrol CODE")
         sys.exit(EX_UNAVAILABLE)

@@ -7,7 +7,7 @@ import logging
 from cache.migrations import SchemaTooNew
 from cache.store import StoreFailed
 from edge.access import TokensUnusable
-from edge.command_line import EX_CONFIG, EX_UNAVAILABLE, add_config, complain, read_config
+from edge.commands.common import EX_CONFIG, EX_UNAVAILABLE, add_config, complain, read_config
 from edge.logs import set_up
 from edge.only_one import AlreadyRunning
 from edge.ownership import strangers

@@ -18,12 +18,13 @@ from cache.list_types import Stored
 from cache.lists import ListStore
 from cache.store import Store
 from edge.clock import LOAD, Clock, Memory, judge, read_boot_ms, read_wall_ms, this_boot
-from edge.command_line import DATABASE, EX_UNAVAILABLE, add_config, complain, open_database, read_config
+from edge.commands.common import EX_UNAVAILABLE, add_config, complain, open_database, read_config
+from edge.commands.lists_report import in_words, report
+from edge.commands.sync import wake
 from edge.config import Config
-from edge.lists_report import in_words, report
 from edge.only_one import AlreadyRunning, only_one
 from edge.simulator.catalogue_check import check_file
-from edge.sync_command import wake
+from sync.enrol import DATABASE_FILE
 from sync.handover import Answer, Handover
 from sync.identity import Identity, IdentityError, load_identity
 from sync.pull import Puller
@@ -132,7 +133,7 @@ def _read(file: Path) -> bytes:
 
 async def _take(config: Config, identity: Identity) -> None:
     """Take the bundle in ourselves: no terminal runs."""
-    async with Store(config.data / DATABASE) as store, aiohttp.ClientSession() as session:
+    async with Store(config.data / DATABASE_FILE) as store, aiohttp.ClientSession() as session:
         lists = ListStore(store, ListFiles(config.data / LISTS), home=identity.profile.issuer, ids=uuid7)
         clock, base_url = await Clock.restore(store), f"{identity.platform}/lists/"
         async with Puller(lists, session, base_url=base_url, trust_root=identity.trust_root, clock=clock) as puller:

@@ -6,7 +6,7 @@ import sys
 from cache import journal
 from cache.journal import JournalError
 from credit.records import encode
-from edge.command_line import add_config, complain, open_database, read_config
+from edge.commands.common import add_config, complain, open_database, read_config
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

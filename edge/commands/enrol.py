@@ -3,7 +3,7 @@
 import argparse
 
 from edge.clock import read_wall_ms
-from edge.command_line import add_config, read_config
+from edge.commands.common import add_config, read_config
 from sync import enrol
 
 

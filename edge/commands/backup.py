@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from edge.command_line import add_config, complain, open_database, read_config
+from edge.commands.common import add_config, complain, open_database, read_config
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,7 +5,7 @@ import urllib.error
 import urllib.request
 
 from edge.access import Role, load_tokens
-from edge.command_line import EX_UNAVAILABLE, add_config, complain, read_config
+from edge.commands.common import EX_UNAVAILABLE, add_config, complain, read_config
 from edge.config import Config
 
 TIMEOUT_S = 5.0
