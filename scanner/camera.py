@@ -52,10 +52,13 @@ class Camera:
 
     async def _one_life(self) -> tuple[bool, str]:
         """Run one child; return whether its source ended, and why it stopped."""
-        child = await asyncio.create_subprocess_exec(
-            sys.executable, "-I", "-m", "scanner", "--source", "-",
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-        )  # fmt: skip
+        try:
+            child = await asyncio.create_subprocess_exec(
+                sys.executable, "-I", "-m", "scanner", "--source", "-",
+                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+            )  # fmt: skip
+        except OSError as error:  # no process, no memory, no file descriptor left: all of it may pass
+            return False, f"the scanner process cannot start: {error}"
         assert child.stdin and child.stdout  # noqa: S101, PT018 - both were asked for
         try:
             child.stdin.write(f"{self._source.raw}\n".encode())
@@ -74,14 +77,15 @@ class Camera:
 
     async def _listen(self, pipe: asyncio.StreamReader) -> tuple[bool, str]:
         unpacker = Unpacker()
-        patience = START_S
+        now = asyncio.get_running_loop().time
+        deadline = now() + START_S
         while True:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout_at(deadline):
                 data = await pipe.read(READ_BYTES)
             if not data:
                 return False, "the scanner process ended"
             for message in unpacker.feed(data):
-                patience = SILENCE_S
+                deadline = now() + SILENCE_S  # from a whole message: bytes alone are no sign of life
                 if isinstance(message, Ended):
                     return True, ""
                 if isinstance(message, Stats) and message.rss_bytes > self._most_bytes:

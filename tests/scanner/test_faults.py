@@ -144,6 +144,10 @@ FAKES = {
     "garbage": "import os\nwhile True: os.write(1, b'corrupted size vs. prev_size')",
     "half a message": f"import os, time\nos.write(1, {MAGIC!r} + bytes(3)); time.sleep(60)",
     "a giant": f"import os\nwhile True: os.write(1, {MAGIC!r} + b'\\x01\\xff\\xff\\xff\\xff' + bytes(65536))",
+    "a drip": (
+        f"import os, time\nos.write(1, {MAGIC!r} + b'\\x01\\x00\\x01\\x00\\x00')\n"
+        "while True: os.write(1, bytes(1)); time.sleep(0.05)"
+    ),
     "a leak": f"import os, time\nos.write(1, {LEAK!r}); time.sleep(60)",
     "silence": "import time; time.sleep(60)",
     "an end": "pass",
@@ -165,6 +169,18 @@ async def test_whatever_comes_out_of_the_pipe_the_parent_starts_again(tmp_path, 
         monkeypatch.setattr("scanner.camera.sys.executable", real)
         monkeypatch.setattr("scanner.camera.START_S", 15.0)
         monkeypatch.setattr("scanner.camera.SILENCE_S", 15.0)
+        await until(lambda: source.health.rss_bytes > 0 and source.health.state is not State.DOWN)
+
+
+async def test_a_scanner_process_that_cannot_be_started_is_down_and_tried_again(tmp_path, clock, monkeypatch):
+    real = sys.executable
+    monkeypatch.setattr("scanner.camera.sys.executable", str(tmp_path / "no-python-here"))
+
+    async with open_source(f"folder:{tmp_path}", clock=clock) as source:
+        await until(lambda: source.health.restarts >= 2)
+        assert source.health.state is State.DOWN
+        assert "cannot start" in source.health.note
+        monkeypatch.setattr("scanner.camera.sys.executable", real)
         await until(lambda: source.health.rss_bytes > 0 and source.health.state is not State.DOWN)
 
 
