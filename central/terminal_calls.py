@@ -30,6 +30,7 @@ from sync.wire import (
     MAX_SKEW_S,
     AuthClaims,
     Command,
+    EnrolAnswer,
     EnrolRequest,
     Held,
     JournalAnswer,
@@ -108,15 +109,20 @@ class TerminalCalls:
         now_ms, address = self._now_ms(), request.remote or ""
         if wait_s := self._tries.wait_s(address, now_ms=now_ms):
             return problem("too_many_tries", f"wait {wait_s} s", headers={"Retry-After": str(wait_s)})
+        self._tries.wrong(address, now_ms=now_ms)  # before anything is awaited: tries side by side count as well
+        try:
+            answer = await self._use_code(request, now_ms)
+        except WireError as error:
+            if error.code not in WRONG_TRIES:
+                self._tries.forgive(address, at_ms=now_ms)
+            raise
+        self._tries.forgive(address, at_ms=now_ms)
+        return _json(answer)
+
+    async def _use_code(self, request: web.Request, now_ms: int) -> EnrolAnswer:
         asked = decode(await read_bounded(request, MAX_ENROL_BYTES), EnrolRequest)
         offered = Offered(self._state.trust_root(), (self._state.signer.public,))
-        try:
-            answer = await self._store.run(lambda conn: use_code(conn, asked, offered, now_ms=now_ms))
-        except WireError as error:
-            if error.code in WRONG_TRIES:
-                self._tries.wrong(address, now_ms=now_ms)
-            raise
-        return _json(answer)
+        return await self._store.run(lambda conn: use_code(conn, asked, offered, now_ms=now_ms))
 
     async def time(self, request: web.Request) -> web.Response:
         """Say what time it is, signed for the asker's nonce."""

@@ -21,13 +21,19 @@ class WrongTries:
         return max(1, -((now_ms - times[0] - WINDOW_MS) // 1000))
 
     def wrong(self, address: str, *, now_ms: int) -> None:
-        """Note a wrong try."""
+        """Note a try that is wrong unless it is forgiven (`forgive`)."""
         times = self._recent(address, now_ms)
         times.append(now_ms)
         self._by_address.pop(address, None)
         self._by_address[address] = times
         while len(self._by_address) > MAX_ADDRESSES:
             self._by_address.pop(next(iter(self._by_address)))
+
+    def forgive(self, address: str, *, at_ms: int) -> None:
+        """Take back the try noted at `at_ms`: it was none to guess a code."""
+        times = self._by_address.get(address)
+        if times is not None and at_ms in times:
+            times.remove(at_ms)
 
     def _recent(self, address: str, now_ms: int) -> deque[int]:
         times = self._by_address.get(address, deque(maxlen=MAX_WRONG))

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import stat
+from collections import Counter
 
 import pytest
 
@@ -98,6 +99,18 @@ class TestEnrolling:
 
         assert (refused.value.problem.status, refused.value.wait_s) == (429, 60.0)
         assert identity.terminal == "gate-a"
+
+    async def test_twenty_wrong_tries_at_once_are_five_tries(self, town, tmp_path):
+        bad = Ticket("AAAA-AAAA-AAAA-AAAA", town.ticket(town.code()).platform, None)
+        tries = (try_enrol(bad, tmp_path / str(number)) for number in range(20))
+
+        answers = await asyncio.gather(*tries, return_exceptions=True)
+
+        assert Counter(answer.problem.code for answer in answers) == {"unknown_code": 5, "too_many_tries": 15}
+
+    async def test_enrolling_six_terminals_in_a_minute_is_no_try_to_guess(self, town, tmp_path):
+        for number in range(6):
+            await try_enrol(town.ticket(town.code(f"gate-{number}")), tmp_path / str(number))
 
     async def test_another_trust_root_than_the_qr_announces_is_refused_whole(self, town, tmp_path):
         ticket = town.ticket(town.code())
