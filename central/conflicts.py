@@ -6,6 +6,8 @@ Rules of this file:
 - more uses under one key, at two or more terminals, than its bound is the conflict `limit`; of a thing that may be
   open once, `open`; of a code that is good once, `replay`. Each terminal kept the rule alone, and could not know of
   the other (journal.md, "Claims"; product.md, promise 2);
+- a fact that overruns a bound is one conflict, with the newest use of another terminal: each side is told once,
+  however many uses came before;
 - what was annulled or reversed does not count; a conflict once noticed stays on record;
 - a conflict is told to a terminal with every answer until the terminal's own `claim_conflict` fact about it arrives.
 """
@@ -53,7 +55,8 @@ def _notice_grant(conn: sqlite3.Connection, here: Side, record: Record, now_ms: 
     for row in conn.execute(GRANTED_BEFORE, (here.redemption, here.terminal)).fetchall():
         _note(conn, "redemption", here.redemption, here, Side(*row), now_ms)
     for use in uses_of(record):
-        for there in take(conn, use, here):
+        there = take(conn, use, here)
+        if there is not None:
             _note(conn, KINDS[use.key[0]], use.key, here, there, now_ms)
 
 

@@ -21,9 +21,9 @@ TAKE = (
     " ON CONFLICT DO NOTHING"
 )
 SPENT = "SELECT coalesce(sum(n - back), 0) FROM uses WHERE key = ? AND at_ms > ? AND at_ms < ?"
-OTHERS = (
+NEWEST_OTHER = (
     "SELECT terminal, seq, at_ms, redemption FROM uses"
-    " WHERE key = ? AND terminal <> ? AND n > back AND at_ms > ? AND at_ms < ?"
+    " WHERE key = ? AND terminal <> ? AND n > back AND at_ms > ? AND at_ms < ? ORDER BY at_ms DESC, seq DESC LIMIT 1"
 )
 BACK = "UPDATE uses SET back = min(n, back + ?) WHERE redemption = ? AND terminal = ? AND key GLOB ?"
 ALL = 1_000_000  # heads; min() in the statement makes it "whatever is left"
@@ -72,15 +72,16 @@ def _window(use: Use, at_ms: int) -> tuple[int, int]:
     return at_ms - hours_ms, at_ms + hours_ms
 
 
-def take(conn: sqlite3.Connection, use: Use, side: Side) -> list[Side]:
-    """Write a use down and return the other terminals' uses with which it is more than the bound."""
+def take(conn: sqlite3.Connection, use: Use, side: Side) -> Side | None:
+    """Write a use down; when it is more than the bound, return the newest other use of another terminal."""
     conn.execute(TAKE, (use.key, side.terminal, side.redemption, side.seq, side.at_ms, use.n, use.bound))
     if use.bound is None:
-        return []
+        return None
     window = _window(use, side.at_ms)
     if conn.execute(SPENT, (use.key, *window)).fetchone()[0] <= use.bound:
-        return []
-    return [Side(*row) for row in conn.execute(OTHERS, (use.key, side.terminal, *window))]
+        return None
+    row = conn.execute(NEWEST_OTHER, (use.key, side.terminal, *window)).fetchone()
+    return None if row is None else Side(*row)
 
 
 def give_back(conn: sqlite3.Connection, terminal: str, record: Record) -> None:

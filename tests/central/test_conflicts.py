@@ -149,3 +149,15 @@ async def test_uses_of_another_form_are_no_uses_and_block_nothing(town, uses):
     await terminal.pusher().drain()
 
     assert town.rows("SELECT count(*) FROM uses") == [(0,)]
+
+
+async def test_two_terminals_that_were_cut_off_for_long_tell_each_late_use_once_and_not_each_pair(town, pair):
+    a, b = pair
+    for terminal in pair:
+        for number in range(6):
+            await terminal.write(redemption=f"{terminal.identity.terminal}-{number}", body=grant())
+        await terminal.pusher().drain()
+
+    sides = town.rows("SELECT terminal, count(DISTINCT seq), count(*), max(other_seq) FROM conflicts GROUP BY terminal")
+    assert sides == [("gate-a", 1, 6, 6), ("gate-b", 6, 6, 6)]
+    assert (len(await told(a)), len(await told(b))) == (6, 6)
