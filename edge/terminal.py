@@ -34,12 +34,12 @@ from edge.events import Events
 from edge.lane import Lane
 from edge.metrics import Metrics
 from edge.notify import notify, watchdog_interval_s
-from edge.only_one import only_one
 from edge.screens.pages import screen_routes
 from edge.verifiers import Verifiers
 from scanner.sources import Source, open_source
 from sync.enrol import DATABASE_FILE, ensure_epoch
 from sync.identity import Identity, load_identity
+from sync.only_one import only_one
 from sync.pull import Puller
 from sync.push import Pusher
 from sync.times import TimeSync

@@ -8,6 +8,7 @@ Rules of this file:
 
 - the key is on disk before the code is sent: an answer lost on the way is asked for again with the same code and key;
 - the trust root must hash to what the QR announces; nothing of the answer is kept otherwise;
+- a terminal that runs is not enrolled again beside itself: it would go on under its old name;
 - a terminal with unsent facts is not enrolled again: its facts would have nobody to speak for them.
 """
 
@@ -23,6 +24,7 @@ from urllib.parse import parse_qs, urldefrag
 
 import aiohttp
 import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from cache.ids import uuid7
 from cache.journal import JournalError, begin_epoch, current_epoch, unsent
@@ -38,6 +40,7 @@ from sync.identity import (
     platform_url,
 )
 from sync.jws import public_hex
+from sync.only_one import AlreadyRunning, only_one
 from sync.seals import prove
 from sync.transport import Refused, Unreachable, exchange, open_session
 from sync.wire import EnrolAnswer, EnrolRequest, WireError, decode
@@ -78,10 +81,20 @@ def read_ticket(text: str, *, platform: str | None = None) -> Ticket:
 async def enrol(
     ticket: Ticket, *, folder: Path, session: aiohttp.ClientSession, now_ms: int, again: bool = False
 ) -> Identity:
-    """Enrol this terminal and return who it is; raises IdentityError, Unreachable, Refused, WireError, StoreFailed."""
+    """Enrol this terminal and return who it is.
+
+    Raises IdentityError, Unreachable, Refused, WireError, StoreFailed, and AlreadyRunning beside a running terminal.
+    """
     if (folder / ENROLMENT_FILE).exists() and not again:
         raise IdentityError(f"{folder / ENROLMENT_FILE}: this terminal is enrolled already. Add --again if you mean it")
     key = load_or_make_key(folder)
+    with only_one(folder):
+        return await _enrol_alone(ticket, key, folder=folder, session=session, now_ms=now_ms, again=again)
+
+
+async def _enrol_alone(
+    ticket: Ticket, key: Ed25519PrivateKey, *, folder: Path, session: aiohttp.ClientSession, now_ms: int, again: bool
+) -> Identity:
     async with Store(folder / DATABASE_FILE) as store:
         waiting = await store.read(unsent)
         if again and waiting.count:
@@ -133,7 +146,7 @@ def run(args: argparse.Namespace, *, now_ms: int) -> int:
     except Unreachable as error:
         sys.stderr.write(f"the platform does not answer: {error}\nTry again; the same code stays good.\n")
         return EX_UNAVAILABLE
-    except (Refused, WireError, StoreFailed) as error:
+    except (Refused, WireError, StoreFailed, AlreadyRunning) as error:
         sys.stderr.write(f"not enrolled: {error}\n")
         return EX_REFUSED
     sys.stdout.write(f"enrolled: {identity.terminal} at {identity.site} · platform {identity.platform}\n")

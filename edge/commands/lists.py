@@ -22,11 +22,11 @@ from edge.commands.common import EX_UNAVAILABLE, add_config, complain, open_data
 from edge.commands.lists_report import in_words, report
 from edge.commands.sync import wake
 from edge.config import Config
-from edge.only_one import AlreadyRunning, only_one
 from edge.simulator.catalogue_check import check_file
 from sync.enrol import DATABASE_FILE
 from sync.handover import Answer, Handover
 from sync.identity import Identity, IdentityError, load_identity
+from sync.only_one import AlreadyRunning, only_one
 from sync.pull import Puller
 from sync.replay import replay
 

@@ -9,10 +9,10 @@ from cache.store import StoreFailed
 from edge.access import TokensUnusable
 from edge.commands.common import EX_CONFIG, EX_UNAVAILABLE, add_config, complain, read_config
 from edge.logs import set_up
-from edge.only_one import AlreadyRunning
 from edge.ownership import strangers
 from edge.terminal import Terminal
 from sync.identity import IdentityError
+from sync.only_one import AlreadyRunning
 
 log = logging.getLogger("xinguan.run")
 

@@ -14,9 +14,9 @@ from central.bundles import bundle
 from central.example_town import HOME
 from central.platform_state import create_state
 from edge.commands.lists_report import FRESH, OLD, STALE, TOO_OLD, judged
-from edge.only_one import only_one
 from sync.handover import Handover
 from sync.identity import keep_enrolment, load_or_make_key
+from sync.only_one import only_one
 from sync.pull import PullFailed
 from sync.wire import EnrolAnswer, Lane, Profile
 

@@ -13,7 +13,7 @@ from cache.journal import current_epoch
 from cache.store import Store
 from sync import enrol as command
 from sync.durable import create_file, replace_file
-from sync.enrol import DATABASE_FILE, Ticket, enrol, read_ticket
+from sync.enrol import DATABASE_FILE, Ticket, enrol, read_ticket, run
 from sync.identity import (
     ENROLMENT_FILE,
     KEY_FILE,
@@ -24,6 +24,7 @@ from sync.identity import (
     platform_url,
 )
 from sync.jws import public_hex
+from sync.only_one import only_one
 from sync.transport import Refused, Unreachable, open_session
 
 NOON = 1_790_000_000_000
@@ -127,6 +128,19 @@ class TestEnrolling:
 
         with pytest.raises(IdentityError, match="1 facts wait"):
             await try_enrol(town.ticket(town.code("gate-b")), terminal.folder, again=True)
+
+    async def test_a_running_terminal_is_not_enrolled_again_beside_itself(self, town, capsys):
+        terminal = await town.terminal()
+        before = (terminal.folder / ENROLMENT_FILE).read_bytes()
+        arguments = argparse.Namespace(
+            code=town.code("gate-b"), data=terminal.folder, platform=town.relay_url, ca=None, again=True
+        )
+
+        with only_one(terminal.folder):
+            code = await asyncio.to_thread(run, arguments, now_ms=NOON)
+
+        assert (code, "Stop it first" in capsys.readouterr().err) == (1, True)
+        assert (terminal.folder / ENROLMENT_FILE).read_bytes() == before
 
     async def test_an_enrolled_terminal_says_so(self, town):
         terminal = await town.terminal()
