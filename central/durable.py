@@ -4,6 +4,7 @@ A reader sees the old bytes or the new ones, never half of either, and what was 
 plug was pulled. Without the last fsync the rename itself can be lost although the call returned.
 """
 
+import contextlib
 import fcntl
 import os
 from collections.abc import Iterator
@@ -26,6 +27,15 @@ def write_durably(path: Path, data: bytes, *, mode: int = PUBLIC) -> None:
         os.fsync(file.fileno())
     beside.replace(path)
     sync_folder(path.parent)
+
+
+def make_private(path: Path) -> None:
+    """Make `path` an empty file for its owner alone, unless it is there; its side files get the same.
+
+    A file that is there is not even opened: closing it would drop the locks that SQLite holds on it in this process.
+    """
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE))
 
 
 def sync_folder(folder: Path) -> None:

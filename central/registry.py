@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from central.durable import make_private
+
 DATABASE: Final = "registry.db"
 PSEUDONYM_BYTES: Final = 16
 BUSY_TIMEOUT_MS: Final = 10_000
@@ -31,6 +33,7 @@ class RegistryError(Exception):
 def register(state: Path) -> Iterator[sqlite3.Connection]:
     """Open the register below `state` as one transaction; it is made when it is missing."""
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(state / DATABASE)
     conn = sqlite3.connect(str(state / DATABASE), isolation_level=None)
     try:
         conn.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")

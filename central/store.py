@@ -16,6 +16,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Self, TypeVar
 
+from central.durable import make_private
+
 T = TypeVar("T")
 BUSY_TIMEOUT_MS = 10_000  # a command beside the running server waits this long for it
 
@@ -51,8 +53,9 @@ def transaction(conn: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         raise
 
 
-def connect(path: Path | str) -> sqlite3.Connection:
+def connect(path: Path) -> sqlite3.Connection:
     """Open the platform's database and bring its schema up to date; raise CentralTooNew, sqlite3.Error."""
+    make_private(path)
     conn = sqlite3.connect(str(path), isolation_level=None, check_same_thread=False)
     conn.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     conn.execute("PRAGMA journal_mode = WAL")

@@ -10,6 +10,7 @@ import pytest
 
 from central.inflate import NotGzip, TooLarge, inflate
 from central.platform_state import StateError, create_state, open_state
+from central.registry import register
 from central.standing import hear_obeyed, order, set_state, standing_order
 from central.store import CentralTooNew, connect
 from central.tries import MAX_ADDRESSES, WrongTries
@@ -46,9 +47,11 @@ class TestFolder:
         assert open_state(tmp_path / "p").signer.public == made.signer.public
 
     def test_its_secrets_are_for_the_owner_only(self, tmp_path):
-        create_state(tmp_path / "p")
+        connect(create_state(tmp_path / "p").database).close()
+        with register(tmp_path / "p"):
+            pass
 
-        for name in ("platform-key.pem", "operator-token"):
+        for name in ("platform-key.pem", "operator-token", "central.db", "registry.db"):
             assert (tmp_path / "p" / name).stat().st_mode & 0o777 == 0o600
 
     def test_without_a_repository_there_is_no_trust_root(self, tmp_path):
