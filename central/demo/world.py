@@ -167,8 +167,8 @@ class World:
             self.turnstile.lose_power()  # the arm goes first, the terminal an instant later: between commit and relay
             await self.camera.show(visit.text)
             first = self._note(visit, await self._said())
+            await self.camera.take_away()  # a phone still held up would be let in by itself when the power is back
             await self.pull_the_plug(dark_s=0.0)
-            await self.camera.take_away()
             if visit.who is None:
                 raise RuntimeError("an eligible visitor has a credential")
             return first, await self._hold_up(replace(visit, text=visit.who.code(now_ms() // 1000)))
