@@ -5,10 +5,11 @@ file keeps out of the way: run as a script it takes its folder off the path firs
 place of its own module, because another benchmark runs from here, it hands that one over.
 """
 
+import os
 import sys
 
-FOLDER = __file__.rpartition("/")[0]
-sys.path[:] = [entry for entry in sys.path if entry != FOLDER]
+FOLDER = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - pathlib may not be there yet
+sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) != FOLDER]  # noqa: PTH100 - the same
 
 if __name__ == "__main__":
     import runpy

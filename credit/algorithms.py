@@ -23,10 +23,17 @@ SIGNATURE_BYTES: Final = 64
 COORDINATE_BYTES: Final = 32
 
 _P: Final = 2**255 - 19  # the field of edwards25519, RFC 8032 §5.1
-_Y_BITS: Final = 2**255 - 1
+_Y_BITS: Final = 2**255 - 1  # the bit above them is the sign of x
+_TOP_Y_BITS: Final = 0x7F  # in the last octet; y is below p unless all of them are set
 _D: Final = -121665 * pow(121666, -1, _P) % _P
 _Y_OF_ORDER_8: Final = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
-_SMALL_ORDER_Y: Final = frozenset({0, 1, _P - 1, _Y_OF_ORDER_8, _P - _Y_OF_ORDER_8})  # orders 4, 1, 2, 8, 8
+_SMALL_ORDER: Final = frozenset(
+    {
+        (y | sign << 255).to_bytes(COORDINATE_BYTES, "little")
+        for y in (0, 1, _P - 1, _Y_OF_ORDER_8, _P - _Y_OF_ORDER_8)  # orders 4, 1, 2, 8, 8
+        for sign in (0, 1)
+    }
+)
 _ECDSA_SHA256: Final = ec.ECDSA(SHA256())
 
 
@@ -57,10 +64,9 @@ class Algorithm:
 
 def _load_ed25519(coordinates: tuple[bytes, ...]) -> PublicKey:
     (encoded,) = coordinates
-    y = int.from_bytes(encoded, "little") & _Y_BITS
-    if y >= _P:
+    if encoded[-1] & _TOP_Y_BITS == _TOP_Y_BITS and int.from_bytes(encoded, "little") & _Y_BITS >= _P:
         raise KeyRefusedError("Ed25519 key not in canonical form")
-    if y in _SMALL_ORDER_Y:
+    if encoded in _SMALL_ORDER:
         raise KeyRefusedError("Ed25519 key of small order")
     return ed25519.Ed25519PublicKey.from_public_bytes(encoded)
 

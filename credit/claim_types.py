@@ -78,6 +78,8 @@ class Unproved(NamedTuple):
 
 def read_credential(claims: object) -> CredentialClaims:
     """Return the typed claims of a credential."""
+    if type(claims) is CredentialClaims:  # from credit.usual
+        return claims
     if type(claims) is not dict or not claims.keys() <= _CREDENTIAL_CLAIMS:
         _damaged("cred-claims are {4, ?5, 6, 7, ?8, -65537}")
     expires, issued_at = _number(claims.get(EXP), "exp"), _number(claims.get(IAT), "iat")
@@ -120,6 +122,8 @@ def read_credential(claims: object) -> CredentialClaims:
 
 def read_presentation(claims: object) -> PresentationClaims:
     """Return the typed claims of a presentation."""
+    if type(claims) is PresentationClaims:  # from credit.usual
+        return claims
     if type(claims) is not dict or not claims.keys() <= _PRESENTATION_CLAIMS:
         _damaged("pres-claims are {?3, 6, 7, ?39}")
     audience, challenge = claims.get(AUD), claims.get(CHALLENGE)
@@ -134,6 +138,8 @@ def read_presentation(claims: object) -> PresentationClaims:
 
 def unproved(claims: object) -> Unproved | None:
     """Return what the checks before the issuer's signature need, or None if it is not there (then 10 refuses)."""
+    if type(claims) is CredentialClaims:
+        return Unproved(claims.issued_at, claims.expires, claims.holder is not None, claims.max_uses is not None)
     if type(claims) is not dict:
         return None
     issued_at, expires, credit = claims.get(IAT), claims.get(EXP), claims.get(CREDIT)

@@ -120,7 +120,7 @@ def check_signature(envelope: Envelope, key: CoseKey, aad: bytes = b"") -> None:
 
 def to_be_signed(protected_raw: bytes, payload: bytes, aad: bytes = b"") -> bytes:
     """Return Sig_structure (RFC 9052 §4.4): what a signer signs and a verifier checks."""
-    if aad or len(payload) > MAX_TOKEN_BYTES or len(protected_raw) > MAX_TOKEN_BYTES:
+    if aad or max(len(payload), len(protected_raw)) > MAX_TOKEN_BYTES:
         return b"".join((_CONTEXT, cbor.bstr(protected_raw), cbor.bstr(aad), cbor.bstr(payload)))
     return b"".join((_CONTEXT, _HEADS[len(protected_raw)], protected_raw, b"\x40", _HEADS[len(payload)], payload))
 

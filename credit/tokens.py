@@ -26,10 +26,17 @@ times (11), and all of 13 and 14.
 
 from typing import Final, NamedTuple, NoReturn
 
-from credit import base45, cbor
+from credit import base45, cbor, usual
 from credit.algorithms import KeyRefusedError
 from credit.cbor import Tagged
-from credit.claim_types import CredentialClaims, PresentationClaims, read_credential, read_presentation, unproved
+from credit.claim_types import (
+    CredentialClaims,
+    PresentationClaims,
+    Unproved,
+    read_credential,
+    read_presentation,
+    unproved,
+)
 from credit.claims import Token, TokenClass
 from credit.cose import KCWT, XG1, Envelope, check_signature
 from credit.keys import CoseKey, Keyring, TrustedKey
@@ -57,16 +64,16 @@ class Rules(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """What a code holds: maybe a presentation, and a credential: its bytes, and itself, taken apart if shown bare."""
+    """What a code holds: maybe a presentation, and a credential: its bytes, and as far taken apart as it is by now."""
 
     presentation: Envelope | None
     raw: bytes
-    credential: Tagged | Envelope
+    credential: Tagged | Envelope | None
 
     @property
     def envelope(self) -> Envelope:
         """The credential, taken apart; raises TokenError (4, 5)."""
-        return _envelope_of(self.credential)
+        return self.credential if type(self.credential) is Envelope else _envelope_of(self)
 
 
 class _Credential(NamedTuple):
@@ -89,7 +96,7 @@ def open_token(
     presentation answers it, another answer is refused. `allow_test` is the site profile's `test`. `allow_expired` is
     for giving back and leaving (contract.md §3): the token's and the key's end no longer matter, all else does.
     """
-    shown = take_apart(text)  # 1 to 5
+    shown = _shown(_bytes_of(text))  # 1 to 5
     known = _open_credential(shown, keyring, Rules(now, skew_s, allow_test, allow_expired))  # 4 to 12
     if shown.presentation is None:
         if known.holder is not None:
@@ -129,6 +136,15 @@ def _bytes_of(text: str) -> bytes:
         _refuse(3, Reason.DAMAGED_CODE, str(error), error)
 
 
+def _shown(raw: bytes) -> Shown:
+    """Return what `raw` holds: at one stroke if it is a usual code, else the long way, item by item."""
+    presented = usual.presentation(raw)
+    if presented is not None:
+        return Shown(presented[0], presented[1], None)
+    credential = usual.credential(raw)
+    return _layers(raw) if credential is None else Shown(None, raw, credential)
+
+
 def _layers(raw: bytes) -> Shown:
     try:
         message = cbor.decode(raw)  # 4
@@ -150,24 +166,22 @@ def _open_credential(shown: Shown, keyring: Keyring, rules: Rules) -> _Credentia
         check_standing(known.claims, rules)  # 10, 11
         return known
     envelope = shown.envelope  # 4, 5
-    key = _issuer_key(envelope, keyring, rules)  # 6 to 9
+    key, token_class = _issuer_key(envelope, keyring, rules)  # 6 to 9
     claims = read_credential(envelope.claims)  # 10
-    token_class = _class_of(
-        key, bound=claims.holder is not None, limited=claims.max_uses is not None,
-        lifetime_s=claims.expires - claims.issued_at,
-    )  # fmt: skip
     check_standing(claims, rules)  # 10, 11
     known = _Credential(key, token_class, claims, _holder_key(claims))  # 12
     _remember(keyring.verified, shown.raw, known)
     return known
 
 
-def _envelope_of(credential: Tagged | Envelope) -> Envelope:
-    """Take a presented credential apart; one shown bare already is."""
-    if type(credential) is Envelope:
-        return credential
+def _envelope_of(shown: Shown) -> Envelope:
+    """Take a presented credential apart."""
+    if shown.credential is None:
+        envelope = usual.credential(shown.raw)
+        if envelope is not None:
+            return envelope
     try:
-        envelope = XG1.envelope(credential)  # 4, 5
+        envelope = XG1.envelope(shown.credential or cbor.decode(shown.raw))  # 4, 5
     except cbor.CborError as error:
         _refuse(4, Reason.DAMAGED_CODE, str(error), error)
     if KCWT in envelope.protected:
@@ -175,34 +189,35 @@ def _envelope_of(credential: Tagged | Envelope) -> Envelope:
     return envelope
 
 
-def _issuer_key(envelope: Envelope, keyring: Keyring, rules: Rules) -> TrustedKey:
-    """Return the first key of this kid that the credential satisfies; else raise what the first one said."""
+def _issuer_key(envelope: Envelope, keyring: Keyring, rules: Rules) -> tuple[TrustedKey, TokenClass]:
+    """Return the first key of this kid that the credential satisfies, and its class; else raise what the first said."""
     candidates = keyring.by_kid.get(envelope.kid)
     if not candidates:
         _refuse(6, Reason.UNKNOWN_KEY, "no key of this kid")
     refusals = []
     for key in candidates:
         try:
-            _check_issued(envelope, key, rules)
+            return key, _check_issued(envelope, key, rules)
         except TokenError as refusal:
             refusals.append(refusal)
-        else:
-            return key
     raise refusals[0]
 
 
-def _check_issued(envelope: Envelope, trusted: TrustedKey, rules: Rules) -> None:
+def _check_issued(envelope: Envelope, trusted: TrustedKey, rules: Rules) -> TokenClass:
+    """Return the class of a credential that `trusted` signed. If it cannot be told, step 10 refuses, if 9 does not."""
     if trusted.killed or trusted.key is None:
         _refuse(6, Reason.KEY_REVOKED, "the issuer's key was killed")
     if envelope.alg != trusted.key.alg:
         _refuse(7, Reason.BAD_SIGNATURE, "alg is not the key's")
     _check_window(trusted, rules)  # 8
     told = unproved(envelope.claims)
+    token_class = _BOUND
     if told is not None:  # 8; else 10 will refuse it
-        _class_of(trusted, bound=told.bound, limited=told.limited, lifetime_s=told.expires - told.issued_at)
+        token_class = _class_of(trusted, told)
         if trusted.issued_until is not None and told.issued_at > trusted.issued_until:
             _refuse(8, Reason.KEY_REVOKED, "issued after the key's last day of issuing")
     _check_signature(9, envelope, trusted.key)
+    return token_class
 
 
 def _check_signature(step: int, envelope: Envelope, key: CoseKey) -> None:
@@ -219,13 +234,13 @@ def _check_window(key: TrustedKey, rules: Rules) -> None:
         _refuse(8, Reason.EXPIRED, "the issuer's key is no longer in force")
 
 
-def _class_of(key: TrustedKey, *, bound: bool, limited: bool, lifetime_s: int) -> TokenClass:
+def _class_of(key: TrustedKey, told: Unproved) -> TokenClass:
     """Return the class (contract.md §7) if `key` may sign it."""
-    if bound:
+    if told.bound:
         token_class = _BOUND
-    elif limited and _PRINTED in key.classes:
+    elif told.limited and _PRINTED in key.classes:
         token_class = _PRINTED
-    elif lifetime_s <= MINTED_LIFETIME_S:
+    elif told.expires - told.issued_at <= MINTED_LIFETIME_S:
         token_class = _MINTED
     else:
         _refuse(8, Reason.WRONG_CLASS, "neither bound, printed nor minted")
@@ -269,18 +284,20 @@ def _remember(verified: dict[bytes, _Credential], raw: bytes, credential: _Crede
 
 
 def _token(known: _Credential, shown: PresentationClaims | None, *, challenged: bool) -> Token:
-    """Return the token. A frozen dataclass sets its fields one by one; at once, it costs a third of that."""
+    """Return the token. A frozen dataclass sets its fields one by one; at once, it costs a fifth of that."""
     claims = known.claims
     minted = known.token_class is _MINTED
     token = object.__new__(Token)
-    vars(token).update(
-        issuer=known.key.issuer, kid=known.key.kid, token_id=claims.token_id, token_class=known.token_class,
-        subject=claims.subject, tier=claims.tier, issued_at=claims.issued_at, expires=claims.expires,
-        not_before=claims.not_before, groups=claims.groups, grants=claims.grants, region=claims.region,
-        status_index=claims.status_index, max_uses=claims.max_uses, kind=claims.kind, id_check=claims.id_check,
-        test=claims.test, reservation=claims.reservation,
-        nonce=shown.nonce if shown else claims.token_id if minted else None,
-        presented_at=shown.issued_at if shown else None,
-        audience=shown.audience if shown else None, challenged=challenged,
-    )  # fmt: skip
+    fields = {
+        "issuer": known.key.issuer, "kid": known.key.kid, "token_id": claims.token_id,
+        "token_class": known.token_class, "subject": claims.subject, "tier": claims.tier,
+        "issued_at": claims.issued_at, "expires": claims.expires, "not_before": claims.not_before,
+        "groups": claims.groups, "grants": claims.grants, "region": claims.region,
+        "status_index": claims.status_index, "max_uses": claims.max_uses, "kind": claims.kind,
+        "id_check": claims.id_check, "test": claims.test, "reservation": claims.reservation,
+        "nonce": shown.nonce if shown else claims.token_id if minted else None,
+        "presented_at": shown.issued_at if shown else None, "audience": shown.audience if shown else None,
+        "challenged": challenged,
+    }  # fmt: skip
+    object.__setattr__(token, "__dict__", fields)
     return token

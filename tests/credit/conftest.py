@@ -7,7 +7,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from central import minting
+from credit import cbor, usual
+from credit.claim_types import read_credential, read_presentation
+from credit.cose import XG1
 from credit.keys import Keyring
+from credit.tokens import TokenError
 
 NOW = 1_790_000_000
 DAY = 86_400
@@ -53,3 +57,36 @@ def make_world():
 def world():
     """A trusted Ed25519 issuer (wulong), a P-256 one (zibo), holders of both kinds, and what they sign."""
     return make_world()
+
+
+def long_way(raw, read):
+    """Return what the long way reads out of `raw` in place of the usual one, or None if it refuses."""
+    try:
+        envelope = XG1.envelope(cbor.decode(raw))
+        claims = read(envelope.claims)
+    except (cbor.CborError, TokenError):
+        return None
+    return envelope._replace(protected={}, claims=claims), envelope.protected
+
+
+def hold_against_each_other(raw):
+    """Hold both ways against each other on any bytes; return whether the usual one read them."""
+    bare, presented = usual.credential(raw), usual.presentation(raw)
+    if bare is not None:
+        assert (bare, {1: bare.alg, 4: bare.kid, 16: 65001}) == long_way(raw, read_credential)
+    if presented is not None:
+        envelope, inner = presented
+        long = long_way(raw, read_presentation)
+        if long is None:  # then it is the credential that is no good, which the usual way did not look at
+            assert usual.credential(inner) is None
+            assert long_way(inner, read_credential) is None
+        else:
+            assert (envelope, inner) == (long[0], long[1][13].raw)
+            hold_against_each_other(inner)
+    return bare is not None or presented is not None
+
+
+@pytest.fixture
+def both_ways():
+    """Call it with bytes: both ways of taking a code apart are held against each other; true if the usual one read."""
+    return hold_against_each_other

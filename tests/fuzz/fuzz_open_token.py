@@ -1,5 +1,7 @@
 """Coverage-guided fuzzing of `open_token`: nothing but TokenError may leave it, and what opens is canonical.
 
+The usual way of reading a credential (credit/usual.py) is held against the long way wherever it reads anything.
+
 Runs by hand with atheris (docs/testing.md says how to get it):
 
     python tests/fuzz/fuzz_open_token.py -max_total_time=600 /tmp/corpus tests/fuzz/corpus/tokens
@@ -15,8 +17,9 @@ import sys
 import atheris
 
 with atheris.instrument_imports(include=["credit"]):
-    from credit import cbor
-    from credit.cose import to_be_signed
+    from credit import cbor, usual
+    from credit.claim_types import read_credential
+    from credit.cose import XG1, to_be_signed
     from credit.keys import Keyring
     from credit.tokens import TokenError, open_token
 
@@ -53,8 +56,22 @@ def text_of(data: bytes) -> str:
     return sign1(PRESENTING, rest, HOLDER)
 
 
+def hold_against_the_long_way(raw: bytes) -> None:
+    """A usual credential says the same the long way; CborError or TokenError here is a finding."""
+    usually = usual.credential(raw)
+    if usually is not None:
+        envelope = XG1.envelope(cbor.decode(raw))
+        assert envelope._replace(protected={}, claims=read_credential(envelope.claims)) == usually
+
+
 def one_input(data: bytes) -> None:
     text = text_of(data)
+    if data[:1] == b"\x01":
+        hold_against_the_long_way(data[1:])
+    if data[:1] == b"\x02":
+        hold_against_the_long_way(
+            b"\xd2\x84" + cbor.bstr(HEADER) + b"\xa0" + cbor.bstr(data[1:]) + cbor.bstr(bytes(64))
+        )
     KEYRING.verified.clear()
     try:
         token = open_token(text, KEYRING, now=NOW, audience="xiannvshan", challenge=b"A7", allow_test=True)

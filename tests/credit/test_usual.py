@@ -1,0 +1,203 @@
+"""The usual way reads out of a code what the long way does, or it reads nothing (credit/usual.py)."""
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from credit import base45, cbor, usual
+from credit.claim_types import read_credential
+from credit.claims import SubjectKind
+from credit.tokens import take_apart
+
+VECTORS = sorted((Path(__file__).parents[1] / "vectors" / "tokens").glob("*.json"))
+RANDOM_CODES = 4_000
+DAY = 86_400
+
+
+def message(header, claims, signature=bytes(64)):
+    return b"\xd2\x84" + cbor.bstr(header) + b"\xa0" + cbor.bstr(claims) + cbor.bstr(signature)
+
+
+def credential(claims, **how):
+    return message(cbor.encode({1: -19, 4: b"key's id", 16: 65001}), cbor.encode(claims), **how)
+
+
+def credit(**members):
+    numbers = {"region": 5, "status": 6, "max_uses": 7, "flags": 8}
+    return {
+        0: 1, 1: b"subject-pseudonm", 2: 3, 3: [12, 300], 4: [], 6: 77,
+        **{numbers[name]: value for name, value in members.items()},
+    }  # fmt: skip
+
+
+def claims(**members):
+    return {4: 1_790_086_400, 6: 1_790_000_000, 7: b"token-id", -65537: credit(**members)}
+
+
+HOLDER = {8: {1: {1: 1, -1: 6, -2: bytes(range(32))}}}
+PRESENTED = {3: "xiannvshan", 6: 1_790_000_005, 7: b"nonce-01"}
+
+
+def presentation(inner, told, header=b""):
+    outer = b"\xa3\x01\x32\x0d" + inner + b"\x10\x19\x01\x26"
+    return message(header or outer, cbor.encode(told))
+
+
+class TestTheUsualCodes:
+    """What visitors show is read at one stroke."""
+
+    def test_every_class_and_algorithm(self, world, both_ways):
+        bound_p256 = world.credential(world.p256_issuer, holder_key=world.p256_holder.public_key())
+        for raw in (world.credential(), world.minted(), world.printed(), bound_p256):
+            assert usual.credential(raw) is not None
+            assert both_ways(raw)
+        for raw in (
+            world.presentation(), world.presentation(audience="xiannvshan"), world.presentation(challenge=b"lane-A-7"),
+            world.presentation(audience="a" * 23, challenge=b""), world.presentation(bound_p256, world.p256_holder),
+        ):  # fmt: skip
+            assert usual.presentation(raw) is not None
+            assert both_ways(raw)
+
+    @pytest.mark.parametrize(
+        "members",
+        [{}, {"region": 0}, {"region": 500_156}, {"max_uses": 23}, {"max_uses": 24}, {"status": 255}, {"status": 256},
+         {"status": 65_535}, {"status": 65_536}, {"status": 2**32 - 1}, {"flags": 1}, {"flags": 2}, {"flags": 3},
+         {"flags": 4}, {"flags": 8}, {"flags": 11}, {"region": 1, "status": 2, "max_uses": 3, "flags": 0}],
+    )  # fmt: skip
+    def test_every_member_at_its_edges(self, members, both_ways):
+        assert both_ways(credential(claims(**members)))
+        assert both_ways(credential({**claims(**members), **HOLDER, 5: 1_790_000_000}))
+
+    def test_group_kinds(self):
+        kinds = [usual.credential(credential(claims(flags=bits))).claims.kind for bits in (0, 4, 8)]
+        assert kinds == [SubjectKind.PERSON, SubjectKind.GROUP, SubjectKind.ENTERPRISE]
+
+    @pytest.mark.parametrize("codes", [[], [0], [23, 24, 255, 256], [4, 5, 65_535]])
+    def test_codes_of_groups_and_grants(self, codes, both_ways):
+        told = claims()
+        told[-65537] = {**told[-65537], 3: codes, 4: codes}
+        read = usual.credential(credential(told)).claims
+        assert (read.groups, [grant.code for grant in read.grants]) == (set(codes), codes)
+        assert both_ways(credential(told))
+
+
+class TestWhatIsLeftToTheLongWay:
+    """No match is no refusal: rare codes and bad ones are None here."""
+
+    @pytest.mark.parametrize(
+        "changed",
+        [{-65537: {**credit(), 32: 1}}, {-65537: {**credit(), 4: [[7, bytes(8), 2]]}},
+         {-65537: {**credit(), 9: [bytes(8), "site", 1, 2, 3]}}, {-65537: {**credit(), 5: 2**32}}, {4: 2**33},
+         {-65537: {**credit(), 3: list(range(13))}},
+         {-65537: {**credit(), 4: list(range(5))}}],
+    )  # fmt: skip
+    def test_rare_but_good(self, changed):
+        raw = credential({**claims(), **changed})
+        assert usual.credential(raw) is None
+        assert read_credential(take_apart("XG1:" + base45.encode(raw)).envelope.claims)
+
+    @pytest.mark.parametrize(
+        "changed",
+        [{4: 65_535}, {5: -1}, {6: "1790000000"}, {7: bytes(7)}, {8: {1: {1: 1, -1: 6}}}, {9: 1},
+         {-65537: {**credit(), 2: 10}}, {-65537: {**credit(), 0: 2}}, {-65537: {**credit(), 1: bytes(15)}},
+         {-65537: {**credit(), 8: 12}}, {-65537: {**credit(), 8: 16}}, {-65537: {**credit(), 3: [-1]}},
+         {-65537: {key: value for key, value in credit().items() if key != 6}, 4: 1_790_000_000 + DAY + 1}],
+    )  # fmt: skip
+    def test_bad_claims(self, changed):
+        raw = credential({**claims(), **changed})
+        assert usual.credential(raw) is None
+
+    def test_a_day_and_no_status_index(self, both_ways):
+        told = {**claims(), 4: 1_790_000_000 + DAY}
+        del told[-65537][6]
+        assert both_ways(credential(told))
+
+    def test_counts_and_lengths_that_lie(self, both_ways):
+        good = credential({**claims(region=7), **HOLDER})
+        at = {
+            "payload length": 21, "members of the claims": 22, "members of credit": good.index(b"\x3a\0\1\0\0") + 5,
+            "groups": good.index(b"\x03\x82") + 1, "grants": good.index(b"\x04\x80\x05") + 1,
+        }  # fmt: skip
+        assert both_ways(good)
+        for where in at.values():
+            for step in (-1, 1):
+                bad = good[:where] + bytes([good[where] + step]) + good[where + 1 :]
+                assert usual.credential(bad) is None
+                assert not both_ways(bad)
+
+    def test_counts_and_lengths_of_a_presentation_that_lie(self, both_ways):
+        inner = credential({**claims(), **HOLDER})
+        good = presentation(inner, {**PRESENTED, 39: b"lane-A-7"})
+        head = good.index(b"\x10\x19\x01\x26\xa0") + 5
+        at = (3, head + 1, head + 2, head + 4, good.index(b"\x18\x27\x48") + 2)
+        assert both_ways(good)
+        for where in at:
+            for step in (-1, 1):
+                bad = good[:where] + bytes([good[where] + step]) + good[where + 1 :]
+                assert usual.presentation(bad) is None
+                assert not both_ways(bad)
+
+    @pytest.mark.parametrize("audience", ["", "仙女山", "a" * 24])
+    def test_audiences(self, audience):
+        assert usual.presentation(presentation(credential(claims()), {**PRESENTED, 3: audience})) is None
+
+    def test_a_presentation_in_a_presentation(self):
+        once = presentation(credential({**claims(), **HOLDER}), PRESENTED)
+        _, inner = usual.presentation(presentation(once, PRESENTED))
+        assert inner == once
+        assert usual.credential(inner) is None
+
+    @pytest.mark.parametrize("size", [63, 65])
+    def test_signatures_of_another_length(self, size):
+        assert usual.credential(credential(claims(), signature=bytes(size))) is None
+
+
+def test_both_ways_agree_on_every_vector(both_ways):
+    ways = [
+        both_ways(base45.decode(vector["text"][4:]))
+        for path in VECTORS
+        for vector in json.loads(path.read_text(encoding="ascii")).get("vectors", ())
+        if "text" in vector and readable(vector["text"])
+    ]
+    assert ways.count(True) > len(ways) // 4
+    assert ways.count(False) > len(ways) // 4
+
+
+def readable(text):
+    try:
+        return bool(base45.decode(text[4:]))
+    except base45.Base45Error:
+        return False
+
+
+def random_codes(draw):
+    """Yield codes whose members are there or not, in all widths, some with one bit flipped: no signature is checked."""
+    number = lambda: draw.getrandbits(draw.choice((3, 5, 8, 9, 16, 17, 31, 33)))  # noqa: E731 - read in one line
+    for _ in range(RANDOM_CODES):
+        told = {4: draw.getrandbits(31), 6: draw.getrandbits(31), 7: draw.randbytes(8)}
+        if draw.random() < 0.5:
+            told[5] = number()
+        if draw.random() < 0.6:
+            told.update(HOLDER)
+        members = {0: 1, 1: draw.randbytes(16), 2: draw.randrange(11), 3: [number() for _ in range(draw.randrange(4))]}
+        members[4] = [number() for _ in range(draw.choice((0, 0, 1, 25)))]
+        members |= {key: number() for key in (5, 6, 7, 32) if draw.random() < 0.5}
+        members |= {8: draw.randrange(18)} if draw.random() < 0.5 else {}
+        raw = credential({**told, -65537: members})
+        if draw.random() < 0.5:
+            shown = {6: draw.getrandbits(31), 7: draw.randbytes(8)}
+            shown |= {3: "".join(draw.choices("ab\x18'仙", k=draw.randrange(9)))} if draw.random() < 0.5 else {}
+            shown |= {39: draw.randbytes(draw.randrange(12))} if draw.random() < 0.5 else {}
+            raw = presentation(raw, shown)
+        if draw.random() < 0.4:
+            at = draw.randrange(len(raw))
+            raw = raw[:at] + bytes([raw[at] ^ 1 << draw.randrange(8)]) + raw[at + 1 :]
+        yield raw
+
+
+def test_both_ways_agree_on_random_codes(both_ways):
+    ways = [both_ways(raw) for raw in random_codes(random.Random(11))]
+    assert ways.count(True) > RANDOM_CODES // 10
+    assert ways.count(False) > RANDOM_CODES // 10
