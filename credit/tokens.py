@@ -1,6 +1,6 @@
 """Opening a presented code: text in, verified `Token` out, or `TokenError` with the reason. Never anything else.
 
-What must hold, cheap things first; the code below carries the same numbers:
+What must hold, cheap things first; the code carries the same numbers, 1 to 5 in `credit.layers`, the rest below:
 
  1. length: at most 600 characters                                             contract.md §7
  2. prefix: "XG1:", exactly                                                    credential.md
@@ -26,9 +26,7 @@ times (11), and all of 13 and 14.
 
 from typing import Final, NamedTuple, NoReturn
 
-from credit import base45, cbor, usual
 from credit.algorithms import KeyRefusedError
-from credit.cbor import Tagged
 from credit.claim_types import (
     CredentialClaims,
     PresentationClaims,
@@ -38,15 +36,14 @@ from credit.claim_types import (
     unproved,
 )
 from credit.claims import Token, TokenClass
-from credit.cose import KCWT, XG1, Envelope, check_signature
+from credit.cose import Envelope, check_signature
 from credit.keys import CoseKey, Keyring, TrustedKey
+from credit.layers import PREFIX, Shown, layers_of, take_apart
 from credit.reasons import Reason
 from credit.refusals import TokenError
 
-__all__ = ["Rules", "Shown", "TokenError", "check_fresh", "check_standing", "open_token", "take_apart"]
+__all__ = ["PREFIX", "Rules", "Shown", "TokenError", "check_fresh", "check_standing", "open_token", "take_apart"]
 
-PREFIX: Final = "XG1:"
-MAX_CHARACTERS: Final = 600
 FRESH_S: Final = 30
 SKEW_S: Final = 5
 MINTED_LIFETIME_S: Final = 120
@@ -61,19 +58,6 @@ class Rules(NamedTuple):
     skew_s: int
     allow_test: bool
     allow_expired: bool
-
-
-class Shown(NamedTuple):
-    """What a code holds: maybe a presentation, and a credential: its bytes, and as far taken apart as it is by now."""
-
-    presentation: Envelope | None
-    raw: bytes
-    credential: Tagged | Envelope | None
-
-    @property
-    def envelope(self) -> Envelope:
-        """The credential, taken apart; raises TokenError (4, 5)."""
-        return self.credential if type(self.credential) is Envelope else _envelope_of(self)
 
 
 class _Credential(NamedTuple):
@@ -96,7 +80,7 @@ def open_token(
     presentation answers it, another answer is refused. `allow_test` is the site profile's `test`. `allow_expired` is
     for giving back and leaving (contract.md §3): the token's and the key's end no longer matter, all else does.
     """
-    shown = _shown(_bytes_of(text))  # 1 to 5
+    shown = layers_of(text)  # 1 to 5
     known = _open_credential(shown, keyring, Rules(now, skew_s, allow_test, allow_expired))  # 4 to 12
     if shown.presentation is None:
         if known.holder is not None:
@@ -115,48 +99,8 @@ def open_token(
     return _token(known, claims, challenged=challenged)
 
 
-def take_apart(text: str) -> Shown:
-    """Return what `text` holds, nothing of it proved: steps 1 to 5."""
-    return _layers(_bytes_of(text))
-
-
 def _refuse(step: int, reason: Reason, detail: str, cause: Exception | None = None) -> NoReturn:
     raise TokenError(reason, detail, step) from cause
-
-
-def _bytes_of(text: str) -> bytes:
-    ours = isinstance(text, str) and text.startswith(PREFIX)
-    if ours and len(text) > MAX_CHARACTERS:
-        _refuse(1, Reason.DAMAGED_CODE, f"more than {MAX_CHARACTERS} characters")
-    if not ours:
-        _refuse(2, Reason.NOT_A_CODE, f"does not begin with {PREFIX}")
-    try:
-        return base45.decode(text[len(PREFIX) :])  # 3
-    except base45.Base45Error as error:
-        _refuse(3, Reason.DAMAGED_CODE, str(error), error)
-
-
-def _shown(raw: bytes) -> Shown:
-    """Return what `raw` holds: at one stroke if it is a usual code, else the long way, item by item."""
-    presented = usual.presentation(raw)
-    if presented is not None:
-        return Shown(presented[0], presented[1], None)
-    credential = usual.credential(raw)
-    return _layers(raw) if credential is None else Shown(None, raw, credential)
-
-
-def _layers(raw: bytes) -> Shown:
-    try:
-        message = cbor.decode(raw)  # 4
-        outer = XG1.envelope(message)  # 4, 5
-    except cbor.CborError as error:
-        _refuse(4, Reason.DAMAGED_CODE, str(error), error)
-    if KCWT not in outer.protected:
-        return Shown(None, raw, outer)
-    credential = outer.protected[KCWT]
-    if type(credential) is not Tagged:
-        _refuse(5, Reason.DAMAGED_CODE, "kcwt is not a COSE_Sign1 under tag 18")
-    return Shown(outer, credential.raw, credential)
 
 
 def _open_credential(shown: Shown, keyring: Keyring, rules: Rules) -> _Credential:
@@ -172,21 +116,6 @@ def _open_credential(shown: Shown, keyring: Keyring, rules: Rules) -> _Credentia
     known = _Credential(key, token_class, claims, _holder_key(claims))  # 12
     _remember(keyring.verified, shown.raw, known)
     return known
-
-
-def _envelope_of(shown: Shown) -> Envelope:
-    """Take a presented credential apart."""
-    if shown.credential is None:
-        envelope = usual.credential(shown.raw)
-        if envelope is not None:
-            return envelope
-    try:
-        envelope = XG1.envelope(shown.credential or cbor.decode(shown.raw))  # 4, 5
-    except cbor.CborError as error:
-        _refuse(4, Reason.DAMAGED_CODE, str(error), error)
-    if KCWT in envelope.protected:
-        _refuse(5, Reason.DAMAGED_CODE, "a presentation in place of a credential")
-    return envelope
 
 
 def _issuer_key(envelope: Envelope, keyring: Keyring, rules: Rules) -> tuple[TrustedKey, TokenClass]:
