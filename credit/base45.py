@@ -58,13 +58,12 @@ def decode(text: str) -> bytes:
     if rest == 1:
         raise Base45Error("a lone last character")
     ones = _ONES if groups <= _USUAL_GROUPS else _low_bytes(groups)
-    lanes = int.from_bytes(digits[: groups * 3], "little")
-    sums = (lanes & ones) + 45 * (lanes >> 8 & ones) + 2025 * (lanes >> 16 & ones)
+    lanes = int.from_bytes(digits[: groups * 3], "big")
+    sums = (lanes >> 16 & ones) + 45 * (lanes >> 8 & ones) + 2025 * (lanes & ones)
     if sums >> 16 & ones:
         raise Base45Error("a group above 65535")
-    packed = sums.to_bytes(groups * 3, "little")
-    raw = bytearray(groups * 2)
-    raw[0::2], raw[1::2] = packed[1::3], packed[0::3]
+    raw = bytearray(sums.to_bytes(groups * 3, "big"))
+    del raw[::3]  # the highest byte of each lane, zero now
     if rest:
         last = digits[-2] + 45 * digits[-1]
         if last > _LAST_OCTET:

@@ -108,14 +108,17 @@ def verify_sign1(
     return Signed(dict(envelope.protected), envelope.payload, envelope.kid, envelope.alg)
 
 
-def check_signature(envelope: Envelope, key: CoseKey, aad: bytes = b"") -> None:
-    """Return if `envelope` was signed by `key`; raise TokenError bad_signature. Never trusts the header's alg."""
+def check_signature(envelope: Envelope, key: CoseKey, aad: bytes = b"", *, step: int | None = None) -> None:
+    """Return if `envelope` was signed by `key`; raise TokenError bad_signature. Never trusts the header's alg.
+
+    `step` is what the error says of the order in credit.tokens.
+    """
     if envelope.alg != key.alg:
-        raise TokenError(Reason.BAD_SIGNATURE, "alg is not the key's")
+        raise TokenError(Reason.BAD_SIGNATURE, "alg is not the key's", step)
     try:
         key.public.verify(envelope.signature, to_be_signed(envelope.protected_raw, envelope.payload, aad))
     except InvalidSignature as error:
-        raise TokenError(Reason.BAD_SIGNATURE, "the signature does not hold") from error
+        raise TokenError(Reason.BAD_SIGNATURE, "the signature does not hold", step) from error
 
 
 def to_be_signed(protected_raw: bytes, payload: bytes, aad: bytes = b"") -> bytes:

@@ -88,7 +88,7 @@ def open_token(
         return _token(known, None, challenged=False)
     if known.holder is None:
         _refuse(12, Reason.BAD_SIGNATURE, "a presentation of a credential without holder key")
-    _check_signature(13, shown.presentation, known.holder)
+    check_signature(shown.presentation, known.holder, step=13)
     claims = read_presentation(shown.presentation.claims)  # 10
     check_fresh(claims, now=now, skew_s=skew_s)  # 14
     if claims.audience is not None and claims.audience != audience:
@@ -145,15 +145,8 @@ def _check_issued(envelope: Envelope, trusted: TrustedKey, rules: Rules) -> Toke
         token_class = _class_of(trusted, told)
         if trusted.issued_until is not None and told.issued_at > trusted.issued_until:
             _refuse(8, Reason.KEY_REVOKED, "issued after the key's last day of issuing")
-    _check_signature(9, envelope, trusted.key)
+    check_signature(envelope, trusted.key, step=9)
     return token_class
-
-
-def _check_signature(step: int, envelope: Envelope, key: CoseKey) -> None:
-    try:
-        check_signature(envelope, key)
-    except TokenError as error:
-        _refuse(step, error.reason, error.detail, error)
 
 
 def _check_window(key: TrustedKey, rules: Rules) -> None:

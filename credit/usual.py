@@ -16,6 +16,7 @@ Rules of this file:
 """
 
 import re
+from functools import lru_cache
 from typing import Any, Final
 
 from credit import cbor
@@ -77,7 +78,7 @@ _PRESENTATION: Final = re.compile(
 )
 _ALGS: Final = {b"\x32": -19, b"\x28": -9}
 _KINDS: Final = (SubjectKind.PERSON, SubjectKind.GROUP, SubjectKind.ENTERPRISE)  # flags >> 2
-_EMPTY: Final = bytes([_ARRAY])
+MAX_REMEMBERED: Final = 256  # sets of groups, and of grants
 _NOTHING: Final[dict[int, object]] = {}
 _number = int.from_bytes
 
@@ -131,18 +132,23 @@ def credential(raw: bytes) -> Envelope | None:
     bits = flags[0] if flags else 0
     claims = CredentialClaims(
         token_id, expires, None if not_before is None else _number(not_before, "big"), issued_at, holder, subject,
-        tier[0], frozenset(_codes(groups)), tuple([Grant(code=code) for code in _codes(grants)]), _argument(region),
+        tier[0], _groups(groups), _grants(grants), _argument(region),
         _argument(status), _argument(max_uses), _KINDS[bits >> 2], bool(bits & 1), bool(bits & 2), None,
     )  # fmt: skip
     return Envelope(_NOTHING, header, kid, _ALGS[alg], payload, signature, claims)
 
 
-def _codes(array: bytes) -> list[int]:
-    """Return the numbers of an encoded array of numbers."""
-    if array == _EMPTY:
-        return []
+@lru_cache(maxsize=MAX_REMEMBERED)
+def _groups(array: bytes) -> frozenset[int]:
+    """Return the codes of an encoded array. A city's visitors fall into few sets of groups: most are remembered."""
     codes: Any = cbor.decode(array)
-    return list(codes)
+    return frozenset(codes)
+
+
+@lru_cache(maxsize=MAX_REMEMBERED)
+def _grants(array: bytes) -> tuple[Grant, ...]:
+    codes: Any = cbor.decode(array)
+    return tuple([Grant(code=code) for code in codes])
 
 
 def _argument(number: bytes | None) -> int | None:
