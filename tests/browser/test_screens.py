@@ -149,6 +149,14 @@ class TestGate:
 
         assert await page.locator(".result").get_attribute("data-outcome") == "REFUSE"
 
+    async def test_a_waiting_gate_shows_the_site_s_code_its_grade_and_its_pledge(self, open_screen, terminal):
+        page = await open_screen("gate")
+        await waiting(page)
+
+        assert await page.locator(".grade b").inner_text() == "AAA"
+        assert "明码实价" in await page.locator(".pledge p").inner_text()
+        assert await page.locator("svg.qr, .qr svg, figure svg").count() > 0
+
     async def test_a_terminal_that_is_not_ready_says_so_and_why(self, open_screen, terminal):
         terminal.status = {"ready": False}
         page = await open_screen("gate")
