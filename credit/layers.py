@@ -20,11 +20,15 @@ MAX_CHARACTERS: Final = 600
 
 
 class Shown(NamedTuple):
-    """What a code holds: maybe a presentation, and a credential: its bytes, and as far taken apart as it is by now."""
+    """What a code holds: maybe a presentation, and a credential: its bytes, and as far taken apart as it is by now.
+
+    `whole` is all bytes of the code where the credential was not looked at yet.
+    """
 
     presentation: Envelope | None
     raw: bytes
     credential: Tagged | Envelope | None
+    whole: bytes = b""
 
     @property
     def envelope(self) -> Envelope:
@@ -37,7 +41,7 @@ def layers_of(text: str) -> Shown:
     raw = _bytes_of(text)
     presented = usual.presentation(raw)
     if presented is not None:
-        return Shown(presented[0], presented[1], None)
+        return Shown(presented[0], presented[1], None, raw)
     credential = usual.credential(raw)
     return _item_by_item(raw) if credential is None else Shown(None, raw, credential)
 
@@ -78,13 +82,14 @@ def _item_by_item(raw: bytes) -> Shown:
 
 
 def _envelope_of(shown: Shown) -> Envelope:
-    """Take a presented credential apart."""
+    """Take a presented credential apart. If it is not usual, the whole code goes item by item.
+
+    The credential's bytes alone do not tell what is wrong: they may hold more than it, or nest too deep where they are.
+    """
     if shown.credential is None:
-        envelope = usual.credential(shown.raw)
-        if envelope is not None:
-            return envelope
+        return usual.credential(shown.raw) or _item_by_item(shown.whole).envelope
     try:
-        envelope = XG1.envelope(shown.credential or cbor.decode(shown.raw))  # 4, 5
+        envelope = XG1.envelope(shown.credential)  # 4, 5
     except cbor.CborError as error:
         _refuse(4, Reason.DAMAGED_CODE, str(error), error)
     if KCWT in envelope.protected:

@@ -11,6 +11,7 @@ from credit import cbor, usual
 from credit.claim_types import read_credential, read_presentation
 from credit.cose import XG1
 from credit.keys import Keyring
+from credit.layers import layers_of, take_apart
 from credit.tokens import TokenError
 
 NOW = 1_790_000_000
@@ -69,9 +70,19 @@ def long_way(raw, read):
     return envelope._replace(protected={}, claims=claims), envelope.protected
 
 
+def refusal(way, text):
+    """Return what `way` of taking `text` apart refuses of either layer: reason and step; None if nothing."""
+    try:
+        assert way(text).envelope
+    except TokenError as error:
+        return error.reason, error.step
+
+
 def hold_against_each_other(raw):
     """Hold both ways against each other on any bytes; return whether the usual one read them."""
     bare, presented = usual.credential(raw), usual.presentation(raw)
+    text = minting.to_text(raw)
+    assert refusal(layers_of, text) == refusal(take_apart, text)
     if bare is not None:
         assert (bare, {1: bare.alg, 4: bare.kid, 16: 65001}) == long_way(raw, read_credential)
     if presented is not None:

@@ -1,6 +1,6 @@
 """Coverage-guided fuzzing of `open_token`: nothing but TokenError may leave it, and what opens is canonical.
 
-The usual way of reading a credential (credit/usual.py) is held against the long way wherever it reads anything.
+The usual way of reading (credit/usual.py) is held against the long way wherever it reads anything.
 
 Runs by hand with atheris (docs/testing.md says how to get it):
 
@@ -18,8 +18,8 @@ import atheris
 
 with atheris.instrument_imports(include=["credit"]):
     from credit import cbor, usual
-    from credit.claim_types import read_credential
-    from credit.cose import XG1, to_be_signed
+    from credit.claim_types import read_credential, read_presentation
+    from credit.cose import KCWT, XG1, to_be_signed
     from credit.keys import Keyring
     from credit.tokens import TokenError, open_token
 
@@ -37,9 +37,12 @@ CREDENTIAL = minting.mint_credential(
 PRESENTING = cbor.encode({1: -19, 13: cbor.decode(CREDENTIAL), 16: 294})
 
 
+def message(header: bytes, claims: bytes, signature: bytes = bytes(64)) -> bytes:
+    return b"\xd2\x84" + cbor.bstr(header) + b"\xa0" + cbor.bstr(claims) + cbor.bstr(signature)
+
+
 def sign1(header: bytes, claims: bytes, private: minting.PrivateKey = ISSUER.private) -> str:
-    signature = minting.sign(private, to_be_signed(header, claims))
-    return minting.to_text(b"\xd2\x84" + cbor.bstr(header) + b"\xa0" + cbor.bstr(claims) + cbor.bstr(signature))
+    return minting.to_text(message(header, claims, minting.sign(private, to_be_signed(header, claims))))
 
 
 def text_of(data: bytes) -> str:
@@ -57,11 +60,21 @@ def text_of(data: bytes) -> str:
 
 
 def hold_against_the_long_way(raw: bytes) -> None:
-    """A usual credential says the same the long way; CborError or TokenError here is a finding."""
+    """What the usual way reads, the long way reads as the same; CborError or TokenError here is a finding."""
     usually = usual.credential(raw)
     if usually is not None:
         envelope = XG1.envelope(cbor.decode(raw))
         assert envelope._replace(protected={}, claims=read_credential(envelope.claims)) == usually
+    presented = usual.presentation(raw)
+    if presented is not None:
+        usually, credential = presented
+        try:
+            envelope = XG1.envelope(cbor.decode(raw))
+        except (cbor.CborError, TokenError):
+            assert usual.credential(credential) is None  # it was not looked at yet, and is what is wrong
+            return
+        assert envelope._replace(protected={}, claims=read_presentation(envelope.claims)) == usually
+        assert envelope.protected[KCWT].raw == credential
 
 
 def one_input(data: bytes) -> None:
@@ -69,9 +82,9 @@ def one_input(data: bytes) -> None:
     if data[:1] == b"\x01":
         hold_against_the_long_way(data[1:])
     if data[:1] == b"\x02":
-        hold_against_the_long_way(
-            b"\xd2\x84" + cbor.bstr(HEADER) + b"\xa0" + cbor.bstr(data[1:]) + cbor.bstr(bytes(64))
-        )
+        hold_against_the_long_way(message(HEADER, data[1:]))
+    if data[:1] >= b"\x04":
+        hold_against_the_long_way(message(PRESENTING, data[1:]))
     KEYRING.verified.clear()
     try:
         token = open_token(text, KEYRING, now=NOW, audience="xiannvshan", challenge=b"A7", allow_test=True)

@@ -166,6 +166,10 @@ def detached(raw):
     return raw[:at] + b"\xf6" + raw[at + len(cbor.bstr(PAYLOAD)) :]
 
 
+def nested(levels):
+    return credential(unprotected=b"\x81" * levels + b"\x00")
+
+
 def header_cases():
     for name, changes in (
         ("empty", {1: GONE, 4: GONE, 16: GONE}), ("no alg", {1: GONE}), ("no kid", {4: GONE}), ("no typ", {16: GONE}),
@@ -192,6 +196,9 @@ def header_cases():
         ("kcwt before alg", b"\xa3\x0d" + inner + alg + typ, 4),
         ("kcwt an array of three", b"\xa3" + alg + b"\x0d\xd2\x83\x40\xa0\x40" + typ, 5),
         ("kcwt a number", b"\xa3" + alg + b"\x0d\x00" + typ, 5),
+        ("kcwt with two bytes behind that swallow typ", b"\xa3" + alg + b"\x0d" + inner + b"\x0e\x44" + typ, 5),
+        ("seven levels with kcwt's own", b"\xa3" + alg + b"\x0d" + nested(4) + typ, 4),
+        ("six levels with kcwt's own", b"\xa3" + alg + b"\x0d" + nested(3) + typ, 5),
         ("kcwt with claims cut short", b"\xa3" + alg + b"\x0d" + credential(PAYLOAD[:-1]) + typ, 4),
     ):  # fmt: skip
         yield damaged(f"header of a presentation: {name}", presentation(protected=protected), step)
