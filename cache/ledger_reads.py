@@ -59,7 +59,7 @@ LISTED = (
     " claimed_fen, returned_fen, returned_heads, answer FROM redemptions"
 )
 OPEN_NOW = f"{LISTED} WHERE state IN ('open', 'overdue') ORDER BY at_ms"
-RECENT = f"{LISTED} ORDER BY at_ms DESC, id DESC LIMIT ?"
+RECENT = f"{LISTED} ORDER BY rowid DESC LIMIT ?"
 ONE = f"{LISTED} WHERE id = ?"
 
 MAY_OPEN = "SELECT 1 FROM redemptions WHERE id = ? AND actuated_ms IS NULL AND state NOT IN ('annulled', 'reversed')"
@@ -101,7 +101,7 @@ def open_redemptions(conn: sqlite3.Connection) -> tuple[Listed, ...]:
 
 
 def recent(conn: sqlite3.Connection, n: int) -> tuple[Listed, ...]:
-    """Return the newest `n` redemptions, newest first."""
+    """Return the last `n` redemptions written, newest first, whatever the clock did between them."""
     return tuple(_listed(row) for row in conn.execute(RECENT, (n,)))
 
 

@@ -4,16 +4,15 @@ Rules of this file:
 
 - a decision is always HTTP 200, also REFUSE; 4xx is for a bad request, 503 for an ill terminal;
 - bodies are small and strict: unknown members are errors that name themselves;
-- the same `request_id` gets the same answer, also while the first is still being decided (until a restart: then the
-  ledger answers, as it does for any repeat); the same id for another request is 409.
+- the same `request_id` gets the same answer, also while the first is still being decided, and also after a power cut if
+  it was given something; the same id for another request is 409.
 """
 
-import asyncio
 import contextlib
 import functools
-from collections import OrderedDict
+import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
@@ -22,6 +21,7 @@ from aiohttp import web
 from cache import ledger, ledger_reads
 from cache.ids import uuid7
 from cache.ledger import Stepped
+from cache.requests import Answered, Asking, OtherRequest
 from cache.store import Job, Store, StoreFailed
 from credit.inputs import Now
 from edge.access import May
@@ -30,10 +30,11 @@ from edge.events import Event, Events
 from edge.lane import Lane
 from edge.messages import ClaimBody, EntryBody, NoBody, PresentBody, ReverseBody
 from edge.metrics import Metrics
+from edge.once import Once
+from edge.openings import Opening
 from scanner.sources import Source
 
 MAX_BODY_BYTES = 16 * 1024
-MAX_REMEMBERED = 1_000  # answers by request_id
 
 T = TypeVar("T")
 
@@ -53,14 +54,6 @@ STEPS: dict[str, StepKind] = {
     "claim": StepKind(ClaimBody, ledger.claim),
     "reverse": StepKind(ReverseBody, ledger.reverse),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A request that was given an id, and its answer as soon as there is one."""
-
-    body: PresentBody
-    answer: "asyncio.Future[Answer]"
 
 
 class About(Protocol):
@@ -108,7 +101,7 @@ class Api:
         self._events = events
         self._metrics = metrics
         self._about = about
-        self._answers: OrderedDict[str, Asked] = OrderedDict()
+        self._once = Once(store, about)
 
     def routes(self) -> list[tuple[str, str, May | None, Callable[[web.Request], Awaitable[web.StreamResponse]]]]:
         """Return (method, path, what it asks of the caller, handler)."""
@@ -143,28 +136,28 @@ class Api:
             raise web.HTTPBadRequest(text=f"there is no ticket {body.ticket!r} here")
         if body.request_id is None:
             return web.json_response((await self._present(lane, body)).to_json())
-        return web.json_response((await self._once(lane, body, body.request_id)).to_json())
 
-    async def _present(self, lane: Lane, body: PresentBody) -> Answer:
-        return await lane.present(body.code, body.request(lane.intent), ticket=body.ticket, second=body.second)
+        async def decide() -> str:
+            return json.dumps((await self._present(lane, body, asking)).to_json(), ensure_ascii=False)
 
-    async def _once(self, lane: Lane, body: PresentBody, request_id: str) -> Answer:
-        """Give the same request the same answer; another request under the same id is a mistake of the caller."""
-        key = f"{lane.table.id} {request_id}"
-        known = self._answers.get(key)
-        if known is not None and known.body != body:
-            raise web.HTTPConflict(text=f"request_id {request_id!r} was used for another request. Give each its own")
-        if known is None:
-            known = self._answers[key] = Asked(body, asyncio.get_running_loop().create_future())
-            while len(self._answers) > MAX_REMEMBERED:
-                self._answers.popitem(last=False)
-            try:
-                known.answer.set_result(await self._present(lane, body))
-            except BaseException:
-                self._answers.pop(key, None)
-                known.answer.cancel()
-                raise
-        return await asyncio.shield(known.answer)
+        def again(known: Answered) -> None:
+            if known.in_grace and json.loads(known.answer)["obligations"].get("open_gate"):
+                lane.openings.ask(Opening(known.redemption, known.redemption, body.heads or 1))
+
+        asking = Asking(body.request_id, sha256(msgspec.json.encode(body)).digest())
+        try:
+            return web.Response(
+                text=await self._once.answer(lane.table.id, asking, decide=decide, again=again),
+                content_type="application/json",
+            )
+        except OtherRequest as error:
+            raise web.HTTPConflict(
+                text=f"request_id {error} was used for another request. Give each its own"
+            ) from error
+
+    async def _present(self, lane: Lane, body: PresentBody, asking: Asking | None = None) -> Answer:
+        request = body.request(lane.intent)
+        return await lane.present(body.code, request, ticket=body.ticket, second=body.second, asking=asking)
 
     async def redemptions(self, request: web.Request) -> web.Response:
         """List open redemptions (`state=open`) or the recent ones (`recent=N`)."""

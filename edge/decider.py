@@ -11,6 +11,7 @@ Where tests pull the plug: `reached` is told "before-commit" inside the transact
 """
 
 import functools
+import json
 import logging
 import sqlite3
 from collections import deque
@@ -18,11 +19,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cache import ledger
+from cache import ledger, requests
 from cache.ids import uuid7
 from cache.journal import append
 from cache.ledger_seams import Settled
 from cache.lists import ListStore
+from cache.requests import Asking
 from cache.store import Job, Store, StoreFailed
 from credit.answers import to_json
 from credit.claims import Token
@@ -56,6 +58,7 @@ class Presented:
     list_price_fen: int | None = None
     challenges: tuple[bytes, ...] = ()
     grace_s: int = 10
+    asking: Asking | None = None
 
     @property
     def without_code(self) -> bool:
@@ -130,29 +133,13 @@ class Decider:
             settled = await self._settled(presented, now)
         decision = settled.decision
         self._metrics.decisions.labels(decision.outcome.value, decision.findings[0].reason.value).inc()
-        shown = {
-            "ticket": presented.ticket,
-            "list_price_fen": presented.list_price_fen,
-            "intent": presented.request.intent.value,
-            "amount_fen": presented.request.amount_fen,
-        }
-        return Answer(
-            lane=presented.lane,
-            at_ms=now.utc_ms,
-            decision=decision,
-            redemption=settled.redemption,
-            journal_seq=settled.journal_seq,
-            repeat=settled.repeat,
-            open_gate=settled.open_gate,
-            heads=presented.request.heads,
-            shown=shown,
-        )
+        return _answer(presented, settled, now)
 
     async def _settled(self, presented: Presented, now: Now) -> Settled:
         try:
             job = self._job(presented, now)
             with self._metrics.latency.labels("settle").time():
-                settled = await self._store.write(functools.partial(self._watched, job))
+                settled = await self._store.write(functools.partial(self._watched, job, presented, now))
         except StoreFailed:
             log.exception("store_failed", extra={"lane": presented.lane})
             return self._without_store(presented, now)
@@ -175,8 +162,14 @@ class Decider:
             await self._store.write(functools.partial(_emergency, body=body, at_ms=at_ms))
             self._owed.popleft()
 
-    def _watched(self, job: Job[Settled], conn: sqlite3.Connection) -> Settled:
+    def _watched(self, job: Job[Settled], presented: Presented, now: Now, conn: sqlite3.Connection) -> Settled:
         settled = job(conn)
+        if presented.asking is not None and settled.redemption is not None:
+            answer = json.dumps(_answer(presented, settled, now).to_json(), ensure_ascii=False)
+            requests.remember(
+                conn, presented.asking, lane=presented.lane, redemption=settled.redemption, answer=answer,
+                at_ms=now.utc_ms,
+            )  # fmt: skip
         self.reached("before-commit")
         return settled
 
@@ -225,6 +218,20 @@ class Decider:
             now=now,
             ids=uuid7,
         )
+
+
+def _answer(presented: Presented, settled: Settled, now: Now) -> Answer:
+    return Answer(
+        lane=presented.lane, at_ms=now.utc_ms, decision=settled.decision, redemption=settled.redemption,
+        journal_seq=settled.journal_seq, repeat=settled.repeat, open_gate=settled.open_gate,
+        heads=presented.request.heads,
+        shown={
+            "ticket": presented.ticket,
+            "list_price_fen": presented.list_price_fen,
+            "intent": presented.request.intent.value,
+            "amount_fen": presented.request.amount_fen,
+        },
+    )  # fmt: skip
 
 
 def _unsettled(reason: Reason, now: Now) -> Settled:

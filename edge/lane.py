@@ -12,6 +12,7 @@ import asyncio
 import logging
 from dataclasses import dataclass, replace
 
+from cache.requests import Asking
 from cache.store import Store
 from credit.decision import Decision
 from credit.inputs import Intent, Request
@@ -22,7 +23,7 @@ from edge.config import LaneTable
 from edge.decider import Answer, Decider, Presented
 from edge.events import Events
 from edge.metrics import Metrics
-from edge.openings import Openings
+from edge.openings import Opening, Openings
 from edge.verifiers import Verifiers
 from scanner.seen import SeenJustNow
 from sync.wire import TicketType
@@ -107,11 +108,12 @@ class Lane:
             self._events.publish("notice", {"lane": self.table.id, "code": "not_a_code", "at_ms": at_ms})
 
     async def present(
-        self, text: str, request: Request, *, ticket: str | None = None, second: str | None = None
-    ) -> Answer:
+        self, text: str, request: Request, *, ticket: str | None = None, second: str | None = None,
+        asking: Asking | None = None,
+    ) -> Answer:  # fmt: skip
         """Decide, tell the screens, have the gate opened; returns as soon as the answer is committed.
 
-        `second` is the second code of a passage that needs two.
+        `second` is the second code of a passage that needs two; `asking` the caller's id of this request.
         """
         price = self._price(ticket, request)
         if price is not None and request.amount_fen is None:
@@ -124,6 +126,7 @@ class Lane:
             list_price_fen=request.amount_fen,
             challenges=self._challenge.accepted(self._decider.boot_ms()),
             grace_s=self.table.grace_s,
+            asking=asking,
         )
         async with self._turn:
             answer = await self._decide(presented, second)
@@ -133,7 +136,7 @@ class Lane:
                 while len(self._shown) > 64:  # noqa: PLR2004 - far more than can be annulled at one lane
                     del self._shown[next(iter(self._shown))]
             if answer.open_gate:
-                self.openings.ask(answer)
+                self.openings.ask(Opening.of(answer))
         return answer
 
     async def _decide(self, presented: Presented, second: str | None) -> Answer:

@@ -13,6 +13,7 @@ import asyncio
 import functools
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from cache import ledger
 from cache.ids import uuid7
@@ -22,6 +23,21 @@ from edge.actuators import Actuator, ActuatorError
 from edge.decider import Answer, Decider
 
 log = logging.getLogger("xinguan.openings")
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """One opening of a gate: for a redemption, or for somebody who leaves (None)."""
+
+    name: str
+    redemption: str | None
+    heads: int
+
+    @classmethod
+    def of(cls, answer: Answer) -> "Opening":
+        """Return the opening that an answer asks for."""
+        name = answer.redemption or f"exit-{answer.journal_seq or answer.at_ms}"
+        return cls(name, answer.redemption, answer.heads)
 
 
 class Openings:
@@ -35,25 +51,25 @@ class Openings:
         self._decider = decider
         self._store = store
         self._told = told
-        self._waiting: asyncio.Queue[Answer] = asyncio.Queue()
+        self._waiting: asyncio.Queue[Opening] = asyncio.Queue()
         self._under_way: dict[str, asyncio.Event] = {}
 
-    def ask(self, answer: Answer) -> None:
-        """Have the gate opened for this answer, unless it already is being opened for the same redemption."""
-        if answer.redemption is not None:
-            if answer.redemption in self._under_way:
+    def ask(self, opening: Opening) -> None:
+        """Have the gate opened, unless it already is being opened for the same redemption."""
+        if opening.redemption is not None:
+            if opening.redemption in self._under_way:
                 return
-            self._under_way[answer.redemption] = asyncio.Event()
-        self._waiting.put_nowait(answer)
+            self._under_way[opening.redemption] = asyncio.Event()
+        self._waiting.put_nowait(opening)
 
     async def run(self) -> None:
         """Open for each in turn; runs as long as the lane does."""
         while True:
-            answer = await self._waiting.get()
+            opening = await self._waiting.get()
             try:
-                await self._open(answer)
+                await self._open(opening)
             finally:
-                done = self._under_way.pop(answer.redemption or "", None)
+                done = self._under_way.pop(opening.redemption or "", None)
                 if done is not None:
                     done.set()
                 self._waiting.task_done()
@@ -68,13 +84,12 @@ class Openings:
         """Wait until nothing waits and nothing is under way."""
         await self._waiting.join()
 
-    async def _open(self, answer: Answer) -> None:
-        redemption = answer.redemption
+    async def _open(self, opening: Opening) -> None:
+        name, redemption = opening.name, opening.redemption
         if redemption is not None and not await self._still(redemption):
             return
-        name = redemption or f"exit-{answer.journal_seq or answer.at_ms}"
         try:
-            await self._actuator.open(redemption=name, heads=answer.heads)
+            await self._actuator.open(redemption=name, heads=opening.heads)
         except ActuatorError as error:
             log.error("actuator_failed", extra={"lane": self._lane, "detail": str(error)})  # noqa: TRY400
             self._told(name, "failed")

@@ -268,3 +268,10 @@ def test_the_journal_holds_together_after_all_of_it(terminal):
     terminal.step(ledger.passed, first.redemption)
 
     assert verify(terminal.conn).seq == 3
+
+
+def test_the_list_of_recent_passages_is_in_order_also_when_the_clock_was_set_back_a_little(terminal):
+    first = terminal.present(at=40)
+    second = terminal.present(token(subject=b"li"), at=0)
+
+    assert [one.id for one in ledger.recent(terminal.conn, 5)] == [second.redemption, first.redemption]

@@ -1,0 +1,43 @@
+import pytest
+
+from cache.requests import KEPT_MS, Asking, OtherRequest, answered, remember
+from cache.store import memory
+
+ASKING = Asking("till-7-000123", b"\x01" * 32)
+
+
+@pytest.fixture
+def conn():
+    made = memory()
+    remember(made, ASKING, lane="A", redemption="r1", answer='{"outcome": "GRANT"}', at_ms=1_000)
+    return made
+
+
+def test_the_answer_is_given_again(conn):
+    known = answered(conn, ASKING, lane="A", at_ms=1_001)
+
+    assert (known.answer, known.redemption, known.in_grace) == ('{"outcome": "GRANT"}', "r1", False)
+
+
+def test_an_id_is_one_lane_s(conn):
+    assert answered(conn, ASKING, lane="B", at_ms=1_001) is None
+
+
+def test_another_request_under_the_same_id_is_a_mistake(conn):
+    with pytest.raises(OtherRequest, match="till-7-000123"):
+        answered(conn, Asking(ASKING.id, b"\x02" * 32), lane="A", at_ms=1_001)
+
+
+def test_after_a_day_the_id_is_free_again(conn):
+    later = 1_000 + KEPT_MS
+
+    assert answered(conn, ASKING, lane="A", at_ms=later - 1) is not None
+    assert answered(conn, ASKING, lane="A", at_ms=later) is None
+    remember(conn, ASKING, lane="A", redemption="r2", answer="{}", at_ms=later)
+    assert answered(conn, ASKING, lane="A", at_ms=later).redemption == "r2"
+
+
+def test_no_bytes_of_a_code_are_kept(conn):
+    names = [row[1] for row in conn.execute("PRAGMA table_info(requests)")]
+
+    assert names == ["lane", "id", "asked", "redemption", "answer", "at_ms"]
