@@ -13,6 +13,7 @@ from credit.decision import Condition, Decision, Failure, Finding, Trial
 from credit.policy import Policy
 from credit.reasons import Outcome
 from credit.texts import text_of
+from edge.simulator.plain import EN, ZH, told
 
 CONDITIONS: dict[Condition, tuple[str, str]] = {
     Condition.WHO: ("对象", "who"),
@@ -81,14 +82,18 @@ def _verdict(trial: Trial, decision: Decision) -> tuple[str, str]:
             "所有条件都满足，但另一项对持有人更有利",
             "every condition holds, but another one is better for the holder",
         )
-    zh = "；".join(f"{CONDITIONS[one.condition][0]}——{text_of(one.reason).zh}{_facts(one)}" for one in trial.failures)
-    en = "; ".join(f"{CONDITIONS[one.condition][1]}: {text_of(one.reason).en}{_facts(one)}" for one in trial.failures)
+    zh = "；".join(
+        f"{CONDITIONS[one.condition][ZH]}——{text_of(one.reason).zh}{_why(one, ZH)}" for one in trial.failures
+    )
+    en = "; ".join(
+        f"{CONDITIONS[one.condition][EN]}: {text_of(one.reason).en}{_why(one, EN)}" for one in trial.failures
+    )
     return f"不能给予：{zh}", f"not given: {en}"
 
 
-def _facts(failure: Failure) -> str:
-    told = ", ".join(f"{name}={value}" for name, value in failure.facts.items() if value is not None)
-    return f" ({told})" if told else ""
+def _why(failure: Failure, lang: int) -> str:
+    facts = told(failure.facts, lang)
+    return (f"（{facts}）", f" ({facts})")[lang] if facts else ""
 
 
 def _condition(failure: Failure) -> dict[str, Any]:
@@ -97,8 +102,8 @@ def _condition(failure: Failure) -> dict[str, Any]:
     return {
         "condition": failure.condition.value,
         "reason": failure.reason.value,
-        "zh": f"{zh}：{text.zh}",
-        "en": f"{en}: {text.en}",
+        "zh": f"{zh}：{text.zh}{_why(failure, ZH)}",
+        "en": f"{en}: {text.en}{_why(failure, EN)}",
         "refer": failure.refer,
         "facts": dict(failure.facts),
     }

@@ -9,6 +9,7 @@ import pytest
 
 from edge.simulator.case_file import parse_case
 from edge.simulator.command import complete
+from edge.simulator.plain import LABELS, UNTOLD
 from edge.simulator.story import Story
 
 VECTORS = Path(__file__).parent.parent / "vectors" / "decisions"
@@ -32,6 +33,30 @@ def test_explaining_changes_no_decision(path):
         line.pop("explain", None)
 
     assert told == plain
+
+
+def facts_in(lines):
+    for line in lines:
+        for told in line.get("explain", ()):
+            for condition in told.get("conditions", ()):
+                yield from condition["facts"].items()
+
+
+def test_explanations_are_words_and_every_fact_has_a_label_in_both_languages():
+    lines = [
+        complete(played, explained=True)
+        for path in FILES
+        for played in Story.begin(parse_case(path.read_bytes())).play()
+    ]
+    facts = list(facts_in(lines))
+    names = {name for name, _ in facts} | {
+        part for name, value in facts if name == "missing" and isinstance(value, dict) for part in value
+    }
+    spoken = [told[lang] for line in lines for told in line.get("explain", ()) for lang in ("zh", "en")]
+
+    assert names - LABELS.keys() - UNTOLD == set()
+    assert [text for text in spoken if set("{}[]") & set(text)] == []
+    assert len(set(spoken)) > len(FILES) // 2
 
 
 def test_the_generator_makes_exactly_these_files(monkeypatch):
