@@ -18,6 +18,7 @@ from zxingcpp import Binarizer
 
 from scanner.decoders import Corners, Decoder, Plane, zbar, zxing
 from scanner.patches import Places, Region, averaged, cut, find_places, fitted, halved, lut, sharpened, softened, toned
+from scanner.unfold import unfolded
 
 MAX_SIDE = 1920
 REGIONS = 3
@@ -139,6 +140,7 @@ STEPS: tuple[Step, ...] = (
     Step("soft", partial(region, side=BIG, tone=HALFWAY, sharpen=(15, 2), smooth=3), LOCAL),
     Step("paper-sharp", partial(region, side=MIDDLE, sharpen=(15, 2), smooth=3), LOCAL),
     Step("hard", partial(region, side=HUGE, tone=HARDER, sharpen=(15, 2)), LOCAL),
+    Step("unfold", partial(region, side=MIDDLE, tone=HALFWAY, sharpen=(11, 1)), unfolded),
     Step("brighter", brighter, LOCAL),
     Step("zbar", partial(region, side=MIDDLE, soften=1.0), zbar),
     Step("thorough", whole, THOROUGH),

@@ -16,7 +16,7 @@ from pyzbar import pyzbar
 Plane = npt.NDArray[np.uint8]
 Corners = tuple[tuple[int, int], ...]
 
-_QR = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCodeModel2)
+QR = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCodeModel2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +36,14 @@ def zxing(*, level: zxingcpp.Binarizer, inverted: bool = False, thorough: bool =
     def decode(plane: Plane) -> list[Found]:
         codes = zxingcpp.read_barcodes(
             plane,
-            formats=_QR,
+            formats=QR,
             binarizer=level,
             try_invert=inverted,
             try_rotate=thorough,
             try_downscale=thorough,
             text_mode=zxingcpp.TextMode.Plain,
         )
-        return [Found(_text(code), _corners(code.position)) for code in codes if code.valid]
+        return [Found(_text(code), corners_of(code.position)) for code in codes if code.valid]
 
     return decode
 
@@ -62,5 +62,6 @@ def _text(code: zxingcpp.Barcode) -> str:
     return raw.decode("ascii") if raw.isascii() else str(code.text)
 
 
-def _corners(p: zxingcpp.Position) -> Corners:
+def corners_of(p: zxingcpp.Position) -> Corners:
+    """Return the four corners of a code, clockwise from its own top left."""
     return tuple((q.x, q.y) for q in (p.top_left, p.top_right, p.bottom_right, p.bottom_left))
