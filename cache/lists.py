@@ -6,24 +6,28 @@ Rules of this file:
   floors, documents, killed keys and the journal's `lists_changed` together; then the view is replaced in one step;
 - a role whose content does not say what it must stays at its old version, and the error is kept, shown and journalled
   once; other roles go on;
-- `current` is never half of anything; readers take it and never lock.
+- `current` is never half of anything; readers take it and never lock;
+- the shop's own offers change in one transaction too, and are in every view that follows.
 """
 
 import asyncio
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from cache import list_rows
 from cache.journal import append
 from cache.list_content import Content, ContentRefused, open_role
 from cache.list_files import DocumentRefused, ListFiles
 from cache.list_types import Chain, RoleState, Stored
-from cache.store import Store
+from cache.own_offers import NO_OFFERS, OwnOffers, Shop, offers_of
+from cache.store import Job, Store
 from cache.trusted_lists import TrustedLists
 
 CHANGED = "lists_changed"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +39,19 @@ class Change:
 
 
 class ListStore:
-    """The lists of one terminal in the city `home`. Call `restore` with what verified again before serving."""
+    """The lists of one terminal in the city `home`. Call `restore` with what verified again before serving.
 
-    def __init__(self, store: Store, files: ListFiles, *, home: str, ids: Callable[[int], str]) -> None:
+    `shop` says whose own offers join them; without one there are none.
+    """
+
+    def __init__(
+        self, store: Store, files: ListFiles, *, home: str, ids: Callable[[int], str], shop: Shop | None = None
+    ) -> None:
         self.files = files
         self._store = store
         self._home = home
+        self._shop = shop
+        self._own: OwnOffers = NO_OFFERS
         self._ids = ids
         self._current = TrustedLists()
         self._one_at_a_time = asyncio.Lock()
@@ -65,9 +76,23 @@ class ListStore:
                 states[state.role] = state
             except (ContentRefused, DocumentRefused, OSError) as error:
                 wrong[state.role] = str(error)
+        self._own = await self._read_own()
         self._current = TrustedLists.of(
-            contents, states, home=self._home, killed=stored.killed, problems=wrong, newest_ms=stored.newest_ms
-        )
+            contents, states, home=self._home, killed=stored.killed, problems=wrong, newest_ms=stored.newest_ms,
+            own=self._own,
+        )  # fmt: skip
+
+    async def change_offers(self, job: Job[T]) -> T:
+        """Run `job`, which changes the shop's own offers; put them in force. Raises StoreFailed, or the job's own."""
+        async with self._one_at_a_time:
+            done = await self._store.write(job)
+            self._own = await self._read_own()
+            self._current = self._current.with_offers(self._own, home=self._home)
+            return done
+
+    async def _read_own(self) -> OwnOffers:
+        shop = self._shop
+        return NO_OFFERS if shop is None else await self._store.read(lambda conn: offers_of(conn, shop))
 
     async def take_in(
         self, chain: Chain, roles: Iterable[RoleState], *, floors: Mapping[tuple[str, str], int],
@@ -90,7 +115,7 @@ class ListStore:
                     wrong[state.role] = str(error)
             after = TrustedLists.of(
                 contents, states, home=self._home, killed=before.keyring.killed, problems=wrong,
-                newest_ms=max(before.newest_ms, chain.issued_ms),
+                newest_ms=max(before.newest_ms, chain.issued_ms), own=self._own,
             )  # fmt: skip
             change = _difference(before, after)
             if more_to_come and not change.versions and before.problems == after.problems:

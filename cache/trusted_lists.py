@@ -6,16 +6,18 @@ Rules of this file:
 - what was killed stays killed, whichever files are in force;
 - benefits, calendars, site sets and the tier mapping are the home city's, whose sites these are: no other city can give
   anything away here. Keys, measures and measure codes are every city's, for their own tokens;
+- the shop's own offers join the home city's benefits and take the place of none (`cache.own_offers`);
 - an issuer whose measures or revocations are not here has no all-clear: its age is NO_LIST_AGE_S, older than any bound.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final, Self
 
 from cache.list_content import Content, Rules
 from cache.list_types import RoleState
+from cache.own_offers import NO_OFFERS, OwnOffers
 from credit.keys import Keyring
 from credit.listing import ISSUERS, KINDS, LISTS, RULES, role_of
 from credit.measures import MeasureEntry
@@ -39,17 +41,22 @@ class TrustedLists:
     def of(
         cls, contents: Mapping[str, Content], states: Mapping[str, RoleState], *, home: str,
         killed: frozenset[tuple[str, bytes]], problems: Mapping[str, str], newest_ms: int,
+        own: OwnOffers = NO_OFFERS,
     ) -> Self:  # fmt: skip
-        """Join the contents of all cities' roles into one view."""
+        """Join the contents of all cities' roles, and the shop's own offers, into one view."""
         keyrings = [contents[role].keyring for role in sorted(contents) if contents[role].kind == ISSUERS]
         return cls(
             keyring=Keyring.merged(keyrings, killed=killed),
-            policy=_policy(contents, home),
+            policy=_policy(contents, home, own),
             contents=MappingProxyType(dict(contents)),
             states=MappingProxyType(dict(states)),
             problems=MappingProxyType(dict(problems)),
             newest_ms=newest_ms,
         )
+
+    def with_offers(self, own: OwnOffers, *, home: str) -> Self:
+        """Return the same lists with these own offers of the shop."""
+        return replace(self, policy=_policy(self.contents, home, own))
 
     @property
     def versions(self) -> Mapping[str, int]:
@@ -77,12 +84,13 @@ class TrustedLists:
         return {role: _age(state, now_ms) for role, state in sorted(self.states.items())}
 
 
-def _policy(contents: Mapping[str, Content], home: str) -> Policy:
+def _policy(contents: Mapping[str, Content], home: str, own: OwnOffers) -> Policy:
     every = [one for one in contents.values() if one.kind == RULES]
     rules = next((one.rules for one in every if one.city == home), Rules())
     issuers = contents.get(role_of(ISSUERS, home))
     return Policy.compile(
-        benefits=rules.benefits, calendars=rules.calendars, sites=rules.sites,
+        benefits=(*rules.benefits, *own.benefits(rules.benefits, issuer=home, zone=rules.zone)),
+        calendars=rules.calendars, sites=rules.sites,
         codes={key: code for one in every for key, code in one.rules.codes.items()},
         mappings={home: issuers.mapping} if issuers else {}, zones={one.city: one.rules.zone for one in every},
         default_zone=rules.zone,

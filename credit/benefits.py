@@ -52,7 +52,9 @@ def parse_benefits(document: Any, *, default_zone: str = DEFAULT_ZONE, path: str
     return tuple(found.values())
 
 
-def parse_local(document: Any, *, issuer: str, site: str, path: str = "$") -> tuple[Benefit, ...]:
+def parse_local(
+    document: Any, *, issuer: str, site: str, default_zone: str = DEFAULT_ZONE, path: str = "$"
+) -> tuple[Benefit, ...]:
     """Return a merchant's own offers, bound to `site`, read on the tier scale of the home `issuer`."""
     found = []
     for order, one in enumerate(Node(document, path).items()):
@@ -60,7 +62,7 @@ def parse_local(document: Any, *, issuer: str, site: str, path: str = "$") -> tu
             raise one.wrong("must be an object")
         own = {"code": LOCAL_CODES + order, "version": 1, **one.value, "issuer": issuer, "local": True}
         given = Node({**own, "where": {**own.get("where", {}), "sites": [site]}}, one.path)
-        found.append(parse_benefit(given, default_zone=DEFAULT_ZONE))
+        found.append(parse_benefit(given, default_zone=default_zone))
     return tuple(found)
 
 

@@ -48,14 +48,15 @@ class May(StrEnum):
 
     LOOK = "look"  # state and events, nothing about one person but what a screen shows
     ACT = "act"  # present codes and end redemptions
+    OFFER = "offer"  # write the shop's own offers
     TEND = "tend"  # the service page: camera picture, diagnostics
 
 
 ALLOWED: dict[Role, frozenset[May]] = {
     Role.DISPLAY: frozenset({May.LOOK}),
-    Role.DESK: frozenset({May.LOOK, May.ACT}),
+    Role.DESK: frozenset({May.LOOK, May.ACT, May.OFFER}),
     Role.INTEGRATOR: frozenset({May.LOOK, May.ACT}),
-    Role.SERVICE: frozenset({May.LOOK, May.ACT, May.TEND}),
+    Role.SERVICE: frozenset({May.LOOK, May.ACT, May.OFFER, May.TEND}),
 }
 
 needs_key = web.AppKey("needs", dict[str, May])
@@ -106,7 +107,7 @@ def _host_problem(request: web.Request, hosts: frozenset[str]) -> str | None:
 
 
 def guard(tokens: dict[Role, str], hosts: frozenset[str], needs: dict[str, May]) -> Middleware:
-    """Return the middleware that holds the rules above; `needs` maps a route's path to what it asks for."""
+    """Return the middleware that holds the rules above; `needs` maps "METHOD path" to what it asks for."""
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -118,7 +119,7 @@ def guard(tokens: dict[Role, str], hosts: frozenset[str], needs: dict[str, May])
             role = role_of(request, tokens)
             if role is None:
                 return problem(401, "Unauthorized", "send Authorization: Bearer <token> from api-tokens.json")
-            wanted = needs.get(path)
+            wanted = needs.get(f"{request.method} {path}")
             if wanted is not None and wanted not in ALLOWED[role]:
                 return problem(403, "Forbidden", f"a {role} token may not do this")
         return await shaped(request, handler)

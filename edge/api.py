@@ -25,6 +25,7 @@ from cache.requests import Answered, Asking, OtherRequest
 from cache.store import Job, Store, StoreFailed
 from credit.inputs import Now
 from edge.access import May
+from edge.bodies import body_of
 from edge.decider import Answer
 from edge.events import Event, Events
 from edge.lane import Lane
@@ -85,11 +86,7 @@ class About(Protocol):
         ...
 
 
-async def _json(request: web.Request, kind: type[Any]) -> Any:
-    try:
-        return msgspec.json.decode(await request.read() or b"{}", type=kind)
-    except msgspec.DecodeError as error:
-        raise web.HTTPBadRequest(text=f"the body is not what this call takes: {error}") from error
+Route = tuple[str, str, May | None, Callable[[web.Request], Awaitable[web.StreamResponse]]]
 
 
 class Api:
@@ -103,7 +100,7 @@ class Api:
         self._about = about
         self._once = Once(store, about)
 
-    def routes(self) -> list[tuple[str, str, May | None, Callable[[web.Request], Awaitable[web.StreamResponse]]]]:
+    def routes(self) -> list[Route]:
         """Return (method, path, what it asks of the caller, handler)."""
         return [
             ("GET", "/v1/status", May.LOOK, self.status),
@@ -130,7 +127,7 @@ class Api:
 
     async def present(self, request: web.Request) -> web.Response:
         """Decide about a code. Always 200 with the decision."""
-        body: PresentBody = await _json(request, PresentBody)
+        body: PresentBody = await body_of(request, PresentBody)
         lane = self._lane(body.lane)
         if body.ticket is not None and not lane.knows_ticket(body.ticket):
             raise web.HTTPBadRequest(text=f"there is no ticket {body.ticket!r} here")
@@ -175,7 +172,7 @@ class Api:
         kind = STEPS.get(name)
         if kind is None:
             raise web.HTTPNotFound(text=f"a redemption has no step {name!r}; it has {', '.join(STEPS)}")
-        body = await _json(request, kind.body)
+        body = await body_of(request, kind.body)
         arguments = {key: value for key, value in msgspec.structs.asdict(body).items() if value is not None}
         job = functools.partial(kind.job, redemption=redemption, now=self._about.now(), ids=uuid7, **arguments)
         before = await self._store.read(lambda conn: ledger.redemption(conn, redemption))
@@ -192,7 +189,7 @@ class Api:
 
     async def entry(self, request: web.Request) -> web.Response:
         """Stop entry to the site at once, or let it go on. A fact names who did."""
-        body: EntryBody = await _json(request, EntryBody)
+        body: EntryBody = await body_of(request, EntryBody)
         now, name = self._about.now(), ledger_reads.STOP_ENTRY + self._about.site
         seq = await self._write(lambda conn: ledger.switch(conn, name, on=body.stopped, by=body.by, now=now, ids=uuid7))
         return web.json_response({"stopped": body.stopped, "journal_seq": seq})

@@ -21,12 +21,13 @@ from cache.ids import uuid7
 from cache.ledger_steps import summarise
 from cache.list_files import ListFiles
 from cache.lists import ListStore
+from cache.own_offers import Shop
 from cache.store import Store, StoreFailed
 from credit.inputs import Now, Place
 from edge.about import About, Parts, Sync, note
 from edge.access import guard, load_tokens
 from edge.actuators import from_spec
-from edge.api import MAX_BODY_BYTES, Api
+from edge.api import MAX_BODY_BYTES, Api, Route
 from edge.clock import Clock
 from edge.config import Config, LaneTable
 from edge.decider import Decider
@@ -34,6 +35,8 @@ from edge.events import Events
 from edge.lane import Lane
 from edge.metrics import Metrics
 from edge.notify import notify, watchdog_interval_s
+from edge.offers import Offers
+from edge.openapi import with_description
 from edge.screens.pages import screen_routes
 from edge.verifiers import Verifiers
 from scanner.sources import Source, open_source
@@ -78,7 +81,8 @@ class Terminal:
         lanes = {table.id: await self._lane(table, parts, events, verifiers, stack) for table in self._config.lanes}
         about = About(parts)
         api = Api(lanes=lanes, store=store, events=events, metrics=parts.metrics, about=about)
-        runner = await self._listen(api, stack)
+        routes = [*api.routes(), *self._offers(parts, events, about).routes()]
+        runner = await self._listen(with_description(routes), stack)
         await store.write(lambda conn: started(conn, identity, parts.decider.now()))
         self._signals()
         async with asyncio.TaskGroup() as group:
@@ -113,7 +117,9 @@ class Terminal:
         """Open everything this terminal is made of; `stack` closes it again."""
         config, metrics = self._config, Metrics()
         clock = await Clock.restore(store)
-        lists = ListStore(store, ListFiles(config.data / "lists"), ids=uuid7, home=identity.profile.issuer)
+        shop = Shop(identity.terminal, identity.site)
+        files = ListFiles(config.data / "lists")
+        lists = ListStore(store, files, ids=uuid7, home=identity.profile.issuer, shop=shop)
         decider = Decider(
             store=store,
             clock=clock,
@@ -173,9 +179,15 @@ class Terminal:
             verifiers=verifiers,
         )
 
-    async def _listen(self, api: Api, stack: AsyncExitStack) -> web.AppRunner:
-        routes = api.routes()
-        needs = {path: may for _method, path, may, _handler in routes if may is not None}
+    def _offers(self, parts: Parts, events: Events, about: About) -> Offers:
+        identity, lanes = parts.identity, [table.id for table in self._config.lanes]
+        shop, issuer = Shop(identity.terminal, identity.site), identity.profile.issuer
+        return Offers(
+            shop=shop, issuer=issuer, lists=parts.lists, store=parts.store, events=events, about=about, lanes=lanes
+        )
+
+    async def _listen(self, routes: list[Route], stack: AsyncExitStack) -> web.AppRunner:
+        needs = {f"{method} {path}": may for method, path, may, _handler in routes if may is not None}
         tokens = load_tokens(self._config.data)
         app = web.Application(
             client_max_size=MAX_BODY_BYTES, middlewares=[guard(tokens, frozenset(self._config.api.hosts), needs)]

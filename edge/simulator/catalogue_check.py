@@ -116,7 +116,7 @@ def _stand_ins(benefits: tuple[Benefit, ...]) -> dict[str, Calendar]:
 def warnings(published: Published, today: date) -> Iterator[tuple[str, str]]:
     """Return what is likely not meant, in both languages."""
     for benefit in published.benefits:
-        for zh, en in _never(benefit, today):
+        for zh, en in never_applies(benefit, today):
             yield (
                 f"{benefit.path} {benefit.id}：永远不会生效——{zh}",
                 f"{benefit.path} {benefit.id}: can never apply: {en}",
@@ -133,7 +133,8 @@ def warnings(published: Published, today: date) -> Iterator[tuple[str, str]]:
             yield f"日历 {calendar.id} 到 {end} 为止", f"calendar {calendar.id} ends on {end}; publish the next year's"
 
 
-def _never(benefit: Benefit, today: date) -> list[tuple[str, str]]:
+def never_applies(benefit: Benefit, today: date) -> list[tuple[str, str]]:
+    """Return why a benefit can never apply from `today` on, in both languages; nothing when it can."""
     when, who, where, ended = benefit.when, benefit.who, benefit.where, benefit.when.until_day
     places = (where.sites if not where.site_sets else None, where.scenes, where.lanes)
     bounds = [(f"limits[{n}].max", one.max.fixed) for n, one in enumerate(benefit.limits)]
