@@ -6,6 +6,7 @@ Rules of this file:
   stands behind the failing step is looked at too, and marked as unproved;
 - it works on garbage, and prints nothing secret: no pseudonym, no signature, no bytes of the code. A token is named by
   a short hash of its id;
+- texts out of a code are shown with everything that is not printable escaped: a code must not write the terminal;
 - pictures are read by the scanner in a process of its own, as the service does.
 
 Exit codes: 0 the code is good · 1 it is not, the output says why · 2 no such file, no code in the picture, bad keys.
@@ -23,50 +24,31 @@ from typing import Final, NamedTuple
 
 from credit.claim_types import CredentialClaims, PresentationClaims, read_credential, read_presentation
 from credit.keys import Keyring, KeyringError
+from credit.texts import TEXTS
 from credit.tokens import PREFIX, Rules, Shown, TokenError, check_fresh, check_standing, open_token, take_apart
 from edge.clock import read_wall_ms
+from edge.commands.token_words import (
+    BAD,
+    FLAGS,
+    GOOD,
+    KINDS,
+    LABELS,
+    MARKS,
+    NO,
+    PROVED,
+    STATES,
+    STEPS,
+    TIMES,
+    UNPROVED,
+    YES,
+    Words,
+)
 
-GOOD, NOT_GOOD, UNUSABLE = 0, 1, 2
+EXIT_GOOD, EXIT_NOT_GOOD, EXIT_UNUSABLE = 0, 1, 2
 SCAN_TIMEOUT_S: Final = 30
 SKEW_S: Final = 5
 LAST_STEP: Final = 14
-
-
-class Words(NamedTuple):
-    """One text in both languages."""
-
-    zh: str
-    en: str
-
-
-STEPS: Final = (
-    Words("长度不超过 600 字符", "at most 600 characters"),
-    Words("以 XG1: 开头", "begins with XG1:"),
-    Words("base45 完好", "base45 is intact"),
-    Words("CBOR 编码规范", "CBOR is in its strict form"),
-    Words("结构与类型正确", "shape and type are right"),
-    Words("签发密钥在可信名单中", "the issuer's key is in the trust list"),
-    Words("算法与密钥一致", "the algorithm is the key's"),
-    Words("密钥在有效期内且可签此类凭证", "the key is in force and may sign this class"),
-    Words("签发方签名有效", "the issuer's signature holds"),
-    Words("各项声明格式正确", "the claims have their types"),
-    Words("在有效期内", "within its time of validity"),
-    Words("持有人密钥符合要求", "the holder's key is as it must be"),
-    Words("持有人签名有效", "the holder's signature holds"),
-    Words("刚刚生成，且用于本站点", "made just now, for this site"),
-)
-MARKS: Final = {"passed": "✓", "failed": "✗", "unproved": "?", "open": "·"}
-STATES: Final = {
-    "passed": Words("通过", "passed"),
-    "failed": Words("未通过", "failed"),
-    "unproved": Words("看来没问题，但未经证明", "looks right, but is unproved"),
-    "also": Words("也未通过", "fails too"),
-    "open": Words("未检查", "not checked"),
-}
-GOOD_WORDS: Final = Words("有效凭证", "a good token")
-BAD_WORDS: Final = Words("不能接受", "not acceptable")
-PROVED: Final = Words("凭证内容（已验证）", "what the token says (verified)")
-UNPROVED: Final = Words("凭证内容（未经证明，仅供参考）", "what the code says (unproved, for information only)")
+MAX_INPUT_BYTES: Final = 64 * 1024  # of standard input; a code has 600
 
 
 class UnreadableError(Exception):
@@ -78,7 +60,7 @@ class Line(NamedTuple):
 
     step: int
     state: str
-    why: str
+    why: TokenError | None = None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -96,16 +78,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Explain what the arguments name; return the exit code."""
     now = read_wall_ms() // 1000 if args.at is None else args.at
-    status = GOOD
+    status = EXIT_GOOD
     try:
         keyring = _keyring(args.keys)
         for text in _texts(args.code):
             lines, good = explain(text, keyring, now=now, site=args.site, allow_test=args.test, lang=args.lang)
             sys.stdout.write("\n".join(lines) + "\n")
-            status = status if good else NOT_GOOD
+            status = status if good else EXIT_NOT_GOOD
     except UnreadableError as error:
         sys.stderr.write(f"xinguan token show: {error}\n")
-        return UNUSABLE
+        return EXIT_UNUSABLE
     return status
 
 
@@ -128,23 +110,29 @@ def explain(
         open_token(text, keyring, now=now, audience=site, allow_test=allow_test)
     except TokenError as error:
         failure = error
-    verdict = GOOD_WORDS if failure is None else BAD_WORDS
+    verdict = GOOD if failure is None else BAD
     lines = [_say(verdict, lang) + ("" if failure is None else f" — {failure.reason}")]
     lines += [_line(line, lang) for line in _checks(failure, shown, claims, presented, rules)]
     if claims is not None:
         lines += [_say(PROVED if failure is None else UNPROVED, lang)]
-        lines += [f"  {_say(name, lang)}: {value}" for name, value in _content(claims, presented, now)]
+        lines += [
+            f"  {_say(LABELS[name], lang)}: {_say(value, lang)}" for name, value in _content(claims, presented, now)
+        ]
     return lines, failure is None
 
 
-def _say(words: Words, lang: str) -> str:
+def _say(words: Words | str | int, lang: str) -> str:
+    if not isinstance(words, Words):
+        return str(words)
     return f"{words.zh} · {words.en}" if lang == "both" else words.zh if lang == "zh" else words.en
 
 
 def _line(line: Line, lang: str) -> str:
-    mark = MARKS.get(line.state, "✗")
-    why = f" — {line.why}" if line.why else ""
-    return f"  {mark} {line.step:2} {_say(STEPS[line.step - 1], lang)}: {_say(STATES[line.state], lang)}{why}"
+    told = f"  {MARKS[line.state]} {line.step:2} {_say(STEPS[line.step - 1], lang)}: {_say(STATES[line.state], lang)}"
+    if line.why is None:
+        return told
+    text = TEXTS[line.why.reason]
+    return f"{told} — {_say(Words(text.zh, text.en), lang)} ({line.why.reason}: {line.why.detail})"
 
 
 def _unproved(text: str) -> tuple[Shown | None, CredentialClaims | None, PresentationClaims | None]:
@@ -169,9 +157,9 @@ def _checks(
     for step in range(1, LAST_STEP + 1):
         if step < failed:
             skipped = bare and step > 12  # noqa: PLR2004 - 13 and 14 are about presentations
-            yield Line(step, "open" if skipped else "passed", "")
+            yield Line(step, "open" if skipped else "passed")
         elif step == failed and failure is not None:
-            yield Line(step, "failed", failure.detail)
+            yield Line(step, "failed", failure)
         else:
             yield _behind(step, claims, presented, rules)
 
@@ -179,56 +167,62 @@ def _checks(
 def _behind(step: int, claims: CredentialClaims | None, presented: PresentationClaims | None, rules: Rules) -> Line:
     try:
         if step == 10 and claims is not None:  # noqa: PLR2004 - the numbers of credit.tokens
-            return Line(step, "unproved", "")
+            return Line(step, "unproved")
         if step == 11 and claims is not None:  # noqa: PLR2004 - the numbers of credit.tokens
             check_standing(claims, rules)
-            return Line(step, "unproved", "")
+            return Line(step, "unproved")
         if step == LAST_STEP and presented is not None:
             check_fresh(presented, now=rules.now, skew_s=rules.skew_s)
-            return Line(step, "unproved", "")
+            return Line(step, "unproved")
     except TokenError as error:
-        return Line(step, "also", f"{error.reason}: {error.detail}")
-    return Line(step, "open", "")
+        return Line(step, "also", error)
+    return Line(step, "open")
 
 
 def _content(
     claims: CredentialClaims, presented: PresentationClaims | None, now: int
-) -> Iterator[tuple[Words, object]]:
-    """Yield what a code says, without what would name the holder."""
-    name = hashlib.sha256(claims.token_id).hexdigest()[:12]
-    yield Words("凭证（编号摘要）", "token (hash of its id)"), name
-    yield Words("对象", "subject"), f"{claims.kind} (pseudonym not shown)"
-    yield Words("等级", "tier"), claims.tier
-    yield Words("群组", "groups"), ", ".join(map(str, sorted(claims.groups))) or "-"
-    yield Words("已获批准", "grants"), ", ".join(str(grant.code) for grant in claims.grants) or "-"
-    yield Words("签发", "issued"), _time(claims.issued_at, now)
-    yield Words("到期", "expires"), _time(claims.expires, now)
+) -> Iterator[tuple[str, Words | str | int]]:
+    """Yield what a code says, without what would name the holder: the label's name and the value."""
+    yield "token", hashlib.sha256(claims.token_id).hexdigest()[:12]
+    yield "subject", KINDS[claims.kind]
+    yield "tier", claims.tier
+    yield "groups", ", ".join(map(str, sorted(claims.groups))) or "-"
+    yield "grants", ", ".join(str(grant.code) for grant in claims.grants) or "-"
+    yield "issued", _time(claims.issued_at, now)
+    yield "expires", _time(claims.expires, now)
     if claims.region is not None:
-        yield Words("地区代码", "region"), claims.region
+        yield "region", claims.region
     if claims.max_uses is not None:
-        yield Words("可用次数", "uses"), claims.max_uses
+        yield "uses", claims.max_uses
     if claims.reservation is not None:
         booked = claims.reservation
-        yield Words("预约", "reservation"), f"{booked.site}, {_time(booked.from_s, now)} ×{booked.heads}"
-    if claims.id_check or claims.test:
-        yield Words("标记", "flags"), ", ".join(["id check"] * claims.id_check + ["test"] * claims.test)
-    yield Words("持有人密钥", "holder key"), "yes" if claims.holder is not None else "no"
+        begins = _time(booked.from_s, now)
+        site = _printable(booked.site)
+        yield "reservation", Words(f"{site}, {begins.zh} ×{booked.heads}", f"{site}, {begins.en} ×{booked.heads}")
+    flags = [words for words, is_set in zip(FLAGS, (claims.id_check, claims.test), strict=True) if is_set]
+    if flags:
+        yield "flags", Words("、".join(flag.zh for flag in flags), ", ".join(flag.en for flag in flags))
+    yield "holder key", NO if claims.holder is None else YES
     if presented is not None:
-        yield Words("出示时间", "presented"), _time(presented.issued_at, now)
-        yield Words("用于站点", "for site"), presented.audience or "-"
-        yield Words("应答挑战", "answers a challenge"), "yes" if presented.challenge is not None else "no"
+        yield "presented", _time(presented.issued_at, now)
+        yield "for site", "-" if presented.audience is None else _printable(presented.audience)
+        yield "answers a challenge", NO if presented.challenge is None else YES
 
 
-def _time(seconds: int, now: int) -> str:
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def _time(seconds: int, now: int) -> Words:
     distance = abs(seconds - now)
-    size, unit = next(
-        (size, unit) for size, unit in ((86_400, "d"), (3600, "h"), (1, "s")) if distance >= size or size == 1
-    )
-    told = f"{distance // size} {unit} {'ago' if seconds <= now else 'ahead'}"
+    size = next(size for size in TIMES if distance >= size or size == 1)
+    unit, count = TIMES[size], distance // size
     try:
-        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}Z ({told})"
+        at = f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}Z"
     except (ValueError, OverflowError, OSError):
-        return f"{seconds} s ({told})"
+        at = f"{seconds} s"
+    zh, en = ("前", "ago") if seconds <= now else ("后", "ahead")
+    return Words(f"{at}（{count} {unit.zh}{zh}）", f"{at} ({count} {unit.en} {en})")
 
 
 def _keyring(path: Path | None) -> Keyring:
@@ -245,7 +239,7 @@ def _keyring(path: Path | None) -> Keyring:
 def _texts(code: str) -> Sequence[str]:
     """Return the texts to explain: the one given, the one on standard input, or those in a picture."""
     if code == "-":
-        return [sys.stdin.read().rstrip("\r\n")]
+        return [sys.stdin.buffer.read(MAX_INPUT_BYTES).decode(errors="surrogateescape").rstrip("\r\n")]
     if code.startswith(PREFIX) or not _is_file(code):
         return [code]
     return _read_picture(code)

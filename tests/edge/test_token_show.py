@@ -76,7 +76,10 @@ def test_the_failing_step_says_why_and_what_is_behind_it_is_unproved(xinguan):
     status, lines, _ = xinguan(bound(), "--lang", "en")
     assert status == 1
     assert lines[0] == "not acceptable — unknown_key"
-    assert lines[6] == "  ✗  6 the issuer's key is in the trust list: failed — no key of this kid"
+    assert lines[6] == (
+        "  ✗  6 the issuer's key is in the trust list: failed — "
+        "This terminal does not know who issued the code (unknown_key: no key of this kid)"
+    )
     assert lines[7].startswith("  ·  7")
     assert lines[11] == "  ? 11 within its time of validity: looks right, but is unproved"
     assert "what the code says (unproved, for information only)" in lines
@@ -85,8 +88,11 @@ def test_the_failing_step_says_why_and_what_is_behind_it_is_unproved(xinguan):
 def test_everything_that_is_wrong_is_said_at_once(xinguan):
     text = bound(credential(exp=NOW - 1), iat=NOW - 60)
     _, lines, _ = xinguan(text, "--lang", "en")
-    assert lines[11] == "  ✗ 11 within its time of validity: fails too — expired: after exp"
-    assert lines[14] == "  ✗ 14 made just now, for this site: fails too — stale_code: made more than 30 s ago"
+    assert lines[11] == "  ✗ 11 within its time of validity: fails too — The code has expired (expired: after exp)"
+    assert lines[14] == (
+        "  ✗ 14 made just now, for this site: fails too — "
+        "The code is more than 30 seconds old (stale_code: made more than 30 s ago)"
+    )
 
 
 def test_both_languages_stand_side_by_side(xinguan, keys):
@@ -94,6 +100,30 @@ def test_both_languages_stand_side_by_side(xinguan, keys):
     assert lines[0] == "有效凭证 · a good token"
     _, lines, _ = xinguan(bound(), "--keys", keys, "--lang", "zh")
     assert lines[9] == "  ✓  9 签发方签名有效: 通过"
+
+
+def test_chinese_alone_is_chinese_all_through(xinguan, keys):
+    reservation = Reservation(order=b"order-01", site="天坑", from_s=NOW, until_s=NOW + 9, heads=3)
+    raw = credential(reservation=reservation, id_check=True, test=True)
+    _, lines, _ = xinguan(bound(raw, challenge=b"A7"), "--keys", keys, "--test", "--lang", "zh")
+    assert lines[0] == "有效凭证"
+    for said in (
+        "  对象: 个人（化名不显示）", "  标记: 需核对身份证件、测试凭证", "  持有人密钥: 有", "  应答挑战: 有",
+        "  预约: 天坑, 2026-09-21 14:13:20Z（0 秒前） ×3", "  到期: 2026-10-21 14:13:20Z（30 天后）",
+    ):  # fmt: skip
+        assert said in lines
+    _, lines, _ = xinguan(bound(credential(exp=NOW - 1)), "--keys", keys, "--lang", "zh")
+    assert lines[11] == "  ✗ 11 在有效期内: 未通过 — 信用码已过期 (expired: after exp)"
+
+
+def test_a_code_cannot_write_the_terminal(xinguan):
+    reservation = Reservation(order=b"order-01", site="\x1b[2J\u202e\n  ✓ 14", from_s=NOW, until_s=NOW + 9, heads=3)
+    text = bound(credential(reservation=reservation), audience="\x1b]0;x\x07\r")
+    _, lines, _ = xinguan(text, "--lang", "en")
+    out = "\n".join(lines)
+    assert "\x1b" not in out
+    assert "  for site: \\x1b]0;x\\x07\\r" in lines
+    assert any(line.startswith("  reservation: \\x1b[2J\\u202e\\n  ✓ 14, 2026") for line in lines)
 
 
 def test_another_site_is_wrong(xinguan, keys):
@@ -168,9 +198,13 @@ def test_bad_key_files_are_named(xinguan, tmp_path):
 def test_a_code_may_come_on_standard_input(xinguan, keys, monkeypatch):
     import io
 
-    monkeypatch.setattr("sys.stdin", io.StringIO(bound() + "\n"))
-    status, _, _ = xinguan("-", "--keys", keys)
-    assert status == 0
+    def given(data):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data), "utf-8"))
+        return xinguan("-", "--keys", keys)[0]
+
+    assert given(bound().encode() + b"\n") == 0
+    assert given(b"XG1:\xff\xfe\x80") == 1
+    assert given(b"XG1:" + b"0" * 10_000_000) == 1
 
 
 def test_a_picture_that_takes_too_long_is_given_up(xinguan, tmp_path, monkeypatch):
