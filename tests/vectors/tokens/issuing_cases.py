@@ -128,6 +128,14 @@ def class_cases():
         keyring="two issuers, one key",
     )
 
+    yield bad(
+        "three issuers, one key: the third is not asked",
+        credential(),
+        "wrong_class",
+        8,
+        keyring="three issuers, one key",
+    )
+
 
 def signature_cases():
     raw, protected, payload = credential(), cbor.encode(header()), cbor.encode(printed_claims())

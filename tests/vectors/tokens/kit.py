@@ -38,6 +38,10 @@ KEYRINGS = {
     ],
     "two issuers, one key": [row(ISSUER, classes=["minted"]), {**row(ISSUER), "issuer": "zibo"}],
     "killed by one of two": [row(ISSUER, killed=True), {**row(ISSUER), "issuer": "zibo"}],
+    "three issuers, one key": [
+        row(ISSUER, classes=["minted"]), {**row(ISSUER, classes=["bound"]), "issuer": "zibo"},
+        {**row(ISSUER), "issuer": "dazu"},
+    ],
     "empty": [],
 }  # fmt: skip
 

@@ -44,6 +44,10 @@ def holder_key_cases():
     ):  # fmt: skip
         raw = presentation(credential(bound_claims({8: {1: key}})), signature=IDENTITY + bytes(32))
         yield forged(f"holder key: Ed25519, {name}, with a signature anyone can make", raw, 12)
+    bare = credential(bound_claims({8: {1: okp(1)}}))
+    yield forged("holder key: Ed25519, the identity, shown bare: the key comes first", bare, 12)
+    nowhere = presentation(credential(bound_claims({8: {1: okp(2)}})))
+    yield forged("holder key: Ed25519, y that is on no point, verifies nothing", nowhere, 13)
     point = p256(P256_HOLDER)
     for name, key in (
         ("off the curve", {**point, -3: bytes(31) + b"\x01"}), ("x beyond the field", {**point, -2: b"\xff" * 32}),
