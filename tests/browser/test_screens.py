@@ -269,6 +269,19 @@ class TestCounter:
         assert (body["intent"], body["amount_fen"]) == ("buy", 12_880)
         assert await page.locator(".money b").all_inner_texts() == ["¥128.80", "−¥12.88", "¥115.92"]
 
+    async def test_the_ordinary_price_can_be_read(self, open_screen, terminal):
+        page = await open_screen("counter")
+        await waiting(page)
+        terminal.show("standard", "counter", amount_fen=3_000)
+        await page.wait_for_selector(".result.STANDARD .money.plain")
+
+        colours = await page.evaluate(
+            "() => { const m = document.querySelector('.money.plain'), s = getComputedStyle(m);"
+            " return [s.color, s.backgroundColor]; }"
+        )
+
+        assert colours == ["rgb(255, 255, 255)", "rgba(0, 0, 0, 0.15)"]
+
     async def test_a_code_before_the_amount_waits_for_it(self, open_screen, terminal):
         page = await open_screen("counter")
         await waiting(page)

@@ -22,5 +22,6 @@ export function rowOf(listed) {
     off: offer.off_fen ?? null,
     pay: offer.to_pay_fen ?? null,
     claimed: listed.claimed_fen,
+    local: listed.answer?.offers?.[0]?.local === true,
   };
 }

@@ -3,6 +3,7 @@
 import { rowOf } from "./answers.js";
 import { clockTime, find, make, twice } from "./dom.js";
 import { fen, yuan } from "./money.js";
+import { OffersPanel } from "./offers.js";
 import { drawTop, watchStrip } from "./page.js";
 import { Screen } from "./screen.js";
 import { attempt, step, Strip, toast } from "./strip.js";
@@ -24,6 +25,7 @@ const screen = new Screen({
     refresh();
   },
   onGate(event) { strip.forget(event.redemption); refresh(); },
+  onOffers() { if (!find("#pane-offers").hidden) panel.refresh(); },
 });
 
 const strip = new Strip(screen, {
@@ -34,6 +36,8 @@ const strip = new Strip(screen, {
     return { intent: quote.checked ? "quote" : "buy", amount_fen: sum };
   },
 });
+
+const panel = new OffersPanel(screen);
 
 function askFor(key) {
   const [first, second] = find("#ask").children;
@@ -63,6 +67,7 @@ async function refresh() {
   if (!answer) return;
   sales = answer.map(rowOf);
   draw();
+  if (!find("#pane-offers").hidden) panel.refresh(); // a sale takes from the stock
 }
 
 function draw() {
@@ -73,7 +78,7 @@ function draw() {
 function saleRow(sale) {
   const undone = sale.state === "annulled" || sale.state === "reversed";
   const row = make("li",
-    make("div.line", make(undone ? "span.struck" : "span", told(sale.title)), make("b", sale.pay === null ? "" : yuan(sale.pay))),
+    make("div.line", make(undone ? "span.struck" : "span", told(sale.title), sale.local ? make("i.local", say("local")) : null), make("b", sale.pay === null ? "" : yuan(sale.pay))),
     make("div.line.sub", make("span", clockTime(sale.atMs)),
       make("span", undone ? say("undone") : sale.off ? `${say("discount")} −${yuan(sale.off)}` : "")));
   if (!undone) {

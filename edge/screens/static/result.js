@@ -51,8 +51,7 @@ function remarks(answer) {
   const lines = [];
   if (answer.repeat) lines.push(say("repeat"));
   if (answer.offline) lines.push(say("offline_note"));
-  const left = answer.left === null || answer.left === undefined ? null
-    : typeof answer.left === "object" ? Object.values(answer.left)[0] : answer.left;
+  const left = answer.left?.[answer.benefit]; // `left` speaks of every benefit offered here
   if (answer.outcome === "GRANT" && Number.isInteger(left)) lines.push(`${say("left")} ${left}`);
   return lines;
 }
@@ -65,7 +64,9 @@ export function drawResult(answer, scene, appealUrl = "") {
   const title = granted ? titleOf(answer) : null;
   const head = make("header", icon(ICONS[answer.outcome]),
     make("div.says", make("h1", say(key)), make("p.also", also(key)),
-      title ? make("p.benefit", told(title), make("em", typeof title === "object" && title[other()] ? title[other()] : "")) : null));
+      title ? make("p.benefit", told(title), make("em", typeof title === "object" && title[other()] ? title[other()] : ""),
+        granted && answer.offer?.item ? make("b.item", answer.offer.item) : null,
+        answer.offers?.[0]?.local ? make("i.local", say("local"), " · ", also("local")) : null) : null));
   const body = make("div.body");
   const money = answer.outcome === "REFUSE" ? null : moneyRow(answer, scene);
   if (money) body.append(money);

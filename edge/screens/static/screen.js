@@ -16,9 +16,9 @@ export const RESULT_MS = 3000;
 const SCENES = { gate: ["gate"], desk: ["hotel", "desk"], counter: ["shop", "counter"] };
 
 export class Screen {
-  constructor({ scene, onStatus, onAnswer, onGate, fleeting = true }) {
+  constructor({ scene, onStatus, onAnswer, onGate, onOffers, fleeting = true }) {
     this.scene = scene;
-    this.heard = { onStatus, onAnswer, onGate };
+    this.heard = { onStatus, onAnswer, onGate, onOffers };
     this.fleeting = fleeting; // a gate clears its result; a desk keeps it as a colourless receipt
     this.link = "connecting";
     this.status = null;
@@ -52,6 +52,7 @@ export class Screen {
     else if (name === "decision") this.answer(data);
     else if (name === "notice") this.show("notice", data, "notice");
     else if (name === "gate") this.gate(data);
+    else if (name === "offers") this.heard.onOffers?.(data);
   }
 
   take(status) {
