@@ -1,6 +1,8 @@
+import datetime as dt
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 
@@ -140,6 +142,13 @@ def foreign(private, header, payload=b"\xbf\x01\x02\xff", *, before=b"\xd2", unp
     return before + b"\x84" + cbor.encode(header) + unprotected + cbor.encode(payload) + cbor.encode(signature)
 
 
+def certificate_of(private):
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a document signer")])
+    begins = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    builder = x509.CertificateBuilder(name, name, private.public_key(), 1, begins, begins.replace(year=2028))
+    return builder.sign(private, SHA256())
+
+
 class TestHCERT:
     def test_the_examples_of_the_cose_working_group(self):
         asked = []
@@ -164,6 +173,22 @@ class TestHCERT:
         header = bytes.fromhex("a2 04 48 1122334455667788 01 38 24")  # unsorted
         signed = verify_sign1(foreign(RSA, header), profile=HCERT, resolve_key=lambda *_: RSA.public_key())
         assert (signed.kid.hex(), signed.alg) == ("1122334455667788", -37)
+
+    @pytest.mark.parametrize("kind", ["P-256", "RSA"])
+    def test_keys_come_out_of_certificates(self, world, kind):
+        private = RSA if kind == "RSA" else world.p256_holder
+        certificate = certificate_of(private)
+        kid = certificate.fingerprint(SHA256())[:8]  # as the European trust lists name their signers
+        alg = "013824" if kind == "RSA" else "0126"
+        raw = foreign(private, bytes.fromhex(f"a2{alg}0448") + kid)
+        found = {kid: certificate.public_key()}
+
+        signed = verify_sign1(raw, profile=HCERT, resolve_key=lambda kid, _alg: found[kid])
+
+        assert (signed.kid, signed.payload) == (kid, b"\xbf\x01\x02\xff")
+        with pytest.raises(TokenError) as caught:
+            verify_sign1(raw, profile=HCERT, resolve_key=lambda kid, _alg: {}[kid])
+        assert caught.value.reason is Reason.UNKNOWN_KEY
 
     def test_the_protected_kid_wins(self, world):
         unprotected = bytes.fromhex("a1 04 42 6f6f")

@@ -37,6 +37,7 @@ def claims(**members):
 
 
 HOLDER = {8: {1: {1: 1, -1: 6, -2: bytes(range(32))}}}
+P256_HOLDER = {8: {1: {1: 2, -1: 1, -2: bytes(range(32)), -3: bytes(range(32, 64))}}}
 PRESENTED = {3: "xiannvshan", 6: 1_790_000_005, 7: b"nonce-01"}
 
 
@@ -152,6 +153,36 @@ class TestWhatIsLeftToTheLongWay:
     @pytest.mark.parametrize("size", [63, 65])
     def test_signatures_of_another_length(self, size):
         assert usual.credential(credential(claims(), signature=bytes(size))) is None
+
+
+def every_member():
+    """Return usual codes in which each part of the two expressions occurs, numbers of all widths among them."""
+    full = {**claims(region=500_156, status=300, max_uses=24, flags=11), 5: 1_790_000_000}
+    full[-65537] = {**full[-65537], 3: [0, 23, 24, 255, 256, 65_535], 4: [7, 300]}
+    bound = credential({**claims(region=7, max_uses=0), **HOLDER})
+    by_p256 = message(cbor.encode({1: -9, 4: b"key's id", 16: 65001}), cbor.encode({**claims(flags=4), **P256_HOLDER}))
+    return {
+        "a static code with every member": credential(full), "a bound credential": bound,
+        "a credential by and for P-256": by_p256,
+        "a presentation with every claim": presentation(bound, {**PRESENTED, 39: b"lane-A-7"}),
+        "a presentation without any": presentation(by_p256, {6: 1_790_000_005, 7: b"nonce-01"}),
+        "an empty challenge": presentation(credential(claims()), {**PRESENTED, 39: b""}),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", every_member())
+def test_both_ways_agree_where_any_octet_is_a_bit_or_one_off_or_gone_or_there_twice(name, both_ways):
+    good = every_member()[name]
+    inner = usual.presentation(good)[1] if usual.presentation(good) else b""
+    start = good.index(inner)
+    anything = {*range(start + 2, start + len(inner)), *range(len(good) - 64, len(good))}
+    assert both_ways(good)
+    for at, octet in enumerate(good):
+        near = {octet ^ 1 << bit for bit in range(8)} | {(octet + 1) % 256, (octet - 1) % 256, 0, 255}
+        for other in sorted(({10} if at in anything else near) - {octet}):
+            both_ways(good[:at] + bytes([other]) + good[at + 1 :])
+        both_ways(good[:at] + good[at + 1 :])
+        both_ways(good[: at + 1] + good[at:])
 
 
 def test_both_ways_agree_on_every_vector(both_ways):
