@@ -16,8 +16,21 @@ from functools import cached_property, partial
 
 from zxingcpp import Binarizer
 
-from scanner.decoders import Corners, Decoder, Plane, zbar, zxing
-from scanner.patches import Places, Region, averaged, cut, find_places, fitted, halved, lut, sharpened, softened, toned
+from scanner.decoders import Corners, Decoder, zbar, zxing
+from scanner.patches import (
+    Places,
+    Plane,
+    Region,
+    averaged,
+    cut,
+    find_places,
+    fitted,
+    halved,
+    lut,
+    sharpened,
+    softened,
+    toned,
+)
 from scanner.unfold import unfolded
 
 MAX_SIDE = 1920

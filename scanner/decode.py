@@ -14,8 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scanner.cascade import BY_NAME, MAX_SIDE, MIN_SIDE, STEPS, Budget, Read, Scene, Step, Tally, bounds, run
-from scanner.decoders import Plane
-from scanner.patches import Region, halved
+from scanner.patches import Plane, Region, halved
 
 PLANE, COLOUR = 2, 3  # dimensions of a frame
 BGR, BGRA = 3, 4  # channels

@@ -2,18 +2,19 @@
 
 zxing-cpp reads first: it is ten times faster than zbar and reads more. zbar (pyzbar) is an independent second opinion
 on some damaged codes. Bytes that are ASCII are taken as they are, as every token of ours is; for anything else
-zxing-cpp's guess of the character set is taken, and nothing from zbar, which guesses otherwise.
+zxing-cpp's guess of the character set is taken, and nothing from zbar, which guesses otherwise. A picture that would
+hold a decoder up for long is not given to it.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 import zxingcpp
 from pyzbar import pyzbar
 
-Plane = npt.NDArray[np.uint8]
+from scanner.crowd import bearable, bearable_for_zbar
+from scanner.patches import Plane
+
 Corners = tuple[tuple[int, int], ...]
 
 QR = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCodeModel2)
@@ -34,6 +35,8 @@ def zxing(*, level: zxingcpp.Binarizer, inverted: bool = False, thorough: bool =
     """Return a zxing-cpp setting; `thorough` also looks at quarter turns and smaller copies."""
 
     def decode(plane: Plane) -> list[Found]:
+        if not bearable(plane):
+            return []
         codes = zxingcpp.read_barcodes(
             plane,
             formats=QR,
@@ -50,6 +53,8 @@ def zxing(*, level: zxingcpp.Binarizer, inverted: bool = False, thorough: bool =
 
 def zbar(plane: Plane) -> list[Found]:
     """Read with zbar."""
+    if not bearable_for_zbar(plane):
+        return []
     return [
         Found(code.data.decode("ascii"), tuple((p.x, p.y) for p in code.polygon))
         for code in pyzbar.decode(plane, symbols=[pyzbar.ZBarSymbol.QRCODE])

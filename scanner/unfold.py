@@ -18,11 +18,14 @@ import numpy as np
 import numpy.typing as npt
 import zxingcpp
 
-from scanner.decoders import QR, Corners, Found, Plane, corners_of, zxing
+from scanner.crowd import bearable
+from scanner.decoders import QR, Corners, Found, corners_of, zxing
+from scanner.patches import Plane
 
 Values = npt.NDArray[np.float32]
 
 MAX_VERSION = 6  # above, a code has more than one alignment pattern and flat grids hold well
+SMALL_VERSIONS = frozenset(str(version) for version in range(1, MAX_VERSION + 1))
 MAX_CODES = 2  # positions tried in one picture
 PITCH = 6  # pixels of the flattened picture in one module
 EDGE = 2  # modules around the code that the flattened picture keeps
@@ -42,6 +45,8 @@ _clean = zxing(level=zxingcpp.Binarizer.GlobalHistogram)
 
 def unfolded(plane: Plane) -> list[Found]:
     """Read what zxing-cpp finds but cannot mend, once its grid is bent to the picture."""
+    if not bearable(plane):
+        return []
     codes = zxingcpp.read_barcodes(
         plane,
         formats=QR,
@@ -54,12 +59,17 @@ def unfolded(plane: Plane) -> list[Found]:
     )
     found = []
     for code in codes[:MAX_CODES]:
-        extra: Any = code.extra or {}
-        version = int(extra.get("Version", 0))
-        corners = corners_of(code.position)
-        if 1 <= version <= MAX_VERSION and cv2.isContourConvex(np.array(corners, np.int32)):
+        version, corners = _version(code), corners_of(code.position)
+        if version and cv2.isContourConvex(np.array(corners, np.int32)):
             found += [Found(read.text, corners) for read in _clean(flat(plane, corners, version))]
     return found
+
+
+def _version(code: zxingcpp.Barcode) -> int:
+    """Return the version that a code states, 0 if none or that of another kind ("M4", "R7x43")."""
+    extra: Any = code.extra or {}
+    stated = str(extra.get("Version", ""))
+    return int(stated) if stated in SMALL_VERSIONS else 0
 
 
 def flat(plane: Plane, corners: Corners, version: int) -> Plane:

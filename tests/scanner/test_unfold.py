@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import segno
 
-from scanner.cascade import STEPS, Scene, attempt
+from scanner.cascade import BY_NAME, STEPS, Scene, attempt
 from scanner.decode import read_codes
 from scanner.unfold import MAX_VERSION, flat, known, size, unfolded
 
@@ -79,3 +79,13 @@ def test_a_flat_code_stays_as_it_is():
     drawing = flat(picture, ((low, low), (high, low), (high, high), (low, high)), 2)
 
     assert np.array_equal(drawing[1::3, 1::3][4:-4, 4:-4] // 255, picture[52:high:8, 52:high:8] // 255)
+
+
+def test_what_looks_like_a_micro_code_is_no_version():
+    """zxing-cpp also states versions as "M4" and "R7x43"; a wall of small finder patterns brought them up."""
+    finder = np.pad(np.pad(np.pad(np.zeros((3, 3), np.uint8), 1, constant_values=255), 1), 1, constant_values=255)
+
+    wall = np.tile(np.kron(finder, np.ones((2, 2), np.uint8)), (40, 72))[:720, :1280]
+    view = BY_NAME["unfold"].look(Scene(wall))
+
+    assert unfolded(view.plane) == []
