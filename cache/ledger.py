@@ -71,7 +71,7 @@ def settle(  # noqa: PLR0913 - everything a decision rests on
     asked = questions(token, request, place, policy, now)
     own = read_facts(conn, asked, token=token, request=request, place=place, now=now)
     site = claims.ask(asked, token=token, request=request, place=place, now=now, budget_ms=BUDGET_MS)
-    facts = with_lists(_joined(own, site), lists, policy, token=token, now=now)
+    facts = with_lists(_joined(own, site), lists, asked, token=token, now=now)
     decision = decide(token, request, facts, policy, now)
     if decision.repeats is not None:
         return _repeated(conn, decision)

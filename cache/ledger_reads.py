@@ -15,7 +15,6 @@ from cache.ledger_seams import Lists
 from credit.claims import Token, TokenClass
 from credit.facts import Bought, Facts, NonceUse, OpenThing, PassState, Repeat, Used
 from credit.inputs import Intent, Now, Place, Request
-from credit.policy import Policy
 from credit.questions import Questions
 
 TALLY = "SELECT n FROM tallies WHERE key = ?"
@@ -226,12 +225,13 @@ def read_facts(
     )
 
 
-def with_lists(facts: Facts, lists: Lists, policy: Policy, *, token: Token, now: Now) -> Facts:
-    """Return the facts with what the trusted lists say about the token."""
-    issuers = {token.issuer, *(benefit.issuer for benefit in policy.offered(facts.place))}
+def with_lists(facts: Facts, lists: Lists, asked: Questions, *, token: Token, now: Now) -> Facts:
+    """Return the facts with what the trusted lists say about the token; bringing back asks no list."""
+    if asked.ending:
+        return facts
     return replace(
         facts,
         measures=lists.measures(token.issuer, token.subject),
         revoked=lists.revoked(token.issuer, token.token_id, token.status_index),
-        ages_s={issuer: lists.age_s(issuer, now.utc_s) for issuer in issuers},
+        ages_s={issuer: lists.age_s(issuer, now.utc_s) for issuer in {token.issuer, *asked.issuers}},
     )

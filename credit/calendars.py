@@ -8,9 +8,10 @@ Rules of this file:
 - a make-up working day 调休 takes a date out of its holiday calendar; `weekdays` are untouched by it.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from credit.catalogue import Limit, Period, When
@@ -23,21 +24,22 @@ EPOCH_LAST_S = 253_370_764_800  # 9999-01-01: later than any time that can be wr
 EPOCH_FIRST_S = 172_800  # 1970-01-03: a clock before it is clamped, so that a day before can be named
 
 
-@dataclass(frozen=True, slots=True)
-class BusinessDay:
-    """A moment seen from a zone: the business day it belongs to, its civil time of day in seconds, its period names."""
+class BusinessDay(NamedTuple):
+    """A moment seen from a zone: the business day it belongs to, its civil time of day in seconds, its civil time."""
 
     day: date
     second: int
-    midnight: datetime
-    names: dict[Period, str] = field(default_factory=dict)
+    local: datetime
+
+    @property
+    def midnight(self) -> datetime:
+        """Return the instant from which times of day of this business day count."""
+        midnight = self.local.replace(hour=0, minute=0, second=0, microsecond=0)
+        return midnight if self.day == midnight.date() else midnight - ONE_DAY
 
     def name(self, period: Period) -> str:
         """Return the label of the day, week, month or year."""
-        found = self.names.get(period)
-        if found is None:
-            found = self.names[period] = _name(self.day, period)
-        return found
+        return _name(self.day, period)
 
 
 def _name(day: date, period: Period) -> str:
@@ -51,17 +53,16 @@ def _name(day: date, period: Period) -> str:
     return day.isoformat()[:4]
 
 
-def business_day(utc_ms: int, zone: ZoneInfo, day_starts: int) -> BusinessDay:
-    """Return the business day that `utc_ms` belongs to."""
-    seconds = min(max(utc_ms // 1000, EPOCH_FIRST_S), EPOCH_LAST_S)
-    local = datetime.fromtimestamp(seconds, zone)
+def local_time(utc_ms: int, zone: ZoneInfo) -> datetime:
+    """Return the civil time of `utc_ms`; a clock that is out of all reason is taken to the nearest that is not."""
+    return datetime.fromtimestamp(min(max(utc_ms // 1000, EPOCH_FIRST_S), EPOCH_LAST_S), zone)
+
+
+def business_day(local: datetime, day_starts: int) -> BusinessDay:
+    """Return the business day that a civil time belongs to; days start at minute `day_starts`."""
     second = local.hour * 3600 + local.minute * 60 + local.second
     day = local.date()
-    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
-    starts = day_starts * 60
-    if second < starts <= DAY_S:
-        return BusinessDay(day - ONE_DAY, second, midnight - ONE_DAY)
-    return BusinessDay(day, second, midnight)
+    return BusinessDay(day - ONE_DAY if second < day_starts * 60 <= DAY_S else day, second, local)
 
 
 def at_clock(day: BusinessDay, minutes: int) -> datetime:
@@ -137,47 +138,59 @@ class Misfit:
     part: str
 
 
-def misfits(when: When, calendars: Mapping[str, Calendar], now_ms: int, day: BusinessDay) -> tuple[Misfit, ...]:
-    """Return every way in which `now_ms` is outside `when`; empty when it is inside."""
-    found = _day_misfits(when, calendars, day.day)
-    in_hours = when.daily is None or any(in_window(window, day.second) for window in when.daily if window[1] <= DAY_MIN)
-    late = [window for window in when.daily or () if window[1] > DAY_MIN]
-    if late and not in_hours:
-        found, in_hours = _late_windows(when, calendars, day, late, found)
-    if not in_hours:
-        found = (*found, Misfit(None, "daily"))
-    outside = (when.from_ms is not None and now_ms < when.from_ms) or (
-        when.until_ms is not None and now_ms >= when.until_ms
-    )
-    return (*found, Misfit(None, "dates")) if outside else found
+DATES, WEEKDAYS, ONLY, DAILY = (Misfit(None, part) for part in ("dates", "weekdays", "only", "daily"))
+Misfits = list[Misfit]
+Timetable = Callable[[int, BusinessDay], Misfits]
+"""Returns every way in which a moment (milliseconds UTC, and its business day) is outside; empty when it is inside."""
 
 
-def _late_windows(
-    when: When,
-    calendars: Mapping[str, Calendar],
-    day: BusinessDay,
-    windows: list[tuple[int, int]],
-    today: tuple[Misfit, ...],
-) -> tuple[tuple[Misfit, ...], bool]:
-    """Look at windows written beyond 24:00: the moment may belong to the window of the day that it follows."""
-    civil = day.midnight.date()
-    after_midnight = day.second + (DAY_S if day.second < when.day_starts * 60 else 0)
-    if any(start * 60 <= after_midnight < end * 60 for start, end in windows):
-        return today, True
-    spilled = any(start * 60 <= after_midnight + DAY_S < end * 60 for start, end in windows)
-    return (_day_misfits(when, calendars, civil - ONE_DAY), True) if spilled else (today, False)
+def timetable(when: When, calendars: Mapping[str, Calendar]) -> Timetable:
+    """Compile a time condition; its calendars must be known (`check_calendars`)."""
+    days, daily = _days(when, calendars), when.daily
+    plain = tuple(window for window in daily or () if window[1] <= DAY_MIN)
+    late = tuple(window for window in daily or () if window[1] > DAY_MIN)
+    starts_s, first_ms, end_ms = when.day_starts * 60, when.from_ms, when.until_ms
+
+    def misfits(now_ms: int, day: BusinessDay) -> Misfits:
+        found = days(day.day)
+        if daily is not None and not any(in_window(window, day.second) for window in plain):
+            of_today, of_yesterday = _late_windows(late, day, starts_s)
+            if of_yesterday and not of_today:
+                found = days(day.midnight.date() - ONE_DAY)
+            elif not of_today:
+                found.append(DAILY)
+        if (first_ms is not None and now_ms < first_ms) or (end_ms is not None and now_ms >= end_ms):
+            found.append(DATES)
+        return found
+
+    return misfits
 
 
-def _day_misfits(when: When, calendars: Mapping[str, Calendar], day: date) -> tuple[Misfit, ...]:
-    found = []
-    if (when.from_day and day < when.from_day) or (when.until_day and day > when.until_day):
-        found.append(Misfit(None, "dates"))
-    if when.weekdays is not None and day.isoweekday() not in when.weekdays:
-        found.append(Misfit(None, "weekdays"))
-    found += [Misfit(name, "except") for name in when.except_ if day in calendars[name]]
-    if when.only and not any(day in calendars[name] for name in when.only):
-        found.append(Misfit(None, "only"))
-    return tuple(found)
+def _days(when: When, calendars: Mapping[str, Calendar]) -> Callable[[date], Misfits]:
+    """Compile what a time condition says of whole business days."""
+    first, last, weekdays = when.from_day or date.min, when.until_day or date.max, when.weekdays
+    barred = tuple((calendars[name], Misfit(name, "except")) for name in when.except_)
+    only = tuple(calendars[name] for name in when.only)
+
+    def misfits(day: date) -> Misfits:
+        found = [] if first <= day <= last else [DATES]
+        if weekdays is not None and day.isoweekday() not in weekdays:
+            found.append(WEEKDAYS)
+        for calendar, misfit in barred:
+            if day in calendar:
+                found.append(misfit)
+        if only and not any(day in calendar for calendar in only):
+            found.append(ONLY)
+        return found
+
+    return misfits
+
+
+def _late_windows(windows: tuple[tuple[int, int], ...], day: BusinessDay, starts_s: int) -> tuple[bool, bool]:
+    """Return whether a moment lies in a window beyond 24:00 of its own day, and in one of the day that it follows."""
+    after_midnight = day.second + (DAY_S if day.second < starts_s else 0)
+    today = any(start * 60 <= after_midnight < end * 60 for start, end in windows)
+    return today, any(start * 60 <= after_midnight + DAY_S < end * 60 for start, end in windows)
 
 
 def check_calendars(when: When, calendars: Mapping[str, Calendar], path: str) -> None:
@@ -191,8 +204,8 @@ def check_calendars(when: When, calendars: Mapping[str, Calendar], path: str) ->
                 )
 
 
-def period_name(limit: Limit, when: When, day: BusinessDay) -> str:
-    """Return the label of the period that a limit counts over now; a new period is a new key."""
+def fixed_period(limit: Limit, when: When) -> str | None:
+    """Return the label of a period that no calendar day ends, None for one that a business day names."""
     if limit.period is Period.EVER:
         return "ever"
     if limit.period is Period.ROLLING:
@@ -200,4 +213,4 @@ def period_name(limit: Limit, when: When, day: BusinessDay) -> str:
     if limit.period is Period.WINDOW:
         start = when.from_day.isoformat() if when.from_day else when.from_ms
         return f"window:{start or 'open'}"
-    return day.name(limit.period)
+    return None

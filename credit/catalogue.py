@@ -163,6 +163,8 @@ class Scope(StrEnum):
 class Period(StrEnum):
     """Over which time a limit counts."""
 
+    __hash__ = str.__hash__  # business days name their periods in every decision; an Enum's own is a call of Python
+
     EVER = "ever"
     DAY = "day"
     WEEK = "week"

@@ -8,92 +8,110 @@ Rules of this file:
 - all sets of one per group are tried up to MAX_SETS, so that another benefit can only make the best set better.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 from credit.calendars import at_clock
-from credit.catalogue import KIND_ORDER, Benefit
+from credit.catalogue import Benefit
+from credit.compiled import Candidate, Demand, is_fen
 from credit.decision import Given
-from credit.demands import Demand, demands, taking
-from credit.offers import WHOLE, Price, figures, price
+from credit.offers import WHOLE, Price, figures
 from credit.situation import Situation
+from credit.taking import demands_of
 
 MAX_SETS = 512
+Rank = tuple[int, int, list[tuple[str, int, str]]]
+
+
+class Set(NamedTuple):
+    """Candidates that combine, in code order, with their prices one after another."""
+
+    candidates: tuple[Candidate, ...]
+    prices: tuple[Price, ...]
+
+    @property
+    def rank(self) -> Rank:
+        """Return what sets compare by: the smallest is the best."""
+        worth = min(sum([one.worth for one in self.prices]), WHOLE)
+        kind = min([one.compiled.kind for one in self.candidates])
+        return -worth, kind, [one.compiled.order for one in self.candidates]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """The benefits given, in code order, with their prices and with all that they take."""
+    """What is given: the best set, and all that it takes."""
 
-    benefits: tuple[Benefit, ...]
+    candidates: tuple[Candidate, ...]
     prices: tuple[Price, ...]
+    benefits: tuple[Benefit, ...]
     demands: tuple[tuple[Benefit, Demand], ...]
 
-    @property
-    def rank(self) -> tuple[Any, ...]:
-        """Return what candidates compare by: the smallest is the best."""
-        worth = min(sum(one.worth for one in self.prices), WHOLE)
-        return (-worth, min(KIND_ORDER[one.offer.kind] for one in self.benefits), [one.order for one in self.benefits])
 
-
-def choose(obtainable: Sequence[Benefit], situation: Situation) -> Choice:
+def choose(obtainable: Sequence[Candidate], situation: Situation) -> Choice:
     """Return the best choice among the benefits that can be had (at least one)."""
-    groups: dict[str, list[Benefit]] = {}
-    single: list[Benefit] = []
-    for benefit in obtainable:
-        if benefit.stacks is None:
-            single.append(benefit)
-        else:
-            groups.setdefault(benefit.stacks, []).append(benefit)
-    candidates = [apply(members, situation) for members in _sets(groups, situation)]
+    groups: dict[str, list[Candidate]] = {}
+    single: list[Candidate] = []
+    for one in obtainable:
+        stacks = one.compiled.benefit.stacks
+        (single if stacks is None else groups.setdefault(stacks, [])).append(one)
+    sets = [apply(members, situation) for members in _sets(groups)]
     if single:
-        candidates.append(apply((min(single, key=lambda one: _alone(one, situation)),), situation))
-    return min(candidates, key=lambda one: one.rank)
+        best = min(single, key=_alone)
+        sets.append(Set((best,), (best.price,)))
+    candidates, prices = min(sets, key=lambda one: one.rank) if len(sets) > 1 else sets[0]
+    return Choice(
+        candidates=candidates,
+        prices=prices,
+        benefits=tuple([one.compiled.benefit for one in candidates]),
+        demands=tuple([
+            (one.compiled.benefit, demand)
+            for one, money in zip(candidates, prices, strict=True)
+            for demand in demands_of(one, money.fen)
+        ]),
+    )  # fmt: skip
 
 
-def _alone(benefit: Benefit, situation: Situation) -> tuple[Any, ...]:
-    """Return the rank of a benefit by itself (that of a set of one)."""
-    return (-min(taking(benefit, situation).price.worth, WHOLE), KIND_ORDER[benefit.offer.kind], benefit.order)
+def _alone(one: Candidate) -> tuple[int, int, tuple[str, int, str]]:
+    """Return the rank of a benefit by itself."""
+    return -min(one.price.worth, WHOLE), one.compiled.kind, one.compiled.order
 
 
-def _sets(groups: dict[str, list[Benefit]], situation: Situation) -> Iterable[tuple[Benefit, ...]]:
+def _sets(groups: dict[str, list[Candidate]]) -> Iterator[tuple[Candidate, ...]]:
     if not groups:
-        return ()
+        return
     members = [groups[name] for name in sorted(groups)]
     if prod(len(group) for group in members) > MAX_SETS:
-        members = [[min(group, key=lambda one: _alone(one, situation))] for group in members]
-    return (tuple(sorted(one, key=lambda benefit: benefit.order)) for one in product(*members))
+        members = [[min(group, key=_alone)] for group in members]
+    for found in product(*members):
+        yield tuple(sorted(found, key=lambda one: one.compiled.order))
 
 
-def apply(benefits: tuple[Benefit, ...], situation: Situation) -> Choice:
-    """Price `benefits` one after another; leave out one that would overrun a sum shared with those before it."""
-    rest, heads = situation.request.amount_fen, situation.request.heads
-    kept: list[Benefit] = []
+def apply(candidates: tuple[Candidate, ...], situation: Situation) -> Set:
+    """Price `candidates` one after another; leave out one that would overrun a sum shared with those before it."""
+    whole, heads = situation.request.amount_fen, situation.heads
+    rest = whole
+    sums: dict[str, int] = {}
+    kept: list[Candidate] = []
     prices: list[Price] = []
-    taken: list[tuple[Benefit, Demand]] = []
-    for benefit in benefits:
-        found = price(benefit.offer, amount=rest, heads=heads)
-        wanted = demands(benefit, situation, found.value_fen)
-        if kept and not _fits(wanted, taken, situation):
-            continue
-        kept.append(benefit)
+    for one in candidates:
+        found = one.price if rest == whole else one.compiled.pricer(one.compiled.benefit.offer, rest, heads)
+        if one.compiled.bounds.fen or situation.offline:
+            wanted = [demand for demand in demands_of(one, found.fen) if is_fen(demand[1])]
+            if kept and not _fits(wanted, sums, situation):
+                continue
+            for _, key, n, _ in wanted:
+                sums[key] = sums.get(key, 0) + n
+        kept.append(one)
         prices.append(found)
-        taken += [(benefit, one) for one in wanted]
         rest = found.rest_fen
-    return Choice(benefits=tuple(kept), prices=tuple(prices), demands=tuple(taken))
+    return Set(tuple(kept), tuple(prices))
 
 
-def _fits(wanted: list[Demand], taken: list[tuple[Benefit, Demand]], situation: Situation) -> bool:
-    before: dict[str, int] = {}
-    for _, one in taken:
-        if one.fen:
-            before[one.key] = before.get(one.key, 0) + one.n
-    return all(
-        one.limit is None or situation.used(one.key).n + before.get(one.key, 0) + one.n <= one.limit for one in wanted
-    )
+def _fits(wanted: list[Demand], before: dict[str, int], situation: Situation) -> bool:
+    return all(limit is None or situation.used(key).n + before.get(key, 0) + n <= limit for _, key, n, limit in wanted)
 
 
 def givens(choice: Choice, situation: Situation) -> tuple[Given, ...]:
@@ -116,7 +134,7 @@ def _figures(benefit: Benefit, situation: Situation) -> dict[str, Any]:
     until = None
     if benefit.offer.until_min is not None:
         until = at_clock(situation.day(benefit.when), benefit.offer.until_min).isoformat()
-    return figures(benefit.offer, tier=situation.standing(benefit)[0], until=until)
+    return figures(benefit.offer, tier=situation.standing(benefit.issuer)[0], until=until)
 
 
 def offer_of(choice: Choice, given: tuple[Given, ...]) -> dict[str, Any]:
@@ -124,13 +142,9 @@ def offer_of(choice: Choice, given: tuple[Given, ...]) -> dict[str, Any]:
     merged: dict[str, Any] = {}
     for one in reversed(given):
         merged.update(one.offer)
-    for name, amounts in (
-        ("off_fen", [one.off_fen for one in choice.prices]),
-        ("waived_fen", [one.waived_fen for one in choice.prices]),
-        ("later_fen", [one.later_fen for one in choice.prices]),
-    ):
-        if name in merged:
-            merged[name] = sum(amounts)
+    if len(choice.prices) > 1:
+        for name in {one.moves for one in choice.prices if one.moves is not None}:
+            merged[name] = sum([one.fen for one in choice.prices if one.moves == name])
     rest = choice.prices[-1].rest_fen
     if rest is not None and "to_pay_fen" in merged:
         merged["to_pay_fen"] = rest

@@ -14,23 +14,25 @@ Rules of this file:
 """
 
 from dataclasses import replace
+from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from credit.answers import from_json
-from credit.calendars import business_day
-from credit.catalogue import Benefit, Lifecycle, LifecycleKind
+from credit.calendars import local_time
 from credit.choice import choose
 from credit.claims import Token, TokenClass
-from credit.conditions import Check
-from credit.decision import Condition, Decision, Failure, Finding, Trial
+from credit.compiled import Candidate, CompiledBenefit
+from credit.decision import Cause, Condition, Decision, Failure, Finding, Trials
 from credit.endings import end
 from credit.facts import Facts
-from credit.granting import Tried, grant, left
-from credit.inputs import ENDING, OPENING, ClockState, Intent, Now, Request
+from credit.granting import grant, left, trials_of
+from credit.inputs import ENDING, ClockState, Now, Request
 from credit.measures import Effect, Effective, EntryState, MeasureEntry, code_of, in_force
 from credit.policy import Policy
 from credit.reasons import Outcome, Reason, outcome_of
 from credit.situation import Situation, iso
+from credit.taking import overruns
 
 OVERRIDABLE = frozenset({
     Reason.NEEDS_SECOND_CHECK, Reason.NEEDS_STAFF, Reason.NEEDS_CHALLENGE, Reason.NEEDS_ID_CHECK, Reason.WRONG_LANE,
@@ -38,6 +40,8 @@ OVERRIDABLE = frozenset({
 })  # fmt: skip
 """What a supervisor may take on themselves: what a person can look at. Never a bound, a refusal or a stopped entry."""
 
+REFERS = attrgetter("cause.refer")
+WITHHELD = Cause.of(Condition.STANDING, Reason.WITHHELD, Effective.facts)
 TIMED = frozenset({Reason.STALE_CODE, Reason.NOT_YET_VALID})
 ALL_TIMED = TIMED | {Reason.EXPIRED}
 
@@ -111,7 +115,7 @@ def measures_here(situation: Situation, policy: Policy) -> list[Effective]:
     issuer = situation.token.issuer
     if not situation.facts.measures:
         return []
-    today = business_day(situation.now.utc_ms, policy.zone_of(issuer), 0).day
+    today = local_time(situation.now.utc_ms, policy.zone_of(issuer)).date()
     found = (in_force(policy.codes, entry, situation.place.scene, today) for entry in situation.facts.measures)
     return [one for one in found if one is not None]
 
@@ -125,71 +129,72 @@ def _restricted(situation: Situation, policy: Policy) -> Decision | None:
     return Decision(outcome=Outcome.REFUSE, findings=findings, offline=now.offline, clock=now.clock)
 
 
-def serves(lifecycle: Lifecycle, intent: Intent) -> bool:
-    """Return whether a benefit of this lifecycle answers this intent (contract.md §3)."""
-    return (lifecycle.kind is LifecycleKind.OPEN_CLOSE) == (intent in OPENING)
-
-
 def _among_benefits(situation: Situation, policy: Policy) -> Decision:
     """Take steps 6 to 8."""
-    request, now = situation.request, situation.now
-    here = policy.offered(situation.place)
-    offered = tuple(one for one in here if serves(one.lifecycle, request.intent))
+    offered = policy.offered(situation.place, situation.request.intent)
     if not offered:
-        facts = {"site": situation.place.site, "scene": situation.place.scene, "intent": request.intent.value}
-        return _alone(Reason.WRONG_SITE, facts, now)
+        place, intent = situation.place, situation.request.intent
+        facts = {"site": place.site, "scene": place.scene, "intent": intent.value}
+        return _alone(Reason.WRONG_SITE, facts, situation.now)
     withheld = [
-        Failure(Condition.STANDING, Reason.WITHHELD, one.facts())
-        for one in measures_here(situation, policy)
-        if one.code.effect is Effect.WITHHOLD
+        Failure(WITHHELD, (one,)) for one in measures_here(situation, policy) if one.code.effect is Effect.WITHHOLD
     ]
-    tried = [(benefit, _try(benefit, situation, policy.checks[benefit.id], withheld)) for benefit in offered]  # 6
-    obtainable = [benefit for benefit, trial in tried if not trial.failures]
+    tried = [_try(one, situation, withheld) for one in offered]  # 6
+    obtainable = [one for one in tried if not one.failures]
     if not obtainable:
         return _denied(situation, tried)
     return grant(situation, offered, tried, choose(obtainable, situation), _findings(tried))  # 7, 8
 
 
-def _try(benefit: Benefit, situation: Situation, checks: tuple[Check, ...], withheld: list[Failure]) -> Trial:
-    failures: list[Failure] = []
-    for check in checks:
-        check(benefit, situation, failures)
-    failures += withheld
-    if situation.request.override is None or not failures:
-        return Trial(benefit=benefit.id, failures=tuple(failures))
-    stand = tuple(one for one in failures if not (one.refer and one.reason in OVERRIDABLE))
-    waived = tuple(one for one in failures if one.refer and one.reason in OVERRIDABLE)
-    return Trial(benefit=benefit.id, failures=stand, waived=waived)
+def _try(compiled: CompiledBenefit, situation: Situation, withheld: list[Failure]) -> Candidate:
+    one = Candidate(compiled, situation)
+    before, after, bounded = compiled.ordinary if situation.ordinary else compiled.always
+    failures = one.failures
+    for question in before:
+        failures += situation[question]
+    if bounded:
+        overruns(one)
+    for question in after:
+        failures += situation[question]
+    if withheld:
+        failures += withheld
+    if failures and situation.request.override is not None:
+        one.waived = tuple([failure for failure in failures if _overridable(failure)])
+        one.failures = [failure for failure in failures if not _overridable(failure)]
+    return one
 
 
-def _denied(situation: Situation, tried: Tried) -> Decision:
-    refers = any(all(one.refer for one in trial.failures) for _, trial in tried)
+def _overridable(failure: Failure) -> bool:
+    return failure.refer and failure.reason in OVERRIDABLE
+
+
+def _denied(situation: Situation, tried: list[Candidate]) -> Decision:
+    refers = any(all(failure.refer for failure in one.failures) for one in tried)
     return Decision(
         outcome=Outcome.REFER if refers else Outcome.STANDARD,
         findings=_findings(tried),
         left=left(situation, tried, None),
-        offline=situation.now.offline,
+        offline=situation.offline,
         clock=situation.now.clock,
-        trials=tuple(trial for _, trial in tried),
+        trials=Trials(partial(trials_of, tried, ())),
     )
 
 
-def _distance(one: tuple[Benefit, Trial]) -> tuple[bool, bool, int, tuple[str, int, str]]:
-    """Return how far a benefit was from being given."""
-    benefit, trial = one
-    firm, stranger = False, False
-    for failure in trial.failures:
-        firm = firm or not failure.refer
-        stranger = stranger or failure.condition is Condition.WHO
-    return (firm, stranger, len(trial.failures), benefit.order)
-
-
-def _findings(tried: Tried) -> tuple[Finding, ...]:
+def _findings(tried: list[Candidate]) -> tuple[Finding, ...]:
     """Return every reason once, nearest benefit first: one that only little stands in the way of comes first."""
+    ranked = [
+        (not all(map(REFERS, one.failures)), one.stranger, len(one.failures), number)
+        for number, one in enumerate(tried)
+        if one.failures
+    ]
     found: dict[Reason, tuple[Failure, list[str]]] = {}
-    for benefit, trial in sorted((one for one in tried if one[1].failures), key=_distance):
-        for failure in trial.failures:
-            _, stopped = found.setdefault(failure.reason, (failure, []))
-            if not stopped or stopped[-1] != benefit.id:
-                stopped.append(benefit.id)
-    return tuple(Finding(reason, first.facts, tuple(stopped)) for reason, (first, stopped) in found.items())
+    for *_, number in sorted(ranked):
+        name = tried[number].compiled.id
+        for failure in tried[number].failures:
+            reason = failure.cause.reason
+            known = found.get(reason)
+            if known is None:
+                found[reason] = (failure, [name])
+            elif known[1][-1] != name:
+                known[1].append(name)
+    return tuple([Finding(reason, first.facts, tuple(stopped)) for reason, (first, stopped) in found.items()])

@@ -8,21 +8,23 @@ Rules of this file:
 - `trials` keeps how each benefit offered here fared; explaining reads it and never changes the decision.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple, overload
 
 from credit.inputs import ClockState
-from credit.reasons import Outcome, Reason
+from credit.reasons import REFERRING, Outcome, Reason
+
+NO_FACTS: Mapping[str, Any] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """One reason with its facts; `benefits` names those it stood in the way of."""
 
     reason: Reason
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = NO_FACTS
     benefits: tuple[str, ...] = ()
 
 
@@ -41,13 +43,49 @@ class Condition(StrEnum):
     OFFLINE = "offline"
 
 
-class Failure(NamedTuple):
-    """A condition of a benefit that does not hold, and why; `refer`: a person looking at it can mend it."""
+class Cause(NamedTuple):
+    """What keeps anybody from a benefit; `tell` returns its facts, `refer`: a person looking at it can mend it."""
 
     condition: Condition
     reason: Reason
-    facts: Mapping[str, Any]
+    tell: Callable[..., Mapping[str, Any]] = dict
     refer: bool = False
+
+    @classmethod
+    def of(cls, condition: Condition, reason: Reason, tell: Callable[..., Mapping[str, Any]] = dict) -> "Cause":
+        """Return a cause that refers where its reason does (contract.md §1)."""
+        return cls(condition, reason, tell, reason in REFERRING)
+
+
+class Failure(NamedTuple):
+    """A condition of a benefit that does not hold for this holder here and now.
+
+    Most failures are never told: of twenty limits that are used up, one says when and where. So what the facts are
+    `told` from is kept, and the facts are put into words where they are shown.
+    """
+
+    cause: Cause
+    told: tuple[Any, ...] = ()
+
+    @property
+    def condition(self) -> Condition:
+        """Return the condition that does not hold."""
+        return self.cause.condition
+
+    @property
+    def reason(self) -> Reason:
+        """Return the reason."""
+        return self.cause.reason
+
+    @property
+    def refer(self) -> bool:
+        """Return whether a person looking at it can mend it."""
+        return self.cause.refer
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Return what goes with the reason."""
+        return self.cause.tell(*self.told)
 
 
 class Trial(NamedTuple):
@@ -56,12 +94,37 @@ class Trial(NamedTuple):
     benefit: str
     failures: tuple[Failure, ...] = ()
     chosen: bool = False
-    value_fen: int | None = None
     waived: tuple[Failure, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
+class Trials(Sequence[Trial]):
+    """Every trial of a decision, written out when somebody asks: a help desk does, a gate does not."""
+
+    __slots__ = ("_write",)
+
+    def __init__(self, write: Callable[[], tuple[Trial, ...]]) -> None:
+        self._write = write
+
+    @overload
+    def __getitem__(self, index: int) -> Trial: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Trial, ...]: ...
+    def __getitem__(self, index: int | slice) -> Trial | tuple[Trial, ...]:
+        return self._write()[index]
+
+    def __iter__(self) -> Iterator[Trial]:
+        return iter(self._write())
+
+    def __len__(self) -> int:
+        return len(self._write())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Trials) and self._write() == tuple(other)
+
+    __hash__ = None  # type: ignore[assignment]  # facts are mappings
+
+
+class Given(NamedTuple):
     """One benefit that is given: its offer in figures, and what the holder is worth of it afterwards."""
 
     benefit: str
@@ -70,11 +133,10 @@ class Given:
     version: int
     offer: Mapping[str, Any]
     local: bool = False
-    title: Mapping[str, str] = field(default_factory=dict)
+    title: Mapping[str, str] = NO_FACTS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Use:
+class Use(NamedTuple):
     """`n` uses under `key`, bounded by `limit` (None: counted, not bounded) within the period since `since_ms`."""
 
     key: str
@@ -85,8 +147,7 @@ class Use:
     reason: Reason = Reason.LIMIT_USED
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sum:
+class Sum(NamedTuple):
     """`fen` under `key`, bounded by `limit` (None: counted, not bounded) within the period since `since_ms`."""
 
     key: str
@@ -97,8 +158,7 @@ class Sum:
     reason: Reason = Reason.LIMIT_USED
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Consumption:
+class Consumption(NamedTuple):
     """What a grant writes: uses and sums, the due time and the reversal window, the pass it enters under."""
 
     uses: tuple[Use, ...] = ()
@@ -111,6 +171,9 @@ class Consumption:
     pass_root: str | None = None
     pass_of: str | None = None
     pass_entries: int | None = None
+
+
+NOTHING = Consumption()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,10 +191,10 @@ class Decision:
     left: Mapping[str, int] = field(default_factory=dict)
     offline: bool = False
     clock: ClockState = ClockState.TRUSTED
-    consumption: Consumption = Consumption()
+    consumption: Consumption = NOTHING
     ends: str | None = None
     repeats: str | None = None
-    trials: tuple[Trial, ...] = ()
+    trials: Sequence[Trial] = ()
     notes: tuple[Finding, ...] = ()
 
     @property

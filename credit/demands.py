@@ -6,15 +6,18 @@ place and forgotten in another.
 
 Rules of this file:
 
+- every bound is compiled once into a `Demander` (credit.compiled); the functions of the first part do that;
 - a key names everything the count depends on (whom, where, which period), so a new period is a new key;
 - keys start with what they count: "u" uses, "a" amounts in fen, "o" open things (given back at close), "i" heads
   inside (given back at exit), "p" entries of a pass;
 - one request takes `heads` of a key once, even if stacked benefits share the key (contract.md §3).
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any
+from zoneinfo import ZoneInfo
 
-from credit.calendars import period_name
+from credit.calendars import fixed_period
 from credit.catalogue import (
     Benefit,
     Capacity,
@@ -28,225 +31,244 @@ from credit.catalogue import (
     Scope,
 )  # fmt: skip
 from credit.claims import SubjectKind
-from credit.decision import Condition
-from credit.inputs import ENTERING
-from credit.offers import Price, price
+from credit.compiled import Bound, Bounds, Demand, Demander, Shared
+from credit.decision import Cause, Condition
+from credit.facts import Used
 from credit.reasons import Reason
-from credit.situation import Situation
+from credit.situation import Situation, iso
 
 HOUR_MS = 3_600_000
+Demands = list[Demand]
+Part = Callable[[Situation], str | None]
 
 
-class Demand(NamedTuple):
-    """`n` of the count under `key`, bounded by `limit` (None: counted only)."""
-
-    key: str
-    n: int
-    limit: int | None
-    condition: Condition
-    reason: Reason
-    refer: bool = False
-    since_ms: int | None = None
-    warn: int | None = None
-
-    @property
-    def fen(self) -> bool:
-        """Return whether this counts money."""
-        return self.key.startswith("a|")
+def _taken(used: Used, limit: int, zone: ZoneInfo) -> dict[str, Any]:
+    """Tell how much is used up, and when and where the newest of it was taken."""
+    when = {} if used.at_ms is None else {"at": iso(used.at_ms, zone), "where": used.where}
+    return _room(used, limit, zone) | when
 
 
-def benefit_key(benefit: Benefit) -> str:
-    """Return what names a benefit in keys."""
-    return benefit.key
+def _room(used: Used, limit: int, _zone: ZoneInfo) -> dict[str, Any]:
+    return {"used": used.n, "max": limit}
 
 
-def _who(limit: Limit, benefit: Benefit, situation: Situation) -> str | None:
-    per, token = limit.per, situation.token
-    if per is Per.SUBJECT:
-        return situation.subject_part
-    if per is Per.GROUP:
-        return situation.group_key(benefit)
-    if per is Per.TOKEN:
-        return f"token:{token.issuer}:{token.token_id.hex()}"
-    if per is Per.ORDER:
-        order = token.reservation.order.hex() if token.reservation else f"none:{situation.subject}"
-        return f"order:{token.issuer}:{order}"
-    if per is Per.ASSET:
-        return None if situation.request.asset is None else f"asset:{situation.request.asset}"
-    return f"terminal:{situation.place.terminal}" if per is Per.TERMINAL else "all"
+LIMIT_USED = Cause.of(Condition.LIMITS, Reason.LIMIT_USED, _taken)
+ALREADY_OPEN = Cause.of(Condition.OPEN, Reason.ALREADY_OPEN, _taken)
+USED_UP = Bound(LIMIT_USED)
+OPEN_AT_ONCE = Bound(LIMIT_USED, ALREADY_OPEN)
+ONE_OPEN = Bound(ALREADY_OPEN)
+INSIDE = Bound(Cause.of(Condition.OPEN, Reason.ALREADY_INSIDE, _taken))
+IN_STOCK = Bound(Cause.of(Condition.OFFER, Reason.OUT_OF_STOCK, _taken))
 
 
-def _scope(limit: Limit, benefit: Benefit, situation: Situation) -> str:
-    scope, name = limit.scope, benefit_key(benefit)
+def bounds_of(benefit: Benefit, shared: Shared) -> Bounds:
+    """Return all that bounds `benefit`; asked once, when lists are switched."""
+    limits = [_limit(one, benefit, shared) for one in benefit.limits]
+    grants = [_grants(benefit)] if benefit.who.grant else []
+    others = [*_opening(benefit, shared), *_stock(benefit)]
+    later = [_capacity(one, benefit, shared) for one in benefit.capacity]
+    if benefit.lifecycle.kind is LifecycleKind.PASS:
+        later.append(_inside(benefit, shared))
+    return Bounds(
+        limits=tuple(limits),
+        first=(*limits, _token_uses, *grants, _booked(benefit), *others, *later),
+        ordinary=(*limits, *grants, *others, *later),
+        later=tuple(later),
+        outage=_outage(benefit),
+        site=tuple([_capacity(one, benefit, shared) for one in benefit.capacity if one.site]),
+        fen=any(one.count is Count.AMOUNT for one in benefit.limits),
+    )
+
+
+def _limit(limit: Limit, benefit: Benefit, shared: Shared) -> Demander:
+    """Return what one limit asks for; things open at once have no period, they are given back at close."""
+    letter, period, terms = LETTERS[limit.count], limit.period, benefit.when
+    scope, who, most = _scope(limit, benefit, shared), _who(limit, benefit), _most(limit, benefit, shared)
+    fixed = "now" if limit.count is Count.OPEN else fixed_period(limit, terms)
+    label = shared.label(terms, period)
+    rolls, by_amount = period is Period.ROLLING and limit.count is not Count.OPEN, limit.count is Count.AMOUNT
+    rolling_ms = limit.rolling_h * HOUR_MS if rolls else None
+    kind = OPEN_AT_ONCE if limit.count is Count.OPEN else USED_UP
+    bound = kind._replace(rolling_ms=rolling_ms, own=limit.count is Count.USES)
+
+    def demand(situation: Situation, value_fen: int, out: Demands) -> None:
+        whose = situation.subject_part if who is None else who(situation)
+        if whose is None:
+            return
+        where = scope if isinstance(scope, str) else scope(situation)
+        named = situation[label] if fixed is None else fixed
+        limit_now = most if isinstance(most, int) else most(situation)
+        n = value_fen if by_amount else situation.heads
+        out.append((bound, f"{letter}|{where}|{whose}|{named}", n, limit_now))
+
+    return demand
+
+
+LETTERS = {Count.USES: "u", Count.AMOUNT: "a", Count.OPEN: "o"}
+
+
+def _most(limit: Limit, benefit: Benefit, shared: Shared) -> int | Callable[[Situation], int]:
+    most, standing = limit.max, shared.standing(benefit.issuer)
+    if not most.by_tier:
+        return most.fixed or 0
+    return lambda situation: most.at(situation[standing][0]) or 0
+
+
+def _who(limit: Limit, benefit: Benefit) -> Part | None:
+    """Return whom a limit counts for; None for the subject, which is the rule."""
+    named: dict[Per, Part | None] = {
+        Per.SUBJECT: None,
+        Per.GROUP: lambda s: s.group_key(benefit),
+        Per.TOKEN: lambda s: f"token:{s.token.issuer}:{s.token.token_id.hex()}",
+        Per.ORDER: lambda s: f"order:{s.token.issuer}:{_order(s)}",
+        Per.ASSET: lambda s: None if s.request.asset is None else f"asset:{s.request.asset}",
+        Per.TERMINAL: lambda s: f"terminal:{s.place.terminal}",
+        Per.ALL: lambda _: "all",
+    }
+    return named[limit.per]
+
+
+def _order(situation: Situation) -> str:
+    booked = situation.token.reservation
+    return booked.order.hex() if booked else f"none:{situation.subject}"
+
+
+def _scope(limit: Limit, benefit: Benefit, shared: Shared) -> str | Callable[[Situation], str]:
+    scope, name = limit.scope, benefit.key
     if scope is Scope.BENEFIT:
         return name
     if scope is Scope.SITE:
-        return f"{name}@site:{situation.place.site}"
+        return lambda s: f"{name}@site:{s.place.site}"
     if scope is Scope.SCENE:
-        return f"{name}@scene:{situation.place.scene}"
+        return lambda s: f"{name}@scene:{s.place.scene}"
     if scope is Scope.PROGRAMME:
         return f"{benefit.issuer}/*"
-    return f"{name}@set:{_site_set(limit, benefit, situation)}"
-
-
-def _site_set(limit: Limit, benefit: Benefit, situation: Situation) -> str:
     if limit.site_set is not None:
-        return limit.site_set
-    sets, site = situation.policy.sites.sets, situation.place.site
-    holding = [name for name in benefit.where.site_sets or () if site in sets.get(name, ())]
+        return f"{name}@set:{limit.site_set}"
+    return lambda s: f"{name}@set:{_site_set(benefit, shared, s.place.site)}"
+
+
+def _site_set(benefit: Benefit, shared: Shared, site: str) -> str:
+    holding = [name for name in benefit.where.site_sets or () if site in shared.sites.sets.get(name, ())]
     return min(holding) if holding else site
 
 
-def limit_demand(limit: Limit, benefit: Benefit, situation: Situation, value_fen: int) -> Demand | None:
-    """Return what one limit asks for; None when there is nobody to count for (per asset, without an asset)."""
-    who = _who(limit, benefit, situation)
-    if who is None:
-        return None
-    count, most, scope = limit.count, limit.max, _scope(limit, benefit, situation)
-    limit_now = (most.at(situation.standing(benefit)[0]) if most.by_tier else most.fixed) or 0
-    if count is Count.OPEN:
-        return Demand(f"o|{scope}|{who}|now", situation.request.heads, limit_now, Condition.LIMITS, Reason.LIMIT_USED)
-    named = "ever" if limit.period is Period.EVER else period_name(limit, benefit.when, situation.day(benefit.when))
-    since = situation.now.utc_ms - limit.rolling_h * HOUR_MS if limit.period is Period.ROLLING else None
-    letter, n = ("u", situation.request.heads) if count is Count.USES else ("a", value_fen)
-    key = f"{letter}|{scope}|{who}|{named}"
-    return Demand(key, n, limit_now, Condition.LIMITS, Reason.LIMIT_USED, False, since)  # noqa: FBT003 - refer
-
-
-def demands(benefit: Benefit, situation: Situation, value_fen: int) -> list[Demand]:
-    """Return everything that a grant of `benefit`, moving `value_fen`, would take here and now."""
-    found = [] if reenters(benefit, situation) else _limits(benefit, situation, value_fen)
-    for one in benefit.capacity:
-        found.append(capacity_demand(one, benefit, situation))
-    if benefit.lifecycle.kind is LifecycleKind.PASS:
-        found.append(Demand(inside_key(benefit, situation), 1, None, Condition.OPEN, Reason.ALREADY_INSIDE))
-    if situation.now.offline:
-        found += _offline(benefit, situation, value_fen)
-    return found
-
-
-def inside_key(benefit: Benefit, situation: Situation) -> str:
-    """Return what says that a pass holder is inside; a new business day forgets those who left unseen."""
-    day = situation.day(benefit.when).day.isoformat()
-    return f"i|pass:{benefit_key(benefit)}|{situation.subject}|{day}"
-
-
-def _limits(benefit: Benefit, situation: Situation, value_fen: int) -> list[Demand]:
-    found = [one for limit in benefit.limits if (one := limit_demand(limit, benefit, situation, value_fen))]
-    token, heads, name = situation.token, situation.request.heads, benefit_key(benefit)
-    taken = (Condition.LIMITS, Reason.LIMIT_USED)
+def _token_uses(situation: Situation, _value_fen: int, out: Demands) -> None:
+    token = situation.token
     if token.max_uses is not None:
-        found.append(Demand(f"u|token:{token.issuer}:{token.token_id.hex()}", heads, token.max_uses, *taken))
-    if benefit.who.grant:
-        found += [
-            Demand(f"u|grant:{token.issuer}:{(grant.grant_id or b'').hex()}|{name}", heads, grant.uses, *taken)
-            for grant in token.grants
-            if grant.code == benefit.code and grant.uses is not None and token.issuer == benefit.issuer
-        ]
-    if token.reservation is not None and _by_order(benefit, situation):
-        order = f"u|order:{token.issuer}:{token.reservation.order.hex()}|{name}"
-        found.append(Demand(order, heads, token.reservation.heads, *taken))
-    if situation.opening:
-        found += _opening(benefit, situation)
-    if benefit.offer.stock is not None:
-        key = f"u|stock:{name}:v{benefit.version}"
-        found.append(Demand(key, heads, benefit.offer.stock, Condition.OFFER, Reason.OUT_OF_STOCK))
-    return found
+        key = f"u|token:{token.issuer}:{token.token_id.hex()}"
+        out.append((USED_UP, key, situation.heads, token.max_uses))
 
 
-def _by_order(benefit: Benefit, situation: Situation) -> bool:
-    """Return whether the reservation bounds the heads: where it is needed, and for groups in batches (scene S13)."""
-    return "reservation" in benefit.needs or benefit.slot is not None or situation.token.kind is SubjectKind.GROUP
+def _grants(benefit: Benefit) -> Demander:
+    def demand(situation: Situation, _value_fen: int, out: Demands) -> None:
+        token = situation.token
+        if token.issuer != benefit.issuer:
+            return
+        for grant in token.grants:
+            if grant.code == benefit.code and grant.uses is not None:
+                key = f"u|grant:{token.issuer}:{(grant.grant_id or b'').hex()}|{benefit.key}"
+                out.append((USED_UP, key, situation.heads, grant.uses))
+
+    return demand
 
 
-def _opening(benefit: Benefit, situation: Situation) -> list[Demand]:
+def _booked(benefit: Benefit) -> Demander:
+    """Return the heads that a reservation holds: where it is needed, and for groups in batches (scene S13)."""
+    needed = "reservation" in benefit.needs or benefit.slot is not None
+
+    def demand(situation: Situation, _value_fen: int, out: Demands) -> None:
+        token = situation.token
+        if token.reservation is not None and (needed or token.kind is SubjectKind.GROUP):
+            key = f"u|order:{token.issuer}:{token.reservation.order.hex()}|{benefit.key}"
+            out.append((USED_UP, key, situation.heads, token.reservation.heads))
+
+    return demand
+
+
+def _opening(benefit: Benefit, shared: Shared) -> list[Demander]:
     """Return the count of things open at once: one, or as many as the benefit says (library, scene S5)."""
-    if any(limit.count is Count.OPEN and limit.per is Per.SUBJECT for limit in benefit.limits):
+    counted = any(limit.count is Count.OPEN and limit.per is Per.SUBJECT for limit in benefit.limits)
+    if counted or benefit.lifecycle.kind is not LifecycleKind.OPEN_CLOSE:
         return []
-    key = f"o|{benefit_key(benefit)}|subject:{situation.subject}|once"
-    if benefit.offer.kind is OfferKind.RAISE_LIMIT:
-        items = benefit.offer.table.at(situation.standing(benefit)[0]) or 0
-        return [Demand(key, situation.request.heads, items, Condition.LIMITS, Reason.LIMIT_USED)]
-    return [Demand(key, 1, 1, Condition.OPEN, Reason.ALREADY_OPEN)]
+    offer, standing = benefit.offer, shared.standing(benefit.issuer)
+
+    def demand(situation: Situation, _value_fen: int, out: Demands) -> None:
+        key = f"o|{benefit.key}|{situation.subject_part}|once"
+        if offer.kind is OfferKind.RAISE_LIMIT:
+            tier = situation[standing][0]
+            out.append((OPEN_AT_ONCE, key, situation.heads, offer.table.at(tier) or 0))
+        else:
+            out.append((ONE_OPEN, key, 1, 1))
+
+    return [demand]
 
 
-def capacity_demand(one: Capacity, benefit: Benefit, situation: Situation) -> Demand:
+def _stock(benefit: Benefit) -> list[Demander]:
+    key, stock = f"u|stock:{benefit.key}:v{benefit.version}", benefit.offer.stock
+    return [] if stock is None else [lambda s, _, out: out.append((IN_STOCK, key, s.heads, stock))]
+
+
+def _capacity(one: Capacity, benefit: Benefit, shared: Shared) -> Demander:
     """Return what one capacity asks for; an exit gives back what occupancy took."""
-    whose = f"site:{situation.place.site}" if one.site else benefit_key(benefit)
-    heads, full = situation.request.heads, (Condition.CAPACITY, Reason.FULL)
-    if one.per is CapacityPer.OCCUPANCY:
-        return Demand(f"i|{whose}", heads, one.max, *full, refer=one.site, warn=one.warn)
-    if one.per is CapacityPer.SLOT:
-        return Demand(f"u|{whose}|slot:{_slot(benefit, situation)}", heads, one.max, *full, warn=one.warn)
-    day = situation.day(benefit.when).day.isoformat()
-    return Demand(f"u|{whose}|day:{day}", heads, one.max, *full, warn=one.warn)
+    by_site, most, per = one.site, one.max, one.per
+    slot, today = _slot(benefit, shared), shared.label(benefit.when, Period.DAY)
+    letter, refer = ("i", by_site) if per is CapacityPer.OCCUPANCY else ("u", False)
+    bound = Bound(Cause(Condition.CAPACITY, Reason.FULL, _room, refer), warn=one.warn)
+
+    def demand(situation: Situation, _value_fen: int, out: Demands) -> None:
+        key = f"{letter}|site:{situation.place.site}" if by_site else f"{letter}|{benefit.key}"
+        if per is CapacityPer.SLOT:
+            key = f"{key}|slot:{slot(situation)}"
+        elif per is CapacityPer.DAY:
+            key = f"{key}|day:{situation[today]}"
+        out.append((bound, key, situation.heads, most))
+
+    return demand
 
 
-def _slot(benefit: Benefit, situation: Situation) -> str:
-    """Return the slot: the reservation's time, else the daily window, else the business day."""
-    booked, day = situation.token.reservation, situation.day(benefit.when)
-    if booked is not None and booked.site == situation.place.site:
-        return f"{booked.from_s}-{booked.until_s}"
-    minute = day.second // 60
-    windows = [window for window in benefit.when.daily or () if window[0] <= minute < window[1]]
-    return f"{day.day.isoformat()}:{windows[0][0] if windows else 'day'}"
+def _slot(benefit: Benefit, shared: Shared) -> Callable[[Situation], str]:
+    """Return what names the slot: the reservation's time, else the daily window, else the business day."""
+    of_now, windows = shared.day(benefit.when), benefit.when.daily or ()
+
+    def named(situation: Situation) -> str:
+        booked, day = situation.token.reservation, situation[of_now]
+        if booked is not None and booked.site == situation.place.site:
+            return f"{booked.from_s}-{booked.until_s}"
+        minute = day.second // 60
+        within = [window[0] for window in windows if window[0] <= minute < window[1]]
+        return f"{day.day.isoformat()}:{within[0] if within else 'day'}"
+
+    return named
 
 
-def site_demands(offered: tuple[Benefit, ...], situation: Situation) -> list[Demand]:
-    """Return the site-wide counts that every entry here takes from, whichever benefit it is given under."""
-    if situation.request.intent not in ENTERING:
-        return []
-    return [
-        capacity_demand(one, benefit, situation)._replace(limit=None)
-        for benefit in offered
-        for one in benefit.capacity
-        if one.site
-    ]
+def _inside(benefit: Benefit, shared: Shared) -> Demander:
+    key = inside_key(benefit, shared)
+    return lambda situation, _, out: out.append((INSIDE, key(situation), 1, None))
 
 
-def _offline(benefit: Benefit, situation: Situation, value_fen: int) -> list[Demand]:
-    """Return the counts since the last contact. `free` is bounded by uses alone: it is a thing, not money owed."""
-    bounds, heads = benefit.offline, situation.request.heads
-    outage = f"{benefit_key(benefit)}|since:{situation.now.offline_since_ms}|terminal:{situation.place.terminal}"
-    person = f"{outage}|subject:{situation.subject}"
-    money = 0 if benefit.offer.kind is OfferKind.FREE else value_fen
+def inside_key(benefit: Benefit, shared: Shared) -> Callable[[Situation], str]:
+    """Return what says that a pass holder is inside; a new business day forgets those who left unseen."""
+    today = shared.label(benefit.when, Period.DAY)
+    return lambda situation: f"i|pass:{benefit.key}|{situation.subject}|{situation[today]}"
+
+
+def _outage(benefit: Benefit) -> tuple[Demander, ...]:
+    """Return the bounds since the last contact. `free` is bounded by uses alone: it is a thing, not money owed."""
+    bounds, owed = benefit.offline, benefit.offer.kind is not OfferKind.FREE
+    spent = Bound(Cause(Condition.OFFLINE, Reason.OFFLINE_LIMIT, _taken, not bounds.standard_on_limit))
+
+    def bound(letter: str, most: int, *, personal: bool) -> Demander:
+        def demand(situation: Situation, value_fen: int, out: Demands) -> None:
+            outage = f"{benefit.key}|since:{situation.now.offline_since_ms}|terminal:{situation.place.terminal}"
+            key = f"{letter}|offline:{outage}|{situation.subject_part}" if personal else f"{letter}|offline:{outage}"
+            n = situation.heads if letter == "u" else value_fen if owed else 0
+            out.append((spent, key, n, most))
+
+        return demand
+
     rows = (
-        (f"u|offline:{outage}", heads, bounds.max_uses),
-        (f"u|offline:{person}", heads, bounds.max_uses_per_subject),
-        (f"a|offline:{outage}", money, bounds.max_amount_fen),
-        (f"a|offline:{person}", money, bounds.max_amount_fen_per_subject),
-    )
-    refer = not bounds.standard_on_limit
-    return [
-        Demand(key, n, most, Condition.OFFLINE, Reason.OFFLINE_LIMIT, refer=refer)
-        for key, n, most in rows
-        if most is not None
-    ]
-
-
-class Taking(NamedTuple):
-    """What one benefit by itself would give and take here and now."""
-
-    price: Price
-    demands: list[Demand]
-
-
-def _taking(benefit: Benefit, situation: Situation) -> Taking:
-    request = situation.request
-    found = price(benefit.offer, amount=request.amount_fen, heads=request.heads)
-    return Taking(found, demands(benefit, situation, found.value_fen))
-
-
-def taking(benefit: Benefit, situation: Situation) -> Taking:
-    """Return what one benefit by itself gives and takes; computed once for a presentation."""
-    return situation.once(benefit, _taking)
-
-
-def reenters(benefit: Benefit, situation: Situation) -> bool:
-    """Return whether this is a re-entry under a pass that is under way (it takes an entry, and no further use)."""
-    cycle = benefit.lifecycle
-    under_way = situation.facts.passes.get(benefit_key(benefit)) if cycle.kind is LifecycleKind.PASS else None
-    if under_way is None:
-        return False
-    in_time = cycle.reentry_min is None or situation.now.utc_ms < under_way.last_ms + cycle.reentry_min * 60_000
-    return in_time and (cycle.entries is None or under_way.entries + situation.request.heads <= cycle.entries)
+        ("u", bounds.max_uses, False), ("u", bounds.max_uses_per_subject, True),
+        ("a", bounds.max_amount_fen, False), ("a", bounds.max_amount_fen_per_subject, True),
+    )  # fmt: skip
+    return tuple(bound(letter, most, personal=personal) for letter, most, personal in rows if most is not None)

@@ -7,71 +7,64 @@ Rules of this file:
 - `left` is the smallest remainder over a benefit's use limits, after this grant.
 """
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from credit.calendars import ONE_DAY, at_clock
-from credit.catalogue import Benefit, Count, LifecycleKind, OfferKind
+from credit.catalogue import Benefit, LifecycleKind, OfferKind
 from credit.choice import Choice, givens, offer_of
-from credit.decision import Condition, Consumption, Decision, Finding, Sum, Trial, Use
-from credit.demands import benefit_key, limit_demand, reenters, site_demands
+from credit.compiled import Candidate, CompiledBenefit, is_fen
+from credit.decision import NOTHING, Consumption, Decision, Finding, Sum, Trial, Trials, Use
 from credit.inputs import ASKING, OPENING, Intent
 from credit.reasons import Outcome, Reason
-from credit.situation import Situation, iso
+from credit.situation import UNUSED, Situation, iso
+from credit.taking import own_limits, reenters, since_ms, site_demands
 
-Tried = list[tuple[Benefit, Trial]]
 HOUR_MS = 3_600_000
 BY_STAFF = frozenset({OfferKind.SERVICE, OfferKind.GIFT})
 
 
 def grant(
-    situation: Situation, offered: tuple[Benefit, ...], tried: Tried, choice: Choice, denials: tuple[Finding, ...]
+    situation: Situation,
+    offered: tuple[CompiledBenefit, ...],
+    tried: Sequence[Candidate],
+    choice: Choice,
+    denials: tuple[Finding, ...],
 ) -> Decision:
     """Step 8 for a GRANT."""
     given = givens(choice, situation)
-    chosen = {one.benefit for one in given}
-    trials = tuple(trial._replace(chosen=True) if trial.benefit in chosen else trial for _, trial in tried)
     asking = situation.request.intent in ASKING
-    consumption = Consumption() if asking else _consumption(situation, offered, choice)
+    consumption = NOTHING if asking else _consumption(situation, offered, choice)
     return Decision(
         outcome=Outcome.GRANT,
-        findings=(Finding(Reason.OK, {}, tuple(one.benefit for one in given)), *denials),
+        findings=(Finding(Reason.OK, {}, tuple([one.benefit for one in given])), *denials),
         given=given,
         offer=offer_of(choice, given),
         obligations=_obligations(situation, choice, consumption),
         left=left(situation, tried, None if asking else choice),
-        offline=situation.now.offline,
+        offline=situation.offline,
         clock=situation.now.clock,
         consumption=consumption,
-        trials=trials,
+        trials=Trials(partial(trials_of, tried, choice.candidates)),
     )
 
 
-def _consumption(situation: Situation, offered: tuple[Benefit, ...], choice: Choice) -> Consumption:
+def _consumption(situation: Situation, offered: tuple[CompiledBenefit, ...], choice: Choice) -> Consumption:
     uses: dict[str, Use] = {}
     sums: dict[str, Sum] = {}
     extra = [(choice.benefits[0], one) for one in site_demands(offered, situation)]
-    for benefit, one in (*choice.demands, *extra):
-        if one.fen:
-            before = sums[one.key].fen if one.key in sums else 0
-            sums[one.key] = Sum(
-                key=one.key,
-                fen=before + one.n,
-                limit=one.limit,
-                benefit=benefit.id,
-                since_ms=one.since_ms,
-                reason=one.reason,
-            )
-        else:
-            uses.setdefault(
-                one.key,
-                Use(
-                    key=one.key, n=one.n, limit=one.limit, benefit=benefit.id, since_ms=one.since_ms, reason=one.reason
-                ),
-            )
+    for benefit, (bound, key, n, limit) in (*choice.demands, *extra):
+        since, reason = since_ms(bound, situation), bound.cause.reason
+        if is_fen(key):
+            fen = n + (sums[key].fen if key in sums else 0)
+            sums[key] = Sum(key=key, fen=fen, limit=limit, benefit=benefit.id, since_ms=since, reason=reason)
+        elif key not in uses:
+            uses[key] = Use(key=key, n=n, limit=limit, benefit=benefit.id, since_ms=since, reason=reason)
     first = choice.benefits[0]
     within = [one.reversal.within_h for one in choice.benefits if one.reversal.within_h is not None]
     passing = [one for one in choice.benefits if one.lifecycle.kind is LifecycleKind.PASS]
-    root = next((situation.facts.passes[benefit_key(one)].root for one in passing if reenters(one, situation)), None)
+    root = next((situation.facts.passes[one.key].root for one in passing if reenters(one, situation)), None)
     return Consumption(
         uses=tuple(uses.values()),
         sums=tuple(sums.values()),
@@ -81,7 +74,7 @@ def _consumption(situation: Situation, offered: tuple[Benefit, ...], choice: Cho
         reversal_until_ms=situation.now.utc_ms + min(within) * HOUR_MS if within else None,
         gives_back=all(one.reversal.gives_back for one in choice.benefits),
         pass_root=root,
-        pass_of=benefit_key(passing[0]) if passing else None,
+        pass_of=passing[0].key if passing else None,
         pass_entries=passing[0].lifecycle.entries if passing else None,
     )
 
@@ -113,26 +106,30 @@ def _obligations(situation: Situation, choice: Choice, consumption: Consumption)
         found["due"] = iso(consumption.due_ms, choice.benefits[0].when.zone)
     if situation.request.override is not None:
         found["override"] = True
-    crowd = [one for _, one in choice.demands if one.warn is not None and one.n + situation.used(one.key).n >= one.warn]
-    if crowd:
-        found["nearly_full"] = {"used": situation.used(crowd[0].key).n + crowd[0].n, "max": crowd[0].limit}
+    for _, (bound, key, n, limit) in choice.demands:
+        inside = situation.used(key).n + n
+        if bound.warn is not None and inside >= bound.warn:
+            found.setdefault("nearly_full", {"used": inside, "max": limit})
     return found
 
 
-def left(situation: Situation, tried: Tried, taken: Choice | None) -> dict[str, int]:
-    """Return the smallest remainder over each benefit's use limits, for those meant for this holder."""
-    consumed = {one.key: one.n for _, one in taken.demands} if taken else {}
-    left: dict[str, int] = {}
-    for benefit, trial in tried:
-        if trial.failures and any(one.condition is Condition.WHO for one in trial.failures):
-            continue
-        remainders = [max(room - consumed.get(key, 0), 0) for key, room in _rooms(benefit, situation)]
-        if remainders:
-            left[benefit.id] = min(remainders)
-    return left
+def left(situation: Situation, tried: Sequence[Candidate], taken: Choice | None) -> dict[str, int]:
+    """Return the smallest remainder over each benefit's own use limits, for those meant for this holder."""
+    held = situation.facts.used
+    consumed = {key: n for _, (_, key, n, _) in taken.demands} if taken else {}
+    found: dict[str, int] = {}
+    for one in tried:
+        if one.compiled.bounds.limits and not one.stranger:
+            least = None
+            for bound, key, _, limit in own_limits(one) if one.compiled.passes else one.demands:
+                if bound.own:
+                    room = (limit or 0) - held.get(key, UNUSED).n - consumed.get(key, 0)
+                    least = room if least is None else min(least, room)
+            if least is not None:
+                found[one.compiled.id] = max(least, 0)
+    return found
 
 
-def _rooms(benefit: Benefit, situation: Situation) -> list[tuple[str, int]]:
-    """Return (key, what is left) of the limits on uses that the benefit itself declares."""
-    counted = (limit_demand(limit, benefit, situation, 0) for limit in benefit.limits if limit.count is Count.USES)
-    return [(one.key, (one.limit or 0) - situation.used(one.key).n) for one in counted if one is not None]
+def trials_of(tried: Sequence[Candidate], given: Sequence[Candidate]) -> tuple[Trial, ...]:
+    """Write out how each candidate fared."""
+    return tuple([Trial(one.compiled.id, tuple(one.failures), one in given, one.waived) for one in tried])

@@ -7,8 +7,7 @@ Rules of this file:
 - nothing here is ever negative, and off + waived + later + to_pay = amount wherever an amount is given.
 """
 
-from collections.abc import Mapping
-from types import MappingProxyType
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from credit.catalogue import Offer, OfferKind
@@ -17,19 +16,22 @@ WHOLE = 1 << 60  # the worth of `free` without an amount: more than any sum
 
 
 class Price(NamedTuple):
-    """An offer in figures. `rest_fen` is what remains to pay of the amount; `worth` is what candidates compare by."""
+    """An offer in figures: it moves `fen` under the name `moves`, and of the amount `rest_fen` remains to pay.
 
-    members: Mapping[str, Any] = MappingProxyType({})
-    off_fen: int = 0
-    waived_fen: int = 0
-    later_fen: int = 0
+    `worth` is what candidates compare by. Without an amount, `rest_fen` is None; `to_pay_fen` is what is shown.
+    """
+
+    moves: str | None = None
+    fen: int = 0
     rest_fen: int | None = None
     worth: int = 0
+    to_pay_fen: int | None = None
 
     @property
-    def value_fen(self) -> int:
-        """Return the money this moves, which amount limits count."""
-        return self.off_fen + self.waived_fen + self.later_fen
+    def members(self) -> dict[str, int]:
+        """Return the members of the offer that are money."""
+        found = {} if self.moves is None else {self.moves: self.fen}
+        return found if self.to_pay_fen is None else found | {"to_pay_fen": self.to_pay_fen}
 
 
 def percent_of(amount: int, percent: int) -> int:
@@ -41,49 +43,59 @@ def _capped(off: int, cap: int | None, amount: int) -> int:
     return min(off if cap is None else min(off, cap), amount)
 
 
-def _off(offer: Offer, amount: int, off: int) -> Price:
-    taken = _capped(off, offer.cap_fen, amount)
-    rest = amount - taken
-    return Price({"off_fen": taken, "to_pay_fen": rest}, taken, 0, 0, rest, taken)
+def _off(amount: int, off: int, cap: int | None = None) -> Price:
+    taken = _capped(off, cap, amount)
+    return Price("off_fen", taken, amount - taken, taken, amount - taken)
+
+
+def _free(_offer: Offer, amount: int | None, _heads: int) -> Price:
+    return Price(worth=WHOLE) if amount is None else _off(amount, amount)
+
+
+def _percent(offer: Offer, amount: int | None, _heads: int) -> Price:
+    return NOTHING if amount is None else _off(amount, percent_of(amount, offer.percent_off), offer.cap_fen)
+
+
+def _amount(offer: Offer, amount: int | None, _heads: int) -> Price:
+    return NOTHING if amount is None else _off(amount, offer.off_fen, offer.cap_fen)
+
+
+def _fixed_price(offer: Offer, amount: int | None, heads: int) -> Price:
+    asked = offer.price_fen * heads
+    return Price(to_pay_fen=asked) if amount is None else _off(amount, max(amount - asked, 0))
+
+
+def _deposit_waiver(offer: Offer, amount: int | None, _heads: int) -> Price:
+    if amount is None:
+        cap = offer.cap_fen
+        return NOTHING if cap is None else Price("waived_fen", cap, None, cap)
+    taken = _capped(amount, offer.cap_fen, amount)
+    return Price("waived_fen", taken, amount - taken, taken, amount - taken)
+
+
+def _pay_later(offer: Offer, amount: int | None, _heads: int) -> Price:
+    if amount is None:
+        return NOTHING
+    taken = _capped(amount, offer.cap_fen, amount)
+    return Price("later_fen", taken, amount - taken, 0, amount - taken)
+
+
+def _no_money(_offer: Offer, amount: int | None, _heads: int) -> Price:
+    return NOTHING if amount is None else Price(rest_fen=amount)
+
+
+NOTHING = Price()
+Pricer = Callable[[Offer, int | None, int], Price]
+PRICERS: Mapping[OfferKind, Pricer] = dict.fromkeys(OfferKind, _no_money) | {
+    OfferKind.FREE: _free, OfferKind.PERCENT: _percent, OfferKind.AMOUNT: _amount,
+    OfferKind.FIXED_PRICE: _fixed_price, OfferKind.DEPOSIT_WAIVER: _deposit_waiver, OfferKind.PAY_LATER: _pay_later,
+}  # fmt: skip
+"""By kind: the money side of an offer, for an amount (None: unknown) and so many heads."""
 
 
 def price(offer: Offer, *, amount: int | None, heads: int) -> Price:
     """Return the money side of an offer for `amount` fen (None: unknown)."""
-    kind = offer.kind
-    if amount is None:
-        return _without_amount(offer, heads)
-    if kind is OfferKind.DEPOSIT_WAIVER:
-        taken = _capped(amount, offer.cap_fen, amount)
-        members = {"waived_fen": taken, "to_pay_fen": amount - taken}
-        return Price(members=members, waived_fen=taken, rest_fen=amount - taken, worth=taken)
-    if kind is OfferKind.PAY_LATER:
-        taken = _capped(amount, offer.cap_fen, amount)
-        members = {"later_fen": taken, "to_pay_fen": amount - taken}
-        return Price(members=members, later_fen=taken, rest_fen=amount - taken)
-    off = _reduction(offer, amount, heads)
-    return Price(rest_fen=amount) if off is None else _off(offer, amount, off)
-
-
-def _reduction(offer: Offer, amount: int, heads: int) -> int | None:
-    """Return what an offer takes off before its cap, None for an offer that takes nothing off."""
-    kind = offer.kind
-    if kind is OfferKind.FREE:
-        return amount
-    if kind is OfferKind.PERCENT:
-        return percent_of(amount, offer.percent_off)
-    if kind is OfferKind.AMOUNT:
-        return offer.off_fen
-    return max(amount - offer.price_fen * heads, 0) if kind is OfferKind.FIXED_PRICE else None
-
-
-def _without_amount(offer: Offer, heads: int) -> Price:
-    if offer.kind is OfferKind.FREE:
-        return Price(worth=WHOLE)
-    if offer.kind is OfferKind.FIXED_PRICE:
-        return Price(members={"to_pay_fen": offer.price_fen * heads})
-    if offer.kind is OfferKind.DEPOSIT_WAIVER and offer.cap_fen is not None:
-        return Price(members={"waived_fen": offer.cap_fen}, waived_fen=offer.cap_fen, worth=offer.cap_fen)
-    return Price()
+    return PRICERS[offer.kind](offer, amount, heads)
 
 
 def figures(offer: Offer, *, tier: int | None, until: str | None) -> dict[str, Any]:

@@ -3,26 +3,31 @@
 Rules of this file:
 
 - `Policy.compile` is called once, when lists are switched; it checks what only the whole can show (calendars and site
-  sets that nobody published) and indexes benefits by site and scene, so that a decision looks only at those offered;
+  sets that nobody published), compiles every benefit (credit.compiled) and indexes them by site and scene, so that a
+  decision looks only at those offered;
+- open and lend are served by benefits with the lifecycle open_close, every other intent by the others (contract.md §3);
 - a policy is immutable; switching lists means another policy.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from zoneinfo import ZoneInfo
 
 from credit.calendars import Calendar, check_calendars
 from credit.catalogue import Benefit
-from credit.conditions import MAX_LIST_AGE_S, Check, checks_of
+from credit.compiled import CompiledBenefit, Shared
+from credit.conditions import MAX_LIST_AGE_S, compile_benefit, max_age_s
 from credit.documents import IssuerMapping, Sites
-from credit.inputs import Place
+from credit.inputs import OPENING, Intent, Place
 from credit.measures import Codes
 from credit.reading import CatalogueError
 from credit.terms import DEFAULT_ZONE, zone
 
 __all__ = ["MAX_LIST_AGE_S", "Policy"]
 
-Index = Mapping[tuple[str | None, str | None], tuple[Benefit, ...]]
+Index = Mapping[tuple[bool, str | None, str | None], tuple[CompiledBenefit, ...]]
+ORDER = attrgetter("order")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +35,7 @@ class Policy:
     """Everything signed that a decision rests on, apart from the lists of measures and revocations."""
 
     index: Index = field(default_factory=dict)
-    checks: Mapping[str, tuple[Check, ...]] = field(default_factory=dict)
+    least_age_s: int = MAX_LIST_AGE_S
     calendars: Mapping[str, Calendar] = field(default_factory=dict)
     codes: Codes = field(default_factory=dict)
     mappings: Mapping[tuple[str, str], IssuerMapping] = field(default_factory=dict)
@@ -60,16 +65,18 @@ class Policy:
         `mappings` is by home issuer, then by foreign issuer; `zones` names issuers' zones where they differ.
         """
         known, where = calendars or {}, sites or Sites()
-        index: dict[tuple[str | None, str | None], list[Benefit]] = {}
-        ordered = sorted(benefits, key=lambda one: one.order)
-        for benefit in ordered:
+        shared, least_age_s = Shared(known, where), MAX_LIST_AGE_S
+        index: dict[tuple[bool, str | None, str | None], list[CompiledBenefit]] = {}
+        for benefit in sorted(benefits, key=ORDER):
             check_calendars(benefit.when, known, benefit.path)
+            compiled = compile_benefit(benefit, shared)
+            least_age_s = min(least_age_s, max_age_s(benefit))
             for site in _sites(benefit, where):
                 for scene in benefit.where.scenes if benefit.where.scenes is not None else (None,):
-                    index.setdefault((site, scene), []).append(benefit)
+                    index.setdefault((compiled.opens, site, scene), []).append(compiled)
         return cls(
             index={key: tuple(found) for key, found in index.items()},
-            checks={benefit.id: checks_of(benefit) for benefit in ordered},
+            least_age_s=least_age_s,
             calendars=known,
             codes=codes or {},
             mappings={(home, foreign): one for home, by in (mappings or {}).items() for foreign, one in by.items()},
@@ -78,18 +85,15 @@ class Policy:
             default_zone=zone(None, default_zone),
         )
 
-    def offered(self, place: Place) -> tuple[Benefit, ...]:
-        """Return the benefits whose sites, scenes and lanes match, by (issuer, code)."""
-        index = self.index
-        lists = [
-            found
-            for key in ((place.site, place.scene), (place.site, None), (None, place.scene), (None, None))
-            if (found := index.get(key))
-        ]
+    def offered(self, place: Place, intent: Intent) -> tuple[CompiledBenefit, ...]:
+        """Return the benefits that serve `intent` and whose sites, scenes and lanes match, by (issuer, code)."""
+        index, opens, site, scene, lane = self.index, intent in OPENING, place.site, place.scene, place.lane
+        keys = ((opens, site, scene), (opens, site, None), (opens, None, scene), (opens, None, None))
+        lists = [found for key in keys if (found := index.get(key))]
         if not lists:
             return ()
-        merged = lists[0] if len(lists) == 1 else sorted(sum(lists, ()), key=lambda one: one.order)
-        return tuple(one for one in merged if one.where.lanes is None or place.lane in one.where.lanes)
+        merged = lists[0] if len(lists) == 1 else sorted(sum(lists, ()), key=ORDER)
+        return tuple([one for one in merged if one.lanes is None or lane in one.lanes])
 
     def zone_of(self, issuer: str) -> ZoneInfo:
         """Return the zone in which an issuer's civil days are counted."""
@@ -97,8 +101,8 @@ class Policy:
 
     def benefits(self) -> tuple[Benefit, ...]:
         """Return every benefit, by (issuer, code)."""
-        every = {one.id: one for found in self.index.values() for one in found}
-        return tuple(sorted(every.values(), key=lambda one: one.order))
+        every = {one.id: one.benefit for found in self.index.values() for one in found}
+        return tuple(sorted(every.values(), key=ORDER))
 
 
 def _sites(benefit: Benefit, sites: Sites) -> frozenset[str | None]:

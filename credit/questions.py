@@ -8,23 +8,26 @@ Rules of this file:
 
 from dataclasses import dataclass
 
-from credit.catalogue import LifecycleKind
 from credit.claims import Token
-from credit.demands import benefit_key, demands, inside_key, site_demands
+from credit.compiled import Candidate
 from credit.facts import Facts
 from credit.inputs import ENDING, Now, Place, Request
-from credit.offers import price
 from credit.policy import Policy
 from credit.situation import Situation
+from credit.taking import since_ms, site_demands, take
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Questions:
-    """What to read: counts by key (with the start of a rolling period, None for the whole), and passes by benefit."""
+    """What to read: counts by key (with the start of a rolling period, None for the whole), and passes by benefit.
+
+    `issuers` are those of the benefits offered here: the age of their lists matters.
+    """
 
     keys: dict[str, int | None]
     passes: tuple[str, ...]
     ending: bool
+    issuers: frozenset[str] = frozenset()
 
 
 def questions(token: Token, request: Request, place: Place, policy: Policy, now: Now) -> Questions:
@@ -32,16 +35,12 @@ def questions(token: Token, request: Request, place: Place, policy: Policy, now:
     if request.intent in ENDING:
         return Questions(keys={}, passes=(), ending=True)
     situation = Situation(token, request, Facts(place=place), policy, now)
-    offered = policy.offered(place)
-    keys: dict[str, int | None] = {}
-    passes: list[str] = []
-    for benefit in offered:
-        value = price(benefit.offer, amount=request.amount_fen, heads=request.heads).value_fen
-        for one in demands(benefit, situation, value):
-            keys[one.key] = one.since_ms
-        if benefit.lifecycle.kind is LifecycleKind.PASS:
-            passes.append(benefit_key(benefit))
-            keys[inside_key(benefit, situation)] = None
-    for one in site_demands(offered, situation):
-        keys[one.key] = one.since_ms
-    return Questions(keys=keys, passes=tuple(passes), ending=False)
+    offered = policy.offered(place, request.intent)
+    wanted = [demand for one in offered for demand in take(Candidate(one, situation), 0)]
+    wanted += site_demands(offered, situation)
+    return Questions(
+        keys={key: since_ms(bound, situation) for bound, key, _, _ in wanted},
+        passes=tuple([one.benefit.key for one in offered if one.passes]),
+        ending=False,
+        issuers=frozenset([one.benefit.issuer for one in offered]),
+    )

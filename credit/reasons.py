@@ -23,6 +23,8 @@ class Outcome(StrEnum):
 class Reason(StrEnum):
     """Stable reason strings (decision.md, "Reasons")."""
 
+    __hash__ = str.__hash__  # every decision sorts by reasons; that of an Enum is a call of Python
+
     OK = "ok"
     NOT_A_CODE = "not_a_code"
     DAMAGED_CODE = "damaged_code"

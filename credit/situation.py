@@ -9,17 +9,19 @@ Rules of this file:
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, tzinfo
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
-from credit.calendars import BusinessDay, Calendar, business_day
+from credit.calendars import BusinessDay, business_day, local_time
 from credit.catalogue import Benefit, When
 from credit.claims import SubjectKind, Token
 from credit.documents import IssuerMapping, Sites
 from credit.facts import Facts, Used
-from credit.inputs import OPENING, Now, Request
+from credit.inputs import ENTERING, OPENING, Now, Request
 
 T = TypeVar("T")
 UNUSED = Used()
+FIRST_S = -62_100_000_000  # in the year 2
+LAST_S = 253_370_764_800  # 9999-01-01
 Standing = tuple[int | None, frozenset[int]]
 
 
@@ -32,53 +34,69 @@ class Rules(Protocol):
         ...
 
     @property
-    def calendars(self) -> Mapping[str, Calendar]:
-        """Calendars by id."""
-        ...
-
-    @property
     def sites(self) -> Sites:
         """Site sets and merchants' grades."""
         ...
 
+    @property
+    def least_age_s(self) -> int:
+        """The age in seconds from which lists are too old for some benefit."""
+        ...
 
-class Situation:
-    """What the conditions look at. Days and standings are computed once per zone and issuer."""
+
+class Question(Generic[T]):
+    """Something that many benefits ask alike; `ask` answers it for a situation, which remembers the answer."""
+
+    __slots__ = ("ask",)
+
+    def __init__(self, ask: Callable[["Situation"], T]) -> None:
+        self.ask = ask
+
+
+class Situation(dict[Question[Any], Any]):
+    """What the conditions look at, and the answers to what several benefits ask alike: `situation[question]`.
+
+    A question that was not asked yet is answered when it is looked up. `ordinary`: neither the token nor the
+    terminal's state asks more of a benefit than the benefit itself does.
+    """
 
     __slots__ = (
-        "_days", "_standings", "_takings", "facts", "now", "opening", "place", "policy", "request", "subject",
+        "facts", "heads", "now", "now_ms", "offline", "opening", "ordinary", "place", "policy", "request", "subject",
         "subject_part", "token",
     )  # fmt: skip
 
     def __init__(self, token: Token, request: Request, facts: Facts, policy: Rules, now: Now) -> None:
         self.token = token
         self.request = request
+        self.heads = request.heads
         self.facts = facts
         self.policy = policy
         self.now = now
+        self.now_ms = now.utc_ms
+        self.offline = now.offline
         self.place = facts.place
         self.subject = f"{token.issuer}:{token.subject.hex()}"
         self.subject_part = f"subject:{self.subject}"
         self.opening = request.intent in OPENING
-        self._days: dict[tuple[str, int], BusinessDay] = {}
-        self._standings: dict[str, Standing] = {}
-        self._takings: dict[str, Any] = {}
+        self.ordinary = self._is_ordinary()
+
+    def __missing__(self, question: Question[T]) -> T:
+        found = self[question] = question.ask(self)
+        return found
+
+    def _is_ordinary(self) -> bool:
+        token, facts = self.token, self.facts
+        bounds_itself = token.max_uses is not None or token.reservation is not None or token.id_check
+        stopped = facts.entry_stopped and self.request.intent in ENTERING
+        aged = max(facts.ages_s.values(), default=0) > self.policy.least_age_s
+        return not (bounds_itself or facts.open or stopped or aged or self.offline)
 
     def day(self, when: When) -> BusinessDay:
         """Return the business day of now, as this benefit counts days."""
-        found = self._days.get(when.clock)
-        if found is None:
-            found = self._days[when.clock] = business_day(self.now.utc_ms, when.zone, when.day_starts)
-        return found
+        return business_day(local_time(self.now_ms, when.zone), when.day_starts)
 
-    def standing(self, benefit: Benefit) -> Standing:
-        """Return (tier, groups) on the scale of the benefit's issuer; (None, none) when they do not count there."""
-        found = self._standings.get(benefit.issuer)
-        if found is None:
-            found = self._standings[benefit.issuer] = self._read_standing(benefit.issuer)
-        return found
-
-    def _read_standing(self, home: str) -> Standing:
+    def standing(self, home: str) -> Standing:
+        """Return (tier, groups) on the scale of the issuer `home`; (None, none) when they do not count there."""
         token = self.token
         if token.issuer == home:
             return token.tier, token.groups
@@ -86,31 +104,25 @@ class Situation:
         groups = frozenset(mapping.groups[group] for group in token.groups if group in mapping.groups)
         return mapping.tiers.get(token.tier), groups
 
-    def once(self, benefit: Benefit, work: Callable[[Benefit, "Situation"], T]) -> T:
-        """Return what `work` finds for a benefit; it is asked by several readers and computed once."""
-        found: T | None = self._takings.get(benefit.id)
-        if found is None:
-            found = self._takings[benefit.id] = work(benefit, self)
-        return found
+    def age_s(self, home: str) -> int:
+        """Return the age of the oldest list that a benefit of the issuer `home` rests on, in seconds."""
+        ages = self.facts.ages_s
+        return max(ages.get(home, 0), ages.get(self.token.issuer, 0))
 
     def group_key(self, benefit: Benefit) -> str:
         """Return whom a limit "per group" counts for: the group itself, or the group the holder comes in under."""
         if self.token.kind is SubjectKind.GROUP:
-            return f"subject:{self.subject}"
-        groups = self.standing(benefit)[1]
+            return self.subject_part
+        groups = self.standing(benefit.issuer)[1]
         wanted = benefit.who.groups_any or benefit.who.groups_all
         matched = groups & wanted if wanted else groups
-        return f"group:{benefit.issuer}:{min(matched)}" if matched else f"subject:{self.subject}"
+        return f"group:{benefit.issuer}:{min(matched)}" if matched else self.subject_part
 
     def used(self, key: str) -> Used:
         """Return what stands under a key."""
         return self.facts.used.get(key, UNUSED)
 
-    def local(self, at_ms: int, when: When) -> str:
-        """Return a time as people of that zone read it, with its offset."""
-        return iso(at_ms, when.zone)
-
 
 def iso(at_ms: int, zone: tzinfo) -> str:
-    """Return milliseconds UTC as ISO 8601 in `zone`, to the second."""
-    return datetime.fromtimestamp(at_ms // 1000, zone).isoformat()
+    """Return milliseconds UTC as ISO 8601 in `zone`, to the second; what no calendar can write, as the nearest time."""
+    return datetime.fromtimestamp(min(max(at_ms // 1000, FIRST_S), LAST_S), zone).isoformat()

@@ -1,0 +1,167 @@
+"""A benefit as it is asked at the gate, and how it fares there (decision.md, step 6).
+
+The hard idea: a catalogue is read once and asked a hundred thousand times a day. So a benefit is compiled when lists
+are switched (`Policy.compile`), and what lists alone can say is never looked up again:
+
+- of every condition remains a function that asks what is still open, holding all that the benefit says; a condition
+  that cannot fail leaves nothing behind;
+- of every bound (limit, stock, capacity …) remains a function that names its key and what it takes;
+- what many benefits ask alike (the dates of one programme, its groups) is one `Question`, and a situation answers a
+  question once;
+- most presentations are *ordinary*: the token bounds nothing itself, nothing is open, entry is not stopped, lists are
+  young, the network is there. Then even the conditions on these fall away.
+
+Rules of this file:
+
+- values only; `credit.demands` and `credit.conditions` compile, `credit.policy` puts together, `credit.decide` asks;
+- a `Candidate` is one compiled benefit in one situation: made at the start of a decision, thrown away after it.
+"""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from credit.calendars import BusinessDay, Calendar, business_day, local_time
+from credit.catalogue import Benefit, Period, When
+from credit.decision import Cause, Condition, Failure
+from credit.documents import Sites
+from credit.offers import Price, Pricer
+from credit.situation import Question, Situation, Standing
+
+
+class Shared:
+    """What the benefits of one catalogue share: calendars, sites, and the questions that several of them ask."""
+
+    def __init__(self, calendars: Mapping[str, Calendar], sites: Sites) -> None:
+        self.calendars = calendars
+        self.sites = sites
+        self._questions: dict[Hashable, Question[Any]] = {}
+
+    def question(self, terms: Hashable, ask: Callable[[Situation], Any]) -> Question[Any]:
+        """Return the question about `terms`: the one that an earlier benefit asked, or a new one."""
+        return self._questions.setdefault(terms, Question(ask))
+
+    def day(self, when: When) -> Question[BusinessDay]:
+        """Return the question which business day it is."""
+        zone, starts = when.zone, when.day_starts
+        local = self.question(("local", zone.key), lambda situation: local_time(situation.now_ms, zone))
+        return self.question(("day", when.clock), lambda situation: business_day(situation[local], starts))
+
+    def label(self, when: When, period: Period) -> Question[str]:
+        """Return the question in which day, week, month or year the business day lies."""
+        day = self.day(when)
+        return self.question(("label", when.clock, period), lambda situation: situation[day].name(period))
+
+    def standing(self, home: str) -> Question[Standing]:
+        """Return the question which tier and groups the holder has on the scale of the issuer `home`."""
+        return self.question(("standing", home), lambda situation: situation.standing(home))
+
+    def age_s(self, home: str) -> Question[int]:
+        """Return the question how old the lists are that a benefit of the issuer `home` rests on."""
+        return self.question(("age", home), lambda situation: situation.age_s(home))
+
+
+Failures = Sequence[Failure]
+
+
+class Bound(NamedTuple):
+    """What a bounded count is: what it means to overrun it, and over which time it counts (None: by its key alone).
+
+    `also` is told beside `cause` where something stands under the key already; `warn` is the count from which staff
+    are told; `own`: it is a limit on uses that the benefit declares, told in `left`.
+    """
+
+    cause: Cause
+    also: Cause | None = None
+    rolling_ms: int | None = None
+    warn: int | None = None
+    own: bool = False
+
+
+Demand = tuple[Bound, str, int, int | None]
+"""(bound, key, n, limit): `n` of the count under `key`, at most `limit` (None: counted only)."""
+
+Demander = Callable[[Situation, int, list[Demand]], None]
+"""Adds what one bound asks for, when `int` fen are moved; nothing when there is nobody to count for."""
+
+
+def is_fen(key: str) -> bool:
+    """Return whether a key counts money."""
+    return key.startswith("a|")
+
+
+class Bounds(NamedTuple):
+    """What bounds a benefit: the limits it declares, all that bounds a first entry, and any later one of a pass.
+
+    `ordinary` is `first` without what the token itself may bound; `outage` bounds since the last contact, `site` is
+    the site's own room. `fen`: limits count money (offline bounds may, too): a price must be known before the demands.
+    """
+
+    limits: tuple[Demander, ...]
+    first: tuple[Demander, ...]
+    ordinary: tuple[Demander, ...]
+    later: tuple[Demander, ...]
+    outage: tuple[Demander, ...]
+    site: tuple[Demander, ...]
+    fen: bool
+
+
+class Asked(NamedTuple):
+    """The questions that remain of the conditions, before and after the bounds; `bounded`: whether there are any."""
+
+    before: tuple[Question[Failures], ...]
+    after: tuple[Question[Failures], ...]
+    bounded: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class CompiledBenefit:
+    """A benefit with what remains to be asked, always and in an ordinary situation. `opens`: serves open and lend."""
+
+    benefit: Benefit
+    id: str
+    order: tuple[str, int, str]
+    kind: int
+    zone: ZoneInfo
+    lanes: frozenset[str] | None
+    opens: bool
+    passes: bool
+    pricer: Pricer
+    bounds: Bounds
+    always: Asked
+    ordinary: Asked
+
+
+class Candidate:
+    """One benefit on trial: what it would take here and now, and every condition that does not hold.
+
+    `waived` are failures that an override settled.
+    """
+
+    demands: Sequence[Demand] = ()
+    waived: tuple[Failure, ...] = ()
+    _price: Price | None = None
+
+    def __init__(self, compiled: CompiledBenefit, situation: Situation) -> None:
+        self.compiled = compiled
+        self.situation = situation
+        self.failures: list[Failure] = []
+
+    @property
+    def price(self) -> Price:
+        """Return the money side of the offer for the whole amount."""
+        found = self._price
+        if found is None:
+            request, compiled = self.situation.request, self.compiled
+            found = self._price = compiled.pricer(compiled.benefit.offer, request.amount_fen, request.heads)
+        return found
+
+    @property
+    def stranger(self) -> bool:
+        """Return whether the benefit is not meant for this holder."""
+        return Condition.WHO in map(CONDITION, self.failures)
+
+
+CONDITION = attrgetter("cause.condition")

@@ -1,0 +1,83 @@
+"""What a candidate takes here and now, and whether there is room for it: the one condition that no benefits share.
+
+Rules of this file:
+
+- `overruns` finds what is taken and compares it; what it found is what a grant consumes, and nothing else;
+- a re-entry under a pass takes an entry, and no further use.
+"""
+
+from collections.abc import Sequence
+
+from credit.catalogue import Benefit, LifecycleKind
+from credit.compiled import Bound, Candidate, CompiledBenefit, Demand
+from credit.decision import Failure
+from credit.inputs import ENTERING
+from credit.situation import UNUSED, Situation
+
+
+def overruns(one: Candidate) -> None:
+    """Find what the benefit takes, and whether there is room for it under every bound."""
+    situation, compiled = one.situation, one.compiled
+    counts_fen = compiled.bounds.fen or situation.offline
+    one.demands = take(one, one.price.fen if counts_fen else 0)
+    held, failures = situation.facts.used, one.failures
+    for bound, key, n, limit in one.demands:
+        used = held.get(key, UNUSED)
+        if limit is not None and used.n + n > limit:
+            failures.append(Failure(bound.cause, (used, limit, compiled.zone)))
+            if bound.also is not None and used.n:
+                failures.append(Failure(bound.also, (used, limit, compiled.zone)))
+
+
+def take(one: Candidate, value_fen: int) -> list[Demand]:
+    """Return what `one` takes here and now, moving `value_fen`; a re-entry under a pass takes no limit."""
+    situation, compiled = one.situation, one.compiled
+    bounds = compiled.bounds
+    demanders = bounds.ordinary if situation.ordinary else bounds.first
+    if compiled.passes and reenters(compiled.benefit, situation):
+        demanders = bounds.later
+    if situation.offline:
+        demanders += bounds.outage
+    found: list[Demand] = []
+    for demander in demanders:
+        demander(situation, value_fen, found)
+    return found
+
+
+def demands_of(one: Candidate, value_fen: int) -> Sequence[Demand]:
+    """Return what `one` takes when it moves `value_fen`, after other benefits took their part of the amount."""
+    same = value_fen == one.price.fen or not (one.compiled.bounds.fen or one.situation.offline)
+    return one.demands if same else take(one, value_fen)
+
+
+def own_limits(one: Candidate) -> Sequence[Demand]:
+    """Return what the limits on uses ask for that the benefit itself declares."""
+    found: list[Demand] = []
+    for demander in one.compiled.bounds.limits:
+        demander(one.situation, 0, found)
+    return [demand for demand in found if demand[0].own]
+
+
+def since_ms(bound: Bound, situation: Situation) -> int | None:
+    """Return the start of a rolling period, None for a count that its key alone bounds."""
+    return None if bound.rolling_ms is None else situation.now_ms - bound.rolling_ms
+
+
+def site_demands(offered: tuple[CompiledBenefit, ...], situation: Situation) -> list[Demand]:
+    """Return the site-wide counts that every entry here takes from, whichever benefit it is given under."""
+    found: list[Demand] = []
+    if situation.request.intent in ENTERING:
+        for one in offered:
+            for demander in one.bounds.site:
+                demander(situation, 0, found)
+    return [(bound, key, n, None) for bound, key, n, _ in found]
+
+
+def reenters(benefit: Benefit, situation: Situation) -> bool:
+    """Return whether this is a re-entry under a pass that is under way (it takes an entry, and no further use)."""
+    cycle = benefit.lifecycle
+    under_way = situation.facts.passes.get(benefit.key) if cycle.kind is LifecycleKind.PASS else None
+    if under_way is None:
+        return False
+    in_time = cycle.reentry_min is None or situation.now_ms < under_way.last_ms + cycle.reentry_min * 60_000
+    return in_time and (cycle.entries is None or under_way.entries + situation.heads <= cycle.entries)
