@@ -8,7 +8,7 @@ from cache.offer_changes import KEEP, MAX_IN_FORCE, CannotChange, Change, NoSuch
 from cache.own_offers import LOCAL_CODES, OwnOffers, Shop, benefit_of, check_terms, offers_of, problem_of
 from cache.store import memory
 from credit.benefits import parse_benefits
-from credit.inputs import Place
+from credit.inputs import Intent, Place
 from credit.policy import Policy
 from credit.reading import CatalogueError
 
@@ -55,9 +55,9 @@ class TestReading:
         assert (benefit.offer.item, benefit.offer.stock) == ("tea", 20)
         policy = Policy.compile(benefits=[benefit])
         here = Place(site="yunxi-town", scene="shop", lane="C", terminal="tea-shop")
-        assert [one.id for one in policy.offered(here)] == ["local.tea-shop.1"]
-        assert policy.offered(Place(site="yunxi-town", scene="shop", lane="D", terminal="tea-shop")) == ()
-        assert policy.offered(Place(site="elsewhere", scene="shop", lane="C", terminal="tea-shop")) == ()
+        assert [one.id for one in policy.offered(here, Intent.BUY)] == ["local.tea-shop.1"]
+        assert policy.offered(Place(site="yunxi-town", scene="shop", lane="D", terminal="tea-shop"), Intent.BUY) == ()
+        assert policy.offered(Place(site="elsewhere", scene="shop", lane="C", terminal="tea-shop"), Intent.BUY) == ()
 
     @pytest.mark.parametrize("kind", ["percent", "amount", "fixed_price"])
     def test_any_kind_a_shop_may_give_has_stock(self, conn, kind):
