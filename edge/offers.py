@@ -27,7 +27,7 @@ from edge.api import About, Route
 from edge.bodies import body_of
 from edge.events import Events
 from edge.offer_bodies import ByBody, OfferBody
-from edge.simulator.catalogue_check import never_applies
+from edge.simulator.doubts import never_applies
 
 WITHDRAWN_SHOWN_MS = 86_400_000  # a withdrawn offer can be found, and brought back, for a day
 
@@ -156,4 +156,7 @@ class Offers:
     def _warnings(self, offer: OwnOffer) -> list[dict[str, str]]:
         benefit = benefit_of(offer, self._shop, issuer=self._issuer, zone=self._zone)
         today = datetime.fromtimestamp(self._about.now().utc_s, UTC).astimezone(benefit.when.zone).date()
-        return [{"zh": zh, "en": en} for zh, en in never_applies(benefit, today)]
+        found = never_applies(benefit, today)
+        return [
+            {"path": f"$.{one.path}", "zh": f"不会生效：{one.zh}", "en": f"never applies: {one.en}"} for one in found
+        ]

@@ -4,29 +4,28 @@ Rules of this file:
 
 - any of the signed documents, a case file, or a bundle of lists in one object can be checked before it is signed;
 - an error ends the check (exit 2) and names path and mend; warnings are for benefits that can never apply, for
-  overlaps that can never win, and for calendars that end soon (exit 0).
+  overlaps that can never win, and for calendars that end soon (exit 0; `edge.simulator.doubts`);
+- what benefits name and the file does not hold (calendars, site sets) is said, and counts as being there.
 """
 
 import json
 import sys
-from collections.abc import Iterator, Sized
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 from credit.benefits import parse_benefits
 from credit.calendars import Calendar, parse_calendars
-from credit.catalogue import Benefit, OfferKind, Where
+from credit.catalogue import Benefit
 from credit.documents import parse_mapping, parse_measure_codes, parse_measures, parse_sites
 from credit.reading import CatalogueError
 from edge.simulator.case import Published
 from edge.simulator.case_file import parse_case
+from edge.simulator.doubts import doubts
 
-SOON = timedelta(days=60)
 WRONG_FILE = 2
-TERMS = ("who", "limits", "capacity", "slot", "needs", "offline", "lifecycle")
-MONEY = {OfferKind.PERCENT: "percent_off", OfferKind.AMOUNT: "off_fen"}
+UNKNOWN = date.max  # how far a calendar is known that is not in the file
 
 
 def check_file(path: Path) -> int:
@@ -40,9 +39,14 @@ def check_file(path: Path) -> int:
     except CatalogueError as error:
         print(f"{path}: 错误 error: {error}", file=sys.stderr)  # noqa: T201 - a command prints
         return WRONG_FILE
-    found = list(warnings(published, today))
-    for zh, en in found:
-        print(f"{path}: 注意 {zh} · warning: {en}")  # noqa: T201 - a command prints
+    elsewhere = _elsewhere(published)
+    known = {name: one for name, one in published.calendars.items() if one.covers_until != UNKNOWN}
+    published = replace(published, calendars=known)
+    found = list(doubts(published, today))
+    for one in found:
+        print(f"{path}: 注意 {one.path} {one.zh} · warning: {one.path}: {one.en}")  # noqa: T201 - a command prints
+    if elsewhere:
+        print(f"{path}: 不在此文件 not in this file, check them together: {', '.join(elsewhere)}")  # noqa: T201 - a command
     counts = f"{len(published.benefits)} benefits, {len(published.calendars)} calendars, {len(found)} warnings"
     print(f"{path}: 可用 usable · {counts}")  # noqa: T201 - a command prints
     return 0
@@ -108,78 +112,13 @@ def _without(document: Any, *names: str) -> Any:
 
 
 def _stand_ins(benefits: tuple[Benefit, ...]) -> dict[str, Calendar]:
-    """Return empty calendars for a benefit list that is checked without its calendars."""
+    """Return calendars of which nothing is known, for a benefit list that is checked without its calendars."""
     names = {name for benefit in benefits for name in (*benefit.when.except_, *benefit.when.only)}
-    return {name: Calendar(id=name, dates=frozenset()) for name in names}
+    return {name: Calendar(id=name, dates=frozenset(), covers_until=UNKNOWN) for name in names}
 
 
-def warnings(published: Published, today: date) -> Iterator[tuple[str, str]]:
-    """Return what is likely not meant, in both languages."""
-    for benefit in published.benefits:
-        for zh, en in never_applies(benefit, today):
-            yield (
-                f"{benefit.path} {benefit.id}：永远不会生效——{zh}",
-                f"{benefit.path} {benefit.id}: can never apply: {en}",
-            )
-        better = next((one for one in published.benefits if _outshines(one, benefit)), None)
-        if better is not None:
-            yield (
-                f"{benefit.path} {benefit.id}：永远不会胜出，{better.id} 处处更优",
-                f"{benefit.path} {benefit.id}: can never win; {better.id} is better wherever both are offered",
-            )
-    for calendar in published.calendars.values():
-        end = calendar.covers_until or max(calendar.dates, default=None)
-        if end is not None and end < today + SOON:
-            yield f"日历 {calendar.id} 到 {end} 为止", f"calendar {calendar.id} ends on {end}; publish the next year's"
-
-
-def never_applies(benefit: Benefit, today: date) -> list[tuple[str, str]]:
-    """Return why a benefit can never apply from `today` on, in both languages; nothing when it can."""
-    when, who, where, ended = benefit.when, benefit.who, benefit.where, benefit.when.until_day
-    places = (where.sites if not where.site_sets else None, where.scenes, where.lanes)
-    bounds = [(f"limits[{n}].max", one.max.fixed) for n, one in enumerate(benefit.limits)]
-    bounds += [(f"capacity[{n}].max", one.max) for n, one in enumerate(benefit.capacity)]
-    bounds.append(("offer.stock", benefit.offer.stock))
-    table = [
-        (ended is not None and ended < today, f"已于 {ended} 结束", f"it ended on {ended}"),
-        (_empty(when.weekdays), "没有任何星期几", "it names no weekday"),
-        (_empty(when.daily), "没有任何时段", "it names no daily window"),
-        (_empty(who.groups_any), "groups_any 为空", "groups_any is empty"),
-        (_empty(who.issuers), "issuers 为空", "issuers is empty"),
-        (any(_empty(names) for names in places), "没有任何场所或场景", "it names no site, scene or lane"),
-        *((most == 0, f"{name} 为 0", f"{name} is 0") for name, most in bounds),
-    ]
-    return [(zh, en) for holds, zh, en in table if holds]
-
-
-def _empty(names: Sized | None) -> bool:
-    return names is not None and not names
-
-
-def _outshines(better: Benefit, worse: Benefit) -> bool:
-    """Return whether `better` gives at least as much wherever `worse` is offered, to everybody, at any time."""
-    if better.id == worse.id or better.issuer != worse.issuer or better.stacks != worse.stacks:
-        return False
-    same_terms = all(getattr(better, name) == getattr(worse, name) for name in TERMS)
-    return (
-        same_terms and better.when == worse.when and _covers(better.where, worse.where) and _gives_more(better, worse)
-    )
-
-
-def _covers(wide: Where, narrow: Where) -> bool:
-    pairs = ((wide.sites, narrow.sites), (wide.scenes, narrow.scenes), (wide.lanes, narrow.lanes))
-    held = all(first is None or (second is not None and second <= first) for first, second in pairs)
-    return held and wide.site_sets == narrow.site_sets
-
-
-def _gives_more(better: Benefit, worse: Benefit) -> bool:
-    first, second = better.offer, worse.offer
-    member = MONEY.get(second.kind)
-    if member is None or second.min_spend_fen != first.min_spend_fen:
-        return False
-    if first.kind is OfferKind.FREE:
-        return True
-    if first.kind is not second.kind or first.cap_fen != second.cap_fen:
-        return False
-    more, less = getattr(first, member), getattr(second, member)
-    return bool(more > less or (more == less and better.order < worse.order))
+def _elsewhere(published: Published) -> list[str]:
+    """Return what benefits name and this file does not hold: calendars and site sets of other lists."""
+    calendars = [f"calendar {name}" for name, one in published.calendars.items() if one.covers_until == UNKNOWN]
+    sets = {name for benefit in published.benefits for name in benefit.where.site_sets or ()}
+    return sorted(calendars) + sorted(f"site set {name}" for name in sets - published.sites.sets.keys())

@@ -153,15 +153,58 @@ class TestListsCheck:
         code, said = self.check(capsys, tmp_path, {"issuer": "w", "benefits": rows})
 
         assert code == 0
-        assert "old: can never apply: it ended on 2020-01-01" in said
-        assert "none: can never apply: limits[0].max is 0" in said
-        assert "ten: can never win; twenty is better" in said
-        assert "4 benefits, 0 calendars" not in said or "3 warnings" in said
+        assert "$.benefits[0].when.until: old: can never apply: it ended on 2020-01-01" in said
+        assert "$.benefits[1].limits[0].max: none: can never apply: is 0" in said
+        assert "$.benefits[2].offer: ten: can never win; twenty ($.benefits[3]) is better" in said
+        assert "4 benefits, 0 calendars, 4 warnings" in said
 
     def test_a_calendar_that_ends_soon_is_a_warning(self, capsys, tmp_path):
         code, said = self.check(capsys, tmp_path, {"issuer": "w", "calendars": {"h": ["2020-10-01"]}})
 
-        assert (code, "calendar h ends on 2020-10-01" in said) == (0, True)
+        assert (code, "$.calendars.h: ends on 2020-10-01" in said) == (0, True)
+
+    @pytest.mark.parametrize(
+        ("more", "path", "why"),
+        [
+            ({"when": {"until": "2020-01-01T00:00:00+08:00"}}, "when.until", "it ended"),
+            ({"when": {"weekdays": []}}, "when.weekdays", "names no weekday"),
+            ({"when": {"daily": []}}, "when.daily", "holds no minute of the day"),
+            ({"when": {"only": ["past"]}}, "when.only", "calendar past holds no day from today on"),
+            ({"who": {"groups_any": []}}, "who.groups_any", "is empty"),
+            ({"who": {"issuers": []}}, "who.issuers", "is empty"),
+            ({"where": {"scenes": []}}, "where.scenes", "is empty"),
+            ({"limits": [{"max_by_tier": {"3": 0}}]}, "limits[0].max_by_tier", "is 0"),
+            ({"capacity": [{"per": "day", "max": 0}]}, "capacity[0].max", "is 0"),
+            ({"offer": {"kind": "gift", "stock": 0}}, "offer.stock", "is 0"),
+            ({"offer": {"kind": "percent", "percent_off": 0}}, "offer.percent_off", "is 0"),
+            ({"lifecycle": {"pass": {"entries": 0}}}, "lifecycle.pass.entries", "is 0"),
+        ],
+    )
+    def test_each_way_of_never_applying_names_its_member(self, capsys, tmp_path, more, path, why):
+        document = {"issuer": "w", "benefits": [{"offer": {"kind": "free"}, "id": "a", "code": 1, **more}],
+                    "calendars": {"past": {"dates": ["2020-10-01"], "covers_until": "2999-12-31"}}}  # fmt: skip
+
+        code, said = self.check(capsys, tmp_path, document)
+
+        assert code == 0
+        assert f"$.benefits[0].{path}: a: can never apply: {why}" in said
+        assert "永远不会生效" in said
+
+    def test_one_that_is_always_there_outshines_one_with_times(self, capsys, tmp_path):
+        rows = [self.row("ten", 3, when={"weekdays": [1]}), self.row("free", 4, offer={"kind": "free"})]
+
+        _code, said = self.check(capsys, tmp_path, {"issuer": "w", "benefits": rows})
+
+        assert "$.benefits[0].offer: ten: can never win; free" in said
+
+    def test_what_stands_in_another_list_is_named_and_taken_as_there(self, capsys, tmp_path):
+        rows = [self.row("a", 1, when={"except": ["holidays"]}), {**self.row("b", 2), "where": {"site_sets": ["six"]}}]
+
+        code, said = self.check(capsys, tmp_path, {"issuer": "w", "benefits": rows})
+
+        assert code == 0
+        assert "check them together: calendar holidays, site set six" in said
+        assert "2 benefits, 0 calendars, 0 warnings" in said
 
     def test_every_case_file_passes(self, capsys):
         for path in FILES[:20]:
@@ -193,6 +236,27 @@ def test_the_examples_in_the_documentation_are_read_as_written():
             assert len(list(Story.begin(parse_case(json.dumps(block).encode())).play())) == 1
         else:
             assert parse_benefits(block if isinstance(block, list) else [block])
+
+
+DOCS = Path(__file__).parents[2] / "docs"
+EXAMPLES = sorted((DOCS / "examples").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_a_worked_example_plays_as_it_stands_and_is_the_one_in_the_documentation(capsys, path):
+    code, lines, _ = simulate(capsys, path, "--explain")
+
+    assert (code, lines[-1]["failed"]) == (0, 0)
+    assert check_file(path) == 0
+    text = (DOCS / "benefits.md").read_text(encoding="utf-8")
+    blocks = [json.loads(part.split("```")[0]) for part in text.split("```json\n")[1:]]
+    shown = [row for block in blocks for row in (block if isinstance(block, list) else [block])]
+    assert all(row in shown for row in json.loads(path.read_bytes())["catalogue"])
+    assert f"examples/{path.name}" in text
+
+
+def test_there_are_the_five_worked_examples():
+    assert [path.stem for path in EXAMPLES] == ["hotel", "library", "qingzhou", "umbrella", "wulong"]
 
 
 def test_a_disputed_entry_denies_nothing_and_shows_in_explain(capsys):
