@@ -238,6 +238,15 @@ def test_the_examples_in_the_documentation_are_read_as_written():
             assert parse_benefits(block if isinstance(block, list) else [block])
 
 
+@pytest.mark.parametrize("end", ["0001-01-01T00:00:00+08:00", "9999-12-31T23:59:59-08:00"])
+def test_a_booking_at_the_end_of_the_calendar_is_answered_too(capsys, tmp_path, end):
+    path = edited(tmp_path, lambda case: case["steps"][0]["token"]["reservation"].update(until=end), "S07-slot")
+
+    _, lines, _ = simulate(capsys, path)
+
+    assert lines[0]["outcome"] in ("REFER", "GRANT")
+
+
 DOCS = Path(__file__).parents[2] / "docs"
 EXAMPLES = sorted((DOCS / "examples").glob("*.json"))
 
