@@ -101,6 +101,7 @@ def credit_type_cases():
         ("flag 16", {8: 16}), ("group and enterprise", {8: 12}), ("negative flags", {8: -1}),
         ("a reservation of four parts", {9: [bytes(8), "a", 1, 2]}),
         ("a reservation of six parts", {9: [bytes(8), "a", 1, 2, 3, 4]}), ("a reservation as text", {9: "order"}),
+        ("a reservation as number", {9: 5}), ("a reservation as a map of five", {9: dict.fromkeys(range(5), 1)}),
         ("an order of 7 bytes", {9: [bytes(7), "a", 1, 2, 3]}),
         ("a site as bytes", {9: [bytes(8), b"a", 1, 2, 3]}), ("heads as text", {9: [bytes(8), "a", 1, 2, "3"]}),
         ("a negative slot", {9: [bytes(8), "a", -1, 2, 3]}), ("member 10", {10: 1}), ("member 31", {31: 1}),

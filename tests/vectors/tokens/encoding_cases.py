@@ -38,6 +38,7 @@ def text_cases():
         ("empty text", ""), ("only half of the prefix", "XG1"), ("lower-case prefix", "xg1:" + text[4:]),
         ("a later envelope", "XG2:" + text[4:]), ("a payment link", "https://pay.example.cn/XG1:" + text[4:]),
         ("a space before", " " + text), ("a health certificate", "HC1:" + text[4:]), ("digits", "6923450657713"),
+        ("601 characters of another kind", "https://example.cn/" + "0" * 582),
     ):  # fmt: skip
         yield bad(f"not a code: {name}", wrong, "not_a_code", 2)
     long = minting.to_text(credential() + bytes(250))
@@ -88,6 +89,10 @@ def strict_cases():
         ("text with an overlong form", site("c0af")), ("text with a surrogate", site("eda080")),
         ("text in chunks", chunked_site()),
         ("text with a long length", site("", "7800")),
+        ("23 in two bytes", region("17", "1817")), ("255 in three bytes", region("18ff", "1900ff")),
+        ("65535 in five bytes", region("19ffff", "1a0000ffff")),
+        ("2^32 - 1 in nine bytes", region("1affffffff", "1b00000000ffffffff")),
+        ("23 in three bytes", region("17", "190017")), ("0 in nine bytes", region("00", "1b0000000000000000")),
     ):  # fmt: skip
         yield damaged(f"claims: {name}", credential(payload), 4)
     kid = ISSUER.kid.hex()
@@ -111,6 +116,12 @@ def moved_credit():
 
 def deep(levels):
     return cbor.encode(printed_claims(credit={40: 0}))[:-1] + b"\x81" * levels + b"\x00"
+
+
+def region(shortest, longer):
+    """Return claims whose region is written in `longer` in place of the `shortest` form (hex)."""
+    value = cbor.decode(bytes.fromhex(shortest))
+    return swapped("05" + shortest + "061a", "05" + longer + "061a", cbor.encode(printed_claims(credit={5: value})))
 
 
 def site(body, head=""):

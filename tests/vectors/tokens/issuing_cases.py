@@ -17,6 +17,7 @@ from kit import (
     bad,
     bound_claims,
     credential,
+    damaged,
     forged,
     good,
     header,
@@ -93,6 +94,8 @@ def class_cases():
     yield good("class: 120 s and a use limit by a key for all", credential(minted_claims(credit={7: 1})), "printed",
                says={"issued_at": NOW - 60, "expires": NOW + 60, "max_uses": 1})  # fmt: skip
     yield bad("class: 121 s without use limit", credential(minted_claims({4: NOW + 61})), "wrong_class", 8)
+    first_second = credential(printed_claims({6: 0}, {7: GONE}))
+    yield bad("class: issued in 1970 without use limit", first_second, "wrong_class", 8)
     yield bad("class: a month without use limit", credential(printed_claims(credit={7: GONE})), "wrong_class", 8)
     yield good(
         "class: bound with a use limit",
@@ -135,6 +138,23 @@ def class_cases():
         8,
         keyring="three issuers, one key",
     )
+
+
+def untyped_cases():
+    """Step 8 reads what nobody has proved; if it has not its types, step 10 refuses."""
+    for name, changes in (
+        ("minted with iat as text", {6: "now"}), ("minted with exp as text", {4: "soon"}),
+        ("minted with iat as bytes", {6: b"\x00"}), ("minted with exp as an array", {4: [NOW + 60]}),
+        ("without use limit, exp of 2^53", {4: 2**53}), ("without use limit, iat negative", {6: -1}),
+        ("without use limit, exp negative", {4: -1, 6: NOW}), ("without use limit, iat of 2^53", {6: 2**53}),
+        ("minted without exp", {4: GONE}), ("minted without iat", {6: GONE}),
+        ("minted with credit as text", {-65537: "credit"}), ("minted with credit as an array", {-65537: [7]}),
+    ):  # fmt: skip
+        yield damaged(f"untyped: {name}", credential(minted_claims(changes)), 10)
+        yield forged(f"untyped: {name}, badly signed", credential(minted_claims(changes), signature=bytes(64)), 9)
+    yield damaged("untyped: a retired key and iat as text", credential(printed_claims({6: "now"}), RETIRED), 10)
+    yield damaged("untyped: a retired key and no iat", credential(printed_claims({6: GONE}), RETIRED), 10)
+    yield damaged("untyped: a key for minted and no credit", credential(minted_claims({-65537: GONE}), MINTED_ONLY), 10)
 
 
 def signature_cases():
@@ -229,5 +249,6 @@ def cases():
     assert len(CLAIMS[7]) == 8
     yield from key_cases()
     yield from class_cases()
+    yield from untyped_cases()
     yield from signature_cases()
     yield from order_cases()

@@ -149,6 +149,7 @@ def audience_cases():
     yield good("challenge: not answered", presentation(), "bound", challenge=b"lane-A-7")
     yield bad("challenge: an older one answered", answer, "needs_challenge", 14, challenge=b"lane-A-8")
     yield bad("challenge: the beginning of it answered", answer, "needs_challenge", 14, challenge=b"lane-A-77")
+    yield bad("challenge: a later one answered", answer, "needs_challenge", 14, challenge=b"lane-A-6")
     empty = presentation(members={**SHOWN, 39: b""})
     yield bad("challenge: an empty answer", empty, "needs_challenge", 14, challenge=b"lane-A-7")
 
