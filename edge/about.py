@@ -77,6 +77,7 @@ class About:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        parts.metrics.watch(parts.sources)
         self._store_failing = ""
         self._told_version: int | None = None
         self._last_contact_ms = 0
@@ -171,10 +172,6 @@ class About:
             metrics.list_age.labels(one.name).set(one.age_s)
         for state in ClockState:
             metrics.clock.labels(state.value).set(state is reading.clock)
-        for lane, source in self._parts.sources.items():
-            metrics.scanner_restarts.labels(lane).set(source.health.restarts)
-            if source.health.frame_age_ms is not None:
-                metrics.camera_age.labels(lane).set(source.health.frame_age_ms / 1000)
 
     async def tell(self, events: Events, *, every_s: float) -> None:
         """Watch the network, the store and the clock, and tell the screens how we are; runs as long as we do."""

@@ -1,6 +1,12 @@
 """Figures for Prometheus (terminal.md, "Operations"). One registry a terminal, so that tests can have many."""
 
+from collections.abc import Iterator, Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from scanner.sources import Source
 
 STAGES = ("open_token", "settle", "total")
 BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
@@ -22,16 +28,75 @@ class Metrics:
         self.oldest_unsent = Gauge("xinguan_oldest_unsent_seconds", "Age of the oldest unsent fact", registry=registry)
         self.list_age = Gauge("xinguan_list_age_seconds", "Age of each signed list", ("list",), registry=registry)
         self.clock = Gauge("xinguan_clock_state", "1 for the state the clock is in", ("state",), registry=registry)
-        self.camera_age = Gauge(
-            "xinguan_camera_frame_age_seconds", "Age of the newest frame", ("lane",), registry=registry
-        )
-        self.scanner_restarts = Gauge(
-            "xinguan_scanner_restarts", "Restarts of the scanner", ("lane",), registry=registry
-        )
         self.actuator_faults = Counter(
             "xinguan_actuator_faults", "Gates that did not obey", ("lane",), registry=registry
         )
 
+    def watch(self, sources: Mapping[str, Source]) -> None:
+        """Tell of these sources too, by lane."""
+        self.registry.register(SourceFigures(sources))
+
     def text(self) -> bytes:
         """Return the exposition text, version 0.0.4."""
         return generate_latest(self.registry)
+
+
+LANE, STEP = ("lane",), ("lane", "step")
+
+
+class SourceFigures(Collector):
+    """What the lanes' scanners do, as they say it at the moment of asking. A child's counters begin anew with it."""
+
+    def __init__(self, sources: Mapping[str, Source]) -> None:
+        self._sources = sources
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the families, each with every lane."""
+        yield from self._standing()
+        yield from self._frames()
+        yield from self._steps()
+
+    def _standing(self) -> Iterator[Metric]:
+        ready = GaugeMetricFamily("xinguan_scanner_ready", "1 if a code shown now would be read", labels=LANE)
+        restarts = GaugeMetricFamily("xinguan_scanner_restarts", "Restarts of the scanner", labels=LANE)
+        reopened = CounterMetricFamily("xinguan_scanner_reopened", "Times the camera was opened again", labels=LANE)
+        memory = GaugeMetricFamily("xinguan_scanner_memory_bytes", "Memory of the scanner process", labels=LANE)
+        for lane, source in self._sources.items():
+            health = source.health
+            ready.add_metric((lane,), health.ready)
+            restarts.add_metric((lane,), health.restarts)
+            if source.spec.is_camera:
+                reopened.add_metric((lane,), health.reopened)
+                memory.add_metric((lane,), health.rss_bytes)
+        yield from (ready, restarts, reopened, memory)
+
+    def _frames(self) -> Iterator[Metric]:
+        frames = CounterMetricFamily("xinguan_camera_frames", "Frames that the camera gave", labels=LANE)
+        fps = GaugeMetricFamily("xinguan_camera_fps", "Frames a second", labels=LANE)
+        age = GaugeMetricFamily("xinguan_camera_frame_age_seconds", "Age of the newest frame", labels=LANE)
+        looks = GaugeMetricFamily(
+            "xinguan_scanner_looks", "Frames of the last minute that showed something like a code", labels=LANE
+        )
+        read = GaugeMetricFamily("xinguan_scanner_looks_read", "Of these, how many were read", labels=LANE)
+        for lane, source in self._sources.items():
+            if not source.spec.is_camera:
+                continue
+            health = source.health
+            frames.add_metric((lane,), health.frames)
+            fps.add_metric((lane,), health.fps)
+            looks.add_metric((lane,), health.looks)
+            read.add_metric((lane,), health.looks_read)
+            if (frame_age := source.frame_age_s) is not None:
+                age.add_metric((lane,), frame_age)
+        yield from (frames, fps, age, looks, read)
+
+    def _steps(self) -> Iterator[Metric]:
+        tries = CounterMetricFamily("xinguan_scanner_tries", "Times a step was tried", labels=STEP)
+        decodes = CounterMetricFamily("xinguan_scanner_decodes", "Frames that a step read", labels=STEP)
+        seconds = CounterMetricFamily("xinguan_scanner_step_seconds", "CPU time of a step", labels=STEP)
+        for lane, source in self._sources.items():
+            for step, count in source.health.tries.items():
+                tries.add_metric((lane, step), count)
+                decodes.add_metric((lane, step), source.health.decodes.get(step, 0))
+                seconds.add_metric((lane, step), source.health.step_ms.get(step, 0.0) / 1000)
+        yield from (tries, decodes, seconds)

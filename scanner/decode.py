@@ -24,7 +24,7 @@ MOVING = Budget(promising_ms=20.0, glance_ms=5.0)
 # fmt: off
 IN_TURN = (
     "soft", "half", "paper-sharp", "soft", "paper", "hard",
-    "half-global", "second", "paper-sharp", "brighter", "zbar", "thorough",
+    "half-global", "second", "paper-sharp", "brighter", "zbar", "unfold", "thorough",
 )
 # fmt: on
 GROW = 0.35  # of a remembered code's longer side, on each side: hands move

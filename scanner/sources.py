@@ -13,6 +13,7 @@ This side never imports cv2 or numpy (tested): pictures stay in the child. Rules
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -59,6 +60,7 @@ class Source:
         self._waiting: asyncio.Queue[Presented | None] = asyncio.Queue()
         self._ended = False
         self._well: bool | None = None
+        self._newest_s: float | None = None  # monotonic, when the newest frame was captured
         self._watchers: set[asyncio.Queue[bytes | None]] = set()
         self.on_watched: Callable[[bool], None] | None = None
 
@@ -71,6 +73,11 @@ class Source:
     def watched(self) -> bool:
         """Whether anybody looks at the preview."""
         return bool(self._watchers)
+
+    @property
+    def frame_age_s(self) -> float | None:
+        """How old the newest frame is now, also while the child is dead; None before the first and for handhelds."""
+        return None if self._newest_s is None else max(0.0, time.monotonic() - self._newest_s)
 
     async def preview(self) -> AsyncGenerator[bytes, None]:
         """Yield JPEG pictures of what the camera sees, codes boxed, a few a second, the newest only.
@@ -109,6 +116,8 @@ class Source:
     def note(self, **changes: Any) -> None:
         """Replace members of the health; called by the driver. That it fell ill, or is well again, is logged once."""
         self.health = replace(self.health, **changes)
+        if changes.get("frame_age_ms") is not None:
+            self._newest_s = time.monotonic() - changes["frame_age_ms"] / 1000
         state = self.health.state
         well = state in {State.LIVE, State.ENDED}
         if state is not State.STARTING and well is not self._well:
