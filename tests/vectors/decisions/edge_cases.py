@@ -167,6 +167,24 @@ case("occupancy-given-back-by-annulment", "未转闸即退还在园名额", bene
 case("occupancy-two-gates", "两个闸机合计在园人数", benefit(capacity=[{"per": "occupancy", "scope": "site", "max": 2}]),
      [granted("05-01 09:00", "a"), granted("05-01 09:01", "b", terminal="gate2"), refer("05-01 09:02", "c", "full"),
       granted("05-01 09:03", "a", terminal="gate2", intent="exit"), granted("05-01 09:04", "c")], terminals=TWO_GATES)  # fmt: skip
+case("occupancy-warn", "在园人数到提醒值时告知工作人员，到上限才停", benefit(capacity=[{"per": "occupancy", "scope": "site", "max": 3, "warn": 2}]),
+     [granted("05-01 09:00", "a", more={"obligations": {"open_gate": True}}),
+      granted("05-01 09:01", "b", more={"obligations": {"nearly_full": {"used": 2, "max": 3}}}),
+      granted("05-01 09:02", "c", more={"obligations": {"nearly_full": {"used": 3, "max": 3}}}), refer("05-01 09:03", "d", "full")])  # fmt: skip
+case("override-settles-what-a-person-can-look-at", "主管放行：第二个码、已在园内、晚到", benefit(
+         needs=["second-check:health", "reservation"], slot={}, lifecycle={"pass": {"entries": 3}}),
+     [refer("05-01 11:00", why=("needs_second_check", "slot_late"), token={"reservation": {"order": "o1", "site": "park",
+            "from": at("05-01 09:00"), "until": at("05-01 10:00"), "heads": 1}}),
+      granted("05-01 11:01", token={"reservation": {"order": "o1", "site": "park", "from": at("05-01 09:00"), "until": at("05-01 10:00"),
+              "heads": 1}}, override={"by": "sup7", "why": "当面核对"}, more={"obligations": {"override": True}})])  # fmt: skip
+case("override-never-a-measure-or-a-stopped-entry", "主管放行不能越过惩戒措施与停止入园", benefit(needs=["staff-confirm"]),
+     [refuse("05-01 09:00", "li", "restricted", override={"by": "sup7", "why": "x"}),
+      event("05-01 09:01", "stop_entry", site="park", on=True),
+      refer("05-01 09:02", "a", "entry_stopped", override={"by": "sup7", "why": "x"}),
+      event("05-01 09:03", "stop_entry", site="park", on=False),
+      granted("05-01 09:04", "a", override={"by": "sup7", "why": "x"})],
+     measures={"codes": {"302": {"title": {"zh": "限制进入"}, "effect": "restrict"}},
+               "entries": [{"issuer": "wulong", "subject": "li", "code": 302, "authority": "文旅局", "until": "2026-12-31"}]})  # fmt: skip
 case("occupancy-of-benefit-is-standard", "优惠自身的在场上限不是现场满员", benefit(capacity=[{"per": "occupancy", "scope": "benefit", "max": 1}]),
      [granted("05-01 09:00", "a"), standard("05-01 09:01", "b", "full")])  # fmt: skip
 case("stop-entry-is-immediate-and-exit-free", "停止入园：立即生效，离场不受阻", benefit(),
