@@ -60,7 +60,7 @@ def choose(obtainable: Sequence[Candidate], situation: Situation) -> Choice:
     sets = [apply(members, situation) for members in _sets(groups)]
     if single:
         best = min(single, key=_alone)
-        sets.append(Set((best,), (best.price,)))
+        sets.append(Set((best,), (best.price(),)))
     candidates, prices = min(sets, key=lambda one: one.rank) if len(sets) > 1 else sets[0]
     return Choice(
         candidates=candidates,
@@ -76,7 +76,7 @@ def choose(obtainable: Sequence[Candidate], situation: Situation) -> Choice:
 
 def _alone(one: Candidate) -> tuple[int, int, tuple[str, int, str]]:
     """Return the rank of a benefit by itself."""
-    return -min(one.price.worth, WHOLE), one.compiled.kind, one.compiled.order
+    return -min(one.price().worth, WHOLE), one.compiled.kind, one.compiled.order
 
 
 def _sets(groups: dict[str, list[Candidate]]) -> Iterator[tuple[Candidate, ...]]:
@@ -97,7 +97,7 @@ def apply(candidates: tuple[Candidate, ...], situation: Situation) -> Set:
     kept: list[Candidate] = []
     prices: list[Price] = []
     for one in candidates:
-        found = one.price if rest == whole else one.compiled.pricer(one.compiled.benefit.offer, rest, heads)
+        found = one.price() if rest == whole else one.compiled.pricer(one.compiled.benefit.offer, rest, heads)
         if one.compiled.bounds.fen or situation.offline:
             wanted = [demand for demand in demands_of(one, found.fen) if is_fen(demand[1])]
             if kept and not _fits(wanted, sums, situation):

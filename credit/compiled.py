@@ -13,14 +13,13 @@ are switched (`Policy.compile`), and what lists alone can say is never looked up
 
 Rules of this file:
 
-- values only; `credit.demands` and `credit.conditions` compile, `credit.policy` puts together, `credit.decide` asks;
+- values only; `credit.conditions` and `credit.demands` compile, `credit.compiling` puts together, `credit.decide` asks;
 - a `Candidate` is one compiled benefit in one situation: made at the start of a decision, thrown away after it.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from credit.calendars import BusinessDay, Calendar, business_day, local_time
@@ -66,7 +65,8 @@ class Shared:
 Failures = Sequence[Failure]
 
 
-class Bound(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class Bound:
     """What a bounded count is: what it means to overrun it, and over which time it counts (None: by its key alone).
 
     `also` is told beside `cause` where something stands under the key already; `warn` is the count from which staff
@@ -92,7 +92,8 @@ def is_fen(key: str) -> bool:
     return key.startswith("a|")
 
 
-class Bounds(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class Bounds:
     """What bounds a benefit: the limits it declares, all that bounds a first entry, and any later one of a pass.
 
     `ordinary` is `first` without what the token itself may bound; `outage` bounds since the last contact, `site` is
@@ -108,7 +109,8 @@ class Bounds(NamedTuple):
     fen: bool
 
 
-class Asked(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
     """The questions that remain of the conditions, before and after the bounds; `bounded`: whether there are any."""
 
     before: tuple[Question[Failures], ...]
@@ -140,16 +142,17 @@ class Candidate:
     `waived` are failures that an override settled.
     """
 
-    demands: Sequence[Demand] = ()
-    waived: tuple[Failure, ...] = ()
-    _price: Price | None = None
+    __slots__ = ("_distance", "_price", "compiled", "demands", "failures", "situation", "waived")
 
     def __init__(self, compiled: CompiledBenefit, situation: Situation) -> None:
         self.compiled = compiled
         self.situation = situation
         self.failures: list[Failure] = []
+        self.demands: Sequence[Demand] = ()
+        self.waived: tuple[Failure, ...] = ()
+        self._price: Price | None = None
+        self._distance: tuple[bool, bool, int] | None = None
 
-    @property
     def price(self) -> Price:
         """Return the money side of the offer for the whole amount."""
         found = self._price
@@ -158,10 +161,16 @@ class Candidate:
             found = self._price = compiled.pricer(compiled.benefit.offer, request.amount_fen, request.heads)
         return found
 
-    @property
+    def distance(self) -> tuple[bool, bool, int]:
+        """Return how far the holder is from the benefit: whether nobody can mend it, a stranger, how many failures."""
+        if self._distance is None:
+            firm = stranger = False
+            for cause, _ in self.failures:
+                firm = firm or not cause.refer
+                stranger = stranger or cause.condition is Condition.WHO
+            self._distance = (firm, stranger, len(self.failures))
+        return self._distance
+
     def stranger(self) -> bool:
         """Return whether the benefit is not meant for this holder."""
-        return Condition.WHO in map(CONDITION, self.failures)
-
-
-CONDITION = attrgetter("cause.condition")
+        return bool(self.failures) and self.distance()[1]

@@ -9,20 +9,19 @@ Rules of this file:
 - equal terms are one question, whichever benefits ask it.
 """
 
-from collections.abc import Callable
 from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from credit.calendars import timetable
-from credit.catalogue import KIND_ORDER, Benefit, LifecycleKind, OfferKind, When
-from credit.compiled import Asked, CompiledBenefit, Failures, Shared
+from credit.catalogue import Benefit, LifecycleKind, OfferKind, When
+from credit.compiled import Failures, Shared
 from credit.decision import Cause, Condition, Failure
-from credit.demands import bounds_of, inside_key
-from credit.eligibility import asks_of, missing
+from credit.demands import inside_key
+from credit.eligibility import Lack, asks_of, missing
 from credit.inputs import ENTERING
 from credit.needs import ID_CHECK, need_of
-from credit.offers import PRICERS, below_min_spend, has_figure
+from credit.offers import below_min_spend, has_figure
 from credit.reasons import Reason
 from credit.situation import Question, Situation, iso
 from credit.taking import reenters
@@ -40,10 +39,12 @@ def who(benefit: Benefit, shared: Shared) -> Left:
         return None
 
     def ask(situation: Situation) -> Failures:
-        lacks = tuple([lack for ask in asks if (lack := ask(situation)) is not None])
-        if not lacks:
-            return ()
-        return (Failure(WRONG_LANE if situation.place.lane in lanes else STRANGER, (lacks,)),)
+        lacks: tuple[Lack, ...] = ()
+        for lacking in asks:
+            lack = lacking(situation)
+            if lack is not None:
+                lacks += (lack,)
+        return (Failure(WRONG_LANE if situation.place.lane in lanes else STRANGER, (lacks,)),) if lacks else ()
 
     return shared.question((who, terms, benefit.issuer, benefit.code if terms.grant else None, frozenset(lanes)), ask)
 
@@ -283,38 +284,3 @@ UNTIERED = Cause.of(Condition.OFFER, Reason.NOT_ELIGIBLE, _untold)
 TOO_LITTLE = Cause.of(Condition.OFFER, Reason.BELOW_MIN_SPEND, _least)
 OLD = Cause.of(Condition.OFFLINE, Reason.LIST_TOO_OLD, _age)
 DEAD = Cause(Condition.OFFLINE, Reason.LIST_TOO_OLD, _age, refer=False)
-
-Compile = Callable[[Benefit, Shared], Left]
-BEFORE: tuple[Compile, ...] = (who, when, id_check, needs, slot, unsettled, passing, tiered_limits)
-AFTER: tuple[Compile, ...] = (offer, lists)
-"""Every condition, in the order in which failures are told, before and after the bounds (credit.taking)."""
-
-EXTRAORDINARY: frozenset[Compile] = frozenset({id_check, unsettled, lists})
-"""What holds of itself in an ordinary situation."""
-
-
-def compile_benefit(benefit: Benefit, shared: Shared) -> CompiledBenefit:
-    """Return `benefit` as it is asked at the gate; called once, when lists are switched."""
-    bounds = bounds_of(benefit, shared)
-    return CompiledBenefit(
-        benefit=benefit,
-        id=benefit.id,
-        order=benefit.order,
-        kind=KIND_ORDER[benefit.offer.kind],
-        zone=benefit.when.zone,
-        lanes=benefit.where.lanes,
-        opens=benefit.lifecycle.kind is LifecycleKind.OPEN_CLOSE,
-        passes=benefit.lifecycle.kind is LifecycleKind.PASS,
-        pricer=PRICERS[benefit.offer.kind],
-        bounds=bounds,
-        always=_asked(benefit, shared, frozenset(), bounded=True),
-        ordinary=_asked(benefit, shared, EXTRAORDINARY, bounded=bool(bounds.ordinary)),
-    )
-
-
-def _asked(benefit: Benefit, shared: Shared, without: frozenset[Compile], *, bounded: bool) -> Asked:
-    def left(conditions: tuple[Compile, ...]) -> tuple[Question[Failures], ...]:
-        found = [condition(benefit, shared) for condition in conditions if condition not in without]
-        return tuple([question for question in found if question is not None])
-
-    return Asked(left(BEFORE), left(AFTER), bounded)

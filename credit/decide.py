@@ -15,7 +15,6 @@ Rules of this file:
 
 from dataclasses import replace
 from functools import partial
-from operator import attrgetter
 from typing import Any
 
 from credit.answers import from_json
@@ -40,7 +39,6 @@ OVERRIDABLE = frozenset({
 })  # fmt: skip
 """What a supervisor may take on themselves: what a person can look at. Never a bound, a refusal or a stopped entry."""
 
-REFERS = attrgetter("cause.refer")
 WITHHELD = Cause.of(Condition.STANDING, Reason.WITHHELD, Effective.facts)
 TIMED = frozenset({Reason.STALE_CODE, Reason.NOT_YET_VALID})
 ALL_TIMED = TIMED | {Reason.EXPIRED}
@@ -74,6 +72,8 @@ def decide(token: Token, request: Request, facts: Facts, policy: Policy, now: No
 
 def without_effect(entries: tuple[MeasureEntry, ...], policy: Policy) -> tuple[Finding, ...]:
     """Return the entries that deny nothing and are told to staff: disputed ones, and unknown codes (reported)."""
+    if not entries:
+        return ()
     return tuple(
         Finding(Reason.DISPUTED, {"measure": one.code, "state": one.state.value, "known": known})
         for one in entries
@@ -121,6 +121,8 @@ def measures_here(situation: Situation, policy: Policy) -> list[Effective]:
 
 
 def _restricted(situation: Situation, policy: Policy) -> Decision | None:
+    if not situation.facts.measures:
+        return None
     restricting = [one for one in measures_here(situation, policy) if one.code.effect is Effect.RESTRICT]
     if not restricting:
         return None
@@ -148,13 +150,14 @@ def _among_benefits(situation: Situation, policy: Policy) -> Decision:
 
 def _try(compiled: CompiledBenefit, situation: Situation, withheld: list[Failure]) -> Candidate:
     one = Candidate(compiled, situation)
-    before, after, bounded = compiled.ordinary if situation.ordinary else compiled.always
+    asked = compiled.ordinary if situation.ordinary else compiled.always
     failures = one.failures
-    for question in before:
-        failures += situation[question]
-    if bounded:
+    for question in asked.before:
+        if found := situation[question]:
+            failures += found
+    if asked.bounded:
         overruns(one)
-    for question in after:
+    for question in asked.after:
         failures += situation[question]
     if withheld:
         failures += withheld
@@ -182,15 +185,12 @@ def _denied(situation: Situation, tried: list[Candidate]) -> Decision:
 
 def _findings(tried: list[Candidate]) -> tuple[Finding, ...]:
     """Return every reason once, nearest benefit first: one that only little stands in the way of comes first."""
-    ranked = [
-        (not all(map(REFERS, one.failures)), one.stranger, len(one.failures), number)
-        for number, one in enumerate(tried)
-        if one.failures
-    ]
+    ranked = sorted([(one.distance(), number) for number, one in enumerate(tried) if one.failures])
     found: dict[Reason, tuple[Failure, list[str]]] = {}
-    for *_, number in sorted(ranked):
-        name = tried[number].compiled.id
-        for failure in tried[number].failures:
+    for _, number in ranked:
+        one = tried[number]
+        name = one.compiled.id
+        for failure in one.failures:
             reason = failure.cause.reason
             known = found.get(reason)
             if known is None:

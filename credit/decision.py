@@ -43,7 +43,8 @@ class Condition(StrEnum):
     OFFLINE = "offline"
 
 
-class Cause(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Cause:
     """What keeps anybody from a benefit; `tell` returns its facts, `refer`: a person looking at it can mend it."""
 
     condition: Condition

@@ -14,6 +14,7 @@ Rules of this file:
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -84,22 +85,23 @@ def _limit(limit: Limit, benefit: Benefit, shared: Shared) -> Demander:
     """Return what one limit asks for; things open at once have no period, they are given back at close."""
     letter, period, terms = LETTERS[limit.count], limit.period, benefit.when
     scope, who, most = _scope(limit, benefit, shared), _who(limit, benefit), _most(limit, benefit, shared)
+    own, fixed_most = f"{letter}|{benefit.key}", limit.max.fixed or 0
     fixed = "now" if limit.count is Count.OPEN else fixed_period(limit, terms)
     label = shared.label(terms, period)
     rolls, by_amount = period is Period.ROLLING and limit.count is not Count.OPEN, limit.count is Count.AMOUNT
     rolling_ms = limit.rolling_h * HOUR_MS if rolls else None
     kind = OPEN_AT_ONCE if limit.count is Count.OPEN else USED_UP
-    bound = kind._replace(rolling_ms=rolling_ms, own=limit.count is Count.USES)
+    bound = replace(kind, rolling_ms=rolling_ms, own=limit.count is Count.USES)
 
     def demand(situation: Situation, value_fen: int, out: Demands) -> None:
         whose = situation.subject_part if who is None else who(situation)
         if whose is None:
             return
-        where = scope if isinstance(scope, str) else scope(situation)
+        where = own if scope is None else f"{letter}|{scope(situation)}"
         named = situation[label] if fixed is None else fixed
-        limit_now = most if isinstance(most, int) else most(situation)
+        limit_now = fixed_most if most is None else most(situation)
         n = value_fen if by_amount else situation.heads
-        out.append((bound, f"{letter}|{where}|{whose}|{named}", n, limit_now))
+        out.append((bound, f"{where}|{whose}|{named}", n, limit_now))
 
     return demand
 
@@ -107,11 +109,10 @@ def _limit(limit: Limit, benefit: Benefit, shared: Shared) -> Demander:
 LETTERS = {Count.USES: "u", Count.AMOUNT: "a", Count.OPEN: "o"}
 
 
-def _most(limit: Limit, benefit: Benefit, shared: Shared) -> int | Callable[[Situation], int]:
+def _most(limit: Limit, benefit: Benefit, shared: Shared) -> Callable[[Situation], int] | None:
+    """Return what a limit by tier allows; None for a limit that is the same for all."""
     most, standing = limit.max, shared.standing(benefit.issuer)
-    if not most.by_tier:
-        return most.fixed or 0
-    return lambda situation: most.at(situation[standing][0]) or 0
+    return (lambda situation: most.at(situation[standing][0]) or 0) if most.by_tier else None
 
 
 def _who(limit: Limit, benefit: Benefit) -> Part | None:
@@ -133,19 +134,18 @@ def _order(situation: Situation) -> str:
     return booked.order.hex() if booked else f"none:{situation.subject}"
 
 
-def _scope(limit: Limit, benefit: Benefit, shared: Shared) -> str | Callable[[Situation], str]:
-    scope, name = limit.scope, benefit.key
-    if scope is Scope.BENEFIT:
-        return name
-    if scope is Scope.SITE:
-        return lambda s: f"{name}@site:{s.place.site}"
-    if scope is Scope.SCENE:
-        return lambda s: f"{name}@scene:{s.place.scene}"
-    if scope is Scope.PROGRAMME:
-        return f"{benefit.issuer}/*"
-    if limit.site_set is not None:
-        return f"{name}@set:{limit.site_set}"
-    return lambda s: f"{name}@set:{_site_set(benefit, shared, s.place.site)}"
+def _scope(limit: Limit, benefit: Benefit, shared: Shared) -> Callable[[Situation], str] | None:
+    """Return how far a limit reaches; None for the benefit itself, which is the rule."""
+    name, programme = benefit.key, f"{benefit.issuer}/*"
+    of_set = limit.site_set
+    named: dict[Scope, Callable[[Situation], str] | None] = {
+        Scope.BENEFIT: None,
+        Scope.SITE: lambda s: f"{name}@site:{s.place.site}",
+        Scope.SCENE: lambda s: f"{name}@scene:{s.place.scene}",
+        Scope.PROGRAMME: lambda _: programme,
+        Scope.SITE_SET: lambda s: f"{name}@set:{of_set or _site_set(benefit, shared, s.place.site)}",
+    }
+    return named[limit.scope]
 
 
 def _site_set(benefit: Benefit, shared: Shared, site: str) -> str:

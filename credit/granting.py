@@ -58,9 +58,9 @@ def _consumption(situation: Situation, offered: tuple[CompiledBenefit, ...], cho
         since, reason = since_ms(bound, situation), bound.cause.reason
         if is_fen(key):
             fen = n + (sums[key].fen if key in sums else 0)
-            sums[key] = Sum(key=key, fen=fen, limit=limit, benefit=benefit.id, since_ms=since, reason=reason)
+            sums[key] = Sum(key, fen, limit, benefit.id, since, reason)
         elif key not in uses:
-            uses[key] = Use(key=key, n=n, limit=limit, benefit=benefit.id, since_ms=since, reason=reason)
+            uses[key] = Use(key, n, limit, benefit.id, since, reason)
     first = choice.benefits[0]
     within = [one.reversal.within_h for one in choice.benefits if one.reversal.within_h is not None]
     passing = [one for one in choice.benefits if one.lifecycle.kind is LifecycleKind.PASS]
@@ -119,7 +119,7 @@ def left(situation: Situation, tried: Sequence[Candidate], taken: Choice | None)
     consumed = {key: n for _, (_, key, n, _) in taken.demands} if taken else {}
     found: dict[str, int] = {}
     for one in tried:
-        if one.compiled.bounds.limits and not one.stranger:
+        if one.compiled.bounds.limits and not one.stranger():
             least = None
             for bound, key, _, limit in own_limits(one) if one.compiled.passes else one.demands:
                 if bound.own:

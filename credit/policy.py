@@ -17,7 +17,8 @@ from zoneinfo import ZoneInfo
 from credit.calendars import Calendar, check_calendars
 from credit.catalogue import Benefit
 from credit.compiled import CompiledBenefit, Shared
-from credit.conditions import MAX_LIST_AGE_S, compile_benefit, max_age_s
+from credit.compiling import compile_benefit
+from credit.conditions import MAX_LIST_AGE_S, max_age_s
 from credit.documents import IssuerMapping, Sites
 from credit.inputs import OPENING, Intent, Place
 from credit.measures import Codes

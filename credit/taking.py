@@ -9,7 +9,7 @@ Rules of this file:
 from collections.abc import Sequence
 
 from credit.catalogue import Benefit, LifecycleKind
-from credit.compiled import Bound, Candidate, CompiledBenefit, Demand
+from credit.compiled import Bound, Candidate, CompiledBenefit, Demand, Demander
 from credit.decision import Failure
 from credit.inputs import ENTERING
 from credit.situation import UNUSED, Situation
@@ -18,35 +18,41 @@ from credit.situation import UNUSED, Situation
 def overruns(one: Candidate) -> None:
     """Find what the benefit takes, and whether there is room for it under every bound."""
     situation, compiled = one.situation, one.compiled
-    counts_fen = compiled.bounds.fen or situation.offline
-    one.demands = take(one, one.price.fen if counts_fen else 0)
-    held, failures = situation.facts.used, one.failures
-    for bound, key, n, limit in one.demands:
+    value_fen = one.price().fen if compiled.bounds.fen or situation.offline else 0
+    demands: list[Demand] = []
+    for demander in _demanders(one):
+        demander(situation, value_fen, demands)
+    held = situation.facts.used
+    for bound, key, n, limit in demands:
         used = held.get(key, UNUSED)
         if limit is not None and used.n + n > limit:
-            failures.append(Failure(bound.cause, (used, limit, compiled.zone)))
+            one.failures.append(Failure(bound.cause, (used, limit, compiled.zone)))
             if bound.also is not None and used.n:
-                failures.append(Failure(bound.also, (used, limit, compiled.zone)))
+                one.failures.append(Failure(bound.also, (used, limit, compiled.zone)))
+    one.demands = demands
+
+
+def _demanders(one: Candidate) -> tuple[Demander, ...]:
+    """Return the bounds that matter now; a re-entry under a pass takes no limit."""
+    situation, compiled = one.situation, one.compiled
+    bounds = compiled.bounds
+    found = bounds.ordinary if situation.ordinary else bounds.first
+    if compiled.passes and reenters(compiled.benefit, situation):
+        found = bounds.later
+    return found + bounds.outage if situation.offline else found
 
 
 def take(one: Candidate, value_fen: int) -> list[Demand]:
-    """Return what `one` takes here and now, moving `value_fen`; a re-entry under a pass takes no limit."""
-    situation, compiled = one.situation, one.compiled
-    bounds = compiled.bounds
-    demanders = bounds.ordinary if situation.ordinary else bounds.first
-    if compiled.passes and reenters(compiled.benefit, situation):
-        demanders = bounds.later
-    if situation.offline:
-        demanders += bounds.outage
+    """Return what `one` takes here and now, moving `value_fen`."""
     found: list[Demand] = []
-    for demander in demanders:
-        demander(situation, value_fen, found)
+    for demander in _demanders(one):
+        demander(one.situation, value_fen, found)
     return found
 
 
 def demands_of(one: Candidate, value_fen: int) -> Sequence[Demand]:
     """Return what `one` takes when it moves `value_fen`, after other benefits took their part of the amount."""
-    same = value_fen == one.price.fen or not (one.compiled.bounds.fen or one.situation.offline)
+    same = value_fen == one.price().fen or not (one.compiled.bounds.fen or one.situation.offline)
     return one.demands if same else take(one, value_fen)
 
 
