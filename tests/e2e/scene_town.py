@@ -52,9 +52,21 @@ def midnight_s(day):
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) - 8 * 3600
 
 
-def benefit(name, code, scene, offer=None, **more):
-    where = {"sites": [town.SITE], "scenes": [scene]}
-    return {"id": name, "code": code, "version": 1, "issuer": HOME, "title": {"zh": name, "en": name},
+NAMES = {
+    "s1": "守信人群首次免票 first visit free", "s2-today": "非节假日免费 free but on holidays",
+    "s2-made-up": "调休工作日免费 free on a made-up day", "s2-eve": "节前免费 free until the holiday",
+    "s3": "住宿免押金 no deposit", "s4": "免押金借伞 umbrella without deposit", "s5-items": "可借册数 books at once",
+    "s5-days": "借期 days", "s6": "两码通行 two codes", "s6-ticket": "票证复核 ticket check", "s6-police": "公安复核 police check",
+    "s6-camera": "两码通行 two codes", "s7": "预约入园 booked entry", "s7-room": "限流展厅 a room for two", "s8": "守信通行 entry",
+    "s10": "互认城市免票 mutual recognition", "s11": "免票一次 free once", "s12": "购物九折 ten percent off",
+    "s12-late": "当场退货 returns at once only", "s13": "团队免票 a tour", "s14": "纸质码免票 paper", "s15": "先用后付 pay later",
+    "s17": "守信通行 entry",
+}  # fmt: skip
+
+
+def benefit(name, code, scene, offer=None, lanes=None, **more):
+    where = {"sites": [town.SITE], "scenes": [scene], "lanes": lanes}
+    return {"id": name, "code": code, "version": 1, "issuer": HOME, "title": {"zh": NAMES[name]},
             "offer": offer or {"kind": "free"}, "where": where, **more}  # fmt: skip
 
 
@@ -78,7 +90,7 @@ BENEFITS = [
     benefit("s6", 8, "s6", needs=["second-check:health"]),
     benefit("s6-ticket", 21, "s6-ticket", needs=["second-check:ticket"]),
     benefit("s6-police", 22, "s6-police", needs=["second-check:police"]),
-    benefit("s6-camera", 23, "gate", who={"groups_any": [60]}, needs=["second-check:health"]),
+    benefit("s6-camera", 23, "gate", lanes=["A"], who={"groups_any": [60]}, needs=["second-check:health"]),
     benefit("s7", 9, "s7", needs=["reservation"], slot={"early_min": 0, "late_min": 0}),
     benefit("s7-room", 10, "s7-room", capacity=[{"per": "occupancy", "scope": "site", "max": 2}]),
     benefit("s8", 11, "s8"), benefit("s10", 12, "s10", who={"issuers": [HOME, FOREIGN], "min_tier": 3}),

@@ -1,5 +1,7 @@
 """Tells a scene while it is played (`make e2e SCENE=S3`): what was shown, and each answer in words, in order."""
 
+import time
+
 TITLES = {
     "s1": "武隆：七类守信人群首次免票，第二次不免 · Wulong: the first visit of each of the seven groups is free",
     "s2": "青州：重大节假日除外，调休工作日照常 · Qingzhou: not on major holidays, but on make-up working days",
@@ -26,7 +28,7 @@ class Story:
     """Prints numbered lines. An answer that comes again while a scene waits for a change is counted, not repeated."""
 
     def __init__(self):
-        self.number, self.last, self.again = 0, None, 0
+        self.number, self.last, self.again, self.since = 0, None, 0, 0.0
 
     def begin(self, test):
         scene = test.removeprefix("test_").split("_")[0]
@@ -45,12 +47,13 @@ class Story:
             self.again += 1
             return
         self._counted()
-        self.number, self.last = self.number + 1, lines
+        self.number, self.last, self.since = self.number + 1, lines, time.monotonic()
         print("\n".join([f"  {self.number:>3}  {text}", *(f"         {line}" for line in lines[1:])]))
 
     def _counted(self):
         if self.again:
-            print(f"         … 同样的回答又 {self.again} 次 · the same answer {self.again} more times")
+            took = f"{time.monotonic() - self.since:.1f} s"
+            print(f"         … 同样的回答又 {self.again} 次，{took} · the same answer {self.again} more times, {took}")
         self.again = 0
 
 
@@ -71,4 +74,10 @@ def answer_lines(answer):
 
 
 def members(values):
-    return ", ".join(f"{name}={value}" for name, value in values.items() if name not in HIDDEN and value is not None)
+    return ", ".join(
+        f"{name}={said(value)}" for name, value in values.items() if name not in HIDDEN and value is not None
+    )
+
+
+def said(value):
+    return f"{value['zh']} {value.get('en', '')}".strip() if isinstance(value, dict) and "zh" in value else value
