@@ -18,6 +18,7 @@ ITEMS = st.recursive(
         ("1affffffff", 2**32 - 1), ("1b0000000100000000", 2**32), ("1bffffffffffffffff", 2**64 - 1),
         ("20", -1), ("3863", -100), ("3bffffffffffffffff", -(2**64)), ("40", b""), ("4401020304", b"\1\2\3\4"),
         ("60", ""), ("62c3bc", "ü"), ("80", []), ("83010203", [1, 2, 3]), ("a0", {}), ("a201022003", {1: 2, -1: 3}),
+        ("a13700", {-24: 0}), ("a1381800", {-25: 0}), ("a21b8000000000000005002000", {2**63 + 5: 0, -1: 0}),
         ("5818" + "00" * 24, bytes(24)),
     ],
 )  # fmt: skip
@@ -36,7 +37,8 @@ def test_items_of_rfc_8949_appendix_a(encoded, item):
         ("b800", "shortest"), ("d81240", "shortest"), ("1c", "reserved"), ("5f41ff", "indefinite"),
         ("9fff", "indefinite"), ("bfff", "indefinite"), ("7fff", "indefinite"), ("ff", "indefinite"),
         ("a2 02 00 01 00", "unsorted"), ("a2 01 00 01 00", "unsorted"), ("a2 20 00 01 00", "unsorted"),
-        ("a2 1818 00 01 00", "unsorted"), ("a1 41 00 00", "not an integer"), ("a1 61 61 00", "not an integer"),
+        ("a2 1818 00 01 00", "unsorted"), ("a1 40 00", "not an integer"), ("a1 41 00 00", "not an integer"),
+        ("a2 20 00 1b8000000000000005 00", "unsorted"), ("a1 61 61 00", "not an integer"),
         ("a1 80 00", "not an integer"),
         ("a1 d2 00 00", "not an integer"), ("61ff", "UTF-8"), ("62c328", "UTF-8"), ("63eda080", "UTF-8"),
         ("62c080", "UTF-8"),

@@ -169,6 +169,40 @@ class TestHCERT:
         raw = foreign(world.p256_holder, bytes.fromhex("a10126"), before=bytes.fromhex(before))
         assert verify_sign1(raw, profile=HCERT, resolve_key=lambda *_: world.p256_holder.public_key()).alg == -7
 
+    @pytest.mark.parametrize("before", ["c1", "d862", "d2d83d", "d2d2", "d83dd83d", "d9d9f7"])
+    def test_other_tags_and_other_orders_are_refused(self, world, before):
+        raw = foreign(world.p256_holder, bytes.fromhex("a10126"), before=bytes.fromhex(before))
+        assert refusal(raw, HCERT, world.p256_holder.public_key()) is Reason.DAMAGED_CODE
+
+    def test_without_kid_it_is_empty(self, world):
+        asked = []
+        raw = foreign(world.p256_holder, bytes.fromhex("a10126"))
+        verify_sign1(
+            raw, profile=HCERT, resolve_key=lambda kid, _alg: asked.append(kid) or world.p256_holder.public_key()
+        )
+        assert asked == [b""]
+
+    def test_a_message_may_have_16_kib_and_its_signature_covers_all(self, world):
+        key = world.p256_holder.public_key()
+        size = 16 * 1024
+        whole = foreign(world.p256_holder, bytes.fromhex("a10126"), bytes(size))
+        raw = foreign(world.p256_holder, bytes.fromhex("a10126"), bytes(2 * size - len(whole)))
+        assert len(raw) == size
+        assert verify_sign1(raw, profile=HCERT, resolve_key=lambda *_: key).payload == bytes(2 * size - len(whole))
+        at = size // 2
+        assert refusal(raw[:at] + b"\x01" + raw[at + 1 :], HCERT, key) is Reason.BAD_SIGNATURE
+        longer = foreign(world.p256_holder, bytes.fromhex("a10126"), bytes(2 * size - len(whole) + 1))
+        assert refusal(longer, HCERT, key) is Reason.DAMAGED_CODE
+
+    @pytest.mark.parametrize("kind", ["P-256", "RSA"])
+    def test_changed_by_a_bit_it_is_refused(self, world, kind):
+        private, alg = (RSA, "013824") if kind == "RSA" else (world.p256_holder, "0126")
+        raw = foreign(private, bytes.fromhex("a1" + alg))
+        for at in (raw.index(b"\xbf\x01"), len(raw) - 1):
+            bad = raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :]
+            assert refusal(bad, HCERT, private.public_key()) is Reason.BAD_SIGNATURE
+        assert refusal(raw, HCERT, private.public_key(), b"external") is Reason.BAD_SIGNATURE
+
     def test_rsa_verifies_here(self):
         header = bytes.fromhex("a2 04 48 1122334455667788 01 38 24")  # unsorted
         signed = verify_sign1(foreign(RSA, header), profile=HCERT, resolve_key=lambda *_: RSA.public_key())
@@ -226,6 +260,9 @@ class TestHCERT:
             "d284 43a10126a06040",
             "d284 43a10126a04060",
             "d284 63a10126a04040",
+            "d284 00a04040",
+            "d284 6161a04040",
+            "d285 43a10126a0404040",
         ],
     )
     def test_what_is_no_sign1_is_refused(self, raw):
@@ -237,14 +274,13 @@ class TestHCERT:
         raw = foreign(world.p256_holder, bytes.fromhex("a10126"))
         assert refusal(raw, HCERT, RSA.public_key()) is Reason.BAD_SIGNATURE
 
-    def test_weak_and_other_keys_are_refused(self, world):
-        raw = foreign(world.p256_holder, bytes.fromhex("a10126"))
+    def test_weak_and_other_keys_are_refused_whatever_they_signed(self, world):
         weak = rsa.generate_private_key(public_exponent=65537, key_size=1024)  # noqa: S505 - refused for it
-        for key in (
-            weak.public_key(),
-            ec.derive_private_key(5, ec.SECP384R1()).public_key(),
-            world.holder.public_key(),
-        ):
+        other = ec.derive_private_key(5, ec.SECP256K1())  # its signatures have 64 bytes too
+        for private, alg in ((weak, "013824"), (other, "0126")):
+            raw = foreign(private, bytes.fromhex("a1" + alg))
+            assert refusal(raw, HCERT, private.public_key()) is Reason.BAD_SIGNATURE
+        for key in (ec.derive_private_key(5, ec.SECP384R1()).public_key(), world.holder.public_key(), None, b"key"):
             assert refusal(raw, HCERT, key) is Reason.BAD_SIGNATURE
 
     def test_long_messages_are_refused(self):

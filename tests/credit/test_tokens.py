@@ -222,6 +222,30 @@ class TestMemory:
         assert refusal(text, keyring, world.now - 31 * world.day) is Reason.NOT_YET_VALID
         assert refusal(text, keyring, world.now + 400 * world.day) is Reason.EXPIRED
 
+    def test_a_remembered_credential_ends_with_its_key_and_begins_with_it(self, world):
+        row = world.row(from_s=world.now - 9, until_s=world.now + 9)
+        for raw in (world.printed(), world.presentation(iat=world.now)):
+            keyring, text = world.keyring(row), world.text(raw)
+            open_token(text, keyring, now=world.now)
+            assert len(keyring.verified) == 1
+            assert refusal(text, keyring, world.now + 9) is Reason.EXPIRED
+            assert refusal(text, keyring, world.now - 10) is Reason.NOT_YET_VALID
+            assert open_token(text, keyring, now=world.now + 9, allow_expired=True)
+
+    def test_credentials_are_remembered_apart_whichever_way_they_were_read(self, world):
+        keyring = world.keyring()
+        rare = {"grants": [Grant(code=8, grant_id=b"grant-01", uses=2)]}
+        raws = {}
+        for tier in range(4):
+            members = {"tier": tier, "token_id": bytes([tier] * 8), **(rare if tier % 2 else {})}
+            raws[world.text(world.printed(**members))] = tier
+            raws[world.text(world.presentation(world.credential(**members)))] = tier
+        for _ in range(2):
+            for text, tier in raws.items():
+                token = open_token(text, keyring, now=world.now)
+                assert (token.tier, token.token_id) == (tier, bytes([tier] * 8))
+        assert len(keyring.verified) == len(raws)
+
     def test_a_remembered_test_token_needs_a_test_site_each_time(self, world):
         keyring, text = world.keyring(), world.text(world.printed(test=True))
         open_token(text, keyring, now=world.now, allow_test=True)

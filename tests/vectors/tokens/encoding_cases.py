@@ -82,6 +82,7 @@ def strict_cases():
         ("claims under tag 61", b"\xd8\x3d" + PAYLOAD), ("claims under tag 55799", b"\xd9\xd9\xf7" + PAYLOAD),
         ("a byte behind the claims", PAYLOAD + b"\x00"), ("a second map behind the claims", PAYLOAD + PAYLOAD),
         ("a text key in the claims", swapped("04" + exp, "6134" + exp)),
+        ("an empty byte key in credit", swapped("061a0001e240", "40" + "1a0001e240")),
         ("a byte key in the claims", swapped("04" + exp, "4104" + exp)),
         ("a reserved head", swapped("0204", "021c")), ("a lone break", swapped("0204", "02ff")),
         ("a length beyond the end", swapped("48" + ID.hex(), "5bffffffffffffffff" + ID.hex())), ("no claims", b""),
@@ -154,13 +155,19 @@ def message_cases():
     ):  # fmt: skip
         yield damaged(f"message: {name}", raw, 4)
     for name, raw in (
-        ("no tag", body), ("tag 18 twice", b"\xd2" + good), ("a map", b"\xd2\xa0"), ("a number", b"\x07"),
+        ("no tag", body), ("tag 18 twice", b"\xd2" + good), ("a map", b"\xd2\xa0"),
+        ("a number under tag 18", b"\xd2\x07"), ("four bytes under tag 18", b"\xd2\x44abcd"),
+        ("four letters under tag 18", b"\xd2\x64abcd"),
+        ("four pairs under tag 18", b"\xd2\xa4" + bytes.fromhex("0040 01a0 0240 0340")), ("a number", b"\x07"),
         ("text", b"\x63abc"),
         ("three parts", b"\xd2\x83" + good[2:-66]), ("five parts", b"\xd2\x85" + good[2:] + b"\x00"),
         ("protected header as a map", b"\xd2\x84" + HEADER + good[3 + len(HEADER):]),
         ("unprotected header as bytes", credential(unprotected=b"\x41\xa0")),
         ("unprotected header with a kid", credential(unprotected=b"\xa1\x04\x48" + ISSUER.kid)),
         ("unprotected header with alg", credential(unprotected=b"\xa1\x01\x32")),
+        ("kid only in the unprotected header", moved(4, b"\xa1\x04\x48" + ISSUER.kid)),
+        ("alg only in the unprotected header", moved(1, b"\xa1\x01\x32")),
+        ("typ only in the unprotected header", moved(16, b"\xa1\x10\x19\xfd\xe9")),
         ("unprotected header as an array", credential(unprotected=b"\x80")),
         ("payload as text", b"\xd2\x84" + cbor.bstr(HEADER) + b"\xa0\x61a" + good[-66:]),
         ("payload as a map", b"\xd2\x84" + cbor.bstr(HEADER) + b"\xa0" + PAYLOAD + good[-66:]),
@@ -170,6 +177,10 @@ def message_cases():
         ("a signature as text", good[:-66] + b"\x78\x40" + b"a" * 64),
     ):  # fmt: skip
         yield damaged(f"message: {name}", raw, 5)
+
+
+def moved(label, unprotected):
+    return credential(protected=cbor.encode(header(changes={label: GONE})), unprotected=unprotected)
 
 
 def detached(raw):
