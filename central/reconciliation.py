@@ -35,7 +35,10 @@ SEQ_OF = "SELECT seq FROM facts WHERE redemption = ? AND terminal = ? AND kind I
 
 @dataclass(slots=True, kw_only=True)
 class Line:
-    """One line of the report. `heads` are people or pieces; money in fen; `latest_s` is the longest way here."""
+    """One line of the report. `heads` are people or pieces; money in fen; `latest_s` is the longest way here.
+
+    `local`: a merchant's own offer, which the city does not pay for.
+    """
 
     day: str
     site: str
@@ -50,6 +53,7 @@ class Line:
     conflicts: int = 0
     late: int = 0
     latest_s: int = 0
+    local: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +128,7 @@ def _whole(value: Any) -> int:
 def _count(line: Line, body: dict[str, Any], given: dict[str, Any], *, undone: bool, clash: bool, way_ms: int) -> None:
     offer = given.get("offer")
     offer = offer if isinstance(offer, dict) else {}
+    line.local = given.get("local") is True
     line.granted += 1
     line.heads += max(1, _whole(body.get("heads")))
     line.undone += undone

@@ -45,6 +45,20 @@ async def test_what_was_given_adds_up_and_what_was_undone_does_not_count(town):
     assert (deposit.benefit, deposit.net, deposit.waived_fen) == ("wulong.no-deposit", 1, 50_000)
 
 
+async def test_a_merchant_s_own_offer_is_marked_so_that_nobody_settles_it_with_the_city(town):
+    terminal = await town.terminal()
+    own = grant("local.gate-a.1", off_fen=800)
+    own["given"][0]["local"] = True
+    await terminal.write(redemption="a", body=own)
+    await terminal.write(redemption="b", body=grant(off_fen=3000))
+
+    await send(town, terminal)
+
+    assert [(line.benefit, line.local) for line in report(town).lines] == [
+        ("local.gate-a.1", True), ("wulong.half", False),
+    ]  # fmt: skip
+
+
 async def test_a_fact_counts_on_its_own_day_and_its_lateness_is_named(town):
     terminal = await town.terminal()
     await terminal.write(redemption="a", body=grant())
