@@ -86,13 +86,14 @@ def settle(  # noqa: PLR0913 - everything a decision rests on
 
 
 def bring_back(
-    conn: sqlite3.Connection, *, request: Request, place: Place, now: Now, ids: Ids, claims: Claims = ALONE
-) -> Settled:
+    conn: sqlite3.Connection, *, request: Request, place: Place, policy: Policy, now: Now, ids: Ids,
+    claims: Claims = ALONE,
+) -> Settled:  # fmt: skip
     """Close or take back without a code, by asset or redemption id (contract.md §3)."""
     asked = Questions(keys={}, passes=(), ending=True)
     site = claims.ask(asked, token=None, request=request, place=place, now=now, budget_ms=BUDGET_MS)
     facts = site or Facts(place=place, open=open_things(conn, None, request))
-    decision = end(request, facts, now)
+    decision = end(request, facts, now, policy.default_zone)
     if decision.outcome is not Outcome.GRANT or decision.ends is None:
         return Settled(decision=decision, redemption=None, journal_seq=None, repeat=False, open_gate=False)
     seq = write_step(conn, decision.ends, Step.CLOSED, State.CLOSED, now=now, ids=ids, claims=claims)

@@ -63,7 +63,7 @@ def _alone(reason: Reason, facts: dict[str, Any], now: Now) -> Decision:
 def decide(token: Token, request: Request, facts: Facts, policy: Policy, now: Now) -> Decision:
     """Return what this presentation earns here and now."""
     if request.intent in ENDING:
-        return facts_repeat(facts, now) or end(request, facts, now)
+        return facts_repeat(facts, now) or end(request, facts, now, policy.default_zone)
     situation = Situation(token, request, facts, policy, now)
     decision = _before_benefits(situation, policy) or _among_benefits(situation, policy)
     notes = without_effect(facts.measures, policy)

@@ -7,7 +7,7 @@ Rules of this file:
 - an asset or a redemption id names what is brought back, whoever brings it; otherwise it is the holder's own.
 """
 
-from datetime import UTC
+from datetime import UTC, tzinfo
 from typing import Any
 
 from credit.decision import Decision, Finding, Given
@@ -20,19 +20,19 @@ from credit.situation import iso
 PAIR = {Intent.CLOSE: Intent.OPEN.value, Intent.GIVE_BACK: Intent.LEND.value}
 
 
-def end(request: Request, facts: Facts, now: Now) -> Decision:
-    """Return the answer to an ending intent, with a token or without one."""
+def end(request: Request, facts: Facts, now: Now, zone: tzinfo = UTC) -> Decision:
+    """Return the answer to an ending intent, with a token or without one; its times are told in `zone`."""
     if request.intent is Intent.EXIT:
         return _granted(now, (), None, {"open_gate": True})
     if request.intent is Intent.RETURN:
-        return _returned(request, facts, now)
+        return _returned(request, facts, now, zone)
     thing = which(request, facts)
     if thing is None:
         what = {"asset": request.asset} if request.asset else {}
         return _denied(Reason.NOTHING_OPEN, what, now)
     findings = [Finding(Reason.OK)]
     if thing.due_ms is not None and thing.due_ms <= now.utc_ms:
-        findings.append(Finding(Reason.OVERDUE, {"due": _utc(thing.due_ms), "asset": thing.asset}))
+        findings.append(Finding(Reason.OVERDUE, {"due": iso(thing.due_ms, zone), "asset": thing.asset}))
     return _granted(now, thing.given, thing.offer, {}, ends=thing.redemption, findings=tuple(findings))
 
 
@@ -50,7 +50,7 @@ def which(request: Request, facts: Facts) -> OpenThing | None:
     return min(named, key=lambda one: (one.intent != pair, one.scene != scene, one.at_ms), default=None)
 
 
-def _returned(request: Request, facts: Facts, now: Now) -> Decision:
+def _returned(request: Request, facts: Facts, now: Now, zone: tzinfo) -> Decision:
     found = [
         one
         for one in facts.bought
@@ -60,7 +60,8 @@ def _returned(request: Request, facts: Facts, now: Now) -> Decision:
         return _denied(Reason.NOTHING_OPEN, {}, now)
     newest = max(found, key=lambda one: (one.at_ms, one.redemption))
     if newest.until_ms is not None and now.utc_ms >= newest.until_ms:
-        return _denied(Reason.TOO_LATE, {"until": _utc(newest.until_ms), "at": _utc(newest.at_ms)}, now)
+        told = {"until": iso(newest.until_ms, zone), "at": iso(newest.at_ms, zone)}
+        return _denied(Reason.TOO_LATE, told, now)
     fen, heads = returning(newest, amount_fen=request.amount_fen, heads=request.heads if request.heads_named else None)
     obligations: dict[str, Any] = {}
     if newest.amount_fen is not None and newest.to_pay_fen is not None:
@@ -114,7 +115,3 @@ def _granted(
         clock=now.clock,
         ends=ends,
     )
-
-
-def _utc(at_ms: int) -> str:
-    return iso(at_ms, UTC)

@@ -202,7 +202,8 @@ class Decider:
     def _job(self, presented: Presented, now: Now) -> Job[Settled]:
         trusted, place = self._lists.current, self._places[presented.lane]
         if presented.without_code:
-            return functools.partial(ledger.bring_back, request=presented.request, place=place, now=now, ids=uuid7)
+            request, policy = presented.request, trusted.policy
+            return functools.partial(ledger.bring_back, request=request, place=place, policy=policy, now=now, ids=uuid7)
         try:
             with self._metrics.latency.labels("open_token").time():
                 token = self._open(presented, trusted.keyring, now)

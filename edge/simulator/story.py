@@ -113,8 +113,8 @@ class Story:
         if step.token is None:
             with immediate(terminal.conn):
                 return ledger.bring_back(
-                    terminal.conn, request=request, place=terminal.place, now=now, ids=terminal.make_id,
-                    claims=terminal.claims,
+                    terminal.conn, request=request, place=terminal.place, policy=terminal.in_force.policy, now=now,
+                    ids=terminal.make_id, claims=terminal.claims,
                 )  # fmt: skip
         token = self._open(step.token, step, terminal, now, ending=request.intent in ENDING)
         if isinstance(token, Reason):

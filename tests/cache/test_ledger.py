@@ -275,3 +275,13 @@ def test_the_list_of_recent_passages_is_in_order_also_when_the_clock_was_set_bac
     second = terminal.present(token(subject=b"li"), at=0)
 
     assert [one.id for one in ledger.recent(terminal.conn, 5)] == [second.redemption, first.redemption]
+
+
+def test_what_is_brought_back_late_is_told_its_due_time_in_the_city_s_zone(terminal):
+    stand = replace(GATE, scene="stand")
+    terminal.present(place=stand, intent=Intent.LEND, asset="U1")
+
+    late = terminal.present(token(nonce=b"n2"), at=2 * 86_400_000, place=stand, intent=Intent.GIVE_BACK, asset="U1")
+
+    assert late.decision.reasons == (Reason.OK, Reason.OVERDUE)
+    assert late.decision.findings[1].facts["due"] == "2026-09-22T22:13:20+08:00"
