@@ -110,7 +110,7 @@ def _joined(own: Facts, site: Facts | None) -> Facts:
 
 def _repeated(conn: sqlite3.Connection, decision: Decision) -> Settled:
     row = conn.execute(ACTUATED_OF, (decision.repeats,)).fetchone()
-    again = row is not None and row[0] is None
+    again = not decision.repeats or (row is not None and row[0] is None)  # without a redemption: an exit, never barred
     return Settled(
         decision=decision, redemption=decision.repeats or None, journal_seq=None, repeat=True,
         open_gate=again and bool(decision.obligations.get("open_gate")),

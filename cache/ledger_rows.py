@@ -33,6 +33,7 @@ INSERT = (
 )
 GRACE = "INSERT OR REPLACE INTO graces VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 END_GRACE = "DELETE FROM graces WHERE redemption = ?"
+BEGUN_ANEW = "DELETE FROM graces WHERE redemption IS NULL AND issuer = ? AND token_id = ?"
 NONCE = "INSERT INTO nonces VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 USE = "INSERT INTO uses (key, ordinal, redemption, at_ms) VALUES (?, ?, ?, ?)"
 SUM = "INSERT INTO sums (key, redemption, fen, at_ms) VALUES (?, ?, ?, ?)"
@@ -114,7 +115,10 @@ class Exit:
 
 
 def write_entry(conn: sqlite3.Connection, entry: Entry, seq: int | None) -> None:
-    """Write a grant: redemption, uses, sums, nonce and grace."""
+    """Write a grant: redemption, uses, sums, nonce and grace.
+
+    Whoever begins anew ends the grace of having left or brought back: doing that again is no repeat.
+    """
     token, request, place, taken = entry.token, entry.request, entry.place, entry.decision.consumption
     answer = json.dumps(to_json(entry.decision), ensure_ascii=False, separators=(",", ":"))
     conn.execute(
@@ -132,6 +136,7 @@ def write_entry(conn: sqlite3.Connection, entry: Entry, seq: int | None) -> None
     if nonce is not None:
         until = entry.at_ms + NONCE_MS
         conn.execute(NONCE, (token.issuer, token.token_id, nonce, place.terminal, place.lane, entry.at_ms, until))
+    conn.execute(BEGUN_ANEW, (token.issuer, token.token_id))
     write_grace(conn, entry.decision, token=token, request=request, place=place, redemption=entry.id,
                 until_ms=entry.grace_until_ms)  # fmt: skip
 

@@ -167,6 +167,15 @@ case("occupancy-given-back-by-annulment", "未转闸即退还在园名额", bene
 case("occupancy-two-gates", "两个闸机合计在园人数", benefit(capacity=[{"per": "occupancy", "scope": "site", "max": 2}]),
      [granted("05-01 09:00", "a"), granted("05-01 09:01", "b", terminal="gate2"), refer("05-01 09:02", "c", "full"),
       granted("05-01 09:03", "a", terminal="gate2", intent="exit"), granted("05-01 09:04", "c")], terminals=TWO_GATES)  # fmt: skip
+case("grace-of-leaving-ends-with-the-next-entry", "十秒内离场、再入、再离场：第二次离场也算数", benefit(
+         lifecycle={"pass": {"entries": 9, "reentry_min": 60}}),
+     [granted("05-01 09:00:00"), event("05-01 09:00:01", "passed", of="last"), granted("05-01 09:00:02", intent="exit"), granted("05-01 09:00:03", intent="exit", more={"repeat": True}),
+      granted("05-01 09:00:04"), granted("05-01 09:00:06", intent="exit"), granted("05-01 09:00:20")])  # fmt: skip
+case("grace-of-bringing-back-ends-with-the-next-loan", "十秒内还、再借、再还：第二次归还也算数", benefit(
+         lifecycle="open_close", needs=["asset"]),
+     [granted("05-01 09:00:00", intent="lend", asset="U1"), granted("05-01 09:00:02", intent="give_back", asset="U1"),
+      granted("05-01 09:00:04", intent="lend", asset="U1"), granted("05-01 09:00:06", intent="give_back", asset="U1"),
+      granted("05-01 09:00:08", intent="lend", asset="U2")])  # fmt: skip
 case("occupancy-warn", "在园人数到提醒值时告知工作人员，到上限才停", benefit(capacity=[{"per": "occupancy", "scope": "site", "max": 3, "warn": 2}]),
      [granted("05-01 09:00", "a", more={"obligations": {"open_gate": True}}),
       granted("05-01 09:01", "b", more={"obligations": {"nearly_full": {"used": 2, "max": 3}}}),
