@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from scanner.health import Health, State
 from scanner.hid import LAYOUT_TEST
 from scanner.holder import describe, holders
-from scanner.sources import Clock, open_source
+from scanner.sources import Clock, Source, open_source
 from scanner.spec import Spec, SpecError, parse_spec
 
 TYPICAL_CHARS = 430  # of a bound credential's code
 BITS_PER_CHAR = 10  # start, 8 data, stop
 MAX_TRANSFER_S = 0.2
 MIN_FPS = 8.0
+MAX_LATE_MS = 100  # from the captured frame to the lane
 MIN_HEIGHT = 720  # below, dense codes have too few pixels for a module
 OURS = ("-m scanner", "xinguan", "edge.cli")  # in the command of a process of this terminal
 GROUPS = {"v4l2": "video", "serial": "dialout", "hid": "input"}
@@ -89,8 +90,11 @@ def _baud(baud: int) -> Finding:
     return Finding("serial-speed", zh, en, mend if seconds > MAX_TRANSFER_S else "")
 
 
-async def probe(setting: str, *, clock: Clock, seconds: float = 8.0) -> list[Finding]:
-    """Open the source for at most `seconds` and return how it does; raise SpecError for an unusable setting."""
+async def probe(setting: str, *, clock: Clock, seconds: float = 8.0, show_s: float = 0.0) -> list[Finding]:
+    """Open the source for at most `seconds` and return how it does; raise SpecError for an unusable setting.
+
+    With `show_s`, wait that long for a code to be shown to it, and judge what arrives: how late, and in which layout.
+    """
     async with open_source(setting, clock=clock) as source:
         try:
             async with asyncio.timeout(seconds):
@@ -99,7 +103,34 @@ async def probe(setting: str, *, clock: Clock, seconds: float = 8.0) -> list[Fin
         except TimeoutError:
             words = source.health.note or "nothing came"
             return [Finding("source-live", "没有画面", f"{source.health.name}: {words}", "see the line above it")]
-        return list(judge_health(source.health, source.spec))
+        found = list(judge_health(source.health, source.spec))
+        return found + ([await _shown(source, clock, show_s)] if show_s else [])
+
+
+async def _shown(source: Source, clock: Clock, seconds: float) -> Finding:
+    """Wait for one code and judge it; that nobody showed one is no fault."""
+    try:
+        async with asyncio.timeout(seconds):
+            async for presented in source:
+                late_ms = max(0, clock.now_ms() - presented.at_ms)
+                if source.spec.kind == "hid":
+                    return judge_layout(presented.text)
+                return judge_latency(late_ms, source.spec)
+    except TimeoutError:
+        pass
+    words = f"no code was shown to {source.spec.name} within {seconds:g} s"
+    return Finding("code", f"{seconds:g} 秒内没有出示码", words)
+
+
+def judge_latency(late_ms: int, spec: Spec) -> Finding:
+    """Return what the time from the captured frame to the lane says; a serial code's time is in its baud rate."""
+    slow = spec.is_camera and late_ms > MAX_LATE_MS
+    mend = "pictures of 1280×720 are enough (#width=1280&height=720); a lower budget (#budget_ms=10); fewer lanes here"
+    name = "latency" if spec.is_camera else "code"
+    zh, en = f"识读到达 {late_ms} ms", f"a code arrived {late_ms} ms after its picture was taken"
+    if not spec.is_camera:
+        zh, en = "已读到码", "a code arrived"
+    return Finding(name, zh, en, mend if slow else "")
 
 
 def _measured(health: Health, spec: Spec) -> bool:

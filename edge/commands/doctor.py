@@ -1,15 +1,17 @@
 """`xinguan doctor`: looks at everything this terminal stands on, and says the mend of each finding (terminal.md).
 
 A finding never needs the service to run, and never disturbs it: files are read, the database is opened for reading,
-the network is asked once.
+the network is asked once. Only `--sources` opens scanners, one after the other, on a terminal that is not serving.
 """
 
 import argparse
+import asyncio
 import ctypes.util
 import json
 import shutil
 import sqlite3
 import stat
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
@@ -23,11 +25,12 @@ from edge.clock import LOAD, Memory, judge, read_boot_ms, read_wall_ms, this_boo
 from edge.commands.common import EX_CONFIG, add_config
 from edge.config import Config, ConfigError, load
 from edge.ownership import strangers
-from scanner.checks import look_at
+from scanner.checks import look_at, probe
 from sync.enrol import DATABASE_FILE
 from sync.identity import IdentityError, load_identity
 
 MIN_FREE_BYTES = 200 * 1024 * 1024
+SHOW_S = 10.0  # to show a code to a source
 OLD_DAYS_MS = 24 * 3_600_000
 
 
@@ -47,9 +50,10 @@ class Finding:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the configuration and `--json`."""
+    """Add the configuration, `--json` and `--sources`."""
     add_config(parser)
     parser.add_argument("--json", action="store_true", help="findings as JSON lines")
+    parser.add_argument("--sources", action="store_true", help="open each lane's scanner too; show it a code meanwhile")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -63,6 +67,10 @@ def run(args: argparse.Namespace) -> int:
     for finding in look(config):
         _show(finding, as_json=args.json)
         well = well and finding.ok
+    for lane in config.lanes if args.sources else ():
+        for finding in _probed(lane.source):
+            _show(finding, as_json=args.json)
+            well = well and finding.ok
     return 0 if well else 1
 
 
@@ -111,6 +119,24 @@ def _libraries(config: Config) -> Finding:
         mend = "apt-get install libzbar0 libgl1; pip install -r requirements/terminal.txt"
         return Finding("scanner", f"缺少 {missing}", f"missing: {', '.join(missing)}", mend)
     return Finding("scanner", "识读库齐全", "decoders are installed")
+
+
+def _probed(setting: str | None) -> list[Finding]:
+    """Open a source for some seconds, which the service may not have open: rate, size, latency, keyboard layout."""
+    if setting is None:
+        return []
+    sys.stderr.write(f"{setting}: 请出示一个码（键盘式扫码器请扫布局测试码） · show it a code{_layout_hint(setting)}\n")
+    found = asyncio.run(probe(setting, clock=_Wall(), show_s=SHOW_S))
+    return [Finding(one.name, one.zh, one.en, one.mend) for one in found]
+
+
+def _layout_hint(setting: str) -> str:
+    return ", the layout test code of docs/scanner.md" if setting.startswith("hid:") else ""
+
+
+class _Wall:
+    def now_ms(self) -> int:
+        return read_wall_ms()
 
 
 def _folder(data: Path) -> Iterator[Finding]:

@@ -26,9 +26,9 @@ def terminal(tmp_path):
     return path
 
 
-def findings(path):
+def findings(path, *more):
     answer = subprocess.run(
-        [sys.executable, "-I", "-m", "edge.cli", "doctor", "--json", "--config", str(path)],
+        [sys.executable, "-I", "-m", "edge.cli", "doctor", "--json", "--config", str(path), *more],
         capture_output=True,
         text=True,
         timeout=60,
@@ -76,3 +76,11 @@ def test_a_wrong_configuration_is_the_only_finding(tmp_path):
 
     assert code == 78
     assert list(found) == ["config"]
+
+
+def test_sources_are_opened_only_when_asked_for(terminal, tmp_path):
+    path = terminal.parent / "serial-scanner"
+    terminal.write_text(terminal.read_text() + f'source = "serial:{path}"\n')
+
+    assert "source-live" not in findings(terminal)[1]
+    assert not findings(terminal, "--sources")[1]["source-live"]["ok"]

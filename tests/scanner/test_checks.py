@@ -4,10 +4,13 @@ import subprocess
 import sys
 
 import cv2
+import numpy as np
 import pytest
 
-from scanner.checks import judge_layout, look_at, probe, transfer_s
-from scanner.hid import LAYOUT_TEST
+from scanner.checks import judge_latency, judge_layout, look_at, probe, transfer_s
+from scanner.handheld import NATIVE_EVENT
+from scanner.hid import LAYOUT_TEST, US
+from scanner.spec import parse_spec
 
 
 def mends(findings):
@@ -69,3 +72,45 @@ async def test_a_probe_of_what_does_not_answer_says_why(clock):
 
     assert finding.mend
     assert "127.0.0.1" in finding.en
+
+
+async def test_a_probe_tells_how_late_a_code_arrives(tmp_path, draw, clock):
+    for n in range(12):
+        cv2.imwrite(str(tmp_path / f"{n:02d}.png"), draw("PROBE", at=(20 * n, 30 * n)))
+
+    findings = await probe(f"folder:{tmp_path}#fps=30", clock=clock, seconds=30, show_s=30)
+
+    assert "latency" in {finding.name for finding in findings}
+
+
+async def test_a_probe_to_which_nobody_shows_a_code_finds_no_fault_in_that(tmp_path, clock):
+    cv2.imwrite(str(tmp_path / "1.png"), np.full((720, 1280), 140, np.uint8))
+    cv2.imwrite(str(tmp_path / "2.png"), np.full((720, 1280), 90, np.uint8))
+
+    found = {finding.name: finding for finding in await probe(f"folder:{tmp_path}", clock=clock, show_s=0.2)}
+
+    assert "no code was shown" in found["code"].en
+    assert not found["code"].mend
+
+
+def test_a_camera_that_is_late_is_slow_and_a_serial_scanner_is_judged_by_its_baud_rate():
+    assert "720" in judge_latency(101, parse_spec("v4l2:0")).mend
+    assert not judge_latency(99, parse_spec("v4l2:0")).mend
+    assert judge_latency(5_000, parse_spec("serial:/dev/ttyS0")).mend == ""
+
+
+@pytest.mark.parametrize(("swapped", "well"), [({}, True), ({"y": "z", "z": "y", "Y": "Z", "Z": "Y"}, False)])
+async def test_a_keyboard_scanner_shows_its_layout_to_the_probe(tmp_path, clock, swapped, well):
+    os.mkfifo(tmp_path / "event0")
+    keys = {typed: (key, shift) for key, pair in US.items() for shift, typed in enumerate(pair) if key < 70}
+    writer = os.open(tmp_path / "event0", os.O_RDWR)
+    for character in LAYOUT_TEST:
+        key, shift = keys[swapped.get(character, character)]
+        for code, value in ((42, 1), (key, 1), (key, 0), (42, 0)) if shift else ((key, 1), (key, 0)):
+            os.write(writer, NATIVE_EVENT.pack(1, 2, 1, code, value) + NATIVE_EVENT.pack(1, 2, 0, 0, 0))
+    os.write(writer, NATIVE_EVENT.pack(1, 2, 1, 28, 1))
+
+    found = {finding.name: finding for finding in await probe(f"hid:{tmp_path}/event0", clock=clock, show_s=10)}
+    os.close(writer)
+
+    assert (not found["layout"].mend) is well

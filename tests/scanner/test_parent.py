@@ -13,3 +13,45 @@ def test_the_service_side_never_loads_opencv_or_numpy():
     )
 
     subprocess.run([sys.executable, "-I", "-c", code], check=True)
+
+
+def test_the_whole_terminal_never_loads_opencv_or_numpy():
+    code = (
+        "import importlib, pkgutil, sys, edge, edge.commands\n"
+        "for room in (edge, edge.commands):\n"
+        "    for one in pkgutil.iter_modules(room.__path__, room.__name__ + '.'): importlib.import_module(one.name)\n"
+        "assert 'edge.terminal' in sys.modules\n"
+        "assert not {'cv2', 'numpy', 'pyzbar', 'zxingcpp'} & set(sys.modules)"
+    )
+
+    subprocess.run([sys.executable, "-I", "-c", code], check=True)
+
+
+READING = """
+import asyncio, os, sys, time
+from pathlib import Path
+from scanner.sources import open_source
+
+class Wall:
+    def now_ms(self):
+        return time.time_ns() // 1_000_000
+
+def mapped(pid):
+    return "cv2" in Path(f"/proc/{pid}/maps").read_text()
+
+async def main():
+    async with open_source(f"folder:{sys.argv[1]}", clock=Wall()) as source, asyncio.timeout(30):
+        presented = await anext(aiter(source))
+        children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+        assert presented.text == "ONLY THE CHILD SEES"
+        assert [mapped(child) for child in children] == [True]
+        assert not mapped("self") and "cv2" not in sys.modules
+
+asyncio.run(main())
+"""
+
+
+def test_while_a_camera_reads_opencv_is_mapped_in_the_child_alone(tmp_path, jpeg):
+    (tmp_path / "1.jpg").write_bytes(jpeg("ONLY THE CHILD SEES"))
+
+    subprocess.run([sys.executable, "-I", "-c", READING, tmp_path], check=True, timeout=60)
