@@ -109,10 +109,13 @@ def _limit(limit: Limit, benefit: Benefit, shared: Shared) -> Demander:
 LETTERS = {Count.USES: "u", Count.AMOUNT: "a", Count.OPEN: "o"}
 
 
-def _most(limit: Limit, benefit: Benefit, shared: Shared) -> Callable[[Situation], int] | None:
-    """Return what a limit by tier allows; None for a limit that is the same for all."""
+def _most(limit: Limit, benefit: Benefit, shared: Shared) -> Callable[[Situation], int | None] | None:
+    """Return what a limit by tier allows; None for a limit that is the same for all.
+
+    Whose tier it does not name has used nothing up: that is another condition (`credit.conditions.tiered_limits`).
+    """
     most, standing = limit.max, shared.standing(benefit.issuer)
-    return (lambda situation: most.at(situation[standing][0]) or 0) if most.by_tier else None
+    return (lambda situation: most.at(situation[standing][0])) if most.by_tier else None
 
 
 def _who(limit: Limit, benefit: Benefit) -> Part | None:
@@ -197,7 +200,7 @@ def _opening(benefit: Benefit, shared: Shared) -> list[Demander]:
         key = f"o|{benefit.key}|{situation.subject_part}|once"
         if offer.kind is OfferKind.RAISE_LIMIT:
             tier = situation[standing][0]
-            out.append((OPEN_AT_ONCE, key, situation.heads, offer.table.at(tier) or 0))
+            out.append((OPEN_AT_ONCE, key, situation.heads, offer.table.at(tier)))
         else:
             out.append((ONE_OPEN, key, 1, 1))
 

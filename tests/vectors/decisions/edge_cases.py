@@ -121,6 +121,8 @@ case("limit-no-use-limits-no-left", "没有次数上限就没有left", benefit()
 case("limit-by-tier", "按等级的上限", benefit(limits=[{"count": "uses", "per": "subject", "max_by_tier": {"3": 1, "5": 2}}]),
      [standard("05-01 09:00", "t2", "not_eligible", token={"tier": 2}), granted("05-01 09:01", "t3", left=0),
       granted("05-01 09:02", "t4", token={"tier": 4}, left=0), granted("05-01 09:03", "t5", token={"tier": 5}, left=1)])  # fmt: skip
+case("limit-by-tier-none-below", "等级低于表中各级：不符合条件，不是名额用完", [benefit("a", 1, limits=[{"max_by_tier": {"3": 1}}]), benefit("b", 2, offer={"kind": "raise_limit", "by_tier": {"4": 2}})],
+     [show("05-01 09:00", "t2", token={"tier": 2}, want={"outcome": "STANDARD", "not_reasons": ["limit_used"]}, why="not_eligible")])  # fmt: skip
 case("limit-per-token", "按凭证计次：换一张凭证另计", benefit(limits=[uses(1, per="token")]),
      [granted("05-01 09:00"), standard("05-01 09:10", why="limit_used"), granted("05-01 09:20", token={"id": "second"})])  # fmt: skip
 case("limit-per-subject-not-token", "按人计次：换凭证无用", benefit(limits=[uses(1)]),
