@@ -158,11 +158,13 @@ class TestWhatIsLeftToTheLongWay:
 def every_member():
     """Return usual codes in which each part of the two expressions occurs, numbers of all widths among them."""
     full = {**claims(region=500_156, status=300, max_uses=24, flags=11), 5: 1_790_000_000}
+    edges = claims(region=23, status=23, max_uses=23, flags=1)
     full[-65537] = {**full[-65537], 3: [0, 23, 24, 255, 256, 65_535], 4: [7, 300]}
     bound = credential({**claims(region=7, max_uses=0), **HOLDER})
     by_p256 = message(cbor.encode({1: -9, 4: b"key's id", 16: 65001}), cbor.encode({**claims(flags=4), **P256_HOLDER}))
     return {
         "a static code with every member": credential(full), "a bound credential": bound,
+        "the largest numbers of one octet": credential(edges),
         "a credential by and for P-256": by_p256,
         "a presentation with every claim": presentation(bound, {**PRESENTED, 39: b"lane-A-7"}),
         "a presentation without any": presentation(by_p256, {6: 1_790_000_005, 7: b"nonce-01"}),
@@ -183,6 +185,21 @@ def test_both_ways_agree_where_any_octet_is_a_bit_or_one_off_or_gone_or_there_tw
             both_ways(good[:at] + bytes([other]) + good[at + 1 :])
         both_ways(good[:at] + good[at + 1 :])
         both_ways(good[: at + 1] + good[at:])
+
+
+@pytest.mark.parametrize("name", every_member())
+def test_both_ways_agree_where_an_octet_is_gone_or_twice_and_the_lengths_around_it_fit(name, both_ways):
+    whole = cbor.decode(every_member()[name])
+    header, _, payload, signature = whole.item
+    assert both_ways(message(header, payload, signature))
+    inner = usual.presentation(whole.raw)[1] if usual.presentation(whole.raw) else b""
+    start = header.index(inner)
+    for at in range(len(payload)):
+        for changed in (payload[:at] + payload[at + 1 :], payload[: at + 1] + payload[at:]):
+            both_ways(message(header, changed, signature))
+    for at in (*range(start + 3), *range(start + len(inner) - 2, len(header))):
+        for changed in (header[:at] + header[at + 1 :], header[: at + 1] + header[at:]):
+            both_ways(message(changed, payload, signature))
 
 
 def test_both_ways_agree_on_every_vector(both_ways):

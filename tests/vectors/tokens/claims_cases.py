@@ -34,6 +34,12 @@ def good_cases():
         "printed",
         says={"reservation": booked},
     )
+    every = {4: grants, 5: 500156, 8: 5, 9: reservation}
+    says = {**says, "region": 500156, "kind": "group", "id_check": True, "reservation": booked}
+    yield good(
+        "claims: every member of credit", credential(printed_claims({5: NOW}, every)), "printed",
+        says={**says, "not_before": NOW},
+    )  # fmt: skip
     for flags, says in (
         (0, {}), (1, {"id_check": True}), (4, {"kind": "group"}), (8, {"kind": "enterprise"}),
         (5, {"kind": "group", "id_check": True}),
