@@ -23,6 +23,10 @@ from credit.tokens import TokenError, open_token
 NOW = 1_790_000_000
 CREDENTIALS = 32  # distinct ones, so that no case lives on a single hot credential
 SITE = "xiannvshan"
+HEADER_BEGINS = bytes.fromhex("d284 590140 a3 0132 0d d284")  # as a presentation's
+HEADER_ENDS = bytes.fromhex(
+    "10 190126 a0 40 a3 061a7fffffff 0748 0101010101010101 182740"
+)  # and claims up to a challenge
 
 
 class Case(NamedTuple):
@@ -65,12 +69,17 @@ def make() -> Shown:
 
 
 def worst(shown: Shown) -> dict[str, str]:
-    """Return refused texts that take long: 600 characters that are strict CBOR to the last byte, or bad signatures."""
+    """Return refused texts that take long.
+
+    600 characters that are strict CBOR to the last byte; what looks like the end of a usual presentation's header in
+    fifteen places (credit/usual.py); bad signatures.
+    """
     forged = shown.bound[0][:-3] + ("000" if shown.bound[0][-3:] != "000" else "111")
     return {
         "items": minting.to_text(b"\x99\x01\x8a" + bytes(394)),
         "nested": minting.to_text(b"\xa1\x00" * 5 + b"\x99\x01\x80" + bytes(384)),
         "base45": "XG1:" + "Z" * 596,
+        "backtracking": minting.to_text((HEADER_BEGINS + HEADER_ENDS * 15)[:397]),
         "forged": forged,
     }
 
