@@ -140,6 +140,23 @@ class TestWhatIsLeftToTheLongWay:
                 assert usual.presentation(bad) is None
                 assert not both_ways(bad)
 
+    def test_lengths_in_more_octets_than_they_need(self, both_ways):
+        inner = credential({**claims(), **HOLDER})
+        header, _, payload, signature = cbor.decode(presentation(inner, PRESENTED)).item
+        heads = [b"\x58" + bytes([len(header)]), b"\x58" + bytes([len(payload)])]
+        raw = [b"\xd2\x84", heads[0], header, b"\xa0", heads[1], payload, b"\x58\x40" + signature]
+        assert both_ways(b"".join(raw))
+        for at in (1, 4):
+            wide = [*raw[:at], b"\x59\0" + raw[at][1:], *raw[at + 1 :]]
+            assert usual.presentation(b"".join(wide)) is None
+            assert not both_ways(b"".join(wide))
+        small = {6: PRESENTED[6], 7: PRESENTED[7]}
+        short = presentation(inner, small)
+        at = short.index(b"\xa0\x51") + 1
+        wide = short[:at] + b"\x58\x11" + short[at + 1 :]
+        assert both_ways(short)
+        assert not both_ways(wide)
+
     @pytest.mark.parametrize("audience", ["", "仙女山", "a" * 24])
     def test_audiences(self, audience):
         assert usual.presentation(presentation(credential(claims()), {**PRESENTED, 3: audience})) is None
@@ -161,6 +178,8 @@ def every_member():
     edges = claims(region=23, status=23, max_uses=23, flags=1)
     full[-65537] = {**full[-65537], 3: [0, 23, 24, 255, 256, 65_535], 4: [7, 300]}
     bound = credential({**claims(region=7, max_uses=0), **HOLDER})
+    long = claims()
+    long = credential({**long, **P256_HOLDER, -65537: {**long[-65537], 3: list(range(300, 312))}})
     by_p256 = message(cbor.encode({1: -9, 4: b"key's id", 16: 65001}), cbor.encode({**claims(flags=4), **P256_HOLDER}))
     return {
         "a static code with every member": credential(full), "a bound credential": bound,
@@ -168,6 +187,7 @@ def every_member():
         "a credential by and for P-256": by_p256,
         "a presentation with every claim": presentation(bound, {**PRESENTED, 39: b"lane-A-7"}),
         "a presentation without any": presentation(by_p256, {6: 1_790_000_005, 7: b"nonce-01"}),
+        "a header of more than 255 octets": presentation(long, PRESENTED),
         "an empty challenge": presentation(credential(claims()), {**PRESENTED, 39: b""}),
     }  # fmt: skip
 

@@ -6,6 +6,7 @@ from kit import (
     HOLDER,
     ISSUER,
     NOW,
+    P256_HOLDER,
     SHOWN,
     bad,
     bound_claims,
@@ -224,6 +225,15 @@ def header_cases():
         ("kcwt with claims cut short", b"\xa3" + alg + b"\x0d" + credential(PAYLOAD[:-1]) + typ, 4),
     ):  # fmt: skip
         yield damaged(f"header of a presentation: {name}", presentation(protected=protected), step)
+    shown = presentation()
+    length = shown[3:4]
+    assert shown[2:3] == b"\x58"
+    for name, head in (("three bytes", b"\x59\x00"), ("five bytes", b"\x5a\x00\x00\x00")):
+        yield damaged(f"header of a presentation: its length in {name}", shown[:2] + head + length + shown[4:], 4)
+    groups = {3: list(range(300, 312))}
+    long = presentation(credential(bound_claims(holder=P256_HOLDER, credit=groups)), private=P256_HOLDER)
+    assert long[2:4] == b"\x59\x01"
+    yield damaged("header of a presentation: as text", long[:2] + b"\x79" + long[3:], 4)
     short = credential({4: NOW + 60, 6: NOW, 7: ID, 8: {}, -65537: {}})
     yield damaged("a presentation of a presentation", presentation(presentation(short)), 5)
     yield damaged(
