@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from credit import base45, cbor, usual
+from credit import base45, cbor, cose, usual
 from credit.claim_types import read_credential
 from credit.claims import SubjectKind
 from credit.tokens import take_apart
@@ -157,6 +157,40 @@ class TestWhatIsLeftToTheLongWay:
         assert both_ways(short)
         assert not both_ways(wide)
 
+    def test_heads_just_beyond_the_lengths_that_stand_in_them(self, both_ways):
+        header = cbor.decode(presentation(credential({**claims(), **HOLDER}), PRESENTED)).item[0]
+        made = b"\x06\x1a\x6a\xb1\x3b\x80\x07\x48nonce-01"
+        answers = {size: b"\xa3" + made + b"\x18\x27" + cbor.bstr(bytes(size)) for size in (3, 4, 23, 24)}
+        late = made.replace(b"\x6a\xb1\x3b\x80", b"\0\0\x3b\x80")
+
+        def raw(payload, head=None):
+            wrapped = cbor.bstr(payload) if head is None else head + payload
+            return b"\xd2\x84" + cbor.bstr(header) + b"\xa0" + wrapped + b"\x58\x40" + bytes(64)
+
+        assert (len(answers[3]), len(answers[4])) == (23, 24)
+        for size, usually in ((3, True), (4, True), (23, True), (24, False)):
+            assert both_ways(raw(answers[size])) is usually
+        for wrong in (
+            raw(answers[3], b"\x58\x17"), raw(answers[4], b"\x58"), raw(answers[4], b"\x59\0\x18"),
+            raw(b"\xa3" + made + b"\x18\x27\x58" + bytes(24)), raw(b"\xa3\x03\x78" + b"a" * 24 + made),
+            raw(b"\xa3\x03\x62a\x80" + made), raw(b"\xa2" + late), raw(b"\xa2" + late.replace(b"\x3b", b"\0")),
+        ):  # fmt: skip
+            assert usual.presentation(wrong) is None
+            assert not both_ways(wrong)
+
+    @pytest.mark.parametrize("claim", [4, 5, 6])
+    @pytest.mark.parametrize("seconds", [65_535, 255])
+    def test_times_in_more_octets_than_they_need(self, claim, seconds, both_ways):
+        told = {**claims(), 5: 1_790_000_001}
+        payload = cbor.encode(told)
+        short = b"\x1a" + told[claim].to_bytes(4, "big")
+        assert payload.count(short) == 1
+        wrong = payload.replace(short, b"\x1a" + seconds.to_bytes(4, "big"))
+        header = cbor.encode({1: -19, 4: b"key's id", 16: 65001})
+        assert both_ways(message(header, payload))
+        assert usual.credential(message(header, wrong)) is None
+        assert not both_ways(message(header, wrong))
+
     @pytest.mark.parametrize("audience", ["", "仙女山", "a" * 24])
     def test_audiences(self, audience):
         assert usual.presentation(presentation(credential(claims()), {**PRESENTED, 3: audience})) is None
@@ -220,6 +254,11 @@ def test_both_ways_agree_where_an_octet_is_gone_or_twice_and_the_lengths_around_
     for at in (*range(start + 3), *range(start + len(inner) - 2, len(header))):
         for changed in (header[:at] + header[at + 1 :], header[: at + 1] + header[at:]):
             both_ways(message(changed, payload, signature))
+
+
+def test_what_is_remembered_of_unproved_bytes_is_bounded():
+    for memory in (usual._groups, usual._grants, cose._known_header):
+        assert 0 < memory.cache_info().maxsize <= 256
 
 
 def test_both_ways_agree_on_every_vector(both_ways):
