@@ -16,7 +16,7 @@ from typing import Any
 from cache.journal import append
 from cache.ledger_claims import BUDGET_MS, Claims, ThisTerminal
 from cache.ledger_reads import Listed, open_redemptions, open_things, read_facts, recent, redemption, with_lists
-from cache.ledger_rows import Entry, Exit, forget_old, write_entry, write_exit, write_grace
+from cache.ledger_rows import Entry, Exit, forget_old, shown, write_entry, write_exit, write_grace
 from cache.ledger_seams import Ids, Lists, Settled
 from cache.ledger_steps import (
     Stepped,
@@ -179,7 +179,7 @@ def _write_ending(
         seq = write_reversal(conn, goods, fen=fen, heads=back, now=now, ids=ids, claims=claims)
     else:
         seq = write_step(conn, str(decision.ends), Step.CLOSED, State.CLOSED, now=now, ids=ids, claims=claims)
-    write_grace(conn, decision, token=token, request=request, place=place, redemption=None,
+    write_grace(conn, shown(decision), token=token, request=request, place=place, redemption=None,
                 until_ms=now.utc_ms + now.grace_ms)  # fmt: skip
     opens = bool(decision.obligations.get("open_gate"))
     return Settled(decision=decision, redemption=decision.ends, journal_seq=seq, repeat=False, open_gate=opens)

@@ -8,16 +8,20 @@ Rules of this file:
 
 import json
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from cache.ledger_seams import Lists
 from credit.claims import Token, TokenClass
+from credit.compiled import is_fen
 from credit.facts import Bought, Facts, NonceUse, OpenThing, PassState, Repeat, Used
 from credit.inputs import Intent, Now, Place, Request
 from credit.questions import Questions
+from credit.situation import UNUSED
 
 TALLY = "SELECT n FROM tallies WHERE key = ?"
+TALLIES = "SELECT key, n FROM tallies WHERE key IN ({})"
 NEWEST_USE = (
     "SELECT u.at_ms, r.site, r.lane FROM uses u LEFT JOIN redemptions r ON r.id = u.redemption"
     " WHERE u.key = ? AND u.given_back_by IS NULL ORDER BY u.at_ms DESC LIMIT 1"
@@ -112,17 +116,26 @@ def redemption(conn: sqlite3.Connection, redemption_id: str) -> Listed | None:
 
 def used(conn: sqlite3.Connection, key: str, since_ms: int | None) -> Used:
     """Return what stands under `key`, and when and where the newest of it was taken."""
-    fen = key.startswith("a|")
-    if since_ms is None:
-        row = conn.execute(TALLY, (key,)).fetchone()
-    else:
-        row = conn.execute(ROLLING_SUMS if fen else ROLLING_USES, (key, since_ms)).fetchone()
-    if row is None or row[0] == 0:
-        return Used()
-    newest = conn.execute(NEWEST_SUM if fen else NEWEST_USE, (key,)).fetchone()
+    return counts(conn, {key: since_ms})[key]
+
+
+def counts(conn: sqlite3.Connection, keys: Mapping[str, int | None]) -> dict[str, Used]:
+    """Return what stands under each key (rolling ones from their start), in one question for all plain ones."""
+    plain = [key for key, since_ms in keys.items() if since_ms is None]
+    marks = ",".join("?" * len(plain))
+    found: dict[str, int] = dict(conn.execute(TALLIES.format(marks), plain).fetchall())
+    for key, since_ms in keys.items():
+        if since_ms is not None:
+            rolling = ROLLING_SUMS if is_fen(key) else ROLLING_USES
+            found[key] = conn.execute(rolling, (key, since_ms)).fetchone()[0]
+    return {key: _used(conn, key, n) if (n := found.get(key, 0)) else UNUSED for key in keys}
+
+
+def _used(conn: sqlite3.Connection, key: str, n: int) -> Used:
+    newest = conn.execute(NEWEST_SUM if is_fen(key) else NEWEST_USE, (key,)).fetchone()
     if newest is None:
-        return Used(n=row[0])
-    return Used(n=row[0], at_ms=newest[0], where=f"{newest[1]}/{newest[2]}" if newest[1] else None)
+        return Used(n=n)
+    return Used(n=n, at_ms=newest[0], where=f"{newest[1]}/{newest[2]}" if newest[1] else None)
 
 
 def may_open(conn: sqlite3.Connection, redemption_id: str) -> bool:
@@ -214,7 +227,7 @@ def read_facts(
     passes = {benefit: _pass(conn, token, benefit) for benefit in asked.passes}
     return Facts(
         place=place,
-        used={key: used(conn, key, since) for key, since in asked.keys.items()},
+        used=counts(conn, asked.keys),
         repeat=repeat_of(conn, token, request, place, now),
         nonce=_nonce(conn, token, place) if not asked.ending else None,
         open=open_things(conn, token, request),

@@ -120,7 +120,7 @@ def write_entry(conn: sqlite3.Connection, entry: Entry, seq: int | None) -> None
     Whoever begins anew ends the grace of having left or brought back: doing that again is no repeat.
     """
     token, request, place, taken = entry.token, entry.request, entry.place, entry.decision.consumption
-    answer = json.dumps(to_json(entry.decision), ensure_ascii=False, separators=(",", ":"))
+    answer = shown(entry.decision)
     conn.execute(
         INSERT,
         (entry.id, entry.at_ms, place.terminal, place.site, place.scene, place.lane, token.issuer, token.subject,
@@ -137,13 +137,18 @@ def write_entry(conn: sqlite3.Connection, entry: Entry, seq: int | None) -> None
         until = entry.at_ms + NONCE_MS
         conn.execute(NONCE, (token.issuer, token.token_id, nonce, place.terminal, place.lane, entry.at_ms, until))
     conn.execute(BEGUN_ANEW, (token.issuer, token.token_id))
-    write_grace(conn, entry.decision, token=token, request=request, place=place, redemption=entry.id,
+    write_grace(conn, answer, token=token, request=request, place=place, redemption=entry.id,
                 until_ms=entry.grace_until_ms)  # fmt: skip
+
+
+def shown(decision: Decision) -> str:
+    """Return an answer as it is kept, to be shown again."""
+    return json.dumps(to_json(decision), ensure_ascii=False, separators=(",", ":"))
 
 
 def write_grace(
     conn: sqlite3.Connection,
-    decision: Decision,
+    answer: str,
     *,
     token: Token,
     request: Request,
@@ -151,8 +156,7 @@ def write_grace(
     redemption: str | None,
     until_ms: int,
 ) -> None:
-    """Keep an answer for those who show the same again within the grace time."""
-    answer = json.dumps(to_json(decision), ensure_ascii=False, separators=(",", ":"))
+    """Keep an answer (`shown`) for those who show the same again within the grace time."""
     conn.execute(GRACE, (*grace_key(token, request, place), redemption, answer, until_ms))
 
 
