@@ -1,4 +1,4 @@
-"""Measures the scanner beside plain pyzbar and plain zxing-cpp on the same frames: one JSON object a line.
+"""Measures the scanner beside plain pyzbar and plain zxing-cpp on the same frames; prints the table of docs/scanner.md.
 
 Recall counts pictures with a right text; `false` counts texts that nobody expected. Times are CPU milliseconds of this
 thread, so a shared machine disturbs little; `ratio` is ours over pyzbar's in the same run. A corpus folder holds
@@ -10,11 +10,9 @@ import asyncio
 import importlib.util
 import json
 import os
-import socket
 import statistics
 import subprocess
 import sys
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -48,7 +46,7 @@ def load(name: str) -> Any:
     return module
 
 
-drawn = load("_gate_frames")
+drawn, film, report = load("_gate_frames"), load("_film"), load("_scanning_report")
 Texts = tuple[str, ...]
 
 
@@ -96,10 +94,11 @@ class Score:
 
 
 def same(a: str, b: str) -> bool:
-    """Compare texts; decoders guess character sets differently, so beside ASCII nothing counts."""
-    if a.strip() == b.strip():
+    """Compare texts; decoders guess character sets and ends of lines differently, so these do not count."""
+    a, b = (text.replace("\r\n", "\n").strip() for text in (a, b))
+    if a == b:
         return True
-    left, right = ("".join(c for c in text if " " < c < "\x7f") for text in (a, b))
+    left, right = ("".join(c for c in text if " " < c < "\x7f" and c != "\\") for text in (a, b))
     return len(left) >= 5 and left == right and not (a + b).isascii()
 
 
@@ -110,13 +109,17 @@ def timed(read: Callable[[Any], Texts], frame: Any) -> tuple[Texts, float]:
     return texts, (time.thread_time() - began) * 1000
 
 
+told: list[dict[str, Any]] = []  # every figure, in the order in which it was found
+
+
 def tell(**figures: Any) -> None:
-    """Print one line."""
-    print(json.dumps(figures, ensure_ascii=False), flush=True)
+    """Keep one set of figures, and show that something happens."""
+    told.append(figures)
+    sys.stderr.write(json.dumps(figures, ensure_ascii=False) + "\n")
 
 
 def measure(name: str, shots: Iterable[Any]) -> None:
-    """Print the figures of still pictures, by condition and in total, for the three readers."""
+    """Tell the figures of still pictures, by condition and in total, for the three readers."""
     readers: dict[str, Callable[[Any], Texts]] = {"ours": read_codes, "zxing-cpp": with_zxing, "pyzbar": with_pyzbar}
     scores: dict[tuple[str, str], Score] = defaultdict(Score)
     for shot in shots:
@@ -144,7 +147,7 @@ def corpus(folder: Path) -> Iterator[Any]:
 
 
 def measure_streams(seed: int, count: int) -> None:
-    """Print how soon a passing phone is read, and what that costs beside pyzbar on every frame."""
+    """Tell how soon a passing phone is read, and what that costs beside pyzbar on every frame."""
     delays, busy, idle, pyz_busy, pyz_idle = [], [], [], [], []
     for number in range(count):
         reader, shown, first = StreamReader(), 0, None
@@ -180,56 +183,6 @@ def budgets(shots: list[Any]) -> list[tuple[float, float, float]]:
     return rows
 
 
-def plot(rows: list[tuple[float, float, float]], path: Path) -> None:
-    """Draw recall against the budget as SVG."""
-    left, top, width, height, most = 60, 20, 540, 280, max(BUDGETS)
-    points = " ".join(f"{left + b / most * width:.1f},{top + (1 - r) * height:.1f}" for b, _, r in rows)
-    grid = "".join(
-        f'<path d="M{left} {top + (1 - y / 10) * height:.0f}h{width}" stroke="#ddd"/>'
-        f'<text x="{left - 8}" y="{top + (1 - y / 10) * height + 4:.0f}" text-anchor="end">{y / 10:.1f}</text>'
-        for y in range(0, 11, 2)
-    ) + "".join(
-        f'<text x="{left + x / most * width:.0f}" y="{top + height + 18}" text-anchor="middle">{x}</text>'
-        for x in range(0, most + 1, 5)
-    )
-    dots = "".join(f'<circle cx="{p.split(",")[0]}" cy="{p.split(",")[1]}" r="3" fill="#0a6"/>' for p in points.split())
-    path.write_text(
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 350" font-family="sans-serif" font-size="12">'
-        f'<rect width="640" height="350" fill="#fff"/>{grid}<polyline points="{points}" fill="none" stroke="#0a6" '
-        f'stroke-width="2"/>{dots}<text x="330" y="340" text-anchor="middle">budget, CPU ms a frame</text>'
-        '<text x="16" y="160" text-anchor="middle" transform="rotate(-90 16 160)">recall, drawn frames</text></svg>\n',
-        "utf-8",
-    )
-
-
-class Film:
-    """An MJPEG camera at 15 fps that shows frames in a loop."""
-
-    def __init__(self, frames: list[bytes]) -> None:
-        self._frames = frames
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/"
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self) -> None:
-        while True:
-            line, _ = self._listener.accept()
-            threading.Thread(target=self._play, args=(line,), daemon=True).start()
-
-    def _play(self, line: socket.socket) -> None:
-        try:
-            line.recv(4096)
-            line.sendall(b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=B\r\n\r\n")
-            n = 0
-            while True:
-                picture = self._frames[n % len(self._frames)]
-                line.sendall(b"--B\r\nContent-Length: %d\r\n\r\n" % len(picture) + picture + b"\r\n")
-                n += 1
-                time.sleep(1 / FPS)
-        except OSError:
-            line.close()  # the child went away
-
-
 class Wall:
     """The wall clock."""
 
@@ -245,9 +198,14 @@ def spent(pid: int) -> float:
 
 
 async def live(name: str, frames: list[bytes], seconds: float, *, codes: bool) -> None:
-    """Print latency, CPU and memory of the real child at 15 fps."""
+    """Tell latency, CPU and memory of the real child at 15 fps."""
+    with film.Film(frames, FPS) as shown:
+        await _live(name, shown.url, seconds, codes=codes)
+
+
+async def _live(name: str, url: str, seconds: float, *, codes: bool) -> None:
     late: list[float] = []
-    async with open_source(Film(frames).url, clock=Wall()) as source:
+    async with open_source(url, clock=Wall()) as source:
         while not source.health.ready:  # noqa: ASYNC110 - a look now and then at a value
             await asyncio.sleep(0.05)
         pid = child()
@@ -307,6 +265,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0, help="of each scene before the real child")
     parser.add_argument("--corpus", type=Path, action="append", default=[], metavar="FOLDER")
     parser.add_argument("--plot", type=Path, metavar="SVG", help="draw recall against the budget")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="keep every figure as a JSON line")
     args = parser.parse_args()
     cv2.setNumThreads(1)
     shots = list(drawn.stills(args.seed, args.each))
@@ -316,13 +275,16 @@ def main() -> None:
     if args.streams:
         measure_streams(args.seed, args.streams)
     if args.plot:
-        plot(budgets(shots), args.plot)
+        report.plot(budgets(shots), args.plot)
     if args.seconds:
         passing = [shot.frame for shot in drawn.stream(args.seed, 0, idle=1, coming=1, held=30, going=0)][2:]
         empty = [shot.frame for shot in drawn.stream(args.seed, 0, idle=10, coming=1, held=0, going=0)][:10]
         for name, frames, codes in (("busy", passing, True), ("idle", empty, False)):
             packed = [cv2.imencode(".jpg", frame)[1].tobytes() for frame in frames]
             asyncio.run(live(name, packed, args.seconds, codes=codes))
+    if args.json:
+        args.json.write_text("".join(json.dumps(figures, ensure_ascii=False) + "\n" for figures in told), "utf-8")
+    print(report.table(told))
 
 
 if __name__ == "__main__":

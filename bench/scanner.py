@@ -1,8 +1,9 @@
-"""What the scanner reads and what that costs; the measuring is in _scanning.py.
+"""What the scanner reads and what that costs: the table of docs/scanner.md. The measuring is in _scanning.py.
 
 A script's folder comes first on Python's path, where this file would hide the room `scanner`: so it steps aside first.
 
     python bench/scanner.py [--seed 1] [--each 1] [--streams 2] [--corpus FOLDER …] [--plot docs/scanner-budget.svg]
+        [--json FILE]
 """
 
 import sys

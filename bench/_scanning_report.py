@@ -1,0 +1,84 @@
+"""What _scanning.py found, for people: the table of docs/scanner.md, and recall against the budget as a plot."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+READERS = ("ours", "zxing-cpp", "pyzbar")
+Row = dict[str, Any]
+
+
+def table(told: Iterable[Row]) -> str:
+    """Return the figures as a Markdown table."""
+    lines = ["| on | ours | plain zxing-cpp | plain pyzbar |", "|---|---|---|---|"]
+    rows = list(told)
+    for name in dict.fromkeys(row["set"] for row in rows if "reader" in row):
+        lines += _stills(name, [row for row in rows if row["set"] == name])
+    for row in rows:
+        if row["set"] == "streams":
+            lines += _streams(row)
+        if row["set"] == "child":
+            lines += _child(row)
+    return "\n".join(lines)
+
+
+def _stills(name: str, rows: list[Row]) -> list[str]:
+    total = {row["reader"]: row for row in rows if row["condition"] == "total"}
+    heads = [f"{name}, {total['ours']['frames']} pictures: recall; false; CPU of pyzbar's; median, p95"]
+    heads += [
+        f"{row['recall'] or 0:.3f}; {row['false']}; {row['ratio']:.2f} ×; {row['median_ms']}, {row['p95_ms']} ms"
+        for row in map(total.__getitem__, READERS)
+    ]
+    lines = [_line(heads)]
+    for row in rows:
+        if row["reader"] != "ours" or row["condition"] == "total":
+            continue
+        told = "" if row["recall"] is None else f"{row['recall']:.3f}; "
+        lines.append(
+            _line([f"— {row['condition']}", f"{told}{row['ratio']:.2f} ×; p95 {row['p95_ms']:.1f} ms", "", ""])
+        )
+    return lines
+
+
+def _streams(row: Row) -> list[str]:
+    return [
+        _line(
+            [f"{row['count']} streams: read; mean frames to the first read", f"{row['read']}; {row['mean']}", "", ""]
+        ),
+        _line(["CPU of pyzbar's in them: busy; idle", f"{row['busy_ratio']:.2f} ×; {row['idle_ratio']:.2f} ×", "", ""]),
+    ]
+
+
+def _child(row: Row) -> list[str]:
+    child = f"{row['cpu_share']:.1%} of a core; {row['above_imports_mb']} MB"
+    lines = [_line([f"child at 15 fps, {row['scene']}: CPU; memory above its imports", child, "", ""])]
+    if row["sights"]:
+        late = f"{row['capture_to_lane_ms_p50']} and {row['capture_to_lane_ms_p95']} ms"
+        lines.append(_line(["captured → at the lane, p50 and p95", late, "", ""]))
+    return lines
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def plot(rows: Sequence[tuple[float, float, float]], path: Path) -> None:
+    """Draw recall against the budget as SVG."""
+    left, top, width, height, most = 60, 20, 540, 280, 40
+    points = " ".join(f"{left + b / most * width:.1f},{top + (1 - r) * height:.1f}" for b, _, r in rows)
+    grid = "".join(
+        f'<path d="M{left} {top + (1 - y / 10) * height:.0f}h{width}" stroke="#ddd"/>'
+        f'<text x="{left - 8}" y="{top + (1 - y / 10) * height + 4:.0f}" text-anchor="end">{y / 10:.1f}</text>'
+        for y in range(0, 11, 2)
+    ) + "".join(
+        f'<text x="{left + x / most * width:.0f}" y="{top + height + 18}" text-anchor="middle">{x}</text>'
+        for x in range(0, most + 1, 5)
+    )
+    dots = "".join(f'<circle cx="{p.split(",")[0]}" cy="{p.split(",")[1]}" r="3" fill="#0a6"/>' for p in points.split())
+    path.write_text(
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 350" font-family="sans-serif" font-size="12">'
+        f'<rect width="640" height="350" fill="#fff"/>{grid}<polyline points="{points}" fill="none" stroke="#0a6" '
+        f'stroke-width="2"/>{dots}<text x="330" y="340" text-anchor="middle">budget, CPU ms a frame</text>'
+        '<text x="16" y="160" text-anchor="middle" transform="rotate(-90 16 160)">recall, drawn frames</text></svg>\n',
+        "utf-8",
+    )
