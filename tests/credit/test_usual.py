@@ -118,7 +118,7 @@ class TestWhatIsLeftToTheLongWay:
     def test_counts_and_lengths_that_lie(self, both_ways):
         good = credential({**claims(region=7), **HOLDER})
         at = {
-            "payload length": 21, "members of the claims": 22, "members of credit": good.index(b"\x3a\0\1\0\0") + 5,
+            "payload length": 22, "members of the claims": 23, "members of credit": good.index(b"\x3a\0\1\0\0") + 5,
             "groups": good.index(b"\x03\x82") + 1, "grants": good.index(b"\x04\x80\x05") + 1,
         }  # fmt: skip
         assert both_ways(good)
@@ -190,6 +190,34 @@ class TestWhatIsLeftToTheLongWay:
         assert both_ways(message(header, payload))
         assert usual.credential(message(header, wrong)) is None
         assert not both_ways(message(header, wrong))
+
+    def test_a_member_twice_or_half_while_the_counts_say_once_or_never(self, both_ways):
+        header = cbor.encode({1: -19, 4: b"key's id", 16: 65001})
+        told = {**claims(region=7, max_uses=8, flags=1), **HOLDER, 5: 1_790_000_001}
+        payload = cbor.encode(told)
+        holder = cbor.encode(HOLDER)[1:]
+        parts = [
+            b"\x05\x1a" + told[5].to_bytes(4, "big"),
+            holder,
+            b"\x05\x07",
+            b"\x06\x18\x4d",
+            b"\x07\x08",
+            b"\x08\x01",
+        ]
+        assert both_ways(message(header, payload))
+        for part in parts:
+            at = payload.rindex(part)
+            assert not both_ways(message(header, payload[: at + len(part)] + payload[at:]))
+            assert not both_ways(message(header, payload[:at] + payload[at + len(part) :]))
+        for at in range(1, len(holder)):
+            rest = b"\xa5" + payload[1:].replace(holder, holder[:at])
+            assert not both_ways(message(header, rest))
+        shown = cbor.encode({**PRESENTED, 39: b"lane-A-7"})
+        outer = cbor.decode(presentation(credential({**claims(), **HOLDER}), PRESENTED)).item[0]
+        for part in (b"\x03\x6axiannvshan", b"\x18\x27\x48lane-A-7"):
+            at = shown.index(part)
+            assert not both_ways(message(outer, shown[: at + len(part)] + shown[at:]))
+            assert not both_ways(message(outer, shown[:at] + shown[at + len(part) :]))
 
     @pytest.mark.parametrize("audience", ["", "仙女山", "a" * 24])
     def test_audiences(self, audience):
