@@ -20,14 +20,14 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from credit.benefits import parse_benefits
-from credit.calendars import parse_calendars
 from credit.claims import Token, TokenClass
 from credit.decide import decide
 from credit.facts import Facts, Used
 from credit.inputs import Intent, Now, Place, Request
 from credit.policy import Policy
 from credit.questions import questions
+from credit.rules.benefits import parse_benefits
+from credit.rules.calendars import parse_calendars
 
 OFFERED = 20
 TOTAL = 1000

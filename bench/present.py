@@ -23,11 +23,11 @@ from cache.ids import uuid7
 from cache.ledger_seams import Settled
 from cache.store import Store
 from central import minting
-from credit.benefits import parse_benefits
 from credit.inputs import Now, Place, Request
 from credit.keys import Keyring
-from credit.measures import MeasureEntry
 from credit.policy import Policy
+from credit.rules.benefits import parse_benefits
+from credit.rules.measures import MeasureEntry
 from credit.tokens import open_token
 
 NOW = 1_790_000_000

@@ -14,11 +14,11 @@ from typing import Any
 
 from cache.ledger_seams import Lists
 from credit.claims import Token, TokenClass
-from credit.compiled import is_fen
 from credit.facts import Bought, Facts, NonceUse, OpenThing, PassState, Repeat, Used
 from credit.inputs import Intent, Now, Place, Request
 from credit.questions import Questions
-from credit.situation import UNUSED
+from credit.weighing.compiled import is_fen
+from credit.weighing.situation import UNUSED
 
 TALLY = "SELECT n FROM tallies WHERE key = ?"
 TALLIES = "SELECT key, n FROM tallies WHERE key IN ({})"

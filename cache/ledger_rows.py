@@ -21,7 +21,7 @@ from credit.claims import Token
 from credit.decision import Decision, Use
 from credit.inputs import Now, Place, Request
 from credit.lifecycle import State, Step
-from credit.offers import share
+from credit.rules.offers import share
 
 RESTART_LOOKBACK_MS = 300_000  # grants this young may still have their visitor waiting at the gate
 NONCE_MS = 86_400_000  # far beyond twice any freshness window

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from credit.decision import Decision
-from credit.measures import MeasureEntry
+from credit.rules.measures import MeasureEntry
 
 CLAIM_BUDGET_MS = 150
 

@@ -18,18 +18,19 @@ from typing import Any, Final, Literal, TypeVar
 import msgspec
 
 from cache.list_measures import read_measures
-from credit.benefits import parse_benefits
-from credit.calendars import Calendar, parse_calendars
-from credit.catalogue import Benefit
-from credit.documents import (
+from credit.keys import Keyring, KeyringError
+from credit.policy import Policy
+from credit.rules.benefits import parse_benefits
+from credit.rules.calendars import Calendar, parse_calendars
+from credit.rules.catalogue import Benefit
+from credit.rules.documents import (
     IssuerMapping,
     Sites,
     parse_mapping,
     parse_measure_codes,
     parse_sites,
 )
-from credit.keys import Keyring, KeyringError
-from credit.listing import (
+from credit.rules.listing import (
     BENEFITS,
     CALENDARS,
     ISSUERS,
@@ -42,10 +43,9 @@ from credit.listing import (
     SITES,
     city_of,
 )
-from credit.measures import MeasureCode, MeasureEntry
-from credit.policy import Policy
-from credit.reading import CatalogueError
-from credit.terms import DEFAULT_ZONE
+from credit.rules.measures import MeasureCode, MeasureEntry
+from credit.rules.reading import CatalogueError
+from credit.rules.terms import DEFAULT_ZONE
 
 MAX_ROWS_PER_KEY: Final = 8
 MAX_EMERGENCY_TOKENS: Final = 10_000

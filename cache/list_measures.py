@@ -2,7 +2,8 @@
 
 Rules of this file:
 
-- `credit.documents.parse_measures` says what a list means, and names what is wrong with one; it takes 30 µs an entry;
+- `credit.rules.documents.parse_measures` says what a list means, and names what is wrong with one; it takes 30 µs an
+  entry;
 - a list is read whole at every change, beside lanes that serve. So the plain shape is read here by msgspec, 20 times
   faster; whatever is not exactly that shape goes to the slow reader, which accepts or refuses it in words;
 - both give the same entries for the same list: a property test holds them together.
@@ -15,9 +16,9 @@ from typing import Annotated, Any, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from credit.documents import parse_measures
-from credit.measures import EntryState, MeasureEntry
-from credit.reading import MAX_WHOLE
+from credit.rules.documents import parse_measures
+from credit.rules.measures import EntryState, MeasureEntry
+from credit.rules.reading import MAX_WHOLE
 
 Entries: TypeAlias = Mapping[bytes, tuple[MeasureEntry, ...]]
 _Text: TypeAlias = Annotated[str, Meta(min_length=1)]

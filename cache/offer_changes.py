@@ -59,7 +59,7 @@ def left(conn: sqlite3.Connection, offer: OwnOffer, *, issuer: str, shop: Shop) 
 
 
 def _stock_key(offer: OwnOffer, issuer: str, shop: Shop) -> str:
-    return f"u|stock:{issuer}/{shop.offer_id(offer.offer)}:v{offer.version}"  # as credit.demands counts stock
+    return f"u|stock:{issuer}/{shop.offer_id(offer.offer)}:v{offer.version}"  # as credit.weighing.demands counts stock
 
 
 def write(

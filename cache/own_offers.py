@@ -18,9 +18,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
-from credit.benefits import LOCAL_CODES, parse_local
-from credit.catalogue import Benefit
-from credit.reading import CatalogueError, Node
+from credit.rules.benefits import LOCAL_CODES, parse_local
+from credit.rules.catalogue import Benefit
+from credit.rules.reading import CatalogueError, Node
 
 KINDS: Final = ("gift", "percent", "amount", "fixed_price")
 TERMS: Final = ("title", "offer", "when", "limits", "who")

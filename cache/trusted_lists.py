@@ -19,9 +19,9 @@ from cache.list_content import Content, Rules
 from cache.list_types import RoleState
 from cache.own_offers import NO_OFFERS, OwnOffers
 from credit.keys import Keyring
-from credit.listing import ISSUERS, KINDS, LISTS, RULES, role_of
-from credit.measures import MeasureEntry
 from credit.policy import Policy
+from credit.rules.listing import ISSUERS, KINDS, LISTS, RULES, role_of
+from credit.rules.measures import MeasureEntry
 
 NO_LIST_AGE_S: Final = 100 * 366 * 86_400
 

@@ -8,7 +8,7 @@ from central.clock import now_ms
 from central.issuing import make_key
 from central.list_commands import Answer, add_city, answered
 from central.publishing import Published, Repository
-from credit.listing import KINDS
+from credit.rules.listing import KINDS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -20,10 +20,11 @@ from typing import Any, Final
 from central.durable import write_durably
 from central.publishing import Published, PublishingError, Repository
 from central.registry import add_city, register, zone_of
-from credit.benefits import parse_benefits
-from credit.calendars import parse_calendars
-from credit.documents import parse_mapping, parse_measure_codes, parse_sites
-from credit.listing import (
+from credit.policy import Policy
+from credit.rules.benefits import parse_benefits
+from credit.rules.calendars import parse_calendars
+from credit.rules.documents import parse_mapping, parse_measure_codes, parse_sites
+from credit.rules.listing import (
     BENEFITS,
     CALENDARS,
     ISSUERS,
@@ -38,8 +39,7 @@ from credit.listing import (
     SITES,
     path_of,
 )
-from credit.policy import Policy
-from credit.reading import CatalogueError
+from credit.rules.reading import CatalogueError
 
 CITIES: Final = "cities"
 EDITED: Final = ((ISSUERS, MAPPING), (RULES, BENEFITS), (RULES, CALENDARS), (RULES, MEASURE_CODES), (RULES, SITES))

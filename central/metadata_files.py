@@ -25,7 +25,7 @@ from tuf.api.serialization.json import JSONSerializer
 
 from central.durable import write_durably
 from central.role_keys import ROOT_KEYS, ROOT_THRESHOLD, TOP_LEVEL, RoleKeys
-from credit.listing import ISSUERS, LISTS, RULES, city_of
+from credit.rules.listing import ISSUERS, LISTS, RULES, city_of
 
 LIFETIME: Final = {
     "root": timedelta(days=730), "targets": timedelta(days=365), "snapshot": timedelta(days=14),

@@ -23,7 +23,7 @@ from tuf.api.metadata import DelegatedRole, Delegations, Key, Metadata, Snapshot
 from central.durable import locked
 from central.metadata_files import MetadataFiles, PublishingError, State, is_old
 from central.role_keys import ROOT_KEYS, TOP_LEVEL, RoleKeys
-from credit.listing import DOCUMENTS, ISSUERS, KINDS, OPTIONAL, city_of, is_city, path_of, pattern_of, role_of
+from credit.rules.listing import DOCUMENTS, ISSUERS, KINDS, OPTIONAL, city_of, is_city, path_of, pattern_of, role_of
 
 __all__ = ["Published", "PublishingError", "Repository"]
 

@@ -1,9 +1,9 @@
 """What grants used up and gave back, as their facts tell it, to find out what terminals together gave away too often.
 
 A terminal's fact lists `uses: [{key, n, max}]` (cache.ledger). The key names everything the count depends on, so equal
-keys of two terminals mean one and the same bound. Keys start with what they count (credit.demands): "u" uses, "p"
-entries of a pass, "o" open things; "i" (heads inside) rises and falls at different gates and is no business of ours.
-A code drawn by the platform ("minted") is good for one grant anywhere: it counts under a key of its own, "n".
+keys of two terminals mean one and the same bound. Keys start with what they count (credit.weighing.demands): "u" uses,
+"p" entries of a pass, "o" open things; "i" (heads inside) rises and falls at different gates and is no business of
+ours. A code drawn by the platform ("minted") is good for one grant anywhere: it counts under a key of its own, "n".
 """
 
 import re

@@ -18,20 +18,20 @@ from functools import partial
 from typing import Any
 
 from credit.answers import from_json
-from credit.calendars import local_time
-from credit.choice import choose
 from credit.claims import Token, TokenClass
-from credit.compiled import Candidate, CompiledBenefit
 from credit.decision import Cause, Condition, Decision, Failure, Finding, Trials
 from credit.endings import end
 from credit.facts import Facts
-from credit.granting import grant, left, trials_of
 from credit.inputs import ENDING, ClockState, Now, Request
-from credit.measures import Effect, Effective, EntryState, MeasureEntry, code_of, in_force
 from credit.policy import Policy
 from credit.reasons import Outcome, Reason, outcome_of
-from credit.situation import Situation, iso
-from credit.taking import overruns
+from credit.rules.calendars import local_time
+from credit.rules.measures import Effect, Effective, EntryState, MeasureEntry, code_of, in_force
+from credit.weighing.choice import choose
+from credit.weighing.compiled import Candidate, CompiledBenefit
+from credit.weighing.granting import grant, left, trials_of
+from credit.weighing.situation import Situation, iso
+from credit.weighing.taking import overruns
 
 OVERRIDABLE = frozenset({
     Reason.NEEDS_SECOND_CHECK, Reason.NEEDS_STAFF, Reason.NEEDS_CHALLENGE, Reason.NEEDS_ID_CHECK, Reason.WRONG_LANE,

@@ -13,9 +13,9 @@ from typing import Any
 from credit.decision import Decision, Finding, Given
 from credit.facts import Bought, Facts, OpenThing
 from credit.inputs import Intent, Now, Request
-from credit.offers import share
 from credit.reasons import Outcome, Reason
-from credit.situation import iso
+from credit.rules.offers import share
+from credit.weighing.situation import iso
 
 PAIR = {Intent.CLOSE: Intent.OPEN.value, Intent.GIVE_BACK: Intent.LEND.value}
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from credit.inputs import Place
-from credit.measures import MeasureEntry
+from credit.rules.measures import MeasureEntry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,8 +3,8 @@
 Rules of this file:
 
 - `Policy.compile` is called once, when lists are switched; it checks what only the whole can show (calendars and site
-  sets that nobody published), compiles every benefit (credit.compiled) and indexes them by site and scene, so that a
-  decision looks only at those offered;
+  sets that nobody published), compiles every benefit (credit.weighing.compiled) and indexes them by site and scene, so
+  that a decision looks only at those offered;
 - open and lend are served by benefits with the lifecycle open_close, every other intent by the others (contract.md §3);
 - a policy is immutable; switching lists means another policy.
 """
@@ -14,16 +14,16 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from zoneinfo import ZoneInfo
 
-from credit.calendars import Calendar, check_calendars
-from credit.catalogue import Benefit
-from credit.compiled import CompiledBenefit, Shared
-from credit.compiling import compile_benefit
-from credit.conditions import MAX_LIST_AGE_S, max_age_s
-from credit.documents import IssuerMapping, Sites
 from credit.inputs import OPENING, Intent, Place
-from credit.measures import Codes
-from credit.reading import CatalogueError
-from credit.terms import DEFAULT_ZONE, zone
+from credit.rules.calendars import Calendar, check_calendars
+from credit.rules.catalogue import Benefit
+from credit.rules.documents import IssuerMapping, Sites
+from credit.rules.measures import Codes
+from credit.rules.reading import CatalogueError
+from credit.rules.terms import DEFAULT_ZONE, zone
+from credit.weighing.compiled import CompiledBenefit, Shared
+from credit.weighing.compiling import compile_benefit
+from credit.weighing.conditions import MAX_LIST_AGE_S, max_age_s
 
 __all__ = ["MAX_LIST_AGE_S", "Policy"]
 

@@ -2,19 +2,19 @@
 
 Rules of this file:
 
-- the keys come from `credit.demands`, the same list that is compared and consumed; none is written twice;
+- the keys come from `credit.weighing.demands`, the same list that is compared and consumed; none is written twice;
 - asking more than is looked at is harmless, asking less is not: re-entries are asked for as first entries too.
 """
 
 from dataclasses import dataclass
 
 from credit.claims import Token
-from credit.compiled import Candidate
 from credit.facts import Facts
 from credit.inputs import ENDING, Now, Place, Request
 from credit.policy import Policy
-from credit.situation import Situation
-from credit.taking import since_ms, site_demands, take
+from credit.weighing.compiled import Candidate
+from credit.weighing.situation import Situation
+from credit.weighing.taking import since_ms, site_demands, take
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,8 +17,8 @@ from cache.ledger_reads import SUSPENDED, switched
 from cache.lists import ListStore
 from cache.store import Store, StoreFailed
 from credit.inputs import ClockState, Now
-from credit.listing import KINDS, role_of
 from credit.records import Record
+from credit.rules.listing import KINDS, role_of
 from edge import status
 from edge.clock import Clock
 from edge.config import LaneTable

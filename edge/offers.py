@@ -21,7 +21,7 @@ from cache.lists import ListStore
 from cache.offer_changes import KEEP, CannotChange, Change, Keep, NoSuchOffer, left
 from cache.own_offers import OwnOffer, Shop, benefit_of, offers_of, problem_of
 from cache.store import Job, Store, StoreFailed
-from credit.reading import CatalogueError
+from credit.rules.reading import CatalogueError
 from edge.access import May
 from edge.api import About, Route
 from edge.bodies import body_of

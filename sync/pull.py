@@ -35,7 +35,7 @@ from tuf.api.metadata import Metadata, Timestamp  # type: ignore[attr-defined]
 from cache.list_types import Chain, RoleState, Stored
 from cache.lists import Change, ListStore
 from cache.store import StoreFailed
-from credit.listing import ISSUERS, LISTS, RULES, city_of
+from credit.rules.listing import ISSUERS, LISTS, RULES, city_of
 from sync.backoff import Backoff
 from sync.bundle import BASE, BundleFetcher
 from sync.fetcher import DocumentFetcher, ListFetcher

@@ -26,7 +26,7 @@ from tuf.ngclient import FetcherInterface, Updater  # type: ignore[attr-defined]
 
 from cache.list_files import DocumentRefused, ListFiles
 from cache.list_types import Chain, Document, RoleState, Stored
-from credit.listing import DOCUMENTS, OPTIONAL, city_of, path_of, pattern_of
+from credit.rules.listing import DOCUMENTS, OPTIONAL, city_of, path_of, pattern_of
 from sync.fetcher import DocumentFetcher
 
 TOP_LEVEL: Final = ("timestamp", "snapshot", "targets")

@@ -30,7 +30,7 @@ from central.demo.proxy import CuttableProxy
 from central.demo.terminal_link import TerminalLink
 from central.demo.turnstile import Turnstile
 from central.demo.visitors import KINDS, Person, Visit, Visitors
-from credit.listing import LISTS, role_of
+from credit.rules.listing import LISTS, role_of
 
 Json = dict[str, Any]
 

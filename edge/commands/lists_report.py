@@ -7,8 +7,8 @@ list supports any benefit (`credit.policy.MAX_LIST_AGE_S`).
 from typing import Any, Final, NamedTuple
 
 from cache.list_types import RoleState, Stored
-from credit.listing import DOCUMENTS, OPTIONAL, city_of, path_of
 from credit.policy import MAX_LIST_AGE_S
+from credit.rules.listing import DOCUMENTS, OPTIONAL, city_of, path_of
 
 HOUR_S: Final = 3600
 DAY_S: Final = 86_400

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from credit.calendars import Calendar
-from credit.catalogue import Benefit
-from credit.documents import IssuerMapping, Sites
 from credit.inputs import Place, Request, SecondResult
 from credit.keys import Keyring
-from credit.measures import Codes, MeasureEntry
 from credit.policy import Policy
+from credit.rules.calendars import Calendar
+from credit.rules.catalogue import Benefit
+from credit.rules.documents import IssuerMapping, Sites
+from credit.rules.measures import Codes, MeasureEntry
 from edge.simulator.token_spec import Presented
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from credit.inputs import Place, SecondResult
 from credit.keys import Keyring, KeyringError
-from credit.reading import CatalogueError, Node
-from credit.terms import DEFAULT_ZONE, zone
+from credit.rules.reading import CatalogueError, Node
+from credit.rules.terms import DEFAULT_ZONE, zone
 from edge.simulator.case import Case, Published, Verifier
 from edge.simulator.case_steps import Reader
 from edge.simulator.publications import published_from

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from credit.documents import parse_entry
 from credit.inputs import Intent, Override, Place, Request, SecondResult
-from credit.reading import CatalogueError, Node
 from credit.reasons import Outcome, Reason
-from credit.terms import instant_ms
+from credit.rules.documents import parse_entry
+from credit.rules.reading import CatalogueError, Node
+from credit.rules.terms import instant_ms
 from edge.simulator.case import (
     OF_A_STEP,
     OF_AN_ENTRY,

@@ -15,11 +15,11 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from credit.benefits import parse_benefits
-from credit.calendars import Calendar, parse_calendars
-from credit.catalogue import Benefit
-from credit.documents import parse_mapping, parse_measure_codes, parse_measures, parse_sites
-from credit.reading import CatalogueError
+from credit.rules.benefits import parse_benefits
+from credit.rules.calendars import Calendar, parse_calendars
+from credit.rules.catalogue import Benefit
+from credit.rules.documents import parse_mapping, parse_measure_codes, parse_measures, parse_sites
+from credit.rules.reading import CatalogueError
 from edge.simulator.case import Published
 from edge.simulator.case_file import parse_case
 from edge.simulator.doubts import doubts

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from credit.reading import CatalogueError
+from credit.rules.reading import CatalogueError
 from edge.simulator.case import Show
 from edge.simulator.case_file import parse_case
 from edge.simulator.expectation import unmet

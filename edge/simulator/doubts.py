@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sized
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
-from credit.calendars import Calendar
-from credit.catalogue import Benefit, OfferKind, Table, When, Where
+from credit.rules.calendars import Calendar
+from credit.rules.catalogue import Benefit, OfferKind, Table, When, Where
 from edge.simulator.case import Published
 
 SOON = timedelta(days=60)

@@ -8,10 +8,10 @@ Rules of this file:
 
 from typing import Any
 
-from credit.catalogue import Benefit
 from credit.decision import Condition, Decision, Failure, Finding, Trial
 from credit.policy import Policy
 from credit.reasons import Outcome
+from credit.rules.catalogue import Benefit
 from credit.texts import text_of
 from edge.simulator.plain import EN, ZH, told
 

@@ -8,11 +8,11 @@ Rules of this file:
 
 from dataclasses import replace
 
-from credit.benefits import parse_benefits
-from credit.calendars import parse_calendars
-from credit.documents import Sites, parse_entry, parse_mapping, parse_measure_codes, parse_sites
-from credit.measures import EntryState
-from credit.reading import Node
+from credit.rules.benefits import parse_benefits
+from credit.rules.calendars import parse_calendars
+from credit.rules.documents import Sites, parse_entry, parse_mapping, parse_measure_codes, parse_sites
+from credit.rules.measures import EntryState
+from credit.rules.reading import Node
 from edge.simulator.case import Event, EventKind, Listed, Published
 
 

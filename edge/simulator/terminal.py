@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from cache.journal import begin_epoch
 from cache.store import immediate, memory
 from credit.inputs import ClockState, Now, Place
-from credit.measures import MeasureEntry
 from credit.policy import Policy
+from credit.rules.measures import MeasureEntry
 from edge.simulator.case import Published
 from edge.simulator.site_counts import Site, SiteClaims
 from edge.simulator.token_spec import pseudonym, short

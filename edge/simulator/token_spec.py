@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from credit.claims import Grant, Reservation, SubjectKind, Token, TokenClass
-from credit.reading import Node
 from credit.reasons import Reason
-from credit.terms import MAX_TIER, instant_ms
+from credit.rules.reading import Node
+from credit.rules.terms import MAX_TIER, instant_ms
 from credit.tokens import FRESH_S, MINTED_LIFETIME_S, SKEW_S
 
 HOUR_S = 3600

@@ -9,12 +9,12 @@ from cache import ledger
 from cache.ids import uuid7
 from cache.journal import begin_epoch, verify
 from cache.store import immediate, memory
-from credit.benefits import parse_benefits
 from credit.claims import Token, TokenClass
 from credit.inputs import Intent, Now, Place, Request
-from credit.measures import MeasureEntry
 from credit.policy import Policy
 from credit.reasons import Outcome, Reason
+from credit.rules.benefits import parse_benefits
+from credit.rules.measures import MeasureEntry
 
 T0 = 1_790_000_000_000
 GATE = Place(site="xiannvshan", scene="gate", lane="A", terminal="t1")

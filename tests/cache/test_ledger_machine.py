@@ -10,13 +10,13 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 from cache import ledger
 from cache.journal import begin_epoch, verify
 from cache.store import immediate, memory
-from credit.benefits import parse_benefits
 from credit.claims import Token, TokenClass
-from credit.documents import parse_measure_codes
 from credit.inputs import ENDING, Intent, Now, Place, Request
-from credit.measures import MeasureEntry
 from credit.policy import Policy
 from credit.reasons import Outcome, Reason
+from credit.rules.benefits import parse_benefits
+from credit.rules.documents import parse_measure_codes
+from credit.rules.measures import MeasureEntry
 
 T0 = 1_790_000_000_000
 SUBJECTS = [b"wang", b"li"]

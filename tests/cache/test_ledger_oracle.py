@@ -15,11 +15,11 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from cache import ledger
 from cache.journal import begin_epoch, verify
 from cache.store import immediate, memory
-from credit.benefits import parse_benefits
 from credit.claims import Token, TokenClass
 from credit.inputs import Intent, Now, Place, Request
 from credit.policy import Policy
 from credit.reasons import Outcome, Reason
+from credit.rules.benefits import parse_benefits
 
 T0 = 1_790_000_000_000
 DAY_MS, SHANGHAI_MS, ROLLING_MS = 86_400_000, 8 * 3_600_000, 30 * 3_600_000

@@ -7,10 +7,10 @@ from cache.ids import uuid7
 from cache.offer_changes import KEEP, MAX_IN_FORCE, CannotChange, Change, NoSuchOffer, left
 from cache.own_offers import LOCAL_CODES, OwnOffers, Shop, benefit_of, check_terms, offers_of, problem_of
 from cache.store import memory
-from credit.benefits import parse_benefits
 from credit.inputs import Intent, Place
 from credit.policy import Policy
-from credit.reading import CatalogueError
+from credit.rules.benefits import parse_benefits
+from credit.rules.reading import CatalogueError
 
 SHOP = Shop("tea-shop", "yunxi-town")
 CHANGE = Change(shop=SHOP, issuer="yunxi", by="mei", at_ms=1_790_000_000_000, ids=uuid7)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from credit.reading import CatalogueError
+from credit.rules.reading import CatalogueError
 from edge.simulator import command
 from edge.simulator.case_file import parse_case
 from edge.simulator.catalogue_check import check_file
@@ -226,7 +226,7 @@ def test_the_published_schema_knows_every_member_that_the_reader_knows():
 
 
 def test_the_examples_in_the_documentation_are_read_as_written():
-    from credit.benefits import parse_benefits
+    from credit.rules.benefits import parse_benefits
 
     text = (Path(__file__).parent.parent.parent / "docs" / "benefits.md").read_text(encoding="utf-8")
     blocks = [json.loads(part.split("```")[0]) for part in text.split("```json\n")[1:]]

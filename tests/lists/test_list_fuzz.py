@@ -14,9 +14,9 @@ from central import city_lists
 from central.example_town import HOME
 from central.metadata_files import MetadataFiles
 from central.role_keys import RoleKeys
-from credit.documents import parse_measures
-from credit.listing import DOCUMENTS, path_of, role_of
-from credit.reading import CatalogueError
+from credit.rules.documents import parse_measures
+from credit.rules.listing import DOCUMENTS, path_of, role_of
+from credit.rules.reading import CatalogueError
 from sync.pull import PullFailed
 from sync.verify import ListRefused, read_role
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cache.list_content import open_role
 from central.cli import COMMANDS
-from credit.listing import DOCUMENTS, KEYS, path_of, role_of
+from credit.rules.listing import DOCUMENTS, KEYS, path_of, role_of
 
 TEXT = (Path(__file__).parents[2] / "docs" / "lists.md").read_text("utf-8")
 BLOCKS = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)]

@@ -11,7 +11,7 @@ from central import city_lists, example_town, measure_calls, metadata_files
 from central.example_town import FOREIGN, HOME
 from central.publishing import PublishingError, Repository
 from central.registry import RegistryError
-from credit.listing import DOCUMENTS, path_of
+from credit.rules.listing import DOCUMENTS, path_of
 
 MEASURES = path_of("lists", HOME, "measures.json")
 

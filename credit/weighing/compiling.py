@@ -1,4 +1,4 @@
-"""Compiling a benefit: its conditions into questions, its bounds into demands (credit.compiled has the idea).
+"""Compiling a benefit: its conditions into questions, its bounds into demands (credit.weighing.compiled has the idea).
 
 Rules of this file:
 
@@ -8,17 +8,29 @@ Rules of this file:
 
 from collections.abc import Callable
 
-from credit.catalogue import KIND_ORDER, Benefit, LifecycleKind
-from credit.compiled import Asked, CompiledBenefit, Failures, Shared
-from credit.conditions import Left, id_check, lists, needs, offer, passing, slot, tiered_limits, unsettled, when, who
-from credit.demands import bounds_of
-from credit.offers import PRICERS
-from credit.situation import Question
+from credit.rules.catalogue import KIND_ORDER, Benefit, LifecycleKind
+from credit.rules.offers import PRICERS
+from credit.weighing.compiled import Asked, CompiledBenefit, Failures, Shared
+from credit.weighing.conditions import (
+    Left,
+    id_check,
+    lists,
+    needs,
+    offer,
+    passing,
+    slot,
+    tiered_limits,
+    unsettled,
+    when,
+    who,
+)
+from credit.weighing.demands import bounds_of
+from credit.weighing.situation import Question
 
 Compile = Callable[[Benefit, Shared], Left]
 BEFORE: tuple[Compile, ...] = (who, when, id_check, needs, slot, unsettled, passing, tiered_limits)
 AFTER: tuple[Compile, ...] = (offer, lists)
-"""Every condition, in the order in which failures are told, before and after the bounds (credit.taking)."""
+"""Every condition, in the order in which failures are told, before and after the bounds (credit.weighing.taking)."""
 
 EXTRAORDINARY: frozenset[Compile] = frozenset({id_check, unsettled, lists})
 """What holds of itself in an ordinary situation."""

@@ -14,13 +14,13 @@ from itertools import product
 from math import prod
 from typing import Any, NamedTuple
 
-from credit.calendars import at_clock
-from credit.catalogue import Benefit
-from credit.compiled import Candidate, Demand, is_fen
 from credit.decision import Given
-from credit.offers import WHOLE, Price, figures
-from credit.situation import Situation
-from credit.taking import demands_of
+from credit.rules.calendars import at_clock
+from credit.rules.catalogue import Benefit
+from credit.rules.offers import WHOLE, Price, figures
+from credit.weighing.compiled import Candidate, Demand, is_fen
+from credit.weighing.situation import Situation
+from credit.weighing.taking import demands_of
 
 MAX_SETS = 512
 Rank = tuple[int, int, list[tuple[str, int, str]]]

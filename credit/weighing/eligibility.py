@@ -3,15 +3,15 @@
 Rules of this file:
 
 - each member of `who` is compiled into a function that returns None when the holder fits, else what is lacking;
-- tier and groups are read on the scale of the benefit's own issuer (credit.situation).
+- tier and groups are read on the scale of the benefit's own issuer (credit.weighing.situation).
 """
 
 from collections.abc import Callable
 from typing import Any
 
-from credit.catalogue import ANY_ISSUER, Benefit
-from credit.compiled import Shared
-from credit.situation import Situation
+from credit.rules.catalogue import ANY_ISSUER, Benefit
+from credit.weighing.compiled import Shared
+from credit.weighing.situation import Situation
 
 Lack = tuple[str, Any]
 Ask = Callable[[Situation], Lack | None]

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from credit.measures import ANY, Effect, EntryState, MeasureCode, MeasureEntry
-from credit.reading import Node
-from credit.terms import MAX_TIER
+from credit.rules.measures import ANY, Effect, EntryState, MeasureCode, MeasureEntry
+from credit.rules.reading import Node
+from credit.rules.terms import MAX_TIER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

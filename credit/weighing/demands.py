@@ -6,7 +6,7 @@ place and forgotten in another.
 
 Rules of this file:
 
-- every bound is compiled once into a `Demander` (credit.compiled); the functions of the first part do that;
+- every bound is compiled once into a `Demander` (credit.weighing.compiled); the functions of the first part do that;
 - a key names everything the count depends on (whom, where, which period), so a new period is a new key;
 - keys start with what they count: "u" uses, "a" amounts in fen, "o" open things (given back at close), "i" heads
   inside (given back at exit), "p" entries of a pass;
@@ -18,8 +18,12 @@ from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from credit.calendars import fixed_period
-from credit.catalogue import (
+from credit.claims import SubjectKind
+from credit.decision import Cause, Condition
+from credit.facts import Used
+from credit.reasons import Reason
+from credit.rules.calendars import fixed_period
+from credit.rules.catalogue import (
     Benefit,
     Capacity,
     CapacityPer,
@@ -31,12 +35,8 @@ from credit.catalogue import (
     Period,
     Scope,
 )  # fmt: skip
-from credit.claims import SubjectKind
-from credit.compiled import Bound, Bounds, Demand, Demander, Shared
-from credit.decision import Cause, Condition
-from credit.facts import Used
-from credit.reasons import Reason
-from credit.situation import Situation, iso
+from credit.weighing.compiled import Bound, Bounds, Demand, Demander, Shared
+from credit.weighing.situation import Situation, iso
 
 HOUR_MS = 3_600_000
 Demands = list[Demand]
@@ -112,7 +112,7 @@ LETTERS = {Count.USES: "u", Count.AMOUNT: "a", Count.OPEN: "o"}
 def _most(limit: Limit, benefit: Benefit, shared: Shared) -> Callable[[Situation], int | None] | None:
     """Return what a limit by tier allows; None for a limit that is the same for all.
 
-    Whose tier it does not name has used nothing up: that is another condition (`credit.conditions.tiered_limits`).
+    Whose tier it does not name has used nothing up: that is another condition (`conditions.tiered_limits`).
     """
     most, standing = limit.max, shared.standing(benefit.issuer)
     return (lambda situation: most.at(situation[standing][0])) if most.by_tier else None

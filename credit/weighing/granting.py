@@ -11,15 +11,15 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from credit.calendars import ONE_DAY, at_clock
-from credit.catalogue import Benefit, LifecycleKind, OfferKind
-from credit.choice import Choice, givens, offer_of
-from credit.compiled import Candidate, CompiledBenefit, is_fen
 from credit.decision import NOTHING, Consumption, Decision, Finding, Sum, Trial, Trials, Use
 from credit.inputs import ASKING, OPENING, Intent
 from credit.reasons import Outcome, Reason
-from credit.situation import UNUSED, Situation, iso
-from credit.taking import own_limits, reenters, since_ms, site_demands
+from credit.rules.calendars import ONE_DAY, at_clock
+from credit.rules.catalogue import Benefit, LifecycleKind, OfferKind
+from credit.weighing.choice import Choice, givens, offer_of
+from credit.weighing.compiled import Candidate, CompiledBenefit, is_fen
+from credit.weighing.situation import UNUSED, Situation, iso
+from credit.weighing.taking import own_limits, reenters, since_ms, site_demands
 
 HOUR_MS = 3_600_000
 BY_STAFF = frozenset({OfferKind.SERVICE, OfferKind.GIFT})

@@ -10,7 +10,7 @@ Rules of this file:
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from credit.catalogue import Offer, OfferKind
+from credit.rules.catalogue import Offer, OfferKind
 
 WHOLE = 1 << 60  # the worth of `free` without an amount: more than any sum
 

@@ -8,11 +8,11 @@ Rules of this file:
 
 from collections.abc import Sequence
 
-from credit.catalogue import Benefit, LifecycleKind
-from credit.compiled import Bound, Candidate, CompiledBenefit, Demand, Demander
 from credit.decision import Failure
 from credit.inputs import ENTERING
-from credit.situation import UNUSED, Situation
+from credit.rules.catalogue import Benefit, LifecycleKind
+from credit.weighing.compiled import Bound, Candidate, CompiledBenefit, Demand, Demander
+from credit.weighing.situation import UNUSED, Situation
 
 
 def overruns(one: Candidate) -> None:

@@ -13,7 +13,7 @@ are switched (`Policy.compile`), and what lists alone can say is never looked up
 
 Rules of this file:
 
-- values only; `credit.conditions` and `credit.demands` compile, `credit.compiling` puts together, `credit.decide` asks;
+- values only; `conditions` and `demands` beside it compile, `compiling` puts together, `credit.decide` asks;
 - a `Candidate` is one compiled benefit in one situation: made at the start of a decision, thrown away after it.
 """
 
@@ -22,12 +22,12 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from credit.calendars import BusinessDay, Calendar, business_day, local_time
-from credit.catalogue import Benefit, Period, When
 from credit.decision import Cause, Condition, Failure
-from credit.documents import Sites
-from credit.offers import Price, Pricer
-from credit.situation import Question, Situation, Standing
+from credit.rules.calendars import BusinessDay, Calendar, business_day, local_time
+from credit.rules.catalogue import Benefit, Period, When
+from credit.rules.documents import Sites
+from credit.rules.offers import Price, Pricer
+from credit.weighing.situation import Question, Situation, Standing
 
 
 class Shared:

@@ -13,18 +13,18 @@ from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from credit.calendars import timetable
-from credit.catalogue import Benefit, LifecycleKind, OfferKind, When
-from credit.compiled import Failures, Shared
 from credit.decision import Cause, Condition, Failure
-from credit.demands import inside_key
-from credit.eligibility import Lack, asks_of, missing
 from credit.inputs import ENTERING
-from credit.needs import ID_CHECK, need_of
-from credit.offers import below_min_spend, has_figure
 from credit.reasons import Reason
-from credit.situation import Question, Situation, iso
-from credit.taking import reenters
+from credit.rules.calendars import timetable
+from credit.rules.catalogue import Benefit, LifecycleKind, OfferKind, When
+from credit.rules.offers import below_min_spend, has_figure
+from credit.weighing.compiled import Failures, Shared
+from credit.weighing.demands import inside_key
+from credit.weighing.eligibility import Lack, asks_of, missing
+from credit.weighing.needs import ID_CHECK, need_of
+from credit.weighing.situation import Question, Situation, iso
+from credit.weighing.taking import reenters
 
 MAX_LIST_AGE_S = 14 * 86_400  # beyond it no list supports any benefit (lists.md)
 Left = Question[Failures] | None

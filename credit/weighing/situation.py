@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, tzinfo
 from typing import Any, Generic, Protocol, TypeVar
 
-from credit.calendars import BusinessDay, business_day, local_time
-from credit.catalogue import Benefit, When
 from credit.claims import SubjectKind, Token
-from credit.documents import IssuerMapping, Sites
 from credit.facts import Facts, Used
 from credit.inputs import ENTERING, OPENING, Now, Request
+from credit.rules.calendars import BusinessDay, business_day, local_time
+from credit.rules.catalogue import Benefit, When
+from credit.rules.documents import IssuerMapping, Sites
 
 T = TypeVar("T")
 UNUSED = Used()

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from credit.catalogue import (
+from credit.claims import SubjectKind
+from credit.rules.catalogue import (
     ANY_ISSUER,
     Capacity,
     CapacityPer,
@@ -27,8 +28,7 @@ from credit.catalogue import (
     Where,
     Who,
 )  # fmt: skip
-from credit.claims import SubjectKind
-from credit.reading import CatalogueError, Node
+from credit.rules.reading import CatalogueError, Node
 
 DEFAULT_ZONE = "Asia/Shanghai"
 MAX_TIER = 9

@@ -14,8 +14,8 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from credit.catalogue import Limit, Period, When
-from credit.reading import CatalogueError, Node
+from credit.rules.catalogue import Limit, Period, When
+from credit.rules.reading import CatalogueError, Node
 
 DAY_S = 86_400
 DAY_MIN = 1440

@@ -12,7 +12,7 @@ from credit.claims import TokenClass
 from credit.decision import Cause, Condition, Failure
 from credit.inputs import SecondResult
 from credit.reasons import Reason
-from credit.situation import Situation
+from credit.weighing.situation import Situation
 
 SECOND = "second-check:"
 ID_CHECK = "id-check"

@@ -2,7 +2,7 @@
 
 Rules of this file:
 
-- values only; `credit.benefits` reads them from JSON, `credit.conditions` and `credit.offers` apply them;
+- values only; `credit.rules.benefits` reads them from JSON, `credit.weighing.conditions` and `offers` apply them;
 - None always means "left out": no condition, unbounded; 0 means none at all;
 - money is integer fen; times of day are minutes and may reach beyond 24:00; days are business days.
 """
