@@ -4,6 +4,7 @@ Rules of this file:
 
 - one presentation at a time; a code held before the camera is one presentation until it was out of sight for 2.5 s;
 - a passage that needs a second check holds the first code for HOLD_MS; the next foreign code is taken as the second;
+- two codes that come into view together are nobody's turn: a friendly notice until one of them is taken away;
 - what is no code of this programme gets a friendly notice, at most one every `NOTICE_EVERY_MS`;
 - the gate opens only for an answer with `open_gate`, after the commit (`edge.openings`).
 """
@@ -32,6 +33,8 @@ log = logging.getLogger("xinguan.lane")
 
 PREFIX = "XG1:"
 NOTICE_EVERY_MS = 3_000
+APART_MS = 1_000  # a code that came together with another counts once it was alone in view for so long
+MAX_TOGETHER = 64  # codes
 HOLD_MS = 10_000  # how long a first code waits for its second check
 INTENT_OF_SCENE = {"gate": Intent.ENTER, "hotel": Intent.OPEN, "shop": Intent.QUOTE}
 
@@ -74,6 +77,7 @@ class Lane:
         self._seen = SeenJustNow()
         self._shown: dict[str, str] = {}  # redemption → text, while it may be annulled
         self._noticed_ms = -NOTICE_EVERY_MS
+        self._together_ms: dict[str, int] = {}  # code → when it was last seen together with another new one
         self.ticket = tickets[0].id if tickets and table.scene == "gate" else None
 
     @property
@@ -90,8 +94,14 @@ class Lane:
         """Return whether the site sells a ticket of this id."""
         return ticket in self._tickets
 
-    async def seen(self, text: str, at_ms: int) -> Answer | None:
-        """Take in a text that the lane's own scanner read; None when it is still the presentation before."""
+    async def seen(self, text: str, at_ms: int, beside: tuple[str, ...] = ()) -> Answer | None:
+        """Take in a text that the lane's own scanner read, `beside` others of the same frame.
+
+        None when it is still the presentation before, or when nobody can tell whose turn it is.
+        """
+        if self._two_at_once(text, at_ms, beside):
+            self._notice(at_ms, "two_codes")
+            return None
         if not self._seen.fresh(text, at_ms):
             return None
         if text.startswith(PREFIX):
@@ -99,13 +109,27 @@ class Lane:
         held = self._held
         if held is not None and self._decider.boot_ms() < held.until_ms:
             return await self.present(held.text, held.request, ticket=held.ticket, second=text)
-        self._notice(at_ms)
+        self._notice(at_ms, "not_a_code")
         return None
 
-    def _notice(self, at_ms: int) -> None:
+    def _two_at_once(self, text: str, at_ms: int, beside: tuple[str, ...]) -> bool:
+        """Return whether this code came into view together with another: two that disagree (credential.md).
+
+        A code that was answered a moment ago and is still in view disagrees with nobody. Of two that came together,
+        either counts once it was seen alone for APART_MS.
+        """
+        if not text.startswith(PREFIX) or self._seen.knows(text, at_ms):
+            return False
+        if any(other.startswith(PREFIX) and not self._seen.knows(other, at_ms) for other in beside):
+            self._together_ms[text] = at_ms
+            while len(self._together_ms) > MAX_TOGETHER:
+                del self._together_ms[next(iter(self._together_ms))]
+        return abs(at_ms - self._together_ms.get(text, -APART_MS)) < APART_MS
+
+    def _notice(self, at_ms: int, code: str) -> None:
         if at_ms - self._noticed_ms >= NOTICE_EVERY_MS:
             self._noticed_ms = at_ms
-            self._events.publish("notice", {"lane": self.table.id, "code": "not_a_code", "at_ms": at_ms})
+            self._events.publish("notice", {"lane": self.table.id, "code": code, "at_ms": at_ms})
 
     async def present(
         self, text: str, request: Request, *, ticket: str | None = None, second: str | None = None,

@@ -226,7 +226,7 @@ def places(config: Config, identity: Identity) -> dict[str, Place]:
 async def read(source: Source, lane: Lane) -> None:
     """Hand every sight of a code to the lane; ends with a recording."""
     async for presented in source:
-        await lane.seen(presented.text, presented.at_ms)
+        await lane.seen(presented.text, presented.at_ms, presented.beside)
 
 
 async def finish(lanes: dict[str, Lane]) -> None:

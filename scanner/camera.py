@@ -97,7 +97,7 @@ class Camera:
             case Seen(texts, captured_s):
                 age = max(0.0, time.monotonic() - captured_s)
                 for text in texts:
-                    self._source.present(text, age)
+                    self._source.present(text, age, tuple(other for other in texts if other != text))
             case Picture(jpeg):
                 self._source.picture(jpeg)
             case Stats():

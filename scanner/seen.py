@@ -27,6 +27,11 @@ class SeenJustNow:
             del self._last[next(iter(self._last))]
         return last is None or abs(at_ms - last) >= self._window_ms
 
+    def knows(self, text: str, at_ms: int) -> bool:
+        """Return whether a sight of `text` at `at_ms` would still be the presentation before; notes nothing."""
+        last = self._last.get(text)
+        return last is not None and abs(at_ms - last) < self._window_ms
+
     def forget(self, text: str) -> None:
         """Let the next sight of `text` be a presentation."""
         self._last.pop(text, None)

@@ -42,11 +42,15 @@ class Driver(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Presented:
-    """A text that somebody presented: where it was seen, and when its frame was captured (milliseconds UTC)."""
+    """A text that somebody presented: where it was seen, and when its frame was captured (milliseconds UTC).
+
+    `beside` are the other texts of the same frame; the lane decides what several of them mean.
+    """
 
     text: str
     source: str
     at_ms: int
+    beside: tuple[str, ...] = ()
 
 
 class Source:
@@ -106,12 +110,13 @@ class Source:
                 pictures.get_nowait()
             pictures.put_nowait(jpeg)
 
-    def present(self, text: str, age_s: float = 0.0) -> None:
-        """Hand on a text seen `age_s` seconds ago; called by the driver of this source."""
+    def present(self, text: str, age_s: float = 0.0, beside: tuple[str, ...] = ()) -> None:
+        """Hand on a text seen `age_s` seconds ago, `beside` others; called by the driver of this source."""
         while self._waiting.qsize() >= MAX_WAITING:
             self._waiting.get_nowait()
             self.note(dropped=self.health.dropped + 1)
-        self._waiting.put_nowait(Presented(text, self.spec.name, self._clock.now_ms() - round(age_s * 1000)))
+        at_ms = self._clock.now_ms() - round(age_s * 1000)
+        self._waiting.put_nowait(Presented(text, self.spec.name, at_ms, beside))
 
     def note(self, **changes: Any) -> None:
         """Replace members of the health; called by the driver. That it fell ill, or is well again, is logged once."""

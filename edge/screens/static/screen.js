@@ -10,7 +10,7 @@ import { find } from "./dom.js";
 import { drawMessage, drawResult } from "./result.js";
 import { play } from "./sound.js";
 import { call, follow, query, Trouble } from "./terminal.js";
-import { language, onLanguage, startLanguage, told } from "./words.js";
+import { language, onLanguage, startLanguage, told, WORDS } from "./words.js";
 
 export const RESULT_MS = 3000;
 const SCENES = { gate: ["gate"], desk: ["hotel", "desk"], counter: ["shop", "counter"] };
@@ -138,7 +138,8 @@ export class Screen {
     if (view === "answer") return drawResult(this.shown.value, this.scene, told(this.status?.texts?.appeal_url));
     if (view === "undone") return drawMessage("undone", "undone", "undone", "undone_hint");
     if (view === "notice") {
-      const key = this.shown.value.code === "damaged_code" ? "notice_damaged_code" : "notice_not_a_code";
+      const named = `notice_${this.shown.value.code}`;
+      const key = named in WORDS ? named : "notice_not_a_code";
       return drawMessage("notice", "notice", key, `${key}_hint`);
     }
     if (view === "not_ready") return drawMessage("not_ready", "not_ready", "not_ready", "not_ready_hint", this.missing.map((check) => told(check)).join(" · "));

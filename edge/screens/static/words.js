@@ -56,6 +56,8 @@ export const WORDS = {
   again: ["请再次出示", "Please show it again"],
   notice_not_a_code: ["这不是本项目的信用码", "This is not a code of this programme"],
   notice_not_a_code_hint: ["请打开信用码，不要出示付款码", "Please open your credit code, not a payment code"],
+  notice_two_codes: ["请一次只出示一个信用码", "One credit code at a time, please"],
+  notice_two_codes_hint: ["请把另一部手机移开", "Please move the other phone away"],
   notice_damaged_code: ["二维码不完整", "The code is incomplete"],
   notice_damaged_code_hint: ["请调亮屏幕后重试", "Please brighten the screen and try again"],
   code_field: ["扫码枪扫码，或输入码后按回车", "Shoot with the hand scanner, or type a code and press Enter"],
