@@ -28,7 +28,8 @@ from pyzbar import pyzbar
 from scanner.cascade import Budget
 from scanner.decode import Config, StreamReader, read_codes
 from scanner.pipe import clean
-from scanner.sources import Source, open_source
+from scanner.source import Source
+from scanner.sources import open_source
 
 HERE = Path(__file__).parent
 BUDGETS = (1, 2, 3, 4, 6, 8, 10, 14, 18, 25, 40)

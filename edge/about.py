@@ -26,7 +26,7 @@ from edge.decider import Decider
 from edge.events import Events
 from edge.metrics import Metrics
 from edge.status import LaneReading, ListReading, Reading
-from scanner.sources import Source
+from scanner.source import Source
 from sync.identity import Identity
 from sync.pull import Puller
 from sync.push import Pusher, PushState

@@ -33,7 +33,7 @@ from edge.messages import ClaimBody, EntryBody, NoBody, PresentBody, ReverseBody
 from edge.metrics import Metrics
 from edge.once import Once
 from edge.openings import Opening
-from scanner.sources import Source
+from scanner.source import Source
 
 MAX_BODY_BYTES = 16 * 1024
 

@@ -39,7 +39,8 @@ from edge.offers import Offers
 from edge.openapi import with_description
 from edge.screens.pages import screen_routes
 from edge.verifiers import Verifiers
-from scanner.sources import Source, open_source
+from scanner.source import Source
+from scanner.sources import open_source
 from sync.enrol import DATABASE_FILE, ensure_epoch
 from sync.identity import Identity, load_identity
 from sync.only_one import only_one

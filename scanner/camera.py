@@ -15,7 +15,7 @@ import time
 
 from scanner.health import State
 from scanner.pipe import Ended, Message, Picture, PipeError, Seen, Stats, Unpacker
-from scanner.sources import Source
+from scanner.source import Source
 
 READ_BYTES = 64 * 1024
 START_S = 15.0  # to the first message: Python and OpenCV load on a slow board

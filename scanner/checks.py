@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from scanner.health import Health, State
 from scanner.hid import LAYOUT_TEST
 from scanner.holder import describe, holders
-from scanner.sources import Clock, Source, open_source
+from scanner.source import Clock, Source
+from scanner.sources import open_source
 from scanner.spec import Spec, SpecError, parse_spec
 
 TYPICAL_CHARS = 430  # of a bound credential's code

@@ -20,7 +20,7 @@ from scanner.framing import Framer
 from scanner.health import State
 from scanner.hid import EVENT_32, EVENT_64, Keyboard
 from scanner.holder import HeldError, claim, describe
-from scanner.sources import Source
+from scanner.source import Source
 from scanner.spec import Spec
 
 READ_BYTES = 4096

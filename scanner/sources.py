@@ -1,36 +1,20 @@
-"""Sources as the service sees them.
+"""Opening a source: what a lane is told to read from, kept going as long as somebody reads.
 
     async with open_source(spec, clock=clock) as source:
         async for presented in source: …
 
-This side never imports cv2 or numpy (tested): pictures stay in the child. Rules:
-
-- a source never raises once opened: it goes down, comes back by itself, and `.health` says so;
-- every sight of a code is yielded, newest wins: a consumer that is slow loses the oldest sights, never the service;
-- leaving the context ends the child process or closes the device, whatever state it is in.
+This side never imports cv2 or numpy (tested): pictures stay in the child. Leaving the context ends the child process or
+closes the device, whatever state it is in.
 """
 
 import asyncio
 import contextlib
-import logging
-import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from collections.abc import AsyncGenerator
+from typing import Protocol
 
-from scanner.health import Health, State
-from scanner.spec import parse_spec
-
-MAX_WAITING = 32  # sights
-log = logging.getLogger("scanner")
-
-
-class Clock(Protocol):
-    """The service's clock."""
-
-    def now_ms(self) -> int:
-        """Return milliseconds UTC."""
-        ...
+from scanner.camera import Camera
+from scanner.handheld import Handheld
+from scanner.source import Clock, Source
 
 
 class Driver(Protocol):
@@ -40,111 +24,9 @@ class Driver(Protocol):
         """Keep the source going."""
 
 
-@dataclass(frozen=True, slots=True)
-class Presented:
-    """A text that somebody presented: where it was seen, and when its frame was captured (milliseconds UTC).
-
-    `beside` are the other texts of the same frame; the lane decides what several of them mean.
-    """
-
-    text: str
-    source: str
-    at_ms: int
-    beside: tuple[str, ...] = ()
-
-
-class Source:
-    """An open source. Iterate it once; it ends only with a recording or with its context."""
-
-    def __init__(self, raw: str, clock: Clock) -> None:
-        self.raw = raw
-        self.spec = spec = parse_spec(raw)
-        self.health = Health(name=spec.name)
-        self._clock = clock
-        self._waiting: asyncio.Queue[Presented | None] = asyncio.Queue()
-        self._ended = False
-        self._well: bool | None = None
-        self._newest_s: float | None = None  # monotonic, when the newest frame was captured
-        self._watchers: set[asyncio.Queue[bytes | None]] = set()
-        self.on_watched: Callable[[bool], None] | None = None
-
-    async def __aiter__(self) -> AsyncIterator[Presented]:
-        """Yield each sight of a code."""
-        while (presented := await self._waiting.get()) is not None:
-            yield presented
-
-    @property
-    def watched(self) -> bool:
-        """Whether anybody looks at the preview."""
-        return bool(self._watchers)
-
-    @property
-    def frame_age_s(self) -> float | None:
-        """How old the newest frame is now, also while the child is dead; None before the first and for handhelds."""
-        return None if self._newest_s is None else max(0.0, time.monotonic() - self._newest_s)
-
-    async def preview(self) -> AsyncGenerator[bytes, None]:
-        """Yield JPEG pictures of what the camera sees, codes boxed, a few a second, the newest only.
-
-        The child draws them only while somebody iterates. Close the generator (`contextlib.aclosing`) to stop; it ends
-        by itself with a recording, and at once for a handheld scanner, which sees no pictures.
-        """
-        pictures: asyncio.Queue[bytes | None] = asyncio.Queue()
-        self._watchers.add(pictures)
-        self._tell_watched()
-        try:
-            while self.spec.is_camera and not self._ended and (jpeg := await pictures.get()) is not None:
-                yield jpeg
-        finally:
-            self._watchers.discard(pictures)
-            self._tell_watched()
-
-    def _tell_watched(self) -> None:
-        if self.on_watched is not None:
-            self.on_watched(self.watched)
-
-    def picture(self, jpeg: bytes | None) -> None:
-        """Hand a preview picture to all who watch; called by the driver."""
-        for pictures in self._watchers:
-            while not pictures.empty():
-                pictures.get_nowait()
-            pictures.put_nowait(jpeg)
-
-    def present(self, text: str, age_s: float = 0.0, beside: tuple[str, ...] = ()) -> None:
-        """Hand on a text seen `age_s` seconds ago, `beside` others; called by the driver of this source."""
-        while self._waiting.qsize() >= MAX_WAITING:
-            self._waiting.get_nowait()
-            self.note(dropped=self.health.dropped + 1)
-        at_ms = self._clock.now_ms() - round(age_s * 1000)
-        self._waiting.put_nowait(Presented(text, self.spec.name, at_ms, beside))
-
-    def note(self, **changes: Any) -> None:
-        """Replace members of the health; called by the driver. That it fell ill, or is well again, is logged once."""
-        self.health = replace(self.health, **changes)
-        if changes.get("frame_age_ms") is not None:
-            self._newest_s = time.monotonic() - changes["frame_age_ms"] / 1000
-        state = self.health.state
-        well = state in {State.LIVE, State.ENDED}
-        if state is not State.STARTING and well is not self._well:
-            self._well = well
-            level = logging.INFO if well else logging.WARNING
-            log.log(level, "source_%s", state, extra={"source": self.spec.name, "note": self.health.note})
-
-    def end(self) -> None:
-        """Note that nothing more will come; called by the driver."""
-        if not self._ended:
-            self._ended = True
-            self.note(state=State.ENDED)
-            self._waiting.put_nowait(None)
-            self.picture(None)
-
-
 @contextlib.asynccontextmanager
 async def open_source(spec: str, *, clock: Clock) -> AsyncGenerator[Source, None]:
     """Open what `spec` names (see `scanner.spec`); raise SpecError for a setting that can never work."""
-    from scanner.camera import Camera  # noqa: PLC0415 - drivers know Source, not the other way round
-    from scanner.handheld import Handheld  # noqa: PLC0415
-
     source = Source(spec, clock)
     driver: Driver = Camera(source) if source.spec.is_camera else Handheld(source)
     async with asyncio.TaskGroup() as group:

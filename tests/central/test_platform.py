@@ -19,6 +19,7 @@ from sync.transport import Refused, exchange, open_session
 from sync.wire import WireError
 
 PROFILE = {"site": "tiankeng", "title": {"zh": "天坑"}, "issuer": "wulong", "lanes": [{"id": "A", "scene": "gate"}]}
+MEMBER = gzip.compress(b"x")
 
 
 class TestInflating:
@@ -30,7 +31,9 @@ class TestInflating:
             inflate(gzip.compress(b"x" * 101), limit=100)
 
     @pytest.mark.parametrize(
-        "body", [b"", b"plain", gzip.compress(b"x")[:-1], gzip.compress(b"x") + b"y", gzip.compress(b"x") * 2]
+        "body",
+        [b"", b"plain", MEMBER[:-1], MEMBER + b"y", MEMBER * 2],
+        ids=["nothing", "plain", "cut short", "something after it", "two"],
     )
     def test_anything_but_one_whole_member_is_refused(self, body):
         with pytest.raises(NotGzip):
