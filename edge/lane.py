@@ -200,6 +200,7 @@ class Lane:
     def again(self) -> None:
         """Forget what was just seen: staff pressed "again"."""
         self._seen = SeenJustNow()
+        self._together_ms.clear()
 
 
 def awaited_check(decision: Decision) -> str | None:

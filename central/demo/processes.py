@@ -7,7 +7,9 @@ Rules of this file:
 """
 
 import asyncio
+import contextlib
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -18,6 +20,8 @@ from typing import Self
 STOP_S = 5.0
 TAIL_LINES = 15
 POLL_S = 0.03
+PORTS = range(20_000, 32_000)  # below what Linux gives to outgoing connections (ip_local_port_range)
+TRIES = 200
 
 
 class ChildError(Exception):
@@ -25,15 +29,15 @@ class ChildError(Exception):
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports that are free now: all are held until all are found."""
-    held = [socket.socket() for _ in range(count)]
-    try:
-        for one in held:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in held]
-    finally:
-        for one in held:
-            one.close()
+    """Return ports that are free now and likely stay so: the kernel gives none of PORTS to outgoing connections."""
+    found: list[int] = []
+    for port in secrets.SystemRandom().sample(PORTS, TRIES):
+        if len(found) == count:
+            return found
+        with socket.socket() as one, contextlib.suppress(OSError):  # in use: the next one then
+            one.bind(("127.0.0.1", port))
+            found.append(port)
+    raise ChildError(f"of {TRIES} ports in {PORTS} on 127.0.0.1 not even {count} are free")
 
 
 def python(*arguments: str) -> list[str]:
