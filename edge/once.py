@@ -9,15 +9,18 @@ Rules of this file:
 """
 
 import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 from cache import requests
 from cache.requests import Answered, Asking, OtherRequest
-from cache.store import Store
+from cache.store import Store, StoreFailed
 from credit.inputs import Now
+
+log = logging.getLogger("xinguan.once")
 
 MAX_REMEMBERED = 1_000  # answers
 
@@ -60,8 +63,8 @@ class Once:
             try:
                 return await asyncio.shield(other.answer)
             except asyncio.CancelledError:
-                if not other.answer.cancelled():
-                    raise
+                if not other.answer.cancelled() or cast("asyncio.Task[None]", asyncio.current_task()).cancelling():
+                    raise  # it is this caller who was interrupted
         mine = self._answers[key] = Asked(asking, asyncio.get_running_loop().create_future())
         while len(self._answers) > MAX_REMEMBERED:
             self._answers.popitem(last=False)
@@ -79,4 +82,8 @@ class Once:
 
     async def _from_store(self, lane: str, asking: Asking) -> Answered | None:
         at_ms = self._clock.now().utc_ms
-        return await self._store.read(lambda conn: requests.answered(conn, asking, lane=lane, at_ms=at_ms))
+        try:
+            return await self._store.read(lambda conn: requests.answered(conn, asking, lane=lane, at_ms=at_ms))
+        except StoreFailed:  # deciding says REFER for it, and lets out who leaves (contract.md §3)
+            log.exception("request_not_looked_up", extra={"lane": lane})
+            return None

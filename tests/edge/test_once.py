@@ -1,0 +1,53 @@
+"""One answer to one request, also where the store cannot be asked."""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import pytest
+
+from cache.requests import Asking, OtherRequest
+from cache.store import Store
+from credit.inputs import Now
+from edge.once import Once
+
+ASKING = Asking("till-7-000123", b"\x01" * 32)
+
+
+class Clock:
+    def now(self):
+        return Now(utc_ms=1_790_000_000_000)
+
+
+async def closed_store(tmp_path):
+    async with AsyncExitStack() as stack:
+        return await stack.enter_async_context(Store(tmp_path / "terminal.db"))
+
+
+async def test_who_leaves_is_answered_also_when_the_store_cannot_be_read(tmp_path):
+    once = Once(await closed_store(tmp_path), Clock())
+
+    async def decide():
+        return "GRANT"
+
+    assert await once.answer("A", ASKING, decide=decide, again=pytest.fail) == "GRANT"
+
+
+async def test_the_next_decides_when_the_first_is_interrupted_and_another_request_is_a_mistake(tmp_path):
+    async with Store(tmp_path / "terminal.db") as store:
+        once, started = Once(store, Clock()), asyncio.Event()
+
+        async def never():
+            started.set()
+            await asyncio.Event().wait()
+
+        async def decide():
+            return "GRANT"
+
+        first = asyncio.create_task(once.answer("A", ASKING, decide=never, again=pytest.fail))
+        await started.wait()
+        second = asyncio.create_task(once.answer("A", ASKING, decide=decide, again=pytest.fail))
+        with pytest.raises(OtherRequest):
+            await once.answer("A", Asking(ASKING.id, b"\x02" * 32), decide=decide, again=pytest.fail)
+        first.cancel()
+
+        assert await second == "GRANT"
