@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from central import minting
+from central.register import minting
 from credit.keys import Keyring
 from credit.tokens import TokenError, open_token
 
@@ -72,7 +72,7 @@ def worst(shown: Shown) -> dict[str, str]:
     """Return refused texts that take long.
 
     600 characters that are strict CBOR to the last byte; what looks like the end of a usual presentation's header in
-    fifteen places (credit/usual.py); bad signatures.
+    fifteen places (credit/opening/usual.py); bad signatures.
     """
     forged = shown.bound[0][:-3] + ("000" if shown.bound[0][-3:] != "000" else "111")
     return {

@@ -25,9 +25,9 @@ import numpy as np
 import zxingcpp
 from pyzbar import pyzbar
 
-from scanner.cascade import Budget
+from scanner.camera.pipe import clean
 from scanner.decode import Config, StreamReader, read_codes
-from scanner.pipe import clean
+from scanner.reading.cascade import Budget
 from scanner.source import Source
 from scanner.sources import open_source
 

@@ -25,9 +25,9 @@ from credit.decide import decide
 from credit.facts import Facts, Used
 from credit.inputs import Intent, Now, Place, Request
 from credit.policy import Policy
-from credit.questions import questions
 from credit.rules.benefits import parse_benefits
 from credit.rules.calendars import parse_calendars
+from credit.weighing.questions import questions
 
 OFFERED = 20
 TOTAL = 1000

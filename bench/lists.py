@@ -23,15 +23,15 @@ import aiohttp
 from aiohttp import web
 
 from cache.ids import uuid7
-from cache.journal import begin_epoch
-from cache.list_files import ListFiles
-from cache.lists import ListStore
-from cache.store import Store
+from cache.journal.chain import begin_epoch
+from cache.lists.files import ListFiles
+from cache.lists.store import ListStore
 from central import example_town
-from central.issuing import Wanted, issue
-from central.measure_calls import Measure, repair, restrict
-from central.publishing import Repository
-from sync.pull import Puller
+from central.lists.measure_calls import Measure, repair, restrict
+from central.lists.publishing import Repository
+from central.register.issuing import Wanted, issue
+from storage.sqlite import Store
+from sync.pull.puller import Puller
 
 POLL_S = 1.0
 STARTS = 20

@@ -18,17 +18,18 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from cache import journal, ledger
 from cache.ids import uuid7
-from cache.ledger_seams import Settled
-from cache.store import Store
-from central import minting
+from cache.journal import chain
+from cache.ledger import settle
+from cache.ledger.seams import Settled
+from central.register import minting
 from credit.inputs import Now, Place, Request
 from credit.keys import Keyring
 from credit.policy import Policy
 from credit.rules.benefits import parse_benefits
 from credit.rules.measures import MeasureEntry
 from credit.tokens import open_token
+from storage.sqlite import Store
 
 NOW = 1_790_000_000
 PAGE = b"x" * 4096
@@ -82,7 +83,7 @@ async def present(store: Store, visitors: Visitors, policy: Policy, code: str) -
     """Do what a lane does with a code, up to the commit."""
     token = open_token(code, visitors.keyring, now=NOW)
     job = functools.partial(
-        ledger.settle, token=token, request=Request(), place=PLACE, policy=policy, lists=FreshLists(),
+        settle.settle, token=token, request=Request(), place=PLACE, policy=policy, lists=FreshLists(),
         now=Now(utc_ms=NOW * 1000), ids=uuid7,
     )  # fmt: skip
     settled = await store.write(job)
@@ -106,7 +107,7 @@ async def measure(folder: Path, rounds: int) -> None:
     floors, costs = [], []
     descriptor = os.open(folder / "floor", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     async with Store(folder / "terminal.db") as store:
-        await store.write(lambda conn: journal.begin_epoch(conn, epoch="e", terminal="gate1", reason="bench"))
+        await store.write(lambda conn: chain.begin_epoch(conn, epoch="e", terminal="gate1", reason="bench"))
         for code in codes[:rounds]:
             floors.append(sync_once(descriptor))
             start = time.perf_counter()

@@ -14,16 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from cache.ids import uuid7
-from cache.journal import append, batch
-from cache.store import Store
-from central.enrolment import make_code, qr_text
-from central.http_app import serving
+from cache.journal.chain import append, batch
+from central.http.app import serving
 from central.platform_state import create_state
+from central.register.enrolment import make_code, qr_text
 from central.store import connect, transaction
-from sync.enrol import DATABASE_FILE, enrol, read_ticket
-from sync.push import Pusher
+from storage.sqlite import Store
+from sync.enrol.enrolling import DATABASE_FILE, enrol, read_ticket
+from sync.push.pusher import Pusher
 from sync.transport import open_session
-from sync.wire import Lane, Profile
+from sync.wire.messages import Lane, Profile
 
 RUNS = 3
 FACTS = 5_000

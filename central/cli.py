@@ -23,24 +23,30 @@ class Command(NamedTuple):
 
 COMMANDS: dict[str, Command] = {
     "init": Command(
-        "central.init_command", "建立平台:密钥、操作令牌、名单仓库", "make a platform: key, operator token, lists"
+        "central.commands.init", "建立平台:密钥、操作令牌、名单仓库", "make a platform: key, operator token, lists"
     ),
-    "serve": Command("central.serve_command", "运行平台", "serve the platform"),
+    "serve": Command("central.commands.serve", "运行平台", "serve the platform"),
     "codes": Command(
-        "central.codes_command", "为终端生成一次性登记码", "make a one-time enrolment code for a terminal"
+        "central.commands.codes", "为终端生成一次性登记码", "make a one-time enrolment code for a terminal"
     ),
     "terminals": Command(
-        "central.terminals_command", "终端列表;暂停、恢复、吊销", "list terminals; suspend, resume, revoke"
+        "central.commands.terminals", "终端列表;暂停、恢复、吊销", "list terminals; suspend, resume, revoke"
     ),
-    "city": Command("central.city_command", "接入城市、换密钥、移除城市", "take a city in, give it new keys, expel it"),
-    "issue": Command("central.issue_command", "签发凭证码", "issue a credit token with its QR picture"),
-    "restrict": Command("central.restrict_command", "登记惩戒措施并发布", "take a measure and publish it"),
-    "repair": Command("central.repair_command", "信用修复:解除措施并发布", "lift measures and publish that"),
-    "dispute": Command("central.dispute_command", "标记异议或驳回异议", "mark measures as disputed, or reject that"),
-    "revoke": Command("central.revoke_command", "吊销凭证或签名密钥", "revoke a token, or kill a signing key"),
-    "publish": Command("central.publish_command", "签名并发布名单", "sign and publish what the offices changed"),
+    "city": Command(
+        "central.commands.city", "接入城市、换密钥、移除城市", "take a city in, give it new keys, expel it"
+    ),
+    "issue": Command("central.commands.issue", "签发凭证码", "issue a credit token with its QR picture"),
+    "restrict": Command("central.commands.measures.restrict", "登记惩戒措施并发布", "take a measure and publish it"),
+    "repair": Command("central.commands.measures.repair", "信用修复:解除措施并发布", "lift measures and publish that"),
+    "dispute": Command(
+        "central.commands.measures.dispute", "标记异议或驳回异议", "mark measures as disputed, or reject that"
+    ),
+    "revoke": Command(
+        "central.commands.measures.revoke", "吊销凭证或签名密钥", "revoke a token, or kill a signing key"
+    ),
+    "publish": Command("central.commands.publish", "签名并发布名单", "sign and publish what the offices changed"),
     "demo": Command("central.demo.command", "一条命令看全流程演示", "the whole story on this machine, in one command"),
-    "report": Command("central.report_command", "对账报告", "reconciliation report"),
+    "report": Command("central.commands.report", "对账报告", "reconciliation report"),
 }
 
 

@@ -11,9 +11,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
-from central.city_lists import enter, found_city
-from central.issuing import make_key
-from central.publishing import Published, Repository
+from central.lists.cities import enter, found_city
+from central.lists.publishing import Published, Repository
+from central.register.issuing import make_key
 
 HOME: Final = "yunling"
 FOREIGN: Final = "linhai"

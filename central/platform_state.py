@@ -3,7 +3,7 @@
     central.db          terminals, codes, journals
     platform-key.pem    signs receipts, time and orders (0600)
     operator-token      bearer token of the admin calls (0600)
-    keys/, public/      the list repository (central.publishing)
+    keys/, public/      the list repository (central.lists.publishing)
 
 The key is made once, by `central init`, and never printed.
 """
@@ -17,9 +17,9 @@ import msgspec
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from sync.jws import kid_of, public_hex
-from sync.seals import COMMAND, RECEIPT, TIME, sign
-from sync.wire import Command, PlatformKey, Receipt, SignedTime
+from sync.wire.jws import kid_of, public_hex
+from sync.wire.messages import Command, PlatformKey, Receipt, SignedTime
+from sync.wire.seals import COMMAND, RECEIPT, TIME, sign
 
 DATABASE = "central.db"
 KEY = "platform-key.pem"

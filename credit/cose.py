@@ -19,12 +19,12 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from credit import cbor
-from credit.algorithms import ALGORITHMS, SIGNATURE_BYTES, KeyRefusedError, P256Key
-from credit.cbor_any import Tag, decode_any
+from credit.codec import cbor
+from credit.codec.algorithms import ALGORITHMS, SIGNATURE_BYTES, KeyRefusedError, P256Key
+from credit.codec.cbor_any import Tag, decode_any
+from credit.codec.refusals import TokenError
 from credit.keys import KID_BYTES, CoseKey
 from credit.reasons import Reason
-from credit.refusals import TokenError
 
 STEP_SHAPE: Final = 5  # of the order in credit.tokens
 MAX_TOKEN_BYTES: Final = 397  # what 600 characters hold, 4 of them the prefix

@@ -10,25 +10,25 @@ Rules of this file:
 
 - pure and total: no clock, no store, no exception for any typed input; the same input gives the same answer;
 - reasons of 1 to 5 decide alone; in 6 nothing short-circuits;
-- an ending intent skips 2 to 6: whoever holds something may always bring it back (`credit.endings`).
+- an ending intent skips 2 to 6: whoever holds something may always bring it back (`credit.weighing.endings`).
 """
 
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from credit.answers import from_json
 from credit.claims import Token, TokenClass
 from credit.decision import Cause, Condition, Decision, Failure, Finding, Trials
-from credit.endings import end
 from credit.facts import Facts
 from credit.inputs import ENDING, ClockState, Now, Request
 from credit.policy import Policy
 from credit.reasons import Outcome, Reason, outcome_of
 from credit.rules.calendars import local_time
 from credit.rules.measures import Effect, Effective, EntryState, MeasureEntry, code_of, in_force
+from credit.telling.answers import from_json
 from credit.weighing.choice import choose
 from credit.weighing.compiled import Candidate, CompiledBenefit
+from credit.weighing.endings import end
 from credit.weighing.granting import grant, left, trials_of
 from credit.weighing.situation import Situation, iso
 from credit.weighing.taking import overruns

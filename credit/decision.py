@@ -3,7 +3,7 @@
 Rules of this file:
 
 - values are frozen; facts and offer members are plain JSON values with integers only, so that an answer can be
-  stored, sent and rebuilt without loss (`credit.answers`);
+  stored, sent and rebuilt without loss (`credit.telling.answers`);
 - `findings` is never empty, and on GRANT its first reason is `ok` (contract.md §1);
 - `trials` keeps how each benefit offered here fared; explaining reads it and never changes the decision.
 """

@@ -2,7 +2,7 @@
 
 Rules of this file:
 
-- `credit.questions` says which keys to read, a ledger reads them in one transaction, `credit.decide` looks at them;
+- `credit.weighing.questions` says which keys to read, a ledger reads them in one job, `credit.decide` looks at them;
 - a key that was not read counts as unused: a ledger must answer every key it was asked for.
 """
 

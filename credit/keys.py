@@ -18,9 +18,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from credit import cbor
-from credit.algorithms import ALGORITHMS, BY_CURVE, COORDINATE_BYTES, KeyRefusedError, PublicKey, check_on_curve
 from credit.claims import TokenClass
+from credit.codec import cbor
+from credit.codec.algorithms import ALGORITHMS, BY_CURVE, COORDINATE_BYTES, KeyRefusedError, PublicKey, check_on_curve
 
 KID_BYTES: Final = 8
 MAX_SAME_KID: Final = 2

@@ -3,7 +3,7 @@
 Rules of this file:
 
 - a reason is a value, never an exception text; its string is part of the wire contract and never changes;
-- every reason has one text in `credit.texts`;
+- every reason has one text in `credit.telling.texts`;
 - `offline_limit` and `list_too_old` and `full` can be softened by the benefit or the circumstances; the sets hold
   the common case, `credit.decide` holds the exceptions.
 """

@@ -1,6 +1,6 @@
 """Opening a presented code: text in, verified `Token` out, or `TokenError` with the reason. Never anything else.
 
-What must hold, cheap things first; the code carries the same numbers, 1 to 5 in `credit.layers`, the rest below:
+What must hold, cheap things first; the code carries the same numbers, 1 to 5 in `credit.opening.layers`:
 
  1. length: at most 600 characters                                             contract.md §7
  2. prefix: "XG1:", exactly                                                    credential.md
@@ -26,8 +26,12 @@ times (11), and all of 13 and 14.
 
 from typing import Final, NamedTuple, NoReturn
 
-from credit.algorithms import KeyRefusedError
-from credit.claim_types import (
+from credit.claims import Token, TokenClass
+from credit.codec.algorithms import KeyRefusedError
+from credit.codec.refusals import TokenError
+from credit.cose import Envelope, check_signature
+from credit.keys import CoseKey, Keyring, TrustedKey
+from credit.opening.claim_types import (
     CredentialClaims,
     PresentationClaims,
     Unproved,
@@ -35,12 +39,8 @@ from credit.claim_types import (
     read_presentation,
     unproved,
 )
-from credit.claims import Token, TokenClass
-from credit.cose import Envelope, check_signature
-from credit.keys import CoseKey, Keyring, TrustedKey
-from credit.layers import PREFIX, Shown, layers_of, take_apart
+from credit.opening.layers import PREFIX, Shown, layers_of, take_apart
 from credit.reasons import Reason
-from credit.refusals import TokenError
 
 __all__ = ["PREFIX", "Rules", "Shown", "TokenError", "check_fresh", "check_standing", "open_token", "take_apart"]
 

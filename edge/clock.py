@@ -23,8 +23,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from cache.store import Store
 from credit.inputs import ClockState, Now
+from storage.sqlite import Store
 
 TRUST_MS = 7 * 86_400_000  # a cheap oscillator drifts below 20 ppm: 12 s in that time
 JUMP_MS = 60_000  # a wall clock that moves this much against the boot clock was set by somebody

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from scanner.spec import SpecError, parse_spec
-from sync.identity import is_loopback
+from sync.enrol.identity import is_loopback
 
 DEFAULT_PATH = Path("/etc/xinguan/terminal.toml")
 DEFAULT_LISTEN = "127.0.0.1:8470"

@@ -16,36 +16,37 @@ from pathlib import Path
 
 from aiohttp import web
 
-from cache import journal, ledger
 from cache.ids import uuid7
-from cache.ledger_steps import summarise
-from cache.list_files import ListFiles
-from cache.lists import ListStore
-from cache.own_offers import Shop
-from cache.store import Store, StoreFailed
+from cache.journal import chain
+from cache.ledger import settle
+from cache.ledger.steps import summarise
+from cache.lists.files import ListFiles
+from cache.lists.store import ListStore
+from cache.offers.own import Shop
 from credit.inputs import Now, Place
-from edge.about import About, Parts, Sync, note
-from edge.access import guard, load_tokens
-from edge.actuators import from_spec
-from edge.api import MAX_BODY_BYTES, Api, Route
+from edge.actuators.gates import from_spec
+from edge.api.access import guard, load_tokens
+from edge.api.app import MAX_BODY_BYTES, Api, Route
+from edge.api.events import Events
+from edge.api.offers import Offers
+from edge.api.openapi import with_description
 from edge.clock import Clock
 from edge.config import Config, LaneTable
-from edge.decider import Decider
-from edge.events import Events
-from edge.lane import Lane
-from edge.metrics import Metrics
-from edge.notify import notify, watchdog_interval_s
-from edge.offers import Offers
-from edge.openapi import with_description
+from edge.lanes.decider import Decider
+from edge.lanes.lane import Lane
+from edge.lanes.second_check import Verifiers
 from edge.screens.pages import screen_routes
-from edge.verifiers import Verifiers
+from edge.watch.about import About, Parts, Sync, note
+from edge.watch.metrics import Metrics
+from edge.watch.systemd import notify, watchdog_interval_s
 from scanner.source import Source
 from scanner.sources import open_source
-from sync.enrol import DATABASE_FILE, ensure_epoch
-from sync.identity import Identity, load_identity
-from sync.only_one import only_one
-from sync.pull import Puller
-from sync.push import Pusher
+from storage.only_one import only_one
+from storage.sqlite import Store, StoreFailed
+from sync.enrol.enrolling import DATABASE_FILE, ensure_epoch
+from sync.enrol.identity import Identity, load_identity
+from sync.pull.puller import Puller
+from sync.push.pusher import Pusher
 from sync.times import TimeSync
 from sync.transport import open_session
 
@@ -213,7 +214,7 @@ def started(conn: sqlite3.Connection, identity: Identity, now: Now) -> int:
     """Journal the start; whoever was granted just before the plug was pulled may show the code again (scene S11)."""
     ensure_epoch(conn, terminal=identity.terminal, now_ms=now.utc_ms)
     note("started", {"version": version("xinguan")}, now)(conn)
-    return ledger.renew_grace(conn, now=now)
+    return settle.renew_grace(conn, now=now)
 
 
 def places(config: Config, identity: Identity) -> dict[str, Place]:
@@ -252,9 +253,9 @@ async def tidy(parts: Parts) -> None:
 
 def housekeeping(conn: sqlite3.Connection, now: Now) -> None:
     """Mark what is overdue, journal finished minutes of refusals, let facts leave that are signed for and old."""
-    ledger.mark_overdue(conn, now=now, ids=uuid7)
+    settle.mark_overdue(conn, now=now, ids=uuid7)
     summarise(conn, before_minute=now.utc_ms // MINUTE_MS, now=now, ids=uuid7)
-    journal.retire(conn, older_than_ms=now.utc_ms - RETAIN_MS)
+    chain.retire(conn, older_than_ms=now.utc_ms - RETAIN_MS)
 
 
 async def feed_watchdog(store: Store) -> None:

@@ -1,4 +1,4 @@
-"""`python -m scanner --source SPEC`, the child process of one camera: frames in, messages of `scanner.pipe` out.
+"""`python -m scanner --source SPEC`, the child process of one camera: frames in, messages of `scanner.camera.pipe` out.
 
 With `--source -` the spec is the first line on stdin (a camera's password stays out of the process list); further
 lines are commands (`preview on`, `preview off`), and the end of stdin is the end of the parent and so of this
@@ -11,11 +11,11 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-from scanner.limits import bound_process
+from scanner.child.limits import bound_process
 from scanner.spec import SpecError, parse_spec
 
 if TYPE_CHECKING:
-    from scanner.worker import Worker
+    from scanner.child.worker import Worker
 
 EXIT_USAGE = 64
 
@@ -37,7 +37,7 @@ def main() -> int:
     out = os.dup(1)
     os.dup2(2, 1)  # whatever a native library prints is no message
     bound_process(spec.option("memory_mb"), spec.option("nice"))
-    from scanner.worker import Worker  # noqa: PLC0415 - loads cv2, and only below the limits
+    from scanner.child.worker import Worker  # noqa: PLC0415 - loads cv2, and only below the limits
 
     worker = Worker(spec, out)
     if commanded:

@@ -9,8 +9,8 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from scanner.handheld.hid import LAYOUT_TEST
 from scanner.health import Health, State
-from scanner.hid import LAYOUT_TEST
 from scanner.holder import describe, holders
 from scanner.source import Clock, Source
 from scanner.sources import open_source

@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from scanner.limits import prepare_environment
+from scanner.child.limits import prepare_environment
 from scanner.seen import SeenJustNow
 from scanner.sources import open_source
 from scanner.spec import SpecError
@@ -59,9 +59,9 @@ def _read_all(images: list[str], show: str | None) -> int:
     prepare_environment()
     import cv2  # noqa: PLC0415 - the decoder is loaded only for pictures, and below the bound on their size
 
+    from scanner.child.mjpeg import decode_grey  # noqa: PLC0415
+    from scanner.child.overlay import draw  # noqa: PLC0415
     from scanner.decode import find_codes  # noqa: PLC0415
-    from scanner.mjpeg import decode_grey  # noqa: PLC0415
-    from scanner.overlay import draw  # noqa: PLC0415
 
     status = NOTHING
     for name in images:

@@ -4,7 +4,7 @@ Rules of this file:
 
 - a source never raises once opened: it goes down, comes back by itself, and `.health` says so;
 - every sight of a code is yielded, newest wins: a consumer that is slow loses the oldest sights, never the service;
-- a driver (`scanner.camera`, `scanner.handheld`) fills it; nothing here knows cv2 or numpy.
+- a driver (`scanner.camera.parent`, `scanner.handheld.reader`) fills it; nothing here knows cv2 or numpy.
 """
 
 import asyncio

@@ -12,8 +12,8 @@ import contextlib
 from collections.abc import AsyncGenerator
 from typing import Protocol
 
-from scanner.camera import Camera
-from scanner.handheld import Handheld
+from scanner.camera.parent import Camera
+from scanner.handheld.reader import Handheld
 from scanner.source import Clock, Source
 
 

@@ -9,9 +9,9 @@ import secrets
 from dataclasses import dataclass
 from typing import Protocol
 
-from sync.identity import Identity
-from sync.seals import AUTH, open_time, sign
-from sync.wire import AUTH_SECONDS, AuthClaims, digest
+from sync.enrol.identity import Identity
+from sync.wire.messages import AUTH_SECONDS, AuthClaims, digest
+from sync.wire.seals import AUTH, open_time, sign
 
 BACKDATED_S = 5  # two clocks of one second's grain may stand on either side of it
 NONCE_BYTES = 16

@@ -12,13 +12,13 @@ from typing import Protocol
 
 import aiohttp
 
-from cache.store import StoreFailed
+from storage.sqlite import StoreFailed
 from sync.auth import NONCE_BYTES
 from sync.backoff import Backoff
-from sync.identity import Identity
-from sync.seals import open_time
+from sync.enrol.identity import Identity
 from sync.transport import Refused, Unreachable, exchange
-from sync.wire import TimeAnswer, WireError, decode
+from sync.wire.messages import TimeAnswer, WireError, decode
+from sync.wire.seals import open_time
 
 MAX_ROUND_TRIP_MS = 10_000
 

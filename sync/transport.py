@@ -16,7 +16,7 @@ from typing import Literal
 
 import aiohttp
 
-from sync.wire import Problem, WireError, decode
+from sync.wire.messages import Problem, WireError, decode
 
 CONNECT_S = 1.5  # a network that is back for three seconds must be enough
 TOTAL_S = 30.0

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from central.demo.visitors import KINDS
+from central.demo.street.visitors import KINDS
 from central.demo.world import World
 
 

@@ -21,7 +21,7 @@ from aiohttp import web
 
 from central.demo.console import Console
 from central.demo.page_app import PageApp
-from central.demo.processes import ChildError
+from central.demo.running.processes import ChildError
 from central.demo.story import Story
 from central.demo.view import View
 from central.demo.world import World, running

@@ -8,7 +8,7 @@ from typing import Final
 import aiohttp
 
 from central.demo.actions import ACTIONS
-from central.demo.processes import ChildError
+from central.demo.running.processes import ChildError
 from central.demo.view import View
 from central.demo.world import World
 

@@ -17,7 +17,7 @@ import aiohttp
 from aiohttp import web
 
 from central.demo.actions import ACTIONS
-from central.demo.processes import ChildError
+from central.demo.running.processes import ChildError
 from central.demo.view import View
 from central.demo.world import World
 

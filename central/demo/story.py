@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from central.demo.audit import Audit
-from central.demo.visitors import KINDS
+from central.demo.street.visitors import KINDS
 from central.demo.world import Seen, World
 
 DRAIN_S: Final = 15.0

@@ -7,7 +7,7 @@ from typing import Any, Final
 import aiohttp
 
 from central.demo.audit import Audit
-from central.demo.visitors import KINDS
+from central.demo.street.visitors import KINDS
 from central.demo.world import World
 
 Json = dict[str, Any]

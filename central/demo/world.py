@@ -20,16 +20,16 @@ import aiohttp
 from aiohttp import web
 
 from central.clock import now_ms
-from central.demo import town
 from central.demo.audit import Audit, compare, read_platform, read_terminal
-from central.demo.camera import Camera
-from central.demo.overlay import Overlay
-from central.demo.platform_link import PlatformLink
-from central.demo.processes import free_ports
-from central.demo.proxy import CuttableProxy
-from central.demo.terminal_link import TerminalLink
-from central.demo.turnstile import Turnstile
-from central.demo.visitors import KINDS, Person, Visit, Visitors
+from central.demo.running.overlay import Overlay
+from central.demo.running.platform_link import PlatformLink
+from central.demo.running.processes import free_ports
+from central.demo.running.proxy import CuttableProxy
+from central.demo.running.terminal_link import TerminalLink
+from central.demo.street import town
+from central.demo.street.camera import Camera
+from central.demo.street.turnstile import Turnstile
+from central.demo.street.visitors import KINDS, Person, Visit, Visitors
 from credit.rules.listing import LISTS, role_of
 
 Json = dict[str, Any]

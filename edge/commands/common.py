@@ -5,9 +5,9 @@ import sqlite3
 import sys
 from pathlib import Path
 
-from cache.store import connect
 from edge.config import DEFAULT_PATH, Config, ConfigError, load
-from sync.enrol import DATABASE_FILE
+from storage.sqlite import connect
+from sync.enrol.enrolling import DATABASE_FILE
 
 EX_CONFIG = 78  # sysexits.h: something is wrong with the configuration
 EX_UNAVAILABLE = 69  # sysexits.h: something needed is not there

@@ -17,17 +17,17 @@ from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from cache import journal
-from cache.journal import JournalError
-from cache.migrations import steps, version
-from cache.store import connect
+from cache.journal import chain
+from cache.journal.chain import JournalError
 from edge.clock import LOAD, Memory, judge, read_boot_ms, read_wall_ms, this_boot
 from edge.commands.common import EX_CONFIG, add_config
 from edge.config import Config, ConfigError, load
 from edge.ownership import strangers
 from scanner.checks import look_at, probe
-from sync.enrol import DATABASE_FILE
-from sync.identity import IdentityError, load_identity
+from storage.migrations import steps, version
+from storage.sqlite import connect
+from sync.enrol.enrolling import DATABASE_FILE
+from sync.enrol.identity import IdentityError, load_identity
 
 MIN_FREE_BYTES = 200 * 1024 * 1024
 SHOW_S = 10.0  # to show a code to a source
@@ -205,7 +205,7 @@ def _clock(conn: sqlite3.Connection) -> Finding:
 
 def _journal(conn: sqlite3.Connection) -> Finding:
     try:
-        head, unsent = journal.verify(conn), journal.unsent(conn)
+        head, unsent = chain.verify(conn), chain.unsent(conn)
     except JournalError as error:
         return Finding("journal", "流水校验失败", "the journal does not hold", str(error))
     zh, en = f"流水 {head.seq} 条，待上传 {unsent.count}", f"{head.seq} records, {unsent.count} unsent"

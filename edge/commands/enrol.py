@@ -4,7 +4,7 @@ import argparse
 
 from edge.clock import read_wall_ms
 from edge.commands.common import add_config, read_config
-from sync import enrol
+from sync.enrol import enrolling
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,4 +20,4 @@ def run(args: argparse.Namespace) -> int:
     asked = argparse.Namespace(
         code=args.code, data=config.data, platform=config.platform.url, ca=config.platform.ca, again=args.again
     )
-    return enrol.run(asked, now_ms=read_wall_ms())
+    return enrolling.run(asked, now_ms=read_wall_ms())

@@ -3,8 +3,8 @@
 import argparse
 import sys
 
-from cache import journal
-from cache.journal import JournalError
+from cache.journal import chain
+from cache.journal.chain import JournalError
 from credit.records import encode
 from edge.commands.common import add_config, complain, open_database, read_config
 
@@ -21,11 +21,11 @@ def run(args: argparse.Namespace) -> int:
     try:
         conn.execute("BEGIN")
         if args.action == "export":
-            for record in journal.records(conn):
+            for record in chain.records(conn):
                 sys.stdout.write(encode(record).decode() + "\n")
             return 0
-        head = journal.verify(conn) if args.action == "verify" else journal.head(conn)
-        cursor, unsent, epoch = journal.cursor(conn), journal.unsent(conn), journal.current_epoch(conn)
+        head = chain.verify(conn) if args.action == "verify" else chain.head(conn)
+        cursor, unsent, epoch = chain.cursor(conn), chain.unsent(conn), chain.current_epoch(conn)
     except JournalError as error:
         complain(str(error))
         return 1

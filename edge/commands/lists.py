@@ -12,23 +12,23 @@ from tempfile import TemporaryDirectory
 import aiohttp
 
 from cache.ids import uuid7
-from cache.list_files import ListFiles
-from cache.list_rows import stored
-from cache.list_types import Stored
-from cache.lists import ListStore
-from cache.store import Store
+from cache.lists.files import ListFiles
+from cache.lists.rows import stored
+from cache.lists.store import ListStore
+from cache.lists.values import Stored
 from edge.clock import LOAD, Clock, Memory, judge, read_boot_ms, read_wall_ms, this_boot
 from edge.commands.common import EX_UNAVAILABLE, add_config, complain, open_database, read_config
-from edge.commands.lists_report import in_words, report
 from edge.commands.sync import wake
+from edge.commands.words.lists_report import in_words, report
 from edge.config import Config
 from edge.simulator.catalogue_check import check_file
-from sync.enrol import DATABASE_FILE
-from sync.handover import Answer, Handover
-from sync.identity import Identity, IdentityError, load_identity
-from sync.only_one import AlreadyRunning, only_one
-from sync.pull import Puller
-from sync.replay import replay
+from storage.only_one import AlreadyRunning, only_one
+from storage.sqlite import Store
+from sync.enrol.enrolling import DATABASE_FILE
+from sync.enrol.identity import Identity, IdentityError, load_identity
+from sync.pull.handover import Answer, Handover
+from sync.pull.puller import Puller
+from sync.pull.replay import replay
 
 LISTS = "lists"
 MAX_BUNDLE_BYTES = 512 * 1024 * 1024

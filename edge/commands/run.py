@@ -4,15 +4,15 @@ import argparse
 import asyncio
 import logging
 
-from cache.migrations import SchemaTooNew
-from cache.store import StoreFailed
-from edge.access import TokensUnusable
+from edge.api.access import TokensUnusable
 from edge.commands.common import EX_CONFIG, EX_UNAVAILABLE, add_config, complain, read_config
-from edge.logs import set_up
 from edge.ownership import strangers
 from edge.terminal import Terminal
-from sync.identity import IdentityError
-from sync.only_one import AlreadyRunning
+from edge.watch.logs import set_up
+from storage.migrations import SchemaTooNew
+from storage.only_one import AlreadyRunning
+from storage.sqlite import StoreFailed
+from sync.enrol.identity import IdentityError
 
 log = logging.getLogger("xinguan.run")
 

@@ -4,7 +4,7 @@ import argparse
 import urllib.error
 import urllib.request
 
-from edge.access import Role, load_tokens
+from edge.api.access import Role, load_tokens
 from edge.commands.common import EX_UNAVAILABLE, add_config, complain, read_config
 from edge.config import Config
 

@@ -22,12 +22,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from credit.claim_types import CredentialClaims, PresentationClaims, read_credential, read_presentation
 from credit.keys import Keyring, KeyringError
-from credit.texts import TEXTS
+from credit.opening.claim_types import CredentialClaims, PresentationClaims, read_credential, read_presentation
+from credit.telling.texts import TEXTS
 from credit.tokens import PREFIX, Rules, Shown, TokenError, check_fresh, check_standing, open_token, take_apart
 from edge.clock import read_wall_ms
-from edge.commands.token_words import (
+from edge.commands.words.token_words import (
     BAD,
     FLAGS,
     GOOD,

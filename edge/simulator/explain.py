@@ -12,7 +12,7 @@ from credit.decision import Condition, Decision, Failure, Finding, Trial
 from credit.policy import Policy
 from credit.reasons import Outcome
 from credit.rules.catalogue import Benefit
-from credit.texts import text_of
+from credit.telling.texts import text_of
 from edge.simulator.plain import EN, ZH, told
 
 CONDITIONS: dict[Condition, tuple[str, str]] = {

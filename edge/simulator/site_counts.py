@@ -1,7 +1,7 @@
 """The counts of a whole site, shared by its terminals while they have a network: the executable `Claims` of a hub.
 
 The hard idea: the site keeps a ledger of its own, of the same schema. Asking it is the same `read_facts`, telling it
-applies the same written values (cache.ledger_rows). What a cut terminal writes is kept in order and told at its
+applies the same written values (cache.ledger.entries). What a cut terminal writes is kept in order and told at its
 return; a bound that no longer holds then is a conflict, and the fact is written all the same: facts are accepted.
 
 Rules of this file:
@@ -13,16 +13,16 @@ Rules of this file:
 import sqlite3
 from dataclasses import dataclass, field
 
-from cache.ledger_reads import nonce_of, open_things, read_facts, used
-from cache.ledger_rows import Change, Entry, Exit, Written, standing, write, write_change, write_exit
-from cache.store import memory
+from cache.ledger.entries import Change, Entry, Exit, Written, standing, write, write_change, write_exit
+from cache.ledger.facts import nonce_of, open_things, read_facts, used
 from credit.claims import Token
 from credit.decision import Sum, Use
 from credit.facts import Facts
 from credit.inputs import Now, Place, Request
 from credit.lifecycle import after
-from credit.questions import Questions
 from credit.reasons import Reason
+from credit.weighing.questions import Questions
+from storage.sqlite import memory
 
 OFFLINE = "offline:"  # counts since a terminal's last contact are its own business
 HOLDERS = "SELECT DISTINCT redemption FROM uses WHERE key = ? AND given_back_by IS NULL"
@@ -91,7 +91,7 @@ def pass_on(own: sqlite3.Connection, written: Change | Exit) -> None:
 
 @dataclass
 class SiteClaims:
-    """One terminal's way to its site (implements `cache.ledger_claims.Claims`)."""
+    """One terminal's way to its site (implements `cache.ledger.claims.Claims`)."""
 
     site: Site
     own: sqlite3.Connection

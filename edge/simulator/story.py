@@ -11,24 +11,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cache import ledger
-from cache.journal import append
-from cache.ledger_reads import STOP_ENTRY, SUSPENDED
-from cache.ledger_seams import Settled
-from cache.store import immediate
-from credit.answers import to_json
+from cache.journal.chain import append
+from cache.ledger import settle
+from cache.ledger.facts import STOP_ENTRY, SUSPENDED
+from cache.ledger.seams import Settled
 from credit.claims import Token
+from credit.codec.refusals import TokenError
 from credit.decide import refused
 from credit.decision import Decision
 from credit.inputs import ENDING, ClockState, Now, Request, SecondCheck, SecondResult
 from credit.reasons import Reason
-from credit.refusals import TokenError
+from credit.telling.answers import to_json
 from credit.tokens import open_token
 from edge.simulator.case import OF_A_STEP, Case, Event, EventKind, Published, SecondSpec, Show
 from edge.simulator.publications import changed_entries
 from edge.simulator.site_counts import Conflict, Site
 from edge.simulator.terminal import InForce, Terminal
 from edge.simulator.token_spec import Presented, Purse, TokenSpec, fresh_anyway, wrong
+from storage.sqlite import immediate
 
 TIMED = frozenset({Reason.STALE_CODE, Reason.NOT_YET_VALID})
 
@@ -90,7 +90,7 @@ class Story:
         terminal = self.terminals[step.terminal]
         now = terminal.now(step.at_ms)
         with immediate(terminal.conn):
-            ledger.mark_overdue(terminal.conn, now=now, ids=terminal.make_id)
+            settle.mark_overdue(terminal.conn, now=now, ids=terminal.make_id)
         request = replace(step.request, second=tuple(self._second(one, step, terminal) for one in step.seconds))
         if step.of is not None and step.of in self.made:
             request = replace(request, redemption=self.made[step.of].redemption)
@@ -112,7 +112,7 @@ class Story:
     def _settle(self, step: Show, terminal: Terminal, request: Request, now: Now) -> Settled:
         if step.token is None:
             with immediate(terminal.conn):
-                return ledger.bring_back(
+                return settle.bring_back(
                     terminal.conn, request=request, place=terminal.place, policy=terminal.in_force.policy, now=now,
                     ids=terminal.make_id, claims=terminal.claims,
                 )  # fmt: skip
@@ -121,7 +121,7 @@ class Story:
             decision = refused(token, now)
             return Settled(decision=decision, redemption=None, journal_seq=None, repeat=False, open_gate=False)
         with immediate(terminal.conn):
-            return ledger.settle(
+            return settle.settle(
                 terminal.conn, token=token, request=request, place=terminal.place, policy=terminal.in_force.policy,
                 lists=terminal, now=now, ids=terminal.make_id, claims=terminal.claims,
             )  # fmt: skip
@@ -190,7 +190,7 @@ class Story:
         terminal = self.terminals[made.terminal]
         now = terminal.now(event.at_ms)
         with immediate(terminal.conn):
-            ledger.mark_overdue(terminal.conn, now=now, ids=terminal.make_id)
+            settle.mark_overdue(terminal.conn, now=now, ids=terminal.make_id)
             stepped = self._apply(event, terminal, made.redemption, now)
         return {
             "terminal": made.terminal,
@@ -201,15 +201,15 @@ class Story:
             "clock": now.clock.value,
         }
 
-    def _apply(self, event: Event, terminal: Terminal, redemption: str, now: Now) -> ledger.Stepped:
+    def _apply(self, event: Event, terminal: Terminal, redemption: str, now: Now) -> settle.Stepped:
         conn, ids, claims = terminal.conn, terminal.make_id, terminal.claims
         if event.kind is EventKind.CLAIM:
-            return ledger.claim(conn, redemption, amount_fen=event.amount_fen or 0, now=now, ids=ids, claims=claims)
+            return settle.claim(conn, redemption, amount_fen=event.amount_fen or 0, now=now, ids=ids, claims=claims)
         if event.kind is EventKind.REVERSE:
-            return ledger.reverse(
+            return settle.reverse(
                 conn, redemption, amount_fen=event.amount_fen, heads=event.heads, now=now, ids=ids, claims=claims
             )
-        plain = {EventKind.PASSED: ledger.passed, EventKind.NOT_TURNED: ledger.annul, EventKind.CLOSE: ledger.close}
+        plain = {EventKind.PASSED: settle.passed, EventKind.NOT_TURNED: settle.annul, EventKind.CLOSE: settle.close}
         return plain[event.kind](conn, redemption, now=now, ids=ids, claims=claims)
 
     def _restore(self, event: Event) -> list[dict[str, Any]]:
@@ -251,7 +251,7 @@ class Story:
     def _switch(self, terminal: Terminal, name: str, event: Event) -> None:
         now = terminal.now(event.at_ms)
         with immediate(terminal.conn):
-            ledger.switch(terminal.conn, name, on=event.on, by="story", now=now, ids=terminal.make_id)
+            settle.switch(terminal.conn, name, on=event.on, by="story", now=now, ids=terminal.make_id)
 
     def _at_terminal(self, terminal: Terminal, event: Event) -> None:
         if event.kind is EventKind.CUT_NETWORK:
@@ -262,7 +262,7 @@ class Story:
             self._switch(terminal, SUSPENDED, event)
         else:
             with immediate(terminal.conn):
-                ledger.renew_grace(terminal.conn, now=terminal.now(event.at_ms))
+                settle.renew_grace(terminal.conn, now=terminal.now(event.at_ms))
 
     def _publish(self, event: Event) -> Reason | None:
         """Change what the platform has in force, and send it to the terminals within reach."""

@@ -2,7 +2,7 @@
 
 Rules of this file:
 
-- the ledger is the real one, in memory; every presentation is one real transaction (`cache.ledger.settle`);
+- the ledger is the real one, in memory; every presentation is one real transaction (`cache.ledger.settle.settle`);
 - lists come into force at the next step while there is a network, and at `restore_network` otherwise;
 - the clock: below the highest signed time ever seen it is wrong; a step over 60 s makes it unsure until the network
   returns or an hour of trusted time has passed; then the signed time sets it right.
@@ -11,14 +11,14 @@ Rules of this file:
 import itertools
 from dataclasses import dataclass
 
-from cache.journal import begin_epoch
-from cache.store import immediate, memory
+from cache.journal.chain import begin_epoch
 from credit.inputs import ClockState, Now, Place
 from credit.policy import Policy
 from credit.rules.measures import MeasureEntry
 from edge.simulator.case import Published
 from edge.simulator.site_counts import Site, SiteClaims
 from edge.simulator.token_spec import pseudonym, short
+from storage.sqlite import immediate, memory
 
 STEP_MS = 60_000
 HOUR_MS = 3_600_000
@@ -99,7 +99,7 @@ class Terminal:
         self._unsure_since_ms = None
         self._offset_ms = 0
 
-    # The trusted lists as the ledger asks for them (implements cache.ledger_seams.Lists).
+    # The trusted lists as the ledger asks for them (implements cache.ledger.seams.Lists).
 
     def measures(self, issuer: str, subject: bytes) -> tuple[MeasureEntry, ...]:
         """Return the entries about a subject."""

@@ -3,34 +3,34 @@ import json
 
 import pytest
 
-from cache import journal
 from cache.ids import uuid7
-from cache.journal import ForeignReceipt, JournalError
-from cache.store import immediate, memory
+from cache.journal import chain
+from cache.journal.chain import ForeignReceipt, JournalError
+from storage.sqlite import immediate, memory
 
 
 @pytest.fixture
 def conn():
     conn = memory()
-    journal.begin_epoch(conn, epoch="e1", terminal="gate1", reason="enrolled")
+    chain.begin_epoch(conn, epoch="e1", terminal="gate1", reason="enrolled")
     return conn
 
 
 def fill(conn, count, *, size=0, at_ms=0):
     for number in range(count):
-        journal.append(
+        chain.append(
             conn,
             kind="note",
             redemption=None,
             body={"n": number, "x": "x" * size},
             at_ms=at_ms + number,
-            record_id=f"{journal.head(conn).seq + 1:08}",
+            record_id=f"{chain.head(conn).seq + 1:08}",
         )
 
 
 def test_a_terminal_without_epoch_says_to_enrol():
     with pytest.raises(JournalError, match="xinguan enrol"):
-        journal.head(memory())
+        chain.head(memory())
 
 
 def test_the_chain_is_what_the_contract_says(conn):
@@ -43,18 +43,18 @@ def test_the_chain_is_what_the_contract_says(conn):
     two = hashlib.sha256(
         one.digest() + b'{"at_ms":1,"body":{"n":1,"x":""},"id":"00000002","kind":"note","redemption":null,"seq":2}'
     )
-    assert journal.head(conn).hash == two.digest()
-    assert journal.verify(conn).seq == 2
+    assert chain.head(conn).hash == two.digest()
+    assert chain.verify(conn).seq == 2
 
 
 def test_a_new_epoch_goes_on_counting_and_starts_its_own_chain(conn):
     fill(conn, 2)
-    journal.begin_epoch(conn, epoch="e2", terminal="gate1", reason="fork")
+    chain.begin_epoch(conn, epoch="e2", terminal="gate1", reason="fork")
     fill(conn, 1)
 
-    assert journal.head(conn).seq == 3
-    assert journal.verify(conn).seq == 3
-    first, second = journal.batch(conn, after=0), journal.batch(conn, after=2)
+    assert chain.head(conn).seq == 3
+    assert chain.verify(conn).seq == 3
+    first, second = chain.batch(conn, after=0), chain.batch(conn, after=2)
     assert (first.epoch, first.first, first.last) == ("e1", 1, 2)
     assert (second.epoch, second.first, second.last) == ("e2", 3, 3)
     assert second.prev_hash == hashlib.sha256(b"xinguan-journal-1\x00gate1\x00e2").digest()
@@ -66,7 +66,7 @@ def test_a_changed_record_is_found(conn, column):
     conn.execute(f"UPDATE journal SET {column} = ? WHERE seq = 3", ('{"n":9}',))
 
     with pytest.raises(JournalError, match="record 3"):
-        journal.verify(conn)
+        chain.verify(conn)
 
 
 def test_a_removed_record_is_found(conn):
@@ -74,30 +74,30 @@ def test_a_removed_record_is_found(conn):
     conn.execute("DELETE FROM journal WHERE seq = 3")
 
     with pytest.raises(JournalError, match="record 3 is missing"):
-        journal.verify(conn)
+        chain.verify(conn)
 
 
 class TestBatch:
     def test_is_bounded_by_count_and_bytes(self, conn):
         fill(conn, 20, size=1000)
 
-        assert journal.batch(conn, after=0, max_records=7).last == 7
-        assert journal.batch(conn, after=0, max_bytes=5000).last == 4
-        assert journal.batch(conn, after=19).last == 20
-        assert journal.batch(conn, after=20) is None
+        assert chain.batch(conn, after=0, max_records=7).last == 7
+        assert chain.batch(conn, after=0, max_bytes=5000).last == 4
+        assert chain.batch(conn, after=19).last == 20
+        assert chain.batch(conn, after=20) is None
 
     def test_always_moves_even_when_one_record_exceeds_the_bytes(self, conn):
         fill(conn, 2, size=1000)
 
-        assert journal.batch(conn, after=0, max_bytes=10).last == 1
+        assert chain.batch(conn, after=0, max_bytes=10).last == 1
 
     def test_chains_to_the_one_before(self, conn):
         fill(conn, 4)
 
-        one, two = journal.batch(conn, after=0, max_records=2), journal.batch(conn, after=2)
+        one, two = chain.batch(conn, after=0, max_records=2), chain.batch(conn, after=2)
 
         assert two.prev_hash == one.head_hash
-        assert two.head_hash == journal.head(conn).hash
+        assert two.head_hash == chain.head(conn).hash
         assert json.loads(two.records[0])["seq"] == 3
 
 
@@ -105,46 +105,46 @@ class TestAcknowledge:
     def test_a_receipt_with_our_hash_moves_the_cursor(self, conn):
         fill(conn, 3)
 
-        journal.acknowledge(conn, through=3, head_hash=journal.head(conn).hash, receipt="r", at_ms=9)
+        chain.acknowledge(conn, through=3, head_hash=chain.head(conn).hash, receipt="r", at_ms=9)
 
-        assert journal.cursor(conn) == journal.Cursor(3, 3, 9)
-        assert journal.unsent(conn) == journal.Unsent(0, None)
+        assert chain.cursor(conn) == chain.Cursor(3, 3, 9)
+        assert chain.unsent(conn) == chain.Unsent(0, None)
 
     def test_a_foreign_hash_or_a_number_we_never_wrote_is_an_alarm(self, conn):
         fill(conn, 3)
 
         with pytest.raises(ForeignReceipt):
-            journal.acknowledge(conn, through=3, head_hash=bytes(32), receipt="r", at_ms=9)
+            chain.acknowledge(conn, through=3, head_hash=bytes(32), receipt="r", at_ms=9)
         with pytest.raises(ForeignReceipt):
-            journal.acknowledge(conn, through=4, head_hash=journal.head(conn).hash, receipt="r", at_ms=9)
-        assert journal.cursor(conn).acked_through == 0
+            chain.acknowledge(conn, through=4, head_hash=chain.head(conn).hash, receipt="r", at_ms=9)
+        assert chain.cursor(conn).acked_through == 0
 
     def test_a_peers_word_moves_the_sending_cursor_only(self, conn):
         fill(conn, 3)
 
-        journal.mark_sent(conn, 2)
+        chain.mark_sent(conn, 2)
 
-        assert journal.cursor(conn) == journal.Cursor(2, 0, 0)
-        assert journal.unsent(conn).count == 3
+        assert chain.cursor(conn) == chain.Cursor(2, 0, 0)
+        assert chain.unsent(conn).count == 3
 
 
 class TestRetire:
     def test_only_signed_and_old_facts_leave_and_the_head_stays(self, conn):
         fill(conn, 10)
-        head = journal.head(conn)
-        middle = journal.batch(conn, after=0, max_records=6)
-        journal.acknowledge(conn, through=6, head_hash=middle.head_hash, receipt="r", at_ms=9)
+        head = chain.head(conn)
+        middle = chain.batch(conn, after=0, max_records=6)
+        chain.acknowledge(conn, through=6, head_hash=middle.head_hash, receipt="r", at_ms=9)
 
-        assert journal.retire(conn, older_than_ms=4) == 4
-        assert journal.retire(conn, older_than_ms=1000) == 1
-        assert journal.head(conn) == head
-        assert journal.verify(conn) == head
-        assert journal.batch(conn, after=6).first == 7
+        assert chain.retire(conn, older_than_ms=4) == 4
+        assert chain.retire(conn, older_than_ms=1000) == 1
+        assert chain.head(conn) == head
+        assert chain.verify(conn) == head
+        assert chain.batch(conn, after=6).first == 7
 
     def test_what_is_unsent_never_leaves(self, conn):
         fill(conn, 10)
 
-        assert journal.retire(conn, older_than_ms=10**15) == 0
+        assert chain.retire(conn, older_than_ms=10**15) == 0
 
 
 def test_ids_sort_by_time_and_have_the_form_of_version_7():
@@ -160,4 +160,4 @@ def test_a_failed_append_leaves_no_trace(conn):
         fill(conn, 1)
         fill(conn, 1, size=70_000)
 
-    assert journal.head(conn).seq == 0
+    assert chain.head(conn).seq == 0

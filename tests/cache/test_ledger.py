@@ -5,16 +5,16 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from cache import ledger
 from cache.ids import uuid7
-from cache.journal import begin_epoch, verify
-from cache.store import immediate, memory
+from cache.journal.chain import begin_epoch, verify
+from cache.ledger import settle
 from credit.claims import Token, TokenClass
 from credit.inputs import Intent, Now, Place, Request
 from credit.policy import Policy
 from credit.reasons import Outcome, Reason
 from credit.rules.benefits import parse_benefits
 from credit.rules.measures import MeasureEntry
+from storage.sqlite import immediate, memory
 
 T0 = 1_790_000_000_000
 GATE = Place(site="xiannvshan", scene="gate", lane="A", terminal="t1")
@@ -68,7 +68,7 @@ class Terminal:
 
     def present(self, shown=None, *, at=0, place=GATE, **request):
         with immediate(self.conn):
-            return ledger.settle(
+            return settle.settle(
                 self.conn, token=shown or token(), request=Request(**request), place=place, policy=self.policy,
                 lists=self.lists, now=Now(utc_ms=T0 + at), ids=uuid7,
             )  # fmt: skip
@@ -105,19 +105,19 @@ class TestGrace:
         first = terminal.present()
 
         assert terminal.present(at=1).open_gate
-        terminal.step(ledger.actuated, first.redemption, at=2)
+        terminal.step(settle.actuated, first.redemption, at=2)
         assert not terminal.present(at=3).open_gate
 
     def test_a_gate_is_not_said_to_have_opened_for_what_was_given_back(self, terminal):
         annulled = terminal.present().redemption
-        terminal.step(ledger.annul, annulled, at=1)
+        terminal.step(settle.annul, annulled, at=1)
         reversed_ = terminal.present(
             token(subject=b"li"), place=replace(GATE, scene="shop"), intent=Intent.BUY, amount_fen=1000
         ).redemption
-        terminal.step(ledger.reverse, reversed_, at=1)
+        terminal.step(settle.reverse, reversed_, at=1)
 
         for redemption, state in ((annulled, "annulled"), (reversed_, "reversed")):
-            told = terminal.step(ledger.actuated, redemption, at=2)
+            told = terminal.step(settle.actuated, redemption, at=2)
             assert (told.error, told.state) == (Reason.NOTHING_OPEN, state)
             fact = terminal.conn.execute("SELECT kind, body FROM journal WHERE seq = ?", (told.journal_seq,)).fetchone()
             assert fact == ("note", f'{{"error":"nothing_open","state":"{state}","step":"actuated"}}')
@@ -125,14 +125,14 @@ class TestGrace:
 
     def test_passing_ends_the_grace(self, terminal):
         first = terminal.present()
-        terminal.step(ledger.passed, first.redemption, at=1)
+        terminal.step(settle.passed, first.redemption, at=1)
 
         assert terminal.present(token(nonce=b"n2"), at=2).decision.outcome is Outcome.STANDARD
 
     def test_after_a_restart_a_waiting_visitor_is_let_through(self, terminal):
         first = terminal.present()
         with immediate(terminal.conn):
-            assert ledger.renew_grace(terminal.conn, now=Now(utc_ms=T0 + 200_000)) == 1
+            assert settle.renew_grace(terminal.conn, now=Now(utc_ms=T0 + 200_000)) == 1
 
         assert terminal.present(token(nonce=b"n2"), at=259_999).redemption == first.redemption
         assert not terminal.present(token(nonce=b"n3"), at=260_000).repeat
@@ -141,7 +141,7 @@ class TestGrace:
         first = terminal.present()
         terminal.present(token(subject=b"li"), at=60_000)
         with immediate(terminal.conn):
-            assert ledger.renew_grace(terminal.conn, now=Now(utc_ms=T0 + 120_000)) == 2
+            assert settle.renew_grace(terminal.conn, now=Now(utc_ms=T0 + 120_000)) == 2
 
         assert terminal.present(token(nonce=b"n2"), at=121_000).redemption == first.redemption
 
@@ -176,16 +176,16 @@ class TestAnnulment:
     def test_a_gate_that_did_not_turn_gives_the_use_back_once(self, terminal):
         first = terminal.present()
 
-        assert terminal.step(ledger.annul, first.redemption).error is None
-        assert terminal.step(ledger.annul, first.redemption).error is Reason.NOTHING_OPEN
+        assert terminal.step(settle.annul, first.redemption).error is None
+        assert terminal.step(settle.annul, first.redemption).error is Reason.NOTHING_OPEN
         assert terminal.present(token(nonce=b"n2"), at=60_000).decision.outcome is Outcome.GRANT
         assert terminal.present(token(nonce=b"n3"), at=120_000).decision.outcome is Outcome.STANDARD
 
     def test_after_passing_it_is_an_error_fact_and_changes_nothing(self, terminal):
         first = terminal.present()
-        terminal.step(ledger.passed, first.redemption)
+        terminal.step(settle.passed, first.redemption)
 
-        late = terminal.step(ledger.annul, first.redemption)
+        late = terminal.step(settle.annul, first.redemption)
 
         assert late.error is Reason.TOO_LATE
         assert terminal.present(token(nonce=b"n2"), at=60_000).decision.outcome is Outcome.STANDARD
@@ -211,16 +211,16 @@ class TestOpenClose:
         )
 
         assert (back.decision.outcome, back.redemption) == (Outcome.GRANT, lent.redemption)
-        assert ledger.open_redemptions(terminal.conn) == ()
+        assert settle.open_redemptions(terminal.conn) == ()
         assert self.lend(terminal, "U2", at=7_200_000).decision.outcome is Outcome.GRANT
 
     def test_what_falls_due_is_a_fact_and_can_still_be_closed(self, terminal):
         lent = self.lend(terminal, "U1")
         with immediate(terminal.conn):
-            due = ledger.mark_overdue(terminal.conn, now=Now(utc_ms=T0 + 86_400_000), ids=uuid7)
+            due = settle.mark_overdue(terminal.conn, now=Now(utc_ms=T0 + 86_400_000), ids=uuid7)
 
         assert due == (lent.redemption,)
-        assert terminal.step(ledger.close, lent.redemption, at=90_000_000).state == "closed"
+        assert terminal.step(settle.close, lent.redemption, at=90_000_000).state == "closed"
 
 
 class TestReturn:
@@ -242,8 +242,8 @@ class TestReturn:
     def test_the_window_is_half_open(self, terminal):
         bought = terminal.present(place=self.shop, intent=Intent.BUY, amount_fen=1_000)
 
-        assert terminal.step(ledger.reverse, bought.redemption, at=86_400_000).error is Reason.TOO_LATE
-        assert terminal.step(ledger.reverse, bought.redemption, at=86_399_999).error is None
+        assert terminal.step(settle.reverse, bought.redemption, at=86_400_000).error is Reason.TOO_LATE
+        assert terminal.step(settle.reverse, bought.redemption, at=86_399_999).error is None
 
 
 class TestUnverified:
@@ -255,7 +255,7 @@ class TestUnverified:
             (60_000, Reason.EXPIRED),
         ):
             with immediate(terminal.conn):
-                ledger.refuse_unverified(terminal.conn, lane="A", reason=reason, now=Now(utc_ms=T0 + at), ids=uuid7)
+                settle.refuse_unverified(terminal.conn, lane="A", reason=reason, now=Now(utc_ms=T0 + at), ids=uuid7)
 
         bodies = [row[0] for row in terminal.conn.execute("SELECT body FROM journal")]
         assert len(bodies) == 1
@@ -264,8 +264,8 @@ class TestUnverified:
 
 def test_the_journal_holds_together_after_all_of_it(terminal):
     first = terminal.present()
-    terminal.step(ledger.annul, first.redemption)
-    terminal.step(ledger.passed, first.redemption)
+    terminal.step(settle.annul, first.redemption)
+    terminal.step(settle.passed, first.redemption)
 
     assert verify(terminal.conn).seq == 3
 
@@ -274,7 +274,7 @@ def test_the_list_of_recent_passages_is_in_order_also_when_the_clock_was_set_bac
     first = terminal.present(at=40)
     second = terminal.present(token(subject=b"li"), at=0)
 
-    assert [one.id for one in ledger.recent(terminal.conn, 5)] == [second.redemption, first.redemption]
+    assert [one.id for one in settle.recent(terminal.conn, 5)] == [second.redemption, first.redemption]
 
 
 def test_what_is_brought_back_late_is_told_its_due_time_in_the_city_s_zone(terminal):

@@ -7,9 +7,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
-from cache import ledger
-from cache.journal import begin_epoch, verify
-from cache.store import immediate, memory
+from cache.journal.chain import begin_epoch, verify
+from cache.ledger import settle
 from credit.claims import Token, TokenClass
 from credit.inputs import ENDING, Intent, Now, Place, Request
 from credit.policy import Policy
@@ -17,6 +16,7 @@ from credit.reasons import Outcome, Reason
 from credit.rules.benefits import parse_benefits
 from credit.rules.documents import parse_measure_codes
 from credit.rules.measures import MeasureEntry
+from storage.sqlite import immediate, memory
 
 T0 = 1_790_000_000_000
 SUBJECTS = [b"wang", b"li"]
@@ -84,7 +84,7 @@ class LedgerMachine(RuleBasedStateMachine):
         place = Place(site="park", scene="gate", lane=lane, terminal="t")
         request = Request(intent=intent, heads=heads, heads_named=True, amount_fen=amount)
         with immediate(self.conn):
-            settled = ledger.settle(
+            settled = settle.settle(
                 self.conn, token=token, request=request, place=place, policy=self.policy, lists=self.lists,
                 now=Now(utc_ms=self.at_ms), ids=self.make_id,
             )  # fmt: skip
@@ -99,7 +99,7 @@ class LedgerMachine(RuleBasedStateMachine):
             return settled.redemption
         return multiple()
 
-    @rule(redemption=granted, what=st.sampled_from([ledger.passed, ledger.annul, ledger.close, ledger.actuated]))
+    @rule(redemption=granted, what=st.sampled_from([settle.passed, settle.annul, settle.close, settle.actuated]))
     def step(self, redemption, what):
         with immediate(self.conn):
             what(self.conn, redemption, now=Now(utc_ms=self.at_ms), ids=self.make_id)
@@ -107,7 +107,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(redemption=granted, fen=st.sampled_from([None, 1, 50]), heads=st.sampled_from([None, 1]))
     def reverse(self, redemption, fen, heads):
         with immediate(self.conn):
-            ledger.reverse(
+            settle.reverse(
                 self.conn,
                 redemption,
                 amount_fen=fen,
@@ -119,17 +119,17 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(redemption=consumes(granted))
     def annul_twice_gives_back_once(self, redemption):
         with immediate(self.conn):
-            ledger.annul(self.conn, redemption, now=Now(utc_ms=self.at_ms), ids=self.make_id)
+            settle.annul(self.conn, redemption, now=Now(utc_ms=self.at_ms), ids=self.make_id)
             before = self.conn.execute("SELECT key, n FROM tallies ORDER BY key").fetchall()
-            again = ledger.annul(self.conn, redemption, now=Now(utc_ms=self.at_ms), ids=self.make_id)
+            again = settle.annul(self.conn, redemption, now=Now(utc_ms=self.at_ms), ids=self.make_id)
         assert again.error in (Reason.NOTHING_OPEN, Reason.TOO_LATE)
         assert self.conn.execute("SELECT key, n FROM tallies ORDER BY key").fetchall() == before
 
     @rule()
     def restart(self):
         with immediate(self.conn):
-            ledger.renew_grace(self.conn, now=Now(utc_ms=self.at_ms))
-            ledger.mark_overdue(self.conn, now=Now(utc_ms=self.at_ms), ids=self.make_id)
+            settle.renew_grace(self.conn, now=Now(utc_ms=self.at_ms))
+            settle.mark_overdue(self.conn, now=Now(utc_ms=self.at_ms), ids=self.make_id)
 
     @rule(who=st.sampled_from(SUBJECTS), on=st.booleans())
     def restrict_or_repair(self, who, on):

@@ -12,14 +12,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
-from cache import ledger
-from cache.journal import begin_epoch, verify
-from cache.store import immediate, memory
+from cache.journal.chain import begin_epoch, verify
+from cache.ledger import settle
 from credit.claims import Token, TokenClass
 from credit.inputs import Intent, Now, Place, Request
 from credit.policy import Policy
 from credit.reasons import Outcome, Reason
 from credit.rules.benefits import parse_benefits
+from storage.sqlite import immediate, memory
 
 T0 = 1_790_000_000_000
 DAY_MS, SHANGHAI_MS, ROLLING_MS = 86_400_000, 8 * 3_600_000, 30 * 3_600_000
@@ -89,7 +89,7 @@ class Oracle(RuleBasedStateMachine):
         )  # fmt: skip
         place = Place(site="park", scene="gate", lane=number.hex(), terminal="t")
         with immediate(self.conn):
-            return ledger.settle(
+            return settle.settle(
                 self.conn, token=token, request=request, place=place, policy=self.policy, lists=NoLists(),
                 now=self.now(), ids=self.make_id,
             )  # fmt: skip
@@ -105,13 +105,13 @@ class Oracle(RuleBasedStateMachine):
         self.conn.close()
         self.conn = again
         with immediate(self.conn):
-            ledger.renew_grace(self.conn, now=self.now())
-            ledger.mark_overdue(self.conn, now=self.now(), ids=self.make_id)
+            settle.renew_grace(self.conn, now=self.now())
+            settle.mark_overdue(self.conn, now=self.now(), ids=self.make_id)
 
     @rule(redemption=granted)
     def passes(self, redemption):
         with immediate(self.conn):
-            stepped = ledger.passed(self.conn, redemption, now=self.now(), ids=self.make_id)
+            stepped = settle.passed(self.conn, redemption, now=self.now(), ids=self.make_id)
 
         one = self.known[redemption]
         assert (stepped.error is None) == (not one.over and not one.passed)
@@ -120,7 +120,7 @@ class Oracle(RuleBasedStateMachine):
     @rule(redemption=granted)
     def does_not_turn(self, redemption):
         with immediate(self.conn):
-            stepped = ledger.annul(self.conn, redemption, now=self.now(), ids=self.make_id)
+            stepped = settle.annul(self.conn, redemption, now=self.now(), ids=self.make_id)
 
         one = self.known[redemption]
         assert (stepped.error is None) == (not one.over and not one.passed)
@@ -173,7 +173,7 @@ class Heads(Oracle):
     @rule(redemption=granted, heads=st.sampled_from([None, 1, 2]))
     def comes_back(self, redemption, heads):
         with immediate(self.conn):
-            stepped = ledger.reverse(self.conn, redemption, heads=heads, now=self.now(), ids=self.make_id)
+            stepped = settle.reverse(self.conn, redemption, heads=heads, now=self.now(), ids=self.make_id)
 
         one = self.known[redemption]
         can = not one.over and (heads or 0) <= one.heads
@@ -208,7 +208,7 @@ class Money(Oracle):
     @rule(redemption=granted, fen=st.one_of(st.none(), st.integers(1, 700)))
     def comes_back(self, redemption, fen):
         with immediate(self.conn):
-            stepped = ledger.reverse(self.conn, redemption, amount_fen=fen, now=self.now(), ids=self.make_id)
+            stepped = settle.reverse(self.conn, redemption, amount_fen=fen, now=self.now(), ids=self.make_id)
 
         one = self.known[redemption]
         can = not one.over and (fen or 0) <= one.amount - one.returned_fen

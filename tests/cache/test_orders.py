@@ -1,9 +1,9 @@
 import pytest
 
-from cache.journal import JournalError, acknowledge, begin_epoch, current_epoch, head, verify
-from cache.ledger_reads import SUSPENDED, switched
-from cache.orders import Order, obey, revoked
-from cache.store import memory
+from cache.journal.chain import JournalError, acknowledge, begin_epoch, current_epoch, head, verify
+from cache.journal.orders import Order, obey, revoked
+from cache.ledger.facts import SUSPENDED, switched
+from storage.sqlite import memory
 
 
 @pytest.fixture

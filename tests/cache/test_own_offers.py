@@ -2,15 +2,16 @@
 
 import pytest
 
-from cache import journal, offer_changes
 from cache.ids import uuid7
-from cache.offer_changes import KEEP, MAX_IN_FORCE, CannotChange, Change, NoSuchOffer, left
-from cache.own_offers import LOCAL_CODES, OwnOffers, Shop, benefit_of, check_terms, offers_of, problem_of
-from cache.store import memory
+from cache.journal import chain
+from cache.offers import changes
+from cache.offers.changes import KEEP, MAX_IN_FORCE, CannotChange, Change, NoSuchOffer, left
+from cache.offers.own import LOCAL_CODES, OwnOffers, Shop, benefit_of, check_terms, offers_of, problem_of
 from credit.inputs import Intent, Place
 from credit.policy import Policy
 from credit.rules.benefits import parse_benefits
 from credit.rules.reading import CatalogueError
+from storage.sqlite import memory
 
 SHOP = Shop("tea-shop", "yunxi-town")
 CHANGE = Change(shop=SHOP, issuer="yunxi", by="mei", at_ms=1_790_000_000_000, ids=uuid7)
@@ -22,12 +23,12 @@ STOCK_KEY = "u|stock:yunxi/local.tea-shop.1:v{version}"
 @pytest.fixture
 def conn():
     made = memory()
-    journal.begin_epoch(made, epoch="e1", terminal="tea-shop", reason="enrolled")
+    chain.begin_epoch(made, epoch="e1", terminal="tea-shop", reason="enrolled")
     return made
 
 
 def written(conn, terms=TEN_OFF, *, number=None, stock=None, lane="C"):
-    return offer_changes.write(conn, CHANGE, number=number, terms=terms, lane=lane, stock=stock)
+    return changes.write(conn, CHANGE, number=number, terms=terms, lane=lane, stock=stock)
 
 
 def given(conn, many, *, version=1):
@@ -115,10 +116,10 @@ class TestChanging:
     def test_each_change_is_a_row_and_a_fact(self, conn):
         written(conn, TEA, stock=5)
         written(conn, {**TEA, "title": {"zh": "赠热茶"}}, number=1, stock=KEEP)
-        offer_changes.withdraw(conn, CHANGE, number=1)
-        offer_changes.undo(conn, CHANGE, number=1)
+        changes.withdraw(conn, CHANGE, number=1)
+        changes.undo(conn, CHANGE, number=1)
 
-        facts = [record for record in journal.records(conn) if record.kind == "local_offer"]
+        facts = [record for record in chain.records(conn) if record.kind == "local_offer"]
         assert [fact.body["change"] for fact in facts] == ["created", "edited", "withdrawn", "undone"]
         assert facts[1].body["terms"]["title"] == {"zh": "赠热茶"}
         assert facts[0].body | {"terms": None} == {
@@ -126,21 +127,21 @@ class TestChanging:
             "stock": 5, "lane": "C", "terms": None, "by": "mei", "local": True,
         }  # fmt: skip
         assert conn.execute("SELECT count(*) FROM offer_changes").fetchone() == (4,)
-        assert journal.verify(conn).seq == 4
+        assert chain.verify(conn).seq == 4
 
     def test_withdrawn_it_is_no_benefit_and_undo_brings_it_back(self, conn):
         written(conn)
-        offer_changes.withdraw(conn, CHANGE, number=1)
+        changes.withdraw(conn, CHANGE, number=1)
         assert benefits(conn) == ()
 
-        offer_changes.undo(conn, CHANGE, number=1)
+        changes.undo(conn, CHANGE, number=1)
 
         assert [one.id for one in benefits(conn)] == ["local.tea-shop.1"]
 
     def test_undoing_a_new_offer_withdraws_it(self, conn):
         written(conn)
 
-        offer_changes.undo(conn, CHANGE, number=1)
+        changes.undo(conn, CHANGE, number=1)
 
         assert benefits(conn) == ()
 
@@ -148,11 +149,11 @@ class TestChanging:
         written(conn, TEA)
         written(conn, TEN_OFF, number=1, stock=KEEP)
 
-        undone = offer_changes.undo(conn, CHANGE, number=1)
+        undone = changes.undo(conn, CHANGE, number=1)
 
         assert undone.terms == TEA
         with pytest.raises(CannotChange, match="already"):
-            offer_changes.undo(conn, CHANGE, number=1)
+            changes.undo(conn, CHANGE, number=1)
 
     def test_a_new_title_leaves_the_stock_alone(self, conn):
         written(conn, TEA, stock=5)
@@ -177,7 +178,7 @@ class TestChanging:
         written(conn, TEA, number=1, stock=100)
         given(conn, 3, version=2)
 
-        offer_changes.undo(conn, CHANGE, number=1)
+        changes.undo(conn, CHANGE, number=1)
 
         assert remaining(conn) == 1
 
@@ -188,11 +189,11 @@ class TestChanging:
 
     def test_what_is_not_there_or_gone_already_cannot_be_changed(self, conn):
         with pytest.raises(NoSuchOffer):
-            offer_changes.withdraw(conn, CHANGE, number=1)
+            changes.withdraw(conn, CHANGE, number=1)
         written(conn)
-        offer_changes.withdraw(conn, CHANGE, number=1)
+        changes.withdraw(conn, CHANGE, number=1)
         with pytest.raises(CannotChange, match="withdrawn already"):
-            offer_changes.withdraw(conn, CHANGE, number=1)
+            changes.withdraw(conn, CHANGE, number=1)
 
     def test_a_shop_has_so_many_offers_and_no_more(self, conn):
         for _ in range(MAX_IN_FORCE):

@@ -1,7 +1,7 @@
 import pytest
 
-from cache.requests import KEPT_MS, Asking, OtherRequest, answered, remember
-from cache.store import memory
+from cache.ledger.recall import KEPT_MS, Asking, OtherRequest, answered, remember
+from storage.sqlite import memory
 
 ASKING = Asking("till-7-000123", b"\x01" * 32)
 

@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from cache.migrations import SchemaTooNew, statements, steps, version
-from cache.store import MAX_GROUP, Store, StoreFailed, connect, immediate, memory
+from storage.migrations import SchemaTooNew, statements, steps, version
+from storage.sqlite import MAX_GROUP, Store, StoreFailed, connect, immediate, memory
 
 PUT = "INSERT INTO set_aside (seq, at_ms, detail) VALUES (?, 0, '')"
 NOTE = "INSERT INTO epoch (id, terminal, from_seq, reason) VALUES (?, 't', 1, '')"

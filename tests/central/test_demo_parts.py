@@ -13,11 +13,11 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from central.demo.audit import Book, Fact, compare
-from central.demo.camera import Camera
-from central.demo.drawing import booth, frame, grain, phone_picture
-from central.demo.phone import APPROACH_S, GESTURES, gone, pose
-from central.demo.processes import Child, ChildError, free_ports, python, run_once
-from central.demo.proxy import CuttableProxy
+from central.demo.running.processes import Child, ChildError, free_ports, python, run_once
+from central.demo.running.proxy import CuttableProxy
+from central.demo.street.camera import Camera
+from central.demo.street.drawing import booth, frame, grain, phone_picture
+from central.demo.street.phone import APPROACH_S, GESTURES, gone, pose
 
 CODE = "XG1:" + "".join("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"[i * 7 % 45] for i in range(425))
 
@@ -108,7 +108,7 @@ class TestProcesses:
     async def test_a_child_dies_with_the_process_that_started_it(self, tmp_path):
         script = (
             "import asyncio, os, sys, pathlib\n"
-            "from central.demo.processes import Child\n"
+            "from central.demo.running.processes import Child\n"
             "async def main():\n"
             "    child = await Child('sleeper', ['/bin/sleep', '600'], pathlib.Path(sys.argv[1])).start()\n"
             "    print(child.pid, flush=True)\n"

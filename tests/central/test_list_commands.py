@@ -12,10 +12,10 @@ import pytest
 
 import central
 from central.clock import now_ms
-from central.freshening import keep_fresh
-from central.http_app import serving
+from central.http.app import serving
+from central.lists.freshening import keep_fresh
+from central.lists.publishing import Repository
 from central.platform_state import open_state
-from central.publishing import Repository
 from credit.keys import Keyring
 from credit.tokens import open_token
 

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from central import terminal_calls
-from central.http_app import build_app
-from central.openapi import CALLS, document
+from central.http import terminal_calls
+from central.http.app import build_app
+from central.http.openapi import CALLS, document
 from sync.transport import Refused, exchange, open_session
 
 OWN_PAGES = {"/", "/openapi.json"}

@@ -8,15 +8,15 @@ import sys
 
 import pytest
 
-from central.inflate import NotGzip, TooLarge, inflate
+from central.http.inflate import NotGzip, TooLarge, inflate
+from central.http.tries import MAX_ADDRESSES, WrongTries
 from central.platform_state import StateError, create_state, open_state
-from central.registry import register
-from central.standing import hear_obeyed, order, set_state, standing_order
+from central.register.registry import register
+from central.register.standing import hear_obeyed, order, set_state, standing_order
 from central.store import CentralTooNew, connect
-from central.tries import MAX_ADDRESSES, WrongTries
-from sync.enrol import enrol
+from sync.enrol.enrolling import enrol
 from sync.transport import Refused, exchange, open_session
-from sync.wire import WireError
+from sync.wire.messages import WireError
 
 PROFILE = {"site": "tiankeng", "title": {"zh": "天坑"}, "issuer": "wulong", "lanes": [{"id": "A", "scene": "gate"}]}
 MEMBER = gzip.compress(b"x")

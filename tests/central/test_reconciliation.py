@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from central.reconciliation import midnight_ms, reconcile
-from central.reports import state_of
+from central.books.reconciliation import midnight_ms, reconcile
+from central.books.reports import state_of
 
 DAY_MS = 86_400_000
 ZONE = "Asia/Shanghai"

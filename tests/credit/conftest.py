@@ -1,4 +1,4 @@
-"""Keys, credentials and presentations for the token tests, all made by `central.minting` from fixed seeds."""
+"""Keys, credentials and presentations for the token tests, all made by `central.register.minting` from fixed seeds."""
 
 import json
 from types import SimpleNamespace
@@ -6,12 +6,13 @@ from types import SimpleNamespace
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from central import minting
-from credit import cbor, usual
-from credit.claim_types import read_credential, read_presentation
+from central.register import minting
+from credit.codec import cbor
 from credit.cose import XG1
 from credit.keys import Keyring
-from credit.layers import layers_of, take_apart
+from credit.opening import usual
+from credit.opening.claim_types import read_credential, read_presentation
+from credit.opening.layers import layers_of, take_apart
 from credit.tokens import TokenError
 
 NOW = 1_790_000_000

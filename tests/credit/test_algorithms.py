@@ -6,10 +6,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from central import minting
-from credit import usual
-from credit.algorithms import ALGORITHMS, BY_CURVE, Algorithm, KeyRefusedError
+from central.register import minting
+from credit.codec.algorithms import ALGORITHMS, BY_CURVE, Algorithm, KeyRefusedError
 from credit.keys import Keyring
+from credit.opening import usual
 from credit.reasons import Reason
 from credit.tokens import TokenError, open_token, take_apart
 

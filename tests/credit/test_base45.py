@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from credit.base45 import ALPHABET, Base45Error, decode, encode
+from credit.codec.base45 import ALPHABET, Base45Error, decode, encode
 
 
 @pytest.mark.parametrize(

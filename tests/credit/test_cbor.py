@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from credit.cbor import MAX_DEPTH, CborError, Tagged, decode, encode, head
+from credit.codec.cbor import MAX_DEPTH, CborError, Tagged, decode, encode, head
 
 ITEMS = st.recursive(
     st.integers(-(2**64), 2**64 - 1) | st.binary(max_size=30) | st.text(max_size=30),

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from credit.cbor import CborError
-from credit.cbor_any import Opaque, Tag, decode_any
+from credit.codec.cbor import CborError
+from credit.codec.cbor_any import Opaque, Tag, decode_any
 
 
 @pytest.mark.parametrize(

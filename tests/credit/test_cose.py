@@ -6,12 +6,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from central import minting
-from credit import cbor
+from central.register import minting
+from credit.codec import cbor
+from credit.codec.refusals import TokenError
 from credit.cose import HCERT, MAX_FOREIGN_BYTES, XG1, to_be_signed, verify_sign1
 from credit.keys import CoseKey
 from credit.reasons import Reason
-from credit.refusals import TokenError
 
 ROOT = Path(__file__).parents[2]
 

@@ -10,19 +10,19 @@ from zoneinfo import ZoneInfo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from credit.answers import from_json, to_json
 from credit.claims import Grant, Reservation, SubjectKind, Token, TokenClass
 from credit.decide import decide
 from credit.facts import Facts, OpenThing, PassState, Used
 from credit.inputs import ENDING, OPENING, ClockState, Intent, Now, Override, Place, Request, SecondCheck, SecondResult
 from credit.policy import Policy
-from credit.questions import questions
 from credit.reasons import Outcome, Reason
 from credit.rules.benefits import parse_benefits
 from credit.rules.calendars import parse_calendars
 from credit.rules.documents import parse_measure_codes
 from credit.rules.measures import EntryState, MeasureEntry
 from credit.rules.offers import price
+from credit.telling.answers import from_json, to_json
+from credit.weighing.questions import questions
 from credit.weighing.situation import FIRST_S, LAST_S, iso
 from edge.simulator.explain import explain
 

@@ -1,8 +1,8 @@
 import pytest
 
-from credit import cbor
-from credit.algorithms import ALGORITHMS, KeyRefusedError
 from credit.claims import TokenClass
+from credit.codec import cbor
+from credit.codec.algorithms import ALGORITHMS, KeyRefusedError
 from credit.keys import CoseKey, Keyring, KeyringError, cose_map, kid_of
 
 P = 2**255 - 19

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from credit.reasons import Outcome, Reason, outcome_of
-from credit.texts import TEXTS, text_of
+from credit.telling.texts import TEXTS, text_of
 
 ROOT = Path(__file__).parent.parent.parent
 

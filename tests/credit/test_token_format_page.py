@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from central import minting
-from credit import base45, cbor
+from central.register import minting
+from credit.codec import base45, cbor
 from credit.keys import Keyring, cose_map
 from credit.reasons import Reason
 from credit.tokens import TokenError, open_token

@@ -6,8 +6,8 @@ import cbor2
 import pytest
 from cwt import COSE, COSEKey, VerifyError
 
-from credit import base45, cbor
-from credit.base45 import ALPHABET
+from credit.codec import base45, cbor
+from credit.codec.base45 import ALPHABET
 from credit.keys import cose_map
 from credit.reasons import Reason
 from credit.tokens import TokenError, open_token

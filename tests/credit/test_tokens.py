@@ -2,9 +2,9 @@ import dataclasses
 
 import pytest
 
-from central import minting
-from credit import cbor
+from central.register import minting
 from credit.claims import Grant, Reservation, SubjectKind, TokenClass
+from credit.codec import cbor
 from credit.keys import Keyring
 from credit.reasons import Reason
 from credit.tokens import MAX_REMEMBERED, TokenError, open_token

@@ -1,4 +1,4 @@
-"""The usual way reads out of a code what the long way does, or it reads nothing (credit/usual.py)."""
+"""The usual way reads out of a code what the long way does, or it reads nothing (credit/opening/usual.py)."""
 
 import json
 import random
@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from credit import base45, cbor, cose, usual
-from credit.claim_types import read_credential
+from credit import cose
 from credit.claims import SubjectKind
+from credit.codec import base45, cbor
+from credit.opening import usual
+from credit.opening.claim_types import read_credential
 from credit.tokens import take_apart
 
 VECTORS = sorted((Path(__file__).parents[1] / "vectors" / "tokens").glob("*.json"))

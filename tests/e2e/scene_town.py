@@ -19,16 +19,16 @@ from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from story import Story
 
-from central.city_lists import publish, put_rules
-from central.demo import drawing, town
-from central.demo.camera import Camera
-from central.demo.platform_link import PlatformLink
-from central.demo.processes import Child, free_ports
-from central.demo.proxy import CuttableProxy
-from central.demo.terminal_link import TerminalLink
-from central.demo.visitors import Person
-from central.issuing import Wanted, issue
-from central.measure_calls import Measure, kill_key, restrict
+from central.demo.running.platform_link import PlatformLink
+from central.demo.running.processes import Child, free_ports
+from central.demo.running.proxy import CuttableProxy
+from central.demo.running.terminal_link import TerminalLink
+from central.demo.street import drawing, town
+from central.demo.street.camera import Camera
+from central.demo.street.visitors import Person
+from central.lists.cities import publish, put_rules
+from central.lists.measure_calls import Measure, kill_key, restrict
+from central.register.issuing import Wanted, issue
 from scanner.decode import read_codes
 
 HOME, FOREIGN = town.CITY, town.PARTNER

@@ -8,7 +8,7 @@ import time
 import aiohttp
 import pytest
 
-from central.measure_calls import dispute, repair, undispute
+from central.lists.measure_calls import dispute, repair, undispute
 from credit.claims import Reservation, SubjectKind
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]

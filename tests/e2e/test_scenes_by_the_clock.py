@@ -7,7 +7,7 @@ tests/tools/other_clock.py. The platform keeps the machine's time, so the networ
 import pytest
 from scene_town import DAY_S, TOMORROW, midnight_s, now_s
 
-from central.measure_calls import repair
+from central.lists.measure_calls import repair
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
 HOUR_S = 3_600

@@ -4,7 +4,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from edge.access import ALLOWED, TOKEN_FILE, May, Role, TokensUnusable, guard, load_tokens
+from edge.api.access import ALLOWED, TOKEN_FILE, May, Role, TokensUnusable, guard, load_tokens
 
 NEEDS = {f"GET /v1/{may}": may for may in May}
 

@@ -4,7 +4,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from edge.actuators import ActuatorError, FileSink, HttpGate, ScreenOnly, from_spec
+from edge.actuators.gates import ActuatorError, FileSink, HttpGate, ScreenOnly, from_spec
 
 
 async def test_a_file_sink_keeps_each_opening(tmp_path):

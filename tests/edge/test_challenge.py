@@ -1,4 +1,4 @@
-from edge.challenge import PERIOD_S, Challenge
+from edge.lanes.challenge import PERIOD_S, Challenge
 
 MINUTE = PERIOD_S * 1000
 

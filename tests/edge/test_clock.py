@@ -2,9 +2,9 @@ import asyncio
 
 import pytest
 
-from cache.store import Store
 from credit.inputs import ClockState
 from edge.clock import JUMP_MS, TRUST_MS, Clock, Memory, judge
+from storage.sqlite import Store
 
 NOW = 1_790_000_000_000
 DAY = 86_400_000

@@ -4,9 +4,9 @@ import sys
 
 import pytest
 
-from cache import journal
-from cache.migrations import migrate
-from cache.store import connect
+from cache.journal import chain
+from storage.migrations import migrate
+from storage.sqlite import connect
 
 
 @pytest.fixture
@@ -15,9 +15,9 @@ def terminal(tmp_path):
     data.mkdir(mode=0o700)
     conn = connect(data / "terminal.db", writing=True)
     migrate(conn, backup_to=None)
-    journal.begin_epoch(conn, epoch="e1", terminal="gate1", reason="enrolled")
+    chain.begin_epoch(conn, epoch="e1", terminal="gate1", reason="enrolled")
     for number in range(3):
-        journal.append(conn, kind="note", redemption=None, body={}, at_ms=number, record_id=str(number))
+        chain.append(conn, kind="note", redemption=None, body={}, at_ms=number, record_id=str(number))
     conn.close()
     path = tmp_path / "terminal.toml"
     path.write_text(

@@ -1,6 +1,6 @@
 import socket
 
-from edge.notify import notify, watchdog_interval_s
+from edge.watch.systemd import notify, watchdog_interval_s
 
 
 def test_without_a_service_manager_nothing_happens(monkeypatch):

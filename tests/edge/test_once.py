@@ -5,10 +5,10 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from cache.requests import Asking, OtherRequest
-from cache.store import Store
+from cache.ledger.recall import Asking, OtherRequest
 from credit.inputs import Now
-from edge.once import Once
+from edge.api.once import Once
+from storage.sqlite import Store
 
 ASKING = Asking("till-7-000123", b"\x01" * 32)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from credit.inputs import ClockState
-from edge.status import LaneReading, Reading, readiness, state
+from edge.watch.status import LaneReading, Reading, readiness, state
 
 
 def reading(*lanes):

@@ -5,10 +5,10 @@ import re
 
 import pytest
 
-from edge.access import May
-from edge.api import Api
-from edge.offers import Offers
-from edge.openapi import CALLS, document, with_description
+from edge.api.access import May
+from edge.api.app import Api
+from edge.api.offers import Offers
+from edge.api.openapi import CALLS, document, with_description
 
 
 def every_route():

@@ -5,7 +5,7 @@ import pytest
 import segno
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from central import minting
+from central.register import minting
 from credit.claims import Grant, Reservation
 from edge.commands import token_show
 

@@ -4,7 +4,7 @@ from aiohttp.test_utils import TestServer
 
 from credit.inputs import SecondResult
 from edge.config import VerifierTable
-from edge.verifiers import Verifiers
+from edge.lanes.second_check import Verifiers
 
 
 @pytest.fixture

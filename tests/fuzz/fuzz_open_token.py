@@ -1,6 +1,6 @@
 """Coverage-guided fuzzing of `open_token`: nothing but TokenError may leave it, and what opens is canonical.
 
-The usual way of reading (credit/usual.py) is held against the long way wherever it reads anything.
+The usual way of reading (credit/opening/usual.py) is held against the long way wherever it reads anything.
 
 Runs by hand with atheris (docs/testing.md says how to get it):
 
@@ -17,13 +17,14 @@ import sys
 import atheris
 
 with atheris.instrument_imports(include=["credit"]):
-    from credit import cbor, usual
-    from credit.claim_types import read_credential, read_presentation
+    from credit.codec import cbor
     from credit.cose import KCWT, XG1, to_be_signed
     from credit.keys import Keyring
+    from credit.opening import usual
+    from credit.opening.claim_types import read_credential, read_presentation
     from credit.tokens import TokenError, open_token
 
-from central import minting
+from central.register import minting
 
 NOW = 1_790_000_000
 ISSUER = minting.issuer_key("wulong", b"\x01" * 32)

@@ -8,7 +8,7 @@ sys.path.insert(0, str(HERE.parent / "vectors" / "tokens"))
 
 import kit  # noqa: E402 - beside the vectors
 
-from credit import cbor  # noqa: E402
+from credit.codec import cbor  # noqa: E402
 
 FULL = kit.printed_claims(
     {5: kit.NOW - 9},

@@ -10,13 +10,15 @@ import pytest
 from aiohttp import web
 
 from cache.ids import uuid7
-from cache.journal import begin_epoch
-from cache.list_files import ListFiles
-from cache.lists import ListStore
-from cache.store import Store
-from central import example_town, issuing, measure_calls
-from central.publishing import Repository
-from sync.pull import Puller
+from cache.journal.chain import begin_epoch
+from cache.lists.files import ListFiles
+from cache.lists.store import ListStore
+from central import example_town
+from central.lists import measure_calls
+from central.lists.publishing import Repository
+from central.register import issuing
+from storage.sqlite import Store
+from sync.pull.puller import Puller
 
 NOW_MS = 1_795_000_000_000  # 2026-11-18
 DAY_MS = 86_400_000

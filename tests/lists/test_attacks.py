@@ -10,9 +10,9 @@ from aiohttp import web
 from tuf.api.metadata import Metadata, MetaFile, TargetFile
 
 from central.example_town import FOREIGN, HOME
-from central.metadata_files import MetadataFiles
-from central.role_keys import RoleKeys
-from sync.pull import PullFailed
+from central.lists.metadata_files import MetadataFiles
+from central.lists.role_keys import RoleKeys
+from sync.pull.puller import PullFailed
 
 MEASURES = f"lists/{HOME}/measures.json"
 

@@ -10,15 +10,15 @@ import zipfile
 
 import pytest
 
-from central.bundles import bundle
 from central.example_town import HOME
+from central.lists.bundles import bundle
 from central.platform_state import create_state
-from edge.commands.lists_report import FRESH, OLD, STALE, TOO_OLD, judged
-from sync.handover import Handover
-from sync.identity import keep_enrolment, load_or_make_key
-from sync.only_one import only_one
-from sync.pull import PullFailed
-from sync.wire import EnrolAnswer, Lane, Profile
+from edge.commands.words.lists_report import FRESH, OLD, STALE, TOO_OLD, judged
+from storage.only_one import only_one
+from sync.enrol.identity import keep_enrolment, load_or_make_key
+from sync.pull.handover import Handover
+from sync.pull.puller import PullFailed
+from sync.wire.messages import EnrolAnswer, Lane, Profile
 
 
 @pytest.fixture

@@ -8,17 +8,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tuf.api.exceptions import RepositoryError
 
-from cache.list_content import Content, ContentRefused, open_role
-from cache.list_measures import _read_plain, read_measures
-from central import city_lists
+from cache.lists.content import Content, ContentRefused, open_role
+from cache.lists.measures import _read_plain, read_measures
 from central.example_town import HOME
-from central.metadata_files import MetadataFiles
-from central.role_keys import RoleKeys
+from central.lists import cities
+from central.lists.metadata_files import MetadataFiles
+from central.lists.role_keys import RoleKeys
 from credit.rules.documents import parse_measures
 from credit.rules.listing import DOCUMENTS, path_of, role_of
 from credit.rules.reading import CatalogueError
-from sync.pull import PullFailed
-from sync.verify import ListRefused, read_role
+from sync.pull.puller import PullFailed
+from sync.pull.verify import ListRefused, read_role
 
 SLOW = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
@@ -36,13 +36,14 @@ def good(tmp_path_factory):
     """The documents of a real city, by kind and name."""
     from datetime import date
 
-    from central import example_town, measure_calls
+    from central import example_town
+    from central.lists import measure_calls
 
     state = tmp_path_factory.mktemp("state")
     example_town.found(state, now_ms=1_795_000_000_000)
     measure = measure_calls.Measure(code=302, until=date(2027, 1, 1), authority="x", basis="y")
     measure_calls.restrict(state, HOME, "wang", measure, now_ms=1_795_000_000_000)
-    documents = city_lists.documents(state, HOME, now_ms=1_795_000_000_000)
+    documents = cities.documents(state, HOME, now_ms=1_795_000_000_000)
     roles = MetadataFiles(state / "public", RoleKeys(state / "keys")).load().roles
     return {
         "documents": documents,

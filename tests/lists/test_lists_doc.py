@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from cache.list_content import open_role
+from cache.lists.content import open_role
 from central.cli import COMMANDS
 from credit.rules.listing import DOCUMENTS, KEYS, path_of, role_of
 

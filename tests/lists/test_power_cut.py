@@ -10,7 +10,7 @@ import textwrap
 import pytest
 
 from central.example_town import HOME
-from central.issuing import make_key
+from central.register.issuing import make_key
 
 CHILD = textwrap.dedent("""
     import asyncio, json, os, signal, sys
@@ -19,10 +19,10 @@ CHILD = textwrap.dedent("""
     import aiohttp
 
     from cache.ids import uuid7
-    from cache.list_files import ListFiles
-    from cache.lists import ListStore
-    from cache.store import Store
-    from sync.pull import Puller
+    from cache.lists.files import ListFiles
+    from cache.lists.store import ListStore
+    from storage.sqlite import Store
+    from sync.pull.puller import Puller
 
     at, times, folder, url, root, now_ms = json.loads(sys.argv[1])
 

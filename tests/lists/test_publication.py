@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from central import city_lists, example_town, measure_calls, metadata_files
+from central import example_town
 from central.example_town import FOREIGN, HOME
-from central.publishing import PublishingError, Repository
-from central.registry import RegistryError
+from central.lists import cities, measure_calls, metadata_files
+from central.lists.publishing import PublishingError, Repository
+from central.register.registry import RegistryError
 from credit.rules.listing import DOCUMENTS, path_of
 
 MEASURES = path_of("lists", HOME, "measures.json")
@@ -64,14 +65,14 @@ class TestPowerCut:
             with pytest.raises(PowerCut):
                 platform.restrict("wang")
 
-        assert city_lists.publish(platform.state, now_ms=platform.later()).changed == (MEASURES,)
+        assert cities.publish(platform.state, now_ms=platform.later()).changed == (MEASURES,)
 
 
 class TestRepository:
     def test_nothing_changed_is_a_new_timestamp_and_nothing_else(self, platform):
         before = _names(platform.public)
 
-        published = city_lists.publish(platform.state, now_ms=platform.later())
+        published = cities.publish(platform.state, now_ms=platform.later())
 
         assert published.changed == ()
         assert _names(platform.public) == before
@@ -139,7 +140,7 @@ class TestMeasures:
         measure_calls.restrict(platform.state, HOME, "wang", measure, now_ms=platform.clock.ms)  # the 18th
         seen = {}
         for day in range(18, 24):
-            documents = city_lists.documents(platform.state, HOME, now_ms=platform.clock.ms)
+            documents = cities.documents(platform.state, HOME, now_ms=platform.clock.ms)
             seen[day] = documents[MEASURES].count(b'"key"')
             platform.later(86_400_000)
 
@@ -162,11 +163,11 @@ class TestMeasures:
         platform.restrict("wang", code=302)
         measure_calls.repair(platform.state, HOME, "wang", code=301, now_ms=platform.later())
 
-        assert b'"code":302' in city_lists.documents(platform.state, HOME, now_ms=platform.clock.ms)[MEASURES]
+        assert b'"code":302' in cities.documents(platform.state, HOME, now_ms=platform.clock.ms)[MEASURES]
 
     def test_documents_are_rendered_while_nobody_else_can_publish(self, platform, monkeypatch):
         """Else a call that waited for another's publication would publish what it had rendered before, and undo it."""
-        rendered, held = city_lists.documents, []
+        rendered, held = cities.documents, []
 
         def documents(state, city, *, now_ms):
             with (state / "publishing.lock").open("ab") as lock, pytest.raises(BlockingIOError):
@@ -174,7 +175,7 @@ class TestMeasures:
             held.append(city)
             return rendered(state, city, now_ms=now_ms)
 
-        monkeypatch.setattr(city_lists, "documents", documents)
+        monkeypatch.setattr(cities, "documents", documents)
         platform.restrict("wang")
 
         assert held == [HOME]
@@ -208,9 +209,9 @@ def _real_ms():
 
 def _forget(platform):
     """Lift what was recorded, so that the next round records it anew."""
-    from central.registry import register
+    from central.register.registry import register
 
     with register(platform.state) as conn:
         conn.execute("DELETE FROM entry")
     assert isinstance(platform.repository, Repository)
-    city_lists.publish(platform.state, now_ms=platform.later())
+    cities.publish(platform.state, now_ms=platform.later())

@@ -5,14 +5,15 @@ import json
 
 import pytest
 
-from cache.trusted_lists import NO_LIST_AGE_S
-from central import example_town, measure_calls
-from central.bundles import bundle
+from cache.lists.trusted import NO_LIST_AGE_S
+from central import example_town
 from central.example_town import HOME
+from central.lists import measure_calls
+from central.lists.bundles import bundle
 from credit.reasons import Reason
 from credit.tokens import TokenError, open_token
-from sync.handover import ANSWER, Handover
-from sync.pull import PullFailed
+from sync.pull.handover import ANSWER, Handover
+from sync.pull.puller import PullFailed
 
 
 class TestInForce:

@@ -10,12 +10,13 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from central.demo import audit, town
-from central.demo.platform_link import PlatformLink
-from central.demo.processes import Child, free_ports
-from central.demo.proxy import CuttableProxy
-from central.demo.terminal_link import TerminalLink
-from central.demo.visitors import Visitors
+from central.demo import audit
+from central.demo.running.platform_link import PlatformLink
+from central.demo.running.processes import Child, free_ports
+from central.demo.running.proxy import CuttableProxy
+from central.demo.running.terminal_link import TerminalLink
+from central.demo.street import town
+from central.demo.street.visitors import Visitors
 
 CRASHING = Path(__file__).parent.parent / "tools" / "crashing_terminal.py"
 PATIENCE_S = 20.0

@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from central.minting import present, to_text
+from central.register.minting import present, to_text
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

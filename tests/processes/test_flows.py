@@ -8,9 +8,9 @@ from contextlib import closing
 import pytest
 import pytest_asyncio
 
-from central.city_lists import publish, put_rules
-from central.demo import town
-from central.issuing import Wanted, issue
+from central.demo.street import town
+from central.lists.cities import publish, put_rules
+from central.register.issuing import Wanted, issue
 from credit.claims import Reservation, SubjectKind
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

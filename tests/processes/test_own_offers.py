@@ -6,8 +6,9 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from central.city_lists import publish, put_rules
-from central.demo import audit, town
+from central.demo import audit
+from central.demo.street import town
+from central.lists.cities import publish, put_rules
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 TEA = {"title": {"zh": "赠龙井一杯", "en": "A cup of tea"}, "offer": {"kind": "gift", "item": "龙井"}, "stock": 2}

@@ -1,7 +1,7 @@
 import cv2
 import numpy as np
 
-from scanner.cameras import luma
+from scanner.child.cameras import luma
 
 GREY = np.arange(48, dtype=np.uint8).reshape(6, 8)
 

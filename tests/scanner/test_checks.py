@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from scanner.checks import judge_latency, judge_layout, look_at, probe, transfer_s
-from scanner.handheld import NATIVE_EVENT
-from scanner.hid import LAYOUT_TEST, US
+from scanner.handheld.hid import LAYOUT_TEST, US
+from scanner.handheld.reader import NATIVE_EVENT
 from scanner.spec import parse_spec
 
 

@@ -4,9 +4,9 @@ import pytest
 import zxingcpp
 from pyzbar import pyzbar
 
-from scanner.cascade import MAX_SIDE, Budget, Tally
-from scanner.crowd import bearable, pattern_lines
 from scanner.decode import Config, StreamReader, find_codes, read_codes
+from scanner.reading.cascade import MAX_SIDE, Budget, Tally
+from scanner.reading.crowd import bearable, pattern_lines
 
 
 class Meter:

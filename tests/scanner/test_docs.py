@@ -3,8 +3,8 @@ from pathlib import Path
 
 import segno
 
-from scanner.cascade import STEPS
-from scanner.hid import LAYOUT_TEST
+from scanner.handheld.hid import LAYOUT_TEST
+from scanner.reading.cascade import STEPS
 from scanner.spec import OPTIONS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "scanner.md").read_text("utf-8")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from scanner.camera.pipe import MAGIC, Stats, pack
 from scanner.health import State
-from scanner.pipe import MAGIC, Stats, pack
 from scanner.sources import open_source
 
 SERVER = Path(__file__).with_name("mjpegd.py")
@@ -117,7 +117,7 @@ async def test_a_camera_frozen_killed_and_back_is_read_again(camera, clock):
 
 @pytest.mark.parametrize("blow", [signal.SIGSEGV, signal.SIGKILL, signal.SIGSTOP])
 async def test_a_child_that_crashes_or_hangs_is_replaced(camera, clock, blow, monkeypatch):
-    monkeypatch.setattr("scanner.camera.SILENCE_S", 1.5)
+    monkeypatch.setattr("scanner.camera.parent.SILENCE_S", 1.5)
     _, url = camera("grow")
 
     async with open_source(url, clock=clock) as source:
@@ -156,31 +156,31 @@ FAKES = {
 
 @pytest.mark.parametrize("name", FAKES)
 async def test_whatever_comes_out_of_the_pipe_the_parent_starts_again(tmp_path, clock, monkeypatch, name):
-    monkeypatch.setattr("scanner.camera.START_S", 0.5)
-    monkeypatch.setattr("scanner.camera.SILENCE_S", 0.5)
+    monkeypatch.setattr("scanner.camera.parent.START_S", 0.5)
+    monkeypatch.setattr("scanner.camera.parent.SILENCE_S", 0.5)
     program = tmp_path / "python"
     program.write_text(f"#!{sys.executable}\n{FAKES[name]}\n")
     program.chmod(0o755)
     real = sys.executable
-    monkeypatch.setattr("scanner.camera.sys.executable", str(program))
+    monkeypatch.setattr("scanner.camera.parent.sys.executable", str(program))
 
     async with open_source(f"folder:{tmp_path}", clock=clock) as source:
         await until(lambda: source.health.restarts >= 2)
-        monkeypatch.setattr("scanner.camera.sys.executable", real)
-        monkeypatch.setattr("scanner.camera.START_S", 15.0)
-        monkeypatch.setattr("scanner.camera.SILENCE_S", 15.0)
+        monkeypatch.setattr("scanner.camera.parent.sys.executable", real)
+        monkeypatch.setattr("scanner.camera.parent.START_S", 15.0)
+        monkeypatch.setattr("scanner.camera.parent.SILENCE_S", 15.0)
         await until(lambda: source.health.rss_bytes > 0 and source.health.state is not State.DOWN)
 
 
 async def test_a_scanner_process_that_cannot_be_started_is_down_and_tried_again(tmp_path, clock, monkeypatch):
     real = sys.executable
-    monkeypatch.setattr("scanner.camera.sys.executable", str(tmp_path / "no-python-here"))
+    monkeypatch.setattr("scanner.camera.parent.sys.executable", str(tmp_path / "no-python-here"))
 
     async with open_source(f"folder:{tmp_path}", clock=clock) as source:
         await until(lambda: source.health.restarts >= 2)
         assert source.health.state is State.DOWN
         assert "cannot start" in source.health.note
-        monkeypatch.setattr("scanner.camera.sys.executable", real)
+        monkeypatch.setattr("scanner.camera.parent.sys.executable", real)
         await until(lambda: source.health.rss_bytes > 0 and source.health.state is not State.DOWN)
 
 
@@ -208,7 +208,7 @@ async def test_a_second_terminal_wanting_the_same_camera_is_told_who_has_it(tmp_
 
 def test_a_memory_bomb_ends_the_child_alone():
     code = (
-        "from scanner.limits import bound_process\nbound_process(256, 5)\n"
+        "from scanner.child.limits import bound_process\nbound_process(256, 5)\n"
         "import os\nassert os.nice(0) >= 5\nheld = []\n"
         "try:\n    while True: held.append(bytearray(1 << 24))\n"
         "except MemoryError:\n    raise SystemExit(3 if len(held) < 16 else 4)"

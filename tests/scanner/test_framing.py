@@ -2,8 +2,8 @@ import random
 
 import pytest
 
-from scanner.framing import MAX_BYTES, Framer
-from scanner.hid import EVENT_32, EVENT_64, LAYOUT_TEST, US, Keyboard
+from scanner.handheld.framing import MAX_BYTES, Framer
+from scanner.handheld.hid import EVENT_32, EVENT_64, LAYOUT_TEST, US, Keyboard
 
 GAP = 0.15
 

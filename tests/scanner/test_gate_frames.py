@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from scanner.cascade import Scene
 from scanner.decode import StreamReader, grey, read_codes
+from scanner.reading.cascade import Scene
 
 
 @pytest.fixture(scope="module")

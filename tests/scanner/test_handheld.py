@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from scanner.handheld import NATIVE_EVENT
+from scanner.handheld.reader import NATIVE_EVENT
 from scanner.health import State
 from scanner.holder import HeldError, claim, holders
 from scanner.sources import open_source

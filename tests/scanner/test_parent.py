@@ -3,7 +3,19 @@
 import subprocess
 import sys
 
-PARENT = ["sources", "camera", "health", "seen", "spec", "pipe", "command", "handheld", "framing", "hid", "holder"]
+PARENT = [
+    "sources",
+    "camera.parent",
+    "camera.pipe",
+    "health",
+    "seen",
+    "spec",
+    "command",
+    "handheld.reader",
+    "handheld.framing",
+    "handheld.hid",
+    "holder",
+]
 
 
 def test_the_service_side_never_loads_opencv_or_numpy():

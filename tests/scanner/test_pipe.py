@@ -2,7 +2,19 @@ import random
 
 import pytest
 
-from scanner.pipe import HEAD, MAGIC, MAX_TEXT_CHARS, Ended, Picture, PipeError, Seen, Stats, Unpacker, clean, pack
+from scanner.camera.pipe import (
+    HEAD,
+    MAGIC,
+    MAX_TEXT_CHARS,
+    Ended,
+    Picture,
+    PipeError,
+    Seen,
+    Stats,
+    Unpacker,
+    clean,
+    pack,
+)
 
 MESSAGES = [
     Seen(("XG1:ABC", "你好"), 12.5),

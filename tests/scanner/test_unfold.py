@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import segno
 
-from scanner.cascade import BY_NAME, STEPS, Scene, attempt
 from scanner.decode import read_codes
-from scanner.unfold import MAX_VERSION, flat, known, size, unfolded
+from scanner.reading.cascade import BY_NAME, STEPS, Scene, attempt
+from scanner.reading.unfold import MAX_VERSION, flat, known, size, unfolded
 
 
 def free():

@@ -9,18 +9,18 @@ from pathlib import Path
 import pytest
 
 from cache.ids import uuid7
-from cache.journal import append, cursor, head
-from cache.store import Store
-from central.enrolment import make_code, qr_text
-from central.http_app import serving
+from cache.journal.chain import append, cursor, head
+from central.books.reports import ledger
+from central.http.app import serving
 from central.platform_state import PlatformState, create_state
-from central.reports import ledger
+from central.register.enrolment import make_code, qr_text
 from central.store import connect, transaction
-from sync.enrol import DATABASE_FILE, enrol, read_ticket
-from sync.identity import Identity
-from sync.push import Pusher
+from storage.sqlite import Store
+from sync.enrol.enrolling import DATABASE_FILE, enrol, read_ticket
+from sync.enrol.identity import Identity
+from sync.push.pusher import Pusher
 from sync.transport import open_session
-from sync.wire import Profile, decode
+from sync.wire.messages import Profile, decode
 
 NOON = 1_790_000_000_000
 ROOT = b'{"signed": {"_type": "root", "version": 1}, "signatures": []}'

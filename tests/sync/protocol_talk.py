@@ -15,21 +15,22 @@ import msgspec
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from cache.journal import append, begin_epoch
-from cache.store import Store
-from central import enrolment
-from central.enrolment import make_code, qr_text
-from central.http_app import serving
+from cache.journal.chain import append, begin_epoch
+from central.http.app import serving
 from central.platform_state import Signer, create_state
-from central.standing import set_state
+from central.register import enrolment
+from central.register.enrolment import make_code, qr_text
+from central.register.standing import set_state
 from central.store import connect, transaction
-from sync import auth, push, times, transport
-from sync.enrol import DATABASE_FILE, enrol, read_ticket
-from sync.identity import KEY_FILE
-from sync.push import Pusher
+from storage.sqlite import Store
+from sync import auth, times, transport
+from sync.enrol.enrolling import DATABASE_FILE, enrol, read_ticket
+from sync.enrol.identity import KEY_FILE
+from sync.push import pusher
+from sync.push.pusher import Pusher
 from sync.times import TimeSync
 from sync.transport import Refused, open_session
-from sync.wire import Profile, decode
+from sync.wire.messages import Profile, decode
 
 NOW = 1_790_000_000_000
 ROOT = b'{"signatures":[],"signed":{"_type":"root","version":1}}'
@@ -122,9 +123,9 @@ async def talk(folder, monkeypatch):
         session = await stack.enter_async_context(open_session())
         notes = Notes(url)
         monkeypatch.setattr(transport, "exchange", notes.recording(transport.exchange))
-        for module in (push, times):
+        for module in (pusher, times):
             monkeypatch.setattr(module, "exchange", transport.exchange)
-        monkeypatch.setattr("sync.enrol.exchange", transport.exchange)
+        monkeypatch.setattr("sync.enrol.enrolling.exchange", transport.exchange)
         await _conversation(folder, state, notes, session, clock, stack)
     return {name: text.replace(url, HOST) for name, text in notes.said.items()}
 

@@ -10,10 +10,10 @@ import sys
 import time
 from pathlib import Path
 
-from cache.store import Store
-from sync.enrol import DATABASE_FILE
-from sync.identity import load_identity
-from sync.push import Pusher
+from storage.sqlite import Store
+from sync.enrol.enrolling import DATABASE_FILE
+from sync.enrol.identity import load_identity
+from sync.push.pusher import Pusher
 from sync.transport import open_session
 
 folder, point = Path(sys.argv[1]), sys.argv[2]

@@ -9,12 +9,13 @@ from collections import Counter
 
 import pytest
 
-from cache.journal import current_epoch
-from cache.store import Store
-from sync import enrol as command
-from sync.durable import create_file, replace_file
-from sync.enrol import DATABASE_FILE, Ticket, enrol, read_ticket, run
-from sync.identity import (
+from cache.journal.chain import current_epoch
+from storage.files import create_file, replace_file
+from storage.only_one import only_one
+from storage.sqlite import Store
+from sync.enrol import enrolling as command
+from sync.enrol.enrolling import DATABASE_FILE, Ticket, enrol, read_ticket, run
+from sync.enrol.identity import (
     ENROLMENT_FILE,
     KEY_FILE,
     IdentityError,
@@ -23,9 +24,8 @@ from sync.identity import (
     load_or_make_key,
     platform_url,
 )
-from sync.jws import public_hex
-from sync.only_one import only_one
 from sync.transport import Refused, Unreachable, open_session
+from sync.wire.jws import public_hex
 
 NOON = 1_790_000_000_000
 

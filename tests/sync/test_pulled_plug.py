@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from cache.journal import verify
-from cache.store import Store
-from sync.enrol import DATABASE_FILE
-from sync.push import PushState
+from cache.journal.chain import verify
+from storage.sqlite import Store
+from sync.enrol.enrolling import DATABASE_FILE
+from sync.push.pusher import PushState
 
 CHILD = Path(__file__).with_name("pushing_child.py")
 

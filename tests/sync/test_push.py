@@ -7,21 +7,21 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from cache.journal import JournalError, current_epoch, retire, verify
-from cache.ledger_reads import SUSPENDED, switched
-from cache.orders import revoked
-from cache.store import Store
-from central import terminal_calls
-from central.intake import Gap
+from cache.journal.chain import JournalError, current_epoch, retire, verify
+from cache.journal.orders import revoked
+from cache.ledger.facts import SUSPENDED, switched
+from central.books.intake import Gap
+from central.http import terminal_calls
 from central.platform_state import Signer
-from central.standing import set_state
+from central.register.standing import set_state
 from credit.records import chain_start
+from storage.sqlite import Store
 from sync.auth import Authenticator
-from sync.push import PushState
-from sync.resume import is_ours
-from sync.seals import COMMAND, RECEIPT, sign
+from sync.push.pusher import PushState
+from sync.push.resume import is_ours
 from sync.transport import Refused, Unreachable, exchange
-from sync.wire import Held
+from sync.wire.messages import Held
+from sync.wire.seals import COMMAND, RECEIPT, sign
 
 
 async def agree(town, terminal):

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from credit.records import Record, chain_next, chain_start, encode
-from sync.jws import JwsError, kid_of, open_jws, public_hex, public_key, sign_jws
-from sync.seals import (
+from sync.wire.jws import JwsError, kid_of, open_jws, public_hex, public_key, sign_jws
+from sync.wire.messages import AuthClaims, Command, EnrolRequest, Receipt, Seal, SignedTime, WireError, digest
+from sync.wire.seals import (
     AUTH,
     COMMAND,
     RECEIPT,
@@ -26,7 +27,6 @@ from sync.seals import (
     seal_batch,
     sign,
 )
-from sync.wire import AuthClaims, Command, EnrolRequest, Receipt, Seal, SignedTime, WireError, digest
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"t" * 32)
 OTHER = Ed25519PrivateKey.from_private_bytes(b"o" * 32)

@@ -3,7 +3,7 @@ import pytest
 from central.platform_state import Signer
 from sync.times import MAX_ROUND_TRIP_MS, TimeSync
 from sync.transport import Unreachable
-from sync.wire import WireError
+from sync.wire.messages import WireError
 
 
 class TestSignedTime:

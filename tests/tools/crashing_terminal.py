@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 from edge.config import load
-from edge.logs import set_up
 from edge.terminal import Terminal
+from edge.watch.logs import set_up
 
 config, point = Path(sys.argv[1]), sys.argv[2]
 

@@ -18,8 +18,8 @@ from kit import (
     printed_claims,
 )
 
-from central import minting
-from credit import cbor
+from central.register import minting
+from credit.codec import cbor
 
 ID = CLAIMS[7]
 PAYLOAD = cbor.encode(printed_claims())

@@ -28,8 +28,8 @@ from kit import (
     zibo,
 )
 
-from central import minting
-from credit import cbor
+from central.register import minting
+from credit.codec import cbor
 from credit.cose import to_be_signed
 
 L = 2**252 + 27742317777372353535851937790883648493  # the order of Ed25519's base point

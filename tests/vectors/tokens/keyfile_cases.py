@@ -2,7 +2,7 @@
 
 from kit import BOUND_ONLY, ISSUER, P256_ISSUER, p256, row
 
-from credit import cbor
+from credit.codec import cbor
 from credit.keys import kid_of
 
 P = 2**255 - 19

@@ -6,8 +6,8 @@ over the wrong encoding, so that nothing but the named rule refuses it.
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from central import minting
-from credit import cbor
+from central.register import minting
+from credit.codec import cbor
 from credit.cose import to_be_signed
 from credit.keys import cose_map
 

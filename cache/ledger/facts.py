@@ -1,0 +1,250 @@
+"""Reading the ledger: the facts for a decision, and what screens list.
+
+Rules of this file:
+
+- every function takes a connection and writes nothing; the SQL stands at the top;
+- a count under a plain key is its tally; under a rolling key it is counted by time, in the same transaction.
+"""
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from cache.ledger.seams import Lists
+from credit.claims import Token, TokenClass
+from credit.facts import Bought, Facts, NonceUse, OpenThing, PassState, Repeat, Used
+from credit.inputs import Intent, Now, Place, Request
+from credit.weighing.compiled import is_fen
+from credit.weighing.questions import Questions
+from credit.weighing.situation import UNUSED
+
+TALLY = "SELECT n FROM tallies WHERE key = ?"
+TALLIES = "SELECT key, n FROM tallies WHERE key IN ({})"
+NEWEST_USE = (
+    "SELECT u.at_ms, r.site, r.lane FROM uses u LEFT JOIN redemptions r ON r.id = u.redemption"
+    " WHERE u.key = ? AND u.given_back_by IS NULL ORDER BY u.at_ms DESC LIMIT 1"
+)
+NEWEST_SUM = (
+    "SELECT s.at_ms, r.site, r.lane FROM sums s LEFT JOIN redemptions r ON r.id = s.redemption"
+    " WHERE s.key = ? AND s.given_back_fen < s.fen ORDER BY s.at_ms DESC LIMIT 1"
+)
+ROLLING_USES = "SELECT count(*) FROM uses WHERE key = ? AND at_ms > ? AND given_back_by IS NULL"
+ROLLING_SUMS = "SELECT coalesce(sum(fen - given_back_fen), 0) FROM sums WHERE key = ? AND at_ms > ?"
+GRACE = (
+    "SELECT redemption, answer FROM graces WHERE terminal = ? AND lane = ? AND issuer = ? AND token_id = ?"
+    " AND intent = ? AND amount_fen = ? AND heads = ? AND asset = ? AND until_ms > ?"
+)
+NONCE = "SELECT terminal, lane, at_ms FROM nonces WHERE issuer = ? AND token = ? AND nonce = ?"
+OPEN_COLUMNS = "id, benefit, issuer, scene, site, intent, asset, at_ms, due_ms, on_overdue, answer"
+OPEN_OF_SUBJECT = (
+    f"SELECT {OPEN_COLUMNS} FROM redemptions WHERE issuer = ? AND subject = ? AND state IN ('open', 'overdue')"  # noqa: S608 - constant columns
+)
+OPEN_OF_ASSET = f"SELECT {OPEN_COLUMNS} FROM redemptions WHERE asset = ? AND state IN ('open', 'overdue')"  # noqa: S608 - constant columns
+OPEN_BY_ID = f"SELECT {OPEN_COLUMNS} FROM redemptions WHERE id = ? AND state IN ('open', 'overdue')"  # noqa: S608 - constant columns
+BOUGHT = (
+    "SELECT id, benefit, at_ms, reversal_until_ms, amount_fen, heads, returned_fen, returned_heads, answer"
+    " FROM redemptions WHERE issuer = ? AND subject = ? AND site = ? AND state IN ('granted', 'passed')"
+    " ORDER BY at_ms DESC LIMIT 50"
+)
+PASS_ROOT = (
+    "SELECT id FROM redemptions WHERE issuer = ? AND subject = ? AND pass_of = ? AND pass_root IS NULL"
+    " AND state IN ('granted', 'passed') ORDER BY at_ms DESC LIMIT 1"
+)
+PASS_LAST = (
+    "SELECT max(max(at_ms, coalesce(left_ms, 0))) FROM redemptions"
+    " WHERE (id = ?1 OR pass_root = ?1) AND state IN ('granted', 'passed')"
+)
+SWITCH = "SELECT state FROM switches WHERE name = ?"
+LISTED = (
+    "SELECT id, at_ms, lane, scene, intent, benefit, state, asset, amount_fen, heads, due_ms, passed_ms, ended_ms,"
+    " claimed_fen, returned_fen, returned_heads, answer FROM redemptions"
+)
+OPEN_NOW = f"{LISTED} WHERE state IN ('open', 'overdue') ORDER BY at_ms"
+RECENT = f"{LISTED} ORDER BY rowid DESC LIMIT ?"
+ONE = f"{LISTED} WHERE id = ?"
+
+MAY_OPEN = "SELECT 1 FROM redemptions WHERE id = ? AND actuated_ms IS NULL AND state NOT IN ('annulled', 'reversed')"
+STOP_ENTRY = "stop_entry:"
+SUSPENDED = "suspended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A redemption as screens list it. `answer` is the object that was shown; amounts in fen, times in ms UTC."""
+
+    id: str
+    at_ms: int
+    lane: str
+    scene: str
+    intent: str
+    benefit: str
+    state: str
+    asset: str | None
+    amount_fen: int | None
+    heads: int
+    due_ms: int | None
+    passed_ms: int | None
+    ended_ms: int | None
+    claimed_fen: int | None
+    returned_fen: int
+    returned_heads: int
+    answer: dict[str, Any]
+
+
+def _listed(row: tuple[Any, ...]) -> Listed:
+    names = Listed.__slots__
+    return Listed(**{**dict(zip(names, row, strict=True)), "answer": json.loads(row[-1])})
+
+
+def open_redemptions(conn: sqlite3.Connection) -> tuple[Listed, ...]:
+    """Return everything still open (stays, loans), oldest first."""
+    return tuple(_listed(row) for row in conn.execute(OPEN_NOW))
+
+
+def recent(conn: sqlite3.Connection, n: int) -> tuple[Listed, ...]:
+    """Return the last `n` redemptions written, newest first, whatever the clock did between them."""
+    return tuple(_listed(row) for row in conn.execute(RECENT, (n,)))
+
+
+def redemption(conn: sqlite3.Connection, redemption_id: str) -> Listed | None:
+    """Return one redemption, None if this terminal knows none by that id."""
+    row = conn.execute(ONE, (redemption_id,)).fetchone()
+    return _listed(row) if row else None
+
+
+def used(conn: sqlite3.Connection, key: str, since_ms: int | None) -> Used:
+    """Return what stands under `key`, and when and where the newest of it was taken."""
+    return counts(conn, {key: since_ms})[key]
+
+
+def counts(conn: sqlite3.Connection, keys: Mapping[str, int | None]) -> dict[str, Used]:
+    """Return what stands under each key (rolling ones from their start), in one question for all plain ones."""
+    plain = [key for key, since_ms in keys.items() if since_ms is None]
+    marks = ",".join("?" * len(plain))
+    found: dict[str, int] = dict(conn.execute(TALLIES.format(marks), plain).fetchall())
+    for key, since_ms in keys.items():
+        if since_ms is not None:
+            rolling = ROLLING_SUMS if is_fen(key) else ROLLING_USES
+            found[key] = conn.execute(rolling, (key, since_ms)).fetchone()[0]
+    return {key: _used(conn, key, n) if (n := found.get(key, 0)) else UNUSED for key in keys}
+
+
+def _used(conn: sqlite3.Connection, key: str, n: int) -> Used:
+    newest = conn.execute(NEWEST_SUM if is_fen(key) else NEWEST_USE, (key,)).fetchone()
+    if newest is None:
+        return Used(n=n)
+    return Used(n=n, at_ms=newest[0], where=f"{newest[1]}/{newest[2]}" if newest[1] else None)
+
+
+def may_open(conn: sqlite3.Connection, redemption_id: str) -> bool:
+    """Return whether the gate may open for this redemption: it has not been opened for it, and nothing ended it."""
+    row = conn.execute(MAY_OPEN, (redemption_id,)).fetchone()
+    return row is not None
+
+
+def switched(conn: sqlite3.Connection, name: str) -> bool:
+    """Return whether a switch is on."""
+    row = conn.execute(SWITCH, (name,)).fetchone()
+    return bool(row and row[0])
+
+
+def nonce_of(token: Token) -> bytes | None:
+    """Return what a grant burns: the presentation's nonce, the token id of a minted token, nothing for paper."""
+    return token.token_id if token.token_class is TokenClass.MINTED else token.nonce
+
+
+def repeat_of(conn: sqlite3.Connection, token: Token, request: Request, place: Place, now: Now) -> Repeat | None:
+    """Return the grant in its grace time that this presentation repeats."""
+    row = conn.execute(GRACE, (*grace_key(token, request, place), now.utc_ms)).fetchone()
+    return Repeat(redemption=row[0] or "", answer=json.loads(row[1])) if row else None
+
+
+def grace_key(token: Token, request: Request, place: Place) -> tuple[Any, ...]:
+    """Return what makes two presentations equal (contract.md §2)."""
+    amount = -1 if request.amount_fen is None else request.amount_fen
+    shown = (place.terminal, place.lane, token.issuer, token.token_id, request.intent.value)
+    return (*shown, amount, request.heads, request.asset or "")
+
+
+def _nonce(conn: sqlite3.Connection, token: Token, place: Place) -> NonceUse | None:
+    nonce = nonce_of(token)
+    row = conn.execute(NONCE, (token.issuer, token.token_id, nonce)).fetchone() if nonce is not None else None
+    if row is None:
+        return None
+    same = (row[0], row[1]) == (place.terminal, place.lane)
+    return NonceUse(same_lane=same, at_ms=row[2], where=f"{place.site}/{row[1]}")
+
+
+def open_things(conn: sqlite3.Connection, token: Token | None, request: Request) -> tuple[OpenThing, ...]:
+    """Return what is open of this holder, and what is named by asset or redemption id."""
+    rows = conn.execute(OPEN_OF_SUBJECT, (token.issuer, token.subject)).fetchall() if token else []
+    if request.intent in (Intent.CLOSE, Intent.GIVE_BACK):
+        if request.asset is not None:
+            rows += conn.execute(OPEN_OF_ASSET, (request.asset,)).fetchall()
+        if request.redemption is not None:
+            rows += conn.execute(OPEN_BY_ID, (request.redemption,)).fetchall()
+    return tuple({row[0]: _open_thing(row) for row in rows}.values())
+
+
+def _open_thing(row: tuple[Any, ...]) -> OpenThing:
+    answer = json.loads(row[10])
+    return OpenThing(
+        redemption=row[0], benefit=row[1], issuer=row[2], scene=row[3], site=row[4], intent=row[5], asset=row[6],
+        at_ms=row[7], due_ms=row[8], withhold_when_overdue=row[9] == "withhold",
+        given=tuple(answer["offers"]), offer=answer["offer"],
+    )  # fmt: skip
+
+
+def _bought(conn: sqlite3.Connection, token: Token, place: Place) -> tuple[Bought, ...]:
+    return tuple(bought(row) for row in conn.execute(BOUGHT, (token.issuer, token.subject, place.site)))
+
+
+def bought(row: tuple[Any, ...]) -> Bought:
+    """Return a redemption as something that can be returned."""
+    answer = json.loads(row[8])
+    return Bought(
+        redemption=row[0], benefit=row[1], at_ms=row[2], until_ms=row[3], amount_fen=row[4], heads=row[5],
+        returned_fen=row[6], returned_heads=row[7], to_pay_fen=(answer["offer"] or {}).get("to_pay_fen"),
+        given=tuple(answer["offers"]), offer=answer["offer"],
+    )  # fmt: skip
+
+
+def _pass(conn: sqlite3.Connection, token: Token, benefit: str) -> PassState | None:
+    root = conn.execute(PASS_ROOT, (token.issuer, token.subject, benefit)).fetchone()
+    if root is None:
+        return None
+    entries = conn.execute(TALLY, (f"p|{root[0]}",)).fetchone()
+    last = conn.execute(PASS_LAST, (root[0],)).fetchone()
+    return PassState(root=root[0], entries=entries[0] if entries else 0, last_ms=last[0])
+
+
+def read_facts(
+    conn: sqlite3.Connection, asked: Questions, *, token: Token, request: Request, place: Place, now: Now
+) -> Facts:
+    """Return what this ledger knows about a presentation (without the lists)."""
+    passes = {benefit: _pass(conn, token, benefit) for benefit in asked.passes}
+    return Facts(
+        place=place,
+        used=counts(conn, asked.keys),
+        repeat=repeat_of(conn, token, request, place, now),
+        nonce=_nonce(conn, token, place) if not asked.ending else None,
+        open=open_things(conn, token, request),
+        bought=_bought(conn, token, place) if request.intent is Intent.RETURN else (),
+        passes={benefit: one for benefit, one in passes.items() if one is not None},
+        suspended=switched(conn, SUSPENDED),
+        entry_stopped=switched(conn, STOP_ENTRY + place.site),
+    )
+
+
+def with_lists(facts: Facts, lists: Lists, asked: Questions, *, token: Token, now: Now) -> Facts:
+    """Return the facts with what the trusted lists say about the token; bringing back asks no list."""
+    if asked.ending:
+        return facts
+    return replace(
+        facts,
+        measures=lists.measures(token.issuer, token.subject),
+        revoked=lists.revoked(token.issuer, token.token_id, token.status_index),
+        ages_s={issuer: lists.age_s(issuer, now.utc_s) for issuer in {token.issuer, *asked.issuers}},
+    )

@@ -1,0 +1,219 @@
+"""What a city's documents say: bytes in, typed content out (lists.md, contract.md §4 and §7).
+
+Rules of this file:
+
+- the issuer inside a document must be the city in its path: a city publishes only its own;
+- a document is taken whole or not at all; the error names path, member and what is wrong;
+- a list says itself that it is complete (`"complete": true`); one that does not is an error, never an all-clear;
+- what the members of rules and entries mean is read by `credit`; here stands whose they are, and the bounds.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Final, Literal, TypeVar
+
+import msgspec
+
+from cache.lists.measures import read_measures
+from credit.keys import Keyring, KeyringError
+from credit.policy import Policy
+from credit.rules.benefits import parse_benefits
+from credit.rules.calendars import Calendar, parse_calendars
+from credit.rules.catalogue import Benefit
+from credit.rules.documents import (
+    IssuerMapping,
+    Sites,
+    parse_mapping,
+    parse_measure_codes,
+    parse_sites,
+)
+from credit.rules.listing import (
+    BENEFITS,
+    CALENDARS,
+    ISSUERS,
+    KEYS,
+    LISTS,
+    MAPPING,
+    MEASURE_CODES,
+    MEASURES,
+    REVOCATIONS,
+    SITES,
+    city_of,
+)
+from credit.rules.measures import MeasureCode, MeasureEntry
+from credit.rules.reading import CatalogueError
+from credit.rules.terms import DEFAULT_ZONE
+
+MAX_ROWS_PER_KEY: Final = 8
+MAX_EMERGENCY_TOKENS: Final = 10_000
+TOKEN_ID_BYTES: Final = 8
+KEY_BYTES: Final = 16
+
+T = TypeVar("T")
+
+
+class ContentRefused(Exception):  # noqa: N818 - reads as what happened
+    """A document that verified but does not say what it must. The text names path, member and mend."""
+
+
+class _Revocations(msgspec.Struct, forbid_unknown_fields=True):
+    issuer: str
+    complete: Literal[True]
+    tokens: list[str]
+    status: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revocations:
+    """Revoked tokens of one issuer: by id, and by a bit per status index (lowest bit first), if it keeps one."""
+
+    tokens: frozenset[bytes] = frozenset()
+    status: bytes | None = None
+
+    def revoked(self, token_id: bytes, status_index: int | None) -> bool:
+        """Tell whether a token is revoked. An index beyond the list counts as revoked."""
+        if token_id in self.tokens:
+            return True
+        if status_index is None or self.status is None:
+            return False
+        byte, bit = divmod(status_index, 8)
+        return byte >= len(self.status) or bool(self.status[byte] >> bit & 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """The rules of one city: what its office publishes about benefits, days, measures and sites."""
+
+    benefits: tuple[Benefit, ...] = ()
+    calendars: Mapping[str, Calendar] = field(default_factory=dict)
+    codes: Mapping[tuple[str, int], MeasureCode] = field(default_factory=dict)
+    sites: Sites = field(default_factory=Sites)
+    zone: str = DEFAULT_ZONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What one role's documents say; only the members of its kind are filled."""
+
+    role: str
+    kind: str
+    city: str
+    keyring: Keyring = field(default_factory=Keyring.empty)
+    mapping: Mapping[str, IssuerMapping] = field(default_factory=dict)
+    measures: Mapping[bytes, tuple[MeasureEntry, ...]] = field(default_factory=dict)
+    revocations: Revocations = field(default_factory=Revocations)
+    rules: Rules = field(default_factory=Rules)
+
+
+def open_role(role: str, documents: Mapping[str, bytes]) -> Content:
+    """Read the documents (path → bytes) of one role; raise ContentRefused."""
+    pair = city_of(role)
+    if pair is None:
+        raise ContentRefused(f"{role}: not a role of ours")
+    kind, city = pair
+    given = {path.rpartition("/")[2]: (path, data) for path, data in documents.items()}
+    try:
+        if kind == ISSUERS:
+            mapping = _mapping(city, *given[MAPPING]) if MAPPING in given else {}
+            keyring = _keyring(city, *given[KEYS])
+            return Content(role=role, kind=kind, city=city, keyring=keyring, mapping=mapping)
+        if kind == LISTS:
+            measures, revocations = _measures(city, *given[MEASURES]), _revocations(city, *given[REVOCATIONS])
+            return Content(role=role, kind=kind, city=city, measures=measures, revocations=revocations)
+        return Content(role=role, kind=kind, city=city, rules=_rules(city, given))
+    except CatalogueError as error:
+        raise ContentRefused(str(error)) from error
+
+
+def _keyring(city: str, path: str, data: bytes) -> Keyring:
+    try:
+        keyring = Keyring.from_json(data)
+    except KeyringError as error:
+        raise ContentRefused(f"{path}: {error}") from error
+    for keys in keyring.by_kid.values():
+        for key in keys:
+            _own(city, key.issuer, f"{path}: key {key.kid.hex()}")
+    return keyring
+
+
+def _mapping(city: str, path: str, data: bytes) -> Mapping[str, IssuerMapping]:
+    return parse_mapping(_document(city, path, data), path=f"{path}: $")
+
+
+def _measures(city: str, path: str, data: bytes) -> Mapping[bytes, tuple[MeasureEntry, ...]]:
+    try:
+        issuer, by_key = read_measures(data, path=f"{path}: $")
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise ContentRefused(f"{path}: {error}") from error
+    _own(city, issuer, path)
+    for key, entries in by_key.items():
+        if len(key) != KEY_BYTES or len(entries) > MAX_ROWS_PER_KEY:
+            bound = f"{2 * KEY_BYTES} hex digits, and at most {MAX_ROWS_PER_KEY} rows"
+            raise ContentRefused(f"{path}: $.entries: key {key.hex()!r} must have {bound}")
+        for entry in entries:
+            if entry.issuer != city:
+                _own(city, entry.issuer, f"{path}: $.entries: key {key.hex()}")
+            if entry.from_day and entry.until_day and entry.until_day < entry.from_day:
+                raise ContentRefused(f"{path}: $.entries: key {key.hex()}: until is before from")
+    return MappingProxyType(by_key)
+
+
+def _rules(city: str, given: Mapping[str, tuple[str, bytes]]) -> Rules:
+    path, data = given[BENEFITS]
+    document = _document(city, path, data)
+    benefits = parse_benefits(document, path=f"{path}: $")
+    path, data = given[CALENDARS]
+    calendars = parse_calendars(_document(city, path, data), path=f"{path}: $")
+    path, data = given[MEASURE_CODES]
+    codes = parse_measure_codes(_document(city, path, data), path=f"{path}: $")
+    path, data = given[SITES]
+    sites = parse_sites(_document(city, path, data), path=f"{path}: $")
+    zone = document.get("zone", DEFAULT_ZONE)
+    Policy.compile(benefits=benefits, calendars=calendars, codes=codes, sites=sites, zones={city: zone})
+    return Rules(benefits=benefits, calendars=calendars, codes=codes, sites=sites, zone=zone)
+
+
+def _revocations(city: str, path: str, data: bytes) -> Revocations:
+    found = _decode(path, data, _Revocations)
+    _own(city, found.issuer, path)
+    if len(found.tokens) > MAX_EMERGENCY_TOKENS:
+        raise ContentRefused(f"{path}: $.tokens: at most {MAX_EMERGENCY_TOKENS}; use the status bits")
+    tokens = frozenset(
+        _hex(text, TOKEN_ID_BYTES, f"{path}: $.tokens[{index}]") for index, text in enumerate(found.tokens)
+    )
+    try:
+        status = None if found.status is None else base64.b64decode(found.status, validate=True)
+    except binascii.Error as error:
+        raise ContentRefused(f"{path}: $.status: not base64") from error
+    return Revocations(tokens=tokens, status=status)
+
+
+def _document(city: str, path: str, data: bytes) -> dict[str, Any]:
+    found: dict[str, Any] = _decode(path, data, dict[str, Any])
+    _own(city, found.get("issuer"), path)
+    return found
+
+
+def _decode(path: str, data: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise ContentRefused(f"{path}: {error}") from error
+
+
+def _own(city: str, issuer: object, where: str) -> None:
+    if issuer != city:
+        raise ContentRefused(f"{where}: issuer {issuer!r} in a document of {city}; a city publishes only its own")
+
+
+def _hex(text: str, size: int, where: str) -> bytes:
+    try:
+        value = bytes.fromhex(text)
+    except ValueError:
+        value = b""
+    if len(value) != size:
+        raise ContentRefused(f"{where}: {2 * size} hex digits")
+    return value

@@ -1,0 +1,172 @@
+"""Taking verified lists into force, and keeping them over power cuts (lists.md).
+
+Rules of this file:
+
+- what `sync.pull.verify` verified comes in, is read whole, and is switched in one transaction (synchronous=FULL):
+  chain, floors, documents, killed keys and the journal's `lists_changed` together;
+  then the view is replaced in one step;
+- a role whose content does not say what it must stays at its old version, and the error is kept, shown and journalled
+  once; other roles go on;
+- `current` is never half of anything; readers take it and never lock;
+- the shop's own offers change in one transaction too, and are in every view that follows.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from cache.journal.chain import append
+from cache.lists import rows
+from cache.lists.content import Content, ContentRefused, open_role
+from cache.lists.files import DocumentRefused, ListFiles
+from cache.lists.trusted import TrustedLists
+from cache.lists.values import Chain, RoleState, Stored
+from cache.offers.own import NO_OFFERS, OwnOffers, Shop, offers_of
+from storage.sqlite import Job, Store
+
+CHANGED = "lists_changed"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What taking in a refresh changed: versions by role (None: dropped), and what is wrong, by role."""
+
+    versions: Mapping[str, int | None]
+    problems: Mapping[str, str]
+
+
+class ListStore:
+    """The lists of one terminal in the city `home`. Call `restore` with what verified again before serving.
+
+    `shop` says whose own offers join them; without one there are none.
+    """
+
+    def __init__(
+        self, store: Store, files: ListFiles, *, home: str, ids: Callable[[int], str], shop: Shop | None = None
+    ) -> None:
+        self.files = files
+        self._store = store
+        self._home = home
+        self._shop = shop
+        self._own: OwnOffers = NO_OFFERS
+        self._ids = ids
+        self._current = TrustedLists()
+        self._one_at_a_time = asyncio.Lock()
+
+    @property
+    def current(self) -> TrustedLists:
+        """The lists in force now."""
+        return self._current
+
+    async def stored(self) -> Stored:
+        """Return what the store holds: the memory that a verification starts from."""
+        return await self._store.read(rows.stored)
+
+    async def restore(self, stored: Stored, verified: Iterable[RoleState], *, problems: Mapping[str, str]) -> None:
+        """Put what the store holds, and what verified again without a network, in force. Writes nothing."""
+        contents: dict[str, Content] = {}
+        states: dict[str, RoleState] = {}
+        wrong = {**stored.problems, **problems}
+        for state in verified:
+            try:
+                contents[state.role] = await self._read(state)
+                states[state.role] = state
+            except (ContentRefused, DocumentRefused, OSError) as error:
+                wrong[state.role] = str(error)
+        self._own = await self._read_own()
+        self._current = TrustedLists.of(
+            contents, states, home=self._home, killed=stored.killed, problems=wrong, newest_ms=stored.newest_ms,
+            own=self._own,
+        )  # fmt: skip
+
+    async def change_offers(self, job: Job[T]) -> T:
+        """Run `job`, which changes the shop's own offers; put them in force. Raises StoreFailed, or the job's own."""
+        async with self._one_at_a_time:
+            done = await self._store.write(job)
+            self._own = await self._read_own()
+            self._current = self._current.with_offers(self._own, home=self._home)
+            return done
+
+    async def _read_own(self) -> OwnOffers:
+        shop = self._shop
+        return NO_OFFERS if shop is None else await self._store.read(lambda conn: offers_of(conn, shop))
+
+    async def take_in(
+        self, chain: Chain, roles: Iterable[RoleState], *, floors: Mapping[tuple[str, str], int],
+        problems: Mapping[str, str], at_ms: int, more_to_come: bool = False,
+    ) -> Change:  # fmt: skip
+        """Switch to what verified; return what changed. Raises StoreFailed, and then nothing changed.
+
+        With `more_to_come`, a stage that changes nothing is left for the next one to commit.
+        """
+        async with self._one_at_a_time:
+            before = self._current
+            contents = {role: one for role, one in before.contents.items() if role in chain.cities}
+            states = {role: _confirmed(before.states[role], chain) for role in contents}
+            wrong = dict(problems)
+            for state in roles:
+                try:
+                    contents[state.role] = await self._content(state, before)
+                    states[state.role] = replace(state, confirmed_ms=chain.issued_ms)
+                except (ContentRefused, DocumentRefused) as error:
+                    wrong[state.role] = str(error)
+            after = TrustedLists.of(
+                contents, states, home=self._home, killed=before.keyring.killed, problems=wrong,
+                newest_ms=max(before.newest_ms, chain.issued_ms), own=self._own,
+            )  # fmt: skip
+            change = _difference(before, after)
+            if more_to_come and not change.versions and before.problems == after.problems:
+                return change
+            await self._store.write(self._switch(chain, after, change, floors=floors, at_ms=at_ms))
+            self._current = after
+            self.files.keep_only({one.sha256 for state in states.values() for one in state.documents})
+            return change
+
+    def _switch(
+        self, chain: Chain, after: TrustedLists, change: Change, *, floors: Mapping[tuple[str, str], int], at_ms: int
+    ) -> Callable[[sqlite3.Connection], None]:
+        def job(conn: sqlite3.Connection) -> None:
+            rows.put_chain(conn, chain)
+            rows.raise_floors(conn, floors)
+            for role in change.versions.keys() & after.states.keys():
+                rows.put_role(conn, after.states[role])
+            rows.put_problems(conn, after.problems, at_ms=at_ms)
+            rows.kill(conn, after.keyring.killed)
+            if change.versions or change.problems:
+                append(conn, kind=CHANGED, redemption=None, body=_body(change), at_ms=at_ms, record_id=self._ids(at_ms))
+
+        return job
+
+    async def _content(self, state: RoleState, before: TrustedLists) -> Content:
+        held = before.states.get(state.role)
+        if held is not None and held.documents == state.documents:
+            return before.contents[state.role]
+        return await self._read(state)
+
+    async def _read(self, state: RoleState) -> Content:
+        return await asyncio.to_thread(self._open, state)
+
+    def _open(self, state: RoleState) -> Content:
+        return open_role(state.role, {one.path: self.files.read(one.sha256) for one in state.documents})
+
+
+def _confirmed(state: RoleState, chain: Chain) -> RoleState:
+    newest = chain.role_versions.get(state.role) == state.version
+    return replace(state, confirmed_ms=max(state.confirmed_ms, chain.issued_ms)) if newest else state
+
+
+def _difference(before: TrustedLists, after: TrustedLists) -> Change:
+    versions: dict[str, int | None] = {
+        role: version for role, version in after.versions.items() if before.versions.get(role) != version
+    }
+    versions |= dict.fromkeys(before.versions.keys() - after.versions.keys())
+    problems = {role: text for role, text in after.problems.items() if before.problems.get(role) != text}
+    return Change(versions=versions, problems=problems)
+
+
+def _body(change: Change) -> dict[str, Any]:
+    return {"versions": dict(sorted(change.versions.items())), "problems": dict(sorted(change.problems.items()))}

@@ -1,0 +1,101 @@
+"""The lists in force, as one immutable view (lists.md).
+
+Rules of this file:
+
+- a decision takes one view and keeps it; a switch makes another, so a reader never sees half of a change;
+- what was killed stays killed, whichever files are in force;
+- benefits, calendars, site sets and the tier mapping are the home city's, whose sites these are: no other city can give
+  anything away here. Keys, measures and measure codes are every city's, for their own tokens;
+- the shop's own offers join the home city's benefits and take the place of none (`cache.offers.own`);
+- an issuer whose measures or revocations are not here has no all-clear: its age is NO_LIST_AGE_S, older than any bound.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Final, Self
+
+from cache.lists.content import Content, Rules
+from cache.lists.values import RoleState
+from cache.offers.own import NO_OFFERS, OwnOffers
+from credit.keys import Keyring
+from credit.policy import Policy
+from credit.rules.listing import ISSUERS, KINDS, LISTS, RULES, role_of
+from credit.rules.measures import MeasureEntry
+
+NO_LIST_AGE_S: Final = 100 * 366 * 86_400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustedLists:
+    """Keys, rules, measures and revocations in force. `problems` says, by role, why its newest version is not."""
+
+    keyring: Keyring = field(default_factory=Keyring.empty)
+    policy: Policy = field(default_factory=Policy.empty)
+    contents: Mapping[str, Content] = field(default_factory=dict)
+    states: Mapping[str, RoleState] = field(default_factory=dict)
+    problems: Mapping[str, str] = field(default_factory=dict)
+    newest_ms: int = 0
+
+    @classmethod
+    def of(
+        cls, contents: Mapping[str, Content], states: Mapping[str, RoleState], *, home: str,
+        killed: frozenset[tuple[str, bytes]], problems: Mapping[str, str], newest_ms: int,
+        own: OwnOffers = NO_OFFERS,
+    ) -> Self:  # fmt: skip
+        """Join the contents of all cities' roles, and the shop's own offers, into one view."""
+        keyrings = [contents[role].keyring for role in sorted(contents) if contents[role].kind == ISSUERS]
+        return cls(
+            keyring=Keyring.merged(keyrings, killed=killed),
+            policy=_policy(contents, home, own),
+            contents=MappingProxyType(dict(contents)),
+            states=MappingProxyType(dict(states)),
+            problems=MappingProxyType(dict(problems)),
+            newest_ms=newest_ms,
+        )
+
+    def with_offers(self, own: OwnOffers, *, home: str) -> Self:
+        """Return the same lists with these own offers of the shop."""
+        return replace(self, policy=_policy(self.contents, home, own))
+
+    @property
+    def versions(self) -> Mapping[str, int]:
+        """The version in force of every role."""
+        return {role: state.version for role, state in sorted(self.states.items())}
+
+    def measures(self, issuer: str, subject: bytes) -> tuple[MeasureEntry, ...]:
+        """Return the entries about `subject` of `issuer`, disputed and expired ones included."""
+        content = self.contents.get(role_of(LISTS, issuer))
+        return content.measures.get(subject, ()) if content else ()
+
+    def revoked(self, issuer: str, token_id: bytes, status_index: int | None) -> bool:
+        """Return whether a token is revoked, by its id or by its status index."""
+        content = self.contents.get(role_of(LISTS, issuer))
+        return content is not None and content.revocations.revoked(token_id, status_index)
+
+    def age_s(self, issuer: str, now_s: int) -> int:
+        """Return the age in seconds of the oldest list that decisions about `issuer` rest on."""
+        states = [self.states.get(role_of(kind, issuer)) for kind in KINDS]
+        ages = [NO_LIST_AGE_S if state is None else _age(state, now_s * 1000) for state in states]
+        return max(ages)
+
+    def ages(self, now_ms: int) -> Mapping[str, int]:
+        """Return the age in seconds of every role in force: since a signed timestamp last called it the newest."""
+        return {role: _age(state, now_ms) for role, state in sorted(self.states.items())}
+
+
+def _policy(contents: Mapping[str, Content], home: str, own: OwnOffers) -> Policy:
+    every = [one for one in contents.values() if one.kind == RULES]
+    rules = next((one.rules for one in every if one.city == home), Rules())
+    issuers = contents.get(role_of(ISSUERS, home))
+    return Policy.compile(
+        benefits=(*rules.benefits, *own.benefits(rules.benefits, issuer=home, zone=rules.zone)),
+        calendars=rules.calendars, sites=rules.sites,
+        codes={key: code for one in every for key, code in one.rules.codes.items()},
+        mappings={home: issuers.mapping} if issuers else {}, zones={one.city: one.rules.zone for one in every},
+        default_zone=rules.zone,
+    )  # fmt: skip
+
+
+def _age(state: RoleState, now_ms: int) -> int:
+    return max(0, now_ms - state.confirmed_ms) // 1000

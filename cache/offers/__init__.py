@@ -1,0 +1,1 @@
+"""A merchant's own offers beside the signed ones. Never overrides a signed benefit; read `own` first."""

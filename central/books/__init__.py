@@ -1,0 +1,1 @@
+"""Journals taken in, counted, compared and reported. Refuses no fact; read `intake` first."""

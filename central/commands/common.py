@@ -1,0 +1,52 @@
+"""What the list commands share: arguments, the register's errors as exit codes, one line of JSON as the answer."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from central.lists.measure_calls import Called
+from central.lists.metadata_files import PublishingError
+from central.lists.role_keys import KeyFolderError
+from central.register.registry import RegistryError
+
+Answer = dict[str, Any]
+
+
+def add_state(parser: argparse.ArgumentParser) -> None:
+    """Declare the platform's folder."""
+    parser.add_argument("--state", type=Path, required=True, help="the platform's folder")
+
+
+def add_city(parser: argparse.ArgumentParser) -> None:
+    """Declare folder and city."""
+    add_state(parser)
+    parser.add_argument("--city", required=True, help="the city that speaks; it can touch only its own lists")
+
+
+def add_subject(parser: argparse.ArgumentParser) -> None:
+    """Declare folder, city and subject."""
+    add_city(parser)
+    parser.add_argument("--subject", required=True, help="a name in the register, or a pseudonym (32 hex digits)")
+
+
+def answered(call: Callable[[], Answer]) -> int:
+    """Run `call`, print what it says, return the exit code; what the register refuses goes to stderr."""
+    try:
+        answer = call()
+    except (RegistryError, PublishingError, KeyFolderError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write(json.dumps(answer, ensure_ascii=False) + "\n")
+    return 0
+
+
+def said(called: Called) -> Answer:
+    """Return a call's result as JSON: how many it touched, and the publication that carries it."""
+    published = called.published
+    return {
+        "count": called.count, "published": published.version, "at_ms": published.at_ms,
+        "changed": list(published.changed),
+    }  # fmt: skip

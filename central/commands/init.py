@@ -1,0 +1,24 @@
+"""`xinguan central init`: a new platform in an empty folder."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from central.clock import now_ms
+from central.lists.publishing import Repository
+from central.platform_state import create_state
+from central.store import connect
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("--state", type=Path, required=True, help="the platform's folder, new or empty")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make key, operator token, database and an empty list repository."""
+    state = create_state(args.state)
+    Repository(args.state).create(now_ms=now_ms())
+    connect(state.database).close()
+    sys.stdout.write(f"platform {state.signer.public.kid} in {args.state}\n")
+    return 0

@@ -1,0 +1,1 @@
+"""Commands about measures and revocations: each is recorded and published at once."""

@@ -1,0 +1,62 @@
+"""`xinguan central serve`: the platform, until SIGTERM or Ctrl-C. Prints its address once it answers."""
+
+import argparse
+import asyncio
+import logging
+import signal
+import ssl
+import sys
+from pathlib import Path
+
+from central.clock import now_ms
+from central.http.app import serving
+from central.lists.freshening import keep_fresh
+from central.platform_state import PlatformState, StateError, open_state
+from sync.enrol.identity import is_loopback
+
+DEFAULT_LISTEN = "127.0.0.1:8480"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("--state", type=Path, required=True, help="the platform's folder")
+    parser.add_argument("--listen", default=DEFAULT_LISTEN, metavar="HOST:PORT", help="port 0 picks a free one")
+    parser.add_argument("--tls-cert", type=Path, help="certificate chain, PEM; needed beyond this machine")
+    parser.add_argument("--tls-key", type=Path, help="its private key, PEM")
+
+
+def _tls(args: argparse.Namespace, host: str) -> ssl.SSLContext | None:
+    if args.tls_cert is None:
+        if not is_loopback(host):
+            raise StateError(f"--listen {host}: beyond this machine only with --tls-cert and --tls-key")
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(args.tls_cert, args.tls_key)
+    except (OSError, ssl.SSLError) as error:
+        raise StateError(f"{args.tls_cert}: cannot be used as certificate ({error})") from error
+    return context
+
+
+async def _serve(state: PlatformState, host: str, port: int, tls: ssl.SSLContext | None) -> None:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    async with serving(state, host=host, port=port, now_ms=now_ms, tls=tls) as url:
+        sys.stdout.write(f"{url}\n")
+        sys.stdout.flush()
+        async with asyncio.TaskGroup() as group:
+            freshening = group.create_task(keep_fresh(state.folder, now_ms))
+            await stop.wait()
+            freshening.cancel()
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until told to stop."""
+    host, _, port = args.listen.rpartition(":")
+    if not host or not port.isdigit():
+        raise StateError(f"--listen {args.listen!r}: write HOST:PORT, for example {DEFAULT_LISTEN}")
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
+    host = host.strip("[]")
+    asyncio.run(_serve(open_state(args.state), host, int(port), _tls(args, host)))
+    return 0

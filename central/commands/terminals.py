@@ -1,0 +1,42 @@
+"""`xinguan central terminals`: who is enrolled and how far each journal is; suspend, resume, revoke."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from central.books.reports import ledger
+from central.clock import now_ms
+from central.platform_state import open_state
+from central.register.standing import set_state
+from central.store import connect, transaction
+from sync.wire.messages import WireError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("--state", type=Path, required=True, help="the platform's folder")
+    parser.add_argument("action", nargs="?", default="list", choices=["list", "suspend", "resume", "revoke"])
+    parser.add_argument("terminal", nargs="?", help="which terminal")
+    parser.add_argument("--reason", default="", help="shown at the terminal")
+
+
+def run(args: argparse.Namespace) -> int:
+    """List the terminals, or change what one may do."""
+    conn = connect(open_state(args.state).database)
+    try:
+        with transaction(conn):
+            if args.action == "list":
+                for row in ledger(conn)["terminals"]:
+                    sys.stdout.write(
+                        f"{row['terminal']:<16} {row['site']:<16} {row['state']:<10} "
+                        f"through {row['acked_through']:>8}  set aside {row['set_aside']}  forks {row['forks']}\n"
+                    )
+                return 0
+            number = set_state(conn, args.terminal or "", args.action, reason=args.reason, now_ms=now_ms())
+    except WireError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    finally:
+        conn.close()
+    sys.stdout.write(f"{args.terminal}: {args.action}, order {number}; it is told with its next call\n")
+    return 0

@@ -1,0 +1,1 @@
+"""The processes and links of the demo: started on a leash, cut off, listened to."""

@@ -1,0 +1,77 @@
+"""The platform as an HTTP service: composition, nothing else.
+
+Request bodies are never inflated by the server (`auto_decompress=False` in `serving`): what a token signs is the body
+as it travelled, and the bound on inflating is ours to keep.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from importlib import metadata, resources
+from pathlib import Path
+from ssl import SSLContext
+
+from aiohttp import web
+
+from central.http.admin_calls import AdminCalls
+from central.http.list_calls import ListCalls
+from central.http.openapi import document
+from central.http.problems import answer_problems
+from central.http.terminal_calls import TerminalCalls
+from central.platform_state import PlatformState
+from central.store import CentralStore
+
+SHUTDOWN_S = 2.0
+PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
+    " connect-src 'self'; base-uri 'none'; form-action 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-cache",
+}
+
+
+async def _health(_request: web.Request) -> web.Response:
+    return web.json_response({"status": "ok"})
+
+
+async def _openapi(_request: web.Request) -> web.Response:
+    return web.json_response(document(metadata.version("xinguan")))
+
+
+async def _ledger_page(_request: web.Request) -> web.Response:
+    text = resources.files("central").joinpath("pages", "ledger.html").read_text("utf-8")
+    return web.Response(text=text, content_type="text/html", headers=PAGE_HEADERS)
+
+
+def build_app(state: PlatformState, store: CentralStore, now_ms: Callable[[], int]) -> web.Application:
+    """Return the application over an opened platform."""
+    app = web.Application(middlewares=[answer_problems])
+    app.add_routes(TerminalCalls(state, store, now_ms).routes())
+    admin = AdminCalls(state, store, now_ms)
+    app.add_routes(admin.routes())
+    app.add_routes(ListCalls(state.folder, now_ms).routes(admin.guarded))
+    app.add_routes([web.get("/healthz", _health), web.get("/openapi.json", _openapi), web.get("/", _ledger_page)])
+    state.public.mkdir(parents=True, exist_ok=True)
+    app.add_routes([web.static("/lists", state.public)])
+    with resources.as_file(resources.files("central").joinpath("pages")) as pages:
+        app.add_routes([web.static("/pages", Path(pages))])
+    return app
+
+
+@asynccontextmanager
+async def serving(
+    state: PlatformState, *, host: str, port: int, now_ms: Callable[[], int], tls: SSLContext | None = None
+) -> AsyncIterator[str]:
+    """Serve the platform until the context ends; gives the base URL with the port that was bound."""
+    async with CentralStore(state.database) as store:
+        app = build_app(state, store, now_ms)
+        runner = web.AppRunner(app, auto_decompress=False, access_log=None, shutdown_timeout=SHUTDOWN_S)
+        await runner.setup()
+        try:
+            site = web.TCPSite(runner, host, port, ssl_context=tls)
+            await site.start()
+            bound = runner.addresses[0][1]
+            shown = f"[{host}]" if ":" in host else host
+            yield f"{'https' if tls else 'http'}://{shown}:{bound}"
+        finally:
+            await runner.cleanup()

@@ -1,0 +1,138 @@
+"""The operator's calls about lists and tokens: issue, restrict, repair, dispute, publish (bearer operator token)."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+from aiohttp import web
+
+from central.commands.common import said
+from central.http.problems import Handler
+from central.http.terminal_calls import read_bounded
+from central.lists.cities import publish
+from central.lists.measure_calls import Called, Measure, dispute, repair, restrict, undispute
+from central.lists.metadata_files import PublishingError
+from central.register.issuing import DAY_S, Wanted, issue
+from central.register.registry import RegistryError
+from sync.wire.messages import WireError, decode
+
+MAX_BODY_BYTES = 64 * 1024
+
+T = TypeVar("T")
+
+
+class IssueRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Issue a static code (printed). A bound credential needs the phone's key and goes through `central issue`."""
+
+    city: str
+    subject: str
+    tier: int = 0
+    groups: list[int] = []
+    days: int = 30
+    max_uses: int = 1
+    test: bool = False
+
+
+class RestrictRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Take a measure."""
+
+    city: str
+    subject: str
+    code: int
+    until: date
+    authority: str
+    from_day: date | None = None
+    basis: str | None = None
+
+
+class SubjectRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Lift or dispute measures; `reject` settles a dispute against the subject."""
+
+    city: str
+    subject: str
+    code: int | None = None
+    reject: bool = False
+
+
+class PublishRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Publish what changed, of one city or of all."""
+
+    city: str | None = None
+
+
+class ListCalls:
+    """Handlers over the platform's folder. Signing and syncing block, so each call runs in a thread."""
+
+    def __init__(self, folder: Path, now_ms: Callable[[], int]) -> None:
+        self._folder = folder
+        self._now_ms = now_ms
+
+    def routes(self, guarded: Callable[[Handler], Handler]) -> list[web.RouteDef]:
+        """Return the routes of these calls, each behind `guarded`."""
+        calls = {"issue": self.issue, "restrict": self.restrict, "repair": self.repair, "dispute": self.dispute}
+        calls["publish"] = self.publish
+        return [web.post(f"/v1/admin/{name}", guarded(call)) for name, call in calls.items()]
+
+    async def issue(self, request: web.Request) -> web.Response:
+        """Issue a static code."""
+        asked = await _read(request, IssueRequest)
+        wanted = Wanted(
+            subject=asked.subject, tier=asked.tier, groups=asked.groups, valid_s=asked.days * DAY_S,
+            max_uses=asked.max_uses, test=asked.test,
+        )  # fmt: skip
+        issued = await _run(lambda: issue(self._folder, asked.city, wanted, now_s=self._now_ms() // 1000))
+        return web.json_response({
+            "token": issued.text, "token_id": issued.token_id.hex(), "subject": issued.subject.hex(),
+            "expires": issued.expires_s,
+        })  # fmt: skip
+
+    async def restrict(self, request: web.Request) -> web.Response:
+        """Take a measure and publish it."""
+        asked = await _read(request, RestrictRequest)
+        measure = Measure(
+            code=asked.code, until=asked.until, authority=asked.authority, from_day=asked.from_day, basis=asked.basis
+        )
+        return await self._called(
+            lambda: restrict(self._folder, asked.city, asked.subject, measure, now_ms=self._now_ms())
+        )
+
+    async def repair(self, request: web.Request) -> web.Response:
+        """Lift measures and publish that."""
+        asked = await _read(request, SubjectRequest)
+        return await self._called(
+            lambda: repair(self._folder, asked.city, asked.subject, code=asked.code, now_ms=self._now_ms())
+        )
+
+    async def dispute(self, request: web.Request) -> web.Response:
+        """Mark measures as disputed, or no more so, and publish that."""
+        asked = await _read(request, SubjectRequest)
+        call = undispute if asked.reject else dispute
+        return await self._called(
+            lambda: call(self._folder, asked.city, asked.subject, code=asked.code, now_ms=self._now_ms())
+        )
+
+    async def publish(self, request: web.Request) -> web.Response:
+        """Publish what changed."""
+        asked = await _read(request, PublishRequest)
+        cities = (asked.city,) if asked.city else None
+        published = await _run(lambda: publish(self._folder, now_ms=self._now_ms(), cities=cities))
+        return web.json_response({
+            "published": published.version, "at_ms": published.at_ms, "changed": list(published.changed),
+        })  # fmt: skip
+
+    async def _called(self, call: Callable[[], Called]) -> web.Response:
+        return web.json_response(said(await _run(call)))
+
+
+async def _read(request: web.Request, kind: type[T]) -> T:
+    return decode(await read_bounded(request, MAX_BODY_BYTES), kind)
+
+
+async def _run(call: Callable[[], T]) -> T:
+    try:
+        return await asyncio.to_thread(call)
+    except (RegistryError, PublishingError) as error:
+        raise WireError("bad_message", str(error)) from error

@@ -1,0 +1,212 @@
+"""The calls that terminals make: enrolment, time, standing, journal (docs/protocol.md).
+
+Who asks is proven by a request token over the body as it travelled (`central.http.terminal_calls.Caller`); a token
+whose times do not fit our clock gets an answer with the signed time, so that a wrong clock locks nobody out. A
+suspended or revoked terminal may still bring its facts.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from central.books.conflicts import conflicts_of
+from central.books.intake import ends, take_in
+from central.http.inflate import TooLarge, inflate
+from central.http.problems import problem
+from central.http.tries import WrongTries
+from central.platform_state import PlatformState
+from central.register.enrolment import Offered, use_code
+from central.register.standing import standing_order
+from central.store import CentralStore
+from sync.wire.jws import public_key
+from sync.wire.messages import (
+    MAX_BATCH_BYTES,
+    MAX_SKEW_S,
+    AuthClaims,
+    Command,
+    EnrolAnswer,
+    EnrolRequest,
+    Held,
+    JournalAnswer,
+    Receipt,
+    SignedTime,
+    Standing,
+    TimeAnswer,
+    WireError,
+    decode,
+)
+from sync.wire.seals import open_auth, open_batch
+
+MAX_ENROL_BYTES = 8 * 1024
+CHUNK = 64 * 1024
+BODY_S = 30.0
+KEY_OF = "SELECT public_key FROM terminals WHERE terminal = ?"
+SEEN = "UPDATE terminals SET seen_ms = ? WHERE terminal = ?"
+WRONG_TRIES = frozenset({"unknown_code", "code_used", "bad_proof"})
+
+
+class WrongClock(Exception):  # noqa: N818 - reads as what it is
+    """The request token's times do not fit. `jti` is what the signed time is made for."""
+
+    def __init__(self, jti: str) -> None:
+        super().__init__("the terminal's clock is off")
+        self.jti = jti
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A terminal that has proven who it is."""
+
+    terminal: str
+    key: Ed25519PublicKey
+    claims: AuthClaims
+
+
+def _json(message: msgspec.Struct) -> web.Response:
+    return web.Response(body=msgspec.json.encode(message), content_type="application/json")
+
+
+async def read_bounded(request: web.Request, limit: int) -> bytes:
+    """Return the body as it travelled; raise TooLarge as soon as it is, WireError when it drips for too long."""
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_S):
+            async for chunk in request.content.iter_chunked(CHUNK):
+                body += chunk
+                if len(body) > limit:
+                    raise TooLarge(f"more than {limit} bytes")
+    except TimeoutError as error:
+        raise WireError("too_slow", f"a body takes at most {BODY_S:.0f} s") from error
+    return bytes(body)
+
+
+class TerminalCalls:
+    """Handlers over one platform. `now_ms` is the platform's clock, milliseconds UTC."""
+
+    def __init__(self, state: PlatformState, store: CentralStore, now_ms: Callable[[], int]) -> None:
+        self._state = state
+        self._store = store
+        self._now_ms = now_ms
+        self._tries = WrongTries()
+        self._audiences = frozenset({state.signer.public.kid})
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the routes of these calls."""
+        return [
+            web.post("/v1/enrol", self.enrol),
+            web.get("/v1/time", self.time),
+            web.get("/v1/terminals/{terminal}/standing", self.standing),
+            web.post("/v1/terminals/{terminal}/journal", self.journal),
+        ]
+
+    async def enrol(self, request: web.Request) -> web.Response:
+        """Enrol a terminal with a one-time code."""
+        now_ms, address = self._now_ms(), request.remote or ""
+        if wait_s := self._tries.wait_s(address, now_ms=now_ms):
+            return problem("too_many_tries", f"wait {wait_s} s", headers={"Retry-After": str(wait_s)})
+        self._tries.wrong(address, now_ms=now_ms)  # before anything is awaited: tries side by side count as well
+        try:
+            answer = await self._use_code(request, now_ms)
+        except WireError as error:
+            if error.code not in WRONG_TRIES:
+                self._tries.forgive(address, at_ms=now_ms)
+            raise
+        self._tries.forgive(address, at_ms=now_ms)
+        return _json(answer)
+
+    async def _use_code(self, request: web.Request, now_ms: int) -> EnrolAnswer:
+        asked = decode(await read_bounded(request, MAX_ENROL_BYTES), EnrolRequest)
+        offered = Offered(self._state.trust_root(), (self._state.signer.public,))
+        return await self._store.run(lambda conn: use_code(conn, asked, offered, now_ms=now_ms))
+
+    async def time(self, request: web.Request) -> web.Response:
+        """Say what time it is, signed for the asker's nonce."""
+        nonce = request.query.get("nonce", "")
+        decode(msgspec.json.encode(SignedTime(nonce=nonce, time=0)), SignedTime)
+        return _json(TimeAnswer(server_time=self._state.signer.time(nonce=nonce, now_ms=self._now_ms())))
+
+    async def standing(self, request: web.Request) -> web.Response:
+        """Say what is held of a terminal's journal, and what it has to be told."""
+        try:
+            caller = await self._caller(request, b"")
+        except WrongClock as error:
+            return self._wrong_clock(error)
+        now_ms = self._now_ms()
+
+        def job(conn: sqlite3.Connection) -> tuple[Standing, Command | None]:
+            conn.execute(SEEN, (now_ms, caller.terminal))
+            found = Standing(
+                held=ends(conn, caller.terminal), server_time="", conflicts=conflicts_of(conn, caller.terminal)
+            )
+            return found, standing_order(conn, caller.terminal)
+
+        found, order = await self._store.run(job)
+        answer = msgspec.structs.replace(
+            found,
+            held=[self._signed_end(caller.terminal, end) for end in found.held],
+            server_time=self._state.signer.time(nonce=caller.claims.jti, now_ms=now_ms),
+            lists_version=self._state.lists_version(),
+            command=self._signed(order),
+        )
+        return _json(answer)
+
+    async def journal(self, request: web.Request) -> web.Response:
+        """Take in a sealed batch."""
+        body = await read_bounded(request, MAX_BATCH_BYTES)
+        try:
+            caller = await self._caller(request, body)
+        except WrongClock as error:
+            return self._wrong_clock(error)
+        if request.headers.get("Content-Encoding", "identity") == "gzip":
+            body = inflate(body, limit=MAX_BATCH_BYTES)
+        sealed = open_batch(body, terminal=caller.terminal, key=caller.key)
+        now_ms = self._now_ms()
+
+        def job(conn: sqlite3.Connection) -> JournalAnswer:
+            conn.execute(SEEN, (now_ms, caller.terminal))
+            taken = take_in(conn, sealed, now_ms=now_ms)
+            return JournalAnswer(
+                acked_through=taken.receipt.acked_through,
+                receipt=self._state.signer.receipt(taken.receipt),
+                server_time=self._state.signer.time(nonce=caller.claims.jti, now_ms=now_ms),
+                duplicates=taken.duplicates,
+                conflicts=taken.conflicts,
+                set_aside=taken.set_aside,
+                lists_version=self._state.lists_version(),
+                command=self._signed(standing_order(conn, caller.terminal)),
+            )
+
+        return _json(await self._store.run(job))
+
+    def _signed_end(self, terminal: str, end: Held) -> Held:
+        receipt = Receipt(terminal=terminal, epoch=end.epoch, acked_through=end.acked_through, head_hash=end.head_hash)
+        return msgspec.structs.replace(end, receipt=self._state.signer.receipt(receipt))
+
+    def _signed(self, order: Command | None) -> str | None:
+        return None if order is None else self._state.signer.command(order)
+
+    async def _caller(self, request: web.Request, body: bytes) -> Caller:
+        """Return who asks, proven; raise WireError or WrongClock."""
+        terminal = request.match_info["terminal"]
+        row = await self._store.run(lambda conn: conn.execute(KEY_OF, (terminal,)).fetchone())
+        if row is None or row[0] is None:
+            raise WireError("unknown_terminal", "no terminal of this name is enrolled here")
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme != "Bearer":
+            raise WireError("bad_token", "a request carries Authorization: Bearer and a request token")
+        key = public_key(row[0])
+        claims = open_auth(token, {terminal: key}, audiences=self._audiences, body=body)
+        if claims.iss != terminal:
+            raise WireError("bad_token", "this token speaks for another terminal")
+        if not claims.iat - MAX_SKEW_S <= self._now_ms() // 1000 <= claims.exp:
+            raise WrongClock(claims.jti)
+        return Caller(terminal, key, claims)
+
+    def _wrong_clock(self, error: WrongClock) -> web.Response:
+        signed = self._state.signer.time(nonce=error.jti, now_ms=self._now_ms())
+        return problem("clock", str(error), server_time=signed)

@@ -1,0 +1,1 @@
+"""The signed lists: keys, documents, publishing, tokens issued into them. Read `publishing` first."""

@@ -1,0 +1,163 @@
+"""From the register and the offices' files to the documents that a city signs (lists.md).
+
+Rules of this file:
+
+- keys, measures and revocations come from the register; benefits, calendars, measure codes, sites and the tier mapping
+  are JSON files that the office edits, in `state/cities/<city>/`;
+- an entry is published from its first day to its last, both in the city's zone; a lifted one is not published;
+- what a terminal would refuse is refused here, before it is signed: the error names file, member and mend;
+- documents are rendered the same way every time, so that what did not change is not signed anew.
+"""
+
+import base64
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from central.durable import write_durably
+from central.lists.publishing import Published, PublishingError, Repository
+from central.register.registry import add_city, register, zone_of
+from credit.policy import Policy
+from credit.rules.benefits import parse_benefits
+from credit.rules.calendars import parse_calendars
+from credit.rules.documents import parse_mapping, parse_measure_codes, parse_sites
+from credit.rules.listing import (
+    BENEFITS,
+    CALENDARS,
+    ISSUERS,
+    KEYS,
+    LISTS,
+    MAPPING,
+    MEASURE_CODES,
+    MEASURES,
+    OPTIONAL,
+    REVOCATIONS,
+    RULES,
+    SITES,
+    path_of,
+)
+from credit.rules.reading import CatalogueError
+
+CITIES: Final = "cities"
+EDITED: Final = ((ISSUERS, MAPPING), (RULES, BENEFITS), (RULES, CALENDARS), (RULES, MEASURE_CODES), (RULES, SITES))
+DEFAULT_ZONE: Final = "Asia/Shanghai"
+BITS: Final = 8
+STATUS_BLOCK: Final = 8192  # indices; one free block is always published ahead, for an index beyond the list is refused
+
+IN_FORCE: Final = (
+    "SELECT subject, code, from_day, until_day, authority, basis, state FROM entry"
+    " WHERE city = ? AND lifted_ms IS NULL AND from_day <= ? AND until_day >= ? ORDER BY subject, code, number"
+)
+REVOKED: Final = "SELECT status_index, revoked_ms IS NOT NULL FROM credential WHERE city = ? AND expires_s >= ?"
+
+
+def enter(state: Path, city: str, *, zone: str = DEFAULT_ZONE) -> None:
+    """Enter a city into the register, before its signing keys are made; raise RegistryError when it is there."""
+    with register(state) as conn:
+        add_city(conn, city, zone=zone)
+
+
+def found_city(state: Path, city: str, files: Path, *, now_ms: int) -> Published:
+    """Keep an entered city's rules (JSON files in `files`), delegate to it, publish; raise PublishingError."""
+    put_rules(state, city, {name: (files / name).read_bytes() for _kind, name in EDITED if (files / name).exists()})
+    return Repository(state).add_city(city, documents(state, city, now_ms=now_ms), now_ms=now_ms)
+
+
+def put_rules(state: Path, city: str, files: Mapping[str, bytes]) -> None:
+    """Replace files that the office edits (name → JSON), or none of them if one is wrong; raise PublishingError."""
+    names = {name for _kind, name in EDITED}
+    for name in files:
+        if name not in names:
+            raise PublishingError(f"{name}: not a file that an office edits; those are {', '.join(sorted(names))}")
+    folder = state / CITIES / city
+    held = {name: (folder / name).read_bytes() for name in names if (folder / name).exists()}
+    check_rules(city, {**held, **files})
+    for name, data in files.items():
+        write_durably(state / CITIES / city / name, data)
+
+
+def publish(state: Path, *, now_ms: int, cities: Iterable[str] | None = None) -> Published:
+    """Publish what changed in `cities` (all of them, if none is named); raise PublishingError."""
+    only = None if cities is None else tuple(cities)
+
+    def render(known: tuple[str, ...]) -> dict[str, bytes]:
+        changed: dict[str, bytes] = {}
+        for city in known if only is None else only:
+            changed |= documents(state, city, now_ms=now_ms)
+        return changed
+
+    return Repository(state).publish_from(render, now_ms=now_ms)
+
+
+def documents(state: Path, city: str, *, now_ms: int) -> dict[str, bytes]:
+    """Return all documents of a city as they stand now, path → bytes; raise PublishingError."""
+    folder = state / CITIES / city
+    edited = {name: (folder / name).read_bytes() for _kind, name in EDITED if (folder / name).exists()}
+    documents_of = check_rules(city, edited)
+    found = {path_of(kind, city, name): _render(documents_of[name]) for kind, name in EDITED if name in documents_of}
+    with register(state) as conn:
+        found[path_of(ISSUERS, city, KEYS)] = _render(_keys(conn, city))
+        found[path_of(LISTS, city, MEASURES)] = _render(_measures(conn, city, now_ms))
+        found[path_of(LISTS, city, REVOCATIONS)] = _render(_revocations(conn, city, now_ms))
+    return found
+
+
+def check_rules(city: str, files: Mapping[str, bytes]) -> dict[str, dict[str, Any]]:
+    """Return the edited files (name → JSON), read; raise PublishingError for what a terminal would refuse."""
+    found = {name: _document(city, name, data) for name, data in files.items()}
+    for _kind, name in EDITED:
+        if name not in found and name not in OPTIONAL:
+            raise PublishingError(f"{city}/{name}: missing; an empty catalogue must be there and say so itself")
+    try:
+        Policy.compile(
+            benefits=parse_benefits(found[BENEFITS], path=f"{BENEFITS}: $"),
+            calendars=parse_calendars(found[CALENDARS], path=f"{CALENDARS}: $"),
+            codes=parse_measure_codes(found[MEASURE_CODES], path=f"{MEASURE_CODES}: $"),
+            sites=parse_sites(found[SITES], path=f"{SITES}: $"),
+            mappings={city: parse_mapping(found[MAPPING], path=f"{MAPPING}: $")} if MAPPING in found else {},
+        )
+    except CatalogueError as error:
+        raise PublishingError(f"{city}/{error}") from error
+    return found
+
+
+def _document(city: str, name: str, data: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(data)
+    except ValueError as error:
+        raise PublishingError(f"{city}/{name}: not JSON: {error}") from error
+    if not isinstance(document, dict) or document.get("issuer") != city:
+        raise PublishingError(f"{city}/{name}: $.issuer must be {city!r}; a city publishes only its own")
+    return document
+
+
+def _keys(conn: sqlite3.Connection, city: str) -> list[Any]:
+    rows = conn.execute("SELECT entry, killed_ms FROM issuer_key WHERE city = ? ORDER BY kid", (city,))
+    return [json.loads(entry) | {"killed": killed_ms is not None} for entry, killed_ms in rows]
+
+
+def _measures(conn: sqlite3.Connection, city: str, now_ms: int) -> dict[str, Any]:
+    today = datetime.fromtimestamp(now_ms / 1000, tz=UTC).astimezone(zone_of(conn, city)).date().isoformat()
+    entries = []
+    for subject, code, from_day, until_day, authority, basis, state in conn.execute(IN_FORCE, (city, today, today)):
+        entry = {
+            "key": subject.hex(), "code": code, "from": from_day, "until": until_day, "authority": authority,
+            "state": state,
+        }  # fmt: skip
+        entries.append(entry | ({"basis": basis} if basis else {}))
+    return {"issuer": city, "complete": True, "entries": entries}
+
+
+def _revocations(conn: sqlite3.Connection, city: str, now_ms: int) -> dict[str, Any]:
+    highest = conn.execute("SELECT max(status_index) FROM credential WHERE city = ?", (city,)).fetchone()[0]
+    bits = bytearray(((highest or 0) // STATUS_BLOCK + 2) * STATUS_BLOCK // BITS)
+    for index, revoked in conn.execute(REVOKED, (city, now_ms // 1000)):
+        bits[index // BITS] |= revoked << index % BITS
+    return {"issuer": city, "complete": True, "tokens": [], "status": base64.b64encode(bytes(bits)).decode()}
+
+
+def _render(document: object) -> bytes:
+    return json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()

@@ -1,0 +1,32 @@
+"""Keeping the lists fresh while the platform serves: a new timestamp, entries that begin or end today."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from central.lists.cities import publish
+from central.lists.metadata_files import PublishingError
+from central.lists.publishing import Repository
+from central.lists.role_keys import KeyFolderError
+from central.register.registry import RegistryError
+
+log = logging.getLogger(__name__)
+
+EVERY_S: Final = 60.0
+
+
+async def keep_fresh(state: Path, now_ms: Callable[[], int], *, every_s: float = EVERY_S) -> None:
+    """Publish every `every_s` seconds, for ever. What fails is logged and tried again: old lists stay valid a while."""
+    while True:
+        await asyncio.sleep(every_s)
+        if not Repository(state).exists():
+            continue
+        try:
+            published = await asyncio.to_thread(publish, state, now_ms=now_ms())
+        except (PublishingError, RegistryError, KeyFolderError, OSError):
+            log.exception("the lists could not be renewed")
+        else:
+            if published.changed:
+                log.info("lists published: %s", ", ".join(published.changed))

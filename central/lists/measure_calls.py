@@ -1,0 +1,117 @@
+"""Taking and lifting measures, revoking tokens, killing keys: each is recorded, then published at once (lists.md).
+
+Rules of this file:
+
+- a call is one entry in the register and one publication; when it returns, the new lists are on disk, signed;
+- only the city that recorded an entry can lift or dispute it; what it names must be there, or the call is an error;
+- a repair takes effect with the next poll of each terminal; an entry also ends by itself after its last day;
+- a key that was killed stays killed.
+"""
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Final
+
+from central.lists.cities import publish
+from central.lists.publishing import Published
+from central.register.registry import RegistryError, known_pseudonym, pseudonym, register, zone_of
+
+MAX_ROWS_PER_KEY: Final = 8
+COUNT: Final = "SELECT count(*) FROM entry WHERE city = ? AND subject = ? AND lifted_ms IS NULL"
+RECORD: Final = (
+    "INSERT INTO entry (city, subject, code, from_day, until_day, authority, basis, recorded_ms)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+OF_SUBJECT: Final = " WHERE city = ? AND subject = ? AND lifted_ms IS NULL AND (? IS NULL OR code = ?)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """A measure to take: a code of the city's catalogue, days (both included, from today if not said), by whom."""
+
+    code: int
+    until: date
+    authority: str
+    from_day: date | None = None
+    basis: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Called:
+    """What a call did: how many entries, tokens or keys it touched, and the publication that carries it."""
+
+    count: int
+    published: Published
+
+
+def restrict(state: Path, city: str, subject: str, measure: Measure, *, now_ms: int) -> Called:
+    """Take a measure against `subject` (a name, or a pseudonym in hex); raise RegistryError."""
+    with register(state) as conn:
+        key = pseudonym(conn, city, subject)
+        first = measure.from_day or _today(conn, city, now_ms)
+        if measure.until < first:
+            raise RegistryError(f"until {measure.until}: before its first day {first}")
+        held = conn.execute(COUNT, (city, key)).fetchone()[0]
+        if held >= MAX_ROWS_PER_KEY:
+            raise RegistryError(f"{subject}: {MAX_ROWS_PER_KEY} measures stand already; lift one first")
+        row = (
+            city, key, measure.code, first.isoformat(), measure.until.isoformat(), measure.authority, measure.basis,
+            now_ms,
+        )  # fmt: skip
+        conn.execute(RECORD, row)
+    return Called(count=1, published=publish(state, now_ms=now_ms, cities=(city,)))
+
+
+def repair(state: Path, city: str, subject: str, *, now_ms: int, code: int | None = None) -> Called:
+    """Lift the measures against `subject` (信用修复), all or those with `code`; raise RegistryError."""
+    return _change(state, city, subject, code, now_ms, "lifted_ms = ?", now_ms)
+
+
+def dispute(state: Path, city: str, subject: str, *, now_ms: int, code: int | None = None) -> Called:
+    """Mark measures as disputed: they have no effect until the dispute is settled; raise RegistryError."""
+    return _change(state, city, subject, code, now_ms, "state = ?", "disputed")
+
+
+def undispute(state: Path, city: str, subject: str, *, now_ms: int, code: int | None = None) -> Called:
+    """Reject a dispute: the measures have effect again; raise RegistryError."""
+    return _change(state, city, subject, code, now_ms, "state = ?", "active")
+
+
+def revoke(state: Path, city: str, token_id: bytes, *, now_ms: int) -> Called:
+    """Revoke one token by its id (8 bytes); raise RegistryError if this city did not issue it."""
+    with register(state) as conn:
+        done = conn.execute(
+            "UPDATE credential SET revoked_ms = coalesce(revoked_ms, ?) WHERE city = ? AND token_id = ?",
+            (now_ms, city, token_id),
+        )
+        if done.rowcount == 0:
+            raise RegistryError(f"{token_id.hex()}: {city} issued no such token")
+    return Called(count=1, published=publish(state, now_ms=now_ms, cities=(city,)))
+
+
+def kill_key(state: Path, city: str, *, now_ms: int, kid: bytes | None = None) -> Called:
+    """Kill a signing key, or all of the city's: every token under it is refused; raise RegistryError."""
+    with register(state) as conn:
+        done = conn.execute(
+            "UPDATE issuer_key SET killed_ms = coalesce(killed_ms, ?) WHERE city = ? AND (? IS NULL OR kid = ?)",
+            (now_ms, city, kid, kid),
+        )
+        if done.rowcount == 0:
+            raise RegistryError(f"{city}: has no {'signing key' if kid is None else f'key {kid.hex()}'}")
+    return Called(count=done.rowcount, published=publish(state, now_ms=now_ms, cities=(city,)))
+
+
+def _change(state: Path, city: str, subject: str, code: int | None, now_ms: int, what: str, value: int | str) -> Called:
+    with register(state) as conn:
+        key = known_pseudonym(conn, city, subject)
+        done = conn.execute(f"UPDATE entry SET {what}{OF_SUBJECT}", (value, city, key, code, code))  # noqa: S608 - constants
+        if done.rowcount == 0:
+            which = "no measure stands" if code is None else f"no measure {code} stands"
+            raise RegistryError(f"{subject}: {which} against them in {city}")
+    return Called(count=done.rowcount, published=publish(state, now_ms=now_ms, cities=(city,)))
+
+
+def _today(conn: sqlite3.Connection, city: str, now_ms: int) -> date:
+    return datetime.fromtimestamp(now_ms / 1000, tz=UTC).astimezone(zone_of(conn, city)).date()

@@ -1,0 +1,156 @@
+"""The repository's files: reading one consistent state, signing and writing metadata, removing what nobody reads.
+
+The rules of the repository stand in `central.lists.publishing`; this module knows names, lifetimes and signatures.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from securesystemslib.exceptions import StorageError
+from tuf.api.metadata import (  # type: ignore[attr-defined]  # its own exports, without __all__
+    Metadata,
+    MetaFile,
+    Role,
+    Root,
+    Signed,
+    Snapshot,
+    Targets,
+    Timestamp,
+)
+from tuf.api.serialization import DeserializationError
+from tuf.api.serialization.json import JSONSerializer
+
+from central.durable import write_durably
+from central.lists.role_keys import ROOT_KEYS, ROOT_THRESHOLD, TOP_LEVEL, RoleKeys
+from credit.rules.listing import ISSUERS, LISTS, RULES, city_of
+
+LIFETIME: Final = {
+    "root": timedelta(days=730), "targets": timedelta(days=365), "snapshot": timedelta(days=14),
+    "timestamp": timedelta(days=2), ISSUERS: timedelta(days=365), LISTS: timedelta(days=14), RULES: timedelta(days=90),
+}  # fmt: skip
+RENEW_AT: Final = 0.5  # of its lifetime a role has left when it is signed anew
+KEEP_OLD: Final = timedelta(hours=1)  # a terminal in mid-refresh still reads the state before this one
+
+
+class PublishingError(Exception):
+    """The repository cannot be read or written as asked; the text names file and mend."""
+
+
+@dataclass(slots=True)
+class State:
+    """One consistent state of the repository, as read from its files."""
+
+    root: Metadata[Root]
+    timestamp: Metadata[Timestamp]
+    snapshot: Metadata[Snapshot]
+    roles: dict[str, Metadata[Targets]]
+
+
+class MetadataFiles:
+    """The files below `public`: `metadata/` and `targets/`, signed with `keys`."""
+
+    def __init__(self, public: Path, keys: RoleKeys) -> None:
+        self.metadata = public / "metadata"
+        self.targets = public / "targets"
+        self.keys = keys
+
+    def exist(self) -> bool:
+        """Tell whether a state was ever published here."""
+        return (self.metadata / "timestamp.json").exists()
+
+    def load(self) -> State:
+        """Read the state in force, from the timestamp inwards; raise PublishingError."""
+        try:
+            timestamp = Metadata[Timestamp].from_file(str(self.metadata / "timestamp.json"))
+            version = timestamp.signed.snapshot_meta.version
+            snapshot = Metadata[Snapshot].from_file(str(self.metadata / f"{version}.snapshot.json"))
+            roles = {
+                name.removesuffix(".json"): self.read(name.removesuffix(".json"), meta.version)
+                for name, meta in snapshot.signed.meta.items()
+            }
+            root = Metadata[Root].from_bytes(self.newest_root())
+        except (StorageError, DeserializationError) as error:
+            raise PublishingError(f"{self.metadata}: no readable repository ({error}); run `central init`") from error
+        return State(root, timestamp, snapshot, roles)
+
+    def read(self, role: str, version: int) -> Metadata[Targets]:
+        """Read one version of a targets role."""
+        return Metadata[Targets].from_file(str(self.metadata / f"{version}.{role}.json"))
+
+    def newest_root(self) -> bytes:
+        """Return the newest root as signed; raise PublishingError if there is none."""
+        versions = [int(path.name.split(".")[0]) for path in self.metadata.glob("[0-9]*.root.json")]
+        if not versions:
+            raise PublishingError(f"{self.metadata}: no root; run `central init` first")
+        return (self.metadata / f"{max(versions)}.root.json").read_bytes()
+
+    def write_root(self, version: int, now_ms: int) -> None:
+        """Sign a root that names the present keys. Its rename is itself the publication of the new keys."""
+        root = Root(version=version, consistent_snapshot=True)
+        root.roles["root"] = Role([], ROOT_THRESHOLD)
+        for name in ROOT_KEYS:
+            root.add_key(self.keys.public(name), "root")
+        for name in TOP_LEVEL:
+            root.add_key(self.keys.public(name), name)
+        write_durably(self.metadata / f"{version}.root.json", self._sign(root, ROOT_KEYS, now_ms, of="root"))
+
+    def write_target(self, path: str, sha256: str, data: bytes) -> None:
+        """Write a document under its content's name."""
+        folder, _, name = path.rpartition("/")
+        write_durably(self.targets / folder / f"{sha256}.{name}", data)
+
+    def write_role(self, role: str, signed: Targets, *, now_ms: int) -> None:
+        """Sign one version of a targets role, with the key of that name."""
+        pair = city_of(role)
+        data = self._sign(signed, (role,), now_ms, of=pair[0] if pair else role)
+        write_durably(self.metadata / f"{signed.version}.{role}.json", data)
+
+    def write_snapshot(self, snapshot: Snapshot, versions: Mapping[str, int], *, now_ms: int) -> None:
+        """Sign a snapshot in which the roles of `versions` are at those versions, and all others as before."""
+        for role, version in versions.items():
+            data = (self.metadata / f"{version}.{role}.json").read_bytes()
+            snapshot.meta[f"{role}.json"] = MetaFile.from_data(version, data, ["sha256"])
+        data = self._sign(snapshot, ("snapshot",), now_ms, of="snapshot")
+        write_durably(self.metadata / f"{snapshot.version}.snapshot.json", data)
+
+    def write_timestamp(self, version: int, snapshot: Snapshot, *, now_ms: int) -> None:
+        """Sign the timestamp and put it in force."""
+        data = (self.metadata / f"{snapshot.version}.snapshot.json").read_bytes()
+        timestamp = Timestamp(version=version, snapshot_meta=MetaFile.from_data(snapshot.version, data, ["sha256"]))
+        write_durably(self.metadata / "timestamp.json", self._sign(timestamp, ("timestamp",), now_ms, of="timestamp"))
+
+    def prune(self, state: State, *, now_ms: int) -> None:
+        """Remove what neither the state in force nor one of the last hour needs. Roots stay for ever."""
+        wanted = {f"{meta.version}.{name}" for name, meta in state.snapshot.signed.meta.items()}
+        wanted |= {"timestamp.json", f"{state.snapshot.signed.version}.snapshot.json"}
+        wanted |= {
+            f"{target.hashes['sha256']}.{path.rpartition('/')[2]}"
+            for role in state.roles.values()
+            for path, target in role.signed.targets.items()
+        }
+        oldest = (_moment(now_ms) - KEEP_OLD).timestamp()
+        for path in (*self.metadata.glob("*.json"), *self.targets.rglob("*.json")):
+            kept = path.name in wanted or path.name.endswith(".root.json")
+            if not kept and path.stat().st_mtime < oldest:
+                path.unlink()
+
+    def _sign(self, signed: Signed, keys: tuple[str, ...], now_ms: int, *, of: str) -> bytes:
+        signed.expires = _moment(now_ms) + LIFETIME[of]
+        signed.unrecognized_fields["issued_ms"] = now_ms
+        metadata: Metadata[Any] = Metadata(signed)
+        for name in keys:
+            metadata.sign(self.keys.signer(name), append=True)
+        return metadata.to_bytes(JSONSerializer(compact=True))
+
+
+def is_old(signed: Signed, role: str, now_ms: int) -> bool:
+    """Tell whether a role has used so much of its life that it is due to be signed anew."""
+    pair = city_of(role)
+    return signed.expires - _moment(now_ms) < LIFETIME[pair[0] if pair else role] * RENEW_AT
+
+
+def _moment(now_ms: int) -> datetime:
+    return datetime.fromtimestamp(now_ms // 1000, tz=UTC)

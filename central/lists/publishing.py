@@ -1,0 +1,225 @@
+"""The list repository: signed documents as static files that any web server or CDN can serve (lists.md).
+
+Rules of this file:
+
+- root is signed by two of three keys; `targets` delegates to each city three terminating roles, each confined to
+  `<kind>/<city>/*`; snapshot and timestamp bind everything into one state (The Update Framework, 1.0);
+- snapshots are consistent: every file but `timestamp.json` has its version or its SHA-256 in its name and is never
+  changed once a timestamp names it;
+- publishing writes and syncs the files first and renames `timestamp.json` last: that rename is the publication. A
+  power cut before it leaves the old state whole and only files that nobody reads;
+- what is published is read back from the files, from `timestamp.json` inwards; there is no second book-keeping;
+- every role carries `issued_ms`, the time it was signed: the age that terminals show and judge by.
+
+A timestamp says "this is still the newest" and must be renewed (`freshen`) even when nothing changed.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tuf.api.metadata import DelegatedRole, Delegations, Key, Metadata, Snapshot, TargetFile, Targets  # type: ignore[attr-defined]
+
+from central.durable import locked
+from central.lists.metadata_files import MetadataFiles, PublishingError, State, is_old
+from central.lists.role_keys import ROOT_KEYS, TOP_LEVEL, RoleKeys
+from credit.rules.listing import DOCUMENTS, ISSUERS, KINDS, OPTIONAL, city_of, is_city, path_of, pattern_of, role_of
+
+__all__ = ["Published", "PublishingError", "Repository"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """What a publication did: the timestamp's version, its time, and the documents that changed."""
+
+    version: int
+    at_ms: int
+    changed: tuple[str, ...]
+
+
+class Repository:
+    """The repository below `state`: keys in `state/keys`, files to serve in `state/public`."""
+
+    def __init__(self, state: Path) -> None:
+        self.keys = RoleKeys(state / "keys")
+        self.public = state / "public"
+        self._files = MetadataFiles(self.public, self.keys)
+        self._lock = state / "publishing.lock"
+
+    def create(self, *, now_ms: int) -> Published:
+        """Make the keys and the first, empty state; raise PublishingError if there is one."""
+        with locked(self._lock):
+            if self._files.exist():
+                raise PublishingError(f"{self.public}: a repository is already here")
+            for name in (*ROOT_KEYS, *TOP_LEVEL):
+                self.keys.make(name)
+            self._files.write_root(1, now_ms)
+            self._files.write_role("targets", Targets(delegations=Delegations({}, {})), now_ms=now_ms)
+            snapshot = Snapshot(meta={})
+            self._files.write_snapshot(snapshot, {"targets": 1}, now_ms=now_ms)
+            self._files.write_timestamp(1, snapshot, now_ms=now_ms)
+            return Published(version=1, at_ms=now_ms, changed=())
+
+    def exists(self) -> bool:
+        """Tell whether a repository was created here."""
+        return self._files.exist()
+
+    def trust_root(self) -> bytes:
+        """Return the newest root metadata: what a terminal is given at enrolment. Raises PublishingError."""
+        return self._files.newest_root()
+
+    def add_city(self, city: str, documents: Mapping[str, bytes], *, now_ms: int) -> Published:
+        """Delegate to a new city and publish its first documents (path → bytes); raise PublishingError."""
+        if not is_city(city):
+            raise PublishingError(f"{city!r}: a city is named with a-z, 0-9 and hyphens, at most 32 letters")
+        with locked(self._lock):
+            state = self._files.load()
+            if role_of(ISSUERS, city) in _delegated(state):
+                raise PublishingError(f"{city}: already delegated to")
+            for kind in KINDS:
+                role = role_of(kind, city)
+                _delegate(state, role, self.keys.make(role))
+            return self._publish(state, documents, now_ms=now_ms, resign={"targets"})
+
+    def rekey_city(self, city: str, kind: str, *, now_ms: int) -> Published:
+        """Give a city's role a new key (the old one was lost or stolen) and sign its documents anew."""
+        role = role_of(kind, city)
+        with locked(self._lock):
+            state = self._files.load()
+            if role not in _delegated(state):
+                raise PublishingError(f"{city}: not delegated to")
+            _delegate(state, role, self.keys.rotate(role))
+            return self._publish(state, {}, now_ms=now_ms, resign={"targets", role})
+
+    def expel_city(self, city: str, *, now_ms: int) -> Published:
+        """Withdraw a city's delegations: terminals drop its keys and lists with the next refresh."""
+        with locked(self._lock):
+            state = self._files.load()
+            if role_of(ISSUERS, city) not in _delegated(state):
+                raise PublishingError(f"{city}: not delegated to")
+            for kind in KINDS:
+                _withdraw(state, role_of(kind, city))
+            return self._publish(state, {}, now_ms=now_ms, resign={"targets"})
+
+    def rotate(self, name: str, *, now_ms: int) -> Published:
+        """Replace the key of targets, snapshot or timestamp by a new root, signed by the root keys."""
+        if name not in TOP_LEVEL:
+            raise PublishingError(f"{name}: only {', '.join(TOP_LEVEL)} rotate this way")
+        with locked(self._lock):
+            state = self._files.load()
+            self.keys.rotate(name)
+            self._files.write_root(state.root.signed.version + 1, now_ms)
+            return self._publish(state, {}, now_ms=now_ms, resign={"targets", "snapshot"})
+
+    def publish(self, documents: Mapping[str, bytes], *, now_ms: int) -> Published:
+        """Sign what differs from the state in force and put it in force; what is not named stays as it is."""
+        with locked(self._lock):
+            return self._publish(self._files.load(), documents, now_ms=now_ms)
+
+    def publish_from(self, render: Callable[[tuple[str, ...]], Mapping[str, bytes]], *, now_ms: int) -> Published:
+        """Publish what `render` gives for the cities delegated to, asked for while nobody else can publish.
+
+        Documents that were rendered before waiting for another publication would undo it.
+        """
+        with locked(self._lock):
+            state = self._files.load()
+            return self._publish(state, render(_cities(state)), now_ms=now_ms)
+
+    def freshen(self, *, now_ms: int) -> Published:
+        """Renew the timestamp, and any role that has used half of its life."""
+        return self.publish({}, now_ms=now_ms)
+
+    def cities(self) -> tuple[str, ...]:
+        """Return the cities delegated to, in order."""
+        return _cities(self._files.load())
+
+    def _publish(
+        self,
+        state: State,
+        documents: Mapping[str, bytes],
+        *,
+        now_ms: int,
+        resign: frozenset[str] | set[str] = frozenset(),
+    ) -> Published:
+        changed = self._take_in(state, documents)
+        _check_complete(state)
+        wanted = {*resign, *(_signer_of(path) for path in changed)}
+        for role in ("targets", *_delegated(state)):
+            signed = state.roles[role].signed
+            if role in wanted or is_old(signed, role, now_ms):
+                signed.version += 1
+                self._files.write_role(role, signed, now_ms=now_ms)
+                wanted.add(role)
+        snapshot = state.snapshot.signed
+        if wanted or is_old(snapshot, "snapshot", now_ms):
+            snapshot.version += 1
+            versions = {role: state.roles[role].signed.version for role in wanted & state.roles.keys()}
+            self._files.write_snapshot(snapshot, versions, now_ms=now_ms)
+        version = state.timestamp.signed.version + 1
+        self._files.write_timestamp(version, snapshot, now_ms=now_ms)
+        self._files.prune(state, now_ms=now_ms)
+        return Published(version=version, at_ms=now_ms, changed=changed)
+
+    def _take_in(self, state: State, documents: Mapping[str, bytes]) -> tuple[str, ...]:
+        changed = []
+        for path, data in documents.items():
+            role = _signer_of(path)
+            if role not in _delegated(state):
+                raise PublishingError(f"{path}: no city of that name is delegated to")
+            target = TargetFile.from_data(path, data, ["sha256"])
+            if state.roles[role].signed.targets.get(path) != target:
+                self._files.write_target(path, target.hashes["sha256"], data)
+                state.roles[role].signed.targets[path] = target
+                changed.append(path)
+        return tuple(changed)
+
+
+def _delegations(state: State) -> tuple[dict[str, Key], dict[str, DelegatedRole]]:
+    delegations = state.roles["targets"].signed.delegations
+    if delegations is None or delegations.roles is None:
+        raise PublishingError("targets.json: delegates to nobody; this is not a repository of ours")
+    return delegations.keys, delegations.roles
+
+
+def _delegated(state: State) -> dict[str, DelegatedRole]:
+    return _delegations(state)[1]
+
+
+def _cities(state: State) -> tuple[str, ...]:
+    pairs = {city_of(role) for role in _delegated(state)}
+    return tuple(sorted({pair[1] for pair in pairs if pair is not None}))
+
+
+def _withdraw(state: State, role: str) -> None:
+    keys, roles = _delegations(state)
+    for keyid in roles.pop(role).keyids:
+        keys.pop(keyid, None)
+
+
+def _delegate(state: State, role: str, key: Key) -> None:
+    """Trust `key` alone for `role`, which is one of ours, and for nothing outside its paths."""
+    keys, roles = _delegations(state)
+    if role in roles:
+        _withdraw(state, role)
+    kind, _, city = role.partition(".")
+    keys[key.keyid] = key
+    roles[role] = DelegatedRole(role, [key.keyid], 1, terminating=True, paths=[pattern_of(kind, city)])
+    state.roles.setdefault(role, Metadata(Targets(version=1)))
+
+
+def _signer_of(path: str) -> str:
+    kind, _, rest = path.partition("/")
+    city, _, name = rest.partition("/")
+    if name not in DOCUMENTS.get(kind, ()):
+        raise PublishingError(
+            f"{path}: not a list document; {kind!r} has {', '.join(DOCUMENTS.get(kind, ())) or 'none'}"
+        )
+    return role_of(kind, city)
+
+
+def _check_complete(state: State) -> None:
+    for role in _delegated(state):
+        kind, _, city = role.partition(".")
+        for name in DOCUMENTS.get(kind, ()):
+            if name not in OPTIONAL and path_of(kind, city, name) not in state.roles[role].signed.targets:
+                raise PublishingError(f"{path_of(kind, city, name)}: missing; an empty list must say so itself")

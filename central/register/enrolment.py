@@ -1,0 +1,89 @@
+"""Enrolment codes: made by the operator, used once, by whoever holds the code and a key.
+
+Rules of this file:
+
+- a code has 80 random bits in four groups of four; the database holds its hash only;
+- the same code with the same key gets the same answer for 24 h after first use: an answer may be lost on the way;
+- the same code with another key is refused (409), and so is a code that is unknown, expired or long used (404);
+- a terminal that is enrolled anew takes its new key; the journal it goes on with is its own affair (epochs).
+"""
+
+import base64
+import hashlib
+import hmac
+import secrets
+import sqlite3
+from dataclasses import dataclass
+
+import msgspec
+
+from sync.wire.messages import EnrolAnswer, EnrolRequest, PlatformKey, Profile, WireError, decode
+from sync.wire.seals import check_proof
+
+CODE_BYTES = 10
+DAY_MS = 86_400_000
+ANSWER_AGAIN_MS = DAY_MS
+QR_PREFIX = "xinguan-enrol:"
+
+CODE = "SELECT terminal, until_ms, used_ms, public_key, answer FROM codes WHERE code_sha256 = ?"
+USE = "UPDATE codes SET used_ms = ?, public_key = ?, answer = ? WHERE code_sha256 = ?"
+ENROL = "UPDATE terminals SET public_key = ?, enrolled_ms = ? WHERE terminal = ?"
+REGISTER = (
+    "INSERT INTO terminals (terminal, site, profile) VALUES (?, ?, ?)"
+    " ON CONFLICT (terminal) DO UPDATE SET site = excluded.site, profile = excluded.profile"
+)
+MAKE = "INSERT INTO codes (code_sha256, terminal, made_ms, until_ms) VALUES (?, ?, ?, ?)"
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """What every terminal is given beside its own profile."""
+
+    trust_root: bytes
+    platform_keys: tuple[PlatformKey, ...]
+
+
+def _hash(code: str) -> bytes:
+    return hashlib.sha256(code.upper().replace("-", "").encode()).digest()
+
+
+def make_code(conn: sqlite3.Connection, *, terminal: str, profile: Profile, now_ms: int, valid_ms: int = DAY_MS) -> str:
+    """Register `terminal` with `profile` and return a fresh code for it."""
+    plain = base64.b32encode(secrets.token_bytes(CODE_BYTES)).decode()
+    conn.execute(REGISTER, (terminal, profile.site, msgspec.json.encode(profile).decode()))
+    conn.execute(MAKE, (_hash(plain), terminal, now_ms, now_ms + valid_ms))
+    return "-".join(plain[i : i + 4] for i in range(0, len(plain), 4))
+
+
+def qr_text(*, code: str, platform: str, trust_root: bytes) -> str:
+    """Return the text of the enrolment QR: where, what, and which trust root to accept."""
+    return f"{QR_PREFIX}{platform}#code={code}&root={hashlib.sha256(trust_root).hexdigest()}"
+
+
+def use_code(conn: sqlite3.Connection, request: EnrolRequest, offered: Offered, *, now_ms: int) -> EnrolAnswer:
+    """Enrol the terminal that the code is for; raise WireError: bad_proof, unknown_code, code_used."""
+    check_proof(request)
+    row = conn.execute(CODE, (_hash(request.code),)).fetchone()
+    if row is None:
+        raise WireError("unknown_code", "this code is unknown")
+    terminal, until_ms, used_ms, public_key, given = row
+    if used_ms is not None:
+        if not hmac.compare_digest(public_key, request.public_key):
+            raise WireError("code_used", "this code was used with another key")
+        if now_ms >= used_ms + ANSWER_AGAIN_MS:
+            raise WireError("unknown_code", "this code was used long ago")
+        return decode(given, EnrolAnswer)
+    if now_ms >= until_ms:
+        raise WireError("unknown_code", "this code has expired")
+    (text,) = conn.execute("SELECT profile FROM terminals WHERE terminal = ?", (terminal,)).fetchone()
+    profile = decode(text, Profile)
+    answer = EnrolAnswer(
+        terminal=terminal,
+        site=profile.site,
+        profile=profile,
+        trust_root=offered.trust_root,
+        platform_keys=list(offered.platform_keys),
+    )
+    conn.execute(USE, (now_ms, request.public_key, msgspec.json.encode(answer), _hash(request.code)))
+    conn.execute(ENROL, (request.public_key, now_ms, terminal))
+    return answer

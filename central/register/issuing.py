@@ -1,0 +1,160 @@
+"""Issuing credit tokens: signing keys of a city, credentials, the QR picture (credential.md).
+
+Rules of this file:
+
+- a signing key is a PEM file `state/issuer-keys/<city>.<kid>.pem` (0600); its public row is in the register and goes
+  out with `issuers/<city>/keys.json`;
+- every credential has a random token id and the next free status index of its city, and is in the register before its
+  text leaves this module;
+- the holder's private key is made on the holder's phone; only the demo and tests make one here and hand it on.
+"""
+
+import io
+import json
+import secrets
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import segno
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+
+from central.durable import PRIVATE, write_durably
+from central.lists.cities import STATUS_BLOCK, publish
+from central.register.minting import ALL_CLASSES, IssuerKey, mint_credential, public_entry, to_text
+from central.register.registry import RegistryError, pseudonym, register, zone_of
+from credit.claims import Grant, Reservation, SubjectKind, TokenClass
+
+KEY_FOLDER: Final = "issuer-keys"
+KEY_DAYS: Final = 3 * 365
+DAY_S: Final = 86_400
+TOKEN_ID_BYTES: Final = 8
+QR_BORDER: Final = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a credential shall say. `holder_key` is the phone's public key; without it the code is static."""
+
+    subject: str
+    tier: int = 0
+    groups: Iterable[int] = ()
+    grants: Sequence[Grant] = ()
+    valid_s: int = 30 * DAY_S
+    holder_key: ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey | None = None
+    max_uses: int | None = None
+    region: int | None = None
+    kind: SubjectKind = SubjectKind.PERSON
+    id_check: bool = False
+    test: bool = False
+    reservation: Reservation | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issued:
+    """An issued credential: its bytes, the text of its QR code, and what the register knows it by."""
+
+    raw: bytes
+    text: str
+    token_id: bytes
+    subject: bytes
+    status_index: int
+    expires_s: int
+
+
+def make_key(
+    state: Path, city: str, *, now_s: int, classes: Iterable[TokenClass] = ALL_CLASSES, days: int = KEY_DAYS
+) -> bytes:
+    """Make a signing key for `city` and enter it; return its kid. Publish to let terminals know it."""
+    key = IssuerKey(city, ed25519.Ed25519PrivateKey.generate())
+    entry = public_entry(key, from_s=now_s - DAY_S, until_s=now_s + days * DAY_S, classes=classes)
+    with register(state) as conn:
+        zone_of(conn, city)
+        write_durably(_key_path(state, city, key.kid), _pem(key.private), mode=PRIVATE)
+        conn.execute(
+            "INSERT INTO issuer_key (city, kid, entry) VALUES (?, ?, ?)",
+            (city, key.kid, json.dumps(entry, sort_keys=True)),
+        )
+    return key.kid
+
+
+def signing_key(state: Path, city: str) -> IssuerKey:
+    """Return the city's newest signing key that was not killed; raise RegistryError."""
+    with register(state) as conn:
+        return _signing_key(conn, state, city)
+
+
+def issue(state: Path, city: str, wanted: Wanted, *, now_s: int, iat: int | None = None) -> Issued:
+    """Issue a credential; raise RegistryError. `iat` back-dates it (tests and the demo's expired code)."""
+    issued_at = now_s if iat is None else iat
+    expires = issued_at + wanted.valid_s
+    token_id = secrets.token_bytes(TOKEN_ID_BYTES)
+    with register(state) as conn:
+        key = _signing_key(conn, state, city)
+        subject = pseudonym(conn, city, wanted.subject)
+        index = _next_index(conn, city)
+        conn.execute(
+            "INSERT INTO credential (token_id, city, subject, status_index, issued_s, expires_s)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (token_id, city, subject, index, issued_at, expires),
+        )
+    raw = mint_credential(
+        key, token_id=token_id, iat=issued_at, exp=expires, status_index=index, **_claims(wanted, subject)
+    )
+    if index % STATUS_BLOCK == 0 and index:  # terminals need the next block of the status list before this one is full
+        publish(state, now_ms=now_s * 1000, cities=(city,))
+    return Issued(raw=raw, text=to_text(raw), token_id=token_id, subject=subject, status_index=index, expires_s=expires)
+
+
+def picture(text: str, *, kind: str = "png", scale: int = 8, error: str = "l") -> bytes:
+    """Return the QR picture of a code's text as PNG or SVG bytes (ECC L for screens, M or Q for paper)."""
+    out = io.BytesIO()
+    segno.make(text, error=error, mode="alphanumeric", boost_error=False, micro=False).save(
+        out, kind=kind, scale=scale, border=QR_BORDER
+    )
+    return out.getvalue()
+
+
+def _claims(wanted: Wanted, subject: bytes) -> dict[str, Any]:
+    return {
+        "subject": subject, "tier": wanted.tier, "groups": wanted.groups, "grants": wanted.grants,
+        "holder_key": wanted.holder_key, "max_uses": wanted.max_uses, "region": wanted.region, "kind": wanted.kind,
+        "id_check": wanted.id_check, "test": wanted.test, "reservation": wanted.reservation,
+    }  # fmt: skip
+
+
+def _next_index(conn: sqlite3.Connection, city: str) -> int:
+    highest = conn.execute("SELECT max(status_index) FROM credential WHERE city = ?", (city,)).fetchone()[0]
+    return 0 if highest is None else highest + 1
+
+
+def _signing_key(conn: sqlite3.Connection, state: Path, city: str) -> IssuerKey:
+    zone_of(conn, city)
+    row = conn.execute(
+        "SELECT kid FROM issuer_key WHERE city = ? AND killed_ms IS NULL ORDER BY entry ->> 'from' DESC LIMIT 1",
+        (city,),
+    ).fetchone()
+    if row is None:
+        raise RegistryError(f"{city}: has no signing key in force; make one with `central issue --new-key`")
+    path = _key_path(state, city, bytes(row[0]))
+    try:
+        private = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    except (OSError, ValueError) as error:
+        raise RegistryError(f"{path}: cannot be read: {error}") from error
+    if not isinstance(private, ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey):
+        raise RegistryError(f"{path}: an Ed25519 or P-256 key is wanted")
+    return IssuerKey(city, private)
+
+
+def _key_path(state: Path, city: str, kid: bytes) -> Path:
+    return state / KEY_FOLDER / f"{city}.{kid.hex()}.pem"
+
+
+def _pem(private: Any) -> bytes:
+    found: bytes = private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return found

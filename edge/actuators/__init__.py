@@ -1,0 +1,1 @@
+"""What a lane opens, behind one small Protocol. Never in a decision's way; read `gates` first."""

@@ -1,0 +1,140 @@
+"""Who may call the local API, and how errors look (contract.md §9, RFC 6750, RFC 9457).
+
+Rules of this file:
+
+- every call under /v1 needs a bearer token, on loopback too; there are no cookies;
+- a token has one role, a role may do what `ALLOWED` says, and what is not in the table is forbidden;
+- Host must be a name we were configured for (DNS rebinding), and Origin, if present, must be ours;
+- every error is `application/problem+json`, also those of aiohttp itself.
+"""
+
+import hmac
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+
+from storage.files import create_file
+from sync.enrol.identity import is_loopback
+
+log = logging.getLogger("xinguan.api")
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+TOKEN_FILE = "api-tokens.json"
+TOKEN_BYTES = 24
+
+
+class TokensUnusable(Exception):  # noqa: N818 - reads as what is the matter
+    """The file of API tokens cannot be used; the text names the mend."""
+
+
+class Role(StrEnum):
+    """What a bearer of a token is."""
+
+    DISPLAY = "display"
+    DESK = "desk"
+    INTEGRATOR = "integrator"
+    SERVICE = "service"
+
+
+class May(StrEnum):
+    """What a route asks for."""
+
+    LOOK = "look"  # state and events, nothing about one person but what a screen shows
+    ACT = "act"  # present codes and end redemptions
+    OFFER = "offer"  # write the shop's own offers
+    TEND = "tend"  # the service page: camera picture, diagnostics
+
+
+ALLOWED: dict[Role, frozenset[May]] = {
+    Role.DISPLAY: frozenset({May.LOOK}),
+    Role.DESK: frozenset({May.LOOK, May.ACT, May.OFFER}),
+    Role.INTEGRATOR: frozenset({May.LOOK, May.ACT}),
+    Role.SERVICE: frozenset({May.LOOK, May.ACT, May.OFFER, May.TEND}),
+}
+
+needs_key = web.AppKey("needs", dict[str, May])
+
+
+def load_tokens(data: Path) -> dict[Role, str]:
+    """Return this terminal's API tokens, made on first use in a file of their user's own; raise TokensUnusable."""
+    path = data / TOKEN_FILE
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[Role, str])
+    except FileNotFoundError:
+        tokens = {role: secrets.token_urlsafe(TOKEN_BYTES) for role in Role}
+        create_file(path, msgspec.json.encode(tokens))
+        return tokens
+    except msgspec.DecodeError as error:
+        raise TokensUnusable(
+            f"{path}: is no token file ({error}). Remove it; a new one is made at the next start"
+        ) from error
+
+
+def problem(status: int, title: str, detail: str = "") -> web.Response:
+    """Return an RFC 9457 answer."""
+    body = {"type": "about:blank", "title": title, "status": status} | ({"detail": detail} if detail else {})
+    headers = {"WWW-Authenticate": "Bearer"} if status == web.HTTPUnauthorized.status_code else None
+    return web.json_response(body, status=status, content_type="application/problem+json", headers=headers)
+
+
+def role_of(request: web.Request, tokens: dict[Role, str]) -> Role | None:
+    """Return the role of the request's bearer token, None when there is none or it is unknown."""
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        return None
+    found = None
+    for role, token in tokens.items():  # no early exit: every comparison takes its time
+        if hmac.compare_digest(given.strip().encode(), token.encode()):
+            found = role
+    return found
+
+
+def _host_problem(request: web.Request, hosts: frozenset[str]) -> str | None:
+    name = urlsplit(f"//{request.host}").hostname or ""
+    if name not in hosts and not is_loopback(name):
+        return f"this terminal is not called {name!r}; name it in [api] hosts"
+    origin = request.headers.get("Origin")
+    if origin is not None and urlsplit(origin).netloc != request.host:
+        return f"pages of {origin} may not call this terminal"
+    return None
+
+
+def guard(tokens: dict[Role, str], hosts: frozenset[str], needs: dict[str, May]) -> Middleware:
+    """Return the middleware that holds the rules above; `needs` maps "METHOD path" to what it asks for."""
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if fault := _host_problem(request, hosts):
+            return problem(403, "Forbidden", fault)
+        resource = request.match_info.route.resource
+        path = resource.canonical if resource else ""
+        if request.path.startswith("/v1"):
+            role = role_of(request, tokens)
+            if role is None:
+                return problem(401, "Unauthorized", "send Authorization: Bearer <token> from api-tokens.json")
+            wanted = needs.get(f"{request.method} {path}")
+            if wanted is not None and wanted not in ALLOWED[role]:
+                return problem(403, "Forbidden", f"a {role} token may not do this")
+        return await shaped(request, handler)
+
+    return middleware
+
+
+async def shaped(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Run the handler; give every error the one shape. A bug is logged with its trace and answered with 500."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        if error.status < 400:  # noqa: PLR2004 - a redirect is no error
+            raise
+        return problem(error.status, error.reason, error.text or "")
+    except Exception:
+        log.exception("request_failed", extra={"path": request.path})
+        return problem(500, "Internal Server Error", "the terminal's log has the details")

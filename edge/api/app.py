@@ -1,0 +1,269 @@
+"""The local HTTP API (contract.md §9, terminal.md): what gate software, tills and our own screens call.
+
+Rules of this file:
+
+- a decision is always HTTP 200, also REFUSE; 4xx is for a bad request, 503 for an ill terminal;
+- bodies are small and strict: unknown members are errors that name themselves;
+- the same `request_id` gets the same answer, also while the first is still being decided, and also after a power cut if
+  it was given something; the same id for another request is 409.
+"""
+
+import contextlib
+import functools
+import json
+from collections.abc import Awaitable, Callable
+from hashlib import sha256
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from cache.ids import uuid7
+from cache.ledger import facts, settle
+from cache.ledger.recall import Answered, Asking, OtherRequest
+from cache.ledger.settle import Stepped
+from credit.inputs import Now
+from edge.api.access import May
+from edge.api.bodies import body_of
+from edge.api.events import Event, Events
+from edge.api.messages import ClaimBody, EntryBody, NoBody, PresentBody, ReverseBody
+from edge.api.once import Once
+from edge.lanes.decider import Answer
+from edge.lanes.lane import Lane
+from edge.lanes.openings import Opening
+from edge.watch.metrics import Metrics
+from scanner.source import Source
+from storage.sqlite import Job, Store, StoreFailed
+
+MAX_BODY_BYTES = 16 * 1024
+
+T = TypeVar("T")
+
+
+class StepKind(NamedTuple):
+    """One step of a redemption: its body and the ledger's job."""
+
+    body: type[msgspec.Struct]
+    job: Callable[..., Stepped]
+
+
+STEPS: dict[str, StepKind] = {
+    "passed": StepKind(NoBody, settle.passed),
+    "annul": StepKind(NoBody, settle.annul),
+    "actuated": StepKind(NoBody, settle.actuated),
+    "close": StepKind(NoBody, settle.close),
+    "claim": StepKind(ClaimBody, settle.claim),
+    "reverse": StepKind(ReverseBody, settle.reverse),
+}
+
+
+class About(Protocol):
+    """What the API asks of the terminal around it."""
+
+    @property
+    def site(self) -> str:
+        """The site this terminal stands at."""
+        ...
+
+    def now(self) -> Now:
+        """Return now."""
+        ...
+
+    async def status(self) -> dict[str, Any]:
+        """Return the status answer."""
+        ...
+
+    async def readiness(self) -> dict[str, Any]:
+        """Return the readiness answer."""
+        ...
+
+    def synchronise(self) -> None:
+        """Wake both directions."""
+        ...
+
+    def source(self, lane: str) -> Source | None:
+        """Return what a lane reads from, None when it has no source of its own."""
+        ...
+
+
+Route = tuple[str, str, May | None, Callable[[web.Request], Awaitable[web.StreamResponse]]]
+
+
+class Api:
+    """The handlers under /v1."""
+
+    def __init__(self, *, lanes: dict[str, Lane], store: Store, events: Events, metrics: Metrics, about: About) -> None:
+        self._lanes = lanes
+        self._store = store
+        self._events = events
+        self._metrics = metrics
+        self._about = about
+        self._once = Once(store, about)
+
+    def routes(self) -> list[Route]:
+        """Return (method, path, what it asks of the caller, handler)."""
+        return [
+            ("GET", "/v1/status", May.LOOK, self.status),
+            ("GET", "/v1/readiness", May.LOOK, self.readiness),
+            ("GET", "/v1/events", May.LOOK, self.events),
+            ("POST", "/v1/present", May.ACT, self.present),
+            ("GET", "/v1/redemptions", May.ACT, self.redemptions),
+            ("POST", "/v1/redemptions/{redemption}/{step}", May.ACT, self.step),
+            ("GET", "/v1/lanes/{lane}", May.LOOK, self.lane),
+            ("POST", "/v1/lanes/{lane}/again", May.ACT, self.again),
+            ("GET", "/v1/lanes/{lane}/preview", May.LOOK, self.preview),
+            ("POST", "/v1/entry", May.ACT, self.entry),
+            ("POST", "/v1/sync", May.TEND, self.sync),
+            ("GET", "/healthz", None, self.healthz),
+            ("GET", "/readyz", None, self.readyz),
+            ("GET", "/metrics", None, self.metrics),
+        ]
+
+    def _lane(self, name: str | None) -> Lane:
+        lane = next(iter(self._lanes.values())) if name is None else self._lanes.get(name)
+        if lane is None:
+            raise web.HTTPNotFound(text=f"there is no lane {name!r}; there are {', '.join(self._lanes)}")
+        return lane
+
+    async def present(self, request: web.Request) -> web.Response:
+        """Decide about a code. Always 200 with the decision."""
+        body: PresentBody = await body_of(request, PresentBody)
+        lane = self._lane(body.lane)
+        if body.ticket is not None and not lane.knows_ticket(body.ticket):
+            raise web.HTTPBadRequest(text=f"there is no ticket {body.ticket!r} here")
+        if body.request_id is None:
+            return web.json_response((await self._present(lane, body)).to_json())
+
+        async def decide() -> str:
+            return json.dumps((await self._present(lane, body, asking)).to_json(), ensure_ascii=False)
+
+        def again(known: Answered) -> None:
+            if known.in_grace and json.loads(known.answer)["obligations"].get("open_gate"):
+                lane.openings.ask(Opening(known.redemption, known.redemption, body.heads or 1))
+
+        asking = Asking(body.request_id, sha256(msgspec.json.encode(body)).digest())
+        try:
+            return web.Response(
+                text=await self._once.answer(lane.table.id, asking, decide=decide, again=again),
+                content_type="application/json",
+            )
+        except OtherRequest as error:
+            raise web.HTTPConflict(
+                text=f"request_id {error} was used for another request. Give each its own"
+            ) from error
+
+    async def _present(self, lane: Lane, body: PresentBody, asking: Asking | None = None) -> Answer:
+        request = body.request(lane.intent)
+        return await lane.present(body.code, request, ticket=body.ticket, second=body.second, asking=asking)
+
+    async def redemptions(self, request: web.Request) -> web.Response:
+        """List open redemptions (`state=open`) or the recent ones (`recent=N`)."""
+        if request.query.get("state") == "open":
+            found = await self._store.read(settle.open_redemptions)
+        else:
+            recent = request.query.get("recent", "20")
+            count = min(int(recent), 200) if recent.isdigit() else 20
+            found = await self._store.read(lambda conn: settle.recent(conn, count))
+        return web.json_response([msgspec.to_builtins(one) for one in found])
+
+    async def step(self, request: web.Request) -> web.Response:
+        """Take a redemption one step: passed, annul, close, claim, reverse, actuated."""
+        name, redemption = request.match_info["step"], request.match_info["redemption"]
+        kind = STEPS.get(name)
+        if kind is None:
+            raise web.HTTPNotFound(text=f"a redemption has no step {name!r}; it has {', '.join(STEPS)}")
+        body = await body_of(request, kind.body)
+        arguments = {key: value for key, value in msgspec.structs.asdict(body).items() if value is not None}
+        job = functools.partial(kind.job, redemption=redemption, now=self._about.now(), ids=uuid7, **arguments)
+        before = await self._store.read(lambda conn: settle.redemption(conn, redemption))
+        if before is None:
+            raise web.HTTPNotFound(text=f"this terminal knows no redemption {redemption!r}")
+        lane = self._lanes.get(before.lane)
+        if lane is not None:
+            await lane.openings.finished(redemption)  # an undo never overtakes the opening that it undoes
+        stepped: Stepped = await self._write(job)
+        listed = await self._store.read(lambda conn: settle.redemption(conn, redemption))
+        if lane is not None and stepped.error is None and stepped.state is not None:
+            lane.ended(redemption, stepped.state.value)
+        return web.json_response(msgspec.to_builtins(stepped) | {"redemption": msgspec.to_builtins(listed)})
+
+    async def entry(self, request: web.Request) -> web.Response:
+        """Stop entry to the site at once, or let it go on. A fact names who did."""
+        body: EntryBody = await body_of(request, EntryBody)
+        now, name = self._about.now(), facts.STOP_ENTRY + self._about.site
+        seq = await self._write(lambda conn: settle.switch(conn, name, on=body.stopped, by=body.by, now=now, ids=uuid7))
+        return web.json_response({"stopped": body.stopped, "journal_seq": seq})
+
+    async def _write(self, job: Job[T]) -> T:
+        try:
+            return await self._store.write(job)
+        except StoreFailed as error:
+            raise web.HTTPServiceUnavailable(text=str(error)) from error
+
+    async def lane(self, request: web.Request) -> web.Response:
+        """Say what a lane is for, and the challenge it shows for a phone to answer."""
+        lane = self._lane(request.match_info["lane"])
+        shown = {"id": lane.table.id, "scene": lane.table.scene, "intent": lane.intent, "challenge": lane.challenge}
+        return web.json_response(shown)
+
+    async def again(self, request: web.Request) -> web.Response:
+        """Let the code in view be a new presentation."""
+        self._lane(request.match_info["lane"]).again()
+        return web.json_response({})
+
+    async def status(self, _request: web.Request) -> web.Response:
+        """Say how this terminal is."""
+        return web.json_response(await self._about.status())
+
+    async def readiness(self, _request: web.Request) -> web.Response:
+        """Answer "could this terminal decide offline now?"."""
+        return web.json_response(await self._about.readiness())
+
+    async def sync(self, _request: web.Request) -> web.Response:
+        """Synchronise now."""
+        self._about.synchronise()
+        return web.json_response({}, status=202)
+
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        """Stream what happens, Server-Sent Events."""
+        headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        response = web.StreamResponse(headers=headers)
+        await response.prepare(request)
+        hello = Event("hello", await self._about.status())
+        try:
+            async for chunk in self._events.listen(hello):
+                await response.write(chunk)
+        except ConnectionResetError:
+            return response  # the screen went away
+        return response
+
+    async def preview(self, request: web.Request) -> web.StreamResponse:
+        """Stream the lane camera's pictures with the decode overlay (multipart JPEG), while somebody looks."""
+        lane = self._lane(request.match_info["lane"])
+        source = self._about.source(lane.table.id)
+        if source is None or not source.spec.is_camera:
+            raise web.HTTPNotFound(text=f"lane {lane.table.id} has no camera")
+        response = web.StreamResponse(headers={"Content-Type": "multipart/x-mixed-replace; boundary=frame"})
+        await response.prepare(request)
+        async with contextlib.aclosing(source.preview()) as pictures:
+            async for jpeg in pictures:
+                head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+                try:
+                    await response.write(head.encode() + jpeg + b"\r\n")
+                except ConnectionResetError:
+                    break  # the page went away
+        return response
+
+    async def healthz(self, _request: web.Request) -> web.Response:
+        """Say that the process answers."""
+        return web.json_response({"ok": True})
+
+    async def readyz(self, _request: web.Request) -> web.Response:
+        """Say whether a code could be decided now: 200 or 503."""
+        answer = await self._about.readiness()
+        return web.json_response(answer, status=200 if answer["ready"] else 503)
+
+    async def metrics(self, _request: web.Request) -> web.Response:
+        """Give the figures."""
+        await self._about.status()
+        return web.Response(body=self._metrics.text(), content_type="text/plain", charset="utf-8")

@@ -1,0 +1,89 @@
+"""One answer to one request, however often it is asked (terminal.md, "Idempotent by request_id").
+
+Rules of this file:
+
+- the first to ask decides and the others wait; if the first is interrupted, the next decides in its place;
+- answers are remembered here; those that gave something are in the store too, from the very transaction, so that a till
+  which asks again after a power cut hears the same, and a gate that did not move for it yet moves now;
+- the same id for another request is a mistake of the caller: `OtherRequest`.
+"""
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+from cache.ledger import recall
+from cache.ledger.recall import Answered, Asking, OtherRequest
+from credit.inputs import Now
+from storage.sqlite import Store, StoreFailed
+
+log = logging.getLogger("xinguan.once")
+
+MAX_REMEMBERED = 1_000  # answers
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request, and its answer as soon as there is one."""
+
+    asking: Asking
+    answer: "asyncio.Future[str]"
+
+
+class Clock(Protocol):
+    """What tells the time here."""
+
+    def now(self) -> Now:
+        """Return now."""
+        ...
+
+
+class Once:
+    """Gives each request of a lane one answer."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._answers: OrderedDict[tuple[str, str], Asked] = OrderedDict()
+
+    async def answer(
+        self, lane: str, asking: Asking, *, decide: Callable[[], Awaitable[str]], again: Callable[[Answered], None]
+    ) -> str:
+        """Return the answer to a request, as text: the one it was given, or what `decide` gives; raise OtherRequest.
+
+        `again` hears of an answer from before a restart.
+        """
+        key = (lane, asking.id)
+        while (other := self._answers.get(key)) is not None:
+            if other.asking != asking:
+                raise OtherRequest(asking.id)
+            try:
+                return await asyncio.shield(other.answer)
+            except asyncio.CancelledError:
+                if not other.answer.cancelled() or cast("asyncio.Task[None]", asyncio.current_task()).cancelling():
+                    raise  # it is this caller who was interrupted
+        mine = self._answers[key] = Asked(asking, asyncio.get_running_loop().create_future())
+        while len(self._answers) > MAX_REMEMBERED:
+            self._answers.popitem(last=False)
+        try:
+            known = await self._from_store(lane, asking)
+            if known is not None:
+                again(known)
+            answer = await decide() if known is None else known.answer
+        except BaseException:
+            self._answers.pop(key, None)
+            mine.answer.cancel()
+            raise
+        mine.answer.set_result(answer)
+        return answer
+
+    async def _from_store(self, lane: str, asking: Asking) -> Answered | None:
+        at_ms = self._clock.now().utc_ms
+        try:
+            return await self._store.read(lambda conn: recall.answered(conn, asking, lane=lane, at_ms=at_ms))
+        except StoreFailed:  # deciding says REFER for it, and lets out who leaves (contract.md §3)
+            log.exception("request_not_looked_up", extra={"lane": lane})
+            return None

@@ -1,0 +1,249 @@
+"""From presented text to a settled answer: open the token, settle it in the ledger, tell everybody (architecture.md).
+
+One way for every lane, whether the text came from a camera, a hand scanner or the API:
+
+1. `open_token`: no database yet; a `TokenError` is an answer too, and only its reason is kept;
+2. one job on the writer thread: facts → decide → commit;
+3. a store that cannot commit gives REFER and a loud light, never GRANT;
+4. metrics and screens hear of it after the commit.
+
+Where tests pull the plug: `reached` is told "before-commit" inside the transaction, "after-commit" after it.
+"""
+
+import functools
+import json
+import logging
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cache.ids import uuid7
+from cache.journal.chain import append
+from cache.ledger import recall, settle
+from cache.ledger.recall import Asking
+from cache.ledger.seams import Settled
+from cache.lists.store import ListStore
+from credit.claims import Token
+from credit.decide import refused
+from credit.decision import Decision
+from credit.facts import Facts
+from credit.inputs import ENDING, ClockState, Intent, Now, Place, Request
+from credit.keys import Keyring
+from credit.reasons import Reason
+from credit.telling.answers import to_json
+from credit.tokens import SKEW_S, TokenError, open_token
+from credit.weighing.endings import end
+from edge.clock import Clock
+from edge.watch.metrics import Metrics
+from storage.sqlite import Job, Store, StoreFailed
+from sync.wire.messages import Profile
+
+log = logging.getLogger("xinguan.decider")
+
+UNJUDGED_S = 2**40  # any time is as good as another, to a clock that is not believed
+MAX_OWED = 10_000  # exits kept in memory until the ledger can be written again
+BRINGING_BACK = frozenset({Intent.CLOSE, Intent.GIVE_BACK})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presented:
+    """What somebody shows at a lane: the text, what they ask for, and what the lane knows about the price."""
+
+    text: str
+    lane: str
+    request: Request
+    ticket: str | None = None
+    list_price_fen: int | None = None
+    challenges: tuple[bytes, ...] = ()
+    grace_s: int = 10
+    asking: Asking | None = None
+
+    @property
+    def without_code(self) -> bool:
+        """Whether something is brought back by its asset or redemption id alone (contract.md §3)."""
+        named = self.request.asset is not None or self.request.redemption is not None
+        return not self.text and named and self.request.intent in BRINGING_BACK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the visitor is told, and whether the lane may open (`edge.lanes.openings` opens once for a redemption)."""
+
+    lane: str
+    at_ms: int
+    decision: Decision
+    redemption: str | None = None
+    journal_seq: int | None = None
+    repeat: bool = False
+    open_gate: bool = False
+    heads: int = 1
+    shown: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the answer of `POST /v1/present`: the simulator's object and what only a terminal knows."""
+        return to_json(self.decision) | {
+            "redemption": self.redemption,
+            "journal_seq": self.journal_seq,
+            "lane": self.lane,
+            "at_ms": self.at_ms,
+            "repeat": self.repeat,
+            **self.shown,
+        }
+
+
+class Decider:
+    """Decides for every lane of this terminal."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        lists: ListStore,
+        profile: Profile,
+        places: Mapping[str, Place],
+        metrics: Metrics,
+        reached: Callable[[str], None] = lambda _point: None,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._lists = lists
+        self._profile = profile
+        self._places = places
+        self._metrics = metrics
+        self.reached = reached
+        self._owed: deque[tuple[dict[str, Any], int]] = deque(maxlen=MAX_OWED)
+        self.offline_since_ms: int | None = None
+
+    def now(self, *, grace_s: int = 10) -> Now:
+        """Return now as the ledger wants it."""
+        now = self._clock.now()
+        return Now(utc_ms=now.utc_ms, clock=now.clock, offline_since_ms=self.offline_since_ms, grace_ms=grace_s * 1000)
+
+    def boot_ms(self) -> int:
+        """Return a clock that never jumps, in milliseconds."""
+        return self._clock.boot_ms()
+
+    async def decide(self, presented: Presented) -> Answer:
+        """Return the settled answer; never raises for anything a visitor can show, nor for an ill store."""
+        now = self.now(grace_s=presented.grace_s)
+        with self._metrics.latency.labels("total").time():
+            settled = await self._settled(presented, now)
+        decision = settled.decision
+        self._metrics.decisions.labels(decision.outcome.value, decision.findings[0].reason.value).inc()
+        return _answer(presented, settled, now)
+
+    async def _settled(self, presented: Presented, now: Now) -> Settled:
+        try:
+            job = self._job(presented, now)
+            with self._metrics.latency.labels("settle").time():
+                settled = await self._store.write(functools.partial(self._watched, job, presented, now))
+        except StoreFailed:
+            log.exception("store_failed", extra={"lane": presented.lane})
+            return self._without_store(presented, now)
+        self.reached("after-commit")
+        return settled
+
+    def _without_store(self, presented: Presented, now: Now) -> Settled:
+        """Answer while the ledger cannot be written: nobody is let in, and nobody is kept in (contract.md §3)."""
+        if presented.request.intent is not Intent.EXIT:
+            return _unsettled(Reason.STORE_FAILED, now)
+        place = self._places[presented.lane]
+        self._owed.append(({"lane": presented.lane, "intent": "exit", "why": "store_failed"}, now.utc_ms))
+        decision = end(presented.request, Facts(place=place), now)
+        return Settled(decision=decision, redemption=None, journal_seq=None, repeat=False, open_gate=True)
+
+    async def pay_owed(self) -> None:
+        """Journal what was done while the ledger could not be written (kind `emergency`). Raises StoreFailed."""
+        while self._owed:
+            body, at_ms = self._owed[0]
+            await self._store.write(functools.partial(_emergency, body=body, at_ms=at_ms))
+            self._owed.popleft()
+
+    def _watched(self, job: Job[Settled], presented: Presented, now: Now, conn: sqlite3.Connection) -> Settled:
+        settled = job(conn)
+        if presented.asking is not None and settled.redemption is not None:
+            answer = json.dumps(_answer(presented, settled, now).to_json(), ensure_ascii=False)
+            recall.remember(
+                conn, presented.asking, lane=presented.lane, redemption=settled.redemption, answer=answer,
+                at_ms=now.utc_ms,
+            )  # fmt: skip
+        self.reached("before-commit")
+        return settled
+
+    def _open(self, presented: Presented, keyring: Keyring, now: Now) -> Token:
+        """Open the token; an answer to any challenge the lane still accepts is an answer. Raises TokenError.
+
+        A clock that cannot judge times bars nobody from bringing back or leaving (contract.md §3, scene S17).
+        """
+        last: TokenError | None = None
+        ending = presented.request.intent in ENDING
+        skew_s = SKEW_S if now.clock is ClockState.TRUSTED or not ending else UNJUDGED_S
+        for challenge in presented.challenges or (None,):
+            try:
+                return open_token(
+                    presented.text,
+                    keyring,
+                    now=now.utc_s,
+                    audience=self._profile.site,
+                    challenge=challenge,
+                    allow_test=self._profile.test,
+                    allow_expired=ending,
+                    skew_s=skew_s,
+                )
+            except TokenError as error:
+                if error.reason is not Reason.NEEDS_CHALLENGE:
+                    raise
+                last = error
+        raise last or AssertionError("a lane accepts at least one challenge")
+
+    def _job(self, presented: Presented, now: Now) -> Job[Settled]:
+        trusted, place = self._lists.current, self._places[presented.lane]
+        if presented.without_code:
+            request, policy = presented.request, trusted.policy
+            return functools.partial(settle.bring_back, request=request, place=place, policy=policy, now=now, ids=uuid7)
+        try:
+            with self._metrics.latency.labels("open_token").time():
+                token = self._open(presented, trusted.keyring, now)
+        except TokenError as error:
+            return functools.partial(_note_refusal, lane=presented.lane, reason=error.reason, now=now)
+        return functools.partial(
+            settle.settle,
+            token=token,
+            request=presented.request,
+            place=place,
+            policy=trusted.policy,
+            lists=trusted,
+            now=now,
+            ids=uuid7,
+        )
+
+
+def _answer(presented: Presented, settled: Settled, now: Now) -> Answer:
+    return Answer(
+        lane=presented.lane, at_ms=now.utc_ms, decision=settled.decision, redemption=settled.redemption,
+        journal_seq=settled.journal_seq, repeat=settled.repeat, open_gate=settled.open_gate,
+        heads=presented.request.heads,
+        shown={
+            "ticket": presented.ticket,
+            "list_price_fen": presented.list_price_fen,
+            "intent": presented.request.intent.value,
+            "amount_fen": presented.request.amount_fen,
+        },
+    )  # fmt: skip
+
+
+def _unsettled(reason: Reason, now: Now) -> Settled:
+    return Settled(decision=refused(reason, now), redemption=None, journal_seq=None, repeat=False, open_gate=False)
+
+
+def _emergency(conn: sqlite3.Connection, *, body: dict[str, Any], at_ms: int) -> int:
+    record = append(conn, kind="emergency", redemption=None, body=body, at_ms=at_ms, record_id=uuid7(at_ms))
+    return record.seq
+
+
+def _note_refusal(conn: sqlite3.Connection, *, lane: str, reason: Reason, now: Now) -> Settled:
+    settle.refuse_unverified(conn, lane=lane, reason=reason, now=now, ids=uuid7)
+    return _unsettled(reason, now)

@@ -1,0 +1,211 @@
+"""One lane: codes in, decisions out, the gate after the commit (architecture.md, "The decision step").
+
+Rules of this file:
+
+- one presentation at a time; a code held before the camera is one presentation until it was out of sight for 2.5 s;
+- a passage that needs a second check holds the first code for HOLD_MS; the next foreign code is taken as the second;
+- two codes that come into view together are nobody's turn: a friendly notice until one of them is taken away;
+- what is no code of this programme gets a friendly notice, at most one every `NOTICE_EVERY_MS`;
+- the gate opens only for an answer with `open_gate`, after the commit (`edge.lanes.openings`).
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass, replace
+
+from cache.ledger.recall import Asking
+from credit.decision import Decision
+from credit.inputs import Intent, Request
+from credit.reasons import Reason
+from edge.actuators.gates import Actuator
+from edge.api.events import Events
+from edge.config import LaneTable
+from edge.lanes.challenge import Challenge
+from edge.lanes.decider import Answer, Decider, Presented
+from edge.lanes.openings import Opening, Openings
+from edge.lanes.second_check import Verifiers
+from edge.watch.metrics import Metrics
+from scanner.seen import SeenJustNow
+from storage.sqlite import Store
+from sync.wire.messages import TicketType
+
+log = logging.getLogger("xinguan.lane")
+
+PREFIX = "XG1:"
+NOTICE_EVERY_MS = 3_000
+APART_MS = 1_000  # a code that came together with another counts once it was alone in view for so long
+MAX_TOGETHER = 64  # codes
+HOLD_MS = 10_000  # how long a first code waits for its second check
+INTENT_OF_SCENE = {"gate": Intent.ENTER, "hotel": Intent.OPEN, "shop": Intent.QUOTE}
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A first code that waits for its second check: what was presented, the check's name, and until when it waits."""
+
+    text: str
+    request: Request
+    ticket: str | None
+    until_ms: int
+
+
+class Lane:
+    """Serves one lane."""
+
+    def __init__(
+        self,
+        table: LaneTable,
+        *,
+        decider: Decider,
+        store: Store,
+        actuator: Actuator,
+        events: Events,
+        metrics: Metrics,
+        tickets: tuple[TicketType, ...],
+        verifiers: Verifiers,
+    ) -> None:
+        self.table = table
+        self._decider = decider
+        self._events = events
+        self._metrics = metrics
+        self._tickets = {ticket.id: ticket for ticket in tickets}
+        self._turn = asyncio.Lock()
+        self.openings = Openings(table.id, actuator=actuator, decider=decider, store=store, told=self._opening_told)
+        self._challenge = Challenge()
+        self._verifiers = verifiers
+        self._held: _Held | None = None
+        self._seen = SeenJustNow()
+        self._shown: dict[str, str] = {}  # redemption → text, while it may be annulled
+        self._noticed_ms = -NOTICE_EVERY_MS
+        self._together_ms: dict[str, int] = {}  # code → when it was last seen together with another new one
+        self.ticket = tickets[0].id if tickets and table.scene == "gate" else None
+
+    @property
+    def intent(self) -> Intent:
+        """What a code means that is merely shown at this lane."""
+        return INTENT_OF_SCENE.get(self.table.scene, Intent.ENTER)
+
+    @property
+    def challenge(self) -> str:
+        """What this lane shows for a phone to answer, in hex."""
+        return self._challenge.shown(self._decider.boot_ms()).hex()
+
+    def knows_ticket(self, ticket: str) -> bool:
+        """Return whether the site sells a ticket of this id."""
+        return ticket in self._tickets
+
+    async def seen(self, text: str, at_ms: int, beside: tuple[str, ...] = ()) -> Answer | None:
+        """Take in a text that the lane's own scanner read, `beside` others of the same frame.
+
+        None when it is still the presentation before, or when nobody can tell whose turn it is.
+        """
+        if self._two_at_once(text, at_ms, beside):
+            self._notice(at_ms, "two_codes")
+            return None
+        if not self._seen.fresh(text, at_ms):
+            return None
+        if text.startswith(PREFIX):
+            return await self.present(text, Request(intent=self.intent), ticket=self.ticket)
+        held = self._held
+        if held is not None and self._decider.boot_ms() < held.until_ms:
+            return await self.present(held.text, held.request, ticket=held.ticket, second=text)
+        self._notice(at_ms, "not_a_code")
+        return None
+
+    def _two_at_once(self, text: str, at_ms: int, beside: tuple[str, ...]) -> bool:
+        """Return whether this code came into view together with another: two that disagree (credential.md).
+
+        A code that was answered a moment ago and is still in view disagrees with nobody. Of two that came together,
+        either counts once it was seen alone for APART_MS.
+        """
+        if not text.startswith(PREFIX) or self._seen.knows(text, at_ms):
+            return False
+        if any(other.startswith(PREFIX) and not self._seen.knows(other, at_ms) for other in beside):
+            self._together_ms[text] = at_ms
+            while len(self._together_ms) > MAX_TOGETHER:
+                del self._together_ms[next(iter(self._together_ms))]
+        return abs(at_ms - self._together_ms.get(text, -APART_MS)) < APART_MS
+
+    def _notice(self, at_ms: int, code: str) -> None:
+        if at_ms - self._noticed_ms >= NOTICE_EVERY_MS:
+            self._noticed_ms = at_ms
+            self._events.publish("notice", {"lane": self.table.id, "code": code, "at_ms": at_ms})
+
+    async def present(
+        self, text: str, request: Request, *, ticket: str | None = None, second: str | None = None,
+        asking: Asking | None = None,
+    ) -> Answer:  # fmt: skip
+        """Decide, tell the screens, have the gate opened; returns as soon as the answer is committed.
+
+        `second` is the second code of a passage that needs two; `asking` the caller's id of this request.
+        """
+        price = self._price(ticket, request)
+        if price is not None and request.amount_fen is None:
+            request = replace(request, amount_fen=price)
+        presented = Presented(
+            text=text,
+            lane=self.table.id,
+            request=request,
+            ticket=ticket,
+            list_price_fen=request.amount_fen,
+            challenges=self._challenge.accepted(self._decider.boot_ms()),
+            grace_s=self.table.grace_s,
+            asking=asking,
+        )
+        async with self._turn:
+            answer = await self._decide(presented, second)
+            self._events.publish("decision", answer.to_json())
+            if answer.redemption is not None:
+                self._shown[answer.redemption] = text
+                while len(self._shown) > 64:  # noqa: PLR2004 - far more than can be annulled at one lane
+                    del self._shown[next(iter(self._shown))]
+            if answer.open_gate:
+                self.openings.ask(Opening.of(answer))
+        return answer
+
+    async def _decide(self, presented: Presented, second: str | None) -> Answer:
+        answer = await self._decider.decide(presented)
+        name = awaited_check(answer.decision)
+        if name is None:
+            self._held = None
+            return answer
+        if second is None:
+            until_ms = self._decider.boot_ms() + HOLD_MS
+            self._held = _Held(presented.text, presented.request, presented.ticket, until_ms)
+            return answer
+        self._held = None
+        check = await self._verifiers.check(name, second, lane=self.table.id)
+        return await self._decider.decide(replace(presented, request=replace(presented.request, second=(check,))))
+
+    def _price(self, ticket: str | None, request: Request) -> int | None:
+        if ticket is None:
+            return None
+        return self._tickets[ticket].price_fen * request.heads
+
+    def _opening_told(self, redemption: str, state: str) -> None:
+        if state == "failed":
+            self._metrics.actuator_faults.labels(self.table.id).inc()
+        self._gate(redemption, state)
+
+    def _gate(self, redemption: str, state: str) -> None:
+        self._events.publish("gate", {"lane": self.table.id, "redemption": redemption, "state": state})
+
+    def ended(self, redemption: str, state: str) -> None:
+        """Hear that a redemption of this lane passed or was annulled; annulled, its code is looked at again at once."""
+        text = self._shown.get(redemption)
+        if text is not None and state == "annulled":
+            self._seen.forget(text)
+        self._gate(redemption, state)
+
+    def again(self) -> None:
+        """Forget what was just seen: staff pressed "again"."""
+        self._seen = SeenJustNow()
+        self._together_ms.clear()
+
+
+def awaited_check(decision: Decision) -> str | None:
+    """Return the name of the second check that this decision waits for, None when it waits for none."""
+    for finding in decision.findings:
+        if finding.reason is Reason.NEEDS_SECOND_CHECK and finding.facts.get("result") == "missing":
+            return str(finding.facts["check"])
+    return None

@@ -1,0 +1,128 @@
+"""The parent of a camera child: starts it, reads its pipe, kills what is silent or talks garbage, starts it again.
+
+    start ─▶ messages ─▶ … ─▶ exit, silence, garbage, growth ─▶ kill ─▶ pause (doubling, reset by a healthy minute)
+    ─▶ start
+
+Rules: the child's exit status 64 (a setting it refuses) is retried like any other, because a device may appear;
+only a natural end (`Ended`) stops. Nothing the child does raises out of `run`. Imports neither cv2 nor numpy.
+"""
+
+import asyncio
+import contextlib
+import random
+import sys
+import time
+
+from scanner.camera.pipe import Ended, Message, Picture, PipeError, Seen, Stats, Unpacker
+from scanner.health import State
+from scanner.source import Source
+
+READ_BYTES = 64 * 1024
+START_S = 15.0  # to the first message: Python and OpenCV load on a slow board
+SILENCE_S = 5.0  # between messages: figures come every second
+FIRST_PAUSE_S = 0.25
+LONGEST_PAUSE_S = 15.0
+HEALTHY_S = 60.0
+STALLED_AGE_S = 2.0
+GROWN = 0.6  # of the address space that the child may have: a leak is ended before it meets the wall
+MAX_NOTE = 200
+
+
+class Camera:
+    """Drives one camera source through its child process."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._most_bytes = round((source.spec.option("memory_mb") << 20) * GROWN)
+
+    async def run(self) -> None:
+        """Keep a child running until the recording ends or this task is cancelled."""
+        pause = FIRST_PAUSE_S
+        while True:
+            began = time.monotonic()
+            ended, note = await self._one_life()
+            if ended:
+                self._source.end()
+                return
+            if time.monotonic() - began > HEALTHY_S:
+                pause = FIRST_PAUSE_S
+            self._source.note(state=State.DOWN, note=note[:MAX_NOTE], restarts=self._source.health.restarts + 1)
+            await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - spreads restarts, guards nothing
+            pause = min(pause * 2, LONGEST_PAUSE_S)
+
+    async def _one_life(self) -> tuple[bool, str]:
+        """Run one child; return whether its source ended, and why it stopped."""
+        try:
+            child = await asyncio.create_subprocess_exec(
+                sys.executable, "-I", "-m", "scanner", "--source", "-",
+                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+            )  # fmt: skip
+        except OSError as error:  # no process, no memory, no file descriptor left: all of it may pass
+            return False, f"the scanner process cannot start: {error}"
+        assert child.stdin and child.stdout  # noqa: S101, PT018 - both were asked for
+        try:
+            child.stdin.write(f"{self._source.raw}\n".encode())
+            self._source.on_watched = lambda watched: _command(child.stdin, watched=watched)
+            self._source.on_watched(self._source.watched)
+            return await self._listen(child.stdout)
+        except PipeError as error:
+            return False, f"garbage on the pipe: {error}"
+        except TimeoutError:
+            return False, "no sign of life from the scanner process"
+        finally:
+            self._source.on_watched = None
+            with contextlib.suppress(ProcessLookupError):
+                child.kill()
+            await child.wait()
+
+    async def _listen(self, pipe: asyncio.StreamReader) -> tuple[bool, str]:
+        unpacker = Unpacker()
+        now = asyncio.get_running_loop().time
+        deadline = now() + START_S
+        while True:
+            async with asyncio.timeout_at(deadline):
+                data = await pipe.read(READ_BYTES)
+            if not data:
+                return False, "the scanner process ended"
+            for message in unpacker.feed(data):
+                deadline = now() + SILENCE_S  # from a whole message: bytes alone are no sign of life
+                if isinstance(message, Ended):
+                    return True, ""
+                if isinstance(message, Stats) and message.rss_bytes > self._most_bytes:
+                    return False, f"the scanner process grew to {message.rss_bytes >> 20} MiB"
+                self._take(message)
+
+    def _take(self, message: Message) -> None:
+        match message:
+            case Seen(texts, captured_s):
+                age = max(0.0, time.monotonic() - captured_s)
+                for text in texts:
+                    self._source.present(text, age, tuple(other for other in texts if other != text))
+            case Picture(jpeg):
+                self._source.picture(jpeg)
+            case Stats():
+                self._source.note(state=_state(message), **_figures(message))
+
+
+def _command(pipe: asyncio.StreamWriter | None, *, watched: bool) -> None:
+    if pipe is not None and not pipe.is_closing():
+        pipe.write(b"preview on\n" if watched else b"preview off\n")
+
+
+def _state(stats: Stats) -> State:
+    if stats.note:
+        return State.STALLED  # being opened again
+    if stats.frame_age_s is None:
+        return State.STARTING
+    return State.STALLED if stats.frame_age_s > STALLED_AGE_S else State.LIVE
+
+
+def _figures(stats: Stats) -> dict[str, object]:
+    age = stats.frame_age_s
+    return {
+        "frames": stats.frames, "width": stats.width, "height": stats.height, "fps": stats.fps,
+        "frame_age_ms": None if age is None else round(age * 1000), "reopened": stats.reopened,
+        "rss_bytes": stats.rss_bytes, "looks": stats.looks, "looks_read": stats.looks_read,
+        "decodes": stats.decodes, "tries": stats.tries, "step_ms": stats.step_ms,
+        "note": stats.note,
+    }  # fmt: skip

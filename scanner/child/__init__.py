@@ -1,0 +1,1 @@
+"""The child process of one camera: frames in, texts out. May die at any time; read `worker` first."""

@@ -1,0 +1,1 @@
+"""Scanners that send text: serial lines and keyboard wedges. Read `framing` first."""

@@ -1,0 +1,250 @@
+"""The cascade: a table of steps, tried in order until one reads something or the budget of CPU time is spent.
+
+Rules:
+
+- everything happens on one grey frame whose longer side has at most MAX_SIDE pixels; each step looks at one view of it
+  (whole, half size, the busiest region) under one treatment with one decoder;
+- the order is measured (docs/scanner.md, ADR 0030): next comes what reads most of what is left per millisecond;
+- the budget is asked between steps, so a frame costs at most the budget and one step, and no step sees more than the
+  frame or a crop of HUGE pixels: hostile pictures are bounded by both;
+- the only clock is the injected `cpu_ms`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+
+from zxingcpp import Binarizer
+
+from scanner.reading.decoders import Corners, Decoder, zbar, zxing
+from scanner.reading.patches import (
+    Places,
+    Plane,
+    Region,
+    averaged,
+    cut,
+    find_places,
+    fitted,
+    halved,
+    lut,
+    sharpened,
+    softened,
+    toned,
+)
+from scanner.reading.unfold import unfolded
+
+MAX_SIDE = 1920
+REGIONS = 3
+SMALL, MIDDLE, LARGE, BIG, HUGE = 300, 400, 500, 600, 800  # pixels of the longer side of a crop
+MIN_SIDE = 21  # modules of the smallest code
+
+LINEAR = lut(2.2)  # display light
+HALFWAY = lut(1.5)
+BRIGHTER = lut(0.5)
+HARDER = lut(3.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A code in a frame: its text, its corners in frame pixels, and the step that read it."""
+
+    text: str
+    corners: Corners
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Pixels to decode and how they lie in the frame: frame = offset + scale × pixel."""
+
+    plane: Plane
+    x: float = 0.0
+    y: float = 0.0
+    scale: float = 1.0
+
+
+class Scene:
+    """One grey frame and what several steps want of it, made once and only when asked for."""
+
+    def __init__(self, plane: Plane, known: Region | None = None) -> None:
+        self.plane = plane
+        self._known = known
+
+    @cached_property
+    def half(self) -> Plane:
+        """The frame at half size."""
+        return halved(self.plane)
+
+    @property
+    def promising(self) -> bool:
+        """Whether something in it stands out like a code."""
+        return self.places.promising
+
+    @cached_property
+    def places(self) -> Places:
+        """Where codes may be: a region known from the frame before, or else what is found."""
+        return find_places(self.half, REGIONS) if self._known is None else Places((self._known,), promising=True)
+
+
+Look = Callable[[Scene], View | None]
+
+
+def whole(scene: Scene) -> View:
+    """View the frame as it is."""
+    return View(scene.plane)
+
+
+def half(scene: Scene) -> View:
+    """View the frame at half size: near codes, and noise averaged away."""
+    return View(scene.half, scale=2.0)
+
+
+def brighter(scene: Scene) -> View:
+    """View the frame with its shadows lifted."""
+    return View(toned(scene.plane, BRIGHTER))
+
+
+def region(
+    scene: Scene,
+    *,
+    rank: int = 0,
+    side: int = 0,
+    tone: Plane | None = None,
+    sharpen: tuple[int, float] | None = None,
+    soften: float = 0.0,
+    smooth: int = 0,
+) -> View | None:
+    """View a region softened, resampled to `side` pixels, toned, sharpened, smoothed, in this order; None if none."""
+    if rank >= len(scene.places.regions):
+        return None
+    place = scene.places.regions[rank]
+    crop = cut(scene.plane, place)
+    if min(crop.shape) < MIN_SIDE:
+        return None
+    crop = softened(crop, soften) if soften else crop
+    crop = fitted(crop, side) if side else crop
+    crop = toned(crop, tone) if tone is not None else crop
+    crop = sharpened(crop, *sharpen) if sharpen else crop
+    crop = averaged(crop, smooth) if smooth else crop
+    return View(crop, place.x, place.y, place.width / crop.shape[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A named step: what to look at and what to read it with."""
+
+    name: str
+    look: Look
+    decode: Decoder
+
+
+GLOBAL = zxing(level=Binarizer.GlobalHistogram)
+LOCAL = zxing(level=Binarizer.LocalAverage, inverted=True)
+THOROUGH = zxing(level=Binarizer.LocalAverage, inverted=True, thorough=True)
+
+STEPS: tuple[Step, ...] = (
+    Step("whole", whole, GLOBAL),
+    Step("display-small", partial(region, side=SMALL, tone=LINEAR, sharpen=(7, 2)), LOCAL),
+    Step("half", half, LOCAL),
+    Step("half-global", half, GLOBAL),
+    Step("display-large", partial(region, side=LARGE, tone=LINEAR, sharpen=(11, 2)), LOCAL),
+    Step("second", partial(region, rank=1), LOCAL),
+    Step("paper", partial(region, side=LARGE), LOCAL),
+    Step("soft", partial(region, side=BIG, tone=HALFWAY, sharpen=(15, 2), smooth=3), LOCAL),
+    Step("paper-sharp", partial(region, side=MIDDLE, sharpen=(15, 2), smooth=3), LOCAL),
+    Step("hard", partial(region, side=HUGE, tone=HARDER, sharpen=(15, 2)), LOCAL),
+    Step("unfold", partial(region, side=MIDDLE, tone=HALFWAY, sharpen=(11, 1)), unfolded),
+    Step("brighter", brighter, LOCAL),
+    Step("zbar", partial(region, side=MIDDLE, soften=1.0), zbar),
+    Step("thorough", whole, THOROUGH),
+)
+BY_NAME = {step.name: step for step in STEPS}
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """CPU milliseconds for one frame: after how many no further step begins.
+
+    `promising_ms` holds when a region stands out like a code, `glance_ms` when none does: an empty gate is cheap.
+    """
+
+    promising_ms: float
+    glance_ms: float
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the steps cost and brought: for metrics and the overlay."""
+
+    tries: dict[str, int] = field(default_factory=dict)
+    decodes: dict[str, int] = field(default_factory=dict)
+    step_ms: dict[str, float] = field(default_factory=dict)
+
+    def add(self, step: str, ms: float, reads: int) -> None:
+        """Note one try of a step."""
+        self.tries[step] = self.tries.get(step, 0) + 1
+        self.step_ms[step] = self.step_ms.get(step, 0.0) + ms
+        if reads:
+            self.decodes[step] = self.decodes.get(step, 0) + 1
+
+
+def attempt(step: Step, scene: Scene) -> list[Read]:
+    """Try one step on a scene."""
+    view = step.look(scene)
+    if view is None:
+        return []
+    return [
+        Read(found.text, _placed(found.corners, view), step.name) for found in step.decode(view.plane) if found.text
+    ]
+
+
+def run(
+    steps: tuple[Step, ...], scene: Scene, *, budget: Budget, cpu_ms: Callable[[], float], tally: Tally
+) -> tuple[Read, ...]:
+    """Try the steps in order; return the codes of the first that reads any, each text once, in reading order."""
+    began = before = cpu_ms()
+    for step in steps:
+        reads = attempt(step, scene)
+        now = cpu_ms()
+        tally.add(step.name, now - before, len(reads))
+        if reads:
+            return in_reading_order(reads)
+        spent = now - began
+        if spent >= budget.promising_ms or (spent >= budget.glance_ms and not scene.promising):
+            break
+        before = now
+    return ()
+
+
+def in_reading_order(reads: list[Read]) -> tuple[Read, ...]:
+    """Return each text once: rows from the top, within a row from the left."""
+    rows: list[list[Read]] = []
+    for read in sorted(reads, key=lambda r: _middle(r, 1)):
+        if rows and _middle(read, 1) - _middle(rows[-1][0], 1) < _height(rows[-1][0]) / 2:
+            rows[-1].append(read)
+        else:
+            rows.append([read])
+    ordered = [read for row in rows for read in sorted(row, key=lambda r: _middle(r, 0))]
+    return tuple(
+        {read.text: read for read in reversed(ordered)}[text] for text in dict.fromkeys(r.text for r in ordered)
+    )
+
+
+def bounds(read: Read) -> Region:
+    """Return the upright rectangle around a code."""
+    xs, ys = [x for x, _ in read.corners], [y for _, y in read.corners]
+    return Region(min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys))
+
+
+def _placed(corners: Corners, view: View) -> Corners:
+    return tuple((round(view.x + x * view.scale), round(view.y + y * view.scale)) for x, y in corners)
+
+
+def _middle(read: Read, axis: int) -> float:
+    values = [corner[axis] for corner in read.corners]
+    return (min(values) + max(values)) / 2
+
+
+def _height(read: Read) -> int:
+    values = [y for _, y in read.corners]
+    return max(values) - min(values)

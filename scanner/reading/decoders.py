@@ -1,0 +1,72 @@
+"""The two decoders, behind one shape: a grey plane in, texts with corners out. Neither keeps anything between calls.
+
+zxing-cpp reads first: it is ten times faster than zbar and reads more. zbar (pyzbar) is an independent second opinion
+on some damaged codes. Bytes that are ASCII are taken as they are, as every token of ours is; for anything else
+zxing-cpp's guess of the character set is taken, and nothing from zbar, which guesses otherwise. A picture that would
+hold a decoder up for long is not given to it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import zxingcpp
+from pyzbar import pyzbar
+
+from scanner.reading.crowd import bearable, bearable_for_zbar
+from scanner.reading.patches import Plane
+
+Corners = tuple[tuple[int, int], ...]
+
+QR = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCodeModel2)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One code: its text and its four corners in pixels of the plane, clockwise from its own top left."""
+
+    text: str
+    corners: Corners
+
+
+Decoder = Callable[[Plane], list[Found]]
+
+
+def zxing(*, level: zxingcpp.Binarizer, inverted: bool = False, thorough: bool = False) -> Decoder:
+    """Return a zxing-cpp setting; `thorough` also looks at quarter turns and smaller copies."""
+
+    def decode(plane: Plane) -> list[Found]:
+        if not bearable(plane):
+            return []
+        codes = zxingcpp.read_barcodes(
+            plane,
+            formats=QR,
+            binarizer=level,
+            try_invert=inverted,
+            try_rotate=thorough,
+            try_downscale=thorough,
+            text_mode=zxingcpp.TextMode.Plain,
+        )
+        return [Found(_text(code), corners_of(code.position)) for code in codes if code.valid]
+
+    return decode
+
+
+def zbar(plane: Plane) -> list[Found]:
+    """Read with zbar."""
+    if not bearable_for_zbar(plane):
+        return []
+    return [
+        Found(code.data.decode("ascii"), tuple((p.x, p.y) for p in code.polygon))
+        for code in pyzbar.decode(plane, symbols=[pyzbar.ZBarSymbol.QRCODE])
+        if code.data and code.data.isascii()
+    ]
+
+
+def _text(code: zxingcpp.Barcode) -> str:
+    raw = bytes(code.bytes)
+    return raw.decode("ascii") if raw.isascii() else str(code.text)
+
+
+def corners_of(p: zxingcpp.Position) -> Corners:
+    """Return the four corners of a code, clockwise from its own top left."""
+    return tuple((q.x, q.y) for q in (p.top_left, p.top_right, p.bottom_right, p.bottom_left))

@@ -1,0 +1,1 @@
+"""How anything of ours is kept: jobs on one database, migrations, files. Knows no table; read `sqlite` first."""

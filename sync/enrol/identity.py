@@ -1,0 +1,183 @@
+"""Who this terminal is: its key, and what it was told at enrolment. Files in its data folder.
+
+Rules of this file:
+
+- the private key is made here, never leaves, and lies in `terminal-key.pem` with rights 0600 (or comes as the systemd
+  credential of that name); a key that others may read is refused, with the mend;
+- `enrolment.json` is written once the platform's answer is checked, in one durable replacement: a power cut leaves
+  a terminal enrolled or not enrolled, never half;
+- an `Identity` exists only when both are there and fit each other.
+"""
+
+import hashlib
+import ipaddress
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from storage.files import create_file, replace_file
+from sync.wire.jws import JwsError, kid_of, public_hex, public_key
+from sync.wire.messages import EnrolAnswer, Profile, WireError, decode
+
+KEY_FILE = "terminal-key.pem"
+ENROLMENT_FILE = "enrolment.json"
+
+
+class IdentityError(Exception):
+    """This terminal's identity cannot be used. The text says why, and the mend."""
+
+
+class NotEnrolled(IdentityError):  # noqa: N818 - reads as what it is
+    """This terminal has not been enrolled yet."""
+
+
+class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
+    """`enrolment.json`: the platform's answer, where it came from, and for which key of ours."""
+
+    platform: str
+    public_key: str
+    answer: EnrolAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """An enrolled terminal. `platform` is the base URL without a trailing slash; `trust_root` are exact bytes."""
+
+    terminal: str
+    site: str
+    profile: Profile
+    platform: str
+    trust_root: bytes
+    platform_keys: Mapping[str, Ed25519PublicKey]
+    audience: str
+    key: Ed25519PrivateKey
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether `host` can only be this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def platform_url(text: str) -> str:
+    """Return the platform's base URL; raise IdentityError unless it is https, or http to this machine."""
+    try:
+        parts = urlsplit(text.strip())
+        host, _port = parts.hostname or "", parts.port
+    except ValueError as error:
+        raise IdentityError(f"{text!r} is no web address. Write https://host[:port]") from error
+    if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment or parts.username:
+        raise IdentityError(f"{text!r} is no web address of a platform. Write https://host[:port]")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise IdentityError(f"{text!r}: http:// is allowed to this machine only. Write https://")
+    return text.strip().rstrip("/")
+
+
+def _key_path(folder: Path) -> Path:
+    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+    if credentials and (given := Path(credentials) / KEY_FILE).is_file():
+        return given
+    return folder / KEY_FILE
+
+
+def load_key(folder: Path) -> Ed25519PrivateKey:
+    """Return the terminal's key; raise NotEnrolled when there is none, IdentityError when it cannot be used."""
+    path = _key_path(folder)
+    try:
+        pem, mode = path.read_bytes(), stat.S_IMODE(path.stat().st_mode)
+    except FileNotFoundError as error:
+        raise NotEnrolled(f"{path}: there is no key. Enrol this terminal: xinguan enrol CODE") from error
+    except OSError as error:
+        raise IdentityError(f"{path}: cannot be read ({error.strerror})") from error
+    if path.parent == folder and mode & 0o077:
+        raise IdentityError(f"{path}: others may read this key (mode {mode:04o}). Mend: chmod 600 {path}")
+    try:
+        key = serialization.load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError) as error:
+        raise IdentityError(f"{path}: is no private key. Enrol this terminal again") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise IdentityError(f"{path}: is no Ed25519 key. Enrol this terminal again")
+    return key
+
+
+def load_or_make_key(folder: Path) -> Ed25519PrivateKey:
+    """Return the terminal's key, made now when there is none: a second try at enrolling uses the same one."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        return load_key(folder)
+    except NotEnrolled:
+        key = Ed25519PrivateKey.generate()
+        form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        create_file(folder / KEY_FILE, key.private_bytes(*form))
+        return key
+
+
+def check_answer(answer: EnrolAnswer, *, root_sha256: str | None) -> None:
+    """Raise IdentityError unless the trust root is the announced one and each platform key fits its kid."""
+    found = hashlib.sha256(answer.trust_root).hexdigest()
+    if root_sha256 is not None and found != root_sha256:
+        raise IdentityError(
+            f"the platform sent another trust root ({found}) than the enrolment code announces ({root_sha256}). "
+            "Nothing was kept. Ask the platform for a new code; if it happens again, somebody stands in between"
+        )
+    if answer.site != answer.profile.site:
+        raise IdentityError(f"the platform names two sites: {answer.site} and {answer.profile.site}")
+    platform_keys(answer)
+
+
+def platform_keys(answer: EnrolAnswer) -> dict[str, Ed25519PublicKey]:
+    """Return the platform's keys by kid; raise IdentityError when one is unusable."""
+    keys = {}
+    for entry in answer.platform_keys:
+        try:
+            keys[entry.kid] = public_key(entry.key)
+        except JwsError as error:
+            raise IdentityError(f"platform key {entry.kid}: {error}") from error
+        if entry.kid != kid_of(entry.key):
+            raise IdentityError(f"platform key {entry.kid} is not the id of its key")
+    return keys
+
+
+def keep_enrolment(folder: Path, *, platform: str, key: Ed25519PrivateKey, answer: EnrolAnswer) -> None:
+    """Write what the platform answered, durably. The answer has been checked."""
+    enrolment = Enrolment(platform=platform, public_key=public_hex(key), answer=answer)
+    text = msgspec.json.format(msgspec.json.encode(enrolment), indent=1)
+    replace_file(folder / ENROLMENT_FILE, text + b"\n")
+
+
+def load_identity(folder: Path) -> Identity:
+    """Return who this terminal is; raise NotEnrolled, or IdentityError naming file and mend."""
+    path = folder / ENROLMENT_FILE
+    try:
+        enrolment = decode(path.read_bytes(), Enrolment, code="bad_enrolment")
+    except FileNotFoundError as error:
+        raise NotEnrolled(f"{path}: this terminal is not enrolled. Run: xinguan enrol CODE") from error
+    except OSError as error:
+        raise IdentityError(f"{path}: cannot be read ({error.strerror})") from error
+    except WireError as error:
+        raise IdentityError(f"{path}: {error}. Enrol this terminal again") from error
+    key, answer = load_key(folder), enrolment.answer
+    if public_hex(key) != enrolment.public_key:
+        raise IdentityError(f"{path}: was written for another key than {KEY_FILE}. Enrol this terminal again")
+    check_answer(answer, root_sha256=None)
+    return Identity(
+        terminal=answer.terminal,
+        site=answer.site,
+        profile=answer.profile,
+        platform=platform_url(enrolment.platform),
+        trust_root=answer.trust_root,
+        platform_keys=platform_keys(answer),
+        audience=answer.platform_keys[0].kid,
+        key=key,
+    )

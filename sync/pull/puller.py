@@ -1,0 +1,282 @@
+"""Pull the signed lists: poll, verify in a thread, switch; keys and the kill-switch first (lists.md).
+
+Rules of this file:
+
+- a poll asks for `timestamp.json` alone; only when it differs from the stored one is the rest verified, and at least
+  every FULL_EVERY_S, so that new root keys are found whatever the timestamp says;
+- one refresh = one verifier session, one deadline, its own scratch folder; first the issuers' roles come into force,
+  then lists and rules together;
+- one city's fault is that city's problem: its old version stays in force, the others go on;
+- trusted time is the latest of the clock, the newest signed list and the root from the enrolment; a timestamp past its
+  expiry is a failure (somebody may be holding back news), and so is a platform that does not answer: the lists in
+  force stay, and their age shows;
+- a bundle that `xinguan lists import` handed over is taken in the same way, from a file instead of the network;
+- a full or ill disk is a failed refresh like any other; at the start it is a problem that shows, never a reason not to
+  start;
+- `run` retries with full jitter and never ends by itself; `wake` polls at once, and what it was told is only a hint.
+"""
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final, Protocol, Self, TypeVar
+
+import aiohttp
+from tuf.api.exceptions import DownloadError, DownloadHTTPError, DownloadLengthMismatchError
+from tuf.api.metadata import Metadata, Timestamp  # type: ignore[attr-defined]
+
+from cache.lists.store import Change, ListStore
+from cache.lists.values import Chain, RoleState, Stored
+from credit.rules.listing import ISSUERS, LISTS, RULES, city_of
+from storage.sqlite import StoreFailed
+from sync.backoff import Backoff
+from sync.pull.bundle import BASE, BundleFetcher
+from sync.pull.fetcher import DocumentFetcher, ListFetcher
+from sync.pull.handover import Answer, Handover
+from sync.pull.replay import Replayed, replay
+from sync.pull.verify import ListRefused, Session, root_issued_ms
+
+log = logging.getLogger(__name__)
+
+STAGES: Final = ((ISSUERS,), (LISTS, RULES))
+MAX_TIMESTAMP_BYTES: Final = 16_384
+FULL_EVERY_S: Final = 600.0
+DEADLINE_S: Final = 30.0
+POLL_JITTER: Final = 0.1
+DISK: Final = "this terminal's disk does not do its part"
+
+T = TypeVar("T")
+
+
+class Clock(Protocol):
+    """Trusted time."""
+
+    def now_ms(self) -> int:
+        """Return milliseconds UTC."""
+        ...
+
+
+class PullFailed(Exception):  # noqa: N818 - reads as what happened
+    """The lists could not be refreshed; what was in force stays in force. `unreachable`: nobody answered at all."""
+
+    def __init__(self, text: str, *, unreachable: bool = False) -> None:
+        super().__init__(text)
+        self.unreachable = unreachable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pulled:
+    """What a refresh brought: versions by role (None: dropped), and every role's problem that stands now."""
+
+    versions: Mapping[str, int | None] = field(default_factory=dict)
+    problems: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Examined:
+    """What the verifier found out about some roles."""
+
+    states: list[RoleState] = field(default_factory=list)
+    floors: dict[tuple[str, str], int] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+
+
+class Puller:
+    """Keeps a `ListStore` fresh from the static files below `base_url` (".../lists/"). Enter it to have its thread."""
+
+    def __init__(
+        self, lists: ListStore, session: aiohttp.ClientSession, *, base_url: str, trust_root: bytes, clock: Clock,
+        poll_s: float = 60.0, deadline_s: float = DEADLINE_S,
+        uniform: Callable[[float, float], float] = random.uniform,
+    ) -> None:  # fmt: skip
+        self._lists = lists
+        self._session = session
+        self._base_url = base_url if base_url.endswith("/") else f"{base_url}/"
+        self._trust_root = trust_root
+        self._root_ms = root_issued_ms(trust_root)
+        self._clock = clock
+        self._poll_s = poll_s
+        self._deadline_s = deadline_s
+        self._uniform = uniform
+        self._handover = Handover(lists.files.folder)
+        self._woken = asyncio.Event()
+        self._full_at = 0.0
+        self.last_ok_ms: int | None = None
+        self.last_error: str | None = None
+
+    async def __aenter__(self) -> Self:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="lists")
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        self._thread.shutdown(wait=True)
+
+    def wake(self) -> None:
+        """Poll at once: somebody says that something changed."""
+        self._woken.set()
+
+    async def restore(self) -> Replayed:
+        """Put the stored lists in force, verified again, without a network."""
+        stored = await self._lists.stored()
+        try:
+            with TemporaryDirectory(prefix="xinguan-lists-") as folder:
+                scratch = Path(folder)
+                found = await self._blocking(
+                    lambda: replay(stored, trust_root=self._trust_root, files=self._lists.files, scratch=scratch)
+                )
+        except OSError as error:
+            found = Replayed(problems={"": f"{DISK}: {error}"})
+        await self._lists.restore(stored, found.verified, problems=found.problems)
+        for role, text in found.problems.items():
+            log.error("stored list does not verify", extra={"role": role, "problem": text})
+        return found
+
+    async def run(self) -> None:
+        """Refresh for ever."""
+        backoff = Backoff(self._uniform)
+        while True:
+            self._woken.clear()
+            try:
+                await self.take_handed()
+                await self.once()
+            except (PullFailed, StoreFailed) as error:
+                level = logging.WARNING if str(error) != self.last_error else logging.DEBUG  # a long outage is one line
+                log.log(level, "lists not refreshed", extra={"problem": str(error), "failures": backoff.failures})
+                self.last_error = str(error)
+                unreachable = isinstance(error, PullFailed) and error.unreachable
+                pause_s = backoff.unreachable_s() if unreachable else min(backoff.refused_s(None), self._poll_s)
+            else:
+                backoff.succeeded()
+                pause_s = self._poll_s * self._uniform(1 - POLL_JITTER, 1 + POLL_JITTER)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), pause_s)
+
+    async def take_handed(self) -> None:
+        """Take in the bundle that `xinguan lists import` put down, if one waits, and answer for it."""
+        waiting = self._handover.waiting()
+        if waiting is None:
+            return
+        try:
+            pulled = await self.take_bundle(waiting)
+        except PullFailed as error:
+            answer = Answer(error=str(error))
+        else:
+            answer = Answer(versions=dict(pulled.versions), problems=dict(pulled.problems))
+        try:
+            self._handover.answer(answer)
+        except OSError as error:
+            raise PullFailed(f"{DISK}: {error}") from error
+
+    async def take_bundle(self, path: Path) -> Pulled:
+        """Refresh from a bundle file instead of the network; raise PullFailed or StoreFailed."""
+        stored = await self._lists.stored()
+        try:
+            fetcher = BundleFetcher(path)
+            with contextlib.closing(fetcher):
+                return await self._verified(stored, fetcher, base_url=BASE, reference_ms=fetcher.issued_ms())
+        except (ListRefused, DownloadError) as error:
+            raise PullFailed(str(error)) from error
+        except OSError as error:
+            raise PullFailed(f"{DISK}: {error}") from error
+
+    async def once(self) -> Pulled:
+        """Refresh now and return what changed; raise PullFailed or StoreFailed."""
+        stored = await self._lists.stored()
+        fetcher = ListFetcher(self._session, deadline_s=self._deadline_s)
+        reference_ms = max(self._clock.now_ms(), stored.newest_ms, self._root_ms)
+        try:
+            if await self._is_unchanged(stored, fetcher, reference_ms):
+                pulled = Pulled(problems=self._lists.current.problems)
+            else:
+                pulled = await self._verified(stored, fetcher, base_url=self._base_url, reference_ms=reference_ms)
+        except (ListRefused, DownloadError) as error:
+            answered = isinstance(error, ListRefused | DownloadHTTPError | DownloadLengthMismatchError)
+            raise PullFailed(str(error), unreachable=not answered) from error
+        except OSError as error:
+            raise PullFailed(f"{DISK}: {error}") from error
+        self.last_ok_ms, self.last_error = self._clock.now_ms(), None
+        return pulled
+
+    async def _verified(self, stored: Stored, fetcher: DocumentFetcher, *, base_url: str, reference_ms: int) -> Pulled:
+        with TemporaryDirectory(prefix="xinguan-lists-") as folder:
+            session = Session(
+                stored, trust_root=self._trust_root, base_url=base_url, fetcher=fetcher, files=self._lists.files,
+                reference_ms=reference_ms, scratch=Path(folder),
+            )  # fmt: skip
+            return await self._refresh(session, fetcher)
+
+    async def _is_unchanged(self, stored: Stored, fetcher: ListFetcher, reference_ms: int) -> bool:
+        full_due = asyncio.get_running_loop().time() >= self._full_at
+        if stored.timestamp is None or full_due or self._lists.current.problems:
+            return False
+        found = await fetcher.get(f"{self._base_url}metadata/timestamp.json", MAX_TIMESTAMP_BYTES)
+        if found != stored.timestamp:
+            return False
+        if Metadata[Timestamp].from_bytes(found).signed.is_expired(datetime.fromtimestamp(reference_ms / 1000, UTC)):
+            raise PullFailed("timestamp.json is past its expiry: the platform, or somebody between, holds back news")
+        return True
+
+    async def _refresh(self, session: Session, fetcher: DocumentFetcher) -> Pulled:
+        self._full_at = 0.0  # until this one has come to its end, the stored timestamp alone proves nothing
+        chain = await self._blocking(session.top, fetcher)
+        versions: dict[str, int | None] = {}
+        for kinds in STAGES:
+            roles = sorted(role for role in chain.cities if _kind(role) in kinds)
+            examined = await self._blocking(lambda roles=roles: _examine(session, roles), fetcher)  # type: ignore[misc]
+            change = await self._take_in(chain, examined, kinds)
+            versions |= change.versions
+        problems = self._lists.current.problems
+        if not problems:
+            self._full_at = asyncio.get_running_loop().time() + FULL_EVERY_S
+            self._lists.files.give_up_downloads()
+        return Pulled(versions=versions, problems=problems)
+
+    async def _take_in(self, chain: Chain, examined: _Examined, kinds: tuple[str, ...]) -> Change:
+        before = self._lists.current.problems
+        others = {role: text for role, text in before.items() if _kind(role) not in ("", *kinds)}
+        change = await self._lists.take_in(
+            chain, examined.states, floors=examined.floors, problems={**others, **examined.problems},
+            at_ms=self._clock.now_ms(), more_to_come=kinds != STAGES[-1],
+        )  # fmt: skip
+        for role, text in change.problems.items():
+            log.error("list refused; its old version stays in force", extra={"role": role, "problem": text})
+        if change.versions:
+            log.info("lists switched", extra={"versions": dict(change.versions)})
+        return change
+
+    async def _blocking(self, job: Callable[[], T], fetcher: DocumentFetcher | None = None) -> T:
+        """Run `job` in the list thread; when we are cancelled, its downloads end and the thread is waited for."""
+        future = asyncio.get_running_loop().run_in_executor(self._thread, job)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            if isinstance(fetcher, ListFetcher):
+                fetcher.cancel()
+            await asyncio.wait([future])
+            raise
+
+
+def _examine(session: Session, roles: Iterable[str]) -> _Examined:
+    found = _Examined()
+    for role in roles:
+        try:
+            state = session.role(role)
+        except (ListRefused, DownloadError) as error:
+            found.problems[role] = str(error)
+        else:
+            found.states.append(state)
+            floor, version = session.floor_of(state)
+            found.floors[floor] = version
+    return found
+
+
+def _kind(role: str) -> str:
+    pair = city_of(role)
+    return pair[0] if pair else ""

@@ -1,0 +1,182 @@
+"""Signing what goes over the wire, and opening what came: seal, receipt, time, order, proof, request token. No I/O.
+
+Rules of this file:
+
+- `open_*` returns the thing or raises `WireError` with the protocol's word; nothing is read before its signature holds;
+- each form has its own JWS type, so one is never taken for another;
+- a batch is opened in five numbered steps; what is *inside* a record is judged only by `open_record`, because an
+  unreadable record is still a link of the chain.
+"""
+
+import gzip
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from credit.records import Record, chain_next, encode
+from sync.wire.jws import JwsError, open_jws, public_key, sign_jws
+from sync.wire.messages import (
+    AUTH_SECONDS,
+    AuthClaims,
+    Batch,
+    Command,
+    EnrolRequest,
+    Fact,
+    Receipt,
+    Seal,
+    SignedTime,
+    WireError,
+    decode,
+    digest,
+)  # fmt: skip
+
+SEAL = "xg-seal+jwt"
+RECEIPT = "xg-receipt+jwt"
+TIME = "xg-time+jwt"
+COMMAND = "xg-command+jwt"
+PROOF = "xg-enrol+jwt"
+AUTH = "xg-auth+jwt"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A record on the wire: its bytes and the chain hash after it."""
+
+    seq: int
+    raw: bytes
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A batch whose seal and chain hold."""
+
+    seal: Seal
+    token: str
+    links: tuple[Link, ...]
+
+
+def _open(text: str, kind: type[T], *, typ: str, keys: Mapping[str, Ed25519PublicKey], code: str) -> T:
+    def key_of(kid: str | None) -> Ed25519PublicKey:
+        if kid is None or kid not in keys:
+            raise JwsError("signed by a key that is not known here")
+        return keys[kid]
+
+    try:
+        opened = open_jws(text, typ=typ, key_of=key_of)
+    except JwsError as error:
+        raise WireError(code, str(error)) from error
+    return decode(opened.payload, kind, code=code)
+
+
+def sign(message: msgspec.Struct, key: Ed25519PrivateKey, *, typ: str, kid: str) -> str:
+    """Return `message` signed as a JWS of type `typ`."""
+    return sign_jws(msgspec.json.encode(message), key, typ=typ, kid=kid)
+
+
+def prove(code: str, key: Ed25519PrivateKey) -> str:
+    """Return the enrolment proof: the terminal holds `key`, and means this code."""
+    return sign_jws(code.encode(), key, typ=PROOF)
+
+
+def check_proof(request: EnrolRequest) -> None:
+    """Raise WireError("bad_proof") unless the request's key signed the request's code."""
+    try:
+        holder = public_key(request.public_key)
+        opened = open_jws(request.proof, typ=PROOF, key_of=lambda _kid: holder)
+    except JwsError as error:
+        raise WireError("bad_proof", str(error)) from error
+    if opened.kid is not None or opened.payload != request.code.encode():
+        raise WireError("bad_proof", "the proof is for another code")
+
+
+def open_receipt(text: str, keys: Mapping[str, Ed25519PublicKey]) -> Receipt:
+    """Return a receipt signed by one of the platform's `keys`; raise WireError("foreign_receipt")."""
+    return _open(text, Receipt, typ=RECEIPT, keys=keys, code="foreign_receipt")
+
+
+def open_time(text: str, keys: Mapping[str, Ed25519PublicKey], *, nonce: str) -> int:
+    """Return the platform's time in ms, signed for our `nonce`; raise WireError("foreign_time")."""
+    signed = _open(text, SignedTime, typ=TIME, keys=keys, code="foreign_time")
+    if signed.nonce != nonce:
+        raise WireError("foreign_time", "this time was signed for another question")
+    return signed.time
+
+
+def open_command(text: str, keys: Mapping[str, Ed25519PublicKey], *, terminal: str) -> Command:
+    """Return an order to `terminal`; raise WireError("foreign_command")."""
+    command = _open(text, Command, typ=COMMAND, keys=keys, code="foreign_command")
+    if command.terminal != terminal:
+        raise WireError("foreign_command", "this order is for another terminal")
+    return command
+
+
+def open_auth(text: str, keys: Mapping[str, Ed25519PublicKey], *, audiences: frozenset[str], body: bytes) -> AuthClaims:
+    """Return the claims of a request JWT by a known terminal for one of `audiences` over `body`; raise WireError.
+
+    Times are not judged here: the caller has the clock, and answers a wrong one with a signed time.
+    """
+    claims = _open(text, AuthClaims, typ=AUTH, keys=keys, code="bad_token")
+    if claims.aud not in audiences:
+        raise WireError("bad_token", "this request is for another platform")
+    if claims.body != digest(body):
+        raise WireError("bad_token", "the body is not the one that was signed")
+    if not claims.iat < claims.exp <= claims.iat + AUTH_SECONDS:
+        raise WireError("bad_token", f"a request token lives at most {AUTH_SECONDS} s")
+    return claims
+
+
+def seal_batch(seal: Seal, records: Sequence[bytes], key: Ed25519PrivateKey) -> bytes:
+    """Return the gzip body of a batch; the same input gives the same bytes."""
+    batch = Batch(
+        epoch=seal.epoch, first=seal.first, last=seal.last, prev_hash=seal.prev_hash,
+        records=[msgspec.Raw(raw) for raw in records], seal=sign(seal, key, typ=SEAL, kid=seal.terminal),
+    )  # fmt: skip
+    return gzip.compress(msgspec.json.encode(batch), mtime=0)
+
+
+def open_batch(plain: bytes, *, terminal: str, key: Ed25519PublicKey) -> Sealed:
+    """Return the batch of `terminal` in the inflated body `plain`; raise WireError.
+
+    1 it is a batch; 2 the seal is this terminal's; 3 the seal says what the envelope says; 4 the records are as many
+    as the numbers say; 5 the chain leads from prev_hash to the sealed head_hash. What is inside a record is not
+    looked at: an unreadable record is still a link of the chain.
+    """
+    batch = decode(plain, Batch)
+    seal = _open(batch.seal, Seal, typ=SEAL, keys={terminal: key}, code="bad_seal")
+    said = (terminal, batch.epoch, batch.first, batch.last, batch.prev_hash, len(batch.records))
+    if said != (seal.terminal, seal.epoch, seal.first, seal.last, seal.prev_hash, seal.count):
+        raise WireError("bad_seal", "the seal is for another batch")
+    if seal.last != seal.first + seal.count - 1:
+        raise WireError("bad_seal", f"records {seal.first} to {seal.last} are not {seal.count}")
+    links: list[Link] = []
+    current = bytes.fromhex(seal.prev_hash)
+    for seq, record in enumerate(batch.records, seal.first):
+        raw = bytes(record)
+        current = chain_next(current, raw)
+        links.append(Link(seq, raw, current))
+    if current.hex() != seal.head_hash:
+        raise WireError("bad_seal", "the records do not lead to the sealed head hash")
+    return Sealed(seal, batch.seal, tuple(links))
+
+
+def open_record(link: Link) -> Record:
+    """Return the record of `link`; raise WireError("bad_record") when it is none or not in canonical form."""
+    fact = decode(link.raw, Fact, code="bad_record")
+    if fact.seq != link.seq:
+        raise WireError("bad_record", f"calls itself {fact.seq} in the place of {link.seq}")
+    record = Record(
+        seq=fact.seq, id=fact.id, at_ms=fact.at_ms, kind=fact.kind, redemption=fact.redemption, body=fact.body
+    )
+    try:
+        canonical = encode(record)
+    except (ValueError, RecursionError) as error:
+        raise WireError("bad_record", str(error)) from error
+    if canonical != link.raw:
+        raise WireError("bad_record", "not in RFC 8785 form")
+    return record
