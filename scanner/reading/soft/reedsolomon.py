@@ -1,0 +1,139 @@
+"""Reed-Solomon over GF(256) as QR codes use it, mending errors and erasures, many blocks and guesses in one batch.
+
+Rules:
+
+- `s` erased words and `v` wrong ones are mended if 2v + s <= check words; a mended block's syndromes are all zero,
+  which is checked once more at the end, so nothing half mended leaves;
+- a guess is "the k most doubtful words of this block are erased". All guesses of a block share its syndromes, and the
+  locator of k erasures is that of k - 1 times one factor; only Berlekamp-Massey runs once for each guess;
+- the logarithm of 0 is ZERO, and the table of powers is 0 from there on, so products need no test for zero.
+
+>>> import numpy as np
+>>> sent = np.zeros((1, 20), np.uint8)
+>>> seen, doubt = sent.copy(), np.arange(20)[None]
+>>> seen[0, :9] = 7                                  # nine wrong words, ten check words: too many errors ...
+>>> mended, good = decode(seen, doubt, (0, 8), checks=10)
+>>> good.tolist(), mended[0, 1].any().item()         # ... but eight of them erased and one more is well
+([[False, True]], False)
+"""
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Words = npt.NDArray[np.uint8]
+Bools = npt.NDArray[np.bool_]
+
+FIELD = 0x11D  # x^8 + x^4 + x^3 + x^2 + 1
+ORDER = 255  # of the multiplicative group
+ZERO = 512  # "logarithm" of 0
+
+
+def _tables() -> tuple[Words, npt.NDArray[np.intp]]:
+    powers = np.zeros(2 * ZERO + 1, np.uint8)
+    logs = np.full(256, ZERO, np.intp)
+    value = 1
+    for exponent in range(ORDER):
+        powers[[exponent, exponent + ORDER]] = value
+        logs[value] = exponent
+        value = value << 1 ^ (FIELD if value & 0x80 else 0)
+    return powers, logs
+
+
+POWERS, LOGS = _tables()
+
+
+def times(left: Words, right: Words) -> Words:
+    """Multiply element by element."""
+    return np.asarray(POWERS[LOGS[left] + LOGS[right]], np.uint8)
+
+
+def dot(left: Any, right: Any, axis: int) -> Words:
+    """Return the sum of products along an axis of two arrays of logarithms."""
+    return np.asarray(np.bitwise_xor.reduce(POWERS[left + right], axis=axis), np.uint8)
+
+
+@cache
+def _exponents(length: int, checks: int) -> Any:
+    """Return the logarithms of (place of a word) ** j, (length, checks)."""
+    return np.arange(length - 1, -1, -1)[:, None] * np.arange(checks) % ORDER
+
+
+@cache
+def _inverse_exponents(length: int, degree: int) -> Any:
+    """Return the logarithms of (1 / place) ** j, (degree, length)."""
+    return -np.arange(degree)[:, None] * np.arange(length - 1, -1, -1) % ORDER
+
+
+def syndromes(words: Words, checks: int) -> Words:
+    """Return the syndromes of blocks (n, length): (n, checks), all zero if a block is well."""
+    return dot(LOGS[words][..., None], _exponents(words.shape[-1], checks), -2)
+
+
+def decode(words: Words, doubt: npt.NDArray[np.intp], counts: tuple[int, ...], *, checks: int) -> tuple[Words, Bools]:
+    """Mend blocks (b, length) under each guess; `doubt` holds the places of their words, the most doubtful first.
+
+    Guess k erases the first counts[k] of them. Return (b, k, length) mended blocks and (b, k) whether each is.
+    """
+    number, length = words.shape
+    sums = np.repeat(syndromes(words, checks), len(counts), 0)
+    erased = np.tile(np.array(counts), number)
+    start = _erasure_locators(doubt, counts, length=length, checks=checks)
+    locator, degree = _located(sums, start, erased)
+    roots = dot(LOGS[locator][..., None], _inverse_exponents(length, checks + 1), 1) == 0
+    good = (roots.sum(1) == degree) & (2 * degree - erased <= checks)
+    mended = np.repeat(words, len(counts), 0)
+    if good.any():
+        mended[good] ^= _magnitudes(sums[good], locator[good], roots[good])
+        good[good] = ~syndromes(mended[good], checks).any(1)
+    return mended.reshape(number, len(counts), length), good.reshape(number, len(counts))
+
+
+def _erasure_locators(doubt: Any, counts: tuple[int, ...], *, length: int, checks: int) -> Words:
+    """Return the products of (1 - x * place) over the erased places, (b * k, checks + 1)."""
+    locator = np.zeros((len(doubt), checks + 1), np.uint8)
+    locator[:, 0] = 1
+    kept = {0: locator.copy()}
+    for step in range(max(counts)):
+        place = length - 1 - doubt[:, step, None]
+        locator[:, 1:] ^= POWERS[LOGS[locator[:, :-1]] + place]
+        kept[step + 1] = locator.copy()
+    return np.stack([kept[count] for count in counts], 1).reshape(-1, checks + 1)
+
+
+def _located(sums: Words, start: Words, erased: Any) -> tuple[Words, Any]:
+    """Berlekamp-Massey from the erasure locators on; return locators and their degrees."""
+    checks = sums.shape[1]
+    logs = LOGS[sums]
+    locator, other, degree = start.copy(), start.copy(), erased.copy()
+    for step in range(int(erased.min()) + 1, checks + 1):
+        active = step > erased
+        gap = dot(LOGS[locator[:, :step]], logs[:, step - 1 :: -1] if step == checks else logs[:, :step][:, ::-1], 1)
+        gap[~active] = 0
+        shifted = np.zeros_like(other)
+        shifted[:, 1:] = other[:, :-1]
+        grows = (gap != 0) & (2 * degree <= step - 1 + erased)
+        log = LOGS[gap][:, None]
+        divided = POWERS[np.where(log == ZERO, ZERO, ORDER - log) + LOGS[locator]]
+        other = np.where(grows[:, None], divided, np.where(active[:, None], shifted, other))
+        locator ^= POWERS[log + LOGS[shifted]]
+        degree = np.where(grows, step + erased - degree, degree)
+    return locator, degree
+
+
+def _magnitudes(sums: Words, locator: Words, roots: Bools) -> Words:
+    """Forney: return what each word must be changed by, 0 where there is no root."""
+    checks, length = sums.shape[1], roots.shape[1]
+    evaluator = np.zeros_like(sums)
+    logs = LOGS[sums]
+    for power in range(checks):
+        evaluator[:, power:] ^= POWERS[LOGS[locator[:, power, None]] + logs[:, : checks - power]]
+    table = _inverse_exponents(length, checks + 1)
+    above = dot(LOGS[evaluator][..., None], table[:checks], 1)
+    odd = LOGS[locator[:, 1::2]][..., None]
+    below = dot(odd, table[: 2 * odd.shape[1] : 2], 1)
+    place = np.arange(length - 1, -1, -1)
+    log = LOGS[above] + (place + ORDER - LOGS[below]) % ORDER
+    return np.where(roots & (below != 0), POWERS[np.minimum(log, 2 * ZERO)], 0).astype(np.uint8)
