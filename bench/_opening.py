@@ -59,9 +59,15 @@ def make() -> Shown:
     static, bound = [], []
     for number in range(CREDENTIALS):
         claims = {
-            "subject": number.to_bytes(16, "big"), "tier": 4, "token_id": number.to_bytes(8, "big"), "iat": NOW - 3600,
-            "exp": NOW + 30 * 86_400, "groups": [12, 300], "region": 500156, "status_index": 123456 + number,
-        }  # fmt: skip
+            "subject": number.to_bytes(16, "big"),
+            "tier": 4,
+            "token_id": number.to_bytes(8, "big"),
+            "iat": NOW - 3600,
+            "exp": NOW + 30 * 86_400,
+            "groups": [12, 300],
+            "region": 500156,
+            "status_index": 123456 + number,
+        }
         static.append(minting.to_text(minting.mint_credential(issuer, **claims, max_uses=5)))
         credential = minting.mint_credential(issuer, **claims, holder_key=holder.public_key())
         bound.append(minting.to_text(minting.present(credential, holder, iat=NOW, nonce=bytes(8), audience=SITE)))
@@ -133,10 +139,14 @@ def measure(case: Case, rounds: int, calls: int = 16) -> dict[str, object]:
         floors.append(floor / calls)
     ratio = statistics.median(ratios)
     return {
-        "bench": case.name, "us": round(statistics.median(runs) * 1e6, 1),
-        "floor_us": round(statistics.median(floors) * 1e6, 1), "ratio": round(ratio, 3), "target": case.target,
-        "met": ratio <= case.target, "rounds": rounds,
-    }  # fmt: skip
+        "bench": case.name,
+        "us": round(statistics.median(runs) * 1e6, 1),
+        "floor_us": round(statistics.median(floors) * 1e6, 1),
+        "ratio": round(ratio, 3),
+        "target": case.target,
+        "met": ratio <= case.target,
+        "rounds": rounds,
+    }
 
 
 def main() -> int:

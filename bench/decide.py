@@ -35,34 +35,66 @@ CALLS = 16
 T0 = 1_790_000_000_000  # 2026-09-21, an ordinary Monday
 PLACE = Place(site="park", scene="gate", lane="A", terminal="t1")
 NOW = Now(utc_ms=T0)
-CALENDARS = parse_calendars({
-    "major-holidays": {"dates": ["2026-10-01/2026-10-07", "2026-02-16/2026-02-22"], "make_up_days": ["2026-10-10"]},
-    "weekend": {"dates": [], "weekdays": [6, 7], "make_up_days": ["2026-10-10"]},
-})  # fmt: skip
+CALENDARS = parse_calendars(
+    {
+        "major-holidays": {"dates": ["2026-10-01/2026-10-07", "2026-02-16/2026-02-22"], "make_up_days": ["2026-10-10"]},
+        "weekend": {"dates": [], "weekdays": [6, 7], "make_up_days": ["2026-10-10"]},
+    }
+)
 
 YEAR = {"from": "2026-01-01", "until": "2026-12-31", "day_starts": "04:00"}
 ONCE_HERE = {"count": "uses", "per": "subject", "scope": "site", "period": "window", "max": 1}
 KINDS: tuple[dict[str, Any], ...] = (
-    {"offer": {"kind": "free"}, "who": {"groups_any": [12, 13, 14, 15, 16, 17, 18], "issuers": ["wulong", "zibo"]},
-     "when": YEAR, "limits": [ONCE_HERE], "needs": ["bound-token"], "stacks": "entrance",
-     "offline": {"max_list_age_h": 72, "max_uses": 200, "max_amount_fen": 0}},
+    {
+        "offer": {"kind": "free"},
+        "who": {"groups_any": [12, 13, 14, 15, 16, 17, 18], "issuers": ["wulong", "zibo"]},
+        "when": YEAR,
+        "limits": [ONCE_HERE],
+        "needs": ["bound-token"],
+        "stacks": "entrance",
+        "offline": {"max_list_age_h": 72, "max_uses": 200, "max_amount_fen": 0},
+    },
     {"offer": {"kind": "free"}, "who": {"min_tier": 3}, "when": {"except": ["major-holidays"]}},
-    {"offer": {"kind": "percent", "percent_off": 20, "cap_fen": 3000}, "who": {"min_tier": 2}, "stacks": "entrance",
-     "limits": [{"period": "month", "max": 4}, {"count": "amount", "period": "month", "max": 20_000}]},
-    {"offer": {"kind": "fixed_price", "price_fen": 2000}, "who": {"groups_any": [30]}, "stacks": "tour",
-     "when": {**YEAR, "weekdays": [1, 2, 3, 4, 5], "daily": [["06:00", "23:00"]]},
-     "limits": [{"period": "day", "max": 2}]},
-    {"offer": {"kind": "amount", "off_fen": 500, "min_spend_fen": 2000}, "who": {"residents_of": ["3707"]},
-     "when": {"only": ["weekend"]}, "limits": [{"period": "week", "max": 2}]},
-    {"offer": {"kind": "gift", "item": "water", "stock": 500}, "who": {"min_tier": 3},
-     "limits": [{"period": "day", "max": 1}]},
+    {
+        "offer": {"kind": "percent", "percent_off": 20, "cap_fen": 3000},
+        "who": {"min_tier": 2},
+        "stacks": "entrance",
+        "limits": [{"period": "month", "max": 4}, {"count": "amount", "period": "month", "max": 20_000}],
+    },
+    {
+        "offer": {"kind": "fixed_price", "price_fen": 2000},
+        "who": {"groups_any": [30]},
+        "stacks": "tour",
+        "when": {**YEAR, "weekdays": [1, 2, 3, 4, 5], "daily": [["06:00", "23:00"]]},
+        "limits": [{"period": "day", "max": 2}],
+    },
+    {
+        "offer": {"kind": "amount", "off_fen": 500, "min_spend_fen": 2000},
+        "who": {"residents_of": ["3707"]},
+        "when": {"only": ["weekend"]},
+        "limits": [{"period": "week", "max": 2}],
+    },
+    {
+        "offer": {"kind": "gift", "item": "water", "stock": 500},
+        "who": {"min_tier": 3},
+        "limits": [{"period": "day", "max": 1}],
+    },
     {"offer": {"kind": "multiplier", "times": 2}, "who": {"min_tier": 1}, "when": {"daily": [["18:00", "26:00"]]}},
-    {"offer": {"kind": "service", "item": "guide"}, "who": {"min_tier": 4}, "needs": ["staff-confirm"],
-     "capacity": [{"per": "day", "max": 40}], "limits": [{"scope": "programme", "period": "year", "max": 12}]},
+    {
+        "offer": {"kind": "service", "item": "guide"},
+        "who": {"min_tier": 4},
+        "needs": ["staff-confirm"],
+        "capacity": [{"per": "day", "max": 40}],
+        "limits": [{"scope": "programme", "period": "year", "max": 12}],
+    },
     {"offer": {"kind": "lane", "lane": "VIP"}, "who": {"min_tier": 5}},
-    {"offer": {"kind": "free"}, "who": {"groups_all": [12, 44], "subject": "person"}, "when": YEAR,
-     "limits": [{"period": {"rolling_h": 24}, "max": 1}, {"per": "all", "period": "day", "max": 300}]},
-)  # fmt: skip
+    {
+        "offer": {"kind": "free"},
+        "who": {"groups_all": [12, 44], "subject": "person"},
+        "when": YEAR,
+        "limits": [{"period": {"rolling_h": 24}, "max": 1}, {"per": "all", "period": "day", "max": 300}],
+    },
+)
 """Ten benefits as the five cities write them, of every kind: bounds, needs, calendars, two that stack, stock."""
 
 WHO = ({"groups_any": [12, 13]}, {"min_tier": 3}, {"groups_any": [99]}, {"min_tier": 5})
@@ -85,10 +117,15 @@ def every_kind(number: int) -> dict[str, Any]:
 def policy(total: int, terms: Callable[[int], dict[str, Any]] = every_kind) -> Policy:
     """Return a compiled policy of `total` benefits of which OFFERED are offered here."""
     rows = [
-        terms(n) | {"id": f"b{n}", "code": n, "issuer": "wulong",
-                    "where": {"sites": ["park" if n < OFFERED else f"site{n % 300}"], "scenes": ["gate"]}}
+        terms(n)
+        | {
+            "id": f"b{n}",
+            "code": n,
+            "issuer": "wulong",
+            "where": {"sites": ["park" if n < OFFERED else f"site{n % 300}"], "scenes": ["gate"]},
+        }
         for n in range(total)
-    ]  # fmt: skip
+    ]
     return Policy.compile(benefits=parse_benefits(rows), calendars=CALENDARS)
 
 
@@ -97,10 +134,18 @@ def visitors(of: Policy) -> list[tuple[Token, Request, Facts]]:
     found = []
     for number in range(CALLS):
         token = Token(
-            issuer="wulong", kid=b"k" * 8, token_id=number.to_bytes(8, "big"), token_class=TokenClass.BOUND,
-            subject=number.to_bytes(16, "big"), nonce=number.to_bytes(8, "big"), issued_at=0, expires=2**40,
-            tier=1 + number % 5, groups=frozenset({12, 30 + number % 2}), region=370700 + number % 2,
-        )  # fmt: skip
+            issuer="wulong",
+            kid=b"k" * 8,
+            token_id=number.to_bytes(8, "big"),
+            token_class=TokenClass.BOUND,
+            subject=number.to_bytes(16, "big"),
+            nonce=number.to_bytes(8, "big"),
+            issued_at=0,
+            expires=2**40,
+            tier=1 + number % 5,
+            groups=frozenset({12, 30 + number % 2}),
+            region=370700 + number % 2,
+        )
         request = Request(intent=Intent.ENTER, amount_fen=6000 + number)
         asked = questions(token, request, PLACE, of, NOW)
         used = {
@@ -147,13 +192,26 @@ def measure(name: str, terms: Callable[[int], dict[str, Any]], rounds: int) -> l
     bench = f"decide.{name}"
     return [
         {"bench": bench, "what": "floor: one raw Ed25519 verify", "us": us(0), "rounds": rounds},
-        {"bench": bench, "what": f"{OFFERED} benefits, {OFFERED} offered", "us": us(1),
-         "verifies": round(ratio(1, 0), 2)},
-        {"bench": bench, "what": f"{TOTAL} benefits, {OFFERED} offered", "us": us(2),
-         "verifies": round(ratio(2, 0), 2), "target": 1.5},
-        {"bench": bench, "what": f"{TOTAL} against {OFFERED} in the catalogue",
-         "percent": round((ratio(2, 1) - 1) * 100, 1), "target": 5},
-    ]  # fmt: skip
+        {
+            "bench": bench,
+            "what": f"{OFFERED} benefits, {OFFERED} offered",
+            "us": us(1),
+            "verifies": round(ratio(1, 0), 2),
+        },
+        {
+            "bench": bench,
+            "what": f"{TOTAL} benefits, {OFFERED} offered",
+            "us": us(2),
+            "verifies": round(ratio(2, 0), 2),
+            "target": 1.5,
+        },
+        {
+            "bench": bench,
+            "what": f"{TOTAL} against {OFFERED} in the catalogue",
+            "percent": round((ratio(2, 1) - 1) * 100, 1),
+            "target": 5,
+        },
+    ]
 
 
 def main() -> None:

@@ -36,10 +36,14 @@ PAGE = b"x" * 4096
 CROWD = 16
 PLACE = Place(site="park", scene="gate", lane="A", terminal="gate1")
 BENEFIT = {
-    "id": "free", "code": 1, "issuer": "wulong", "offer": {"kind": "free"}, "who": {"groups_any": [12]},
+    "id": "free",
+    "code": 1,
+    "issuer": "wulong",
+    "offer": {"kind": "free"},
+    "who": {"groups_any": [12]},
     "where": {"sites": ["park"], "scenes": ["gate"]},
     "limits": [{"count": "uses", "per": "subject", "scope": "site", "period": "ever", "max": 1}],
-}  # fmt: skip
+}
 
 
 class FreshLists:
@@ -73,9 +77,16 @@ class Visitors:
         self._number += 1
         number = self._number
         raw = minting.mint_credential(
-            self._issuer, subject=number.to_bytes(16, "big"), tier=3, groups=[12], token_id=number.to_bytes(8, "big"),
-            iat=NOW - 3600, exp=NOW + 30 * 86_400, status_index=number, holder_key=self._phone.public_key(),
-        )  # fmt: skip
+            self._issuer,
+            subject=number.to_bytes(16, "big"),
+            tier=3,
+            groups=[12],
+            token_id=number.to_bytes(8, "big"),
+            iat=NOW - 3600,
+            exp=NOW + 30 * 86_400,
+            status_index=number,
+            holder_key=self._phone.public_key(),
+        )
         return minting.to_text(minting.present(raw, self._phone, iat=NOW, nonce=number.to_bytes(8, "big")))
 
 
@@ -83,9 +94,15 @@ async def present(store: Store, visitors: Visitors, policy: Policy, code: str) -
     """Do what a lane does with a code, up to the commit."""
     token = open_token(code, visitors.keyring, now=NOW)
     job = functools.partial(
-        settle.settle, token=token, request=Request(), place=PLACE, policy=policy, lists=FreshLists(),
-        now=Now(utc_ms=NOW * 1000), ids=uuid7,
-    )  # fmt: skip
+        settle.settle,
+        token=token,
+        request=Request(),
+        place=PLACE,
+        policy=policy,
+        lists=FreshLists(),
+        now=Now(utc_ms=NOW * 1000),
+        ids=uuid7,
+    )
     settled = await store.write(job)
     if settled.redemption is None:
         raise AssertionError(f"not granted: {settled.decision.reasons}")

@@ -30,10 +30,17 @@ FACTS = 5_000
 NOW_MS = 1_790_000_000_000
 PROFILE = Profile(site="park", title={"zh": "园"}, issuer="wulong", lanes=[Lane(id="A", scene="gate")])
 BODY = {
-    "issuer": "wulong", "class": "bound", "site": "park", "scene": "gate", "lane": "A", "outcome": "GRANT",
-    "reasons": ["ok"], "token": "00" * 8, "subject": "00" * 16,
+    "issuer": "wulong",
+    "class": "bound",
+    "site": "park",
+    "scene": "gate",
+    "lane": "A",
+    "outcome": "GRANT",
+    "reasons": ["ok"],
+    "token": "00" * 8,
+    "subject": "00" * 16,
     "given": [{"benefit": "wulong.first-visit", "issuer": "wulong", "code": 7, "offer": {"kind": "free"}}],
-}  # fmt: skip
+}
 
 
 class Clock:
@@ -49,9 +56,13 @@ def write_facts(conn: Any) -> None:
     for number in range(FACTS):
         uses = [{"key": f"u|wulong/first|subject:{number}|ever", "n": 1, "max": 1}]
         append(
-            conn, kind="granted", redemption=uuid7(NOW_MS), body=BODY | {"uses": uses}, at_ms=NOW_MS,
+            conn,
+            kind="granted",
+            redemption=uuid7(NOW_MS),
+            body=BODY | {"uses": uses},
+            at_ms=NOW_MS,
             record_id=uuid7(NOW_MS),
-        )  # fmt: skip
+        )
 
 
 def floor_ms(folder: Path, data: bytes) -> float:
@@ -88,9 +99,11 @@ async def run(folder: Path) -> dict[str, float]:
         spent = time.perf_counter() - start
         batches = -(-FACTS // (len(first.records) if first else 1))
         return {
-            "ms_per_batch": spent * 1000 / batches, "facts_per_s": FACTS / spent,
-            "records_per_batch": len(first.records) if first else 0, "floor_fsync_ms": floor_ms(folder, plain),
-        }  # fmt: skip
+            "ms_per_batch": spent * 1000 / batches,
+            "facts_per_s": FACTS / spent,
+            "records_per_batch": len(first.records) if first else 0,
+            "floor_fsync_ms": floor_ms(folder, plain),
+        }
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ T = TypeVar("T")
 BUSY_TIMEOUT_MS = 10_000  # a command beside the running server waits this long for it
 
 
-class CentralTooNew(Exception):  # noqa: N818 - reads as what happened
+class CentralTooNewError(Exception):
     """The database was written by a newer Xinguan. Nothing was changed."""
 
 
@@ -54,7 +54,7 @@ def transaction(conn: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open the platform's database and bring its schema up to date; raise CentralTooNew, sqlite3.Error."""
+    """Open the platform's database and bring its schema up to date; raise CentralTooNewError, sqlite3.Error."""
     make_private(path)
     conn = sqlite3.connect(str(path), isolation_level=None, check_same_thread=False)
     conn.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
@@ -65,7 +65,7 @@ def connect(path: Path) -> sqlite3.Connection:
     with transaction(conn):
         have = int(conn.execute("PRAGMA user_version").fetchone()[0])
         if have > len(files):
-            raise CentralTooNew(f"{path}: schema {have} is newer than this program's {len(files)}")
+            raise CentralTooNewError(f"{path}: schema {have} is newer than this program's {len(files)}")
         for number, sql in enumerate(files[have:], have + 1):
             for statement in _statements(sql):
                 conn.execute(statement)

@@ -33,10 +33,19 @@ from credit.weighing.granting import grant, left, trials_of
 from credit.weighing.situation import Situation, iso
 from credit.weighing.taking import overruns
 
-OVERRIDABLE = frozenset({
-    Reason.NEEDS_SECOND_CHECK, Reason.NEEDS_STAFF, Reason.NEEDS_CHALLENGE, Reason.NEEDS_ID_CHECK, Reason.WRONG_LANE,
-    Reason.ALREADY_INSIDE, Reason.SLOT_EARLY, Reason.SLOT_LATE, Reason.LIST_TOO_OLD,
-})  # fmt: skip
+OVERRIDABLE = frozenset(
+    {
+        Reason.NEEDS_SECOND_CHECK,
+        Reason.NEEDS_STAFF,
+        Reason.NEEDS_CHALLENGE,
+        Reason.NEEDS_ID_CHECK,
+        Reason.WRONG_LANE,
+        Reason.ALREADY_INSIDE,
+        Reason.SLOT_EARLY,
+        Reason.SLOT_LATE,
+        Reason.LIST_TOO_OLD,
+    }
+)
 """What a supervisor may take on themselves: what a person can look at. Never a bound, a refusal or a stopped entry."""
 
 WITHHELD = Cause.of(Condition.STANDING, Reason.WITHHELD, Effective.facts)

@@ -178,9 +178,15 @@ def _row(row: object, path: str) -> TrustedKey:
     if row["kid"] != kid.hex():
         raise KeyringError(f"{path}.kid: the key's thumbprint begins with {kid.hex()}")
     return TrustedKey(
-        issuer=issuer, kid=kid, key=key, classes=_classes(row["classes"], f"{path}.classes"),
-        from_s=row["from"], until_s=row["until"], issued_until=issued_until, killed=row["killed"],
-    )  # fmt: skip
+        issuer=issuer,
+        kid=kid,
+        key=key,
+        classes=_classes(row["classes"], f"{path}.classes"),
+        from_s=row["from"],
+        until_s=row["until"],
+        issued_until=issued_until,
+        killed=row["killed"],
+    )
 
 
 def _cose_key(text: object, path: str) -> tuple[CoseKey, bytes]:

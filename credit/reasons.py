@@ -75,16 +75,36 @@ class Reason(StrEnum):
     STORE_FAILED = "store_failed"
 
 
-REFUSING = frozenset({
-    Reason.BAD_SIGNATURE, Reason.KEY_REVOKED, Reason.REVOKED, Reason.REPLAYED, Reason.BARE_BOUND_TOKEN,
-    Reason.WRONG_CLASS, Reason.TEST_TOKEN, Reason.RESTRICTED,
-})  # fmt: skip
+REFUSING = frozenset(
+    {
+        Reason.BAD_SIGNATURE,
+        Reason.KEY_REVOKED,
+        Reason.REVOKED,
+        Reason.REPLAYED,
+        Reason.BARE_BOUND_TOKEN,
+        Reason.WRONG_CLASS,
+        Reason.TEST_TOKEN,
+        Reason.RESTRICTED,
+    }
+)
 
-REFERRING = frozenset({
-    Reason.NEEDS_SECOND_CHECK, Reason.NEEDS_STAFF, Reason.NEEDS_CHALLENGE, Reason.NEEDS_ID_CHECK, Reason.WRONG_LANE,
-    Reason.ALREADY_INSIDE, Reason.SLOT_EARLY, Reason.SLOT_LATE, Reason.LIST_TOO_OLD, Reason.CLOCK_NOT_TRUSTED,
-    Reason.OFFLINE_LIMIT, Reason.ENTRY_STOPPED, Reason.STORE_FAILED,
-})  # fmt: skip
+REFERRING = frozenset(
+    {
+        Reason.NEEDS_SECOND_CHECK,
+        Reason.NEEDS_STAFF,
+        Reason.NEEDS_CHALLENGE,
+        Reason.NEEDS_ID_CHECK,
+        Reason.WRONG_LANE,
+        Reason.ALREADY_INSIDE,
+        Reason.SLOT_EARLY,
+        Reason.SLOT_LATE,
+        Reason.LIST_TOO_OLD,
+        Reason.CLOCK_NOT_TRUSTED,
+        Reason.OFFLINE_LIMIT,
+        Reason.ENTRY_STOPPED,
+        Reason.STORE_FAILED,
+    }
+)
 
 
 def outcome_of(reason: Reason) -> Outcome:

@@ -60,10 +60,16 @@ def canonical(value: object) -> bytes:
 
 def encode(record: Record) -> bytes:
     """Return the canonical bytes of `record`; raise ValueError if it is not a record or above MAX_RECORD_BYTES."""
-    raw = canonical({
-        "at_ms": record.at_ms, "body": record.body, "id": record.id, "kind": record.kind,
-        "redemption": record.redemption, "seq": record.seq,
-    })  # fmt: skip
+    raw = canonical(
+        {
+            "at_ms": record.at_ms,
+            "body": record.body,
+            "id": record.id,
+            "kind": record.kind,
+            "redemption": record.redemption,
+            "seq": record.seq,
+        }
+    )
     if len(raw) > MAX_RECORD_BYTES:
         raise ValueError(f"record of {len(raw)} bytes; the bound is {MAX_RECORD_BYTES}")
     return raw

@@ -70,9 +70,16 @@ class _Credential(NamedTuple):
 
 
 def open_token(
-    text: str, keyring: Keyring, *, now: int, audience: str | None = None, challenge: bytes | None = None,
-    skew_s: int = SKEW_S, allow_test: bool = False, allow_expired: bool = False,
-) -> Token:  # fmt: skip
+    text: str,
+    keyring: Keyring,
+    *,
+    now: int,
+    audience: str | None = None,
+    challenge: bytes | None = None,
+    skew_s: int = SKEW_S,
+    allow_test: bool = False,
+    allow_expired: bool = False,
+) -> Token:
     """Return the verified token that `text` is; raise only TokenError, whatever `text` holds.
 
     `now` is in seconds UTC. `audience` is this site's id: a presentation for any other site is refused, and one that
@@ -211,15 +218,28 @@ def _token(known: _Credential, shown: PresentationClaims | None, *, challenged: 
     minted = known.token_class is _MINTED
     token = object.__new__(Token)
     fields = {
-        "issuer": known.key.issuer, "kid": known.key.kid, "token_id": claims.token_id,
-        "token_class": known.token_class, "subject": claims.subject, "tier": claims.tier,
-        "issued_at": claims.issued_at, "expires": claims.expires, "not_before": claims.not_before,
-        "groups": claims.groups, "grants": claims.grants, "region": claims.region,
-        "status_index": claims.status_index, "max_uses": claims.max_uses, "kind": claims.kind,
-        "id_check": claims.id_check, "test": claims.test, "reservation": claims.reservation,
+        "issuer": known.key.issuer,
+        "kid": known.key.kid,
+        "token_id": claims.token_id,
+        "token_class": known.token_class,
+        "subject": claims.subject,
+        "tier": claims.tier,
+        "issued_at": claims.issued_at,
+        "expires": claims.expires,
+        "not_before": claims.not_before,
+        "groups": claims.groups,
+        "grants": claims.grants,
+        "region": claims.region,
+        "status_index": claims.status_index,
+        "max_uses": claims.max_uses,
+        "kind": claims.kind,
+        "id_check": claims.id_check,
+        "test": claims.test,
+        "reservation": claims.reservation,
         "nonce": shown.nonce if shown else claims.token_id if minted else None,
-        "presented_at": shown.issued_at if shown else None, "audience": shown.audience if shown else None,
+        "presented_at": shown.issued_at if shown else None,
+        "audience": shown.audience if shown else None,
         "challenged": challenged,
-    }  # fmt: skip
+    }
     object.__setattr__(token, "__dict__", fields)
     return token

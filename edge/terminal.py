@@ -42,7 +42,7 @@ from edge.watch.systemd import notify, watchdog_interval_s
 from scanner.source import Source
 from scanner.sources import open_source
 from storage.only_one import only_one
-from storage.sqlite import Store, StoreFailed
+from storage.sqlite import Store, StoreFailedError
 from sync.enrol.enrolling import DATABASE_FILE, ensure_epoch
 from sync.enrol.identity import Identity, load_identity
 from sync.pull.puller import Puller
@@ -112,7 +112,7 @@ class Terminal:
                 task.cancel()
         try:
             await store.write(note("stopped", {}, parts.decider.now()))
-        except StoreFailed:
+        except StoreFailedError:
             log.exception("stop_not_kept")
 
     async def _open(self, identity: Identity, store: Store, stack: AsyncExitStack) -> Parts:
@@ -246,7 +246,7 @@ async def tidy(parts: Parts) -> None:
     while True:
         try:
             await parts.store.write(lambda conn: housekeeping(conn, parts.decider.now()))
-        except StoreFailed:
+        except StoreFailedError:
             log.exception("tidying_failed")
         await asyncio.sleep(TIDY_EVERY_S)
 
@@ -267,7 +267,7 @@ async def feed_watchdog(store: Store) -> None:
     while True:
         try:
             await store.write(lambda conn: conn.execute("SELECT 1").fetchone())
-        except StoreFailed:
+        except StoreFailedError:
             log.exception("store_failed")
         notify("WATCHDOG=1")
         await asyncio.sleep(every_s)

@@ -21,12 +21,21 @@ BGR, BGRA = 3, 4  # channels
 THUMB_HALVINGS = 4  # a cell of the motion picture is 16 pixels of the frame
 STILL = Budget(promising_ms=25.0, glance_ms=5.0)
 MOVING = Budget(promising_ms=20.0, glance_ms=5.0)
-# fmt: off
 IN_TURN = (
-    "soft", "half", "paper-sharp", "soft", "paper", "hard",
-    "half-global", "second", "paper-sharp", "brighter", "zbar", "unfold", "thorough",
+    "soft",
+    "half",
+    "paper-sharp",
+    "soft",
+    "paper",
+    "hard",
+    "half-global",
+    "second",
+    "paper-sharp",
+    "brighter",
+    "zbar",
+    "unfold",
+    "thorough",
 )
-# fmt: on
 GROW = 0.35  # of a remembered code's longer side, on each side: hands move
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 
-class SchemaTooNew(Exception):  # noqa: N818 - reads as what happened
+class SchemaTooNewError(Exception):
     """The database was written by a newer Xinguan. Install that version again; nothing was changed."""
 
 
@@ -57,13 +57,13 @@ def version(conn: sqlite3.Connection) -> int:
 
 
 def migrate(conn: sqlite3.Connection, *, backup_to: Path | None) -> int:
-    """Bring the database up to this program's schema and return how many files were applied; raise SchemaTooNew.
+    """Bring the database up to this program's schema and return how many files were applied; raise SchemaTooNewError.
 
     `backup_to` names the copy that `VACUUM INTO` writes before an existing database is changed; None for no copy.
     """
     have, every = version(conn), steps()
     if have > len(every):
-        raise SchemaTooNew(f"database schema {have} is newer than this program's {len(every)}")
+        raise SchemaTooNewError(f"database schema {have} is newer than this program's {len(every)}")
     todo = every[have:]
     if todo and have and backup_to is not None:
         backup_to.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ The transaction contract, written before it was coded:
    is gone, every job of the group is run again by itself, so nobody is told "done" for work that a rollback took.
    Jobs therefore change nothing but the database, and may run twice.
 5. A cancelled caller does not cancel its job. The job's effects stand; only the answer has nobody to go to.
-6. An error of the database itself reaches the caller as `StoreFailed`; any other exception of a job as itself.
+6. An error of the database itself reaches the caller as `StoreFailedError`; any other exception of a job as itself.
 7. Reading jobs run on a second thread with a connection that cannot write, and see committed data only.
 """
 
@@ -34,7 +34,7 @@ T = TypeVar("T")
 Job = Callable[[sqlite3.Connection], T]
 
 
-class StoreFailed(Exception):  # noqa: N818 - reads as what happened, like the reason store_failed
+class StoreFailedError(Exception):
     """The store could not do what it was asked (full, corrupt, read-only, closed). Nothing was written."""
 
 
@@ -100,7 +100,7 @@ class _Waiting:
 
 
 def _run(conn: sqlite3.Connection, job: Job[Any]) -> _Ran:
-    """Run one job inside a savepoint of the open transaction. Database errors become StoreFailed."""
+    """Run one job inside a savepoint of the open transaction. Database errors become StoreFailedError."""
     conn.execute("SAVEPOINT job")
     try:
         ran = _Ran(result=job(conn))
@@ -114,8 +114,8 @@ def _run(conn: sqlite3.Connection, job: Job[Any]) -> _Ran:
     return ran
 
 
-def _failure(error: Exception) -> StoreFailed:
-    failed = StoreFailed(f"the store cannot write: {error}")
+def _failure(error: Exception) -> StoreFailedError:
+    failed = StoreFailedError(f"the store cannot write: {error}")
     failed.__cause__ = error
     return failed
 
@@ -125,7 +125,7 @@ class Store:
 
     `reached` is called on the writer thread with the name of a point on the way to the disk ("before-commit",
     "after-commit"); tests pull the plug there. `failing` says why the last job that wrote could not, until one can.
-    Raises on entering: `SchemaTooNew`, `StoreFailed`.
+    Raises on entering: `SchemaTooNewError`, `StoreFailedError`.
     """
 
     def __init__(self, path: Path, *, reached: Callable[[str], None] = lambda _point: None) -> None:
@@ -153,18 +153,18 @@ class Store:
         self._writing.close()
 
     async def write(self, job: Job[T]) -> T:
-        """Run `job` as one transaction; return its result once it is on disk. Raises StoreFailed, or the job's own."""
+        """Run `job` as one transaction; return its result once on disk. Raises StoreFailedError, or the job's own."""
         if not self._open_for_jobs:
-            raise StoreFailed("the store is closed")
+            raise StoreFailedError("the store is closed")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         self._jobs.put(_Waiting(job, loop, future))
         return await future
 
     async def read(self, job: Job[T]) -> T:
-        """Run `job` on the reading connection, in one consistent view. Raises StoreFailed, or the job's own."""
+        """Run `job` on the reading connection, in one consistent view. Raises StoreFailedError, or the job's own."""
         if not self._open_for_jobs:
-            raise StoreFailed("the store is closed")
+            raise StoreFailedError("the store is closed")
         return await asyncio.get_running_loop().run_in_executor(self._reader, self._view, job)
 
     def _view(self, job: Job[T]) -> T:
@@ -176,14 +176,14 @@ class Store:
                 if self._reading.in_transaction:
                     self._reading.execute("ROLLBACK")
         except sqlite3.Error as error:
-            raise StoreFailed(f"the store cannot be read: {error}") from error
+            raise StoreFailedError(f"the store cannot be read: {error}") from error
 
     def _open(self) -> sqlite3.Connection:
         try:
             conn = connect(self._path, writing=True)
             migrate(conn, backup_to=self._path.with_suffix(".before-migration.db"))
         except sqlite3.Error as error:
-            raise StoreFailed(f"{self._path}: {error}") from error
+            raise StoreFailedError(f"{self._path}: {error}") from error
         return conn
 
     def _work(self) -> None:
@@ -220,7 +220,7 @@ class Store:
                     self._commit([waiting])
                 return
             ran = [ran[0] if ran and ran[0].error else _Ran(error=_failure(error))]
-        failures = [str(outcome.error) for outcome in ran if isinstance(outcome.error, StoreFailed)]
+        failures = [str(outcome.error) for outcome in ran if isinstance(outcome.error, StoreFailedError)]
         if failures or self._writing.total_changes > before:
             self.failing = failures[-1] if failures else ""
         for waiting, outcome in zip(group, ran, strict=True):

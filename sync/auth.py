@@ -52,9 +52,13 @@ class Authenticator:
         issued = (self._clock.now_ms() + self.offset_ms) // 1000 - BACKDATED_S
         jti = secrets.token_hex(NONCE_BYTES)
         claims = AuthClaims(
-            iss=identity.terminal, aud=identity.audience, iat=issued, exp=issued + AUTH_SECONDS, jti=jti,
+            iss=identity.terminal,
+            aud=identity.audience,
+            iat=issued,
+            exp=issued + AUTH_SECONDS,
+            jti=jti,
             body=digest(body),
-        )  # fmt: skip
+        )
         return Bearer(sign(claims, identity.key, typ=AUTH, kid=identity.terminal), jti)
 
     def correct(self, signed: str, jti: str) -> None:

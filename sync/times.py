@@ -12,11 +12,11 @@ from typing import Protocol
 
 import aiohttp
 
-from storage.sqlite import StoreFailed
+from storage.sqlite import StoreFailedError
 from sync.auth import NONCE_BYTES
 from sync.backoff import Backoff
 from sync.enrol.identity import Identity
-from sync.transport import Refused, Unreachable, exchange
+from sync.transport import RefusedError, UnreachableError, exchange
 from sync.wire.messages import TimeAnswer, WireError, decode
 from sync.wire.seals import open_time
 
@@ -56,14 +56,14 @@ class TimeSync:
         self.last_error: str | None = None
 
     async def once(self) -> None:
-        """Ask once and tell the clock; raise Unreachable, Refused, or WireError for a time not signed for us."""
+        """Ask once, tell the clock; raise UnreachableError, RefusedError, or WireError for a time not signed for us."""
         nonce = secrets.token_hex(NONCE_BYTES)
         before = self._clock.boot_ms()
         answer = await exchange(self._session, "GET", f"{self._identity.platform}/v1/time?nonce={nonce}")
         round_trip = self._clock.boot_ms() - before
         signed = open_time(decode(answer, TimeAnswer).server_time, self._identity.platform_keys, nonce=nonce)
         if round_trip > MAX_ROUND_TRIP_MS:
-            raise Unreachable(f"the signed time took {round_trip} ms")
+            raise UnreachableError(f"the signed time took {round_trip} ms")
         half = round_trip - round_trip // 2
         await self._clock.learn(signed + half, half)
 
@@ -75,10 +75,12 @@ class TimeSync:
     async def _turn(self) -> float:
         try:
             await self.once()
-        except (Unreachable, WireError, StoreFailed) as error:
+        except (UnreachableError, WireError, StoreFailedError) as error:
             self.last_error = str(error)
-            return self._backoff.unreachable_s() if isinstance(error, Unreachable) else self._backoff.refused_s(None)
-        except Refused as error:
+            return (
+                self._backoff.unreachable_s() if isinstance(error, UnreachableError) else self._backoff.refused_s(None)
+            )
+        except RefusedError as error:
             self.last_error = str(error)
             return self._backoff.refused_s(error.wait_s)
         self.last_error = None

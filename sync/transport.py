@@ -4,8 +4,8 @@ Rules of this file:
 
 - TLS is always verified, against the system's authorities or the one configured CA; there is no switch to ignore it;
 - no redirects, no proxies from the environment, no cookies; answers are bounded while they are read;
-- `Unreachable` means nobody answered (try again soon: it costs the platform nothing); `Refused` means somebody did,
-  and carries the problem (RFC 9457) and how long it asks us to wait.
+- `UnreachableError` means nobody answered (try again soon: it costs the platform nothing); `RefusedError` means
+  somebody did, and carries the problem (RFC 9457) and how long it asks us to wait.
 """
 
 import ssl
@@ -24,11 +24,11 @@ MAX_ANSWER_BYTES = 1024 * 1024
 MAX_WAIT_S = 600.0
 
 
-class Unreachable(Exception):  # noqa: N818 - reads as what happened
+class UnreachableError(Exception):
     """Nobody answered: no route, refused, timed out, TLS failed, connection lost."""
 
 
-class Refused(Exception):  # noqa: N818 - reads as what happened
+class RefusedError(Exception):
     """The platform answered with an error. `wait_s` is its Retry-After, or None."""
 
     def __init__(self, problem: Problem, wait_s: float | None) -> None:
@@ -73,16 +73,16 @@ async def exchange(
     headers: dict[str, str] | None = None,
     body: bytes | None = None,
 ) -> bytes:
-    """Return the body of a 200 answer; raise Unreachable or Refused."""
+    """Return the body of a 200 answer; raise UnreachableError or RefusedError."""
     try:
         async with session.request(method, url, headers=headers, data=body, allow_redirects=False) as response:
             answer = bytearray()
             async for chunk in response.content.iter_chunked(64 * 1024):
                 answer += chunk
                 if len(answer) > MAX_ANSWER_BYTES:
-                    raise Unreachable(f"{url}: the answer has no end")
+                    raise UnreachableError(f"{url}: the answer has no end")
             if response.status == 200:  # noqa: PLR2004 - OK
                 return bytes(answer)
-            raise Refused(_problem(response.status, bytes(answer)), _wait_s(response.headers.get("Retry-After")))
+            raise RefusedError(_problem(response.status, bytes(answer)), _wait_s(response.headers.get("Retry-After")))
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise Unreachable(f"{url}: {error or type(error).__name__}") from error
+        raise UnreachableError(f"{url}: {error or type(error).__name__}") from error

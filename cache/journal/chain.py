@@ -34,7 +34,7 @@ class JournalError(Exception):
     """The journal cannot be used as asked; the message says why."""
 
 
-class ForeignReceipt(JournalError):  # noqa: N818 - an alarm: names what came
+class ForeignReceiptError(JournalError):
     """A receipt that does not fit this journal: beyond its head, or with another hash. Nothing was changed."""
 
 
@@ -197,15 +197,15 @@ def mark_sent(conn: sqlite3.Connection, through: int) -> None:
 
 
 def acknowledge(conn: sqlite3.Connection, *, through: int, head_hash: bytes, receipt: str, at_ms: int) -> Cursor:
-    """Accept a verified platform receipt; raise ForeignReceipt when it does not fit, and change nothing."""
+    """Accept a verified platform receipt; raise ForeignReceiptError when it does not fit, and change nothing."""
     now = cursor(conn)
     if through > head(conn).seq:
-        raise ForeignReceipt(f"the platform signed for record {through}; this journal ends at {head(conn).seq}")
+        raise ForeignReceiptError(f"the platform signed for record {through}; this journal ends at {head(conn).seq}")
     if through <= now.acked_through:
         return now
     row = conn.execute(HASH, (through,)).fetchone()
     if row is None or bytes(row[0]) != head_hash:
-        raise ForeignReceipt(f"the platform signed for another record {through} than this terminal wrote")
+        raise ForeignReceiptError(f"the platform signed for another record {through} than this terminal wrote")
     conn.execute(
         "UPDATE cursor SET acked_through = ?, sent_through = max(sent_through, ?), acked_at_ms = ?, receipt = ?",
         (through, through, at_ms, receipt),

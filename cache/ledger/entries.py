@@ -83,9 +83,11 @@ class Entry:
         if taken.pass_of is None:
             return taken.uses
         entry = Use(
-            key=f"p|{taken.pass_root or self.id}", n=self.request.heads, limit=taken.pass_entries,
+            key=f"p|{taken.pass_root or self.id}",
+            n=self.request.heads,
+            limit=taken.pass_entries,
             benefit=self.decision.benefit or "",
-        )  # fmt: skip
+        )
         return (*taken.uses, entry)
 
 
@@ -123,11 +125,33 @@ def write_entry(conn: sqlite3.Connection, entry: Entry, seq: int | None) -> None
     answer = shown(entry.decision)
     conn.execute(
         INSERT,
-        (entry.id, entry.at_ms, place.terminal, place.site, place.scene, place.lane, token.issuer, token.subject,
-         token.token_id, request.intent.value, request.amount_fen, request.heads, request.asset,
-         entry.decision.benefit, answer, entry.state.value, taken.due_ms, taken.on_overdue, taken.reversal_until_ms,
-         int(taken.gives_back), taken.pass_of, taken.pass_root, entry.grace_until_ms, seq),
-    )  # fmt: skip
+        (
+            entry.id,
+            entry.at_ms,
+            place.terminal,
+            place.site,
+            place.scene,
+            place.lane,
+            token.issuer,
+            token.subject,
+            token.token_id,
+            request.intent.value,
+            request.amount_fen,
+            request.heads,
+            request.asset,
+            entry.decision.benefit,
+            answer,
+            entry.state.value,
+            taken.due_ms,
+            taken.on_overdue,
+            taken.reversal_until_ms,
+            int(taken.gives_back),
+            taken.pass_of,
+            taken.pass_root,
+            entry.grace_until_ms,
+            seq,
+        ),
+    )
     for use in entry.uses():
         take(conn, use.key, use.n, redemption=entry.id, at_ms=entry.at_ms)
     for one in taken.sums:
@@ -137,8 +161,9 @@ def write_entry(conn: sqlite3.Connection, entry: Entry, seq: int | None) -> None
         until = entry.at_ms + NONCE_MS
         conn.execute(NONCE, (token.issuer, token.token_id, nonce, place.terminal, place.lane, entry.at_ms, until))
     conn.execute(BEGUN_ANEW, (token.issuer, token.token_id))
-    write_grace(conn, answer, token=token, request=request, place=place, redemption=entry.id,
-                until_ms=entry.grace_until_ms)  # fmt: skip
+    write_grace(
+        conn, answer, token=token, request=request, place=place, redemption=entry.id, until_ms=entry.grace_until_ms
+    )
 
 
 def shown(decision: Decision) -> str:
@@ -191,9 +216,14 @@ def standing(conn: sqlite3.Connection, redemption: str) -> Standing | None:
     if row is None:
         return None
     return Standing(
-        state=State(row[0]), passed=row[1] is not None, amount_fen=row[2], heads=row[3],
-        returned_fen=row[4], returned_heads=row[5], gives_back=bool(row[6]),
-    )  # fmt: skip
+        state=State(row[0]),
+        passed=row[1] is not None,
+        amount_fen=row[2],
+        heads=row[3],
+        returned_fen=row[4],
+        returned_heads=row[5],
+        gives_back=bool(row[6]),
+    )
 
 
 def write_change(conn: sqlite3.Connection, change: Change) -> None:

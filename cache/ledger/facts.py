@@ -191,10 +191,19 @@ def open_things(conn: sqlite3.Connection, token: Token | None, request: Request)
 def _open_thing(row: tuple[Any, ...]) -> OpenThing:
     answer = json.loads(row[10])
     return OpenThing(
-        redemption=row[0], benefit=row[1], issuer=row[2], scene=row[3], site=row[4], intent=row[5], asset=row[6],
-        at_ms=row[7], due_ms=row[8], withhold_when_overdue=row[9] == "withhold",
-        given=tuple(answer["offers"]), offer=answer["offer"],
-    )  # fmt: skip
+        redemption=row[0],
+        benefit=row[1],
+        issuer=row[2],
+        scene=row[3],
+        site=row[4],
+        intent=row[5],
+        asset=row[6],
+        at_ms=row[7],
+        due_ms=row[8],
+        withhold_when_overdue=row[9] == "withhold",
+        given=tuple(answer["offers"]),
+        offer=answer["offer"],
+    )
 
 
 def _bought(conn: sqlite3.Connection, token: Token, place: Place) -> tuple[Bought, ...]:
@@ -205,10 +214,18 @@ def bought(row: tuple[Any, ...]) -> Bought:
     """Return a redemption as something that can be returned."""
     answer = json.loads(row[8])
     return Bought(
-        redemption=row[0], benefit=row[1], at_ms=row[2], until_ms=row[3], amount_fen=row[4], heads=row[5],
-        returned_fen=row[6], returned_heads=row[7], to_pay_fen=(answer["offer"] or {}).get("to_pay_fen"),
-        given=tuple(answer["offers"]), offer=answer["offer"],
-    )  # fmt: skip
+        redemption=row[0],
+        benefit=row[1],
+        at_ms=row[2],
+        until_ms=row[3],
+        amount_fen=row[4],
+        heads=row[5],
+        returned_fen=row[6],
+        returned_heads=row[7],
+        to_pay_fen=(answer["offer"] or {}).get("to_pay_fen"),
+        given=tuple(answer["offers"]),
+        offer=answer["offer"],
+    )
 
 
 def _pass(conn: sqlite3.Connection, token: Token, benefit: str) -> PassState | None:

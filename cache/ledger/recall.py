@@ -22,7 +22,7 @@ KNOWN: Final = """
 REMEMBER: Final = "INSERT INTO requests (lane, id, asked, redemption, answer, at_ms) VALUES (?, ?, ?, ?, ?, ?)"
 
 
-class OtherRequest(Exception):  # noqa: N818 - reads as what happened
+class OtherRequestError(Exception):
     """This request id was used for another request of the lane."""
 
 
@@ -44,13 +44,13 @@ class Answered:
 
 
 def answered(conn: sqlite3.Connection, asking: Asking, *, lane: str, at_ms: int) -> Answered | None:
-    """Return what this request was given, None if it was given nothing; raise OtherRequest."""
+    """Return what this request was given, None if it was given nothing; raise OtherRequestError."""
     named = {"lane": lane, "id": asking.id, "at_ms": at_ms, "since_ms": at_ms - KEPT_MS}
     row = conn.execute(KNOWN, named).fetchone()
     if row is None:
         return None
     if row[0] != asking.asked:
-        raise OtherRequest(asking.id)
+        raise OtherRequestError(asking.id)
     return Answered(row[1], row[2], bool(row[3]))
 
 

@@ -32,7 +32,7 @@ from cache.ledger.steps import (
     switch,
     write_reversal,
     write_step,
-)  # fmt: skip
+)
 from credit.claims import Token
 from credit.decide import decide
 from credit.decision import Decision
@@ -45,10 +45,25 @@ from credit.weighing.endings import end, returning
 from credit.weighing.questions import Questions, questions
 
 __all__ = [
-    "Listed", "Settled", "Stepped", "actuated", "annul", "bring_back", "claim", "close", "mark_overdue",
-    "open_redemptions", "passed", "recent", "redemption", "refuse_unverified", "renew_grace", "reverse", "settle",
+    "Listed",
+    "Settled",
+    "Stepped",
+    "actuated",
+    "annul",
+    "bring_back",
+    "claim",
+    "close",
+    "mark_overdue",
+    "open_redemptions",
+    "passed",
+    "recent",
+    "redemption",
+    "refuse_unverified",
+    "renew_grace",
+    "reverse",
+    "settle",
     "switch",
-]  # fmt: skip
+]
 
 ALONE = ThisTerminal()
 HASHED_ID_BYTES = 16
@@ -86,9 +101,15 @@ def settle(  # noqa: PLR0913 - everything a decision rests on
 
 
 def bring_back(
-    conn: sqlite3.Connection, *, request: Request, place: Place, policy: Policy, now: Now, ids: Ids,
+    conn: sqlite3.Connection,
+    *,
+    request: Request,
+    place: Place,
+    policy: Policy,
+    now: Now,
+    ids: Ids,
     claims: Claims = ALONE,
-) -> Settled:  # fmt: skip
+) -> Settled:
     """Close or take back without a code, by asset or redemption id (contract.md §3)."""
     asked = Questions(keys={}, passes=(), ending=True)
     site = claims.ask(asked, token=None, request=request, place=place, now=now, budget_ms=BUDGET_MS)
@@ -112,19 +133,29 @@ def _repeated(conn: sqlite3.Connection, decision: Decision) -> Settled:
     row = conn.execute(ACTUATED_OF, (decision.repeats,)).fetchone()
     again = not decision.repeats or (row is not None and row[0] is None)  # without a redemption: an exit, never barred
     return Settled(
-        decision=decision, redemption=decision.repeats or None, journal_seq=None, repeat=True,
+        decision=decision,
+        redemption=decision.repeats or None,
+        journal_seq=None,
+        repeat=True,
         open_gate=again and bool(decision.obligations.get("open_gate")),
-    )  # fmt: skip
+    )
 
 
 def _base(token: Token, request: Request, place: Place, decision: Decision) -> dict[str, Any]:
     asked = {"intent": request.intent.value, "amount_fen": request.amount_fen, "heads": request.heads}
     found: dict[str, Any] = {
-        "issuer": token.issuer, "class": token.token_class.value, "site": place.site, "scene": place.scene,
-        "lane": place.lane, "asset": request.asset, "outcome": decision.outcome.value,
-        "reasons": [one.value for one in decision.reasons], "offline": decision.offline,
-        "clock": decision.clock.value, **asked,
-    }  # fmt: skip
+        "issuer": token.issuer,
+        "class": token.token_class.value,
+        "site": place.site,
+        "scene": place.scene,
+        "lane": place.lane,
+        "asset": request.asset,
+        "outcome": decision.outcome.value,
+        "reasons": [one.value for one in decision.reasons],
+        "offline": decision.offline,
+        "clock": decision.clock.value,
+        **asked,
+    }
     return {name: value for name, value in found.items() if value is not None}
 
 
@@ -137,23 +168,44 @@ def _note_denial(
 
 
 def _write_grant(
-    conn: sqlite3.Connection, decision: Decision, *, token: Token, request: Request, place: Place, now: Now,
-    ids: Ids, claims: Claims,
-) -> Settled:  # fmt: skip
+    conn: sqlite3.Connection,
+    decision: Decision,
+    *,
+    token: Token,
+    request: Request,
+    place: Place,
+    now: Now,
+    ids: Ids,
+    claims: Claims,
+) -> Settled:
     forget_old(conn, now)
     entry = Entry(
-        id=ids(now.utc_ms), at_ms=now.utc_ms, token=token, request=request, place=place, decision=decision,
+        id=ids(now.utc_ms),
+        at_ms=now.utc_ms,
+        token=token,
+        request=request,
+        place=place,
+        decision=decision,
         grace_until_ms=now.utc_ms + now.grace_ms,
-    )  # fmt: skip
+    )
     body = _base(token, request, place, decision) | {
-        "token": token.token_id.hex(), "subject": token.subject.hex(), "given": [
-            {"benefit": one.benefit, "issuer": one.issuer, "code": one.code, "version": one.version,
-             "offer": dict(one.offer), "local": one.local} for one in decision.given
+        "token": token.token_id.hex(),
+        "subject": token.subject.hex(),
+        "given": [
+            {
+                "benefit": one.benefit,
+                "issuer": one.issuer,
+                "code": one.code,
+                "version": one.version,
+                "offer": dict(one.offer),
+                "local": one.local,
+            }
+            for one in decision.given
         ],
         "uses": [{"key": one.key, "n": one.n, "max": one.limit} for one in entry.uses()],
         "sums": [{"key": one.key, "fen": one.fen, "max": one.limit} for one in decision.consumption.sums],
         "due_ms": decision.consumption.due_ms,
-    }  # fmt: skip
+    }
     kind = "opened" if entry.state is State.OPEN else "granted"
     record = append(conn, kind=kind, redemption=entry.id, body=body, at_ms=now.utc_ms, record_id=ids(now.utc_ms))
     write_entry(conn, entry, record.seq)
@@ -166,9 +218,16 @@ def _write_grant(
 
 
 def _write_ending(
-    conn: sqlite3.Connection, decision: Decision, *, token: Token, request: Request, facts: Facts, now: Now,
-    ids: Ids, claims: Claims,
-) -> Settled:  # fmt: skip
+    conn: sqlite3.Connection,
+    decision: Decision,
+    *,
+    token: Token,
+    request: Request,
+    facts: Facts,
+    now: Now,
+    ids: Ids,
+    claims: Claims,
+) -> Settled:
     place = facts.place
     if request.intent is Intent.EXIT:
         seq = _write_exit(conn, decision, token=token, request=request, place=place, now=now, ids=ids, claims=claims)
@@ -179,18 +238,38 @@ def _write_ending(
         seq = write_reversal(conn, goods, fen=fen, heads=back, now=now, ids=ids, claims=claims)
     else:
         seq = write_step(conn, str(decision.ends), Step.CLOSED, State.CLOSED, now=now, ids=ids, claims=claims)
-    write_grace(conn, shown(decision), token=token, request=request, place=place, redemption=None,
-                until_ms=now.utc_ms + now.grace_ms)  # fmt: skip
+    write_grace(
+        conn,
+        shown(decision),
+        token=token,
+        request=request,
+        place=place,
+        redemption=None,
+        until_ms=now.utc_ms + now.grace_ms,
+    )
     opens = bool(decision.obligations.get("open_gate"))
     return Settled(decision=decision, redemption=decision.ends, journal_seq=seq, repeat=False, open_gate=opens)
 
 
 def _write_exit(
-    conn: sqlite3.Connection, decision: Decision, *, token: Token, request: Request, place: Place, now: Now,
-    ids: Ids, claims: Claims,
-) -> int:  # fmt: skip
-    gone = Exit(issuer=token.issuer, subject=token.subject, site=place.site, heads=request.heads,
-                at_ms=now.utc_ms, record=ids(now.utc_ms))  # fmt: skip
+    conn: sqlite3.Connection,
+    decision: Decision,
+    *,
+    token: Token,
+    request: Request,
+    place: Place,
+    now: Now,
+    ids: Ids,
+    claims: Claims,
+) -> int:
+    gone = Exit(
+        issuer=token.issuer,
+        subject=token.subject,
+        site=place.site,
+        heads=request.heads,
+        at_ms=now.utc_ms,
+        record=ids(now.utc_ms),
+    )
     body = _base(token, request, place, decision) | {"inside": write_exit(conn, gone)}
     record = append(conn, kind="exited", redemption=None, body=body, at_ms=now.utc_ms, record_id=gone.record)
     claims.tell(gone)

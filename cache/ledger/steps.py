@@ -150,9 +150,18 @@ def actuated(conn: sqlite3.Connection, redemption: str, *, now: Now, ids: Ids) -
 
 
 def write_step(  # noqa: PLR0913 - a step and its moment
-    conn: sqlite3.Connection, redemption_id: str, step: Step, to: State, *, now: Now, ids: Ids, claims: Claims,
-    fen: int | None = None, heads: int = 0, body: dict[str, Any] | None = None,
-) -> int:  # fmt: skip
+    conn: sqlite3.Connection,
+    redemption_id: str,
+    step: Step,
+    to: State,
+    *,
+    now: Now,
+    ids: Ids,
+    claims: Claims,
+    fen: int | None = None,
+    heads: int = 0,
+    body: dict[str, Any] | None = None,
+) -> int:
     """Journal a step that the table allows, apply it, and hand it on; return its seq."""
     record_id = ids(now.utc_ms)
     change = Change(

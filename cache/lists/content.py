@@ -55,7 +55,7 @@ KEY_BYTES: Final = 16
 T = TypeVar("T")
 
 
-class ContentRefused(Exception):  # noqa: N818 - reads as what happened
+class ContentRefusedError(Exception):
     """A document that verified but does not say what it must. The text names path, member and mend."""
 
 
@@ -109,10 +109,10 @@ class Content:
 
 
 def open_role(role: str, documents: Mapping[str, bytes]) -> Content:
-    """Read the documents (path → bytes) of one role; raise ContentRefused."""
+    """Read the documents (path → bytes) of one role; raise ContentRefusedError."""
     pair = city_of(role)
     if pair is None:
-        raise ContentRefused(f"{role}: not a role of ours")
+        raise ContentRefusedError(f"{role}: not a role of ours")
     kind, city = pair
     given = {path.rpartition("/")[2]: (path, data) for path, data in documents.items()}
     try:
@@ -125,14 +125,14 @@ def open_role(role: str, documents: Mapping[str, bytes]) -> Content:
             return Content(role=role, kind=kind, city=city, measures=measures, revocations=revocations)
         return Content(role=role, kind=kind, city=city, rules=_rules(city, given))
     except CatalogueError as error:
-        raise ContentRefused(str(error)) from error
+        raise ContentRefusedError(str(error)) from error
 
 
 def _keyring(city: str, path: str, data: bytes) -> Keyring:
     try:
         keyring = Keyring.from_json(data)
     except KeyringError as error:
-        raise ContentRefused(f"{path}: {error}") from error
+        raise ContentRefusedError(f"{path}: {error}") from error
     for keys in keyring.by_kid.values():
         for key in keys:
             _own(city, key.issuer, f"{path}: key {key.kid.hex()}")
@@ -147,17 +147,17 @@ def _measures(city: str, path: str, data: bytes) -> Mapping[bytes, tuple[Measure
     try:
         issuer, by_key = read_measures(data, path=f"{path}: $")
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-        raise ContentRefused(f"{path}: {error}") from error
+        raise ContentRefusedError(f"{path}: {error}") from error
     _own(city, issuer, path)
     for key, entries in by_key.items():
         if len(key) != KEY_BYTES or len(entries) > MAX_ROWS_PER_KEY:
             bound = f"{2 * KEY_BYTES} hex digits, and at most {MAX_ROWS_PER_KEY} rows"
-            raise ContentRefused(f"{path}: $.entries: key {key.hex()!r} must have {bound}")
+            raise ContentRefusedError(f"{path}: $.entries: key {key.hex()!r} must have {bound}")
         for entry in entries:
             if entry.issuer != city:
                 _own(city, entry.issuer, f"{path}: $.entries: key {key.hex()}")
             if entry.from_day and entry.until_day and entry.until_day < entry.from_day:
-                raise ContentRefused(f"{path}: $.entries: key {key.hex()}: until is before from")
+                raise ContentRefusedError(f"{path}: $.entries: key {key.hex()}: until is before from")
     return MappingProxyType(by_key)
 
 
@@ -180,14 +180,14 @@ def _revocations(city: str, path: str, data: bytes) -> Revocations:
     found = _decode(path, data, _Revocations)
     _own(city, found.issuer, path)
     if len(found.tokens) > MAX_EMERGENCY_TOKENS:
-        raise ContentRefused(f"{path}: $.tokens: at most {MAX_EMERGENCY_TOKENS}; use the status bits")
+        raise ContentRefusedError(f"{path}: $.tokens: at most {MAX_EMERGENCY_TOKENS}; use the status bits")
     tokens = frozenset(
         _hex(text, TOKEN_ID_BYTES, f"{path}: $.tokens[{index}]") for index, text in enumerate(found.tokens)
     )
     try:
         status = None if found.status is None else base64.b64decode(found.status, validate=True)
     except binascii.Error as error:
-        raise ContentRefused(f"{path}: $.status: not base64") from error
+        raise ContentRefusedError(f"{path}: $.status: not base64") from error
     return Revocations(tokens=tokens, status=status)
 
 
@@ -201,12 +201,12 @@ def _decode(path: str, data: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(data, type=kind)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-        raise ContentRefused(f"{path}: {error}") from error
+        raise ContentRefusedError(f"{path}: {error}") from error
 
 
 def _own(city: str, issuer: object, where: str) -> None:
     if issuer != city:
-        raise ContentRefused(f"{where}: issuer {issuer!r} in a document of {city}; a city publishes only its own")
+        raise ContentRefusedError(f"{where}: issuer {issuer!r} in a document of {city}; a city publishes only its own")
 
 
 def _hex(text: str, size: int, where: str) -> bytes:
@@ -215,5 +215,5 @@ def _hex(text: str, size: int, where: str) -> bytes:
     except ValueError:
         value = b""
     if len(value) != size:
-        raise ContentRefused(f"{where}: {2 * size} hex digits")
+        raise ContentRefusedError(f"{where}: {2 * size} hex digits")
     return value

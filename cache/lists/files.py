@@ -17,7 +17,7 @@ from typing import Final
 BLOCK: Final = 1 << 20
 
 
-class DocumentRefused(Exception):  # noqa: N818 - reads as what happened
+class DocumentRefusedError(Exception):
     """Bytes that are not what the signed metadata names; nothing was kept."""
 
 
@@ -41,14 +41,14 @@ class ListFiles:
         return (self._targets / sha256).exists()
 
     def accept(self, sha256: str, size: int) -> None:
-        """Move a finished download to its place for good; raise DocumentRefused, and drop it, if it is not that."""
+        """Move a finished download to its place; raise DocumentRefusedError, and drop it, if it is not that."""
         path = self.incoming(sha256)
         with path.open("rb") as file:
             found = os.fstat(file.fileno()).st_size
             digest = _digest(path) if found == size else ""
             if digest != sha256:
                 path.unlink()
-                raise DocumentRefused(f"{sha256}: {found} bytes of {size}, or another content than was signed")
+                raise DocumentRefusedError(f"{sha256}: {found} bytes of {size}, or another content than was signed")
             os.fsync(file.fileno())
         self._reached("before-rename")
         path.replace(self._targets / sha256)
@@ -56,15 +56,15 @@ class ListFiles:
         _sync(self._targets)
 
     def read(self, sha256: str) -> bytes:
-        """Return the content; raise DocumentRefused, and remove the file, if it is missing or damaged."""
+        """Return the content; raise DocumentRefusedError, and remove the file, if it is missing or damaged."""
         path = self._targets / sha256
         try:
             data = path.read_bytes()
         except FileNotFoundError as error:
-            raise DocumentRefused(f"{sha256}: not on this terminal") from error
+            raise DocumentRefusedError(f"{sha256}: not on this terminal") from error
         if hashlib.sha256(data).hexdigest() != sha256:
             path.unlink()
-            raise DocumentRefused(f"{sha256}: damaged on disk; removed, and fetched again with the next refresh")
+            raise DocumentRefusedError(f"{sha256}: damaged on disk; removed, and fetched again with the next refresh")
         return data
 
     def is_whole(self, sha256: str) -> bool:

@@ -69,6 +69,12 @@ def _read_plain(data: bytes) -> tuple[str, Entries] | None:
 
 def _entry(issuer: str, row: _Entry) -> MeasureEntry:
     return MeasureEntry(
-        issuer=issuer, code=row.code, state=_STATES[row.state], authority=row.authority, basis=row.basis,
-        scenes=None if row.scenes is None else frozenset(row.scenes), from_day=row.from_day, until_day=row.until_day,
-    )  # fmt: skip
+        issuer=issuer,
+        code=row.code,
+        state=_STATES[row.state],
+        authority=row.authority,
+        basis=row.basis,
+        scenes=None if row.scenes is None else frozenset(row.scenes),
+        from_day=row.from_day,
+        until_day=row.until_day,
+    )

@@ -42,13 +42,15 @@ def stored(conn: sqlite3.Connection) -> Stored:
         )
     return Stored(
         roots={version: body for role, version, body in chain if role == "root"},
-        timestamp=newest.get("timestamp"), snapshot=newest.get("snapshot"), targets=newest.get("targets"),
+        timestamp=newest.get("timestamp"),
+        snapshot=newest.get("snapshot"),
+        targets=newest.get("targets"),
         roles=roles,
         floors={(role, keys): version for role, keys, version in conn.execute("SELECT * FROM list_floor")},
         killed=frozenset((issuer, bytes(kid)) for issuer, kid in conn.execute("SELECT * FROM list_killed")),
         problems=dict(conn.execute("SELECT role, text FROM list_problem").fetchall()),
         newest_ms=conn.execute("SELECT newest_ms FROM list_time").fetchone()[0],
-    )  # fmt: skip
+    )
 
 
 def put_chain(conn: sqlite3.Connection, chain: Chain) -> None:

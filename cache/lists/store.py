@@ -19,8 +19,8 @@ from typing import Any, TypeVar
 
 from cache.journal.chain import append
 from cache.lists import rows
-from cache.lists.content import Content, ContentRefused, open_role
-from cache.lists.files import DocumentRefused, ListFiles
+from cache.lists.content import Content, ContentRefusedError, open_role
+from cache.lists.files import DocumentRefusedError, ListFiles
 from cache.lists.trusted import TrustedLists
 from cache.lists.values import Chain, RoleState, Stored
 from cache.offers.own import NO_OFFERS, OwnOffers, Shop, offers_of
@@ -75,16 +75,21 @@ class ListStore:
             try:
                 contents[state.role] = await self._read(state)
                 states[state.role] = state
-            except (ContentRefused, DocumentRefused, OSError) as error:
+            except (ContentRefusedError, DocumentRefusedError, OSError) as error:
                 wrong[state.role] = str(error)
         self._own = await self._read_own()
         self._current = TrustedLists.of(
-            contents, states, home=self._home, killed=stored.killed, problems=wrong, newest_ms=stored.newest_ms,
+            contents,
+            states,
+            home=self._home,
+            killed=stored.killed,
+            problems=wrong,
+            newest_ms=stored.newest_ms,
             own=self._own,
-        )  # fmt: skip
+        )
 
     async def change_offers(self, job: Job[T]) -> T:
-        """Run `job`, which changes the shop's own offers; put them in force. Raises StoreFailed, or the job's own."""
+        """Run `job`, which changes the own offers; put them in force. Raises StoreFailedError, or the job's own."""
         async with self._one_at_a_time:
             done = await self._store.write(job)
             self._own = await self._read_own()
@@ -96,10 +101,16 @@ class ListStore:
         return NO_OFFERS if shop is None else await self._store.read(lambda conn: offers_of(conn, shop))
 
     async def take_in(
-        self, chain: Chain, roles: Iterable[RoleState], *, floors: Mapping[tuple[str, str], int],
-        problems: Mapping[str, str], at_ms: int, more_to_come: bool = False,
-    ) -> Change:  # fmt: skip
-        """Switch to what verified; return what changed. Raises StoreFailed, and then nothing changed.
+        self,
+        chain: Chain,
+        roles: Iterable[RoleState],
+        *,
+        floors: Mapping[tuple[str, str], int],
+        problems: Mapping[str, str],
+        at_ms: int,
+        more_to_come: bool = False,
+    ) -> Change:
+        """Switch to what verified; return what changed. Raises StoreFailedError, and then nothing changed.
 
         With `more_to_come`, a stage that changes nothing is left for the next one to commit.
         """
@@ -112,12 +123,17 @@ class ListStore:
                 try:
                     contents[state.role] = await self._content(state, before)
                     states[state.role] = replace(state, confirmed_ms=chain.issued_ms)
-                except (ContentRefused, DocumentRefused) as error:
+                except (ContentRefusedError, DocumentRefusedError) as error:
                     wrong[state.role] = str(error)
             after = TrustedLists.of(
-                contents, states, home=self._home, killed=before.keyring.killed, problems=wrong,
-                newest_ms=max(before.newest_ms, chain.issued_ms), own=self._own,
-            )  # fmt: skip
+                contents,
+                states,
+                home=self._home,
+                killed=before.keyring.killed,
+                problems=wrong,
+                newest_ms=max(before.newest_ms, chain.issued_ms),
+                own=self._own,
+            )
             change = _difference(before, after)
             if more_to_come and not change.versions and before.problems == after.problems:
                 return change

@@ -39,10 +39,16 @@ class TrustedLists:
 
     @classmethod
     def of(
-        cls, contents: Mapping[str, Content], states: Mapping[str, RoleState], *, home: str,
-        killed: frozenset[tuple[str, bytes]], problems: Mapping[str, str], newest_ms: int,
+        cls,
+        contents: Mapping[str, Content],
+        states: Mapping[str, RoleState],
+        *,
+        home: str,
+        killed: frozenset[tuple[str, bytes]],
+        problems: Mapping[str, str],
+        newest_ms: int,
         own: OwnOffers = NO_OFFERS,
-    ) -> Self:  # fmt: skip
+    ) -> Self:
         """Join the contents of all cities' roles, and the shop's own offers, into one view."""
         keyrings = [contents[role].keyring for role in sorted(contents) if contents[role].kind == ISSUERS]
         return cls(
@@ -90,11 +96,13 @@ def _policy(contents: Mapping[str, Content], home: str, own: OwnOffers) -> Polic
     issuers = contents.get(role_of(ISSUERS, home))
     return Policy.compile(
         benefits=(*rules.benefits, *own.benefits(rules.benefits, issuer=home, zone=rules.zone)),
-        calendars=rules.calendars, sites=rules.sites,
+        calendars=rules.calendars,
+        sites=rules.sites,
         codes={key: code for one in every for key, code in one.rules.codes.items()},
-        mappings={home: issuers.mapping} if issuers else {}, zones={one.city: one.rules.zone for one in every},
+        mappings={home: issuers.mapping} if issuers else {},
+        zones={one.city: one.rules.zone for one in every},
         default_zone=rules.zone,
-    )  # fmt: skip
+    )
 
 
 def _age(state: RoleState, now_ms: int) -> int:

@@ -25,11 +25,11 @@ NEXT: Final = "SELECT coalesce(max(offer), 0) + 1 FROM offer_changes"
 FACT: Final = "local_offer"
 
 
-class NoSuchOffer(LookupError):  # noqa: N818 - reads as what is the matter
+class NoSuchOfferError(LookupError):
     """This shop has no such offer."""
 
 
-class CannotChange(Exception):  # noqa: N818 - reads as what is the matter
+class CannotChangeError(Exception):
     """The change cannot be made; the text says why and what to do."""
 
 
@@ -63,16 +63,28 @@ def _stock_key(offer: OwnOffer, issuer: str, shop: Shop) -> str:
 
 
 def write(
-    conn: sqlite3.Connection, change: Change, *, number: int | None, terms: Mapping[str, Any], lane: str,
+    conn: sqlite3.Connection,
+    change: Change,
+    *,
+    number: int | None,
+    terms: Mapping[str, Any],
+    lane: str,
     stock: int | Keep | None,
-) -> OwnOffer:  # fmt: skip
+) -> OwnOffer:
     """Make a new offer (`number` None) or give one new terms; a stock that is named counts anew."""
     if number is None:
         kept = None if isinstance(stock, Keep) else stock
         offer = OwnOffer(
-            offer=int(conn.execute(NEXT).fetchone()[0]), change="created", in_force=True, version=1, stock=kept,
-            lane=lane, terms=terms, by=change.by, at_ms=change.at_ms,
-        )  # fmt: skip
+            offer=int(conn.execute(NEXT).fetchone()[0]),
+            change="created",
+            in_force=True,
+            version=1,
+            stock=kept,
+            lane=lane,
+            terms=terms,
+            by=change.by,
+            at_ms=change.at_ms,
+        )
         return _append(conn, change, offer)
     before = _last(conn, number)[0]
     counted = before if isinstance(stock, Keep) else replace(before, stock=stock, version=before.version + 1)
@@ -80,10 +92,10 @@ def write(
 
 
 def withdraw(conn: sqlite3.Connection, change: Change, *, number: int) -> OwnOffer:
-    """Take an offer out of force; what was given stays given. Raises CannotChange when it is out already."""
+    """Take an offer out of force; what was given stays given. Raises CannotChangeError when it is out already."""
     before = _last(conn, number)[0]
     if not before.in_force:
-        raise CannotChange("this offer is withdrawn already; undo brings it back")
+        raise CannotChangeError("this offer is withdrawn already; undo brings it back")
     return _append(conn, change, replace(before, change="withdrawn", in_force=False))
 
 
@@ -91,7 +103,7 @@ def undo(conn: sqlite3.Connection, change: Change, *, number: int) -> OwnOffer:
     """Take the last change of an offer back: it stands as before, less what was given meanwhile."""
     last, *older = _last(conn, number)
     if not last.undoable:
-        raise CannotChange("the last change of this offer is taken back already")
+        raise CannotChangeError("the last change of this offer is taken back already")
     if not older:
         return _append(conn, change, replace(last, change="undone", in_force=False))
     before = older[0]
@@ -106,22 +118,40 @@ def undo(conn: sqlite3.Connection, change: Change, *, number: int) -> OwnOffer:
 def _last(conn: sqlite3.Connection, number: int) -> list[OwnOffer]:
     rows = conn.execute(LAST_TWO, (number,)).fetchall()
     if not rows:
-        raise NoSuchOffer
+        raise NoSuchOfferError
     return [own_offer(row) for row in rows]
 
 
 def _append(conn: sqlite3.Connection, change: Change, offer: OwnOffer) -> OwnOffer:
     offer = replace(offer, by=change.by, at_ms=change.at_ms)
     text = json.dumps(offer.terms, ensure_ascii=False)
-    conn.execute(INSERT, (
-        offer.offer, offer.change, offer.in_force, offer.version, offer.stock, offer.lane, text, offer.by, offer.at_ms,
-    ))  # fmt: skip
+    conn.execute(
+        INSERT,
+        (
+            offer.offer,
+            offer.change,
+            offer.in_force,
+            offer.version,
+            offer.stock,
+            offer.lane,
+            text,
+            offer.by,
+            offer.at_ms,
+        ),
+    )
     if conn.execute(IN_FORCE).fetchone()[0] > MAX_IN_FORCE:
-        raise CannotChange(f"a shop has at most {MAX_IN_FORCE} offers; withdraw one first")
+        raise CannotChangeError(f"a shop has at most {MAX_IN_FORCE} offers; withdraw one first")
     body = {
-        "benefit": change.shop.offer_id(offer.offer), "code": offer.code, "change": offer.change,
-        "in_force": offer.in_force, "version": offer.version, "stock": offer.stock, "lane": offer.lane,
-        "terms": dict(offer.terms), "by": offer.by, "local": True,
-    }  # fmt: skip
+        "benefit": change.shop.offer_id(offer.offer),
+        "code": offer.code,
+        "change": offer.change,
+        "in_force": offer.in_force,
+        "version": offer.version,
+        "stock": offer.stock,
+        "lane": offer.lane,
+        "terms": dict(offer.terms),
+        "by": offer.by,
+        "local": True,
+    }
     append(conn, kind=FACT, redemption=None, body=body, at_ms=offer.at_ms, record_id=change.ids(offer.at_ms))
     return offer

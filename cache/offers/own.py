@@ -96,9 +96,12 @@ def benefit_of(offer: OwnOffer, shop: Shop, *, issuer: str, zone: str) -> Benefi
     """Return an offer as a benefit of the home issuer; raise CatalogueError naming path and mend."""
     check_terms(offer.terms)
     document = {
-        "id": shop.offer_id(offer.offer), "code": offer.code, "version": offer.version,
-        **offer.terms, "where": {"lanes": [offer.lane]},
-    }  # fmt: skip
+        "id": shop.offer_id(offer.offer),
+        "code": offer.code,
+        "version": offer.version,
+        **offer.terms,
+        "where": {"lanes": [offer.lane]},
+    }
     try:
         [benefit] = parse_local([document], issuer=issuer, site=shop.site, default_zone=zone)
     except CatalogueError as error:
@@ -142,6 +145,13 @@ def own_offer(row: tuple[Any, ...]) -> OwnOffer:
     """Return a row of `COLUMNS` as an offer."""
     number, change, in_force, version, stock, lane, terms, by, at_ms = row
     return OwnOffer(
-        offer=number, change=change, in_force=bool(in_force), version=version, stock=stock, lane=lane,
-        terms=json.loads(terms), by=by, at_ms=at_ms,
-    )  # fmt: skip
+        offer=number,
+        change=change,
+        in_force=bool(in_force),
+        version=version,
+        stock=stock,
+        lane=lane,
+        terms=json.loads(terms),
+        by=by,
+        at_ms=at_ms,
+    )

@@ -35,7 +35,7 @@ ENDS = "SELECT epoch, max(seq) FROM facts WHERE terminal = ? GROUP BY epoch ORDE
 FORK = "INSERT INTO forks (terminal, epoch, seq, noticed_ms) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 
 
-class Gap(Exception):  # noqa: N818 - reads as what it is
+class GapError(Exception):
     """The batch does not hang on to anything we hold. `held` are the ends that we have."""
 
     def __init__(self, code: str, detail: str, held: list[Held]) -> None:
@@ -56,7 +56,7 @@ class Taken:
 
 
 def take_in(conn: sqlite3.Connection, sealed: Sealed, *, now_ms: int) -> Taken:
-    """Store a batch whose seal and chain hold, and return what to answer; raise Gap."""
+    """Store a batch whose seal and chain hold, and return what to answer; raise GapError."""
     seal = sealed.seal
     _check_hangs_on(conn, sealed)
     place = (seal.terminal, seal.epoch)
@@ -90,7 +90,7 @@ def _check_hangs_on(conn: sqlite3.Connection, sealed: Sealed) -> None:
     if seal.prev_hash in held:
         return
     code = "hash_mismatch" if held else "gap"
-    raise Gap(code, f"record {seal.first} does not follow what is held here", ends(conn, seal.terminal))
+    raise GapError(code, f"record {seal.first} does not follow what is held here", ends(conn, seal.terminal))
 
 
 def _store(conn: sqlite3.Connection, sealed: Sealed, link: Link, *, batch: int, now_ms: int) -> None:

@@ -47,6 +47,8 @@ def said(called: Called) -> Answer:
     """Return a call's result as JSON: how many it touched, and the publication that carries it."""
     published = called.published
     return {
-        "count": called.count, "published": published.version, "at_ms": published.at_ms,
+        "count": called.count,
+        "published": published.version,
+        "at_ms": published.at_ms,
         "changed": list(published.changed),
-    }  # fmt: skip
+    }

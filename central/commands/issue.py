@@ -38,10 +38,17 @@ def run(args: argparse.Namespace) -> int:
 
 def _issue(args: argparse.Namespace) -> Answer:
     wanted = Wanted(
-        subject=args.subject, tier=args.tier, groups=args.group, grants=[Grant(code=code) for code in args.grant],
-        valid_s=args.days * DAY_S, holder_key=_holder_key(args.holder_key) if args.holder_key else None,
-        max_uses=args.max_uses, region=args.region, kind=SubjectKind(args.kind), test=args.test,
-    )  # fmt: skip
+        subject=args.subject,
+        tier=args.tier,
+        groups=args.group,
+        grants=[Grant(code=code) for code in args.grant],
+        valid_s=args.days * DAY_S,
+        holder_key=_holder_key(args.holder_key) if args.holder_key else None,
+        max_uses=args.max_uses,
+        region=args.region,
+        kind=SubjectKind(args.kind),
+        test=args.test,
+    )
     issued = issue(args.state, args.city, wanted, now_s=now_ms() // 1000)
     if args.qr:
         kind = args.qr.suffix.lstrip(".").lower()
@@ -49,9 +56,11 @@ def _issue(args: argparse.Namespace) -> Answer:
             raise RegistryError(f"{args.qr}: a QR picture is .png or .svg")
         args.qr.write_bytes(picture(issued.text, kind=kind, error="l" if args.holder_key else "m"))
     return {
-        "token": issued.text, "token_id": issued.token_id.hex(), "subject": issued.subject.hex(),
+        "token": issued.text,
+        "token_id": issued.token_id.hex(),
+        "subject": issued.subject.hex(),
         "expires": issued.expires_s,
-    }  # fmt: skip
+    }
 
 
 def _holder_key(path: Path) -> HolderKey:

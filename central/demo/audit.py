@@ -62,9 +62,12 @@ class Audit:
     def to_json(self) -> dict[str, int]:
         """Return the figures."""
         return {
-            "journal_records": self.journal_records, "platform_records": self.platform_records,
-            "unsent": self.unsent, "lost": self.lost, "duplicated": self.duplicated,
-        }  # fmt: skip
+            "journal_records": self.journal_records,
+            "platform_records": self.platform_records,
+            "unsent": self.unsent,
+            "lost": self.lost,
+            "duplicated": self.duplicated,
+        }
 
 
 def _rows(path: Path, *queries: str) -> list[list[tuple[Any, ...]]]:

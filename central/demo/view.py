@@ -38,12 +38,17 @@ class View:
         statuses = await asyncio.gather(*(link.status() for link in world.terminals.values()))
         terminals = [
             {
-                "terminal": link.post.terminal, "zh": link.post.zh, "en": link.post.en, "screen": link.post.screen,
-                "url": link.screen_url, "up": status is not None,
-                "unsent": (status or {}).get("unsent"), "offline": (status or {}).get("offline"),
+                "terminal": link.post.terminal,
+                "zh": link.post.zh,
+                "en": link.post.en,
+                "screen": link.post.screen,
+                "url": link.screen_url,
+                "up": status is not None,
+                "unsent": (status or {}).get("unsent"),
+                "offline": (status or {}).get("offline"),
             }
             for link, status in zip(world.terminals.values(), statuses, strict=True)
-        ]  # fmt: skip
+        ]
         return {
             "network": not world.network.is_cut,
             "terminals": terminals,
@@ -77,8 +82,12 @@ class View:
         network = "断网 CUT" if world.network.is_cut else "在线 online"
         outcomes = " ".join(f"{name} {count}" for name, count in sorted(world.outcomes.items())) or "—"
         figures = (
-            f"网络 {network}", outcomes, f"终端 journal {audit.journal_records}",
+            f"网络 {network}",
+            outcomes,
+            f"终端 journal {audit.journal_records}",
             f"平台 platform {audit.platform_records}",
-            f"未上传 unsent {audit.unsent}", f"丢失 lost {audit.lost}", f"重复 twice {audit.duplicated}",
-        )  # fmt: skip
+            f"未上传 unsent {audit.unsent}",
+            f"丢失 lost {audit.lost}",
+            f"重复 twice {audit.duplicated}",
+        )
         return " | ".join(figures)

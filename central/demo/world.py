@@ -60,9 +60,13 @@ class Seen:
     def to_json(self) -> Json:
         """Return it for the page."""
         return {
-            "at_ms": self.at_ms, "kind": self.kind, "outcome": self.outcome, "reasons": list(self.reasons),
-            "repeat": self.repeat, "expected": self.expected,
-        }  # fmt: skip
+            "at_ms": self.at_ms,
+            "kind": self.kind,
+            "outcome": self.outcome,
+            "reasons": list(self.reasons),
+            "repeat": self.repeat,
+            "expected": self.expected,
+        }
 
 
 class World:
@@ -116,10 +120,14 @@ class World:
 
     async def _bring_up(self, link: TerminalLink, network: str, own_url: str) -> None:
         at_gate = link is self.gate
-        link.config.write_text(link.configuration(
-            platform=network, source=f"{own_url}/camera" if at_gate else None,
-            actuator=f"{own_url}/turnstile" if at_gate else None,
-        ), encoding="utf-8")  # fmt: skip
+        link.config.write_text(
+            link.configuration(
+                platform=network,
+                source=f"{own_url}/camera" if at_gate else None,
+                actuator=f"{own_url}/turnstile" if at_gate else None,
+            ),
+            encoding="utf-8",
+        )
         await link.enrol(await self.platform.code_for(link.post, platform=network))
         await link.start()
 
@@ -201,10 +209,14 @@ class World:
             if outcome == "GRANT":
                 self.visitors.last_granted = visit.who
         return Seen(
-            at_ms=int(answer["at_ms"]), kind=visit.kind, outcome=outcome, reasons=reasons,
-            redemption=answer.get("redemption"), repeat=bool(answer.get("repeat")),
+            at_ms=int(answer["at_ms"]),
+            kind=visit.kind,
+            outcome=outcome,
+            reasons=reasons,
+            redemption=answer.get("redemption"),
+            repeat=bool(answer.get("repeat")),
             expected=outcome == kind.outcome and kind.reason in reasons,
-        )  # fmt: skip
+        )
 
     async def at_desk(self) -> Json:
         """Let a guest check in at the hotel desk: the phone answers the desk's challenge, a hand scanner shoots it."""

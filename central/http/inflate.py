@@ -5,23 +5,23 @@ import zlib
 GZIP = 31  # zlib's window bits for the gzip form, and no other
 
 
-class TooLarge(Exception):  # noqa: N818 - reads as what happened
+class TooLargeError(Exception):
     """The body is larger than agreed. Inflating stopped there."""
 
 
-class NotGzip(Exception):  # noqa: N818 - reads as what happened
+class NotGzipError(Exception):
     """The body is not one whole gzip member."""
 
 
 def inflate(body: bytes, *, limit: int) -> bytes:
-    """Return the plain bytes of a gzip `body`; raise TooLarge beyond `limit` bytes, NotGzip when it is not one."""
+    """Return the plain bytes of a gzip `body`; raise TooLargeError beyond `limit` bytes, NotGzipError otherwise."""
     machine = zlib.decompressobj(GZIP)
     try:
         plain = machine.decompress(body, limit + 1)
     except zlib.error as error:
-        raise NotGzip(f"not gzip: {error}") from error
+        raise NotGzipError(f"not gzip: {error}") from error
     if len(plain) > limit:
-        raise TooLarge(f"more than {limit} bytes after decompression")
+        raise TooLargeError(f"more than {limit} bytes after decompression")
     if not machine.eof or machine.unused_data:
-        raise NotGzip("not one whole gzip member")
+        raise NotGzipError("not one whole gzip member")
     return plain

@@ -80,14 +80,22 @@ class ListCalls:
         """Issue a static code."""
         asked = await _read(request, IssueRequest)
         wanted = Wanted(
-            subject=asked.subject, tier=asked.tier, groups=asked.groups, valid_s=asked.days * DAY_S,
-            max_uses=asked.max_uses, test=asked.test,
-        )  # fmt: skip
+            subject=asked.subject,
+            tier=asked.tier,
+            groups=asked.groups,
+            valid_s=asked.days * DAY_S,
+            max_uses=asked.max_uses,
+            test=asked.test,
+        )
         issued = await _run(lambda: issue(self._folder, asked.city, wanted, now_s=self._now_ms() // 1000))
-        return web.json_response({
-            "token": issued.text, "token_id": issued.token_id.hex(), "subject": issued.subject.hex(),
-            "expires": issued.expires_s,
-        })  # fmt: skip
+        return web.json_response(
+            {
+                "token": issued.text,
+                "token_id": issued.token_id.hex(),
+                "subject": issued.subject.hex(),
+                "expires": issued.expires_s,
+            }
+        )
 
     async def restrict(self, request: web.Request) -> web.Response:
         """Take a measure and publish it."""
@@ -119,9 +127,13 @@ class ListCalls:
         asked = await _read(request, PublishRequest)
         cities = (asked.city,) if asked.city else None
         published = await _run(lambda: publish(self._folder, now_ms=self._now_ms(), cities=cities))
-        return web.json_response({
-            "published": published.version, "at_ms": published.at_ms, "changed": list(published.changed),
-        })  # fmt: skip
+        return web.json_response(
+            {
+                "published": published.version,
+                "at_ms": published.at_ms,
+                "changed": list(published.changed),
+            }
+        )
 
     async def _called(self, call: Callable[[], Called]) -> web.Response:
         return web.json_response(said(await _run(call)))

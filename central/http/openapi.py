@@ -41,13 +41,23 @@ CALLS = (
     Call("get", "/v1/time", "The time, signed for the asker's nonce", NONE, None, TimeAnswer),
     Call("get", "/v1/terminals/{terminal}/standing", "What is held of a journal", TERMINAL, None, Standing),
     Call(
-        "post", "/v1/terminals/{terminal}/journal", "Take in a sealed batch (gzip)", TERMINAL, Batch, JournalAnswer,
+        "post",
+        "/v1/terminals/{terminal}/journal",
+        "Take in a sealed batch (gzip)",
+        TERMINAL,
+        Batch,
+        JournalAnswer,
         (409, 413, 422),
     ),
     Call("post", "/v1/admin/codes", "Register a terminal and make a code for it", OPERATOR, CodeRequest),
     Call(
-        "post", "/v1/admin/terminals/{terminal}/state", "Suspend, resume or revoke a terminal", OPERATOR, StateRequest,
-        None, (404,),
+        "post",
+        "/v1/admin/terminals/{terminal}/state",
+        "Suspend, resume or revoke a terminal",
+        OPERATOR,
+        StateRequest,
+        None,
+        (404,),
     ),
     Call("get", "/v1/admin/ledger", "What the journals add up to", OPERATOR),
     Call("post", "/v1/admin/issue", "Issue a static code", OPERATOR, IssueRequest),
@@ -56,7 +66,7 @@ CALLS = (
     Call("post", "/v1/admin/dispute", "Dispute measures, or reject a dispute", OPERATOR, SubjectRequest),
     Call("post", "/v1/admin/publish", "Publish what changed", OPERATOR, PublishRequest),
     Call("get", "/healthz", "Whether the platform answers", NONE),
-)  # fmt: skip
+)
 
 
 def _content(schema: dict[str, Any], media: str = "application/json") -> dict[str, Any]:

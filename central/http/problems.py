@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 import msgspec
 from aiohttp import web
 
-from central.books.intake import Gap
-from central.http.inflate import NotGzip, TooLarge
+from central.books.intake import GapError
+from central.http.inflate import NotGzipError, TooLargeError
 from sync.wire.messages import Held, Problem, WireError
 
 log = logging.getLogger("central")
@@ -69,10 +69,10 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
         return await handler(request)
     except WireError as error:
         return problem(error.code, error.detail)
-    except Gap as gap:
+    except GapError as gap:
         return problem(gap.code, str(gap), held=gap.held)
-    except (TooLarge, NotGzip) as error:
-        return problem("too_large" if isinstance(error, TooLarge) else "bad_message", str(error))
+    except (TooLargeError, NotGzipError) as error:
+        return problem("too_large" if isinstance(error, TooLargeError) else "bad_message", str(error))
     except web.HTTPException as error:
         return _plain(error.status, error.reason)
     except sqlite3.Error:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from central.books.conflicts import conflicts_of
 from central.books.intake import ends, take_in
-from central.http.inflate import TooLarge, inflate
+from central.http.inflate import TooLargeError, inflate
 from central.http.problems import problem
 from central.http.tries import WrongTries
 from central.platform_state import PlatformState
@@ -50,7 +50,7 @@ SEEN = "UPDATE terminals SET seen_ms = ? WHERE terminal = ?"
 WRONG_TRIES = frozenset({"unknown_code", "code_used", "bad_proof"})
 
 
-class WrongClock(Exception):  # noqa: N818 - reads as what it is
+class WrongClockError(Exception):
     """The request token's times do not fit. `jti` is what the signed time is made for."""
 
     def __init__(self, jti: str) -> None:
@@ -72,14 +72,14 @@ def _json(message: msgspec.Struct) -> web.Response:
 
 
 async def read_bounded(request: web.Request, limit: int) -> bytes:
-    """Return the body as it travelled; raise TooLarge as soon as it is, WireError when it drips for too long."""
+    """Return the body as it travelled; raise TooLargeError as soon as it is, WireError when it drips for too long."""
     body = bytearray()
     try:
         async with asyncio.timeout(BODY_S):
             async for chunk in request.content.iter_chunked(CHUNK):
                 body += chunk
                 if len(body) > limit:
-                    raise TooLarge(f"more than {limit} bytes")
+                    raise TooLargeError(f"more than {limit} bytes")
     except TimeoutError as error:
         raise WireError("too_slow", f"a body takes at most {BODY_S:.0f} s") from error
     return bytes(body)
@@ -134,7 +134,7 @@ class TerminalCalls:
         """Say what is held of a terminal's journal, and what it has to be told."""
         try:
             caller = await self._caller(request, b"")
-        except WrongClock as error:
+        except WrongClockError as error:
             return self._wrong_clock(error)
         now_ms = self._now_ms()
 
@@ -160,7 +160,7 @@ class TerminalCalls:
         body = await read_bounded(request, MAX_BATCH_BYTES)
         try:
             caller = await self._caller(request, body)
-        except WrongClock as error:
+        except WrongClockError as error:
             return self._wrong_clock(error)
         if request.headers.get("Content-Encoding", "identity") == "gzip":
             body = inflate(body, limit=MAX_BATCH_BYTES)
@@ -191,7 +191,7 @@ class TerminalCalls:
         return None if order is None else self._state.signer.command(order)
 
     async def _caller(self, request: web.Request, body: bytes) -> Caller:
-        """Return who asks, proven; raise WireError or WrongClock."""
+        """Return who asks, proven; raise WireError or WrongClockError."""
         terminal = request.match_info["terminal"]
         row = await self._store.run(lambda conn: conn.execute(KEY_OF, (terminal,)).fetchone())
         if row is None or row[0] is None:
@@ -204,9 +204,9 @@ class TerminalCalls:
         if claims.iss != terminal:
             raise WireError("bad_token", "this token speaks for another terminal")
         if not claims.iat - MAX_SKEW_S <= self._now_ms() // 1000 <= claims.exp:
-            raise WrongClock(claims.jti)
+            raise WrongClockError(claims.jti)
         return Caller(terminal, key, claims)
 
-    def _wrong_clock(self, error: WrongClock) -> web.Response:
+    def _wrong_clock(self, error: WrongClockError) -> web.Response:
         signed = self._state.signer.time(nonce=error.jti, now_ms=self._now_ms())
         return problem("clock", str(error), server_time=signed)

@@ -144,9 +144,13 @@ def _measures(conn: sqlite3.Connection, city: str, now_ms: int) -> dict[str, Any
     entries = []
     for subject, code, from_day, until_day, authority, basis, state in conn.execute(IN_FORCE, (city, today, today)):
         entry = {
-            "key": subject.hex(), "code": code, "from": from_day, "until": until_day, "authority": authority,
+            "key": subject.hex(),
+            "code": code,
+            "from": from_day,
+            "until": until_day,
+            "authority": authority,
             "state": state,
-        }  # fmt: skip
+        }
         entries.append(entry | ({"basis": basis} if basis else {}))
     return {"issuer": city, "complete": True, "entries": entries}
 

@@ -57,9 +57,15 @@ def restrict(state: Path, city: str, subject: str, measure: Measure, *, now_ms: 
         if held >= MAX_ROWS_PER_KEY:
             raise RegistryError(f"{subject}: {MAX_ROWS_PER_KEY} measures stand already; lift one first")
         row = (
-            city, key, measure.code, first.isoformat(), measure.until.isoformat(), measure.authority, measure.basis,
+            city,
+            key,
+            measure.code,
+            first.isoformat(),
+            measure.until.isoformat(),
+            measure.authority,
+            measure.basis,
             now_ms,
-        )  # fmt: skip
+        )
         conn.execute(RECORD, row)
     return Called(count=1, published=publish(state, now_ms=now_ms, cities=(city,)))
 

@@ -28,9 +28,14 @@ from central.lists.role_keys import ROOT_KEYS, ROOT_THRESHOLD, TOP_LEVEL, RoleKe
 from credit.rules.listing import ISSUERS, LISTS, RULES, city_of
 
 LIFETIME: Final = {
-    "root": timedelta(days=730), "targets": timedelta(days=365), "snapshot": timedelta(days=14),
-    "timestamp": timedelta(days=2), ISSUERS: timedelta(days=365), LISTS: timedelta(days=14), RULES: timedelta(days=90),
-}  # fmt: skip
+    "root": timedelta(days=730),
+    "targets": timedelta(days=365),
+    "snapshot": timedelta(days=14),
+    "timestamp": timedelta(days=2),
+    ISSUERS: timedelta(days=365),
+    LISTS: timedelta(days=14),
+    RULES: timedelta(days=90),
+}
 RENEW_AT: Final = 0.5  # of its lifetime a role has left when it is signed anew
 KEEP_OLD: Final = timedelta(hours=1)  # a terminal in mid-refresh still reads the state before this one
 

@@ -120,10 +120,18 @@ def picture(text: str, *, kind: str = "png", scale: int = 8, error: str = "l") -
 
 def _claims(wanted: Wanted, subject: bytes) -> dict[str, Any]:
     return {
-        "subject": subject, "tier": wanted.tier, "groups": wanted.groups, "grants": wanted.grants,
-        "holder_key": wanted.holder_key, "max_uses": wanted.max_uses, "region": wanted.region, "kind": wanted.kind,
-        "id_check": wanted.id_check, "test": wanted.test, "reservation": wanted.reservation,
-    }  # fmt: skip
+        "subject": subject,
+        "tier": wanted.tier,
+        "groups": wanted.groups,
+        "grants": wanted.grants,
+        "holder_key": wanted.holder_key,
+        "max_uses": wanted.max_uses,
+        "region": wanted.region,
+        "kind": wanted.kind,
+        "id_check": wanted.id_check,
+        "test": wanted.test,
+        "reservation": wanted.reservation,
+    }
 
 
 def _next_index(conn: sqlite3.Connection, city: str) -> int:

@@ -84,27 +84,55 @@ def issuer_key(issuer: str, seed: bytes) -> IssuerKey:
 
 
 def mint_credential(  # noqa: PLR0913 - one keyword for each claim
-    key: IssuerKey, *, subject: bytes, tier: int, token_id: bytes, iat: int, exp: int, groups: Iterable[int] = (),
-    grants: Sequence[Grant] = (), holder_key: object | None = None, nbf: int | None = None, region: int | None = None,
-    status_index: int | None = None, max_uses: int | None = None, kind: SubjectKind = SubjectKind.PERSON,
-    id_check: bool = False, test: bool = False, reservation: Reservation | None = None,
-) -> bytes:  # fmt: skip
+    key: IssuerKey,
+    *,
+    subject: bytes,
+    tier: int,
+    token_id: bytes,
+    iat: int,
+    exp: int,
+    groups: Iterable[int] = (),
+    grants: Sequence[Grant] = (),
+    holder_key: object | None = None,
+    nbf: int | None = None,
+    region: int | None = None,
+    status_index: int | None = None,
+    max_uses: int | None = None,
+    kind: SubjectKind = SubjectKind.PERSON,
+    id_check: bool = False,
+    test: bool = False,
+    reservation: Reservation | None = None,
+) -> bytes:
     """Return a signed credential. `holder_key` is a public key object; times are seconds UTC."""
     flags = _KIND_FLAGS[kind] | (FLAG_ID_CHECK if id_check else 0) | (FLAG_TEST if test else 0)
-    credit = _present_members({
-        SCHEMA: 1, SUBJECT: subject, TIER: tier, GROUPS: sorted(groups), GRANTS: [_grant(grant) for grant in grants],
-        REGION: region, STATUS: status_index, MAX_USES: max_uses, FLAGS: flags or None,
-        RESERVATION: None if reservation is None else _reservation(reservation),
-    })  # fmt: skip
+    credit = _present_members(
+        {
+            SCHEMA: 1,
+            SUBJECT: subject,
+            TIER: tier,
+            GROUPS: sorted(groups),
+            GRANTS: [_grant(grant) for grant in grants],
+            REGION: region,
+            STATUS: status_index,
+            MAX_USES: max_uses,
+            FLAGS: flags or None,
+            RESERVATION: None if reservation is None else _reservation(reservation),
+        }
+    )
     cnf = None if holder_key is None else {COSE_KEY: cose_map(holder_key)}
     claims = _present_members({EXP: exp, NBF: nbf, IAT: iat, CTI: token_id, CNF: cnf, CREDIT: credit})
     return sign1(key.private, {ALG: key.alg, KID: key.kid, TYP: TYP_CREDENTIAL}, cbor.encode(claims))
 
 
 def present(
-    credential: bytes, holder_private: PrivateKey, *, iat: int, nonce: bytes, audience: str | None = None,
+    credential: bytes,
+    holder_private: PrivateKey,
+    *,
+    iat: int,
+    nonce: bytes,
+    audience: str | None = None,
     challenge: bytes | None = None,
-) -> bytes:  # fmt: skip
+) -> bytes:
     """Return a presentation of `credential` by its holder, as a phone makes one every 10 to 15 seconds."""
     alg = CoseKey.of(holder_private.public_key()).alg
     header: dict[int, object] = {ALG: alg, KCWT: cbor.decode(credential), TYP: TYP_PRESENTATION}
@@ -133,15 +161,26 @@ def to_text(raw: bytes) -> str:
 
 
 def public_entry(
-    key: IssuerKey, *, from_s: int, until_s: int, classes: Iterable[TokenClass] = ALL_CLASSES,
-    issued_until: int | None = None, killed: bool = False,
-) -> dict[str, object]:  # fmt: skip
+    key: IssuerKey,
+    *,
+    from_s: int,
+    until_s: int,
+    classes: Iterable[TokenClass] = ALL_CLASSES,
+    issued_until: int | None = None,
+    killed: bool = False,
+) -> dict[str, object]:
     """Return the key's row in keys.json (contract.md §7), ready for `json.dumps`."""
     return {
-        "issuer": key.issuer, "kid": key.kid.hex(), "alg": key.alg,
-        "key": cbor.encode(cose_map(key.private.public_key())).hex(), "classes": [str(name) for name in classes],
-        "from": from_s, "until": until_s, "issued_until": issued_until, "killed": killed,
-    }  # fmt: skip
+        "issuer": key.issuer,
+        "kid": key.kid.hex(),
+        "alg": key.alg,
+        "key": cbor.encode(cose_map(key.private.public_key())).hex(),
+        "classes": [str(name) for name in classes],
+        "from": from_s,
+        "until": until_s,
+        "issued_until": issued_until,
+        "killed": killed,
+    }
 
 
 def _present_members(members: dict[int, object]) -> dict[int, object]:

@@ -203,6 +203,9 @@ def _reservation(value: object) -> Reservation:
     if type(site) is not str:
         _damaged("a reservation's site is text")
     return Reservation(
-        order=_bytes(order, ORDER_BYTES, "order"), site=site, from_s=_number(from_s, "from"),
-        until_s=_number(until_s, "until"), heads=_number(heads, "heads"),
-    )  # fmt: skip
+        order=_bytes(order, ORDER_BYTES, "order"),
+        site=site,
+        from_s=_number(from_s, "from"),
+        until_s=_number(until_s, "until"),
+        heads=_number(heads, "heads"),
+    )

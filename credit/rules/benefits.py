@@ -19,9 +19,28 @@ LOCAL_CODES = 1_000_000  # a merchant's own offers come after every signed one
 NEEDS = frozenset({"bound-token", "challenge", "id-check", "staff-confirm", "reservation", "pledge", "asset"})
 SECOND = "second-check:"
 BENEFIT = (
-    "id", "code", "version", "issuer", "title", "offer", "who", "where", "when", "limits", "capacity", "slot",
-    "needs", "lifecycle", "stacks", "offline", "reversal", "local", "basis", "texts", "remedy",
-)  # fmt: skip
+    "id",
+    "code",
+    "version",
+    "issuer",
+    "title",
+    "offer",
+    "who",
+    "where",
+    "when",
+    "limits",
+    "capacity",
+    "slot",
+    "needs",
+    "lifecycle",
+    "stacks",
+    "offline",
+    "reversal",
+    "local",
+    "basis",
+    "texts",
+    "remedy",
+)
 DURATION = re.compile(r"P(?=.)(?:(\d{1,4})W)?(?:(\d{1,4})D)?(?:T(?=.)(?:(\d{1,4})H)?(?:(\d{1,4})M)?(?:(\d{1,4})S)?)?")
 DURATION_MS = (7 * 86_400_000, 86_400_000, 3_600_000, 60_000, 1_000)
 CLOCK_CHARACTERS = 5  # "HH:MM"
@@ -177,8 +196,12 @@ def _offline(node: Node | None) -> Offline:
     if node is None:
         return Offline()
     names = (
-        "max_list_age_h", "max_uses", "max_amount_fen", "max_uses_per_subject", "max_amount_fen_per_subject",
-    )  # fmt: skip
+        "max_list_age_h",
+        "max_uses",
+        "max_amount_fen",
+        "max_uses_per_subject",
+        "max_amount_fen_per_subject",
+    )
     node.members("allow", "on_limit", *names)
     allow, on_limit = node.get("allow"), node.get("on_limit")
     limited = on_limit.text() if on_limit else "refer"

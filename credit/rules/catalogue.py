@@ -123,9 +123,15 @@ class When:
     def __post_init__(self) -> None:
         unbounded = (None, None, None, None, None, None, (), ())
         conditions = (
-            self.from_day, self.until_day, self.from_ms, self.until_ms,
-            self.daily, self.weekdays, self.except_, self.only,
-        )  # fmt: skip
+            self.from_day,
+            self.until_day,
+            self.from_ms,
+            self.until_ms,
+            self.daily,
+            self.weekdays,
+            self.except_,
+            self.only,
+        )
         object.__setattr__(self, "bounded", conditions != unbounded)
         object.__setattr__(self, "clock", (self.zone.key, self.day_starts))
 

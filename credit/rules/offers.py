@@ -87,9 +87,13 @@ def _no_money(_offer: Offer, amount: int | None, _heads: int) -> Price:
 NOTHING = Price()
 Pricer = Callable[[Offer, int | None, int], Price]
 PRICERS: Mapping[OfferKind, Pricer] = dict.fromkeys(OfferKind, _no_money) | {
-    OfferKind.FREE: _free, OfferKind.PERCENT: _percent, OfferKind.AMOUNT: _amount,
-    OfferKind.FIXED_PRICE: _fixed_price, OfferKind.DEPOSIT_WAIVER: _deposit_waiver, OfferKind.PAY_LATER: _pay_later,
-}  # fmt: skip
+    OfferKind.FREE: _free,
+    OfferKind.PERCENT: _percent,
+    OfferKind.AMOUNT: _amount,
+    OfferKind.FIXED_PRICE: _fixed_price,
+    OfferKind.DEPOSIT_WAIVER: _deposit_waiver,
+    OfferKind.PAY_LATER: _pay_later,
+}
 """By kind: the money side of an offer, for an amount (None: unknown) and so many heads."""
 
 

@@ -27,7 +27,7 @@ from credit.rules.catalogue import (
     When,
     Where,
     Who,
-)  # fmt: skip
+)
 from credit.rules.reading import CatalogueError, Node
 
 DEFAULT_ZONE = "Asia/Shanghai"
@@ -84,8 +84,12 @@ def _percent(node: Node) -> Offer:
 
 def _amount(node: Node) -> Offer:
     node.members("kind", "off_fen", "min_spend_fen", "cap_fen")
-    return Offer(kind=OfferKind.AMOUNT, off_fen=node.need("off_fen").whole(), cap_fen=_fen(node, "cap_fen"),
-                 min_spend_fen=_fen(node, "min_spend_fen"))  # fmt: skip
+    return Offer(
+        kind=OfferKind.AMOUNT,
+        off_fen=node.need("off_fen").whole(),
+        cap_fen=_fen(node, "cap_fen"),
+        min_spend_fen=_fen(node, "min_spend_fen"),
+    )
 
 
 def _fixed_price(node: Node) -> Offer:
@@ -151,11 +155,20 @@ def _free(node: Node) -> Offer:
 
 
 OFFERS: Mapping[OfferKind, Callable[[Node], Offer]] = {
-    OfferKind.FREE: _free, OfferKind.PERCENT: _percent, OfferKind.AMOUNT: _amount,
-    OfferKind.FIXED_PRICE: _fixed_price, OfferKind.DEPOSIT_WAIVER: _deposit_waiver, OfferKind.PAY_LATER: _pay_later,
-    OfferKind.RAISE_LIMIT: _raise_limit, OfferKind.EXTEND_TIME: _extend_time, OfferKind.LANE: _lane,
-    OfferKind.SERVICE: _item, OfferKind.GIFT: _item, OfferKind.MULTIPLIER: _multiplier, OfferKind.HOLD: _hold,
-}  # fmt: skip
+    OfferKind.FREE: _free,
+    OfferKind.PERCENT: _percent,
+    OfferKind.AMOUNT: _amount,
+    OfferKind.FIXED_PRICE: _fixed_price,
+    OfferKind.DEPOSIT_WAIVER: _deposit_waiver,
+    OfferKind.PAY_LATER: _pay_later,
+    OfferKind.RAISE_LIMIT: _raise_limit,
+    OfferKind.EXTEND_TIME: _extend_time,
+    OfferKind.LANE: _lane,
+    OfferKind.SERVICE: _item,
+    OfferKind.GIFT: _item,
+    OfferKind.MULTIPLIER: _multiplier,
+    OfferKind.HOLD: _hold,
+}
 
 
 def _fen(node: Node, name: str) -> int | None:
@@ -284,5 +297,9 @@ def capacity(node: Node) -> Capacity:
     scoped = scope.text() if scope else "benefit"
     if scoped not in ("site", "benefit"):
         raise node.wrong(f'scope {scoped!r} is unknown; use "site" or "benefit"')
-    return Capacity(per=node.need("per").choice(CapacityPer), site=scoped == "site", max=node.need("max").whole(),
-                    warn=warn.whole() if warn else None)  # fmt: skip
+    return Capacity(
+        per=node.need("per").choice(CapacityPer),
+        site=scoped == "site",
+        max=node.need("max").whole(),
+        warn=warn.whole() if warn else None,
+    )

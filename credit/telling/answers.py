@@ -52,9 +52,14 @@ def reason_json(finding: Finding) -> dict[str, Any]:
 def given_json(given: Given) -> dict[str, Any]:
     """Return one benefit that is given."""
     return {
-        "benefit": given.benefit, "issuer": given.issuer, "code": given.code, "version": given.version,
-        "offer": dict(given.offer), "local": given.local, "title": dict(given.title),
-    }  # fmt: skip
+        "benefit": given.benefit,
+        "issuer": given.issuer,
+        "code": given.code,
+        "version": given.version,
+        "offer": dict(given.offer),
+        "local": given.local,
+        "title": dict(given.title),
+    }
 
 
 def from_json(answer: Mapping[str, Any]) -> Decision:

@@ -66,12 +66,14 @@ def choose(obtainable: Sequence[Candidate], situation: Situation) -> Choice:
         candidates=candidates,
         prices=prices,
         benefits=tuple([one.compiled.benefit for one in candidates]),
-        demands=tuple([
-            (one.compiled.benefit, demand)
-            for one, money in zip(candidates, prices, strict=True)
-            for demand in demands_of(one, money.fen)
-        ]),
-    )  # fmt: skip
+        demands=tuple(
+            [
+                (one.compiled.benefit, demand)
+                for one, money in zip(candidates, prices, strict=True)
+                for demand in demands_of(one, money.fen)
+            ]
+        ),
+    )
 
 
 def _alone(one: Candidate) -> tuple[int, int, tuple[str, int, str]]:

@@ -140,9 +140,11 @@ def unsettled(benefit: Benefit, shared: Shared) -> Left:
         found = [
             Failure(OVERDUE, (one.due_ms, one.asset, zone))
             for one in facts.open
-            if one.withhold_when_overdue and one.scene == scene and one.due_ms is not None
+            if one.withhold_when_overdue
+            and one.scene == scene
+            and one.due_ms is not None
             and one.due_ms <= situation.now_ms
-        ]  # fmt: skip
+        ]
         if facts.entry_stopped and situation.request.intent in ENTERING:
             found.append(Failure(STOPPED, (situation.place.site,)))
         return found

@@ -34,7 +34,7 @@ from credit.rules.catalogue import (
     Per,
     Period,
     Scope,
-)  # fmt: skip
+)
 from credit.weighing.compiled import Bound, Bounds, Demand, Demander, Shared
 from credit.weighing.situation import Situation, iso
 
@@ -271,7 +271,9 @@ def _outage(benefit: Benefit) -> tuple[Demander, ...]:
         return demand
 
     rows = (
-        ("u", bounds.max_uses, False), ("u", bounds.max_uses_per_subject, True),
-        ("a", bounds.max_amount_fen, False), ("a", bounds.max_amount_fen_per_subject, True),
-    )  # fmt: skip
+        ("u", bounds.max_uses, False),
+        ("u", bounds.max_uses_per_subject, True),
+        ("a", bounds.max_amount_fen, False),
+        ("a", bounds.max_amount_fen_per_subject, True),
+    )
     return tuple(bound(letter, most, personal=personal) for letter, most, personal in rows if most is not None)

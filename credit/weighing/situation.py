@@ -61,9 +61,20 @@ class Situation(dict[Question[Any], Any]):
     """
 
     __slots__ = (
-        "facts", "heads", "now", "now_ms", "offline", "opening", "ordinary", "place", "policy", "request", "subject",
-        "subject_part", "token",
-    )  # fmt: skip
+        "facts",
+        "heads",
+        "now",
+        "now_ms",
+        "offline",
+        "opening",
+        "ordinary",
+        "place",
+        "policy",
+        "request",
+        "subject",
+        "subject_part",
+        "token",
+    )
 
     def __init__(self, token: Token, request: Request, facts: Facts, policy: Rules, now: Now) -> None:
         self.token = token

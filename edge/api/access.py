@@ -30,7 +30,7 @@ TOKEN_FILE = "api-tokens.json"
 TOKEN_BYTES = 24
 
 
-class TokensUnusable(Exception):  # noqa: N818 - reads as what is the matter
+class TokensUnusableError(Exception):
     """The file of API tokens cannot be used; the text names the mend."""
 
 
@@ -63,7 +63,7 @@ needs_key = web.AppKey("needs", dict[str, May])
 
 
 def load_tokens(data: Path) -> dict[Role, str]:
-    """Return this terminal's API tokens, made on first use in a file of their user's own; raise TokensUnusable."""
+    """Return this terminal's API tokens, made on first use in a file of their user's own; raise TokensUnusableError."""
     path = data / TOKEN_FILE
     try:
         return msgspec.json.decode(path.read_bytes(), type=dict[Role, str])
@@ -72,7 +72,7 @@ def load_tokens(data: Path) -> dict[Role, str]:
         create_file(path, msgspec.json.encode(tokens))
         return tokens
     except msgspec.DecodeError as error:
-        raise TokensUnusable(
+        raise TokensUnusableError(
             f"{path}: is no token file ({error}). Remove it; a new one is made at the next start"
         ) from error
 

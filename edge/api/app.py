@@ -20,7 +20,7 @@ from aiohttp import web
 
 from cache.ids import uuid7
 from cache.ledger import facts, settle
-from cache.ledger.recall import Answered, Asking, OtherRequest
+from cache.ledger.recall import Answered, Asking, OtherRequestError
 from cache.ledger.settle import Stepped
 from credit.inputs import Now
 from edge.api.access import May
@@ -33,7 +33,7 @@ from edge.lanes.lane import Lane
 from edge.lanes.openings import Opening
 from edge.watch.metrics import Metrics
 from scanner.source import Source
-from storage.sqlite import Job, Store, StoreFailed
+from storage.sqlite import Job, Store, StoreFailedError
 
 MAX_BODY_BYTES = 16 * 1024
 
@@ -147,7 +147,7 @@ class Api:
                 text=await self._once.answer(lane.table.id, asking, decide=decide, again=again),
                 content_type="application/json",
             )
-        except OtherRequest as error:
+        except OtherRequestError as error:
             raise web.HTTPConflict(
                 text=f"request_id {error} was used for another request. Give each its own"
             ) from error
@@ -197,7 +197,7 @@ class Api:
     async def _write(self, job: Job[T]) -> T:
         try:
             return await self._store.write(job)
-        except StoreFailed as error:
+        except StoreFailedError as error:
             raise web.HTTPServiceUnavailable(text=str(error)) from error
 
     async def lane(self, request: web.Request) -> web.Response:

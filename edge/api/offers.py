@@ -18,7 +18,7 @@ from aiohttp import web
 from cache.ids import uuid7
 from cache.lists.store import ListStore
 from cache.offers import changes
-from cache.offers.changes import KEEP, CannotChange, Change, Keep, NoSuchOffer, left
+from cache.offers.changes import KEEP, CannotChangeError, Change, Keep, NoSuchOfferError, left
 from cache.offers.own import OwnOffer, Shop, benefit_of, offers_of, problem_of
 from credit.rules.reading import CatalogueError
 from edge.api.access import May
@@ -27,7 +27,7 @@ from edge.api.bodies import body_of
 from edge.api.events import Events
 from edge.api.offer_bodies import ByBody, OfferBody
 from edge.simulator.doubts import never_applies
-from storage.sqlite import Job, Store, StoreFailed
+from storage.sqlite import Job, Store, StoreFailedError
 
 WITHDRAWN_SHOWN_MS = 86_400_000  # a withdrawn offer can be found, and brought back, for a day
 
@@ -95,9 +95,16 @@ class Offers:
     def _check(self, body: OfferBody, lane: str, stock: int | Keep | None) -> None:
         """Read the offer as the catalogue is read, before anything is written."""
         drafted = OwnOffer(
-            offer=1, change="created", in_force=True, version=1, stock=None if isinstance(stock, Keep) else stock,
-            lane=lane, terms=body.terms(), by=body.by, at_ms=0,
-        )  # fmt: skip
+            offer=1,
+            change="created",
+            in_force=True,
+            version=1,
+            stock=None if isinstance(stock, Keep) else stock,
+            lane=lane,
+            terms=body.terms(),
+            by=body.by,
+            at_ms=0,
+        )
         try:
             benefit_of(drafted, self._shop, issuer=self._issuer, zone=self._zone)
         except CatalogueError as error:
@@ -121,11 +128,11 @@ class Offers:
     async def _done(self, job: Job[OwnOffer], *, status: int = 200) -> web.Response:
         try:
             offer = await self._lists.change_offers(job)
-        except NoSuchOffer as error:
+        except NoSuchOfferError as error:
             raise web.HTTPNotFound(text="this terminal has no such offer") from error
-        except CannotChange as error:
+        except CannotChangeError as error:
             raise web.HTTPConflict(text=str(error)) from error
-        except StoreFailed as error:
+        except StoreFailedError as error:
             raise web.HTTPServiceUnavailable(text=str(error)) from error
         shown = await self._read(functools.partial(self._shown, offer=offer))
         self._events.publish("offers", {"changed": shown["id"]})
@@ -134,7 +141,7 @@ class Offers:
     async def _read(self, job: Job[Any]) -> Any:
         try:
             return await self._store.read(job)
-        except StoreFailed as error:
+        except StoreFailedError as error:
             raise web.HTTPServiceUnavailable(text=str(error)) from error
 
     def _all(self, conn: sqlite3.Connection) -> list[dict[str, Any]]:
@@ -146,12 +153,22 @@ class Offers:
         """Return an offer as the calls give it."""
         problem = problem_of(offer, self._shop, issuer=self._issuer, zone=self._zone)
         return {
-            "id": self._shop.offer_id(offer.offer), "code": offer.code, "version": offer.version, "local": True,
-            **offer.terms, "stock": offer.stock,
-            "left": left(conn, offer, issuer=self._issuer, shop=self._shop), "lane": offer.lane,
-            "in_force": offer.in_force, "change": offer.change, "undoable": offer.undoable, "by": offer.by,
-            "at_ms": offer.at_ms, "problem": problem, "warnings": [] if problem else self._warnings(offer),
-        }  # fmt: skip
+            "id": self._shop.offer_id(offer.offer),
+            "code": offer.code,
+            "version": offer.version,
+            "local": True,
+            **offer.terms,
+            "stock": offer.stock,
+            "left": left(conn, offer, issuer=self._issuer, shop=self._shop),
+            "lane": offer.lane,
+            "in_force": offer.in_force,
+            "change": offer.change,
+            "undoable": offer.undoable,
+            "by": offer.by,
+            "at_ms": offer.at_ms,
+            "problem": problem,
+            "warnings": [] if problem else self._warnings(offer),
+        }
 
     def _warnings(self, offer: OwnOffer) -> list[dict[str, str]]:
         benefit = benefit_of(offer, self._shop, issuer=self._issuer, zone=self._zone)

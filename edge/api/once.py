@@ -5,7 +5,7 @@ Rules of this file:
 - the first to ask decides and the others wait; if the first is interrupted, the next decides in its place;
 - answers are remembered here; those that gave something are in the store too, from the very transaction, so that a till
   which asks again after a power cut hears the same, and a gate that did not move for it yet moves now;
-- the same id for another request is a mistake of the caller: `OtherRequest`.
+- the same id for another request is a mistake of the caller: `OtherRequestError`.
 """
 
 import asyncio
@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import Protocol, cast
 
 from cache.ledger import recall
-from cache.ledger.recall import Answered, Asking, OtherRequest
+from cache.ledger.recall import Answered, Asking, OtherRequestError
 from credit.inputs import Now
-from storage.sqlite import Store, StoreFailed
+from storage.sqlite import Store, StoreFailedError
 
 log = logging.getLogger("xinguan.once")
 
@@ -52,14 +52,14 @@ class Once:
     async def answer(
         self, lane: str, asking: Asking, *, decide: Callable[[], Awaitable[str]], again: Callable[[Answered], None]
     ) -> str:
-        """Return the answer to a request, as text: the one it was given, or what `decide` gives; raise OtherRequest.
+        """Return the answer to a request, as text: as given before, or what `decide` gives; raise OtherRequestError.
 
         `again` hears of an answer from before a restart.
         """
         key = (lane, asking.id)
         while (other := self._answers.get(key)) is not None:
             if other.asking != asking:
-                raise OtherRequest(asking.id)
+                raise OtherRequestError(asking.id)
             try:
                 return await asyncio.shield(other.answer)
             except asyncio.CancelledError:
@@ -84,6 +84,6 @@ class Once:
         at_ms = self._clock.now().utc_ms
         try:
             return await self._store.read(lambda conn: recall.answered(conn, asking, lane=lane, at_ms=at_ms))
-        except StoreFailed:  # deciding says REFER for it, and lets out who leaves (contract.md §3)
+        except StoreFailedError:  # deciding says REFER for it, and lets out who leaves (contract.md §3)
             log.exception("request_not_looked_up", extra={"lane": lane})
             return None

@@ -18,10 +18,14 @@ from edge.api.offer_bodies import ByBody, OfferBody
 REF = "#/components/schemas/{name}"
 PROBLEM = {
     "type": "object",
-    "properties": {"type": {"type": "string"}, "title": {"type": "string"}, "status": {"type": "integer"},
-                   "detail": {"type": "string"}},
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+    },
     "required": ["title", "status"],
-}  # fmt: skip
+}
 
 
 class Call(NamedTuple):
@@ -42,7 +46,8 @@ CALLS: dict[str, Call] = {
     "GET /v1/redemptions": Call("Open redemptions (state=open) or recent ones (recent=N)"),
     "POST /v1/redemptions/{redemption}/{step}": Call(
         "One step: passed, annul, actuated, close take {}, claim takes amount_fen, reverse amount_fen or heads",
-        ReverseBody, errors=(404, 503),
+        ReverseBody,
+        errors=(404, 503),
     ),
     "GET /v1/lanes/{lane}": Call("What a lane is for, and its challenge", errors=(404,)),
     "POST /v1/lanes/{lane}/again": Call("Let the code in view be a new presentation", errors=(404,)),
@@ -58,7 +63,7 @@ CALLS: dict[str, Call] = {
     "GET /readyz": Call("Whether a code could be decided now", errors=(503,)),
     "GET /metrics": Call("The figures (Prometheus)", gives="text/plain"),
     "GET /openapi.json": Call("This description"),
-}  # fmt: skip
+}
 
 
 def document(routes: list[Route], release: str) -> dict[str, Any]:

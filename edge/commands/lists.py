@@ -22,7 +22,7 @@ from edge.commands.sync import wake
 from edge.commands.words.lists_report import in_words, report
 from edge.config import Config
 from edge.simulator.catalogue_check import check_file
-from storage.only_one import AlreadyRunning, only_one
+from storage.only_one import AlreadyRunningError, only_one
 from storage.sqlite import Store
 from sync.enrol.enrolling import DATABASE_FILE
 from sync.enrol.identity import Identity, IdentityError, load_identity
@@ -120,7 +120,7 @@ def _import(config: Config, file: Path | None) -> int:
     try:
         with only_one(config.data):
             asyncio.run(_take(config, identity))
-    except AlreadyRunning:
+    except AlreadyRunningError:
         _wait(config, handover)
     return _say(handover.answered())
 

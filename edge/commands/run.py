@@ -4,14 +4,14 @@ import argparse
 import asyncio
 import logging
 
-from edge.api.access import TokensUnusable
+from edge.api.access import TokensUnusableError
 from edge.commands.common import EX_CONFIG, EX_UNAVAILABLE, add_config, complain, read_config
 from edge.ownership import strangers
 from edge.terminal import Terminal
 from edge.watch.logs import set_up
-from storage.migrations import SchemaTooNew
-from storage.only_one import AlreadyRunning
-from storage.sqlite import StoreFailed
+from storage.migrations import SchemaTooNewError
+from storage.only_one import AlreadyRunningError
+from storage.sqlite import StoreFailedError
 from sync.enrol.identity import IdentityError
 
 log = logging.getLogger("xinguan.run")
@@ -35,7 +35,14 @@ def run(args: argparse.Namespace) -> int:
     set_up()
     try:
         asyncio.run(Terminal(config).serve())
-    except (AlreadyRunning, TokensUnusable, IdentityError, SchemaTooNew, StoreFailed, OSError) as error:
+    except (
+        AlreadyRunningError,
+        TokensUnusableError,
+        IdentityError,
+        SchemaTooNewError,
+        StoreFailedError,
+        OSError,
+    ) as error:
         complain(str(error))
         return EX_UNAVAILABLE
     except ExceptionGroup:

@@ -148,9 +148,12 @@ def _unproved(text: str) -> tuple[Shown | None, CredentialClaims | None, Present
 
 
 def _checks(
-    failure: TokenError | None, shown: Shown | None, claims: CredentialClaims | None,
-    presented: PresentationClaims | None, rules: Rules,
-) -> Iterator[Line]:  # fmt: skip
+    failure: TokenError | None,
+    shown: Shown | None,
+    claims: CredentialClaims | None,
+    presented: PresentationClaims | None,
+    rules: Rules,
+) -> Iterator[Line]:
     """Yield a line for each step. Behind a failure, what can be judged without the proof is judged all the same."""
     bare = shown is not None and shown.presentation is None
     failed = LAST_STEP + 1 if failure is None else failure.step or 0

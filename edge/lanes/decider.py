@@ -37,7 +37,7 @@ from credit.tokens import SKEW_S, TokenError, open_token
 from credit.weighing.endings import end
 from edge.clock import Clock
 from edge.watch.metrics import Metrics
-from storage.sqlite import Job, Store, StoreFailed
+from storage.sqlite import Job, Store, StoreFailedError
 from sync.wire.messages import Profile
 
 log = logging.getLogger("xinguan.decider")
@@ -140,7 +140,7 @@ class Decider:
             job = self._job(presented, now)
             with self._metrics.latency.labels("settle").time():
                 settled = await self._store.write(functools.partial(self._watched, job, presented, now))
-        except StoreFailed:
+        except StoreFailedError:
             log.exception("store_failed", extra={"lane": presented.lane})
             return self._without_store(presented, now)
         self.reached("after-commit")
@@ -156,7 +156,7 @@ class Decider:
         return Settled(decision=decision, redemption=None, journal_seq=None, repeat=False, open_gate=True)
 
     async def pay_owed(self) -> None:
-        """Journal what was done while the ledger could not be written (kind `emergency`). Raises StoreFailed."""
+        """Journal what was done while the ledger could not be written (kind `emergency`). Raises StoreFailedError."""
         while self._owed:
             body, at_ms = self._owed[0]
             await self._store.write(functools.partial(_emergency, body=body, at_ms=at_ms))
@@ -167,9 +167,13 @@ class Decider:
         if presented.asking is not None and settled.redemption is not None:
             answer = json.dumps(_answer(presented, settled, now).to_json(), ensure_ascii=False)
             recall.remember(
-                conn, presented.asking, lane=presented.lane, redemption=settled.redemption, answer=answer,
+                conn,
+                presented.asking,
+                lane=presented.lane,
+                redemption=settled.redemption,
+                answer=answer,
                 at_ms=now.utc_ms,
-            )  # fmt: skip
+            )
         self.reached("before-commit")
         return settled
 
@@ -223,8 +227,13 @@ class Decider:
 
 def _answer(presented: Presented, settled: Settled, now: Now) -> Answer:
     return Answer(
-        lane=presented.lane, at_ms=now.utc_ms, decision=settled.decision, redemption=settled.redemption,
-        journal_seq=settled.journal_seq, repeat=settled.repeat, open_gate=settled.open_gate,
+        lane=presented.lane,
+        at_ms=now.utc_ms,
+        decision=settled.decision,
+        redemption=settled.redemption,
+        journal_seq=settled.journal_seq,
+        repeat=settled.repeat,
+        open_gate=settled.open_gate,
         heads=presented.request.heads,
         shown={
             "ticket": presented.ticket,
@@ -232,7 +241,7 @@ def _answer(presented: Presented, settled: Settled, now: Now) -> Answer:
             "intent": presented.request.intent.value,
             "amount_fen": presented.request.amount_fen,
         },
-    )  # fmt: skip
+    )
 
 
 def _unsettled(reason: Reason, now: Now) -> Settled:

@@ -132,9 +132,14 @@ class Lane:
             self._events.publish("notice", {"lane": self.table.id, "code": code, "at_ms": at_ms})
 
     async def present(
-        self, text: str, request: Request, *, ticket: str | None = None, second: str | None = None,
+        self,
+        text: str,
+        request: Request,
+        *,
+        ticket: str | None = None,
+        second: str | None = None,
         asking: Asking | None = None,
-    ) -> Answer:  # fmt: skip
+    ) -> Answer:
         """Decide, tell the screens, have the gate opened; returns as soon as the answer is committed.
 
         `second` is the second code of a passage that needs two; `asking` the caller's id of this request.

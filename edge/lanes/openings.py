@@ -20,7 +20,7 @@ from cache.ledger import settle
 from cache.ledger.facts import may_open
 from edge.actuators.gates import Actuator, ActuatorError
 from edge.lanes.decider import Answer, Decider
-from storage.sqlite import Store, StoreFailed
+from storage.sqlite import Store, StoreFailedError
 
 log = logging.getLogger("xinguan.openings")
 
@@ -103,7 +103,7 @@ class Openings:
         """Ask the ledger, in the order of its transactions, whether this redemption may still open the gate."""
         try:
             return await self._store.write(lambda conn: may_open(conn, redemption))
-        except StoreFailed:  # it was committed a moment ago; the visitor stands in front of the gate
+        except StoreFailedError:  # it was committed a moment ago; the visitor stands in front of the gate
             log.exception("state_not_read", extra={"lane": self._lane})
             return True
 
@@ -111,5 +111,5 @@ class Openings:
         job = functools.partial(settle.actuated, redemption=redemption, now=self._decider.now(), ids=uuid7)
         try:
             await self._store.write(job)
-        except StoreFailed:
+        except StoreFailedError:
             log.exception("actuated_not_kept", extra={"lane": self._lane})

@@ -44,13 +44,25 @@ class EventKind(StrEnum):
     PUBLISH = "publish"
 
 
-OF_A_STEP = frozenset({
-    EventKind.PASSED, EventKind.NOT_TURNED, EventKind.CLOSE, EventKind.CLAIM, EventKind.REVERSE,
-})  # fmt: skip
+OF_A_STEP = frozenset(
+    {
+        EventKind.PASSED,
+        EventKind.NOT_TURNED,
+        EventKind.CLOSE,
+        EventKind.CLAIM,
+        EventKind.REVERSE,
+    }
+)
 OF_AN_ENTRY = frozenset({EventKind.RESTRICT, EventKind.REPAIR, EventKind.DISPUTE, EventKind.UNDISPUTE})
-OF_TERMINALS = frozenset({
-    EventKind.CUT_NETWORK, EventKind.RESTORE_NETWORK, EventKind.RESTART, EventKind.SET_CLOCK, EventKind.SUSPEND,
-})  # fmt: skip
+OF_TERMINALS = frozenset(
+    {
+        EventKind.CUT_NETWORK,
+        EventKind.RESTORE_NETWORK,
+        EventKind.RESTART,
+        EventKind.SET_CLOCK,
+        EventKind.SUSPEND,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,26 @@ from edge.simulator.case_steps import Reader
 from edge.simulator.publications import published_from
 
 TOP = (
-    "title", "zone", "terminals", "catalogue", "measures", "calendars", "mapping", "steps", "keys", "site_sets",
-    "sites", "verifiers", "test", "id", "version", "scene", "tags", "author", "grace_s",
-)  # fmt: skip
+    "title",
+    "zone",
+    "terminals",
+    "catalogue",
+    "measures",
+    "calendars",
+    "mapping",
+    "steps",
+    "keys",
+    "site_sets",
+    "sites",
+    "verifiers",
+    "test",
+    "id",
+    "version",
+    "scene",
+    "tags",
+    "author",
+    "grace_s",
+)
 GRACE_S = 10
 MAX_BYTES = 16 * 1024 * 1024
 

@@ -24,23 +24,60 @@ from edge.simulator.case import (
     Published,
     SecondSpec,
     Show,
-)  # fmt: skip
+)
 from edge.simulator.publications import published_from, read_listed
 from edge.simulator.token_spec import MAX_HEADS, read_presented
 
 LISTS = ("catalogue", "measures", "calendars", "mapping", "site_sets", "sites")
 STEP = ("at", "terminal", "token", "request", "expect", "shown_at", "nonce", "audience", "challenged", "title", "why")
 EVENT = (
-    "at", "event", "terminal", "all", "of", "amount_fen", "heads", "entry", "issuer", "subject", "id", "site", "on",
-    "offset_s", "reach", "expect", "title", "why", "by", *LISTS,
-)  # fmt: skip
+    "at",
+    "event",
+    "terminal",
+    "all",
+    "of",
+    "amount_fen",
+    "heads",
+    "entry",
+    "issuer",
+    "subject",
+    "id",
+    "site",
+    "on",
+    "offset_s",
+    "reach",
+    "expect",
+    "title",
+    "why",
+    "by",
+    *LISTS,
+)
 REQUEST = (
-    "intent", "amount_fen", "heads", "asset", "second", "override", "confirmed", "pledge", "of",
-)  # fmt: skip
+    "intent",
+    "amount_fen",
+    "heads",
+    "asset",
+    "second",
+    "override",
+    "confirmed",
+    "pledge",
+    "of",
+)
 EXPECT = (
-    "outcome", "benefit", "benefits", "offer", "obligations", "reasons", "left", "error", "conflicts", "offline",
-    "clock", "not_reasons", "repeat",
-)  # fmt: skip
+    "outcome",
+    "benefit",
+    "benefits",
+    "offer",
+    "obligations",
+    "reasons",
+    "left",
+    "error",
+    "conflicts",
+    "offline",
+    "clock",
+    "not_reasons",
+    "repeat",
+)
 ENTRY_KEYS = ("issuer", "subject", "code", "id")
 MAX_FEN = 10**12
 ALL = "all"
@@ -116,8 +153,12 @@ class Reader:
             event = replace(event, issuer=node.need("issuer").text())
         elif kind is EventKind.REVOKE:
             identity = node.get("id")
-            event = replace(event, issuer=node.need("issuer").text(), subject=node.need("subject").text(),
-                            identity=identity.text() if identity else "1")  # fmt: skip
+            event = replace(
+                event,
+                issuer=node.need("issuer").text(),
+                subject=node.need("subject").text(),
+                identity=identity.text() if identity else "1",
+            )
         elif kind is EventKind.STOP_ENTRY:
             event = replace(event, site=self._site(node.need("site")))
         elif kind is EventKind.PUBLISH:
@@ -231,8 +272,9 @@ def _second(node: Node) -> SecondSpec:
     name = check.text() if check else None
     if result or code:
         node.members("check", "result", "code")
-        return SecondSpec(check=name, text=code.text() if code else None,
-                          result=result.choice(SecondResult) if result else None)  # fmt: skip
+        return SecondSpec(
+            check=name, text=code.text() if code else None, result=result.choice(SecondResult) if result else None
+        )
     return SecondSpec(presented=read_presented(node), check=name)
 
 

@@ -48,9 +48,12 @@ def doubts(published: Published, today: date) -> Iterator[Doubt]:
 
 
 def never_applies(
-    benefit: Benefit, today: date, *, calendars: Mapping[str, Calendar] | None = None,
+    benefit: Benefit,
+    today: date,
+    *,
+    calendars: Mapping[str, Calendar] | None = None,
     sets: Mapping[str, frozenset[str]] | None = None,
-) -> list[Doubt]:  # fmt: skip
+) -> list[Doubt]:
     """Return why a benefit can never apply from `today` on; paths are its members'. Nothing when it can."""
     who, where = benefit.who, benefit.where
     places = {"sites": None if where.site_sets else where.sites, "scenes": where.scenes, "lanes": where.lanes}
@@ -58,12 +61,18 @@ def never_applies(
         *_times(benefit.when, today),
         *_calendars(benefit.when, today, calendars or {}),
         *_bounds(benefit),
-        *(("who." + name, "为空", "is empty") for name in ("groups_any", "residents_of", "issuers")
-          if _empty(getattr(who, name))),
+        *(
+            ("who." + name, "为空", "is empty")
+            for name in ("groups_any", "residents_of", "issuers")
+            if _empty(getattr(who, name))
+        ),
         *((f"where.{name}", "为空", "is empty") for name, names in places.items() if _empty(names)),
-        *(("where.site_sets", "没有任何场所", "holds no site") for names in (where.site_sets,)
-          if names and not where.sites and all(name in (sets or {}) and not (sets or {})[name] for name in names)),
-    ]  # fmt: skip
+        *(
+            ("where.site_sets", "没有任何场所", "holds no site")
+            for names in (where.site_sets,)
+            if names and not where.sites and all(name in (sets or {}) and not (sets or {})[name] for name in names)
+        ),
+    ]
     return [Doubt(*row) for row in table]
 
 

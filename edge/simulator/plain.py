@@ -72,9 +72,14 @@ VALUES: Final[Mapping[str, Words]] = {
     "table": ("数额表", "the table of the offer"),
 }
 DAYS: Final = (
-    ("周一", "Monday"), ("周二", "Tuesday"), ("周三", "Wednesday"), ("周四", "Thursday"), ("周五", "Friday"),
-    ("周六", "Saturday"), ("周日", "Sunday"),
-)  # fmt: skip
+    ("周一", "Monday"),
+    ("周二", "Tuesday"),
+    ("周三", "Wednesday"),
+    ("周四", "Thursday"),
+    ("周五", "Friday"),
+    ("周六", "Saturday"),
+    ("周日", "Sunday"),
+)
 UNTOLD: Final = frozenset({"known"})  # which text is chosen says it
 BETWEEN: Final = ("、", ", ")
 TO: Final = (" 至 ", " to ")

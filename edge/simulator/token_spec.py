@@ -24,9 +24,28 @@ SUBJECT_BYTES = 16
 MAX_HEADS = 100_000
 
 TOKEN = (
-    "issuer", "subject", "id", "tier", "groups", "grants", "region", "class", "max_uses", "reservation", "kind",
-    "issued", "expires", "shown_at", "nonce", "audience", "challenged", "id_check", "test", "status_index", "check",
-)  # fmt: skip
+    "issuer",
+    "subject",
+    "id",
+    "tier",
+    "groups",
+    "grants",
+    "region",
+    "class",
+    "max_uses",
+    "reservation",
+    "kind",
+    "issued",
+    "expires",
+    "shown_at",
+    "nonce",
+    "audience",
+    "challenged",
+    "id_check",
+    "test",
+    "status_index",
+    "check",
+)
 
 
 def pseudonym(subject: str) -> bytes:
@@ -185,16 +204,28 @@ class Purse:
         nonce = short("nonce", spec.nonce or f"step {step}") if bound else None
         shown = at_s if spec.shown_at is None else spec.shown_at
         return Token(
-            issuer=spec.issuer, kid=short("kid", spec.issuer), token_id=token_id, token_class=spec.token_class,
-            subject=pseudonym(spec.subject), tier=spec.tier, issued_at=issued,
+            issuer=spec.issuer,
+            kid=short("kid", spec.issuer),
+            token_id=token_id,
+            token_class=spec.token_class,
+            subject=pseudonym(spec.subject),
+            tier=spec.tier,
+            issued_at=issued,
             expires=spec.expires if spec.expires is not None else self._end(spec, issued, at_s, life),
-            groups=spec.groups, grants=spec.grants, region=spec.region, status_index=spec.status_index,
-            max_uses=spec.max_uses, kind=spec.kind, id_check=spec.id_check, test=spec.test,
+            groups=spec.groups,
+            grants=spec.grants,
+            region=spec.region,
+            status_index=spec.status_index,
+            max_uses=spec.max_uses,
+            kind=spec.kind,
+            id_check=spec.id_check,
+            test=spec.test,
             reservation=spec.reservation,
             nonce=token_id if spec.token_class is TokenClass.MINTED else nonce,
-            presented_at=shown if bound else None, audience=spec.audience if bound else None,
+            presented_at=shown if bound else None,
+            audience=spec.audience if bound else None,
             challenged=spec.challenged and bound,
-        )  # fmt: skip
+        )
 
     @staticmethod
     def _end(spec: TokenSpec, issued: int, at_s: int, life: int) -> int:

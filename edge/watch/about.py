@@ -26,7 +26,7 @@ from edge.watch import status
 from edge.watch.metrics import Metrics
 from edge.watch.status import LaneReading, ListReading, Reading
 from scanner.source import Source
-from storage.sqlite import Store, StoreFailed
+from storage.sqlite import Store, StoreFailedError
 from sync.enrol.identity import Identity
 from sync.pull.puller import Puller
 from sync.push.pusher import Pusher, PushState
@@ -129,7 +129,7 @@ class About:
             unsent = await self._parts.store.read(chain.unsent)
             set_aside = await self._parts.store.read(chain.set_aside_count)
             suspended = await self._parts.store.read(lambda conn: switched(conn, SUSPENDED))
-        except StoreFailed as error:
+        except StoreFailedError as error:
             self._store_failing = str(error)
             unsent, set_aside, suspended = Unsent(0, None), 0, False
         oldest = None if unsent.oldest_at_ms is None else max(0, now.utc_ms - unsent.oldest_at_ms) // 1000
@@ -225,7 +225,7 @@ class About:
             if store.failing:
                 await store.write(lambda conn: conn.execute(PROBE))
             await self._parts.decider.pay_owed()
-        except StoreFailed as error:
+        except StoreFailedError as error:
             self._store_failing = str(error)
         else:
             self._store_failing = store.failing
@@ -236,5 +236,5 @@ class About:
         now = self._parts.decider.now()
         try:
             await self._parts.store.write(note("clock_jumped", {"by_ms": jump_ms}, now))
-        except StoreFailed:
+        except StoreFailedError:
             log.exception("jump_not_kept")

@@ -54,9 +54,15 @@ class Camera:
         """Run one child; return whether its source ended, and why it stopped."""
         try:
             child = await asyncio.create_subprocess_exec(
-                sys.executable, "-I", "-m", "scanner", "--source", "-",
-                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-            )  # fmt: skip
+                sys.executable,
+                "-I",
+                "-m",
+                "scanner",
+                "--source",
+                "-",
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+            )
         except OSError as error:  # no process, no memory, no file descriptor left: all of it may pass
             return False, f"the scanner process cannot start: {error}"
         assert child.stdin and child.stdout  # noqa: S101, PT018 - both were asked for
@@ -120,9 +126,17 @@ def _state(stats: Stats) -> State:
 def _figures(stats: Stats) -> dict[str, object]:
     age = stats.frame_age_s
     return {
-        "frames": stats.frames, "width": stats.width, "height": stats.height, "fps": stats.fps,
-        "frame_age_ms": None if age is None else round(age * 1000), "reopened": stats.reopened,
-        "rss_bytes": stats.rss_bytes, "looks": stats.looks, "looks_read": stats.looks_read,
-        "decodes": stats.decodes, "tries": stats.tries, "step_ms": stats.step_ms,
+        "frames": stats.frames,
+        "width": stats.width,
+        "height": stats.height,
+        "fps": stats.fps,
+        "frame_age_ms": None if age is None else round(age * 1000),
+        "reopened": stats.reopened,
+        "rss_bytes": stats.rss_bytes,
+        "looks": stats.looks,
+        "looks_read": stats.looks_read,
+        "decodes": stats.decodes,
+        "tries": stats.tries,
+        "step_ms": stats.step_ms,
         "note": stats.note,
-    }  # fmt: skip
+    }

@@ -112,9 +112,11 @@ class RtspGrabber:
         """Open the stream."""
         os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = f"rtsp_transport;{self._spec.option('transport')}"
         limits = [
-            cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, round(self._spec.option("open_s") * 1000),
-            cv2.CAP_PROP_READ_TIMEOUT_MSEC, round(self._spec.option("read_s") * 1000),
-        ]  # fmt: skip
+            cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
+            round(self._spec.option("open_s") * 1000),
+            cv2.CAP_PROP_READ_TIMEOUT_MSEC,
+            round(self._spec.option("read_s") * 1000),
+        ]
         self._capture = cv2.VideoCapture(self._spec.target, cv2.CAP_FFMPEG, limits)
         if not self._capture.isOpened():
             raise CameraError(f"{self._spec.name}: no stream; is the camera on, the address and the password right?")

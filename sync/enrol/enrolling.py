@@ -28,8 +28,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from cache.ids import uuid7
 from cache.journal.chain import JournalError, begin_epoch, current_epoch, unsent
-from storage.only_one import AlreadyRunning, only_one
-from storage.sqlite import Store, StoreFailed
+from storage.only_one import AlreadyRunningError, only_one
+from storage.sqlite import Store, StoreFailedError
 from sync.enrol.identity import (
     ENROLMENT_FILE,
     Identity,
@@ -40,7 +40,7 @@ from sync.enrol.identity import (
     load_or_make_key,
     platform_url,
 )
-from sync.transport import Refused, Unreachable, exchange, open_session
+from sync.transport import RefusedError, UnreachableError, exchange, open_session
 from sync.wire.jws import public_hex
 from sync.wire.messages import EnrolAnswer, EnrolRequest, WireError, decode
 from sync.wire.seals import prove
@@ -83,7 +83,8 @@ async def enrol(
 ) -> Identity:
     """Enrol this terminal and return who it is.
 
-    Raises IdentityError, Unreachable, Refused, WireError, StoreFailed, and AlreadyRunning beside a running terminal.
+    Raises IdentityError, UnreachableError, RefusedError, WireError, StoreFailedError, and AlreadyRunningError
+    beside a running terminal.
     """
     if (folder / ENROLMENT_FILE).exists() and not again:
         raise IdentityError(f"{folder / ENROLMENT_FILE}: this terminal is enrolled already. Add --again if you mean it")
@@ -143,10 +144,10 @@ def run(args: argparse.Namespace, *, now_ms: int) -> int:
     except IdentityError as error:
         sys.stderr.write(f"{error}\n")
         return EX_WRONG
-    except Unreachable as error:
+    except UnreachableError as error:
         sys.stderr.write(f"the platform does not answer: {error}\nTry again; the same code stays good.\n")
         return EX_UNAVAILABLE
-    except (Refused, WireError, StoreFailed, AlreadyRunning) as error:
+    except (RefusedError, WireError, StoreFailedError, AlreadyRunningError) as error:
         sys.stderr.write(f"not enrolled: {error}\n")
         return EX_REFUSED
     sys.stdout.write(f"enrolled: {identity.terminal} at {identity.site} · platform {identity.platform}\n")

@@ -34,7 +34,7 @@ class IdentityError(Exception):
     """This terminal's identity cannot be used. The text says why, and the mend."""
 
 
-class NotEnrolled(IdentityError):  # noqa: N818 - reads as what it is
+class NotEnrolledError(IdentityError):
     """This terminal has not been enrolled yet."""
 
 
@@ -92,12 +92,12 @@ def _key_path(folder: Path) -> Path:
 
 
 def load_key(folder: Path) -> Ed25519PrivateKey:
-    """Return the terminal's key; raise NotEnrolled when there is none, IdentityError when it cannot be used."""
+    """Return the terminal's key; raise NotEnrolledError when there is none, IdentityError when it cannot be used."""
     path = _key_path(folder)
     try:
         pem, mode = path.read_bytes(), stat.S_IMODE(path.stat().st_mode)
     except FileNotFoundError as error:
-        raise NotEnrolled(f"{path}: there is no key. Enrol this terminal: xinguan enrol CODE") from error
+        raise NotEnrolledError(f"{path}: there is no key. Enrol this terminal: xinguan enrol CODE") from error
     except OSError as error:
         raise IdentityError(f"{path}: cannot be read ({error.strerror})") from error
     if path.parent == folder and mode & 0o077:
@@ -116,7 +116,7 @@ def load_or_make_key(folder: Path) -> Ed25519PrivateKey:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         return load_key(folder)
-    except NotEnrolled:
+    except NotEnrolledError:
         key = Ed25519PrivateKey.generate()
         form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         create_file(folder / KEY_FILE, key.private_bytes(*form))
@@ -157,12 +157,12 @@ def keep_enrolment(folder: Path, *, platform: str, key: Ed25519PrivateKey, answe
 
 
 def load_identity(folder: Path) -> Identity:
-    """Return who this terminal is; raise NotEnrolled, or IdentityError naming file and mend."""
+    """Return who this terminal is; raise NotEnrolledError, or IdentityError naming file and mend."""
     path = folder / ENROLMENT_FILE
     try:
         enrolment = decode(path.read_bytes(), Enrolment, code="bad_enrolment")
     except FileNotFoundError as error:
-        raise NotEnrolled(f"{path}: this terminal is not enrolled. Run: xinguan enrol CODE") from error
+        raise NotEnrolledError(f"{path}: this terminal is not enrolled. Run: xinguan enrol CODE") from error
     except OSError as error:
         raise IdentityError(f"{path}: cannot be read ({error.strerror})") from error
     except WireError as error:

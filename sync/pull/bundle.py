@@ -20,7 +20,7 @@ from tuf.api.metadata import Metadata, Timestamp  # type: ignore[attr-defined]
 from tuf.api.serialization import DeserializationError
 
 from sync.pull.fetcher import MAX_METADATA_BYTES, DocumentFetcher
-from sync.pull.verify import ListRefused, issued_ms
+from sync.pull.verify import ListRefusedError, issued_ms
 
 BASE: Final = "bundle:///"
 NOT_FOUND: Final = 404
@@ -33,19 +33,19 @@ class BundleFetcher(DocumentFetcher):
         try:
             self._zip = zipfile.ZipFile(path)
         except (OSError, zipfile.BadZipFile) as error:
-            raise ListRefused(f"{path}: no list bundle: {error}") from error
+            raise ListRefusedError(f"{path}: no list bundle: {error}") from error
 
     def close(self) -> None:
         """Close the file."""
         self._zip.close()
 
     def issued_ms(self) -> int:
-        """Return when the bundle says it was signed (ms UTC), before it is verified; raise ListRefused."""
+        """Return when the bundle says it was signed (ms UTC), before it is verified; raise ListRefusedError."""
         try:
             raw = self.download_bytes(f"{BASE}metadata/timestamp.json", MAX_METADATA_BYTES)
             return issued_ms(Metadata[Timestamp].from_bytes(raw).signed)
         except (DownloadError, DeserializationError) as error:
-            raise ListRefused(f"no list bundle: {error}") from error
+            raise ListRefusedError(f"no list bundle: {error}") from error
 
     def download_bytes(self, url: str, max_length: int) -> bytes:
         """Return a member; raise DownloadError."""

@@ -35,13 +35,13 @@ from tuf.api.metadata import Metadata, Timestamp  # type: ignore[attr-defined]
 from cache.lists.store import Change, ListStore
 from cache.lists.values import Chain, RoleState, Stored
 from credit.rules.listing import ISSUERS, LISTS, RULES, city_of
-from storage.sqlite import StoreFailed
+from storage.sqlite import StoreFailedError
 from sync.backoff import Backoff
 from sync.pull.bundle import BASE, BundleFetcher
 from sync.pull.fetcher import DocumentFetcher, ListFetcher
 from sync.pull.handover import Answer, Handover
 from sync.pull.replay import Replayed, replay
-from sync.pull.verify import ListRefused, Session, root_issued_ms
+from sync.pull.verify import ListRefusedError, Session, root_issued_ms
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class Clock(Protocol):
         ...
 
 
-class PullFailed(Exception):  # noqa: N818 - reads as what happened
+class PullFailedError(Exception):
     """The lists could not be refreshed; what was in force stays in force. `unreachable`: nobody answered at all."""
 
     def __init__(self, text: str, *, unreachable: bool = False) -> None:
@@ -92,10 +92,17 @@ class Puller:
     """Keeps a `ListStore` fresh from the static files below `base_url` (".../lists/"). Enter it to have its thread."""
 
     def __init__(
-        self, lists: ListStore, session: aiohttp.ClientSession, *, base_url: str, trust_root: bytes, clock: Clock,
-        poll_s: float = 60.0, deadline_s: float = DEADLINE_S,
+        self,
+        lists: ListStore,
+        session: aiohttp.ClientSession,
+        *,
+        base_url: str,
+        trust_root: bytes,
+        clock: Clock,
+        poll_s: float = 60.0,
+        deadline_s: float = DEADLINE_S,
         uniform: Callable[[float, float], float] = random.uniform,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._lists = lists
         self._session = session
         self._base_url = base_url if base_url.endswith("/") else f"{base_url}/"
@@ -146,11 +153,11 @@ class Puller:
             try:
                 await self.take_handed()
                 await self.once()
-            except (PullFailed, StoreFailed) as error:
+            except (PullFailedError, StoreFailedError) as error:
                 level = logging.WARNING if str(error) != self.last_error else logging.DEBUG  # a long outage is one line
                 log.log(level, "lists not refreshed", extra={"problem": str(error), "failures": backoff.failures})
                 self.last_error = str(error)
-                unreachable = isinstance(error, PullFailed) and error.unreachable
+                unreachable = isinstance(error, PullFailedError) and error.unreachable
                 pause_s = backoff.unreachable_s() if unreachable else min(backoff.refused_s(None), self._poll_s)
             else:
                 backoff.succeeded()
@@ -165,29 +172,29 @@ class Puller:
             return
         try:
             pulled = await self.take_bundle(waiting)
-        except PullFailed as error:
+        except PullFailedError as error:
             answer = Answer(error=str(error))
         else:
             answer = Answer(versions=dict(pulled.versions), problems=dict(pulled.problems))
         try:
             self._handover.answer(answer)
         except OSError as error:
-            raise PullFailed(f"{DISK}: {error}") from error
+            raise PullFailedError(f"{DISK}: {error}") from error
 
     async def take_bundle(self, path: Path) -> Pulled:
-        """Refresh from a bundle file instead of the network; raise PullFailed or StoreFailed."""
+        """Refresh from a bundle file instead of the network; raise PullFailedError or StoreFailedError."""
         stored = await self._lists.stored()
         try:
             fetcher = BundleFetcher(path)
             with contextlib.closing(fetcher):
                 return await self._verified(stored, fetcher, base_url=BASE, reference_ms=fetcher.issued_ms())
-        except (ListRefused, DownloadError) as error:
-            raise PullFailed(str(error)) from error
+        except (ListRefusedError, DownloadError) as error:
+            raise PullFailedError(str(error)) from error
         except OSError as error:
-            raise PullFailed(f"{DISK}: {error}") from error
+            raise PullFailedError(f"{DISK}: {error}") from error
 
     async def once(self) -> Pulled:
-        """Refresh now and return what changed; raise PullFailed or StoreFailed."""
+        """Refresh now and return what changed; raise PullFailedError or StoreFailedError."""
         stored = await self._lists.stored()
         fetcher = ListFetcher(self._session, deadline_s=self._deadline_s)
         reference_ms = max(self._clock.now_ms(), stored.newest_ms, self._root_ms)
@@ -196,20 +203,25 @@ class Puller:
                 pulled = Pulled(problems=self._lists.current.problems)
             else:
                 pulled = await self._verified(stored, fetcher, base_url=self._base_url, reference_ms=reference_ms)
-        except (ListRefused, DownloadError) as error:
-            answered = isinstance(error, ListRefused | DownloadHTTPError | DownloadLengthMismatchError)
-            raise PullFailed(str(error), unreachable=not answered) from error
+        except (ListRefusedError, DownloadError) as error:
+            answered = isinstance(error, ListRefusedError | DownloadHTTPError | DownloadLengthMismatchError)
+            raise PullFailedError(str(error), unreachable=not answered) from error
         except OSError as error:
-            raise PullFailed(f"{DISK}: {error}") from error
+            raise PullFailedError(f"{DISK}: {error}") from error
         self.last_ok_ms, self.last_error = self._clock.now_ms(), None
         return pulled
 
     async def _verified(self, stored: Stored, fetcher: DocumentFetcher, *, base_url: str, reference_ms: int) -> Pulled:
         with TemporaryDirectory(prefix="xinguan-lists-") as folder:
             session = Session(
-                stored, trust_root=self._trust_root, base_url=base_url, fetcher=fetcher, files=self._lists.files,
-                reference_ms=reference_ms, scratch=Path(folder),
-            )  # fmt: skip
+                stored,
+                trust_root=self._trust_root,
+                base_url=base_url,
+                fetcher=fetcher,
+                files=self._lists.files,
+                reference_ms=reference_ms,
+                scratch=Path(folder),
+            )
             return await self._refresh(session, fetcher)
 
     async def _is_unchanged(self, stored: Stored, fetcher: ListFetcher, reference_ms: int) -> bool:
@@ -220,7 +232,9 @@ class Puller:
         if found != stored.timestamp:
             return False
         if Metadata[Timestamp].from_bytes(found).signed.is_expired(datetime.fromtimestamp(reference_ms / 1000, UTC)):
-            raise PullFailed("timestamp.json is past its expiry: the platform, or somebody between, holds back news")
+            raise PullFailedError(
+                "timestamp.json is past its expiry: the platform, or somebody between, holds back news"
+            )
         return True
 
     async def _refresh(self, session: Session, fetcher: DocumentFetcher) -> Pulled:
@@ -242,9 +256,13 @@ class Puller:
         before = self._lists.current.problems
         others = {role: text for role, text in before.items() if _kind(role) not in ("", *kinds)}
         change = await self._lists.take_in(
-            chain, examined.states, floors=examined.floors, problems={**others, **examined.problems},
-            at_ms=self._clock.now_ms(), more_to_come=kinds != STAGES[-1],
-        )  # fmt: skip
+            chain,
+            examined.states,
+            floors=examined.floors,
+            problems={**others, **examined.problems},
+            at_ms=self._clock.now_ms(),
+            more_to_come=kinds != STAGES[-1],
+        )
         for role, text in change.problems.items():
             log.error("list refused; its old version stays in force", extra={"role": role, "problem": text})
         if change.versions:
@@ -268,7 +286,7 @@ def _examine(session: Session, roles: Iterable[str]) -> _Examined:
     for role in roles:
         try:
             state = session.role(role)
-        except (ListRefused, DownloadError) as error:
+        except (ListRefusedError, DownloadError) as error:
             found.problems[role] = str(error)
         else:
             found.states.append(state)

@@ -20,7 +20,7 @@ from tuf.ngclient import FetcherInterface  # type: ignore[attr-defined]
 
 from cache.lists.files import ListFiles
 from cache.lists.values import RoleState, Stored
-from sync.pull.verify import ListRefused, Session, issued_ms
+from sync.pull.verify import ListRefusedError, Session, issued_ms
 
 NOWHERE = "cache:///"
 NOT_FOUND = 404
@@ -53,11 +53,16 @@ def replay(stored: Stored, *, trust_root: bytes, files: ListFiles, scratch: Path
     try:
         at_ms = issued_ms(Metadata[Timestamp].from_bytes(stored.timestamp).signed)
         session = Session(
-            stored, trust_root=trust_root, base_url=NOWHERE, fetcher=ReplayFetcher(stored.timestamp), files=files,
-            reference_ms=at_ms, scratch=scratch,
-        )  # fmt: skip
+            stored,
+            trust_root=trust_root,
+            base_url=NOWHERE,
+            fetcher=ReplayFetcher(stored.timestamp),
+            files=files,
+            reference_ms=at_ms,
+            scratch=scratch,
+        )
         chain = session.top()
-    except (ListRefused, DownloadError, DeserializationError) as error:
+    except (ListRefusedError, DownloadError, DeserializationError) as error:
         return Replayed(problems={"": f"the stored lists do not verify: {error}"})
     verified, problems = [], {}
     for role, state in stored.roles.items():
@@ -66,7 +71,7 @@ def replay(stored: Stored, *, trust_root: bytes, files: ListFiles, scratch: Path
                 session.role(role)
             else:
                 session.kept(state)
-        except (ListRefused, DownloadError) as error:
+        except (ListRefusedError, DownloadError) as error:
             problems[role] = str(error)
         else:
             verified.append(state)

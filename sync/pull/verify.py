@@ -24,7 +24,7 @@ from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp  # typ
 from tuf.api.serialization import DeserializationError
 from tuf.ngclient import FetcherInterface, Updater  # type: ignore[attr-defined]
 
-from cache.lists.files import DocumentRefused, ListFiles
+from cache.lists.files import DocumentRefusedError, ListFiles
 from cache.lists.values import Chain, Document, RoleState, Stored
 from credit.rules.listing import DOCUMENTS, OPTIONAL, city_of, path_of, pattern_of
 from sync.pull.fetcher import DocumentFetcher
@@ -35,7 +35,7 @@ MAX_DOCUMENT_BYTES: Final = 256 * 1024 * 1024
 SHA256: Final = re.compile(r"[0-9a-f]{64}\Z")
 
 
-class ListRefused(Exception):  # noqa: N818 - reads as what happened
+class ListRefusedError(Exception):
     """Lists that do not verify. The text names the role or document and what is wrong with it."""
 
 
@@ -43,9 +43,16 @@ class Session:
     """One refresh against `base_url`, with what is `stored` as its memory. Blocking."""
 
     def __init__(
-        self, stored: Stored, *, trust_root: bytes, base_url: str, fetcher: FetcherInterface, files: ListFiles,
-        reference_ms: int, scratch: Path,
-    ) -> None:  # fmt: skip
+        self,
+        stored: Stored,
+        *,
+        trust_root: bytes,
+        base_url: str,
+        fetcher: FetcherInterface,
+        files: ListFiles,
+        reference_ms: int,
+        scratch: Path,
+    ) -> None:
         self._stored = stored
         self._trust_root = trust_root
         self._base_url = base_url
@@ -56,7 +63,7 @@ class Session:
         self._delegating: Targets | None = None
 
     def top(self) -> Chain:
-        """Verify root, timestamp, snapshot and targets; raise ListRefused or DownloadError."""
+        """Verify root, timestamp, snapshot and targets; raise ListRefusedError or DownloadError."""
         try:
             self._seed()
             self._updater = Updater(
@@ -66,34 +73,34 @@ class Session:
             self._updater.refresh()
             return self._chain()
         except (RepositoryError, DeserializationError) as error:
-            raise ListRefused(str(error)) from error
+            raise ListRefusedError(str(error)) from error
 
     def role(self, role: str) -> RoleState:
-        """Verify one city role and have its documents here; raise ListRefused or DownloadError."""
+        """Verify one city role and have its documents here; raise ListRefusedError or DownloadError."""
         pair = city_of(role)
         if pair is None:
-            raise ListRefused(f"{role}: not a role of ours")
+            raise ListRefusedError(f"{role}: not a role of ours")
         self._check_delegation(role)
         try:
             self._updater.get_targetinfo(path_of(*pair, DOCUMENTS[pair[0]][0]))
             state = read_role(role, self._read(role))
         except (RepositoryError, DeserializationError, FileNotFoundError) as error:
-            raise ListRefused(f"{role}: {error}") from error
+            raise ListRefusedError(f"{role}: {error}") from error
         self._check_floor(role, self._role_keys(role), state.version)
         for document in state.documents:
             self._have(document)
         return state
 
     def kept(self, state: RoleState) -> None:
-        """Verify a role that stays in force at an older version than the newest; raise ListRefused."""
+        """Verify a role that stays in force at an older version than the newest; raise ListRefusedError."""
         self._check_delegation(state.role)
         if self._delegating is None:
-            raise ListRefused("targets were not verified")
+            raise ListRefusedError("targets were not verified")
         try:
             metadata = Metadata[Targets].from_bytes(state.body)
             self._delegating.verify_delegate(state.role, metadata.signed_bytes, metadata.signatures)
         except (RepositoryError, DeserializationError) as error:
-            raise ListRefused(f"{state.role}: {error}") from error
+            raise ListRefusedError(f"{state.role}: {error}") from error
 
     def _seed(self) -> None:
         history = self._scratch / "root_history"
@@ -128,12 +135,15 @@ class Session:
                 int(path.name.split(".")[0]): path.read_bytes()
                 for path in (self._scratch / "root_history").glob("*.root.json")
             },
-            timestamp=self._read("timestamp"), snapshot=self._read("snapshot"), targets=self._read("targets"),
-            timestamp_version=timestamp.version, issued_ms=issued_ms(timestamp),
+            timestamp=self._read("timestamp"),
+            snapshot=self._read("snapshot"),
+            targets=self._read("targets"),
+            timestamp_version=timestamp.version,
+            issued_ms=issued_ms(timestamp),
             cities=frozenset(role for role in roles if city_of(role) is not None),
             role_versions={name.removesuffix(".json"): meta.version for name, meta in snapshot.meta.items()},
             floors=floors,
-        )  # fmt: skip
+        )
 
     def floor_of(self, state: RoleState) -> tuple[tuple[str, str], int]:
         """Return the floor that this version of a role sets."""
@@ -146,33 +156,33 @@ class Session:
     def _check_floor(self, role: str, keys: str, version: int) -> None:
         floor = self._stored.floors.get((role, keys), 0)
         if version < floor:
-            raise ListRefused(f"{role}: version {version} after version {floor} under the same keys (rollback)")
+            raise ListRefusedError(f"{role}: version {version} after version {floor} under the same keys (rollback)")
 
     def _check_delegation(self, role: str) -> None:
         delegations = self._delegating.delegations if self._delegating else None
         found = delegations.roles.get(role) if delegations and delegations.roles else None
         pair = city_of(role)
         if found is None or pair is None:
-            raise ListRefused(f"{role}: not delegated to")
+            raise ListRefusedError(f"{role}: not delegated to")
         if found.paths != [pattern_of(*pair)] or not found.terminating:
-            raise ListRefused(f"{role}: delegated {found.paths}, must be exactly {pattern_of(*pair)}, terminating")
+            raise ListRefusedError(f"{role}: delegated {found.paths}, must be exactly {pattern_of(*pair)}, terminating")
 
     def _have(self, document: Document) -> None:
         if self._files.has(document.sha256):
             return
         if not isinstance(self._fetcher, DocumentFetcher):
-            raise ListRefused(f"{document.path}: not on this terminal")
+            raise ListRefusedError(f"{document.path}: not on this terminal")
         folder, _, name = document.path.rpartition("/")
         url = f"{self._base_url}targets/{folder}/{document.sha256}.{name}"
         self._fetcher.download_document(url, self._files.incoming(document.sha256), document.size)
         try:
             self._files.accept(document.sha256, document.size)
-        except DocumentRefused as error:
-            raise ListRefused(f"{document.path}: {error}") from error
+        except DocumentRefusedError as error:
+            raise ListRefusedError(f"{document.path}: {error}") from error
 
 
 def read_role(role: str, body: bytes) -> RoleState:
-    """Read a city role's metadata, which must name every document of its kind; raise ListRefused."""
+    """Read a city role's metadata, which must name every document of its kind; raise ListRefusedError."""
     kind, city = city_of(role) or ("", "")
     signed: Targets = Metadata[Targets].from_bytes(body).signed
     documents = []
@@ -182,10 +192,12 @@ def read_role(role: str, body: bytes) -> RoleState:
         if target is None:
             if name in OPTIONAL:
                 continue
-            raise ListRefused(f"{path}: missing; an empty list must be there and say so itself")
+            raise ListRefusedError(f"{path}: missing; an empty list must be there and say so itself")
         sha256 = target.hashes.get("sha256", "")
         if not SHA256.match(sha256) or target.length > MAX_DOCUMENT_BYTES:
-            raise ListRefused(f"{path}: a document is named by its SHA-256 and has at most {MAX_DOCUMENT_BYTES} bytes")
+            raise ListRefusedError(
+                f"{path}: a document is named by its SHA-256 and has at most {MAX_DOCUMENT_BYTES} bytes"
+            )
         documents.append(Document(path=path, sha256=sha256, size=target.length))
     return RoleState(
         role=role, version=signed.version, body=body, issued_ms=issued_ms(signed), documents=tuple(documents)
@@ -193,10 +205,10 @@ def read_role(role: str, body: bytes) -> RoleState:
 
 
 def issued_ms(signed: Any) -> int:
-    """Return when a role was signed (ms UTC); raise ListRefused if it does not say, or says after its own expiry."""
+    """Return when a role was signed (ms UTC); raise ListRefusedError if it says nothing, or after its own expiry."""
     at_ms = signed.unrecognized_fields.get("issued_ms")
     if type(at_ms) is not int or not 0 < at_ms <= signed.expires.timestamp() * 1000:
-        raise ListRefused(f"{signed.type}: issued_ms is missing, or after the role's own expiry")
+        raise ListRefusedError(f"{signed.type}: issued_ms is missing, or after the role's own expiry")
     return at_ms
 
 
@@ -204,7 +216,10 @@ def root_issued_ms(trust_root: bytes) -> int:
     """Return when the enrolment's root was signed (ms UTC): it is at least that late. 0 if the root does not say."""
     try:
         return issued_ms(Metadata[Root].from_bytes(trust_root).signed)
-    except (ListRefused, DeserializationError):  # a root that is unusable is refused by the verifier, with its reason
+    except (
+        ListRefusedError,
+        DeserializationError,
+    ):  # a root that is unusable is refused by the verifier, with its reason
         return 0
 
 

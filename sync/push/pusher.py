@@ -23,14 +23,14 @@ from typing import Protocol
 
 import aiohttp
 
-from cache.journal.chain import Batch, ForeignReceipt, JournalError, batch, epoch_of
-from storage.sqlite import Store, StoreFailed
+from cache.journal.chain import Batch, ForeignReceiptError, JournalError, batch, epoch_of
+from storage.sqlite import Store, StoreFailedError
 from sync.auth import Authenticator
 from sync.backoff import Backoff
 from sync.enrol.identity import Identity
 from sync.push.receiving import take_answer, take_standing
 from sync.push.resume import resume_after
-from sync.transport import Refused, Unreachable, exchange
+from sync.transport import RefusedError, UnreachableError, exchange
 from sync.wire.messages import (
     ENVELOPE_BYTES,
     MAX_BATCH_BYTES,
@@ -141,13 +141,13 @@ class Pusher:
         self._wake.clear()
         try:
             sent = await self.once()
-        except Unreachable as error:
+        except UnreachableError as error:
             self._show(PushState.UNREACHABLE, str(error))
             return self._backoff.unreachable_s()
-        except Refused as error:
+        except RefusedError as error:
             self._show(PushState.REFUSED, str(error))
             return self._backoff.refused_s(error.wait_s)
-        except (WireError, JournalError, StoreFailed) as error:
+        except (WireError, JournalError, StoreFailedError) as error:
             self._show(PushState.ALARM, str(error))
             self._after = None
             return self._backoff.refused_s(None)
@@ -164,7 +164,8 @@ class Pusher:
     async def once(self) -> int:
         """Send one batch, or ask for the standing when there is none; return how many records went.
 
-        Raises Unreachable, Refused, WireError (the platform broke the protocol), JournalError (an alarm), StoreFailed.
+        Raises UnreachableError, RefusedError, WireError (the platform broke the protocol), JournalError (an alarm),
+        StoreFailedError.
         """
         if self._after is None or not self._asked_standing:
             await self._ask_standing()
@@ -187,7 +188,7 @@ class Pusher:
         self._reached("before-upload")
         try:
             raw = await self._call("POST", "/journal", body, {"Content-Encoding": "gzip"})
-        except Refused as error:
+        except RefusedError as error:
             if error.problem.status == CONFLICT:
                 return await self._resync(error, resumes - 1)
             if error.problem.status == TOO_LARGE and many > 1:
@@ -224,7 +225,7 @@ class Pusher:
 
         def job(conn: sqlite3.Connection) -> int:
             if epoch_of(conn, receipt.acked_through).id != receipt.epoch:
-                raise ForeignReceipt(f"the platform signed for epoch {receipt.epoch}, which is not ours there")
+                raise ForeignReceiptError(f"the platform signed for epoch {receipt.epoch}, which is not ours there")
             return take_answer(conn, answer=answer, receipt=receipt, order=order, now_ms=now_ms)
 
         fresh = await self._store.write(job)
@@ -270,7 +271,7 @@ class Pusher:
             return None
         return open_command(command, self._identity.platform_keys, terminal=self._identity.terminal)
 
-    async def _resync(self, refusal: Refused, resumes: int) -> int:
+    async def _resync(self, refusal: RefusedError, resumes: int) -> int:
         """Go where the platform says, when that is on our chain; raise JournalError when it leads nowhere."""
         held = refusal.problem.held
         target = await self._store.read(lambda conn: resume_after(conn, held))
@@ -285,10 +286,13 @@ class Pusher:
             bearer = self._auth.bearer(body)
             try:
                 return await exchange(
-                    self._session, "POST" if method == "POST" else "GET", self._url + path,
-                    headers=headers | bearer.header, body=body or None,
-                )  # fmt: skip
-            except Refused as error:
+                    self._session,
+                    "POST" if method == "POST" else "GET",
+                    self._url + path,
+                    headers=headers | bearer.header,
+                    body=body or None,
+                )
+            except RefusedError as error:
                 problem = error.problem
                 if last_try or problem.status != UNAUTHORIZED or problem.server_time is None:
                     raise

@@ -58,7 +58,7 @@ def take_answer(
 ) -> int:
     """Move the cursor by a verified receipt and note what came with it; return how many conflicts were new.
 
-    `order` is the answer's command, verified. Raises ForeignReceipt when the receipt does not fit this journal;
+    `order` is the answer's command, verified. Raises ForeignReceiptError when the receipt does not fit this journal;
     nothing is kept then.
     """
     _sign_off(conn, receipt, answer.receipt, now_ms)

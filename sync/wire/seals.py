@@ -31,7 +31,7 @@ from sync.wire.messages import (
     WireError,
     decode,
     digest,
-)  # fmt: skip
+)
 
 SEAL = "xg-seal+jwt"
 RECEIPT = "xg-receipt+jwt"
@@ -134,9 +134,13 @@ def open_auth(text: str, keys: Mapping[str, Ed25519PublicKey], *, audiences: fro
 def seal_batch(seal: Seal, records: Sequence[bytes], key: Ed25519PrivateKey) -> bytes:
     """Return the gzip body of a batch; the same input gives the same bytes."""
     batch = Batch(
-        epoch=seal.epoch, first=seal.first, last=seal.last, prev_hash=seal.prev_hash,
-        records=[msgspec.Raw(raw) for raw in records], seal=sign(seal, key, typ=SEAL, kid=seal.terminal),
-    )  # fmt: skip
+        epoch=seal.epoch,
+        first=seal.first,
+        last=seal.last,
+        prev_hash=seal.prev_hash,
+        records=[msgspec.Raw(raw) for raw in records],
+        seal=sign(seal, key, typ=SEAL, kid=seal.terminal),
+    )
     return gzip.compress(msgspec.json.encode(batch), mtime=0)
 
 

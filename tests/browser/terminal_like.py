@@ -182,11 +182,15 @@ class LookAlike:
         self._listeners: set[asyncio.Queue[tuple[str, Any] | None]] = set()
         self.app = web.Application(middlewares=[self._authorised])
         self.app.add_routes(screen_routes())
-        self.app.add_routes([
-            web.get("/v1/events", self._events), web.get("/v1/readiness", self._readiness),
-            web.get("/v1/redemptions", self._redemptions), web.post("/v1/present", self._present),
-            web.post("/v1/redemptions/{id}/{step}", self._step),
-        ])  # fmt: skip
+        self.app.add_routes(
+            [
+                web.get("/v1/events", self._events),
+                web.get("/v1/readiness", self._readiness),
+                web.get("/v1/redemptions", self._redemptions),
+                web.post("/v1/present", self._present),
+                web.post("/v1/redemptions/{id}/{step}", self._step),
+            ]
+        )
 
     def tell(self, name: str, data: Any) -> None:
         for queue in self._listeners:
@@ -232,8 +236,10 @@ class LookAlike:
             self._listeners.discard(queue)
 
     async def _readiness(self, _request: web.Request) -> web.Response:
-        checks = [{"name": "keys", "ok": False, "zh": "没有发行密钥：请同步名单", "en": "no issuer keys"},
-                  {"name": "clock", "ok": True, "zh": "时钟 trusted", "en": "clock trusted"}]  # fmt: skip
+        checks = [
+            {"name": "keys", "ok": False, "zh": "没有发行密钥：请同步名单", "en": "no issuer keys"},
+            {"name": "clock", "ok": True, "zh": "时钟 trusted", "en": "clock trusted"},
+        ]
         return web.json_response({"ready": False, "checks": checks})
 
     async def _redemptions(self, _request: web.Request) -> web.Response:
@@ -241,11 +247,18 @@ class LookAlike:
         answer = {"offers": [{"title": {"zh": "住宿免押金", "en": "No deposit"}}], "offer": offer}
         rows = [
             {
-                "id": f"r{room}", "benefit": "b", "asset": room, "at_ms": now_ms(), "state": "open",
-                "due_ms": now_ms() + due, "amount_fen": 30_000, "claimed_fen": None, "answer": answer,
+                "id": f"r{room}",
+                "benefit": "b",
+                "asset": room,
+                "at_ms": now_ms(),
+                "state": "open",
+                "due_ms": now_ms() + due,
+                "amount_fen": 30_000,
+                "claimed_fen": None,
+                "answer": answer,
             }
             for room, due in (("308", 60_000_000), ("215", 60_000_000), ("402", -60_000))
-        ]  # fmt: skip
+        ]
         return web.json_response(rows)
 
     async def _present(self, request: web.Request) -> web.Response:

@@ -20,9 +20,15 @@ LONG_MS = 30_000
 async def demo():
     """Yield (address of the page, folder, process) of a running demo."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-I", "-m", "edge.cli", "demo",
-        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+        sys.executable,
+        "-I",
+        "-m",
+        "edge.cli",
+        "demo",
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
     told = bytearray()
 
     async def listen():
@@ -162,9 +168,18 @@ async def test_the_check_ends_well_with_one_object_and_in_time():
     report = json.loads(out)
     assert process.returncode == 0
     assert list(report) == [
-        "scans", "granted", "standard", "refer", "refused", "journal_records", "platform_records", "lost", "duplicated",
-        "unexpected", "wall_s",
-    ]  # fmt: skip
+        "scans",
+        "granted",
+        "standard",
+        "refer",
+        "refused",
+        "journal_records",
+        "platform_records",
+        "lost",
+        "duplicated",
+        "unexpected",
+        "wall_s",
+    ]
     assert report["lost"] == report["duplicated"] == report["unexpected"] == 0
     assert report["scans"] >= 16
     assert report["journal_records"] == report["platform_records"]

@@ -28,10 +28,12 @@ class TestGate:
             terminal.show(name)
             result = page.locator(f".result.{outcome}")
             await result.wait_for()
-            looks.append(await result.evaluate(
-                "n => [getComputedStyle(n).backgroundColor, n.querySelector('svg').innerHTML,"
-                " n.querySelector('h1').innerText]"
-            ))  # fmt: skip
+            looks.append(
+                await result.evaluate(
+                    "n => [getComputedStyle(n).backgroundColor, n.querySelector('svg').innerHTML,"
+                    " n.querySelector('h1').innerText]"
+                )
+            )
 
         assert [len(set(column)) for column in zip(*looks, strict=True)] == [4, 4, 4]
 

@@ -5,7 +5,7 @@ import pytest
 
 from cache.ids import uuid7
 from cache.journal import chain
-from cache.journal.chain import ForeignReceipt, JournalError
+from cache.journal.chain import ForeignReceiptError, JournalError
 from storage.sqlite import immediate, memory
 
 
@@ -113,9 +113,9 @@ class TestAcknowledge:
     def test_a_foreign_hash_or_a_number_we_never_wrote_is_an_alarm(self, conn):
         fill(conn, 3)
 
-        with pytest.raises(ForeignReceipt):
+        with pytest.raises(ForeignReceiptError):
             chain.acknowledge(conn, through=3, head_hash=bytes(32), receipt="r", at_ms=9)
-        with pytest.raises(ForeignReceipt):
+        with pytest.raises(ForeignReceiptError):
             chain.acknowledge(conn, through=4, head_hash=chain.head(conn).hash, receipt="r", at_ms=9)
         assert chain.cursor(conn).acked_through == 0
 

@@ -20,19 +20,33 @@ T0 = 1_790_000_000_000
 GATE = Place(site="xiannvshan", scene="gate", lane="A", terminal="t1")
 BENEFITS = [
     {
-        "id": "first", "code": 7, "issuer": "wulong", "offer": {"kind": "free"}, "who": {"groups_any": [12]},
-        "where": {"sites": ["xiannvshan"], "scenes": ["gate"]}, "limits": [{"scope": "site", "max": 1}],
+        "id": "first",
+        "code": 7,
+        "issuer": "wulong",
+        "offer": {"kind": "free"},
+        "who": {"groups_any": [12]},
+        "where": {"sites": ["xiannvshan"], "scenes": ["gate"]},
+        "limits": [{"scope": "site", "max": 1}],
     },
     {
-        "id": "umbrella", "code": 8, "issuer": "wulong", "offer": {"kind": "deposit_waiver", "cap_fen": 5000},
-        "where": {"scenes": ["stand"]}, "needs": ["asset"], "lifecycle": {"open_close": {"due": "P1D"}},
+        "id": "umbrella",
+        "code": 8,
+        "issuer": "wulong",
+        "offer": {"kind": "deposit_waiver", "cap_fen": 5000},
+        "where": {"scenes": ["stand"]},
+        "needs": ["asset"],
+        "lifecycle": {"open_close": {"due": "P1D"}},
     },
     {
-        "id": "shop", "code": 9, "issuer": "wulong", "offer": {"kind": "percent", "percent_off": 10},
-        "where": {"scenes": ["shop"]}, "reversal": {"within_h": 24},
+        "id": "shop",
+        "code": 9,
+        "issuer": "wulong",
+        "offer": {"kind": "percent", "percent_off": 10},
+        "where": {"scenes": ["shop"]},
+        "reversal": {"within_h": 24},
         "limits": [{"count": "amount", "period": "month", "max": 1000}, {"period": "month", "max": 2}],
     },
-]  # fmt: skip
+]
 
 
 @dataclass
@@ -52,10 +66,18 @@ class OpenLists:
 
 def token(nonce=b"n1", subject=b"wang", **more):
     return Token(
-        issuer="wulong", kid=b"k" * 8, token_id=subject.ljust(8, b"-"), token_class=TokenClass.BOUND,
-        subject=subject.ljust(16, b"-"), tier=3, issued_at=0, expires=2**40, groups=frozenset({12}),
-        nonce=nonce, **more,
-    )  # fmt: skip
+        issuer="wulong",
+        kid=b"k" * 8,
+        token_id=subject.ljust(8, b"-"),
+        token_class=TokenClass.BOUND,
+        subject=subject.ljust(16, b"-"),
+        tier=3,
+        issued_at=0,
+        expires=2**40,
+        groups=frozenset({12}),
+        nonce=nonce,
+        **more,
+    )
 
 
 class Terminal:
@@ -69,9 +91,15 @@ class Terminal:
     def present(self, shown=None, *, at=0, place=GATE, **request):
         with immediate(self.conn):
             return settle.settle(
-                self.conn, token=shown or token(), request=Request(**request), place=place, policy=self.policy,
-                lists=self.lists, now=Now(utc_ms=T0 + at), ids=uuid7,
-            )  # fmt: skip
+                self.conn,
+                token=shown or token(),
+                request=Request(**request),
+                place=place,
+                policy=self.policy,
+                lists=self.lists,
+                now=Now(utc_ms=T0 + at),
+                ids=uuid7,
+            )
 
     def step(self, what, redemption, *, at=0, **more):
         with immediate(self.conn):

@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - catalogues read across
 """Any sequence of presentations, steps, clock moves and restarts on a real ledger: no bound is ever exceeded."""
 
 import itertools
@@ -24,13 +23,23 @@ CATALOGUES = [
     [{"offer": {"kind": "free"}, "limits": [{"max": 2}]}],
     [{"offer": {"kind": "free"}, "limits": [{"period": "day", "max": 1}, {"period": {"rolling_h": 30}, "max": 2}]}],
     [{"offer": {"kind": "percent", "percent_off": 30}, "limits": [{"count": "amount", "period": "month", "max": 500}]}],
-    [{"offer": {"kind": "free"}, "limits": [{"scope": "programme", "max": 3}], "stacks": "x"},
-     {"offer": {"kind": "percent", "percent_off": 7}, "limits": [{"scope": "programme", "max": 3}], "stacks": "y"}],
-    [{"offer": {"kind": "free"}, "capacity": [{"per": "occupancy", "scope": "site", "max": 2}, {"per": "day", "max": 5}]}],
+    [
+        {"offer": {"kind": "free"}, "limits": [{"scope": "programme", "max": 3}], "stacks": "x"},
+        {"offer": {"kind": "percent", "percent_off": 7}, "limits": [{"scope": "programme", "max": 3}], "stacks": "y"},
+    ],
+    [
+        {
+            "offer": {"kind": "free"},
+            "capacity": [{"per": "occupancy", "scope": "site", "max": 2}, {"per": "day", "max": 5}],
+        }
+    ],
     [{"offer": {"kind": "deposit_waiver", "cap_fen": 100}, "lifecycle": {"open_close": {"due": "PT2H"}}}],
     [{"offer": {"kind": "free"}, "lifecycle": {"pass": {"entries": 3, "reentry_min": 90, "anti_pass_back": False}}}],
-    [{"offer": {"kind": "gift", "stock": 3}, "limits": [{"per": "all", "max": 4}]}, {"offer": {"kind": "free"}, "limits": [{"max": 1}]}],
-]  # fmt: skip
+    [
+        {"offer": {"kind": "gift", "stock": 3}, "limits": [{"per": "all", "max": 4}]},
+        {"offer": {"kind": "free"}, "limits": [{"max": 1}]},
+    ],
+]
 CODES = parse_measure_codes({"302": {"effect": "restrict"}})
 
 
@@ -72,22 +81,41 @@ class LedgerMachine(RuleBasedStateMachine):
         self.at_ms += seconds * 1000
 
     @rule(
-        target=granted, who=st.sampled_from(SUBJECTS), intent=st.sampled_from(Intent), heads=st.integers(1, 3),
-        amount=st.sampled_from([None, 0, 100, 999]), nonce=st.integers(0, 5), lane=st.sampled_from(["A", "B"]),
+        target=granted,
+        who=st.sampled_from(SUBJECTS),
+        intent=st.sampled_from(Intent),
+        heads=st.integers(1, 3),
+        amount=st.sampled_from([None, 0, 100, 999]),
+        nonce=st.integers(0, 5),
+        lane=st.sampled_from(["A", "B"]),
         uses=st.sampled_from([None, None, 2]),
-    )  # fmt: skip
+    )
     def present(self, who, intent, heads, amount, nonce, lane, uses):
         token = Token(
-            issuer="w", kid=b"k" * 8, token_id=who.ljust(8), token_class=TokenClass.BOUND, subject=who, tier=3,
-            issued_at=0, expires=2**40, nonce=bytes([nonce]) * 8, max_uses=uses,
-        )  # fmt: skip
+            issuer="w",
+            kid=b"k" * 8,
+            token_id=who.ljust(8),
+            token_class=TokenClass.BOUND,
+            subject=who,
+            tier=3,
+            issued_at=0,
+            expires=2**40,
+            nonce=bytes([nonce]) * 8,
+            max_uses=uses,
+        )
         place = Place(site="park", scene="gate", lane=lane, terminal="t")
         request = Request(intent=intent, heads=heads, heads_named=True, amount_fen=amount)
         with immediate(self.conn):
             settled = settle.settle(
-                self.conn, token=token, request=request, place=place, policy=self.policy, lists=self.lists,
-                now=Now(utc_ms=self.at_ms), ids=self.make_id,
-            )  # fmt: skip
+                self.conn,
+                token=token,
+                request=request,
+                place=place,
+                policy=self.policy,
+                lists=self.lists,
+                now=Now(utc_ms=self.at_ms),
+                ids=self.make_id,
+            )
         decision = settled.decision
         if who in self.lists.restricted and intent not in ENDING:
             assert decision.outcome is not Outcome.GRANT

@@ -27,15 +27,24 @@ PLACE = Place(site="park", scene="gate", lane="A", terminal="t")
 EVER, DAILY, ROLLING, DAILY_OF_ALL, MONEY = 5, 2, 3, 3, 500
 PERCENT = 30
 COUNTED = {
-    "id": "b", "code": 1, "issuer": "w", "offer": {"kind": "free"}, "limits": [
-        {"max": EVER}, {"period": "day", "max": DAILY}, {"period": {"rolling_h": 30}, "max": ROLLING},
+    "id": "b",
+    "code": 1,
+    "issuer": "w",
+    "offer": {"kind": "free"},
+    "limits": [
+        {"max": EVER},
+        {"period": "day", "max": DAILY},
+        {"period": {"rolling_h": 30}, "max": ROLLING},
         {"per": "all", "period": "day", "max": DAILY_OF_ALL},
     ],
-}  # fmt: skip
+}
 PRICED = {
-    "id": "b", "code": 1, "issuer": "w", "offer": {"kind": "percent", "percent_off": PERCENT},
+    "id": "b",
+    "code": 1,
+    "issuer": "w",
+    "offer": {"kind": "percent", "percent_off": PERCENT},
     "limits": [{"count": "amount", "max": MONEY}],
-}  # fmt: skip
+}
 
 
 class NoLists:
@@ -84,15 +93,28 @@ class Oracle(RuleBasedStateMachine):
     def settle(self, subject, request):
         number = next(self.numbers).to_bytes(8, "big")  # a fresh nonce: no grace, no replay
         token = Token(
-            issuer="w", kid=b"k" * 8, token_id=subject.ljust(8), token_class=TokenClass.BOUND, subject=subject, tier=3,
-            issued_at=0, expires=2**40, nonce=number,
-        )  # fmt: skip
+            issuer="w",
+            kid=b"k" * 8,
+            token_id=subject.ljust(8),
+            token_class=TokenClass.BOUND,
+            subject=subject,
+            tier=3,
+            issued_at=0,
+            expires=2**40,
+            nonce=number,
+        )
         place = Place(site="park", scene="gate", lane=number.hex(), terminal="t")
         with immediate(self.conn):
             return settle.settle(
-                self.conn, token=token, request=request, place=place, policy=self.policy, lists=NoLists(),
-                now=self.now(), ids=self.make_id,
-            )  # fmt: skip
+                self.conn,
+                token=token,
+                request=request,
+                place=place,
+                policy=self.policy,
+                lists=NoLists(),
+                now=self.now(),
+                ids=self.make_id,
+            )
 
     @rule(seconds=st.sampled_from([1, 11, 3_600, 40_000, 86_400, 108_000, -5, -7_200, -90_000]))
     def time_moves(self, seconds):

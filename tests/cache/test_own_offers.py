@@ -5,7 +5,7 @@ import pytest
 from cache.ids import uuid7
 from cache.journal import chain
 from cache.offers import changes
-from cache.offers.changes import KEEP, MAX_IN_FORCE, CannotChange, Change, NoSuchOffer, left
+from cache.offers.changes import KEEP, MAX_IN_FORCE, CannotChangeError, Change, NoSuchOfferError, left
 from cache.offers.own import LOCAL_CODES, OwnOffers, Shop, benefit_of, check_terms, offers_of, problem_of
 from credit.inputs import Intent, Place
 from credit.policy import Policy
@@ -123,9 +123,17 @@ class TestChanging:
         assert [fact.body["change"] for fact in facts] == ["created", "edited", "withdrawn", "undone"]
         assert facts[1].body["terms"]["title"] == {"zh": "赠热茶"}
         assert facts[0].body | {"terms": None} == {
-            "benefit": "local.tea-shop.1", "code": LOCAL_CODES + 1, "change": "created", "in_force": True, "version": 1,
-            "stock": 5, "lane": "C", "terms": None, "by": "mei", "local": True,
-        }  # fmt: skip
+            "benefit": "local.tea-shop.1",
+            "code": LOCAL_CODES + 1,
+            "change": "created",
+            "in_force": True,
+            "version": 1,
+            "stock": 5,
+            "lane": "C",
+            "terms": None,
+            "by": "mei",
+            "local": True,
+        }
         assert conn.execute("SELECT count(*) FROM offer_changes").fetchone() == (4,)
         assert chain.verify(conn).seq == 4
 
@@ -152,7 +160,7 @@ class TestChanging:
         undone = changes.undo(conn, CHANGE, number=1)
 
         assert undone.terms == TEA
-        with pytest.raises(CannotChange, match="already"):
+        with pytest.raises(CannotChangeError, match="already"):
             changes.undo(conn, CHANGE, number=1)
 
     def test_a_new_title_leaves_the_stock_alone(self, conn):
@@ -188,16 +196,16 @@ class TestChanging:
         assert remaining(conn) is None
 
     def test_what_is_not_there_or_gone_already_cannot_be_changed(self, conn):
-        with pytest.raises(NoSuchOffer):
+        with pytest.raises(NoSuchOfferError):
             changes.withdraw(conn, CHANGE, number=1)
         written(conn)
         changes.withdraw(conn, CHANGE, number=1)
-        with pytest.raises(CannotChange, match="withdrawn already"):
+        with pytest.raises(CannotChangeError, match="withdrawn already"):
             changes.withdraw(conn, CHANGE, number=1)
 
     def test_a_shop_has_so_many_offers_and_no_more(self, conn):
         for _ in range(MAX_IN_FORCE):
             written(conn)
 
-        with pytest.raises(CannotChange, match="withdraw one"):
+        with pytest.raises(CannotChangeError, match="withdraw one"):
             written(conn)

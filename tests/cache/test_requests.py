@@ -1,6 +1,6 @@
 import pytest
 
-from cache.ledger.recall import KEPT_MS, Asking, OtherRequest, answered, remember
+from cache.ledger.recall import KEPT_MS, Asking, OtherRequestError, answered, remember
 from storage.sqlite import memory
 
 ASKING = Asking("till-7-000123", b"\x01" * 32)
@@ -24,7 +24,7 @@ def test_an_id_is_one_lane_s(conn):
 
 
 def test_another_request_under_the_same_id_is_a_mistake(conn):
-    with pytest.raises(OtherRequest, match="till-7-000123"):
+    with pytest.raises(OtherRequestError, match="till-7-000123"):
         answered(conn, Asking(ASKING.id, b"\x02" * 32), lane="A", at_ms=1_001)
 
 

@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from storage.migrations import SchemaTooNew, statements, steps, version
-from storage.sqlite import MAX_GROUP, Store, StoreFailed, connect, immediate, memory
+from storage.migrations import SchemaTooNewError, statements, steps, version
+from storage.sqlite import MAX_GROUP, Store, StoreFailedError, connect, immediate, memory
 
 PUT = "INSERT INTO set_aside (seq, at_ms, detail) VALUES (?, 0, '')"
 NOTE = "INSERT INTO epoch (id, terminal, from_seq, reason) VALUES (?, 't', 1, '')"
@@ -88,7 +88,7 @@ class TestWriting:
             await asyncio.sleep(0)
 
         assert await asyncio.gather(*tasks) == list("01234")
-        with pytest.raises(StoreFailed, match="closed"):
+        with pytest.raises(StoreFailedError, match="closed"):
             await store.write(note("late"))
 
 
@@ -109,14 +109,14 @@ class TestFullDisk:
         results = await asyncio.gather(*group, return_exceptions=True)
         await blocker
 
-        assert [results[0], type(results[1]), results[2]] == ["a", StoreFailed, "b"]
+        assert [results[0], type(results[1]), results[2]] == ["a", StoreFailedError, "b"]
         assert await store.read(names) == ["a", "b"]
 
     async def test_a_full_file_fails_clearly_and_what_was_done_stays(self, store):
         await store.write(note("kept"))
         await store.write(lambda conn: conn.execute("PRAGMA max_page_count = 1").fetchone())
 
-        with pytest.raises(StoreFailed, match="full"):
+        with pytest.raises(StoreFailedError, match="full"):
             await store.write(note("x" * 100_000))
 
         await store.write(lambda conn: conn.execute("PRAGMA max_page_count = 1000000").fetchone())
@@ -126,7 +126,7 @@ class TestFullDisk:
 
 class TestReading:
     async def test_a_reader_cannot_write(self, store):
-        with pytest.raises(StoreFailed, match="readonly"):
+        with pytest.raises(StoreFailedError, match="readonly"):
             await store.read(note("no"))
 
     async def test_a_reader_sees_committed_data_only(self, store):
@@ -142,7 +142,7 @@ class TestOpening:
         conn.execute("PRAGMA user_version = 999")
         conn.close()
 
-        with pytest.raises(SchemaTooNew, match="999"):
+        with pytest.raises(SchemaTooNewError, match="999"):
             async with Store(path):
                 pass
 
@@ -152,7 +152,7 @@ class TestOpening:
         path = tmp_path / "t.db"
         path.write_bytes(b"not a database" * 100)
 
-        with pytest.raises(StoreFailed, match=r"t\.db.*not a database"):
+        with pytest.raises(StoreFailedError, match=r"t\.db.*not a database"):
             async with Store(path):
                 pass
 

@@ -161,9 +161,14 @@ class TestProcesses:
 class TestAudit:
     def fact(self, seq, **more):
         kept = {
-            "terminal": "gate", "seq": seq, "hash": bytes([seq]) * 32, "raw": b"record %d" % seq, "id": f"id-{seq}",
-            "kind": "granted", "redemption": f"r-{seq}",
-        }  # fmt: skip
+            "terminal": "gate",
+            "seq": seq,
+            "hash": bytes([seq]) * 32,
+            "raw": b"record %d" % seq,
+            "id": f"id-{seq}",
+            "kind": "granted",
+            "redemption": f"r-{seq}",
+        }
         return Fact(**(kept | more))
 
     def book(self, *facts, acked=0, broken=0):

@@ -53,9 +53,22 @@ def published(state, path):
 
 def test_issue_prints_a_token_that_opens_and_writes_its_picture(state, tmp_path):
     code, answer, _error = call(
-        "issue", "--state", state, "--city", "yunling", "--subject", "chen", "--tier", 4, "--group", 12,
-        "--max-uses", 3, "--qr", tmp_path / "chen.png",
-    )  # fmt: skip
+        "issue",
+        "--state",
+        state,
+        "--city",
+        "yunling",
+        "--subject",
+        "chen",
+        "--tier",
+        4,
+        "--group",
+        12,
+        "--max-uses",
+        3,
+        "--qr",
+        tmp_path / "chen.png",
+    )
 
     keyring = Keyring.from_json(json.dumps(published(state, "issuers/yunling/keys.json")).encode())
     token = open_token(answer["token"], keyring, now=now_ms() // 1000)
@@ -93,7 +106,7 @@ def test_restrict_dispute_and_repair_are_published(state):
         (("city", "--city", "nowhere", "--expel"), "not delegated to"),
         (("publish", "--city", "nowhere"), "nowhere"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_done_is_said_and_exits_1(state, words, said):
     code, _answer, error = call(words[0], "--state", state, *words[1:])
 

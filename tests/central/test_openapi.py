@@ -7,7 +7,7 @@ import pytest
 from central.http import terminal_calls
 from central.http.app import build_app
 from central.http.openapi import CALLS, document
-from sync.transport import Refused, exchange, open_session
+from sync.transport import RefusedError, exchange, open_session
 
 OWN_PAGES = {"/", "/openapi.json"}
 
@@ -51,7 +51,7 @@ async def test_a_call_with_nothing_proven_is_a_problem_that_the_description_name
     described = document("0")["paths"][call.path][call.method]["responses"]
 
     async with open_session() as session:
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RefusedError) as refused:
             await exchange(session, call.method.upper(), url, body=body)
 
     assert str(refused.value.problem.status) in described

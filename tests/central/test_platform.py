@@ -8,14 +8,14 @@ import sys
 
 import pytest
 
-from central.http.inflate import NotGzip, TooLarge, inflate
+from central.http.inflate import NotGzipError, TooLargeError, inflate
 from central.http.tries import MAX_ADDRESSES, WrongTries
 from central.platform_state import StateError, create_state, open_state
 from central.register.registry import register
 from central.register.standing import hear_obeyed, order, set_state, standing_order
-from central.store import CentralTooNew, connect
+from central.store import CentralTooNewError, connect
 from sync.enrol.enrolling import enrol
-from sync.transport import Refused, exchange, open_session
+from sync.transport import RefusedError, exchange, open_session
 from sync.wire.messages import WireError
 
 PROFILE = {"site": "tiankeng", "title": {"zh": "天坑"}, "issuer": "wulong", "lanes": [{"id": "A", "scene": "gate"}]}
@@ -27,7 +27,7 @@ class TestInflating:
         assert inflate(gzip.compress(b"x" * 100), limit=100) == b"x" * 100
 
     def test_one_byte_more_is_too_large(self):
-        with pytest.raises(TooLarge):
+        with pytest.raises(TooLargeError):
             inflate(gzip.compress(b"x" * 101), limit=100)
 
     @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ class TestInflating:
         ids=["nothing", "plain", "cut short", "something after it", "two"],
     )
     def test_anything_but_one_whole_member_is_refused(self, body):
-        with pytest.raises(NotGzip):
+        with pytest.raises(NotGzipError):
             inflate(body, limit=100)
 
 
@@ -80,7 +80,7 @@ class TestFolder:
         conn.execute("PRAGMA user_version = 99")
         conn.close()
 
-        with pytest.raises(CentralTooNew, match="99"):
+        with pytest.raises(CentralTooNewError, match="99"):
             connect(path)
 
 
@@ -132,7 +132,7 @@ class TestOrders:
         town.change(lambda conn: set_state(conn, "gate-a", "revoke", reason="stolen", now_ms=1))
 
         async with open_session() as session:
-            with pytest.raises(Refused, match="unknown_code"):
+            with pytest.raises(RefusedError, match="unknown_code"):
                 await enrol(ticket, folder=tmp_path / "t", session=session, now_ms=1)
 
     def test_an_order_to_nobody_is_not_given(self, town):
@@ -164,7 +164,7 @@ class TestOperatorsCalls:
         assert (first["number"], second["number"]) == (1, 2)
 
     async def test_the_ledger_is_for_the_operator(self, town):
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RefusedError) as refused:
             await self.call(town, "GET", "/v1/admin/ledger", token="guess")
 
         assert refused.value.problem.code == "wrong_operator"
@@ -181,7 +181,7 @@ class TestOperatorsCalls:
         ],
     )
     async def test_what_is_not_as_it_should_be_is_a_problem(self, town, path, body, status):
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RefusedError) as refused:
             await self.call(town, "POST", path, body)
 
         assert refused.value.problem.status == status
@@ -222,9 +222,18 @@ class TestCommands:
         (state / "public" / "metadata").mkdir(parents=True, exist_ok=True)
         (state / "public" / "metadata" / "1.root.json").write_bytes(b"{}")
         code = self.central(
-            "codes", "--state", state, "--terminal", "gate-a", "--profile", profile, "--platform", "https://p",
-            "--qr", tmp_path / "qr.svg",
-        )  # fmt: skip
+            "codes",
+            "--state",
+            state,
+            "--terminal",
+            "gate-a",
+            "--profile",
+            profile,
+            "--platform",
+            "https://p",
+            "--qr",
+            tmp_path / "qr.svg",
+        )
         listed = self.central("terminals", "--state", state)
         suspended = self.central("terminals", "--state", state, "suspend", "gate-a", "--reason", "stolen")
         report = self.central("report", "--state", state)
@@ -239,10 +248,14 @@ class TestCommands:
     @pytest.mark.parametrize(
         ("arguments", "code"),
         [
-            ([], 0), (["--help"], 0), (["nothing"], 2), (["serve"], 2),
-            (["serve", "--state", "/nowhere/at/all"], 78), (["report", "--state", "/nowhere/at/all"], 78),
+            ([], 0),
+            (["--help"], 0),
+            (["nothing"], 2),
+            (["serve"], 2),
+            (["serve", "--state", "/nowhere/at/all"], 78),
+            (["report", "--state", "/nowhere/at/all"], 78),
         ],
-    )  # fmt: skip
+    )
     def test_wrong_arguments_are_told_apart(self, arguments, code):
         assert self.central(*arguments).returncode == code
 

@@ -55,8 +55,9 @@ async def test_a_merchant_s_own_offer_is_marked_so_that_nobody_settles_it_with_t
     await send(town, terminal)
 
     assert [(line.benefit, line.local) for line in report(town).lines] == [
-        ("local.gate-a.1", True), ("wulong.half", False),
-    ]  # fmt: skip
+        ("local.gate-a.1", True),
+        ("wulong.half", False),
+    ]
 
 
 async def test_a_fact_counts_on_its_own_day_and_its_lateness_is_named(town):

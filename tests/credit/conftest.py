@@ -33,9 +33,15 @@ def make_world():
 
     def credential(key=issuer, **changes):
         claims = {
-            "subject": b"subject-pseudonm", "tier": 4, "token_id": b"token-id", "iat": NOW - 3600,
-            "exp": NOW + 30 * DAY, "groups": [12, 300], "holder_key": holder.public_key(), "status_index": 7,
-        }  # fmt: skip
+            "subject": b"subject-pseudonm",
+            "tier": 4,
+            "token_id": b"token-id",
+            "iat": NOW - 3600,
+            "exp": NOW + 30 * DAY,
+            "groups": [12, 300],
+            "holder_key": holder.public_key(),
+            "status_index": 7,
+        }
         return minting.mint_credential(key, **{**claims, **changes})
 
     def presentation(raw=None, private=holder, **changes):
@@ -49,10 +55,20 @@ def make_world():
         return credential(**{"holder_key": None, "max_uses": 5, **changes})
 
     return SimpleNamespace(
-        now=NOW, day=DAY, issuer=issuer, holder=holder, p256_issuer=p256_issuer, p256_holder=p256_holder, row=row,
-        keyring=keyring, credential=credential, presentation=presentation, minted=minted, printed=printed,
+        now=NOW,
+        day=DAY,
+        issuer=issuer,
+        holder=holder,
+        p256_issuer=p256_issuer,
+        p256_holder=p256_holder,
+        row=row,
+        keyring=keyring,
+        credential=credential,
+        presentation=presentation,
+        minted=minted,
+        printed=printed,
         text=minting.to_text,
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture

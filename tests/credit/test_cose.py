@@ -234,12 +234,20 @@ class TestHCERT:
     @pytest.mark.parametrize(
         ("header", "unprotected"),
         [
-            ("", "a10126"), ("a0", "a10126"), ("a10126", "80"), ("80", "a0"), ("a1016126", "a0"),
+            ("", "a10126"),
+            ("a0", "a10126"),
+            ("a10126", "80"),
+            ("80", "a0"),
+            ("a1016126", "a0"),
             ("a2012604616b", "a0"),
-            ("a2012602810a", "a0"), ("a10126", "a102810a"),
-            ("a201260281 0a", "a0"), ("a2012601 26", "a0"), ("a101", "a0"), ("a1012600", "a0"),
+            ("a2012602810a", "a0"),
+            ("a10126", "a102810a"),
+            ("a201260281 0a", "a0"),
+            ("a2012601 26", "a0"),
+            ("a101", "a0"),
+            ("a1012600", "a0"),
         ],
-    )  # fmt: skip
+    )
     def test_what_even_this_profile_refuses(self, world, header, unprotected):
         raw = foreign(world.p256_holder, bytes.fromhex(header), unprotected=bytes.fromhex(unprotected))
         assert refusal(raw, HCERT, world.p256_holder.public_key()) is Reason.DAMAGED_CODE

@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - strategies read across
 """What must hold for any catalogue and any presentation: total, deterministic, monotone, money exact."""
 
 from dataclasses import replace
@@ -28,27 +27,45 @@ from edge.simulator.explain import explain
 
 T0 = 1_790_000_000_000
 PLACE = Place(site="park", scene="gate", lane="A", terminal="t")
-CODES = parse_measure_codes({
-    "301": {"effect": "withhold"}, "302": {"effect": "restrict"}, "303": {"effect": "restrict", "scenes": ["shop"]},
-})  # fmt: skip
+CODES = parse_measure_codes(
+    {
+        "301": {"effect": "withhold"},
+        "302": {"effect": "restrict"},
+        "303": {"effect": "restrict", "scenes": ["shop"]},
+    }
+)
 fen = st.integers(0, 10**7)
 optional_fen = st.none() | fen
 
 offers = st.one_of(
     st.just({"kind": "free"}),
-    st.builds(lambda p, c: {"kind": "percent", "percent_off": p} | ({"cap_fen": c} if c is not None else {}),
-              st.integers(0, 100), optional_fen),
-    st.builds(lambda o, m: {"kind": "amount", "off_fen": o} | ({"min_spend_fen": m} if m is not None else {}), fen, optional_fen),
+    st.builds(
+        lambda p, c: {"kind": "percent", "percent_off": p} | ({"cap_fen": c} if c is not None else {}),
+        st.integers(0, 100),
+        optional_fen,
+    ),
+    st.builds(
+        lambda o, m: {"kind": "amount", "off_fen": o} | ({"min_spend_fen": m} if m is not None else {}),
+        fen,
+        optional_fen,
+    ),
     st.builds(lambda p: {"kind": "fixed_price", "price_fen": p}, fen),
     st.builds(lambda c: {"kind": "deposit_waiver", "cap_fen": c}, fen),
     st.builds(lambda c: {"kind": "pay_later", "cap_fen": c}, fen),
     st.builds(lambda s: {"kind": "gift", "item": "x", "stock": s}, st.integers(0, 3)),
     st.just({"kind": "raise_limit", "by_tier": {"2": 2, "4": 4}, "cap": 3}),
-    st.just({"kind": "hold", "until": "24:00"}), st.just({"kind": "multiplier", "times": 2}),
-)  # fmt: skip
+    st.just({"kind": "hold", "until": "24:00"}),
+    st.just({"kind": "multiplier", "times": 2}),
+)
 limits = st.lists(
     st.builds(
-        lambda count, per, scope, period, most: {"count": count, "per": per, "scope": scope, "period": period, "max": most},
+        lambda count, per, scope, period, most: {
+            "count": count,
+            "per": per,
+            "scope": scope,
+            "period": period,
+            "max": most,
+        },
         st.sampled_from(["uses", "amount", "open"]),
         st.sampled_from(["subject", "group", "token", "order", "asset", "terminal", "all"]),
         st.sampled_from(["benefit", "scene", "site", "programme"]),
@@ -56,22 +73,59 @@ limits = st.lists(
         st.integers(0, 5),
     ),
     max_size=3,
-)  # fmt: skip
+)
 
 
 @st.composite
 def benefits(draw):
     return {
-        "offer": draw(offers), "issuer": "w", "limits": draw(limits),
-        "who": draw(st.sampled_from([{}, {}, {"grant": True}, {"residents_of": ["3707"]}, {"groups_all": [1, 2]}, {"min_tier": 3}, {"groups_any": [1, 2]}, {"subject": "group"}, {"issuers": ["z", "w"]}])),
-        "when": draw(st.sampled_from([{}, {"weekdays": [1, 2, 3]}, {"daily": [["22:00", "26:00"]]}, {"day_starts": "04:00", "only": ["c"]}])),
-        "needs": draw(st.lists(st.sampled_from(["bound-token", "staff-confirm", "reservation", "second-check:h", "pledge", "asset"]), max_size=2, unique=True)),
+        "offer": draw(offers),
+        "issuer": "w",
+        "limits": draw(limits),
+        "who": draw(
+            st.sampled_from(
+                [
+                    {},
+                    {},
+                    {"grant": True},
+                    {"residents_of": ["3707"]},
+                    {"groups_all": [1, 2]},
+                    {"min_tier": 3},
+                    {"groups_any": [1, 2]},
+                    {"subject": "group"},
+                    {"issuers": ["z", "w"]},
+                ]
+            )
+        ),
+        "when": draw(
+            st.sampled_from(
+                [{}, {"weekdays": [1, 2, 3]}, {"daily": [["22:00", "26:00"]]}, {"day_starts": "04:00", "only": ["c"]}]
+            )
+        ),
+        "needs": draw(
+            st.lists(
+                st.sampled_from(["bound-token", "staff-confirm", "reservation", "second-check:h", "pledge", "asset"]),
+                max_size=2,
+                unique=True,
+            )
+        ),
         "stacks": draw(st.sampled_from([None, "x", "y"])),
         "lifecycle": draw(st.sampled_from(["once", "open_close", "pass", {"pass": {"entries": 2, "reentry_min": 5}}])),
-        "capacity": draw(st.sampled_from([[], [{"per": "slot", "max": 1, "warn": 1}], [{"per": "day", "max": 2}], [{"per": "occupancy", "scope": "site", "max": 1}]])),
+        "capacity": draw(
+            st.sampled_from(
+                [
+                    [],
+                    [{"per": "slot", "max": 1, "warn": 1}],
+                    [{"per": "day", "max": 2}],
+                    [{"per": "occupancy", "scope": "site", "max": 1}],
+                ]
+            )
+        ),
         "slot": draw(st.sampled_from([None, None, None, {"early_min": 5, "late_min": 1}])),
-        "offline": draw(st.sampled_from([{}, {"allow": False}, {"max_uses": 1, "on_limit": "standard"}, {"max_list_age_h": 1}])),
-    }  # fmt: skip
+        "offline": draw(
+            st.sampled_from([{}, {"allow": False}, {"max_uses": 1, "on_limit": "standard"}, {"max_list_age_h": 1}])
+        ),
+    }
 
 
 def catalogue(rows):
@@ -86,36 +140,73 @@ def policy_of(rows):
 CALENDARS = parse_calendars({"c": ["2026-09-21"]})
 NOW_S = T0 // 1000
 reservations = st.builds(
-    Reservation, order=st.just(b"o" * 8), site=st.sampled_from(["park", "lake"]), heads=st.integers(0, 3),
-    from_s=st.sampled_from([0, NOW_S - 60, NOW_S, NOW_S + 301, 2**62]), until_s=st.sampled_from([0, NOW_S, NOW_S + 600, 2**62]),
-)  # fmt: skip
+    Reservation,
+    order=st.just(b"o" * 8),
+    site=st.sampled_from(["park", "lake"]),
+    heads=st.integers(0, 3),
+    from_s=st.sampled_from([0, NOW_S - 60, NOW_S, NOW_S + 301, 2**62]),
+    until_s=st.sampled_from([0, NOW_S, NOW_S + 600, 2**62]),
+)
 tokens = st.builds(
-    Token, issuer=st.sampled_from(["w", "w", "z"]), kid=st.just(b"k" * 8), token_id=st.just(b"t" * 8), subject=st.just(b"s" * 16),
-    token_class=st.sampled_from(TokenClass), tier=st.integers(0, 9), issued_at=st.just(0), expires=st.just(2**40),
-    groups=st.frozensets(st.integers(0, 3), max_size=3), max_uses=st.none() | st.integers(0, 3), nonce=st.just(b"n" * 8),
-    region=st.sampled_from([None, 370701, 110000]), kind=st.sampled_from(SubjectKind), id_check=st.booleans(),
-    challenged=st.booleans(), reservation=st.none() | reservations,
-    grants=st.lists(st.builds(Grant, code=st.integers(0, 2), uses=st.sampled_from([None, 0, 2])), max_size=2).map(tuple),
-)  # fmt: skip
+    Token,
+    issuer=st.sampled_from(["w", "w", "z"]),
+    kid=st.just(b"k" * 8),
+    token_id=st.just(b"t" * 8),
+    subject=st.just(b"s" * 16),
+    token_class=st.sampled_from(TokenClass),
+    tier=st.integers(0, 9),
+    issued_at=st.just(0),
+    expires=st.just(2**40),
+    groups=st.frozensets(st.integers(0, 3), max_size=3),
+    max_uses=st.none() | st.integers(0, 3),
+    nonce=st.just(b"n" * 8),
+    region=st.sampled_from([None, 370701, 110000]),
+    kind=st.sampled_from(SubjectKind),
+    id_check=st.booleans(),
+    challenged=st.booleans(),
+    reservation=st.none() | reservations,
+    grants=st.lists(st.builds(Grant, code=st.integers(0, 2), uses=st.sampled_from([None, 0, 2])), max_size=2).map(
+        tuple
+    ),
+)
 requests = st.builds(
-    Request, intent=st.sampled_from(Intent), amount_fen=optional_fen, heads=st.integers(1, 4), heads_named=st.booleans(),
-    asset=st.none() | st.just("U1"), confirmed=st.frozensets(st.sampled_from(["staff-confirm", "pledge", "id-check"])),
-    second=st.lists(st.builds(SecondCheck, name=st.sampled_from(["h", "*"]), result=st.sampled_from(SecondResult)), max_size=1).map(tuple),
+    Request,
+    intent=st.sampled_from(Intent),
+    amount_fen=optional_fen,
+    heads=st.integers(1, 4),
+    heads_named=st.booleans(),
+    asset=st.none() | st.just("U1"),
+    confirmed=st.frozensets(st.sampled_from(["staff-confirm", "pledge", "id-check"])),
+    second=st.lists(
+        st.builds(SecondCheck, name=st.sampled_from(["h", "*"]), result=st.sampled_from(SecondResult)), max_size=1
+    ).map(tuple),
     override=st.none() | st.just(Override(by="chen", why="lost phone")),
-)  # fmt: skip
+)
 moments = st.builds(
-    Now, utc_ms=st.integers(T0, T0 + 10**9) | st.integers(-(10**12), 10**15), clock=st.sampled_from(ClockState),
+    Now,
+    utc_ms=st.integers(T0, T0 + 10**9) | st.integers(-(10**12), 10**15),
+    clock=st.sampled_from(ClockState),
     offline_since_ms=st.none() | st.just(T0 - 7_200_000),
-)  # fmt: skip
+)
 entries = st.lists(
-    st.builds(MeasureEntry, issuer=st.just("w"), code=st.sampled_from([301, 302, 303, 999]), state=st.sampled_from(EntryState)),
+    st.builds(
+        MeasureEntry, issuer=st.just("w"), code=st.sampled_from([301, 302, 303, 999]), state=st.sampled_from(EntryState)
+    ),
     max_size=2,
-).map(tuple)  # fmt: skip
+).map(tuple)
 things = st.builds(
-    OpenThing, redemption=st.just("r"), benefit=st.just("b0"), issuer=st.just("w"), scene=st.sampled_from(["gate", "shop"]),
-    site=st.just("park"), intent=st.sampled_from(["open", "lend"]), asset=st.sampled_from([None, "U1"]), at_ms=st.just(T0),
-    due_ms=st.sampled_from([None, 0, T0, 10**14]), withhold_when_overdue=st.booleans(),
-)  # fmt: skip
+    OpenThing,
+    redemption=st.just("r"),
+    benefit=st.just("b0"),
+    issuer=st.just("w"),
+    scene=st.sampled_from(["gate", "shop"]),
+    site=st.just("park"),
+    intent=st.sampled_from(["open", "lend"]),
+    asset=st.sampled_from([None, "U1"]),
+    at_ms=st.just(T0),
+    due_ms=st.sampled_from([None, 0, T0, 10**14]),
+    withhold_when_overdue=st.booleans(),
+)
 
 
 @st.composite
@@ -251,10 +342,13 @@ def test_a_price_is_exact(offer, amount, heads):
 def written(offer, amount, heads):
     """Return what an offer takes off or puts off, by the words of contract.md §5 and with fractions."""
     exact = {
-        "free": lambda: amount, "amount": lambda: offer["off_fen"], "deposit_waiver": lambda: amount,
-        "pay_later": lambda: amount, "fixed_price": lambda: amount - offer["price_fen"] * heads,
+        "free": lambda: amount,
+        "amount": lambda: offer["off_fen"],
+        "deposit_waiver": lambda: amount,
+        "pay_later": lambda: amount,
+        "fixed_price": lambda: amount - offer["price_fen"] * heads,
         "percent": lambda: floor(Fraction(amount * offer["percent_off"], 100) + Fraction(1, 2)),
-    }  # fmt: skip
+    }
     moved = exact.get(offer["kind"], lambda: 0)()
     return max(min(moved, offer.get("cap_fen", moved), amount), 0)
 

@@ -124,11 +124,16 @@ class TestKeyFiles:
     @pytest.mark.parametrize(
         ("raw", "why"),
         [
-            (b"", "not JSON"), (b"\xff", "not JSON"), (b"null", "array"),
-            (b"[" * 100_000, "not JSON"), (b"{}", "array"), (b"[7]", "exactly"),
-            (b" " * (1 << 20) + b"[]", "at most"), (b'[{"issuer": "a", "issuer": "b"}]', "twice"),
+            (b"", "not JSON"),
+            (b"\xff", "not JSON"),
+            (b"null", "array"),
+            (b"[" * 100_000, "not JSON"),
+            (b"{}", "array"),
+            (b"[7]", "exactly"),
+            (b" " * (1 << 20) + b"[]", "at most"),
+            (b'[{"issuer": "a", "issuer": "b"}]', "twice"),
         ],
-    )  # fmt: skip
+    )
     def test_what_is_no_key_file_is_refused(self, raw, why):
         with pytest.raises(KeyringError, match=why):
             Keyring.from_json(raw)

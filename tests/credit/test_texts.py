@@ -30,9 +30,15 @@ def test_only_token_replay_revocation_and_restriction_refuse():
     refusing = {one.value for one in Reason if outcome_of(one) is Outcome.REFUSE}
 
     assert refusing == {
-        "bad_signature", "key_revoked", "revoked", "replayed", "bare_bound_token", "wrong_class", "test_token",
+        "bad_signature",
+        "key_revoked",
+        "revoked",
+        "replayed",
+        "bare_bound_token",
+        "wrong_class",
+        "test_token",
         "restricted",
-    }  # fmt: skip
+    }
 
 
 def test_every_vector_that_docs_name_exists():

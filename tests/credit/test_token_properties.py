@@ -21,10 +21,13 @@ def stock(world):
     """Good codes of every class and algorithm, and a keyring that knows their issuers."""
     p256_bound = world.credential(world.p256_issuer, holder_key=world.p256_holder.public_key())
     raws = [
-        world.presentation(audience=SITE, challenge=b"lane-A-7"), world.presentation(), world.minted(), world.printed(),
+        world.presentation(audience=SITE, challenge=b"lane-A-7"),
+        world.presentation(),
+        world.minted(),
+        world.printed(),
         world.presentation(p256_bound, world.p256_holder),
         world.credential(world.p256_issuer, holder_key=None, max_uses=1),
-    ]  # fmt: skip
+    ]
     return world, raws, world.keyring()
 
 
@@ -100,11 +103,18 @@ ON_BYTES = (flip_bits, set_byte, insert, delete, swap, truncate, splice, concate
 def mutate_text(draw, text):
     body = text[4:]
     at = draw.randrange(len(body))
-    return draw.choice((
-        lambda: text[: 4 + at] + draw.choice(ALPHABET) + body[at + 1 :], lambda: text[: 4 + at] + body[at + 1 :],
-        lambda: text[: 4 + at] + chr(draw.randrange(0x3000)) + body[at:], text.lower, lambda: text + body,
-        text[: 4 + at].rstrip, lambda: " " + text, lambda: text.replace(" ", "+"),
-    ))()  # fmt: skip
+    return draw.choice(
+        (
+            lambda: text[: 4 + at] + draw.choice(ALPHABET) + body[at + 1 :],
+            lambda: text[: 4 + at] + body[at + 1 :],
+            lambda: text[: 4 + at] + chr(draw.randrange(0x3000)) + body[at:],
+            text.lower,
+            lambda: text + body,
+            text[: 4 + at].rstrip,
+            lambda: " " + text,
+            lambda: text.replace(" ", "+"),
+        )
+    )()
 
 
 def random_text(draw):

@@ -19,23 +19,39 @@ AT_LEAST = 150
 def told(token):
     reservation = token.reservation
     return {
-        "issuer": token.issuer, "kid": token.kid.hex(), "class": str(token.token_class),
-        "token_id": token.token_id.hex(), "subject": token.subject.hex(), "tier": token.tier,
+        "issuer": token.issuer,
+        "kid": token.kid.hex(),
+        "class": str(token.token_class),
+        "token_id": token.token_id.hex(),
+        "subject": token.subject.hex(),
+        "tier": token.tier,
         "groups": sorted(token.groups),
         "grants": [
             {"code": grant.code, "grant_id": grant.grant_id and grant.grant_id.hex(), "uses": grant.uses}
             for grant in token.grants
         ],
-        "issued_at": token.issued_at, "expires": token.expires, "not_before": token.not_before,
-        "region": token.region, "status_index": token.status_index, "max_uses": token.max_uses,
-        "kind": str(token.kind), "id_check": token.id_check, "test": token.test,
-        "reservation": reservation and {
-            "order": reservation.order.hex(), "site": reservation.site, "from_s": reservation.from_s,
-            "until_s": reservation.until_s, "heads": reservation.heads,
+        "issued_at": token.issued_at,
+        "expires": token.expires,
+        "not_before": token.not_before,
+        "region": token.region,
+        "status_index": token.status_index,
+        "max_uses": token.max_uses,
+        "kind": str(token.kind),
+        "id_check": token.id_check,
+        "test": token.test,
+        "reservation": reservation
+        and {
+            "order": reservation.order.hex(),
+            "site": reservation.site,
+            "from_s": reservation.from_s,
+            "until_s": reservation.until_s,
+            "heads": reservation.heads,
         },
-        "nonce": token.nonce and token.nonce.hex(), "presented_at": token.presented_at,
-        "audience": token.audience, "challenged": token.challenged,
-    }  # fmt: skip
+        "nonce": token.nonce and token.nonce.hex(),
+        "presented_at": token.presented_at,
+        "audience": token.audience,
+        "challenged": token.challenged,
+    }
 
 
 def vectors():
@@ -53,9 +69,13 @@ def outcome(vector, keyring):
     options = {name: vector[name] for name in ("skew_s", "allow_test", "allow_expired") if name in vector}
     try:
         token = open_token(
-            vector["text"], keyring, now=vector["now"], audience=vector["audience"],
-            challenge=None if challenge is None else bytes.fromhex(challenge), **options,
-        )  # fmt: skip
+            vector["text"],
+            keyring,
+            now=vector["now"],
+            audience=vector["audience"],
+            challenge=None if challenge is None else bytes.fromhex(challenge),
+            **options,
+        )
     except TokenError as error:
         return {"reason": str(error.reason), "step": error.step}
     return {"token": told(token)}

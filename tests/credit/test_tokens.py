@@ -21,14 +21,21 @@ class TestWhatIsAccepted:
         reservation = Reservation(order=b"order-01", site="xiannvshan", from_s=1, until_s=2, heads=3)
         grants = (Grant(code=7), Grant(code=8, grant_id=b"grant-01", uses=2))
         raw = world.credential(
-            grants=grants, region=500156, reservation=reservation, kind=SubjectKind.GROUP, id_check=True,
-            nbf=world.now - 10, max_uses=3,
-        )  # fmt: skip
+            grants=grants,
+            region=500156,
+            reservation=reservation,
+            kind=SubjectKind.GROUP,
+            id_check=True,
+            nbf=world.now - 10,
+            max_uses=3,
+        )
 
         token = open_token(
-            world.text(world.presentation(raw, audience="xiannvshan")), world.keyring(), now=world.now,
+            world.text(world.presentation(raw, audience="xiannvshan")),
+            world.keyring(),
+            now=world.now,
             audience="xiannvshan",
-        )  # fmt: skip
+        )
 
         assert (token.issuer, token.kid, token.token_class) == ("wulong", world.issuer.kid, TokenClass.BOUND)
         assert (token.token_id, token.subject, token.tier) == (b"token-id", b"subject-pseudonm", 4)

@@ -29,9 +29,14 @@ def credential(claims, **how):
 def credit(**members):
     numbers = {"region": 5, "status": 6, "max_uses": 7, "flags": 8}
     return {
-        0: 1, 1: b"subject-pseudonm", 2: 3, 3: [12, 300], 4: [], 6: 77,
+        0: 1,
+        1: b"subject-pseudonm",
+        2: 3,
+        3: [12, 300],
+        4: [],
+        6: 77,
         **{numbers[name]: value for name, value in members.items()},
-    }  # fmt: skip
+    }
 
 
 def claims(**members):
@@ -57,18 +62,37 @@ class TestTheUsualCodes:
             assert usual.credential(raw) is not None
             assert both_ways(raw)
         for raw in (
-            world.presentation(), world.presentation(audience="xiannvshan"), world.presentation(challenge=b"lane-A-7"),
-            world.presentation(audience="a" * 23, challenge=b""), world.presentation(bound_p256, world.p256_holder),
-        ):  # fmt: skip
+            world.presentation(),
+            world.presentation(audience="xiannvshan"),
+            world.presentation(challenge=b"lane-A-7"),
+            world.presentation(audience="a" * 23, challenge=b""),
+            world.presentation(bound_p256, world.p256_holder),
+        ):
             assert usual.presentation(raw) is not None
             assert both_ways(raw)
 
     @pytest.mark.parametrize(
         "members",
-        [{}, {"region": 0}, {"region": 500_156}, {"max_uses": 23}, {"max_uses": 24}, {"status": 255}, {"status": 256},
-         {"status": 65_535}, {"status": 65_536}, {"status": 2**32 - 1}, {"flags": 1}, {"flags": 2}, {"flags": 3},
-         {"flags": 4}, {"flags": 8}, {"flags": 11}, {"region": 1, "status": 2, "max_uses": 3, "flags": 0}],
-    )  # fmt: skip
+        [
+            {},
+            {"region": 0},
+            {"region": 500_156},
+            {"max_uses": 23},
+            {"max_uses": 24},
+            {"status": 255},
+            {"status": 256},
+            {"status": 65_535},
+            {"status": 65_536},
+            {"status": 2**32 - 1},
+            {"flags": 1},
+            {"flags": 2},
+            {"flags": 3},
+            {"flags": 4},
+            {"flags": 8},
+            {"flags": 11},
+            {"region": 1, "status": 2, "max_uses": 3, "flags": 0},
+        ],
+    )
     def test_every_member_at_its_edges(self, members, both_ways):
         assert both_ways(credential(claims(**members)))
         assert both_ways(credential({**claims(**members), **HOLDER, 5: 1_790_000_000}))
@@ -91,11 +115,16 @@ class TestWhatIsLeftToTheLongWay:
 
     @pytest.mark.parametrize(
         "changed",
-        [{-65537: {**credit(), 32: 1}}, {-65537: {**credit(), 4: [[7, bytes(8), 2]]}},
-         {-65537: {**credit(), 9: [bytes(8), "site", 1, 2, 3]}}, {-65537: {**credit(), 5: 2**32}}, {4: 2**33},
-         {-65537: {**credit(), 3: list(range(13))}},
-         {-65537: {**credit(), 4: list(range(5))}}],
-    )  # fmt: skip
+        [
+            {-65537: {**credit(), 32: 1}},
+            {-65537: {**credit(), 4: [[7, bytes(8), 2]]}},
+            {-65537: {**credit(), 9: [bytes(8), "site", 1, 2, 3]}},
+            {-65537: {**credit(), 5: 2**32}},
+            {4: 2**33},
+            {-65537: {**credit(), 3: list(range(13))}},
+            {-65537: {**credit(), 4: list(range(5))}},
+        ],
+    )
     def test_rare_but_good(self, changed):
         raw = credential({**claims(), **changed})
         assert usual.credential(raw) is None
@@ -103,11 +132,22 @@ class TestWhatIsLeftToTheLongWay:
 
     @pytest.mark.parametrize(
         "changed",
-        [{4: 65_535}, {5: -1}, {6: "1790000000"}, {7: bytes(7)}, {8: {1: {1: 1, -1: 6}}}, {9: 1},
-         {-65537: {**credit(), 2: 10}}, {-65537: {**credit(), 0: 2}}, {-65537: {**credit(), 1: bytes(15)}},
-         {-65537: {**credit(), 8: 12}}, {-65537: {**credit(), 8: 16}}, {-65537: {**credit(), 3: [-1]}},
-         {-65537: {key: value for key, value in credit().items() if key != 6}, 4: 1_790_000_000 + DAY + 1}],
-    )  # fmt: skip
+        [
+            {4: 65_535},
+            {5: -1},
+            {6: "1790000000"},
+            {7: bytes(7)},
+            {8: {1: {1: 1, -1: 6}}},
+            {9: 1},
+            {-65537: {**credit(), 2: 10}},
+            {-65537: {**credit(), 0: 2}},
+            {-65537: {**credit(), 1: bytes(15)}},
+            {-65537: {**credit(), 8: 12}},
+            {-65537: {**credit(), 8: 16}},
+            {-65537: {**credit(), 3: [-1]}},
+            {-65537: {key: value for key, value in credit().items() if key != 6}, 4: 1_790_000_000 + DAY + 1},
+        ],
+    )
     def test_bad_claims(self, changed):
         raw = credential({**claims(), **changed})
         assert usual.credential(raw) is None
@@ -120,9 +160,12 @@ class TestWhatIsLeftToTheLongWay:
     def test_counts_and_lengths_that_lie(self, both_ways):
         good = credential({**claims(region=7), **HOLDER})
         at = {
-            "payload length": 22, "members of the claims": 23, "members of credit": good.index(b"\x3a\0\1\0\0") + 5,
-            "groups": good.index(b"\x03\x82") + 1, "grants": good.index(b"\x04\x80\x05") + 1,
-        }  # fmt: skip
+            "payload length": 22,
+            "members of the claims": 23,
+            "members of credit": good.index(b"\x3a\0\1\0\0") + 5,
+            "groups": good.index(b"\x03\x82") + 1,
+            "grants": good.index(b"\x04\x80\x05") + 1,
+        }
         assert both_ways(good)
         for where in at.values():
             for step in (-1, 1):
@@ -173,10 +216,15 @@ class TestWhatIsLeftToTheLongWay:
         for size, usually in ((3, True), (4, True), (23, True), (24, False)):
             assert both_ways(raw(answers[size])) is usually
         for wrong in (
-            raw(answers[3], b"\x58\x17"), raw(answers[4], b"\x58"), raw(answers[4], b"\x59\0\x18"),
-            raw(b"\xa3" + made + b"\x18\x27\x58" + bytes(24)), raw(b"\xa3\x03\x78" + b"a" * 24 + made),
-            raw(b"\xa3\x03\x62a\x80" + made), raw(b"\xa2" + late), raw(b"\xa2" + late.replace(b"\x3b", b"\0")),
-        ):  # fmt: skip
+            raw(answers[3], b"\x58\x17"),
+            raw(answers[4], b"\x58"),
+            raw(answers[4], b"\x59\0\x18"),
+            raw(b"\xa3" + made + b"\x18\x27\x58" + bytes(24)),
+            raw(b"\xa3\x03\x78" + b"a" * 24 + made),
+            raw(b"\xa3\x03\x62a\x80" + made),
+            raw(b"\xa2" + late),
+            raw(b"\xa2" + late.replace(b"\x3b", b"\0")),
+        ):
             assert usual.presentation(wrong) is None
             assert not both_ways(wrong)
 
@@ -246,14 +294,15 @@ def every_member():
     long = credential({**long, **P256_HOLDER, -65537: {**long[-65537], 3: list(range(300, 312))}})
     by_p256 = message(cbor.encode({1: -9, 4: b"key's id", 16: 65001}), cbor.encode({**claims(flags=4), **P256_HOLDER}))
     return {
-        "a static code with every member": credential(full), "a bound credential": bound,
+        "a static code with every member": credential(full),
+        "a bound credential": bound,
         "the largest numbers of one octet": credential(edges),
         "a credential by and for P-256": by_p256,
         "a presentation with every claim": presentation(bound, {**PRESENTED, 39: b"lane-A-7"}),
         "a presentation without any": presentation(by_p256, {6: 1_790_000_005, 7: b"nonce-01"}),
         "a header of more than 255 octets": presentation(long, PRESENTED),
         "an empty challenge": presentation(credential(claims()), {**PRESENTED, 39: b""}),
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize("name", every_member())

@@ -53,21 +53,44 @@ def midnight_s(day):
 
 
 NAMES = {
-    "s1": "守信人群首次免票 first visit free", "s2-today": "非节假日免费 free but on holidays",
-    "s2-made-up": "调休工作日免费 free on a made-up day", "s2-eve": "节前免费 free until the holiday",
-    "s3": "住宿免押金 no deposit", "s4": "免押金借伞 umbrella without deposit", "s5-items": "可借册数 books at once",
-    "s5-days": "借期 days", "s6": "两码通行 two codes", "s6-ticket": "票证复核 ticket check", "s6-police": "公安复核 police check",
-    "s6-camera": "两码通行 two codes", "s7": "预约入园 booked entry", "s7-room": "限流展厅 a room for two", "s8": "守信通行 entry",
-    "s10": "互认城市免票 mutual recognition", "s11": "免票一次 free once", "s12": "购物九折 ten percent off",
-    "s12-late": "当场退货 returns at once only", "s13": "团队免票 a tour", "s14": "纸质码免票 paper", "s15": "先用后付 pay later",
+    "s1": "守信人群首次免票 first visit free",
+    "s2-today": "非节假日免费 free but on holidays",
+    "s2-made-up": "调休工作日免费 free on a made-up day",
+    "s2-eve": "节前免费 free until the holiday",
+    "s3": "住宿免押金 no deposit",
+    "s4": "免押金借伞 umbrella without deposit",
+    "s5-items": "可借册数 books at once",
+    "s5-days": "借期 days",
+    "s6": "两码通行 two codes",
+    "s6-ticket": "票证复核 ticket check",
+    "s6-police": "公安复核 police check",
+    "s6-camera": "两码通行 two codes",
+    "s7": "预约入园 booked entry",
+    "s7-room": "限流展厅 a room for two",
+    "s8": "守信通行 entry",
+    "s10": "互认城市免票 mutual recognition",
+    "s11": "免票一次 free once",
+    "s12": "购物九折 ten percent off",
+    "s12-late": "当场退货 returns at once only",
+    "s13": "团队免票 a tour",
+    "s14": "纸质码免票 paper",
+    "s15": "先用后付 pay later",
     "s17": "守信通行 entry",
-}  # fmt: skip
+}
 
 
 def benefit(name, code, scene, offer=None, lanes=None, **more):
     where = {"sites": [town.SITE], "scenes": [scene], "lanes": lanes}
-    return {"id": name, "code": code, "version": 1, "issuer": HOME, "title": {"zh": NAMES[name]},
-            "offer": offer or {"kind": "free"}, "where": where, **more}  # fmt: skip
+    return {
+        "id": name,
+        "code": code,
+        "version": 1,
+        "issuer": HOME,
+        "title": {"zh": NAMES[name]},
+        "offer": offer or {"kind": "free"},
+        "where": where,
+        **more,
+    }
 
 
 def deposit(cap):
@@ -79,13 +102,29 @@ def one(**more):
 
 
 BENEFITS = [
-    benefit("s1", 1, "gate", who={"groups_any": list(range(12, 19))}, limits=one(scope="site", period="window"), needs=["bound-token"]),
+    benefit(
+        "s1",
+        1,
+        "gate",
+        who={"groups_any": list(range(12, 19))},
+        limits=one(scope="site", period="window"),
+        needs=["bound-token"],
+    ),
     benefit("s2-today", 2, "s2", who={"groups_any": [1]}, when={"except": ["today"]}),
     benefit("s2-made-up", 3, "s2", who={"groups_any": [2]}, when={"except": ["today-made-up"]}),
     benefit("s2-eve", 20, "s2-eve", when={"except": ["tomorrow"]}),
     benefit("s3", 4, "hotel", deposit(50_000), lifecycle={"open_close": {"due": "12:00"}}),
-    benefit("s4", 5, "umbrella", deposit(3_000), needs=["asset"], lifecycle={"open_close": {"due": "PT2S", "on_overdue": "withhold"}}),
-    benefit("s5-items", 6, "library", {"kind": "raise_limit", "by_tier": {"3": 3, "4": 4, "6": 9}, "cap": 5}, stacks="items"),
+    benefit(
+        "s4",
+        5,
+        "umbrella",
+        deposit(3_000),
+        needs=["asset"],
+        lifecycle={"open_close": {"due": "PT2S", "on_overdue": "withhold"}},
+    ),
+    benefit(
+        "s5-items", 6, "library", {"kind": "raise_limit", "by_tier": {"3": 3, "4": 4, "6": 9}, "cap": 5}, stacks="items"
+    ),
     benefit("s5-days", 7, "library", {"kind": "extend_time", "by_tier": {"3": 30, "4": 60}}, stacks="days"),
     benefit("s6", 8, "s6", needs=["second-check:health"]),
     benefit("s6-ticket", 21, "s6-ticket", needs=["second-check:ticket"]),
@@ -93,23 +132,38 @@ BENEFITS = [
     benefit("s6-camera", 23, "gate", lanes=["A"], who={"groups_any": [60]}, needs=["second-check:health"]),
     benefit("s7", 9, "s7", needs=["reservation"], slot={"early_min": 0, "late_min": 0}),
     benefit("s7-room", 10, "s7-room", capacity=[{"per": "occupancy", "scope": "site", "max": 2}]),
-    benefit("s8", 11, "s8"), benefit("s10", 12, "s10", who={"issuers": [HOME, FOREIGN], "min_tier": 3}),
+    benefit("s8", 11, "s8"),
+    benefit("s10", 12, "s10", who={"issuers": [HOME, FOREIGN], "min_tier": 3}),
     benefit("s11", 13, "s11", limits=one()),
-    benefit("s12", 14, "shop", {"kind": "percent", "percent_off": 10}, limits=one(period="day"), reversal={"within_h": 168}),
+    benefit(
+        "s12", 14, "shop", {"kind": "percent", "percent_off": 10}, limits=one(period="day"), reversal={"within_h": 168}
+    ),
     benefit("s12-late", 15, "s12-late", {"kind": "percent", "percent_off": 10}, reversal={"within_h": 0}),
-    benefit("s13", 16, "s13", who={"subject": "group"}, needs=["reservation"]), benefit("s14", 17, "s14"),
-    benefit("s15", 18, "s15", {"kind": "pay_later", "cap_fen": 20_000},
-            offline={"max_amount_fen": 40_000, "max_amount_fen_per_subject": 20_000, "on_limit": "standard"}),
+    benefit("s13", 16, "s13", who={"subject": "group"}, needs=["reservation"]),
+    benefit("s14", 17, "s14"),
+    benefit(
+        "s15",
+        18,
+        "s15",
+        {"kind": "pay_later", "cap_fen": 20_000},
+        offline={"max_amount_fen": 40_000, "max_amount_fen_per_subject": 20_000, "on_limit": "standard"},
+    ),
     benefit("s17", 19, "s17"),
-]  # fmt: skip
+]
 SCENES = tuple(dict.fromkeys(row["where"]["scenes"][0] for row in BENEFITS))
 CALENDARS = {
     "today": [DAY.isoformat()],
     "tomorrow": [TOMORROW.isoformat()],
     "today-made-up": {"dates": [DAY.isoformat()], "make_up_days": [DAY.isoformat()]},
 }
-CODES = {"302": {"title": {"zh": "限制进入", "en": "barred"}, "effect": "restrict", "scenes": ["s8", "s15"],
-                 "remedy": {"zh": "向认定机关申请信用修复", "en": "ask for repair"}}}  # fmt: skip
+CODES = {
+    "302": {
+        "title": {"zh": "限制进入", "en": "barred"},
+        "effect": "restrict",
+        "scenes": ["s8", "s15"],
+        "remedy": {"zh": "向认定机关申请信用修复", "en": "ask for repair"},
+    }
+}
 
 
 WHEN_DOWN = {"health": "refer", "ticket": "pass", "police": "refuse"}

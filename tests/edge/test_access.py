@@ -4,7 +4,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from edge.api.access import ALLOWED, TOKEN_FILE, May, Role, TokensUnusable, guard, load_tokens
+from edge.api.access import ALLOWED, TOKEN_FILE, May, Role, TokensUnusableError, guard, load_tokens
 
 NEEDS = {f"GET /v1/{may}": may for may in May}
 
@@ -96,5 +96,5 @@ async def test_what_is_not_there_has_the_same_shape(client, tokens):
 def test_a_token_file_that_a_power_cut_emptied_says_its_mend(tmp_path):
     (tmp_path / TOKEN_FILE).write_bytes(b"")
 
-    with pytest.raises(TokensUnusable, match="Remove it"):
+    with pytest.raises(TokensUnusableError, match="Remove it"):
         load_tokens(tmp_path)

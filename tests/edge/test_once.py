@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from cache.ledger.recall import Asking, OtherRequest
+from cache.ledger.recall import Asking, OtherRequestError
 from credit.inputs import Now
 from edge.api.once import Once
 from storage.sqlite import Store
@@ -46,7 +46,7 @@ async def test_the_next_decides_when_the_first_is_interrupted_and_another_reques
         first = asyncio.create_task(once.answer("A", ASKING, decide=never, again=pytest.fail))
         await started.wait()
         second = asyncio.create_task(once.answer("A", ASKING, decide=decide, again=pytest.fail))
-        with pytest.raises(OtherRequest):
+        with pytest.raises(OtherRequestError):
             await once.answer("A", Asking(ASKING.id, b"\x02" * 32), decide=decide, again=pytest.fail)
         first.cancel()
 

@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - tables read across
 """`xinguan simulate` and `xinguan lists check FILE` as their users meet them."""
 
 import argparse
@@ -53,18 +52,24 @@ class TestExitCodes:
         assert lines[-1]["failed"] == 1
         assert lines[0]["unmet"] == ["outcome: expected REFUSE, got GRANT"]
 
-    @pytest.mark.parametrize(("change", "path"), [
-        (lambda d: d["catalogue"][0]["offer"].update(kind="fre"), "$.catalogue[0].offer.kind"),
-        (lambda d: d["catalogue"][0].update(limts=[]), "$.catalogue[0].limts"),
-        (lambda d: d["catalogue"][0]["when"].update({"except": ["nowhere"]}), "$.catalogue[0].when.except[0]"),
-        (lambda d: d["steps"][1].update(at="2026-09-01T00:00:00+08:00"), "$.steps[1].at"),
-        (lambda d: d["steps"][1].update(at="2026-10-01T00:00:00"), "$.steps[1].at"),
-        (lambda d: d["steps"][1].update(terminal="gate9"), "$.steps[1].terminal"),
-        (lambda d: d["steps"][1]["expect"].update(reasons=["no_such"]), "$.steps[1].expect.reasons[0]"),
-        (lambda d: d["steps"].append({"at": "2026-11-01T00:00:00+08:00", "event": "boom"}), "$.steps[6].event"),
-        (lambda d: d["steps"].append({"at": "2026-11-01T00:00:00+08:00", "event": "passed", "of": 7}), "$.steps[6].of"),
-        (lambda d: d.pop("steps"), "$.steps"),
-    ])  # fmt: skip
+    @pytest.mark.parametrize(
+        ("change", "path"),
+        [
+            (lambda d: d["catalogue"][0]["offer"].update(kind="fre"), "$.catalogue[0].offer.kind"),
+            (lambda d: d["catalogue"][0].update(limts=[]), "$.catalogue[0].limts"),
+            (lambda d: d["catalogue"][0]["when"].update({"except": ["nowhere"]}), "$.catalogue[0].when.except[0]"),
+            (lambda d: d["steps"][1].update(at="2026-09-01T00:00:00+08:00"), "$.steps[1].at"),
+            (lambda d: d["steps"][1].update(at="2026-10-01T00:00:00"), "$.steps[1].at"),
+            (lambda d: d["steps"][1].update(terminal="gate9"), "$.steps[1].terminal"),
+            (lambda d: d["steps"][1]["expect"].update(reasons=["no_such"]), "$.steps[1].expect.reasons[0]"),
+            (lambda d: d["steps"].append({"at": "2026-11-01T00:00:00+08:00", "event": "boom"}), "$.steps[6].event"),
+            (
+                lambda d: d["steps"].append({"at": "2026-11-01T00:00:00+08:00", "event": "passed", "of": 7}),
+                "$.steps[6].of",
+            ),
+            (lambda d: d.pop("steps"), "$.steps"),
+        ],
+    )
     def test_a_wrong_file_is_2_and_names_path_and_mend(self, capsys, tmp_path, change, path):
         code, lines, said = simulate(capsys, edited(tmp_path, change))
 
@@ -148,8 +153,12 @@ class TestListsCheck:
         assert "$.benefits[0].needs[0]" in said
 
     def test_what_can_never_apply_or_win_is_a_warning(self, capsys, tmp_path):
-        rows = [self.row("old", 1, when={"until": "2020-01-01"}), self.row("none", 2, limits=[{"max": 0}]), self.row("ten", 3),
-                self.row("twenty", 4, offer={"kind": "percent", "percent_off": 20})]  # fmt: skip
+        rows = [
+            self.row("old", 1, when={"until": "2020-01-01"}),
+            self.row("none", 2, limits=[{"max": 0}]),
+            self.row("ten", 3),
+            self.row("twenty", 4, offer={"kind": "percent", "percent_off": 20}),
+        ]
         code, said = self.check(capsys, tmp_path, {"issuer": "w", "benefits": rows})
 
         assert code == 0
@@ -181,8 +190,11 @@ class TestListsCheck:
         ],
     )
     def test_each_way_of_never_applying_names_its_member(self, capsys, tmp_path, more, path, why):
-        document = {"issuer": "w", "benefits": [{"offer": {"kind": "free"}, "id": "a", "code": 1, **more}],
-                    "calendars": {"past": {"dates": ["2020-10-01"], "covers_until": "2999-12-31"}}}  # fmt: skip
+        document = {
+            "issuer": "w",
+            "benefits": [{"offer": {"kind": "free"}, "id": "a", "code": 1, **more}],
+            "calendars": {"past": {"dates": ["2020-10-01"], "covers_until": "2999-12-31"}},
+        }
 
         code, said = self.check(capsys, tmp_path, document)
 

@@ -16,9 +16,15 @@ HOLDER = ed25519.Ed25519PrivateKey.from_private_bytes(b"\x02" * 32)
 
 def credential(**changes):
     claims = {
-        "subject": b"subject-pseudonm", "tier": 4, "token_id": b"token-id", "iat": NOW - 3600, "exp": NOW + 86_400 * 30,
-        "groups": [12, 300], "holder_key": HOLDER.public_key(), "status_index": 7,
-    }  # fmt: skip
+        "subject": b"subject-pseudonm",
+        "tier": 4,
+        "token_id": b"token-id",
+        "iat": NOW - 3600,
+        "exp": NOW + 86_400 * 30,
+        "groups": [12, 300],
+        "holder_key": HOLDER.public_key(),
+        "status_index": 7,
+    }
     return minting.mint_credential(ISSUER, **{**claims, **changes})
 
 
@@ -60,14 +66,20 @@ def test_a_good_code_passes_every_step(xinguan, keys):
 def test_a_bare_token_has_no_presentation_to_check(xinguan, keys):
     reservation = Reservation(order=b"order-01", site="tiankeng", from_s=NOW, until_s=NOW + 9, heads=3)
     raw = credential(
-        holder_key=None, max_uses=5, region=500156, id_check=True, test=True, grants=[Grant(code=9)],
+        holder_key=None,
+        max_uses=5,
+        region=500156,
+        id_check=True,
+        test=True,
+        grants=[Grant(code=9)],
         reservation=reservation,
-    )  # fmt: skip
+    )
     status, lines, _ = xinguan(minting.to_text(raw), "--keys", keys, "--lang", "en", "--test")
     assert status == 0
     assert lines[13:15] == [
-        "  · 13 the holder's signature holds: not checked", "  · 14 made just now, for this site: not checked"
-    ]  # fmt: skip
+        "  · 13 the holder's signature holds: not checked",
+        "  · 14 made just now, for this site: not checked",
+    ]
     assert "  flags: id check, test" in lines
     assert "  reservation: tiankeng, 2026-09-21 14:13:20Z (0 s ago) ×3" in lines
 
@@ -108,9 +120,13 @@ def test_chinese_alone_is_chinese_all_through(xinguan, keys):
     _, lines, _ = xinguan(bound(raw, challenge=b"A7"), "--keys", keys, "--test", "--lang", "zh")
     assert lines[0] == "有效凭证"
     for said in (
-        "  对象: 个人（化名不显示）", "  标记: 需核对身份证件、测试凭证", "  持有人密钥: 有", "  应答挑战: 有",
-        "  预约: 天坑, 2026-09-21 14:13:20Z（0 秒前） ×3", "  到期: 2026-10-21 14:13:20Z（30 天后）",
-    ):  # fmt: skip
+        "  对象: 个人（化名不显示）",
+        "  标记: 需核对身份证件、测试凭证",
+        "  持有人密钥: 有",
+        "  应答挑战: 有",
+        "  预约: 天坑, 2026-09-21 14:13:20Z（0 秒前） ×3",
+        "  到期: 2026-10-21 14:13:20Z（30 天后）",
+    ):
         assert said in lines
     _, lines, _ = xinguan(bound(credential(exp=NOW - 1)), "--keys", keys, "--lang", "zh")
     assert lines[11] == "  ✗ 11 在有效期内: 未通过 — 信用码已过期 (expired: after exp)"

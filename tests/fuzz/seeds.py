@@ -13,10 +13,13 @@ from credit.codec import cbor  # noqa: E402
 FULL = kit.printed_claims(
     {5: kit.NOW - 9},
     {
-        4: [9, [10, b"grant-01", 2]], 5: 500156, 8: 3, 9: [b"order-01", "xiannvshan", 1, 2, 3],
+        4: [9, [10, b"grant-01", 2]],
+        5: 500156,
+        8: 3,
+        9: [b"order-01", "xiannvshan", 1, 2, 3],
         40: [1, {1: "x"}],
     },
-)  # fmt: skip
+)
 HEADER = cbor.encode(kit.header())
 P256_SHOWN = kit.presentation(kit.credential(kit.bound_claims(holder=kit.P256_HOLDER)), private=kit.P256_HOLDER)
 SEEDS = {

@@ -113,10 +113,14 @@ class Terminal:
             lists = ListStore(store, ListFiles(self.folder / "lists"), home=HOME, ids=uuid7)
             puller = await stack.enter_async_context(
                 Puller(
-                    lists, session, base_url=self.url, trust_root=self.trust_root, clock=self.clock,
+                    lists,
+                    session,
+                    base_url=self.url,
+                    trust_root=self.trust_root,
+                    clock=self.clock,
                     **{"poll_s": 1.0, "deadline_s": 10.0, **options},
                 )
-            )  # fmt: skip
+            )
             await puller.restore()
             yield SimpleNamespace(store=store, lists=lists, puller=puller, session=session)
 

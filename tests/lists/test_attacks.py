@@ -12,7 +12,7 @@ from tuf.api.metadata import Metadata, MetaFile, TargetFile
 from central.example_town import FOREIGN, HOME
 from central.lists.metadata_files import MetadataFiles
 from central.lists.role_keys import RoleKeys
-from sync.pull.puller import PullFailed
+from sync.pull.puller import PullFailedError
 
 MEASURES = f"lists/{HOME}/measures.json"
 
@@ -68,7 +68,7 @@ class TestMetadata:
             await t.puller.once()
             shutil.rmtree(platform.public)
             shutil.copytree(tmp_path / "old", platform.public)
-            with pytest.raises(PullFailed, match="version"):
+            with pytest.raises(PullFailedError, match="version"):
                 await t.puller.once()
             assert t.lists.current.measures(HOME, wang)
 
@@ -81,7 +81,7 @@ class TestMetadata:
         shutil.rmtree(platform.public)
         shutil.copytree(tmp_path / "old", platform.public)
         async with terminal.open() as t:
-            with pytest.raises(PullFailed, match="rollback"):
+            with pytest.raises(PullFailedError, match="rollback"):
                 await t.puller.once()
 
     async def test_a_thief_who_counted_the_timestamp_up_cannot_lock_us_out_for_ever(self, platform, terminal, forger):
@@ -90,7 +90,7 @@ class TestMetadata:
             await t.puller.once()
             platform.restrict("wang")
             _count_down(platform, 7)
-            with pytest.raises(PullFailed, match="version"):
+            with pytest.raises(PullFailedError, match="version"):
                 await t.puller.once()
 
             platform.repository.rotate("timestamp", now_ms=platform.later())
@@ -99,7 +99,7 @@ class TestMetadata:
             assert t.lists.current.measures(HOME, platform.issue("wang").subject)
 
             _count_down(platform, 6)
-            with pytest.raises(PullFailed, match="version"):
+            with pytest.raises(PullFailedError, match="version"):
                 await t.puller.once()
 
     async def test_one_root_key_alone_cannot_make_a_new_root(self, platform, terminal, forger):
@@ -111,7 +111,7 @@ class TestMetadata:
             root.sign(forger.keys.signer("root-1"))
             (forger.files.metadata / "2.root.json").write_bytes(root.to_bytes())
             platform.repository.freshen(now_ms=platform.later())
-            with pytest.raises(PullFailed, match="signed by 1/2"):
+            with pytest.raises(PullFailedError, match="signed by 1/2"):
                 await t.puller.once()
 
     async def test_a_root_that_was_seen_cannot_be_hidden_again(self, platform, terminal, forger):
@@ -121,14 +121,14 @@ class TestMetadata:
             await t.store.write(lambda conn: conn.execute("DELETE FROM list_chain").rowcount)
             (forger.files.metadata / "2.root.json").unlink()
             platform.repository.freshen(now_ms=platform.later())
-            with pytest.raises(PullFailed):
+            with pytest.raises(PullFailedError):
                 await t.puller.once()
 
     async def test_freeze_an_expired_timestamp_is_a_failure_and_the_lists_stay(self, platform, terminal):
         async with terminal.open() as t:
             await t.puller.once()
             platform.later(3 * 86_400_000)
-            with pytest.raises(PullFailed, match=r"expir"):
+            with pytest.raises(PullFailedError, match=r"expir"):
                 await t.puller.once()
             assert t.lists.current.versions
             assert t.lists.current.age_s(HOME, platform.clock.ms // 1000) == 3 * 86_400
@@ -141,7 +141,7 @@ class TestMetadata:
             expired_ms = platform.clock.ms - 20 * 86_400_000
             forger.files.write_timestamp(version + 1, forger.files.load().snapshot.signed, now_ms=expired_ms)
             terminal.clock.ms = 0
-            with pytest.raises(PullFailed, match="expired"):
+            with pytest.raises(PullFailedError, match="expired"):
                 await t.puller.once()
 
     async def test_the_first_pull_of_a_box_at_1970_is_as_late_as_its_enrolment(self, platform, terminal, tmp_path):
@@ -152,7 +152,7 @@ class TestMetadata:
             shutil.copy(tmp_path / "old" / "metadata" / name, platform.public / "metadata" / name)
         terminal.clock.ms = 0
         async with terminal.open() as t:
-            with pytest.raises(PullFailed, match="expired"):
+            with pytest.raises(PullFailedError, match="expired"):
                 await t.puller.once()
 
     async def test_wrong_delegation_another_citys_key_cannot_sign_our_lists(self, platform, terminal, forger):
@@ -346,7 +346,7 @@ class TestDownload:
         async with terminal.open(deadline_s=0.5) as t:
             site.answers["metadata/timestamp.json"] = drip
             started = asyncio.get_running_loop().time()
-            with pytest.raises(PullFailed, match=r"not finished within 0\.5 s"):
+            with pytest.raises(PullFailedError, match=r"not finished within 0\.5 s"):
                 await t.puller.once()
             assert asyncio.get_running_loop().time() - started < 5
 
@@ -379,7 +379,7 @@ class TestDownload:
     async def test_a_dead_platform_is_one_kind_of_error(self, terminal):
         terminal.url = "http://127.0.0.1:9/lists/"
         async with terminal.open() as t:
-            with pytest.raises(PullFailed, match=r"127\.0\.0\.1"):
+            with pytest.raises(PullFailedError, match=r"127\.0\.0\.1"):
                 await t.puller.once()
 
 

@@ -17,7 +17,7 @@ from edge.commands.words.lists_report import FRESH, OLD, STALE, TOO_OLD, judged
 from storage.only_one import only_one
 from sync.enrol.identity import keep_enrolment, load_or_make_key
 from sync.pull.handover import Handover
-from sync.pull.puller import PullFailed
+from sync.pull.puller import PullFailedError
 from sync.wire.messages import EnrolAnswer, Lane, Profile
 
 
@@ -29,9 +29,12 @@ def enrolled(terminal, platform, tmp_path):
         site="yunling-shan", title={"zh": "云岭"}, issuer=HOME, test=True, lanes=[Lane(id="A", scene="gate")]
     )
     answer = EnrolAnswer(
-        terminal="gate1", site="yunling-shan", profile=profile, trust_root=platform.repository.trust_root(),
+        terminal="gate1",
+        site="yunling-shan",
+        profile=profile,
+        trust_root=platform.repository.trust_root(),
         platform_keys=[signer.public],
-    )  # fmt: skip
+    )
     keep_enrolment(terminal.folder, platform="http://127.0.0.1:9", key=load_or_make_key(terminal.folder), answer=answer)
     config = tmp_path / "terminal.toml"
     config.write_text(
@@ -43,9 +46,13 @@ def enrolled(terminal, platform, tmp_path):
 
 async def xinguan_lists(*words):
     done = await asyncio.to_thread(
-        subprocess.run, [sys.executable, "-I", "-m", "edge.cli", "lists", *map(str, words)],
-        capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
+        subprocess.run,
+        [sys.executable, "-I", "-m", "edge.cli", "lists", *map(str, words)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
     return done.returncode, done.stdout, done.stderr
 
 
@@ -74,7 +81,7 @@ class TestBundle:
         platform.restrict("wang")
         async with terminal.open() as t:
             await t.puller.once()
-            with pytest.raises(PullFailed, match="version"):
+            with pytest.raises(PullFailedError, match="version"):
                 await t.puller.take_bundle(tmp_path / "b.zip")
             assert t.lists.current.measures(HOME, wang)
 
@@ -94,7 +101,7 @@ class TestBundle:
     ):
         (tmp_path / "b.zip").write_bytes(damage(bundle(platform.state)))
         async with terminal.open() as t:
-            with pytest.raises(PullFailed):
+            with pytest.raises(PullFailedError):
                 await t.puller.take_bundle(tmp_path / "b.zip")
             assert dict(t.lists.current.versions) == {}
 
@@ -183,8 +190,12 @@ class TestCommand:
 def test_ages_are_judged_as_the_design_proposes():
     hour = 3600
     assert [judged(age) for age in (0, 24 * hour, 25 * hour, 73 * hour, 15 * 24 * hour)] == [
-        FRESH, FRESH, OLD, STALE, TOO_OLD,
-    ]  # fmt: skip
+        FRESH,
+        FRESH,
+        OLD,
+        STALE,
+        TOO_OLD,
+    ]
 
 
 def _members(data):

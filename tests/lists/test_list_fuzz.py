@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tuf.api.exceptions import RepositoryError
 
-from cache.lists.content import Content, ContentRefused, open_role
+from cache.lists.content import Content, ContentRefusedError, open_role
 from cache.lists.measures import _read_plain, read_measures
 from central.example_town import HOME
 from central.lists import cities
@@ -17,8 +17,8 @@ from central.lists.role_keys import RoleKeys
 from credit.rules.documents import parse_measures
 from credit.rules.listing import DOCUMENTS, path_of, role_of
 from credit.rules.reading import CatalogueError
-from sync.pull.puller import PullFailed
-from sync.pull.verify import ListRefused, read_role
+from sync.pull.puller import PullFailedError
+from sync.pull.verify import ListRefusedError, read_role
 
 SLOW = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
@@ -56,7 +56,7 @@ def opened(kind, good, name, data):
     documents[path_of(kind, HOME, name)] = data
     try:
         content = open_role(role_of(kind, HOME), documents)
-    except ContentRefused as error:
+    except ContentRefusedError as error:
         refused = str(error)
     else:
         assert isinstance(content, Content)
@@ -138,7 +138,7 @@ def test_one_member_changed_anywhere_in_a_roles_metadata(good, kind, data):
     _change(document["signed"], data)
     try:
         state = read_role(role_of(kind, HOME), json.dumps(document).encode())
-    except (ListRefused, RepositoryError):
+    except (ListRefusedError, RepositoryError):
         return
     assert all(len(one.sha256) == 64 for one in state.documents)
 
@@ -167,7 +167,7 @@ async def test_any_served_file_changed_is_refused_and_the_lists_stay(platform, s
             for _ in range(draw.randint(1, 3)):
                 data[draw.randrange(len(data))] = draw.randrange(256)
             site.answers = {str(files[victim].relative_to(platform.public)): bytes(data)}
-            with contextlib.suppress(PullFailed):
+            with contextlib.suppress(PullFailedError):
                 await t.puller.once()
             assert t.lists.current.versions.keys() == in_force.keys()
         site.answers = {}

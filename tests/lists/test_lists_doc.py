@@ -11,9 +11,14 @@ from credit.rules.listing import DOCUMENTS, KEYS, path_of, role_of
 TEXT = (Path(__file__).parents[2] / "docs" / "lists.md").read_text("utf-8")
 BLOCKS = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)]
 MEMBER = {
-    "mapping": "mapping.json", "entries": "measures.json", "tokens": "revocations.json", "codes": "measure-codes.json",
-    "calendars": "calendars.json", "site_sets": "sites.json", "benefits": "benefits.json",
-}  # fmt: skip
+    "mapping": "mapping.json",
+    "entries": "measures.json",
+    "tokens": "revocations.json",
+    "codes": "measure-codes.json",
+    "calendars": "calendars.json",
+    "site_sets": "sites.json",
+    "benefits": "benefits.json",
+}
 
 
 def test_every_document_on_the_page_is_one_a_terminal_accepts():

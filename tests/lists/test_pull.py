@@ -13,7 +13,7 @@ from central.lists.bundles import bundle
 from credit.reasons import Reason
 from credit.tokens import TokenError, open_token
 from sync.pull.handover import ANSWER, Handover
-from sync.pull.puller import PullFailed
+from sync.pull.puller import PullFailedError
 
 
 class TestInForce:
@@ -175,7 +175,7 @@ class TestOffline:
             await t.puller.once()
             versions = t.lists.current.versions
             site.answers = {"metadata/timestamp.json": 503}
-            with pytest.raises(PullFailed, match="503"):
+            with pytest.raises(PullFailedError, match="503"):
                 await t.puller.once()
             assert t.lists.current.versions == versions
 
@@ -232,7 +232,7 @@ class TestFullDisk:
             platform.restrict("wang")
             full_disk()
 
-            with pytest.raises(PullFailed, match="disk") as failed:
+            with pytest.raises(PullFailedError, match="disk") as failed:
                 await t.puller.once()
 
             assert (t.lists.current, failed.value.unreachable) == (before, False)
@@ -243,7 +243,7 @@ class TestFullDisk:
             targets.rmdir()
             targets.write_bytes(b"")
 
-            with pytest.raises(PullFailed, match="disk"):
+            with pytest.raises(PullFailedError, match="disk"):
                 await t.puller.once()
 
     async def test_a_terminal_with_a_full_disk_starts_and_shows_the_problem(self, terminal, full_disk):
@@ -272,5 +272,5 @@ class TestFullDisk:
             handover.offer(bundle(platform.state))
             (t.lists.files.folder / ANSWER).mkdir()
 
-            with pytest.raises(PullFailed, match="disk"):
+            with pytest.raises(PullFailedError, match="disk"):
                 await t.puller.take_handed()

@@ -17,23 +17,41 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 def benefit(name, code, scene, offer=None, **more):
-    return {"id": name, "code": code, "issuer": town.CITY, "title": {"zh": name}, "offer": offer or {"kind": "free"},
-            "where": {"sites": [town.SITE], "scenes": [scene]}, **more}  # fmt: skip
+    return {
+        "id": name,
+        "code": code,
+        "issuer": town.CITY,
+        "title": {"zh": name},
+        "offer": offer or {"kind": "free"},
+        "where": {"sites": [town.SITE], "scenes": [scene]},
+        **more,
+    }
 
 
 BENEFITS = [
     benefit("pass", 1, "pass", lifecycle={"pass": {"entries": 2, "reentry_min": 60}}),
     benefit("hold", 2, "hold", {"kind": "hold", "until": "24:00"}),
-    benefit("books", 3, "books", {"kind": "raise_limit", "max_items": 2},
-            lifecycle={"open_close": {"due": "P30D"}}, limits=[{"count": "open", "per": "subject", "max": 2}]),
+    benefit(
+        "books",
+        3,
+        "books",
+        {"kind": "raise_limit", "max_items": 2},
+        lifecycle={"open_close": {"due": "P30D"}},
+        limits=[{"count": "open", "per": "subject", "max": 2}],
+    ),
     benefit("staff", 4, "staff", needs=["staff-confirm"]),
     benefit("once", 5, "once", needs=["staff-confirm"], limits=[{"max": 1}]),
     benefit("room", 6, "room", capacity=[{"per": "occupancy", "scope": "benefit", "max": 3, "warn": 2}]),
     benefit("tour", 7, "tour", who={"subject": "group"}, needs=["reservation"]),
     benefit("paper", 8, "paper"),
-    benefit("later", 9, "later", {"kind": "pay_later", "cap_fen": 20_000},
-            limits=[{"count": "amount", "per": "subject", "period": "month", "max": 30_000}]),
-]  # fmt: skip
+    benefit(
+        "later",
+        9,
+        "later",
+        {"kind": "pay_later", "cap_fen": 20_000},
+        limits=[{"count": "amount", "per": "subject", "period": "month", "max": 30_000}],
+    ),
+]
 OVERRIDE = {"by": "sup-7", "why": "当面核对证件"}
 
 
@@ -135,8 +153,11 @@ async def test_staff_hear_that_a_room_is_nearly_full_before_it_is_full(served):
     answers = [await shown(served, who, "room") for who in people]
 
     assert [one["obligations"].get("nearly_full") for one in answers] == [
-        None, {"used": 2, "max": 3}, {"used": 3, "max": 3}, None,
-    ]  # fmt: skip
+        None,
+        {"used": 2, "max": 3},
+        {"used": 3, "max": 3},
+        None,
+    ]
     assert brief(answers[3]) == ("STANDARD", "full")
     assert brief(await shown(served, people[0], "room", "exit")) == ("GRANT", "ok")
     assert brief(await shown(served, people[3], "room")) == ("GRANT", "ok")

@@ -55,9 +55,14 @@ async def test_a_gift_is_given_until_the_stock_is_gone_and_marked_local(served):
 
     assert [one["outcome"] for one in answers] == ["GRANT", "GRANT", "STANDARD"]
     assert answers[0]["offers"][0] | {"title": None} == {
-        "benefit": made["id"], "issuer": town.CITY, "code": made["code"], "version": 1, "local": True, "title": None,
+        "benefit": made["id"],
+        "issuer": town.CITY,
+        "code": made["code"],
+        "version": 1,
+        "local": True,
+        "title": None,
         "offer": {"kind": "gift", "item": "龙井"},
-    }  # fmt: skip
+    }
     assert "out_of_stock" in [one["code"] for one in answers[2]["reasons"]]
     _, [listed] = await call(served, "GET", "/v1/offers", role="display")
     assert (listed["stock"], listed["left"], listed["in_force"]) == (2, 0, True)

@@ -29,7 +29,7 @@ from sync.enrol.identity import KEY_FILE
 from sync.push import pusher
 from sync.push.pusher import Pusher
 from sync.times import TimeSync
-from sync.transport import Refused, open_session
+from sync.transport import RefusedError, open_session
 from sync.wire.messages import Profile, decode
 
 NOW = 1_790_000_000_000
@@ -99,7 +99,7 @@ class Notes:
                 self.said[f"{self.name}-body"] = shown(plain)
             try:
                 answer = await real(session, method, url, headers=headers, body=body)
-            except Refused as error:
+            except RefusedError as error:
                 self.said[f"{self.name}-problem"] = shown(msgspec.json.encode(error.problem))
                 raise
             self.said[f"{self.name}-answer"] = shown(answer)

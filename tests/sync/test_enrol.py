@@ -19,12 +19,12 @@ from sync.enrol.identity import (
     ENROLMENT_FILE,
     KEY_FILE,
     IdentityError,
-    NotEnrolled,
+    NotEnrolledError,
     load_identity,
     load_or_make_key,
     platform_url,
 )
-from sync.transport import Refused, Unreachable, open_session
+from sync.transport import RefusedError, UnreachableError, open_session
 from sync.wire.jws import public_hex
 
 NOON = 1_790_000_000_000
@@ -53,7 +53,7 @@ class TestEnrolling:
     async def test_a_lost_answer_is_asked_for_again_with_the_same_code(self, town, tmp_path):
         ticket, folder = town.ticket(town.code()), tmp_path / "t"
         town.relay.lose_answers = 1
-        with pytest.raises(Unreachable):
+        with pytest.raises(UnreachableError):
             await try_enrol(ticket, folder)
 
         identity = await try_enrol(ticket, folder)
@@ -65,7 +65,7 @@ class TestEnrolling:
         ticket = town.ticket(town.code())
         await try_enrol(ticket, tmp_path / "first")
 
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RefusedError) as refused:
             await try_enrol(ticket, tmp_path / "second")
 
         assert (refused.value.problem.status, refused.value.problem.code) == (409, "code_used")
@@ -76,24 +76,24 @@ class TestEnrolling:
         await try_enrol(ticket, tmp_path / "t")
         town.clock.at_ms += 86_400_000
 
-        with pytest.raises(Refused, match="unknown_code"):
+        with pytest.raises(RefusedError, match="unknown_code"):
             await try_enrol(ticket, tmp_path / "t", again=True)
 
     async def test_an_expired_code_is_unknown(self, town, tmp_path):
         ticket = town.ticket(town.code(valid_ms=1000))
         town.clock.at_ms += 1000
 
-        with pytest.raises(Refused, match="expired"):
+        with pytest.raises(RefusedError, match="expired"):
             await try_enrol(ticket, tmp_path / "t")
 
     async def test_five_wrong_tries_and_the_minute_must_pass(self, town, tmp_path):
         good = town.ticket(town.code())
         bad = Ticket("AAAA-AAAA-AAAA-AAAA", good.platform, None)
         for _ in range(5):
-            with pytest.raises(Refused, match="unknown_code"):
+            with pytest.raises(RefusedError, match="unknown_code"):
                 await try_enrol(bad, tmp_path / "t")
 
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RefusedError) as refused:
             await try_enrol(good, tmp_path / "t")
         town.clock.at_ms += 60_000
         identity = await try_enrol(good, tmp_path / "t")
@@ -151,7 +151,7 @@ class TestEnrolling:
 
 class TestIdentityOnDisk:
     def test_without_enrolment_there_is_no_identity(self, tmp_path):
-        with pytest.raises(NotEnrolled, match="xinguan enrol CODE"):
+        with pytest.raises(NotEnrolledError, match="xinguan enrol CODE"):
             load_identity(tmp_path)
 
     def test_a_key_that_others_may_read_is_refused_with_the_mend(self, tmp_path):

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cache.journal.chain import JournalError, current_epoch, retire, verify
 from cache.journal.orders import revoked
 from cache.ledger.facts import SUSPENDED, switched
-from central.books.intake import Gap
+from central.books.intake import GapError
 from central.http import terminal_calls
 from central.platform_state import Signer
 from central.register.standing import set_state
@@ -19,7 +19,7 @@ from storage.sqlite import Store
 from sync.auth import Authenticator
 from sync.push.pusher import PushState
 from sync.push.resume import is_ours
-from sync.transport import Refused, Unreachable, exchange
+from sync.transport import RefusedError, UnreachableError, exchange
 from sync.wire.messages import Held
 from sync.wire.seals import COMMAND, RECEIPT, sign
 
@@ -68,7 +68,7 @@ class TestUpload:
         await town.relay.cut()
         for _ in range(500):
             await terminal.write()
-        with pytest.raises(Unreachable):
+        with pytest.raises(UnreachableError):
             await pusher.once()
         await town.relay.start()
 
@@ -85,7 +85,7 @@ class TestUpload:
         await pusher.once()
         await terminal.write(many=5)
         town.relay.lose_answers = 1
-        with pytest.raises(Unreachable):
+        with pytest.raises(UnreachableError):
             await pusher.once()
 
         await pusher.drain()
@@ -102,7 +102,7 @@ class TestUpload:
         first = terminal.pusher()
         await first._ask_standing()
         town.relay.lose_answers = 1
-        with pytest.raises(Unreachable):
+        with pytest.raises(UnreachableError):
             await first._send_next()
         await terminal.write(many=2)
 
@@ -406,7 +406,7 @@ class TestAPlatformThatSaysNo:
         await terminal.write()
 
         def never(_conn, _sealed, **_more):
-            raise Gap("gap", "not here", [])
+            raise GapError("gap", "not here", [])
 
         monkeypatch.setattr(terminal_calls, "take_in", never)
 
@@ -433,7 +433,7 @@ class TestBoundsOfThePlatform:
     async def post(self, terminal, body, **headers):
         auth = Authenticator(terminal.identity, terminal.clock).bearer(body).header
         url = f"{terminal.identity.platform}/v1/terminals/{terminal.identity.terminal}/journal"
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RefusedError) as refused:
             await exchange(terminal.session, "POST", url, headers=auth | headers, body=body)
         return refused.value.problem
 

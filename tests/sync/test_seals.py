@@ -57,9 +57,14 @@ def sealed(raws, *, first=1, terminal="gate-a", key=KEY, epoch="e1", **lies):
     for raw in raws:
         head = chain_next(head, raw)
     fields = {
-        "terminal": terminal, "epoch": epoch, "first": first, "last": first + len(raws) - 1, "count": len(raws),
-        "prev_hash": start.hex(), "head_hash": head.hex(),
-    }  # fmt: skip
+        "terminal": terminal,
+        "epoch": epoch,
+        "first": first,
+        "last": first + len(raws) - 1,
+        "count": len(raws),
+        "prev_hash": start.hex(),
+        "head_hash": head.hex(),
+    }
     return gzip.decompress(seal_batch(Seal(**fields | lies), raws, key))
 
 

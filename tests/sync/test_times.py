@@ -2,7 +2,7 @@ import pytest
 
 from central.platform_state import Signer
 from sync.times import MAX_ROUND_TRIP_MS, TimeSync
-from sync.transport import Unreachable
+from sync.transport import UnreachableError
 from sync.wire.messages import WireError
 
 
@@ -28,7 +28,7 @@ class TestSignedTime:
         terminal = await town.terminal()
         monkeypatch.setattr(terminal.clock, "boot_ms", iter([0, MAX_ROUND_TRIP_MS + 1]).__next__)
 
-        with pytest.raises(Unreachable, match="took"):
+        with pytest.raises(UnreachableError, match="took"):
             await TimeSync(terminal.session, terminal.identity, terminal.clock).once()
 
         assert terminal.clock.learned == []

@@ -110,9 +110,12 @@ class Child:
 async def run_once(name: str, command: list[str], log: Path, *, given: str = "") -> str:
     """Run a command to its end with `given` on standard input; return what it printed, or raise ChildError."""
     process = await asyncio.create_subprocess_exec(
-        *python("central.demo.running.leash", str(os.getpid())), *command, stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+        *python("central.demo.running.leash", str(os.getpid())),
+        *command,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
     out, err = await process.communicate(given.encode())
     with log.open("ab") as file:
         file.write(out + err)

@@ -40,11 +40,17 @@ class TerminalLink:
     def configuration(self, *, platform: str, source: str | None, actuator: str | None) -> str:
         """Return the text of its configuration file (contract.md §9)."""
         lines = [
-            "[terminal]", f"data = {_quoted(str(self.data))}",
-            "[platform]", f"url = {_quoted(platform)}", f"poll_s = {POLL_S}",
-            "[api]", f'listen = "127.0.0.1:{self.port}"',
-            "[[lanes]]", f"id = {_quoted(self.post.lane)}", f"scene = {_quoted(self.post.scene)}",
-        ]  # fmt: skip
+            "[terminal]",
+            f"data = {_quoted(str(self.data))}",
+            "[platform]",
+            f"url = {_quoted(platform)}",
+            f"poll_s = {POLL_S}",
+            "[api]",
+            f'listen = "127.0.0.1:{self.port}"',
+            "[[lanes]]",
+            f"id = {_quoted(self.post.lane)}",
+            f"scene = {_quoted(self.post.scene)}",
+        ]
         lines += [f"{key} = {_quoted(value)}" for key, value in (("source", source), ("actuator", actuator)) if value]
         return "\n".join(lines) + "\n"
 

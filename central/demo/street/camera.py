@@ -81,9 +81,12 @@ class Camera:
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Stream frames to one watcher until it goes away."""
-        answer = web.StreamResponse(headers={
-            "Content-Type": f"multipart/x-mixed-replace; boundary={BOUNDARY}", "Cache-Control": "no-store",
-        })  # fmt: skip
+        answer = web.StreamResponse(
+            headers={
+                "Content-Type": f"multipart/x-mixed-replace; boundary={BOUNDARY}",
+                "Cache-Control": "no-store",
+            }
+        )
         await answer.prepare(request)
         self._watchers += 1
         seen = 0

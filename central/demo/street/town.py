@@ -21,42 +21,63 @@ Document = dict[str, Any]
 
 BENEFITS: Final[list[Document]] = [
     {
-        "id": "yunxi.first-visit", "code": 1, "version": 1, "issuer": CITY,
+        "id": "yunxi.first-visit",
+        "code": 1,
+        "version": 1,
+        "issuer": CITY,
         "title": {"zh": "守信游客每日首次免票", "en": "Trusted visitors: first entry of the day free"},
-        "offer": {"kind": "free"}, "who": {"groups_any": [TRUSTED_GROUP]},
+        "offer": {"kind": "free"},
+        "who": {"groups_any": [TRUSTED_GROUP]},
         "where": {"sites": [SITE], "scenes": ["gate"]},
         "limits": [{"count": "uses", "per": "subject", "scope": "site", "period": "day", "max": 1}],
-        "needs": ["bound-token"], "offline": {"allow": True, "max_list_age_h": 72},
+        "needs": ["bound-token"],
+        "offline": {"allow": True, "max_list_age_h": 72},
     },
     {
-        "id": "yunxi.partner", "code": 2, "version": 1, "issuer": CITY,
+        "id": "yunxi.partner",
+        "code": 2,
+        "version": 1,
+        "issuer": CITY,
         "title": {"zh": "互认城市半价", "en": "Partner cities: half price"},
-        "offer": {"kind": "percent", "percent_off": 50}, "who": {"issuers": [PARTNER], "min_tier": MAPPED_TIER},
+        "offer": {"kind": "percent", "percent_off": 50},
+        "who": {"issuers": [PARTNER], "min_tier": MAPPED_TIER},
         "where": {"sites": [SITE], "scenes": ["gate"]},
         "limits": [{"count": "uses", "per": "subject", "scope": "site", "period": "day", "max": 1}],
     },
     {
-        "id": "yunxi.no-deposit", "code": 3, "version": 1, "issuer": CITY,
+        "id": "yunxi.no-deposit",
+        "code": 3,
+        "version": 1,
+        "issuer": CITY,
         "title": {"zh": "住宿免押金", "en": "Stay without deposit"},
-        "offer": {"kind": "deposit_waiver", "cap_fen": 50_000}, "who": {"min_tier": 3},
-        "where": {"sites": [SITE], "scenes": ["hotel"]}, "needs": ["challenge"],
+        "offer": {"kind": "deposit_waiver", "cap_fen": 50_000},
+        "who": {"min_tier": 3},
+        "where": {"sites": [SITE], "scenes": ["hotel"]},
+        "needs": ["challenge"],
         "lifecycle": {"open_close": {"due": "P1D", "on_overdue": "flag"}},
     },
     {
-        "id": "yunxi.shop", "code": 4, "version": 1, "issuer": CITY,
+        "id": "yunxi.shop",
+        "code": 4,
+        "version": 1,
+        "issuer": CITY,
         "title": {"zh": "诚信购物九折", "en": "10 % off in town shops"},
-        "offer": {"kind": "percent", "percent_off": 10, "cap_fen": 5_000}, "who": {"min_tier": 3},
-        "where": {"sites": [SITE], "scenes": ["shop"]}, "reversal": {"within_h": 168, "gives_back": True},
+        "offer": {"kind": "percent", "percent_off": 10, "cap_fen": 5_000},
+        "who": {"min_tier": 3},
+        "where": {"sites": [SITE], "scenes": ["shop"]},
+        "reversal": {"within_h": 168, "gives_back": True},
     },
-]  # fmt: skip
+]
 
 MEASURE_CODES: Final[Document] = {
     str(RESTRICTING): {
-        "title": {"zh": "限制进入旅游景区", "en": "Barred from scenic sites"}, "effect": "restrict", "scenes": ["gate"],
+        "title": {"zh": "限制进入旅游景区", "en": "Barred from scenic sites"},
+        "effect": "restrict",
+        "scenes": ["gate"],
         "basis": "《信用条例》第二十三条",
         "remedy": {"zh": "履行义务后向认定单位申请信用修复", "en": "Meet the obligation, then ask for repair"},
     },
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,13 +94,23 @@ class Post:
 
 
 GATE: Final = Post(
-    terminal="gate-east", lane="A", scene="gate", screen="gate", zh="东门闸机", en="East gate",
+    terminal="gate-east",
+    lane="A",
+    scene="gate",
+    screen="gate",
+    zh="东门闸机",
+    en="East gate",
     ticket_types=(("adult", "成人票", "Adult", ADULT_FEN), ("child", "儿童票", "Child", CHILD_FEN)),
-)  # fmt: skip
+)
 DESK: Final = Post(
-    terminal="hotel-desk", lane="D", scene="hotel", screen="desk", zh="临溪客栈前台", en="Riverside Inn desk",
+    terminal="hotel-desk",
+    lane="D",
+    scene="hotel",
+    screen="desk",
+    zh="临溪客栈前台",
+    en="Riverside Inn desk",
     ticket_types=(("room", "标准间", "Room", ROOM_FEN), ("suite", "溪景套房", "Suite", SUITE_FEN)),
-)  # fmt: skip
+)
 COUNTER: Final = Post(
     terminal="tea-shop", lane="C", scene="shop", screen="counter", zh="云雾茶庄", en="Tea shop", ticket_types=()
 )
@@ -89,8 +120,11 @@ POSTS: Final = (GATE, DESK, COUNTER)
 def profile(post: Post) -> Document:
     """Return the profile that enrolment gives this terminal."""
     return {
-        "site": SITE, "title": {"zh": f"云溪古镇 · {post.zh}", "en": f"Yunxi Old Town · {post.en}"}, "issuer": CITY,
-        "test": True, "lanes": [{"id": post.lane, "scene": post.scene}],
+        "site": SITE,
+        "title": {"zh": f"云溪古镇 · {post.zh}", "en": f"Yunxi Old Town · {post.en}"},
+        "issuer": CITY,
+        "test": True,
+        "lanes": [{"id": post.lane, "scene": post.scene}],
         "ticket_types": [
             {"id": name, "title": {"zh": zh, "en": en}, "price_fen": fen} for name, zh, en, fen in post.ticket_types
         ],
@@ -103,7 +137,7 @@ def profile(post: Post) -> Document:
             "en": "Prices as shown, nothing forced on you, complaints answered the same day.",
         },
         "grade": "AAA",
-    }  # fmt: skip
+    }
 
 
 def office_files(city: str) -> dict[str, bytes]:

@@ -81,9 +81,13 @@ class Visitors:
         """Return a new holder of a credential that was issued `age_s` ago and is good for VALID_S."""
         phone = Ed25519PrivateKey.generate()
         wanted = Wanted(
-            subject=f"visitor-{next(self._numbers)}", tier=tier, groups=groups, valid_s=VALID_S,
-            holder_key=phone.public_key(), test=True,
-        )  # fmt: skip
+            subject=f"visitor-{next(self._numbers)}",
+            tier=tier,
+            groups=groups,
+            valid_s=VALID_S,
+            holder_key=phone.public_key(),
+            test=True,
+        )
         issued = issue(self._state, city, wanted, now_s=now_s, iat=now_s - age_s)
         return Person(issuer=city, subject=issued.subject, credential=issued.raw, phone=phone)
 

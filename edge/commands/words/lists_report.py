@@ -56,11 +56,17 @@ def _row(state: RoleState, now_ms: int) -> dict[str, Any]:
     here = {document.path for document in state.documents}
     wanted = [path_of(kind, city, name) for name in DOCUMENTS.get(kind, ()) if name not in OPTIONAL]
     return {
-        "role": state.role, "city": city, "kind": kind, "version": state.version, "issued_ms": state.issued_ms,
-        "age_s": age_s, "state": judged(age_s).code, "documents": sorted(here),
+        "role": state.role,
+        "city": city,
+        "kind": kind,
+        "version": state.version,
+        "issued_ms": state.issued_ms,
+        "age_s": age_s,
+        "state": judged(age_s).code,
+        "documents": sorted(here),
         "bytes": sum(document.size for document in state.documents),
         "missing": [path for path in wanted if path not in here],
-    }  # fmt: skip
+    }
 
 
 def in_words(stored: Stored, *, now_ms: int) -> str:

@@ -21,7 +21,7 @@ def benefit(name="b", code=1, *, offer=None, issuer="wulong", sites=("park",), s
     return {
         "id": name, "code": code, "version": 1, "issuer": issuer, "title": {"zh": f"优惠{code}", "en": name},
         "offer": offer or {"kind": "free"}, "where": where, **more,
-    }  # fmt: skip
+    }
 
 
 def uses(most, **more):
@@ -77,7 +77,7 @@ def case(name, title, catalogue, steps, **top):
     terminals = top.pop("terminals", None) or {"gate1": {"site": "park", "scene": "gate", "lane": "A"}}
     catalogue = catalogue if isinstance(catalogue, list) else [catalogue]
     CASES[name] = {"title": title, "zone": "Asia/Shanghai", "terminals": terminals, "catalogue": catalogue, **top,
-                   "steps": steps}  # fmt: skip
+                   "steps": steps}
 
 
 TWO_GATES = {

@@ -12,7 +12,7 @@ from building import (
     show,
     standard,
     uses,
-)  # fmt: skip
+)
 
 WULONG = benefit(
     "wulong.first-visit", 7, sites=("park", "cave"),
@@ -22,7 +22,7 @@ WULONG = benefit(
     needs=["bound-token"], stacks="entrance",
     offline={"allow": True, "max_list_age_h": 72, "max_uses": 200, "max_amount_fen": 0},
     reversal={"within_h": 1, "gives_back": True},
-)  # fmt: skip
+)
 SEVEN = range(12, 19)
 case(
     "S01-wulong-first-visit", "S1 武隆：七类守信人群首次免票", [WULONG],
@@ -38,7 +38,7 @@ case(
        standard("2023-06-01 04:00", "later", "wrong_time", token={"groups": [12]})],
     terminals={"gate1": {"site": "park", "scene": "gate", "lane": "A"},
                "cave": {"site": "cave", "scene": "gate", "lane": "A"}},
-)  # fmt: skip
+)
 case(
     "S01-two-gates-one-site", "S1 同一景区两个闸机，网络正常", [
         benefit("first", 7, limits=[uses(1, scope="site", period="window")]),
@@ -46,7 +46,7 @@ case(
     [granted("10-08 09:00", by="first"),
      standard("10-08 09:05", why="limit_used", terminal="gate2")],
     terminals=TWO_GATES,
-)  # fmt: skip
+)
 CALENDARS = {"major-holidays": ["2026-10-01/2026-10-07"]}
 QINGZHOU = benefit(
     "qz.free", 1, issuer="qingzhou", sites=("park",), who={"min_tier": 3}, when={"except": ["major-holidays"]}
@@ -61,19 +61,19 @@ case(
      granted("10-08 00:00:00", "li", token=QZ),
      granted("10-10 10:00", "li", token=QZ)],
     calendars=CALENDARS,
-)  # fmt: skip
+)
 case(
     "S02-make-up-day", "S2 周末与节假日除外，调休上班的周六照常免费",
     [benefit("workdays", 1, issuer="qingzhou", when={"except": ["rest-days"]})],
     [standard("10-01 09:00", why="holiday_excluded", token=QZ), granted("10-10 09:00", token=QZ),
      standard("10-11 09:00", why="holiday_excluded", token=QZ), granted("10-12 09:00", token=QZ)],
     calendars={"rest-days": {"weekdays": [6, 7], "dates": ["2026-10-01/2026-10-07"], "make_up_days": ["2026-10-10"]}},
-)  # fmt: skip
+)
 DESK = {"desk": {"site": "inn", "scene": "hotel", "lane": "desk"}}
 STAY = benefit(
     "inn.no-deposit", 21, offer={"kind": "deposit_waiver", "cap_fen": 50000}, sites=("inn",), scenes=("hotel",),
     who={"min_tier": 3}, lifecycle={"open_close": {"due": "12:00", "on_overdue": "flag"}},
-)  # fmt: skip
+)
 case(
     "S03-hotel", "S3 住宿免押金：23:40 入住，次日断网退房", [STAY],
     [granted("09-20 23:40", terminal="desk", intent="open", amount_fen=30000, by="inn.no-deposit",
@@ -85,7 +85,7 @@ case(
      standard("09-21 11:31", why="nothing_open", terminal="desk", intent="close"),
      event("09-21 12:00", "restore_network", terminal="all", conflicts=[])],
     terminals=DESK,
-)  # fmt: skip
+)
 case(
     "S03-hotel-claim", "S3 有损坏：退房时提出索赔", [STAY],
     [granted("09-20 23:40", terminal="desk", intent="open", amount_fen=60000,
@@ -95,12 +95,12 @@ case(
      standard("09-21 11:10", why="nothing_open", terminal="desk", intent="close"),
      granted("09-21 11:20", terminal="desk", intent="open", amount_fen=60000)],
     terminals=DESK,
-)  # fmt: skip
+)
 STAND = {"stand": {"site": "park", "scene": "umbrella", "lane": "stand"}}
 UMBRELLA = benefit(
     "umbrella", 31, offer={"kind": "deposit_waiver", "cap_fen": 3000}, scenes=("umbrella",), needs=["asset"],
     lifecycle={"open_close": {"due": "P1D", "on_overdue": "withhold"}},
-)  # fmt: skip
+)
 case(
     "S04-umbrella", "S4 免押金租借雨伞：借、还、逾期、重复借", [UMBRELLA],
     [standard("06-01 08:59", why="needs_asset", terminal="stand", intent="lend"),
@@ -113,13 +113,13 @@ case(
      show("06-03 10:00", terminal="stand", intent="give_back", asset="U2", want="GRANT", why=("ok", "overdue")),
      granted("06-03 10:01", terminal="stand", intent="lend", asset="U3")],
     terminals=STAND,
-)  # fmt: skip
+)
 LIBRARY = [
     benefit("items", 41, offer={"kind": "raise_limit", "by_tier": {"3": 3, "4": 4, "6": 9}, "cap": 5},
             scenes=("library",), stacks="items"),
     benefit("days", 42, offer={"kind": "extend_time", "by_tier": {"3": 30, "4": 60}, "unit": "days"},
             scenes=("library",), stacks="days"),
-]  # fmt: skip
+]
 case(
     "S05-library", "S5 可借图书 3、4 本，上限 5 本；30、60 天", LIBRARY,
     [granted("03-01 09:00", "t3", terminal="lib", token={"tier": 3}, intent="buy",
@@ -129,7 +129,7 @@ case(
      granted("03-01 09:03", "t6", terminal="lib", token={"tier": 6}, intent="buy", offer={"max_items": 5, "days": 60}),
      standard("03-01 09:04", "t2", "not_eligible", terminal="lib", token={"tier": 2}, intent="buy")],
     terminals={"lib": {"site": "park", "scene": "library", "lane": "desk"}},
-)  # fmt: skip
+)
 case(
     "S05-library-loans", "S5 按等级的在借册数",
     [benefit("loans", 43, offer={"kind": "raise_limit", "by_tier": {"3": 3, "4": 4}, "cap": 5}, scenes=("library",),
@@ -142,7 +142,7 @@ case(
      granted("03-02 09:00", terminal="lib", intent="give_back", asset="B2"),
      granted("03-02 09:01", terminal="lib", intent="lend", asset="B4")],
     terminals={"lib": {"site": "park", "scene": "library", "lane": "desk"}},
-)  # fmt: skip
+)
 SECOND = benefit("two", 51, needs=["second-check:health"])
 case(
     "S06-second-check", "S6 信用码加健康码；核验方不在线；只出示一个码就离开", [SECOND],
@@ -153,7 +153,7 @@ case(
      refer("05-01 09:11", "li", "needs_second_check", second={"check": "health", "result": "down_refer"}),
      standard("05-01 09:12", "li", "needs_second_check", second={"check": "health", "result": "down_refuse"}),
      granted("05-01 09:13", "li", second={"check": "health", "result": "down_pass"})],
-)  # fmt: skip
+)
 BOOKED = {"order": "o1", "site": "park", "from": at("05-01 10:00"), "until": at("05-01 11:00"), "heads": 1}
 
 
@@ -169,7 +169,7 @@ case(
      standard("05-01 10:00", "b", "needs_reservation"),
      granted("05-01 11:04:59", "c", token=booking("o3")),
      refer("05-01 11:05:00", "d", "slot_late", token=booking("o4"))],
-)  # fmt: skip
+)
 case(
     "S07-capacity", "S7 时段名额、在园人数、停止入园",
     [benefit("slot", 61, slot={}, needs=["reservation"], capacity=[{"per": "slot", "scope": "benefit", "max": 2}]),
@@ -187,7 +187,7 @@ case(
      granted("05-01 10:12", "g", terminal="side")],
     terminals={"gate1": {"site": "park", "scene": "gate", "lane": "A"},
                "side": {"site": "park", "scene": "side", "lane": "S"}},
-)  # fmt: skip
+)
 CODES = {
     "301": {"title": {"zh": "限制享受优惠"}, "effect": "withhold"},
     "302": {"title": {"zh": "限制进入"}, "effect": "restrict", "remedy": {"zh": "向认定机关申请修复"}},
@@ -210,7 +210,7 @@ case(
      refuse("05-03 23:59:59", "zhao", "restricted"),
      granted("05-04 00:00:00", "zhao")],
     measures={"codes": CODES, "entries": [entry()]},
-)  # fmt: skip
+)
 case(
     "S09-disputed", "S9 异议期间不生效；异议不成立后恢复", [benefit()],
     [refuse("05-01 09:00", "li", "restricted"),
@@ -219,7 +219,7 @@ case(
      event("05-01 09:03", "undispute", entry={"issuer": "wulong", "subject": "li", "code": 302}),
      refuse("05-01 09:04", "li", "restricted")],
     measures={"codes": CODES, "entries": [entry()]},
-)  # fmt: skip
+)
 case(
     "S10-foreign-city", "S10 外市信用等级互认；随后停用其密钥",
     [benefit("mutual", 71, issuer="wulong", who={"issuers": ["wulong", "zibo"], "min_tier": 3})],
@@ -230,14 +230,14 @@ case(
      refuse("05-01 09:03:02", "sun", "key_revoked", token={"issuer": "zibo", "tier": 7}),
      granted("05-01 09:04", "own")],
     mapping={"zibo": {"tiers": {"7": 3}, "groups": {}}},
-)  # fmt: skip
+)
 case(
     "S11-plug-pulled", "S11 断电重启后同一通道再次出示：放行，且只算一次", [benefit(limits=[uses(1)])],
     [granted("05-01 09:00:00", left={"b": 0}),
      event("05-01 09:00:02", "restart", terminal="gate1"),
      granted("05-01 09:00:50", more={"repeat": True}, left={"b": 0}),
      standard("05-01 09:01:02", why="limit_used")],
-)  # fmt: skip
+)
 SHOP = {"shop": {"site": "street", "scene": "shop", "lane": "till"}}
 case(
     "S12-return", "S12 退货退回额度；部分退货；超过期限",
@@ -253,7 +253,7 @@ case(
      standard("05-08 12:00", why="too_late", terminal="shop", intent="return"),
      event("05-08 12:01", "reverse", of="last", error="too_late")],
     terminals=SHOP,
-)  # fmt: skip
+)
 TOUR = {
     "kind": "group",
     "reservation": {"order": "t1", "site": "park", "from": at("05-01 08:00"), "until": at("05-01 18:00"), "heads": 30},
@@ -264,7 +264,7 @@ case(
     [granted("05-01 09:00", "tour", token=TOUR, heads=18, more={"left": None}),
      granted("05-01 09:20", "tour", token=TOUR, heads=12),
      standard("05-01 09:30", "tour", "limit_used", token=TOUR, heads=1)],
-)  # fmt: skip
+)
 PRINTED = {"class": "printed", "max_uses": 2}
 case(
     "S14-printed", "S14 纸质码：复印件受使用次数限制",
@@ -272,12 +272,12 @@ case(
     [granted("05-01 09:00", "elder", token=PRINTED),
      granted("05-01 09:30", "elder", token=PRINTED),
      standard("05-01 10:00", "elder", "limit_used", token=PRINTED)],
-)  # fmt: skip
+)
 LATER = benefit(
     "later", 93, offer={"kind": "pay_later", "cap_fen": 20000}, sites=("street",), scenes=("shop",),
     limits=[{"count": "amount", "per": "subject", "period": "month", "max": 30000}],
     offline={"allow": True, "max_amount_fen": 40000, "max_amount_fen_per_subject": 20000, "on_limit": "standard"},
-)  # fmt: skip
+)
 case(
     "S15-pay-later", "S15 先用后付：离线个人与终端限额；随后平台限制该用户", [LATER],
     [event("05-01 08:00", "cut_network", terminal="shop"),
@@ -291,7 +291,7 @@ case(
      refuse("05-01 10:12", "a", "restricted", terminal="shop", intent="buy", amount_fen=1),
      granted("05-01 10:13", "c", terminal="shop", intent="buy", amount_fen=1)],
     terminals=SHOP, measures={"codes": CODES, "entries": []},
-)  # fmt: skip
+)
 case(
     "S17-clocks", "S17 手机、发码方、终端的时钟相差数分钟；终端从1970年启动", [benefit()],
     [standard("05-01 09:00", "a", "stale_code", step={"shown_at": at("05-01 08:57")}),
@@ -310,4 +310,4 @@ case(
      granted("05-01 09:04:30", "b", intent="exit"),
      event("05-01 09:05", "restore_network", terminal="gate1"),
      granted("05-01 09:05:10", "c")],
-)  # fmt: skip
+)

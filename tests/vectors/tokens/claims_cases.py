@@ -39,11 +39,11 @@ def good_cases():
     yield good(
         "claims: every member of credit", credential(printed_claims({5: NOW}, every)), "printed",
         says={**says, "not_before": NOW},
-    )  # fmt: skip
+    )
     for flags, says in (
         (0, {}), (1, {"id_check": True}), (4, {"kind": "group"}), (8, {"kind": "enterprise"}),
         (5, {"kind": "group", "id_check": True}),
-    ):  # fmt: skip
+    ):
         yield good(f"claims: flags {flags}", credential(printed_claims(credit={8: flags})), "printed", says=says)
     yield good(
         "claims: a test token at a test site",
@@ -60,7 +60,7 @@ def good_cases():
         ("the largest number", {6: TOO_BIG - 1}, {"status_index": TOO_BIG - 1}),
         ("a member 32 of a later schema", {32: "x"}, {}), ("a deep member 40", {40: [[[[1]]]]}, {}),
         ("a member of private use", {70000: {1: b"x"}}, {}),
-    ):  # fmt: skip
+    ):
         yield good(f"claims: {name}", credential(printed_claims(credit=credit)), "printed", says=says)
     full = printed_claims(credit={40: bytes(397 - len(credential()) - 5)})
     assert len(credential(full)) == 397
@@ -83,7 +83,7 @@ def claim_type_cases():
         ("no credit", {-65537: GONE}), ("credit as an array", {-65537: [1]}), ("credit as bytes", {-65537: b"\xa0"}),
         ("an issuer name", {1: "wulong"}), ("a subject name", {2: "wang"}),
         ("an audience", {3: "xiannvshan"}), ("a claim of private use", {-70000: 1}), ("claim 9", {9: 1}),
-    ):  # fmt: skip
+    ):
         yield damaged(f"claims: {name}", credential(printed_claims(changes)), 10)
     yield damaged("claims: an array in place of a map", credential(b"\x80"), 10)
     yield damaged("claims: an empty map", credential(b"\xa0"), 10)
@@ -112,7 +112,7 @@ def credit_type_cases():
         ("a site as bytes", {9: [bytes(8), b"a", 1, 2, 3]}), ("heads as text", {9: [bytes(8), "a", 1, 2, "3"]}),
         ("a negative slot", {9: [bytes(8), "a", -1, 2, 3]}), ("member 10", {10: 1}), ("member 31", {31: 1}),
         ("member -1", {-1: 1}),
-    ):  # fmt: skip
+    ):
         yield damaged(f"credit: {name}", credential(printed_claims(credit=credit)), 10)
     yield bad("credit: a test token at a real site", credential(printed_claims(credit={8: 2})), "test_token", 10)
     late = minted_claims({4: NOW + 86_401, 6: NOW - 60}, {6: GONE, 7: 1})
@@ -129,7 +129,7 @@ def holder_claim_cases():
         ("a key without x", {1: {1: 1, -1: 6}}),
         ("a key with kid", {1: {**key, 2: b"h"}}), ("a key with alg", {1: {**key, 3: -19}}),
         ("a private key", {1: {**key, -4: bytes(32)}}), ("an encrypted key", {2: key}),
-    ):  # fmt: skip
+    ):
         yield damaged(f"cnf: {name}", presentation(credential(bound_claims({8: cnf}))), 10)
     yield damaged(
         "cnf: a P-256 key without curve",

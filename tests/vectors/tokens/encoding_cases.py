@@ -40,7 +40,7 @@ def text_cases():
         ("a later envelope", "XG2:" + text[4:]), ("a payment link", "https://pay.example.cn/XG1:" + text[4:]),
         ("a space before", " " + text), ("a health certificate", "HC1:" + text[4:]), ("digits", "6923450657713"),
         ("601 characters of another kind", "https://example.cn/" + "0" * 582),
-    ):  # fmt: skip
+    ):
         yield bad(f"not a code: {name}", wrong, "not_a_code", 2)
     long = minting.to_text(credential() + bytes(250))
     yield damaged("601 characters and more", "XG1:" + "0" * 597, 1)
@@ -51,7 +51,7 @@ def text_cases():
         ("a full-width character", text[:40] + "Ａ" + text[41:]), ("one character lost", text[:50] + text[51:]),
         ("a lone last character", text[:5]), ("a group above 65535", text[:4] + "GGW" + text[7:]),
         ("a last group above 255", "XG1:V5"),
-    ):  # fmt: skip
+    ):
         yield damaged(f"base45: {name}", wrong, 3)
     yield damaged("prefix and nothing", "XG1:", 4)
     yield damaged("two codes one behind the other", (text + text[4:])[:600], 4)
@@ -95,7 +95,7 @@ def strict_cases():
         ("65535 in five bytes", region("19ffff", "1a0000ffff")),
         ("2^32 - 1 in nine bytes", region("1affffffff", "1b00000000ffffffff")),
         ("23 in three bytes", region("17", "190017")), ("0 in nine bytes", region("00", "1b0000000000000000")),
-    ):  # fmt: skip
+    ):
         yield damaged(f"claims: {name}", credential(payload), 4)
     kid = ISSUER.kid.hex()
     for name, protected in (
@@ -107,7 +107,7 @@ def strict_cases():
         ("a byte behind", HEADER + b"\x00"),
         ("alg as float", swapped("0132", "01f9ccc0", HEADER)), ("nothing", b""),
         ("a text key", swapped("0132", "613132", HEADER)),
-    ):  # fmt: skip
+    ):
         yield damaged(f"header: {name}", credential(protected=protected), 4)
 
 
@@ -153,7 +153,7 @@ def message_cases():
         ("a signature with a long length", good[:-66] + b"\x59\x00\x40" + good[-64:]),
         ("a detached payload", detached(good)),
         ("unprotected of indefinite length", credential(unprotected=b"\xbf\xff")),
-    ):  # fmt: skip
+    ):
         yield damaged(f"message: {name}", raw, 4)
     for name, raw in (
         ("no tag", body), ("tag 18 twice", b"\xd2" + good), ("a map", b"\xd2\xa0"),
@@ -176,7 +176,7 @@ def message_cases():
         ("a signature of 65 bytes", credential(signature=bytes(65))), ("no signature", credential(signature=b"")),
         ("a signature in DER", credential(signature=bytes.fromhex("3044022000" + "01" * 31 + "022000" + "01" * 31))),
         ("a signature as text", good[:-66] + b"\x78\x40" + b"a" * 64),
-    ):  # fmt: skip
+    ):
         yield damaged(f"message: {name}", raw, 5)
 
 
@@ -203,7 +203,7 @@ def header_cases():
         ("content type", {3: 61}), ("an IV", {5: bytes(8)}),
         ("a certificate chain", {33: b"x"}), ("a header of private use", {-70000: 1}),
         ("a credential inside a credential", {13: b"x"}),
-    ):  # fmt: skip
+    ):
         yield damaged(f"header of a credential: {name}", credential(protected=cbor.encode(header(changes=changes))), 5)
     yield damaged("header of a credential: an array", credential(protected=b"\x83\x32\x00\x00"), 5)
     inner = credential(bound_claims())
@@ -223,7 +223,7 @@ def header_cases():
         ("seven levels with kcwt's own", b"\xa3" + alg + b"\x0d" + nested(4) + typ, 4),
         ("six levels with kcwt's own", b"\xa3" + alg + b"\x0d" + nested(3) + typ, 5),
         ("kcwt with claims cut short", b"\xa3" + alg + b"\x0d" + credential(PAYLOAD[:-1]) + typ, 4),
-    ):  # fmt: skip
+    ):
         yield damaged(f"header of a presentation: {name}", presentation(protected=protected), step)
     shown = presentation()
     length = shown[3:4]

@@ -92,7 +92,7 @@ def class_cases():
         "class: 120 s and a use limit by a key for minted", limited, "minted", says={**minted_only, "max_uses": 1}
     )
     yield good("class: 120 s and a use limit by a key for all", credential(minted_claims(credit={7: 1})), "printed",
-               says={"issued_at": NOW - 60, "expires": NOW + 60, "max_uses": 1})  # fmt: skip
+               says={"issued_at": NOW - 60, "expires": NOW + 60, "max_uses": 1})
     yield bad("class: 121 s without use limit", credential(minted_claims({4: NOW + 61})), "wrong_class", 8)
     first_second = credential(printed_claims({6: 0}, {7: GONE}))
     yield bad("class: issued in 1970 without use limit", first_second, "wrong_class", 8)
@@ -149,7 +149,7 @@ def untyped_cases():
         ("without use limit, exp negative", {4: -1, 6: NOW}), ("without use limit, iat of 2^53", {6: 2**53}),
         ("minted without exp", {4: GONE}), ("minted without iat", {6: GONE}),
         ("minted with credit as text", {-65537: "credit"}), ("minted with credit as an array", {-65537: [7]}),
-    ):  # fmt: skip
+    ):
         yield damaged(f"untyped: {name}", credential(minted_claims(changes)), 10)
         yield forged(f"untyped: {name}, badly signed", credential(minted_claims(changes), signature=bytes(64)), 9)
     yield damaged("untyped: a retired key and iat as text", credential(printed_claims({6: "now"}), RETIRED), 10)
@@ -175,7 +175,7 @@ def signature_cases():
         ("over external data", minting.sign(ISSUER.private, to_be_signed(protected, payload, b"x"))),
         ("over the claims alone", minting.sign(ISSUER.private, payload)),
         ("over a COSE_Signature", minting.sign(ISSUER.private, other_context)),
-    ):  # fmt: skip
+    ):
         yield forged(f"signature: {name}", credential(signature=signature), 9)
     yield forged("signature: tier raised after signing", credential(printed_claims(credit={2: 9}), signature=real), 9)
     yield forged(

@@ -46,7 +46,7 @@ def refused_cases():
         ("y = p", of_key(okp(P))), ("y off the curve", of_key(okp(2))), ("X25519", of_key(okp(9, crv=4))),
         ("P-256 off the curve", of_key({**point, -3: bytes(32)}, alg=-9)), ("no COSE_Key", row(ISSUER) | {"key": "a0"}),
         ("a COSE_Key that is no CBOR", row(ISSUER) | {"key": "a3"}), ("no hex", row(ISSUER) | {"key": "zz"}),
-    ):  # fmt: skip
+    ):
         yield keyfile(f"{name}, beside a good key", [fine, wrong], accepted=False)
     yield keyfile("one key twice", [row(ISSUER), row(ISSUER)], accepted=False)
     yield keyfile("an object in place of an array", {"keys": [fine]}, accepted=False)

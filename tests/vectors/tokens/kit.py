@@ -43,7 +43,7 @@ KEYRINGS = {
         {**row(ISSUER), "issuer": "dazu"},
     ],
     "empty": [],
-}  # fmt: skip
+}
 
 CREDIT = {0: 1, 1: bytes(range(16)), 2: 4, 3: [12, 300], 4: [], 6: 123456, 7: 5}
 CLAIMS = {4: NOW + 30 * DAY, 6: NOW - HOUR, 7: b"\xa1\xa2\xa3\xa4\xa5\xa6\xa7\xa8", -65537: CREDIT}
@@ -128,7 +128,7 @@ def good(name, raw, token_class, **options):
         "expires": CLAIMS[4], "not_before": None, "region": None, "status_index": 123456, "max_uses": None,
         "kind": "person", "id_check": False, "test": False, "reservation": None, "nonce": None, "presented_at": None,
         "audience": None, "challenged": False,
-    }  # fmt: skip
+    }
     usual = {
         "printed": {"max_uses": 5},
         "minted": {"issued_at": NOW - 60, "expires": NOW + 60, "nonce": CLAIMS[7].hex()},

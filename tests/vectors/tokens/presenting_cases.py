@@ -41,7 +41,7 @@ def holder_key_cases():
         ("the identity with sign", okp(1, 1)), ("order 2", okp(P - 1)), ("order 8", okp(Y_OF_ORDER_8)),
         ("order 8 with sign", okp(Y_OF_ORDER_8, 1)), ("order 8, negative", okp(P - Y_OF_ORDER_8)), ("y = p", okp(P)),
         ("y = p + 1", okp(P + 1)), ("y = 2^255 - 1", okp(2**255 - 1)),
-    ):  # fmt: skip
+    ):
         raw = presentation(credential(bound_claims({8: {1: key}})), signature=IDENTITY + bytes(32))
         yield forged(f"holder key: Ed25519, {name}, with a signature anyone can make", raw, 12)
     bare = credential(bound_claims({8: {1: okp(1)}}))
@@ -54,7 +54,7 @@ def holder_key_cases():
         ("zero", {**point, -2: bytes(32), -3: bytes(32)}),
         ("a short y", {**point, -3: bytes(31)}), ("without y", changed(point, {-3: GONE})),
         ("P-384", {**point, -1: 2}), ("secp256k1", {**point, -1: 8}),
-    ):  # fmt: skip
+    ):
         yield forged(
             f"holder key: P-256, {name}", presentation(credential(bound_claims({8: {1: key}})), private=P256_HOLDER), 12
         )
@@ -63,7 +63,7 @@ def holder_key_cases():
         ("31 bytes", {1: 1, -1: 6, -2: bytes(31)}), ("33 bytes", {1: 1, -1: 6, -2: bytes(33)}),
         ("text", {1: 1, -1: 6, -2: "x" * 32}), ("symmetric", {1: 4, -1: 6, -2: bytes(32)}),
         ("a curve as text", {1: 1, -1: "Ed25519", -2: bytes(32)}), ("a curve as a map", {1: 1, -1: {}, -2: bytes(32)}),
-    ):  # fmt: skip
+    ):
         yield forged(f"holder key: {name}", presentation(credential(bound_claims({8: {1: key}}))), 12)
 
 
@@ -83,7 +83,7 @@ def holder_signature_cases():
         ("time moved after signing", presentation(members={**SHOWN, 6: NOW}, signature=real)),
         ("audience added after signing", presentation(members={**SHOWN, 3: SITE}, signature=real)),
         ("moved to another credential", presentation(credential(bound_claims(credit={2: 9})), signature=real)),
-    ):  # fmt: skip
+    ):
         yield forged(f"holder signature: {name}", wrong, 13)
     yield forged(
         "holder signature: the issuer's is bad", presentation(credential(bound_claims(), signature=bytes(64))), 9
@@ -100,7 +100,7 @@ def presentation_claim_cases():
         ("a list of audiences", {3: ["xiannvshan"]}), ("a challenge as text", {39: "A7"}),
         ("a challenge as number", {39: 7}), ("an exp", {4: NOW + 9}), ("an issuer name", {1: "phone"}),
         ("a claim of private use", {-70000: 1}),
-    ):  # fmt: skip
+    ):
         yield damaged(f"presentation: {name}", presentation(members=changed(SHOWN, changes)), 10)
     yield damaged("presentation: claims as an array", presentation(members=b"\x80"), 10)
     yield damaged(
@@ -117,7 +117,7 @@ def fresh_cases():
     for name, at, options in (
         ("now", NOW, {}), ("35 s ago", NOW - 35, {}), ("5 s ahead", NOW + 5, {}),
         ("30 s ago, no skew", NOW - 30, {"skew_s": 0}), ("150 s ago, skew 120 s", NOW - 150, {"skew_s": 120}),
-    ):  # fmt: skip
+    ):
         yield good(f"fresh: made {name}", made(at), "bound", says={"presented_at": at}, **options)
     for name, at, reason, options in (
         ("36 s ago", NOW - 36, "stale_code", {}), ("3 minutes ago", NOW - 180, "stale_code", {}),
@@ -126,7 +126,7 @@ def fresh_cases():
         ("36 s ago, when giving back", NOW - 36, "stale_code", {"allow_expired": True}),
         ("6 s ahead", NOW + 6, "not_yet_valid", {}), ("a phone 3 minutes fast", NOW + 180, "not_yet_valid", {}),
         ("1 s ahead, no skew", NOW + 1, "not_yet_valid", {"skew_s": 0}),
-    ):  # fmt: skip
+    ):
         yield bad(f"fresh: made {name}", made(at), reason, 14, **options)
 
 
