@@ -27,9 +27,9 @@ from cache.journal.chain import begin_epoch
 from cache.lists.files import ListFiles
 from cache.lists.store import ListStore
 from central import example_town
+from central.lists.issuing import Wanted, issue
 from central.lists.measure_calls import Measure, repair, restrict
 from central.lists.publishing import Repository
-from central.register.issuing import Wanted, issue
 from storage.sqlite import Store
 from sync.pull.puller import Puller
 

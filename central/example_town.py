@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from central.lists.cities import enter, found_city
+from central.lists.issuing import make_key
 from central.lists.publishing import Published, Repository
-from central.register.issuing import make_key
 
 HOME: Final = "yunling"
 FOREIGN: Final = "linhai"

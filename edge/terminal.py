@@ -27,17 +27,17 @@ from credit.inputs import Now, Place
 from edge.actuators.gates import from_spec
 from edge.api.access import guard, load_tokens
 from edge.api.app import MAX_BODY_BYTES, Api, Route
-from edge.api.events import Events
 from edge.api.offers import Offers
 from edge.api.openapi import with_description
 from edge.clock import Clock
 from edge.config import Config, LaneTable
+from edge.events import Events
 from edge.lanes.decider import Decider
 from edge.lanes.lane import Lane
 from edge.lanes.second_check import Verifiers
+from edge.metrics import Metrics
 from edge.screens.pages import screen_routes
 from edge.watch.about import About, Parts, Sync, note
-from edge.watch.metrics import Metrics
 from edge.watch.systemd import notify, watchdog_interval_s
 from scanner.source import Source
 from scanner.sources import open_source

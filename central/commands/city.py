@@ -6,8 +6,8 @@ from pathlib import Path
 from central.clock import now_ms
 from central.commands.common import Answer, add_city, answered
 from central.lists.cities import DEFAULT_ZONE, enter, found_city, publish
+from central.lists.issuing import make_key
 from central.lists.publishing import Published, Repository
-from central.register.issuing import make_key
 from credit.rules.listing import KINDS
 
 

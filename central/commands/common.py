@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from central.lists.measure_calls import Called
 from central.lists.metadata_files import PublishingError
 from central.lists.role_keys import KeyFolderError
 from central.register.registry import RegistryError
@@ -41,14 +40,3 @@ def answered(call: Callable[[], Answer]) -> int:
         return 1
     sys.stdout.write(json.dumps(answer, ensure_ascii=False) + "\n")
     return 0
-
-
-def said(called: Called) -> Answer:
-    """Return a call's result as JSON: how many it touched, and the publication that carries it."""
-    published = called.published
-    return {
-        "count": called.count,
-        "published": published.version,
-        "at_ms": published.at_ms,
-        "changed": list(published.changed),
-    }

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from central.clock import now_ms
 from central.commands.common import Answer, add_subject, answered
-from central.register.issuing import DAY_S, Wanted, issue, picture
+from central.lists.issuing import DAY_S, Wanted, issue, picture
 from central.register.registry import RegistryError
 from credit.claims import Grant, SubjectKind
 

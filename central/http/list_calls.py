@@ -9,13 +9,12 @@ from typing import TypeVar
 import msgspec
 from aiohttp import web
 
-from central.commands.common import said
 from central.http.problems import Handler
 from central.http.terminal_calls import read_bounded
 from central.lists.cities import publish
+from central.lists.issuing import DAY_S, Wanted, issue
 from central.lists.measure_calls import Called, Measure, dispute, repair, restrict, undispute
 from central.lists.metadata_files import PublishingError
-from central.register.issuing import DAY_S, Wanted, issue
 from central.register.registry import RegistryError
 from sync.wire.messages import WireError, decode
 
@@ -136,7 +135,7 @@ class ListCalls:
         )
 
     async def _called(self, call: Callable[[], Called]) -> web.Response:
-        return web.json_response(said(await _run(call)))
+        return web.json_response((await _run(call)).told())
 
 
 async def _read(request: web.Request, kind: type[T]) -> T:

@@ -45,6 +45,16 @@ class Called:
     count: int
     published: Published
 
+    def told(self) -> dict[str, int | list[str]]:
+        """Return it as JSON for who asked: {count, published: version, at_ms, changed: paths}."""
+        published = self.published
+        return {
+            "count": self.count,
+            "published": published.version,
+            "at_ms": published.at_ms,
+            "changed": list(published.changed),
+        }
+
 
 def restrict(state: Path, city: str, subject: str, measure: Measure, *, now_ms: int) -> Called:
     """Take a measure against `subject` (a name, or a pseudonym in hex); raise RegistryError."""

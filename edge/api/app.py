@@ -25,13 +25,13 @@ from cache.ledger.settle import Stepped
 from credit.inputs import Now
 from edge.api.access import May
 from edge.api.bodies import body_of
-from edge.api.events import Event, Events
 from edge.api.messages import ClaimBody, EntryBody, NoBody, PresentBody, ReverseBody
 from edge.api.once import Once
+from edge.events import Event, Events
 from edge.lanes.decider import Answer
 from edge.lanes.lane import Lane
 from edge.lanes.openings import Opening
-from edge.watch.metrics import Metrics
+from edge.metrics import Metrics
 from scanner.source import Source
 from storage.sqlite import Job, Store, StoreFailedError
 

@@ -24,8 +24,8 @@ from credit.rules.reading import CatalogueError
 from edge.api.access import May
 from edge.api.app import About, Route
 from edge.api.bodies import body_of
-from edge.api.events import Events
 from edge.api.offer_bodies import ByBody, OfferBody
+from edge.events import Events
 from edge.simulator.doubts import never_applies
 from storage.sqlite import Job, Store, StoreFailedError
 

@@ -36,7 +36,7 @@ from credit.telling.answers import to_json
 from credit.tokens import SKEW_S, TokenError, open_token
 from credit.weighing.endings import end
 from edge.clock import Clock
-from edge.watch.metrics import Metrics
+from edge.metrics import Metrics
 from storage.sqlite import Job, Store, StoreFailedError
 from sync.wire.messages import Profile
 

@@ -18,13 +18,13 @@ from credit.decision import Decision
 from credit.inputs import Intent, Request
 from credit.reasons import Reason
 from edge.actuators.gates import Actuator
-from edge.api.events import Events
 from edge.config import LaneTable
+from edge.events import Events
 from edge.lanes.challenge import Challenge
 from edge.lanes.decider import Answer, Decider, Presented
 from edge.lanes.openings import Opening, Openings
 from edge.lanes.second_check import Verifiers
-from edge.watch.metrics import Metrics
+from edge.metrics import Metrics
 from scanner.seen import SeenJustNow
 from storage.sqlite import Store
 from sync.wire.messages import TicketType

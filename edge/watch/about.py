@@ -18,12 +18,12 @@ from cache.lists.store import ListStore
 from credit.inputs import ClockState, Now
 from credit.records import Record
 from credit.rules.listing import KINDS, role_of
-from edge.api.events import Events
 from edge.clock import Clock
 from edge.config import LaneTable
+from edge.events import Events
 from edge.lanes.decider import Decider
+from edge.metrics import Metrics
 from edge.watch import status
-from edge.watch.metrics import Metrics
 from edge.watch.status import LaneReading, ListReading, Reading
 from scanner.source import Source
 from storage.sqlite import Store, StoreFailedError

@@ -27,8 +27,8 @@ from central.demo.street import drawing, town
 from central.demo.street.camera import Camera
 from central.demo.street.visitors import Person
 from central.lists.cities import publish, put_rules
+from central.lists.issuing import Wanted, issue
 from central.lists.measure_calls import Measure, kill_key, restrict
-from central.register.issuing import Wanted, issue
 from scanner.decode import read_codes
 
 HOME, FOREIGN = town.CITY, town.PARTNER

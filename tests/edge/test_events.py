@@ -1,6 +1,6 @@
 import asyncio
 
-from edge.api.events import MAX_BEHIND, Event, Events
+from edge.events import MAX_BEHIND, Event, Events
 
 
 async def heard(events, *first):

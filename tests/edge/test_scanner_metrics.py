@@ -9,7 +9,7 @@ import pytest
 import segno
 from prometheus_client.parser import text_string_to_metric_families
 
-from edge.watch.metrics import Metrics
+from edge.metrics import Metrics
 from scanner.sources import open_source
 
 

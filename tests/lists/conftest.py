@@ -14,9 +14,8 @@ from cache.journal.chain import begin_epoch
 from cache.lists.files import ListFiles
 from cache.lists.store import ListStore
 from central import example_town
-from central.lists import measure_calls
+from central.lists import issuing, measure_calls
 from central.lists.publishing import Repository
-from central.register import issuing
 from storage.sqlite import Store
 from sync.pull.puller import Puller
 

@@ -10,7 +10,7 @@ import textwrap
 import pytest
 
 from central.example_town import HOME
-from central.register.issuing import make_key
+from central.lists.issuing import make_key
 
 CHILD = textwrap.dedent("""
     import asyncio, json, os, signal, sys

@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from central.demo.street import town
 from central.lists.cities import publish, put_rules
-from central.register.issuing import Wanted, issue
+from central.lists.issuing import Wanted, issue
 from credit.claims import Reservation, SubjectKind
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -3,7 +3,7 @@
 import argparse
 
 from central.clock import now_ms
-from central.commands.common import add_subject, answered, said
+from central.commands.common import add_subject, answered
 from central.lists.measure_calls import dispute, undispute
 
 
@@ -17,4 +17,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Mark, publish, say so."""
     call = undispute if args.reject else dispute
-    return answered(lambda: said(call(args.state, args.city, args.subject, code=args.code, now_ms=now_ms())))
+    return answered(lambda: call(args.state, args.city, args.subject, code=args.code, now_ms=now_ms()).told())

@@ -3,7 +3,7 @@
 import argparse
 
 from central.clock import now_ms
-from central.commands.common import add_subject, answered, said
+from central.commands.common import add_subject, answered
 from central.lists.measure_calls import repair
 
 
@@ -15,4 +15,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Lift, publish, say so."""
-    return answered(lambda: said(repair(args.state, args.city, args.subject, code=args.code, now_ms=now_ms())))
+    return answered(lambda: repair(args.state, args.city, args.subject, code=args.code, now_ms=now_ms()).told())

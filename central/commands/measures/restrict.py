@@ -4,7 +4,7 @@ import argparse
 from datetime import date
 
 from central.clock import now_ms
-from central.commands.common import add_subject, answered, said
+from central.commands.common import add_subject, answered
 from central.lists.measure_calls import Measure, restrict
 
 
@@ -23,4 +23,4 @@ def run(args: argparse.Namespace) -> int:
     measure = Measure(
         code=args.code, until=args.until, authority=args.authority, from_day=args.from_day, basis=args.basis
     )
-    return answered(lambda: said(restrict(args.state, args.city, args.subject, measure, now_ms=now_ms())))
+    return answered(lambda: restrict(args.state, args.city, args.subject, measure, now_ms=now_ms()).told())

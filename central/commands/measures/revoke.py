@@ -3,7 +3,7 @@
 import argparse
 
 from central.clock import now_ms
-from central.commands.common import add_city, answered, said
+from central.commands.common import add_city, answered
 from central.lists.measure_calls import kill_key, revoke
 
 
@@ -19,5 +19,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Revoke, publish, say so."""
     if args.token is not None:
-        return answered(lambda: said(revoke(args.state, args.city, args.token, now_ms=now_ms())))
-    return answered(lambda: said(kill_key(args.state, args.city, kid=args.key, now_ms=now_ms())))
+        return answered(lambda: revoke(args.state, args.city, args.token, now_ms=now_ms()).told())
+    return answered(lambda: kill_key(args.state, args.city, kid=args.key, now_ms=now_ms()).told())

@@ -13,7 +13,7 @@ from central.demo.running.processes import Child, python, run_once
 from central.demo.street import town
 from central.demo.street.visitors import Person
 from central.lists.cities import enter, found_city
-from central.register.issuing import make_key
+from central.lists.issuing import make_key
 
 READY_S: Final = 30.0
 BARRED_FOR: Final = timedelta(days=90)

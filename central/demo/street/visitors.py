@@ -4,7 +4,7 @@ Rules of this file:
 
 - codes are really signed, or really forged; nothing tells a terminal which one it is looking at;
 - `KINDS` says for each kind of visitor which outcome and which reason are right; the check compares;
-- credentials come from the cities' offices (`central.register.issuing`), as the register knows them; the phone's key
+- credentials come from the cities' offices (`central.lists.issuing`), as the register knows them; the phone's key
   is made on the phone and stays there.
 """
 
@@ -18,7 +18,7 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from central.demo.street import town
-from central.register.issuing import Wanted, issue
+from central.lists.issuing import Wanted, issue
 from central.register.minting import present, to_text
 
 HOUR_S, DAY_S = 3_600, 86_400
