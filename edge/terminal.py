@@ -41,8 +41,9 @@ from edge.watch.about import About, Parts, Sync, note
 from edge.watch.systemd import notify, watchdog_interval_s
 from scanner.source import Source
 from scanner.sources import open_source
+from storage.jobs import StoreFailedError
 from storage.only_one import only_one
-from storage.sqlite import Store, StoreFailedError
+from storage.sqlite import Store
 from sync.enrol.enrolling import DATABASE_FILE, ensure_epoch
 from sync.enrol.identity import Identity, load_identity
 from sync.pull.puller import Puller

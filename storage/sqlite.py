@@ -1,41 +1,40 @@
 """One SQLite file, one writer (journal.md, "One file, one writer").
 
-The transaction contract, written before it was coded:
+The contract is `storage.jobs`. How it is kept here:
 
-1. A *job* is a plain function of the connection. It is one whole transaction: all of it happens, or none of it.
-2. Jobs run one after another on a single thread that owns the only writing connection. Waiting jobs are committed
-   together (group commit), each inside its own savepoint, so a job that raises undoes only itself.
-3. `write` returns only after COMMIT returned with `synchronous=FULL`. What it returned is on disk.
-4. A full disk makes SQLite drop the *whole* transaction. After any failed job we look at `conn.in_transaction`; if it
+1. A job is a plain function of the connection. Jobs run one after another on a single thread that owns the only
+   writing connection. Waiting jobs are committed together (group commit), each inside its own savepoint, so a job
+   that raises undoes only itself.
+2. `write` returns only after COMMIT returned with `synchronous=FULL`. What it returned is on disk.
+3. A full disk makes SQLite drop the *whole* transaction. After any failed job we look at `conn.in_transaction`; if it
    is gone, every job of the group is run again by itself, so nobody is told "done" for work that a rollback took.
-   Jobs therefore change nothing but the database, and may run twice.
-5. A cancelled caller does not cancel its job. The job's effects stand; only the answer has nobody to go to.
-6. An error of the database itself reaches the caller as `StoreFailedError`; any other exception of a job as itself.
-7. Reading jobs run on a second thread with a connection that cannot write, and see committed data only.
+4. A job has begun when its transaction holds the file's lock: whoever waits for another process that holds the file
+   can still be withdrawn.
+5. Reading jobs run on a second thread with a connection that cannot write, and see committed data only.
+6. The writer's thread never dies alone: it ends the process (`storage.dying`).
 """
 
 import asyncio
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from storage.dying import end_process
+from storage.jobs import JobWithdrawnError, StoreFailedError
 from storage.migrations import migrate
+from storage.waiting import Ran, Waiting, withdrawn
 
 MAX_GROUP = 64  # jobs committed together at most
 BUSY_TIMEOUT_MS = 5_000  # an operator's command may hold the file for a moment
 
 T = TypeVar("T")
 Job = Callable[[sqlite3.Connection], T]
-
-
-class StoreFailedError(Exception):
-    """The store could not do what it was asked (full, corrupt, read-only, closed). Nothing was written."""
 
 
 @contextmanager
@@ -72,49 +71,22 @@ def memory() -> sqlite3.Connection:
     return conn
 
 
-@dataclass(frozen=True, slots=True)
-class _Ran:
-    """What a job came to, before anybody is told."""
-
-    result: Any = None
-    error: Exception | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    job: Job[Any]
-    loop: asyncio.AbstractEventLoop
-    future: "asyncio.Future[Any]"
-
-    def tell(self, ran: _Ran) -> None:
-        if not self.loop.is_closed():
-            self.loop.call_soon_threadsafe(self._deliver, ran)
-
-    def _deliver(self, ran: _Ran) -> None:
-        if self.future.done():  # the caller went away; its job stands
-            return
-        if ran.error is None:
-            self.future.set_result(ran.result)
-        else:
-            self.future.set_exception(ran.error)
-
-
-def _run(conn: sqlite3.Connection, job: Job[Any]) -> _Ran:
+def _run(conn: sqlite3.Connection, job: Job[Any]) -> Ran:
     """Run one job inside a savepoint of the open transaction. Database errors become StoreFailedError."""
     conn.execute("SAVEPOINT job")
     try:
-        ran = _Ran(result=job(conn))
+        ran = Ran(result=job(conn))
         conn.execute("RELEASE job")
     except Exception as error:  # noqa: BLE001 - handed to the job's caller, whoever it is
         if conn.in_transaction:
             conn.execute("ROLLBACK TO job")
             conn.execute("RELEASE job")
         failed = isinstance(error, sqlite3.Error) and not isinstance(error, sqlite3.IntegrityError)
-        return _Ran(error=_failure(error) if failed else error)
+        return Ran(error=_failure(error) if failed else error)
     return ran
 
 
-def _failure(error: Exception) -> StoreFailedError:
+def _failure(error: BaseException) -> StoreFailedError:
     failed = StoreFailedError(f"the store cannot write: {error}")
     failed.__cause__ = error
     return failed
@@ -125,15 +97,24 @@ class Store:
 
     `reached` is called on the writer thread with the name of a point on the way to the disk ("before-commit",
     "after-commit"); tests pull the plug there. `failing` says why the last job that wrote could not, until one can.
+    `dying` is called on the writer thread with what killed it, and ends the process.
     Raises on entering: `SchemaTooNewError`, `StoreFailedError`.
     """
 
-    def __init__(self, path: Path, *, reached: Callable[[str], None] = lambda _point: None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        reached: Callable[[str], None] = lambda _point: None,
+        dying: Callable[[BaseException], None] = end_process,
+    ) -> None:
         self._path = path
         self._reached = reached
-        self._jobs: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
+        self._dying = dying
+        self._jobs: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._live, name="store-writer", daemon=True)
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="store-reader")
+        self._in_hand: list[Waiting] = []
         self._open_for_jobs = False
         self.failing = ""
 
@@ -152,14 +133,24 @@ class Store:
         self._reading.close()
         self._writing.close()
 
-    async def write(self, job: Job[T]) -> T:
-        """Run `job` as one transaction; return its result once on disk. Raises StoreFailedError, or the job's own."""
+    async def write(self, job: Job[T], *, before: float | None = None) -> T:
+        """Run `job` as one transaction; return its result once on disk. Raises StoreFailedError, or the job's own.
+
+        `before`: a moment of `time.monotonic()`; a job not begun by then is withdrawn (JobWithdrawnError, at once).
+        """
         if not self._open_for_jobs:
             raise StoreFailedError("the store is closed")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._jobs.put(_Waiting(job, loop, future))
-        return await future
+        waiting = Waiting(job, loop, future, before)
+        self._jobs.put(waiting)
+        if before is None:
+            return await future
+        timer = loop.call_later(before - time.monotonic(), waiting.expire)
+        try:
+            return await future
+        finally:
+            timer.cancel()
 
     async def read(self, job: Job[T]) -> T:
         """Run `job` on the reading connection, in one consistent view. Raises StoreFailedError, or the job's own."""
@@ -186,6 +177,23 @@ class Store:
             raise StoreFailedError(f"{self._path}: {error}") from error
         return conn
 
+    def _live(self) -> None:
+        try:
+            self._work()
+        except BaseException as error:  # noqa: BLE001 - a dead writer must not leave callers waiting
+            self._open_for_jobs = False
+            self._dying(error)
+            self._give_up(error)
+
+    def _give_up(self, error: BaseException) -> None:
+        """Fail whoever still waits, where `dying` returned; only a test's does."""
+        waiting: Waiting | None
+        for waiting in self._in_hand:
+            waiting.tell(Ran(error=_failure(error)))
+        while not self._jobs.empty():
+            if (waiting := self._jobs.get()) is not None:
+                waiting.tell(Ran(error=_failure(error)))
+
     def _work(self) -> None:
         while (first := self._jobs.get()) is not None:
             group, last = [first], False
@@ -199,14 +207,18 @@ class Store:
             if last:
                 return
 
-    def _commit(self, group: list[_Waiting]) -> None:
+    def _commit(self, group: list[Waiting]) -> None:
         """Commit the group as one transaction; if SQLite dropped it, commit each job by itself."""
-        ran: list[_Ran] = []
+        self._in_hand = group
+        ran: list[Ran] = []
         before = self._writing.total_changes
         try:
             self._writing.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:  # busy, read-only, corrupt: nobody has begun, and each alone would fare alike
+            return self._answer(group, [Ran(error=_failure(error))] * len(group), wrote=False)
+        try:
             for waiting in group:
-                ran.append(_run(self._writing, waiting.job))
+                ran.append(_run(self._writing, waiting.job) if waiting.begin() else withdrawn())
                 if not self._writing.in_transaction:
                     raise sqlite3.OperationalError("transaction was rolled back by the database")
             self._reached("before-commit")
@@ -218,10 +230,15 @@ class Store:
             if len(group) > 1:
                 for waiting in group:
                     self._commit([waiting])
-                return
-            ran = [ran[0] if ran and ran[0].error else _Ran(error=_failure(error))]
-        failures = [str(outcome.error) for outcome in ran if isinstance(outcome.error, StoreFailedError)]
-        if failures or self._writing.total_changes > before:
+                return None
+            ran = [ran[0] if ran and ran[0].error else Ran(error=_failure(error))]
+        return self._answer(group, ran, wrote=self._writing.total_changes > before)
+
+    def _answer(self, group: list[Waiting], ran: list[Ran], *, wrote: bool) -> None:
+        """Tell every caller, and remember whether the store can write."""
+        errors = [outcome.error for outcome in ran if not isinstance(outcome.error, JobWithdrawnError)]
+        failures = [str(error) for error in errors if isinstance(error, StoreFailedError)]
+        if failures or wrote:
             self.failing = failures[-1] if failures else ""
         for waiting, outcome in zip(group, ran, strict=True):
             waiting.tell(outcome)

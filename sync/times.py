@@ -12,7 +12,7 @@ from typing import Protocol
 
 import aiohttp
 
-from storage.sqlite import StoreFailedError
+from storage.jobs import StoreFailedError
 from sync.auth import NONCE_BYTES
 from sync.backoff import Backoff
 from sync.enrol.identity import Identity

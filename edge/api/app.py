@@ -33,7 +33,8 @@ from edge.lanes.lane import Lane
 from edge.lanes.openings import Opening
 from edge.metrics import Metrics
 from scanner.source import Source
-from storage.sqlite import Job, Store, StoreFailedError
+from storage.jobs import StoreFailedError
+from storage.sqlite import Job, Store
 
 MAX_BODY_BYTES = 16 * 1024
 

@@ -27,7 +27,8 @@ from edge.api.bodies import body_of
 from edge.api.offer_bodies import ByBody, OfferBody
 from edge.events import Events
 from edge.simulator.doubts import never_applies
-from storage.sqlite import Job, Store, StoreFailedError
+from storage.jobs import StoreFailedError
+from storage.sqlite import Job, Store
 
 WITHDRAWN_SHOWN_MS = 86_400_000  # a withdrawn offer can be found, and brought back, for a day
 

@@ -18,7 +18,8 @@ from typing import Protocol, cast
 from cache.ledger import recall
 from cache.ledger.recall import Answered, Asking, OtherRequestError
 from credit.inputs import Now
-from storage.sqlite import Store, StoreFailedError
+from storage.jobs import StoreFailedError
+from storage.sqlite import Store
 
 log = logging.getLogger("xinguan.once")
 

@@ -9,9 +9,9 @@ from edge.commands.common import EX_CONFIG, EX_UNAVAILABLE, add_config, complain
 from edge.ownership import strangers
 from edge.terminal import Terminal
 from edge.watch.logs import set_up
+from storage.jobs import StoreFailedError
 from storage.migrations import SchemaTooNewError
 from storage.only_one import AlreadyRunningError
-from storage.sqlite import StoreFailedError
 from sync.enrol.identity import IdentityError
 
 log = logging.getLogger("xinguan.run")

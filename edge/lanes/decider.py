@@ -37,7 +37,8 @@ from credit.tokens import SKEW_S, TokenError, open_token
 from credit.weighing.endings import end
 from edge.clock import Clock
 from edge.metrics import Metrics
-from storage.sqlite import Job, Store, StoreFailedError
+from storage.jobs import StoreFailedError
+from storage.sqlite import Job, Store
 from sync.wire.messages import Profile
 
 log = logging.getLogger("xinguan.decider")

@@ -20,7 +20,8 @@ from cache.ledger import settle
 from cache.ledger.facts import may_open
 from edge.actuators.gates import Actuator, ActuatorError
 from edge.lanes.decider import Answer, Decider
-from storage.sqlite import Store, StoreFailedError
+from storage.jobs import StoreFailedError
+from storage.sqlite import Store
 
 log = logging.getLogger("xinguan.openings")
 

@@ -26,7 +26,8 @@ from edge.metrics import Metrics
 from edge.watch import status
 from edge.watch.status import LaneReading, ListReading, Reading
 from scanner.source import Source
-from storage.sqlite import Store, StoreFailedError
+from storage.jobs import StoreFailedError
+from storage.sqlite import Store
 from sync.enrol.identity import Identity
 from sync.pull.puller import Puller
 from sync.push.pusher import Pusher, PushState

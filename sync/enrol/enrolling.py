@@ -28,8 +28,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from cache.ids import uuid7
 from cache.journal.chain import JournalError, begin_epoch, current_epoch, unsent
+from storage.jobs import StoreFailedError
 from storage.only_one import AlreadyRunningError, only_one
-from storage.sqlite import Store, StoreFailedError
+from storage.sqlite import Store
 from sync.enrol.identity import (
     ENROLMENT_FILE,
     Identity,

@@ -35,7 +35,7 @@ from tuf.api.metadata import Metadata, Timestamp  # type: ignore[attr-defined]
 from cache.lists.store import Change, ListStore
 from cache.lists.values import Chain, RoleState, Stored
 from credit.rules.listing import ISSUERS, LISTS, RULES, city_of
-from storage.sqlite import StoreFailedError
+from storage.jobs import StoreFailedError
 from sync.backoff import Backoff
 from sync.pull.bundle import BASE, BundleFetcher
 from sync.pull.fetcher import DocumentFetcher, ListFetcher

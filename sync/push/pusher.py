@@ -24,7 +24,8 @@ from typing import Protocol
 import aiohttp
 
 from cache.journal.chain import Batch, ForeignReceiptError, JournalError, batch, epoch_of
-from storage.sqlite import Store, StoreFailedError
+from storage.jobs import StoreFailedError
+from storage.sqlite import Store
 from sync.auth import Authenticator
 from sync.backoff import Backoff
 from sync.enrol.identity import Identity

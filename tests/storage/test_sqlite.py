@@ -1,12 +1,23 @@
 import asyncio
+import contextlib
+import os
 import sqlite3
+import subprocess
+import sys
 import threading
+import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from storage.jobs import JobWithdrawnError, StoreFailedError
 from storage.migrations import SchemaTooNewError, statements, steps, version
-from storage.sqlite import MAX_GROUP, Store, StoreFailedError, connect, immediate, memory
+from storage.sqlite import MAX_GROUP, Store, connect, immediate, memory
+from storage.waiting import Waiting
 
+FULL = 2
+WAIT_S = 10
 PUT = "INSERT INTO set_aside (seq, at_ms, detail) VALUES (?, 0, '')"
 NOTE = "INSERT INTO epoch (id, terminal, from_seq, reason) VALUES (?, 't', 1, '')"
 
@@ -122,6 +133,164 @@ class TestFullDisk:
         await store.write(lambda conn: conn.execute("PRAGMA max_page_count = 1000000").fetchone())
         await store.write(note("again"))
         assert await store.read(names) == ["kept", "again"]
+
+
+class TestTheDisk:
+    async def test_what_the_disk_refused_to_sync_is_told_to_nobody_as_done(self, store, refuse_syncs):
+        """A commit that does not wait for the disk would say "done" here, and lose the grant at the next power cut."""
+
+        def refused(conn):
+            refuse_syncs()
+            conn.execute(NOTE, ("lost",))
+
+        await store.write(note("kept"))
+
+        with pytest.raises(StoreFailedError, match="I/O"):
+            await store.write(refused)
+        assert "I/O" in store.failing
+
+    async def test_each_commit_is_synchronous(self, store):
+        assert await store.write(lambda conn: conn.execute("PRAGMA synchronous").fetchone()[0]) == FULL
+
+
+class TestDeadlines:
+    async def test_a_job_that_has_not_begun_by_its_deadline_never_runs(self, store):
+        gate = threading.Event()
+        blocker = asyncio.ensure_future(store.write(lambda _conn: gate.wait(WAIT_S)))
+        await asyncio.sleep(0)
+
+        with pytest.raises(JobWithdrawnError):
+            await store.write(note("late"), before=time.monotonic() + 0.02)
+
+        assert not blocker.done()  # the caller was told at its deadline, not when the writer came to it
+        gate.set()
+        await blocker
+        await store.write(note("after"))
+        assert await store.read(names) == ["after"]
+        assert store.failing == ""
+
+    async def test_a_deadline_that_has_passed_withdraws_also_before_the_loop_looks_at_its_clock(self, store):
+        with pytest.raises(JobWithdrawnError):
+            await store.write(note("late"), before=time.monotonic() - 1)
+
+        assert await store.read(names) == []
+
+    async def test_a_job_that_has_begun_is_waited_for_beyond_its_deadline(self, store):
+        gate, begun = threading.Event(), threading.Event()
+
+        def slow(conn):
+            begun.set()
+            gate.wait(WAIT_S)
+            return note("done")(conn)
+
+        task = asyncio.ensure_future(store.write(slow, before=time.monotonic() + 0.05))
+        await asyncio.to_thread(begun.wait, WAIT_S)
+        done, _ = await asyncio.wait({task}, timeout=0.1)
+        gate.set()
+
+        assert done == set()
+        assert await task == "done"
+
+    async def test_a_job_waits_for_another_process_s_lock_and_can_be_withdrawn_meanwhile(self, store, tmp_path):
+        with contextlib.closing(connect(tmp_path / "terminal.db", writing=True)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(JobWithdrawnError):
+                await store.write(note("late"), before=time.monotonic() + 0.02)
+            other.execute("ROLLBACK")
+
+        await store.write(note("after"))
+        assert await store.read(names) == ["after"]
+
+    @given(st.lists(st.sampled_from(["begin", "withdraw"]), min_size=1, max_size=6))
+    def test_a_job_begins_or_is_withdrawn_and_never_both(self, steps):
+        waiting = Waiting(names, None, None)
+
+        answers = {(step, getattr(waiting, step)()) for step in steps}
+
+        assert ("begin", True) in answers or ("withdraw", True) in answers
+        assert not {("begin", True), ("withdraw", True)} <= answers
+
+    def test_of_two_threads_one_wins(self):
+        for _ in range(200):
+            waiting, start, said = Waiting(names, None, None), threading.Barrier(2), {}
+
+            def step(name, waiting=waiting, start=start, said=said):
+                start.wait()
+                said[name] = getattr(waiting, name)()
+
+            threads = [threading.Thread(target=step, args=(name,)) for name in ("begin", "withdraw")]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert sorted(said.values()) == [False, True]
+
+
+class TestTheWritersDeath:
+    DYING = """
+import asyncio, sys
+from pathlib import Path
+from storage.sqlite import Store
+
+NOTE = "INSERT INTO epoch (id, terminal, from_seq, reason) VALUES (?, 't', 1, '')"
+
+def deadly(conn):
+    conn.execute(NOTE, ("gone",))
+    raise SystemExit(3)
+
+async def main():
+    async with Store(Path(sys.argv[1])) as store:
+        await store.write(lambda conn: conn.execute(NOTE, ("a",)) and None)
+        print("told", flush=True)
+        await asyncio.gather(store.write(deadly), *(store.write(lambda c: None) for _ in range(3)))
+asyncio.run(main())
+"""
+
+    def test_it_ends_the_process_at_once_and_says_why(self, tmp_path):
+        command = [sys.executable, "-c", self.DYING, str(tmp_path / "t.db")]
+
+        done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_S)
+
+        assert (done.returncode, done.stdout) == (70, "told\n")
+        assert "the store's writer died" in done.stderr
+        assert "SystemExit: 3" in done.stderr
+        with contextlib.closing(connect(tmp_path / "t.db", writing=False)) as conn:
+            assert names(conn) == ["a"]
+
+    def test_a_full_standard_error_does_not_keep_it_alive(self, tmp_path):
+        reading, writing = os.pipe()
+        os.set_blocking(writing, False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(writing, b"x" * 65_536)
+        os.set_blocking(writing, True)
+        command = [sys.executable, "-c", self.DYING, str(tmp_path / "t.db")]
+
+        done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=writing, timeout=WAIT_S)
+        os.close(reading)
+        os.close(writing)
+
+        assert done.returncode == 70
+
+    async def test_no_caller_is_left_waiting(self, tmp_path):
+        died = []
+
+        def deadly(_conn):
+            raise KeyboardInterrupt
+
+        async with asyncio.timeout(WAIT_S):
+            async with Store(tmp_path / "t.db", dying=died.append) as store:
+                gate = threading.Event()
+                calls = [store.write(lambda _conn: gate.wait(WAIT_S)), store.write(deadly), store.write(note("b"))]
+                waiting = [asyncio.ensure_future(call) for call in calls]
+                await asyncio.sleep(0)
+                gate.set()
+                told = await asyncio.gather(*waiting, return_exceptions=True)
+                with pytest.raises(StoreFailedError, match="closed"):
+                    await store.write(note("later"))
+
+        assert [type(error) for error in died] == [KeyboardInterrupt]
+        assert [type(outcome) for outcome in told[1:]] == [StoreFailedError] * 2
 
 
 class TestReading:

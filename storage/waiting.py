@@ -1,0 +1,77 @@
+"""A job on its way to the writer: it waits, then it either begins or is withdrawn, never both.
+
+    waiting  --begin-->     begun
+    waiting  --withdraw-->  withdrawn
+
+Every other step is refused by `begin` and `withdraw` returning False; the lock makes the step one.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from storage.jobs import JobWithdrawnError
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a job came to, before anybody is told."""
+
+    result: Any = None
+    error: Exception | None = None
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A job, its caller's loop and future, and the deadline by which it must have begun (`time.monotonic()`)."""
+
+    job: Callable[..., Any]
+    loop: asyncio.AbstractEventLoop
+    future: "asyncio.Future[Any]"
+    before: float | None = None
+    _state: str = "waiting"
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def begin(self) -> bool:
+        """Begin, on the writer's thread; False when the job is withdrawn, also by its deadline just now.
+
+        A job that was begun may begin again: after a full disk it is run a second time.
+        """
+        with self._lock:
+            if self._state == "waiting":
+                late = self.before is not None and time.monotonic() >= self.before
+                self._state = "withdrawn" if late else "begun"
+            return self._state == "begun"
+
+    def withdraw(self) -> bool:
+        """Withdraw the job; False when it has begun."""
+        with self._lock:
+            if self._state == "waiting":
+                self._state = "withdrawn"
+            return self._state == "withdrawn"
+
+    def tell(self, ran: Ran) -> None:
+        """Tell the caller, from any thread, what the job came to."""
+        if not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(self._deliver, ran)
+
+    def _deliver(self, ran: Ran) -> None:
+        if self.future.done():  # the caller went away; its job stands
+            return
+        if ran.error is None:
+            self.future.set_result(ran.result)
+        else:
+            self.future.set_exception(ran.error)
+
+    def expire(self) -> None:
+        """Tell the caller that its deadline has passed, if the job has not begun. Runs on the caller's loop."""
+        if self.withdraw():
+            self._deliver(withdrawn())
+
+
+def withdrawn() -> Ran:
+    """Return what a withdrawn job came to."""
+    return Ran(error=JobWithdrawnError("the store did not come to it in time; nothing was written"))
