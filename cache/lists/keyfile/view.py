@@ -1,0 +1,122 @@
+r"""One list of many entries as it is in force: a base file and what changed since, under one root.
+
+A refresh is three steps, and readers see the one before or the one after, never half of either:
+
+    >>> import tempfile, pathlib
+    >>> from cache.lists.keyfile.building import write_rows
+    >>> layout = Layout(kind=MEASURES, payload=1, bits=1)
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "base"
+    >>> root = write_rows([(b"A" * 8, b"1"), (b"B" * 8, b"2")], layout=layout, out=path)
+    >>> view = View.over(Base.open(path, root=root))
+    >>> delta = view.delta({b"B" * 8: b"", b"\xc3" * 8: b"3"})      # the publisher: B goes, C comes
+    >>> after = view.applied(Delta.read(delta.written()))           # the terminal: the same root, or an error
+    >>> view.look_up(b"B" * 8), after.look_up(b"B" * 8), after.look_up(b"\xc3" * 8)
+    (b'2', b'', b'3')
+
+Rules of this file:
+
+- a view never changes; `applied` returns another that shares the base, or raises and leaves all as it was;
+- a delta is taken only onto the root that it names, and only if the rows that result have the root that it names: the
+  caller compares that one with the signed index;
+- a look-up that meets a damaged bucket raises; the caller answers REFER `list_too_old`, never "nothing against them".
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+from cache.lists.keyfile.base import Base
+from cache.lists.keyfile.delta import Delta, Place
+from cache.lists.keyfile.layout import MEASURES, SUFFIX_BYTES, KeyFileError, Layout
+from cache.lists.keyfile.overlay import Overlay
+from cache.lists.keyfile.tree import Tree, hash_of
+
+__all__ = ["MEASURES", "Base", "Delta", "Layout", "View"]
+
+
+class View:
+    """A list in force. `root` says all of it; `count` rows; `pending` keys stand in the overlay."""
+
+    __slots__ = ("_overlay", "_tree", "base", "count", "root")
+
+    def __init__(self, base: Base, overlay: Overlay, tree: Tree, *, count: int) -> None:
+        self.base = base
+        self.count = count
+        self.root = tree.root(base.layout, count)
+        self._overlay = overlay
+        self._tree = tree
+
+    @classmethod
+    def over(cls, base: Base) -> "View":
+        """Return the view of a base alone."""
+        return cls(base, Overlay(), base.tree, count=base.count)
+
+    @property
+    def layout(self) -> Layout:
+        """The layout of base and deltas."""
+        return self.base.layout
+
+    @property
+    def pending(self) -> int:
+        """How many keys the overlay holds: what a compaction would bring home."""
+        return len(self._overlay)
+
+    def look_up(self, key: bytes) -> bytes:
+        """Return the payloads of a pseudonym, joined; empty for none. Raises KeyFileError, OSError."""
+        bucket, suffix = self.base.layout.place(key)
+        found = self._overlay.look_up(bucket, suffix)
+        return self.base.look_up(bucket, suffix) if found is None else found
+
+    def rows(self, bucket: int) -> bytes:
+        """Return the rows of one bucket as they are in force, ascending."""
+        return self._merged(bucket, {place: rows for place, rows in self._overlay.items() if place[0] == bucket})
+
+    def delta(self, changes: Mapping[bytes, bytes]) -> Delta:
+        """Return what leads from here to where each of these keys has these payloads (the publisher's side)."""
+        places = {self.layout.place(key): payloads for key, payloads in changes.items()}
+        tree, count = self._after(places)
+        after = tree.root(self.layout, count)
+        return Delta(layout=self.layout, before=self.root, after=after, count=count, changes=places)
+
+    def applied(self, delta: Delta) -> "View":
+        """Return the view after a delta; raise KeyFileError when it does not belong here or does not lead there."""
+        if delta.layout != self.layout or delta.before != self.root:
+            raise KeyFileError(f"delta from {delta.before.hex()[:16]}: this list is at {self.root.hex()[:16]}")
+        tree, count = self._after(delta.changes)
+        if count != delta.count or tree.root(self.layout, count) != delta.after:
+            raise KeyFileError(f"delta to {delta.after.hex()[:16]}: the rows lead elsewhere; fetch the base")
+        return View(self.base, self._overlay.with_changes(delta.changes), tree, count=count)
+
+    def buckets(self) -> Iterator[bytes]:
+        """Yield the rows of every bucket as they are in force: what a compacted base is made of."""
+        pending: defaultdict[int, dict[Place, bytes]] = defaultdict(dict)
+        for place, payloads in self._overlay.items():
+            pending[place[0]][place] = payloads
+        for bucket in range(self.layout.buckets):
+            yield self._merged(bucket, pending.get(bucket, {}))
+
+    def _after(self, changes: Mapping[Place, bytes]) -> tuple[Tree, int]:
+        """Return the tree and the count of rows once these keys have these payloads."""
+        by_bucket: defaultdict[int, dict[Place, bytes]] = defaultdict(dict)
+        for place, payloads in self._overlay.items():
+            by_bucket[place[0]][place] = payloads
+        before = {bucket: self._merged(bucket, by_bucket.get(bucket, {})) for bucket in {place[0] for place in changes}}
+        for place, payloads in changes.items():
+            by_bucket[place[0]][place] = payloads
+        after = {bucket: self._merged(bucket, by_bucket[bucket]) for bucket in before}
+        grown = sum(len(after[bucket]) - len(before[bucket]) for bucket in before)
+        damaged = [bucket for bucket, rows in before.items() if hash_of(rows) != self._tree.leaf(bucket)]
+        if damaged:
+            raise KeyFileError(f"{self.base.path.name}: bucket {damaged[0]} is damaged on disk")
+        return self._tree.changed(after), self.count + grown // self.layout.row_bytes
+
+    def _merged(self, bucket: int, pending: Mapping[Place, bytes]) -> bytes:
+        rows = self.base.rows(bucket)
+        if not pending:
+            return rows
+        width, payload = self.layout.row_bytes, self.layout.payload
+        gone = {suffix for _bucket, suffix in pending}
+        every = [rows[at : at + width] for at in range(0, len(rows), width)]
+        kept = [row for row in every if row[:SUFFIX_BYTES] not in gone]
+        for (_bucket, suffix), payloads in pending.items():
+            kept += [suffix + payloads[at : at + payload] for at in range(0, len(payloads), payload)]
+        return b"".join(sorted(kept))
