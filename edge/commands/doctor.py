@@ -116,7 +116,7 @@ def _libraries(config: Config) -> Finding:
     missing = [name for name in ("cv2", "zxingcpp", "pyzbar") if find_spec(name) is None]
     missing += [] if ctypes.util.find_library("zbar") else ["libzbar0"]
     if missing:
-        mend = "apt-get install libzbar0 libgl1; pip install -r requirements/terminal.txt"
+        mend = "apt-get install libzbar0; pip install --no-deps --require-hashes -r requirements/terminal.txt"
         return Finding("scanner", f"缺少 {missing}", f"missing: {', '.join(missing)}", mend)
     return Finding("scanner", "识读库齐全", "decoders are installed")
 

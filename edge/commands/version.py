@@ -6,7 +6,7 @@ import platform
 import sqlite3
 from importlib.metadata import version
 
-STANDS_ON = ("aiohttp", "cryptography", "msgspec", "opencv-python", "pyzbar", "tuf", "zxing-cpp")
+STANDS_ON = ("aiohttp", "cryptography", "msgspec", "opencv-python-headless", "pyzbar", "tuf", "zxing-cpp")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
