@@ -32,6 +32,13 @@ class Metrics:
             "xinguan_actuator_faults", "Gates that did not obey", ("lane",), registry=registry
         )
 
+        self.cleaned = Counter(
+            "xinguan_api_cleaned",
+            "Codes from the API that came with something around",
+            ("lane", "what"),
+            registry=registry,
+        )
+
     def watch(self, sources: Mapping[str, Source]) -> None:
         """Tell of these sources too, by lane."""
         self.registry.register(SourceFigures(sources))
@@ -53,6 +60,7 @@ class SourceFigures(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield the families, each with every lane."""
         yield from self._standing()
+        yield from self._extras()
         yield from self._frames()
         yield from self._steps()
 
@@ -69,6 +77,18 @@ class SourceFigures(Collector):
                 reopened.add_metric((lane,), health.reopened)
                 memory.add_metric((lane,), health.rss_bytes)
         yield from (ready, restarts, reopened, memory)
+
+    def _extras(self) -> Iterator[Metric]:
+        dropped = CounterMetricFamily("xinguan_scanner_dropped", "What was thrown away", labels=("lane", "why"))
+        cleaned = CounterMetricFamily(
+            "xinguan_scanner_cleaned", "What came with codes and was taken off", labels=("lane", "what")
+        )
+        for lane, source in self._sources.items():
+            for why, count in source.health.drops.items():
+                dropped.add_metric((lane, why), count)
+            for what, count in source.health.cleaned.items():
+                cleaned.add_metric((lane, what), count)
+        yield from (dropped, cleaned)
 
     def _frames(self) -> Iterator[Metric]:
         frames = CounterMetricFamily("xinguan_camera_frames", "Frames that the camera gave", labels=LANE)

@@ -228,8 +228,9 @@ def places(config: Config, identity: Identity) -> dict[str, Place]:
 
 async def read(source: Source, lane: Lane) -> None:
     """Hand every sight of a code to the lane; ends with a recording."""
+    source.on_dropped = lane.dropped
     async for presented in source:
-        await lane.seen(presented.text, presented.at_ms, presented.beside)
+        await lane.seen(presented.text, presented.at_ms, presented.beside, presented.raw)
 
 
 async def finish(lanes: dict[str, Lane]) -> None:

@@ -30,6 +30,8 @@ class Health:
     restarts: int = 0
     reopened: int = 0
     dropped: int = 0
+    drops: Mapping[str, int] = field(default_factory=dict)  # what was thrown away, by its reason
+    cleaned: Mapping[str, int] = field(default_factory=dict)  # what was taken off codes, by its name (scanner.cleaning)
     rss_bytes: int = 0
     looks: int = 0  # frames of the last minute that showed something like a code
     looks_read: int = 0  # of these, how many were read

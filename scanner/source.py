@@ -4,20 +4,24 @@ Rules of this file:
 
 - a source never raises once opened: it goes down, comes back by itself, and `.health` says so;
 - every sight of a code is yielded, newest wins: a consumer that is slow loses the oldest sights, never the service;
+- every text is cleaned here, whichever driver it came from (`scanner.cleaning`); what is taken off or thrown away is
+  counted in the health, and what is thrown away is told at once;
 - a driver (`scanner.camera.parent`, `scanner.handheld.reader`) fills it; nothing here knows cv2 or numpy.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from scanner.cleaning import REPLACEMENT, Cleaned, clean, clean_bytes
 from scanner.health import Health, State
 from scanner.spec import parse_spec
 
 MAX_WAITING = 32  # sights
+MAX_TEXT = 1024  # characters; no code of any programme is longer than 600
 log = logging.getLogger("scanner")
 
 
@@ -33,13 +37,15 @@ class Clock(Protocol):
 class Presented:
     """A text that somebody presented: where it was seen, and when its frame was captured (milliseconds UTC).
 
-    `beside` are the other texts of the same frame; the lane decides what several of them mean.
+    `beside` are the other texts of the same frame; the lane decides what several of them mean. `raw` are the bytes
+    behind the text where they are known, as the scanner sent them.
     """
 
     text: str
     source: str
     at_ms: int
     beside: tuple[str, ...] = ()
+    raw: bytes | None = None
 
 
 class Source:
@@ -56,6 +62,7 @@ class Source:
         self._newest_s: float | None = None  # monotonic, when the newest frame was captured
         self._watchers: set[asyncio.Queue[bytes | None]] = set()
         self.on_watched: Callable[[bool], None] | None = None
+        self.on_dropped: Callable[[str], None] | None = None
 
     async def __aiter__(self) -> AsyncIterator[Presented]:
         """Yield each sight of a code."""
@@ -101,11 +108,40 @@ class Source:
 
     def present(self, text: str, age_s: float = 0.0, beside: tuple[str, ...] = ()) -> None:
         """Hand on a text seen `age_s` seconds ago, `beside` others; called by the driver of this source."""
+        others = tuple(clean(other).text for other in beside)
+        self._present(clean(text), age_s, others, None)
+
+    def present_bytes(self, raw: bytes) -> None:
+        """Hand on what a handheld scanner just sent; called by the driver of this source."""
+        cleaned = clean_bytes(raw)
+        if self.spec.kind == "hid" and REPLACEMENT in cleaned.text:
+            self.drop("key")
+        elif len(cleaned.text) > MAX_TEXT:
+            self.drop("long")
+        elif cleaned.text:
+            self._present(cleaned, 0.0, (), raw)
+
+    def drop(self, why: str) -> None:
+        """Note that something was thrown away, and tell whoever listens."""
+        self.note(dropped=self.health.dropped + 1, drops=_counted(self.health.drops, why))
+        if self.on_dropped is not None:
+            self.on_dropped(why)
+
+    def took_off(self, *names: str) -> None:
+        """Note what was understood though it should not have been sent."""
+        cleaned = self.health.cleaned
+        for name in names:
+            cleaned = _counted(cleaned, name)
+        self.note(cleaned=cleaned)
+
+    def _present(self, cleaned: Cleaned, age_s: float, beside: tuple[str, ...], raw: bytes | None) -> None:
+        if cleaned.found:
+            self.took_off(*cleaned.found)
         while self._waiting.qsize() >= MAX_WAITING:
             self._waiting.get_nowait()
             self.note(dropped=self.health.dropped + 1)
         at_ms = self._clock.now_ms() - round(age_s * 1000)
-        self._waiting.put_nowait(Presented(text, self.spec.name, at_ms, beside))
+        self._waiting.put_nowait(Presented(cleaned.text, self.spec.name, at_ms, beside, raw))
 
     def note(self, **changes: Any) -> None:
         """Replace members of the health; called by the driver. That it fell ill, or is well again, is logged once."""
@@ -126,3 +162,7 @@ class Source:
             self.note(state=State.ENDED)
             self._waiting.put_nowait(None)
             self.picture(None)
+
+
+def _counted(counts: Mapping[str, int], name: str) -> Mapping[str, int]:
+    return {**counts, name: counts.get(name, 0) + 1}

@@ -15,6 +15,8 @@ from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 CAMERAS = frozenset({"v4l2", "http", "https", "rtsp", "file", "folder"})
 KEYBOARDS = frozenset({"serial", "hid"})
+WEB = frozenset({"http", "https", "rtsp"})
+PERCENT = "In a user name or password write # as %23, / as %2F, ? as %3F, @ as %40, : as %3A and % as %25"
 
 
 class SpecError(ValueError):
@@ -98,6 +100,7 @@ OPTIONS: Mapping[str, _Option] = {
     "suffix": _Option(
         _one_of(cr=b"\r", lf=b"\n", crlf=b"\r\n", tab=b"\t", none=b"", any=None), None, frozenset({"serial"})
     ),
+    "layout": _Option(_one_of(us="us", de="de", fr="fr", es="es"), "us", frozenset({"hid"})),
     "gap_s": _Option(_seconds(0.01, 10), 0.15, KEYBOARDS),
 }
 
@@ -105,23 +108,33 @@ OPTIONS: Mapping[str, _Option] = {
 def parse_spec(text: str) -> Spec:
     """Return the parsed source; raise SpecError naming what is wrong and what would be right."""
     bare, _, fragment = text.partition("#")
+    _refuse_bare_marks(bare, fragment)
     kind, colon, rest = bare.partition(":")
     if not colon or kind not in CAMERAS | KEYBOARDS or not rest or not bare.isprintable():
-        raise SpecError(
-            f"{text!r}: a source reads like v4l2:0, http://…, rtsp://…, file:…, folder:…, serial:… or hid:…"
-        )
-    target = name = bare if kind in {"http", "https", "rtsp"} else rest
-    if kind in {"http", "https", "rtsp"}:
+        said = "what holds an @" if "@" in text else repr(text)
+        raise SpecError(f"{said}: a source reads like v4l2:0, http://…, rtsp://…, file:…, folder:…, serial:… or hid:…")
+    target = name = bare if kind in WEB else rest
+    if kind in WEB:
         name = _without_secret(bare)
     return Spec(kind, target, name if "://" in name else f"{kind}:{rest}", _options(kind, fragment))
+
+
+def _refuse_bare_marks(bare: str, fragment: str) -> None:
+    """Refuse a password with a mark that ends it; nothing of it is told."""
+    scheme, slashes, rest = bare.partition("://")
+    if scheme not in WEB or not slashes:
+        return
+    netloc = re.split(r"[/?]", rest, maxsplit=1)[0]
+    if "@" in fragment or ("@" in rest and "@" not in netloc and ":" in netloc):
+        raise SpecError(f"source URL: an @ stands behind #, / or ?. {PERCENT}")
 
 
 def _without_secret(url: str) -> str:
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        raise SpecError(f"source URL: {error}") from error
+    except ValueError:
+        raise SpecError(f"source URL: the host or the port cannot be read. {PERCENT}") from None
     if not host:
         raise SpecError("source URL: no host; write for example rtsp://192.168.1.20/stream")
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

@@ -23,15 +23,15 @@ from edge.events import Events
 from edge.lanes.challenge import Challenge
 from edge.lanes.decider import Answer, Decider, Presented
 from edge.lanes.openings import Opening, Openings
-from edge.lanes.second_check import Verifiers
+from edge.lanes.second_check import Second, Verifiers
 from edge.metrics import Metrics
+from scanner.cleaning import PREFIX, clean
 from scanner.seen import SeenJustNow
 from storage.sqlite import Store
 from sync.wire.messages import TicketType
 
 log = logging.getLogger("xinguan.lane")
 
-PREFIX = "XG1:"
 NOTICE_EVERY_MS = 3_000
 APART_MS = 1_000  # a code that came together with another counts once it was alone in view for so long
 MAX_TOGETHER = 64  # codes
@@ -94,8 +94,10 @@ class Lane:
         """Return whether the site sells a ticket of this id."""
         return ticket in self._tickets
 
-    async def seen(self, text: str, at_ms: int, beside: tuple[str, ...] = ()) -> Answer | None:
-        """Take in a text that the lane's own scanner read, `beside` others of the same frame.
+    async def seen(
+        self, text: str, at_ms: int, beside: tuple[str, ...] = (), raw: bytes | None = None
+    ) -> Answer | None:
+        """Take in a text that the lane's own scanner read, `beside` others of the same frame, `raw` the bytes of it.
 
         None when it is still the presentation before, or when nobody can tell whose turn it is.
         """
@@ -105,10 +107,11 @@ class Lane:
         if not self._seen.fresh(text, at_ms):
             return None
         if text.startswith(PREFIX):
-            return await self.present(text, Request(intent=self.intent), ticket=self.ticket)
+            return await self._present(text, Request(intent=self.intent), ticket=self.ticket)
         held = self._held
         if held is not None and self._decider.boot_ms() < held.until_ms:
-            return await self.present(held.text, held.request, ticket=held.ticket, second=text)
+            second = Second(text, raw)
+            return await self._present(held.text, held.request, ticket=held.ticket, second=second)
         self._notice(at_ms, "not_a_code")
         return None
 
@@ -131,6 +134,11 @@ class Lane:
             self._noticed_ms = at_ms
             self._events.publish("notice", {"lane": self.table.id, "code": code, "at_ms": at_ms})
 
+    def dropped(self, why: str) -> None:
+        """Hear that the lane's scanner sent what cannot be a code; whoever holds it should not wait for an answer."""
+        log.warning("scan_dropped", extra={"lane": self.table.id, "why": why})
+        self._notice(self._decider.now().utc_ms, "scanner")
+
     async def present(
         self,
         text: str,
@@ -142,8 +150,24 @@ class Lane:
     ) -> Answer:
         """Decide, tell the screens, have the gate opened; returns as soon as the answer is committed.
 
-        `second` is the second code of a passage that needs two; `asking` the caller's id of this request.
+        `second` is the second code of a passage that needs two; `asking` the caller's id of this request. Both texts
+        are cleaned as a scanner's are: a till's own reader or an input method stands behind them.
         """
+        cleaned = clean(text)
+        for name in cleaned.found:
+            self._metrics.cleaned.labels(self.table.id, name).inc()
+        other = None if second is None else Second(clean(second).text, None)
+        return await self._present(cleaned.text, request, ticket=ticket, second=other, asking=asking)
+
+    async def _present(
+        self,
+        text: str,
+        request: Request,
+        *,
+        ticket: str | None = None,
+        second: Second | None = None,
+        asking: Asking | None = None,
+    ) -> Answer:
         price = self._price(ticket, request)
         if price is not None and request.amount_fen is None:
             request = replace(request, amount_fen=price)
@@ -168,7 +192,7 @@ class Lane:
                 self.openings.ask(Opening.of(answer))
         return answer
 
-    async def _decide(self, presented: Presented, second: str | None) -> Answer:
+    async def _decide(self, presented: Presented, second: Second | None) -> Answer:
         answer = await self._decider.decide(presented)
         name = awaited_check(answer.decision)
         if name is None:

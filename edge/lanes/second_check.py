@@ -1,11 +1,13 @@
 """The second verifier of a passage: somebody else's check, asked over HTTP, with a written policy for when it is down.
 
-`POST url {"code": …, "lane": …}` answered by `{"passed": true}` or `{"passed": false}` within the timeout. Anything
-else, in any way, means it is down, and `when_down` says what follows: pass, refer or refuse (decision.md, scene S6).
+`POST url {"code": …, "lane": …, "raw": …}` (`raw`: the scanner's bytes in hex, where they are known) answered by
+`{"passed": true}` or `{"passed": false}` within the timeout. Anything else, in any way, means it is down, and
+`when_down` says what follows: pass, refer or refuse (decision.md, scene S6).
 """
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Self
 
 import aiohttp
@@ -21,6 +23,14 @@ WHEN_DOWN = {
     "refer": SecondResult.DOWN_REFER,
     "refuse": SecondResult.DOWN_REFUSE,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Second:
+    """A second code: its text, and the bytes that the scanner sent where they are known."""
+
+    text: str
+    raw: bytes | None = None
 
 
 class _Said(msgspec.Struct):
@@ -40,7 +50,7 @@ class Verifiers:
     async def __aexit__(self, *_exc: object) -> None:
         await self._session.close()
 
-    async def check(self, name: str, code: str, *, lane: str) -> SecondCheck:
+    async def check(self, name: str, code: Second, *, lane: str) -> SecondCheck:
         """Return what the verifier called `name` says of a second code; a name nobody configured is down: refer."""
         table = self._tables.get(name)
         if table is None:
@@ -53,9 +63,11 @@ class Verifiers:
             return SecondCheck(name=name, result=WHEN_DOWN[table.when_down])
         return SecondCheck(name=name, result=SecondResult.PASSED if passed else SecondResult.FAILED)
 
-    async def _ask(self, table: VerifierTable, code: str, lane: str) -> bool:
+    async def _ask(self, table: VerifierTable, code: Second, lane: str) -> bool:
         timeout = aiohttp.ClientTimeout(total=table.timeout_s)
-        body = {"code": code, "lane": lane}
+        body = {"code": code.text, "lane": lane}
+        if code.raw is not None:
+            body["raw"] = code.raw.hex()
         async with self._session.post(table.url, json=body, timeout=timeout, allow_redirects=False) as answer:
             answer.raise_for_status()
             return msgspec.json.decode(await answer.read(), type=_Said).passed

@@ -17,6 +17,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from scanner.cleaning import REPLACEMENT, SEPARATORS
+
 MAGIC = b"XgS1"
 HEAD = struct.Struct(">4sBII")
 MAX_TEXT_CHARS = 1024  # no code of any programme is longer than 600; longer texts arrive cut and are refused for length
@@ -25,6 +27,7 @@ MAX_JSON_BYTES = 128 * 1024  # 16 texts of 1024 characters, each escaped at wors
 MAX_JPEG_BYTES = 512 * 1024
 MAX_NAME_CHARS = 200
 MAX_COUNT = 2**53
+NO_SEPARATORS = str.maketrans(dict.fromkeys(SEPARATORS, ""))
 
 
 class PipeError(Exception):
@@ -85,8 +88,11 @@ BOUNDS: Mapping[int, int] = {
 
 
 def clean(text: str) -> str:
-    """Return `text` as the pipe may carry it: cut to the bound, control and unpaired characters replaced."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:MAX_TEXT_CHARS])
+    """Return `text` as the pipe may carry it: cut to the bound, control and unpaired characters replaced.
+
+    Separators stay: they are content of GS1 codes.
+    """
+    return "".join(c if c.isprintable() or c in SEPARATORS else REPLACEMENT for c in text[:MAX_TEXT_CHARS])
 
 
 def pack(message: Message) -> bytes:
@@ -147,7 +153,7 @@ def _seen(body: dict[str, Any]) -> Seen:
     texts = body["texts"]
     if not isinstance(texts, list) or not 0 < len(texts) <= MAX_TEXTS:
         raise ValueError("texts: expected a short list")
-    return Seen(tuple(_text(text, MAX_TEXT_CHARS) for text in texts), _number(body["captured_s"]))
+    return Seen(tuple(_text(text, MAX_TEXT_CHARS, separators=True) for text in texts), _number(body["captured_s"]))
 
 
 def _stats(body: dict[str, Any]) -> Stats:
@@ -169,8 +175,9 @@ def _stats(body: dict[str, Any]) -> Stats:
     )
 
 
-def _text(value: object, bound: int) -> str:
-    if not isinstance(value, str) or len(value) > bound or not value.isprintable():
+def _text(value: object, bound: int, *, separators: bool = False) -> str:
+    plain = value.translate(NO_SEPARATORS) if separators and isinstance(value, str) else value
+    if not isinstance(value, str) or len(value) > bound or not str(plain).isprintable():
         raise ValueError("expected a short printable text")
     return value
 

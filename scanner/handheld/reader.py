@@ -14,10 +14,12 @@ import os
 import stat
 import struct
 import termios
+from collections import Counter
 from typing import Protocol
 
-from scanner.handheld.framing import Framer
+from scanner.handheld.framing import STUTTER_S, Framer
 from scanner.handheld.hid import EVENT_32, EVENT_64, Keyboard
+from scanner.handheld.layouts import LAYOUTS
 from scanner.health import State
 from scanner.holder import HeldError, claim, describe
 from scanner.source import Source
@@ -25,6 +27,7 @@ from scanner.spec import Spec
 
 READ_BYTES = 4096
 FIRST_PAUSE_S = 0.2
+TICK_S = 0.001  # a timer may fire as much too early
 LONGEST_PAUSE_S = 2.0  # a hand plugs it in again and expects it to work
 EVIOCGRAB = 0x40044590
 TIOCEXCL = termios.TIOCEXCL
@@ -32,10 +35,10 @@ NATIVE_EVENT = EVENT_64 if struct.calcsize("l") == 8 else EVENT_32  # noqa: PLR2
 
 
 class Reader(Protocol):
-    """What turns the bytes of a device into texts."""
+    """What turns the bytes of a device into the bytes of codes."""
 
-    def feed(self, data: bytes, at_s: float) -> list[str]:
-        """Take bytes; return the texts that they complete."""
+    def feed(self, data: bytes, at_s: float) -> list[bytes]:
+        """Take bytes; return the codes that they complete."""
 
     def reset(self) -> None:
         """Forget what is half received."""
@@ -85,9 +88,13 @@ class Handheld:
         self._source = source
         self._loop = asyncio.get_running_loop()
         spec = source.spec
-        self._gap_s: float = spec.option("gap_s")
-        self._framer = Framer(spec.option("suffix") if spec.kind == "serial" else None, self._gap_s)
-        self._reader: Reader = self._framer if spec.kind == "serial" else Keyboard(self._framer, NATIVE_EVENT)
+        gap_s: float = spec.option("gap_s")
+        suffix = spec.option("suffix") if spec.kind == "serial" else None
+        self._framer = Framer(suffix, gap_s, gap_s if "gap_s" in spec.options else STUTTER_S)
+        self._told: Counter[str] = Counter()
+        self._reader: Reader = self._framer
+        if spec.kind == "hid":
+            self._reader = Keyboard(self._framer, NATIVE_EVENT, LAYOUTS[spec.option("layout")])
         self._open = open_serial if spec.kind == "serial" else open_keyboard
 
     async def run(self) -> None:
@@ -117,6 +124,7 @@ class Handheld:
             self._loop.remove_reader(fd)
             os.close(fd)
             self._reader.reset()
+            self._hand_on([])
 
     def _ready(self, fd: int, gone: asyncio.Future[str]) -> None:
         try:
@@ -133,15 +141,19 @@ class Handheld:
             return
         self._hand_on(self._reader.feed(data, self._loop.time()))
         if self._framer.waiting:
-            self._loop.call_later(self._gap_s, self._idle)
+            self._loop.call_later(self._framer.patience_s + TICK_S, self._idle)
 
     def _idle(self) -> None:
         self._hand_on(self._framer.idle(self._loop.time()))
 
-    def _hand_on(self, texts: list[str]) -> None:
-        for text in texts:
-            self._source.present(text)
-        self._source.note(dropped=max(self._source.health.dropped, self._framer.dropped))
+    def _hand_on(self, codes: list[bytes]) -> None:
+        for raw in codes:
+            self._source.present_bytes(raw)
+        for why in (self._framer.dropped - self._told).elements():
+            self._source.drop(why)
+        self._source.took_off(*self._framer.noticed.elements())
+        self._told = self._framer.dropped.copy()
+        self._framer.noticed.clear()
 
 
 def _words(error: OSError) -> str:

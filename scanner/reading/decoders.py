@@ -2,21 +2,26 @@
 
 zxing-cpp reads first: it is ten times faster than zbar and reads more. zbar (pyzbar) is an independent second opinion
 on some damaged codes. Bytes that are ASCII are taken as they are, as every token of ours is; for anything else
-zxing-cpp's guess of the character set is taken, and nothing from zbar, which guesses otherwise. A picture that would
-hold a decoder up for long is not given to it.
+zxing-cpp's guess of the character set is taken, and nothing from zbar, which guesses otherwise. Where the guess shows
+that it took Chinese in GB18030 for Japanese or Latin, it is corrected. A picture that would hold a decoder up for long
+is not given to it.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import zxingcpp
 from pyzbar import pyzbar
 
+from scanner.cleaning import decoded, is_gb18030
 from scanner.reading.crowd import bearable, bearable_for_zbar
 from scanner.reading.patches import Plane
 
 Corners = tuple[tuple[int, int], ...]
 
+WITH_ECI = "]Q2"  # the code says what its characters are
+MISREAD = re.compile("[\uff61-\uff9f\u0080-\u00ff\ufffd]")  # half-width katakana, Latin letters beyond ASCII
 QR = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCodeModel2)
 
 
@@ -64,7 +69,11 @@ def zbar(plane: Plane) -> list[Found]:
 
 def _text(code: zxingcpp.Barcode) -> str:
     raw = bytes(code.bytes)
-    return raw.decode("ascii") if raw.isascii() else str(code.text)
+    if raw.isascii():
+        return raw.decode("ascii")
+    guessed = str(code.text)
+    unnamed = code.symbology_identifier != WITH_ECI and MISREAD.search(guessed)
+    return decoded(raw) if unnamed and is_gb18030(raw) else guessed
 
 
 def corners_of(p: zxingcpp.Position) -> Corners:

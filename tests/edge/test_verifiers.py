@@ -4,7 +4,7 @@ from aiohttp.test_utils import TestServer
 
 from credit.inputs import SecondResult
 from edge.config import VerifierTable
-from edge.lanes.second_check import Verifiers
+from edge.lanes.second_check import Second, Verifiers
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ async def health():
 async def result(url, code="GREEN", when_down="refer"):
     table = VerifierTable(name="health", url=str(url), timeout_s=0.5, when_down=when_down)
     async with Verifiers((table,)) as verifiers:
-        check = await verifiers.check("health", code, lane="A")
+        check = await verifiers.check("health", Second(code), lane="A")
     assert check.name == "health"
     return check.result
 
@@ -40,6 +40,14 @@ async def test_its_word_counts(health):
     assert await result(health.make_url("/check")) is SecondResult.PASSED
     assert await result(health.make_url("/check"), code="RED") is SecondResult.FAILED
     assert health.asked[0] == {"code": "GREEN", "lane": "A"}
+
+
+async def test_bytes_of_a_scanner_go_beside_the_text(health):
+    table = VerifierTable(name="health", url=str(health.make_url("/check")))
+    async with Verifiers((table,)) as verifiers:
+        await verifiers.check("health", Second("渝健0012", "渝健0012".encode("gbk")), lane="A")
+
+    assert health.asked == [{"code": "渝健0012", "lane": "A", "raw": "d3e5bda130303132"}]
 
 
 @pytest.mark.parametrize(
@@ -57,4 +65,4 @@ async def test_an_answer_that_is_none_is_being_down(health, path):
 
 async def test_a_name_nobody_configured_refers():
     async with Verifiers(()) as verifiers:
-        assert (await verifiers.check("health", "x", lane="A")).result is SecondResult.DOWN_REFER
+        assert (await verifiers.check("health", Second("x"), lane="A")).result is SecondResult.DOWN_REFER

@@ -45,6 +45,32 @@ async def test_a_decision_is_always_200_and_carries_what_a_till_needs(served):
     assert answer["reasons"][0]["code"] == "ok"
 
 
+def as_an_input_method(code):
+    return code.translate(
+        str.maketrans({".": "。", ":": "：", "%": "％", "+": "＋", "-": "－", "*": "＊", "/": "／", "$": "￥"})
+    )
+
+
+@pytest.mark.parametrize(
+    "mangled",
+    [
+        as_an_input_method,
+        lambda code: f"\ufeff]Q1{code}\r\n",
+        lambda code: f"  {code.lower()} ",
+        lambda code: f"\x02{code}\x03",
+        lambda code: f"\\000026{code}",
+        lambda code: "".join(chr(ord(one) + 0xFEE0) if "!" <= one <= "~" else one for one in code),
+    ],
+)
+async def test_a_code_is_good_however_a_till_and_its_reader_wrap_it(served, mangled):
+    who = served.visitors.resident(served.now_s())
+    body = entry(served, who, ticket="adult")
+
+    status, answer = await post(served, "/v1/present", body | {"code": mangled(body["code"])})
+
+    assert (status, answer["outcome"]) == (200, "GRANT")
+
+
 @pytest.mark.parametrize("code", ["", "hello", "XG1:", "XG1:" + "A" * 700, "x" * 4000, "XG1:\x00", "二维码"])
 async def test_garbage_is_a_decision_too(served, code):
     status, answer = await post(served, "/v1/present", {"code": code})

@@ -1,14 +1,16 @@
+import asyncio
 import os
 import pty
 import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from scanner.checks import judge_latency, judge_layout, look_at, probe, transfer_s
-from scanner.handheld.hid import LAYOUT_TEST, US
+from scanner.checks import judge_latency, judge_layout, look_at, probe, transfer_s, usb_name
+from scanner.handheld.layouts import LAYOUT_TEST, LAYOUTS, US, as_typed
 from scanner.handheld.reader import NATIVE_EVENT
 from scanner.spec import parse_spec
 
@@ -114,3 +116,63 @@ async def test_a_keyboard_scanner_shows_its_layout_to_the_probe(tmp_path, clock,
     os.close(writer)
 
     assert (not found["layout"].mend) is well
+
+
+async def shown_by_serial(clock, data, options=""):
+    master, slave = pty.openpty()
+    os.write(master, b"")
+    setting = f"serial:{os.ttyname(slave)}{options}"
+    loop = asyncio.get_running_loop()
+    loop.call_later(0.3, os.write, master, data)
+    found = await probe(setting, clock=clock, show_s=2)
+    os.close(master)
+    os.close(slave)
+    return {finding.name: finding for finding in found}
+
+
+async def test_a_serial_scanner_that_sends_more_than_the_code_is_told_with_its_mend(clock):
+    found = await shown_by_serial(clock, b"]Q1XG1:ABC\r")
+
+    assert "AIM" in found["scanner-extras"].mend
+    assert not found["code"].mend
+
+
+async def test_a_serial_scanner_is_judged_by_the_layout_test_code(clock):
+    assert not (await shown_by_serial(clock, LAYOUT_TEST.encode() + b"\r"))["layout"].mend
+    assert (await shown_by_serial(clock, LAYOUT_TEST.swapcase().encode() + b"\r"))["layout"].mend
+
+
+async def test_a_scanner_that_sends_what_cannot_be_a_code_is_no_good_scanner(clock):
+    found = await shown_by_serial(clock, b"x" * 5000 + b"\r")
+
+    assert "baud" in found["scanner-drops"].mend
+
+
+async def test_a_suffix_other_than_the_setting_says_is_told(clock):
+    found = await shown_by_serial(clock, b"XG1:ABC\r", options="#suffix=lf")
+
+    assert "#suffix=cr" in found["scanner-extras"].mend
+
+
+def test_a_layout_that_is_known_is_named():
+    assert "#layout=de" in judge_layout(as_typed(LAYOUT_TEST, LAYOUTS["de"])).mend
+
+
+def test_equal_devices_have_one_udev_name_and_others_have_their_own(tmp_path):
+    for tty, product, serial in (("ttyACM0", "01", "A7"), ("ttyACM1", "01", "A7"), ("ttyACM2", "02", None)):
+        device = tmp_path / "devices" / f"usb-{tty}"
+        device.mkdir(parents=True)
+        (device / "idVendor").write_text("1a86\n")
+        (device / "idProduct").write_text(f"{product}\n")
+        if serial:
+            (device / "serial").write_text(f"{serial}\n")
+        (tmp_path / "class" / "tty" / tty).mkdir(parents=True)
+        (tmp_path / "class" / "tty" / tty / "device").symlink_to(device)
+
+    first, second, third, none = (
+        usb_name(Path(f"/dev/{tty}"), sys=tmp_path) for tty in ("ttyACM0", "ttyACM1", "ttyACM2", "ttyS0")
+    )
+
+    assert first == second == ("1a86", "01", "A7")
+    assert third == ("1a86", "02", "")
+    assert none is None

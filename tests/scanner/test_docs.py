@@ -3,7 +3,7 @@ from pathlib import Path
 
 import segno
 
-from scanner.handheld.hid import LAYOUT_TEST
+from scanner.handheld.layouts import LAYOUT_TEST
 from scanner.reading.cascade import STEPS
 from scanner.spec import OPTIONS
 

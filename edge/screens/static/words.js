@@ -58,6 +58,8 @@ export const WORDS = {
   notice_not_a_code_hint: ["请打开信用码，不要出示付款码", "Please open your credit code, not a payment code"],
   notice_two_codes: ["请一次只出示一个信用码", "One credit code at a time, please"],
   notice_two_codes_hint: ["请把另一部手机移开", "Please move the other phone away"],
+  notice_scanner: ["扫码器的数据无法读取", "The scanner sent something unreadable"],
+  notice_scanner_hint: ["请再扫一次；若仍不行请找工作人员", "Please scan again, or ask the staff"],
   notice_damaged_code: ["二维码不完整", "The code is incomplete"],
   notice_damaged_code_hint: ["请调亮屏幕后重试", "Please brighten the screen and try again"],
   code_field: ["扫码枪扫码，或输入码后按回车", "Shoot with the hand scanner, or type a code and press Enter"],

@@ -1,0 +1,148 @@
+"""The inputs of tests/cases, as real scanners and settings send them, through the real readers."""
+
+import asyncio
+import json
+import os
+import pty
+from pathlib import Path
+
+import cv2
+import pytest
+
+from scanner.checks import look_at
+from scanner.decode import read_codes
+from scanner.sources import open_source
+from scanner.spec import SpecError, parse_spec
+
+CASES = Path(__file__).parent.parent / "cases"
+EXPECTED = {name: case["expect"] for name, case in json.loads((CASES / "manifest.json").read_text()).items()}
+
+
+async def first(source):
+    async with asyncio.timeout(10):
+        return await anext(aiter(source))
+
+
+async def until(condition, seconds=10):
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def serial(clock, *parts, gap_s=0.0, options=""):
+    """Send parts down a line, `gap_s` apart; return what is presented first and the health."""
+    master, slave = pty.openpty()
+    try:
+        async with open_source(f"serial:{os.ttyname(slave)}{options}", clock=clock) as source:
+            await until(lambda: source.health.ready)
+            loop = asyncio.get_running_loop()
+            for n, part in enumerate(parts):
+                loop.call_later(n * gap_s, os.write, master, part)
+            return await first(source), source.health
+    finally:
+        os.close(master)
+        os.close(slave)
+
+
+@pytest.mark.parametrize(
+    ("name", "taken_off"),
+    [
+        ("serial-aim-q1.bin", "aim"),
+        ("serial-stx-etx.bin", "control"),
+        ("serial-eci-000026.bin", "eci"),
+        ("serial-nul-padded.bin", "control"),
+    ],
+)
+async def test_a_serial_scanner_as_it_comes_out_of_the_box(name, taken_off, clock):
+    presented, health = await serial(clock, (CASES / name).read_bytes())
+
+    assert presented.text == EXPECTED[name]
+    assert health.cleaned == {taken_off: 1}
+    assert not health.drops
+
+
+async def test_a_stutter_inside_a_code(clock):
+    case = json.loads((CASES / "serial-stutter.json").read_text())
+    parts = [bytes.fromhex(part) for part in case["parts_hex"]]
+
+    presented, _ = await serial(clock, *parts, gap_s=case["gap_ms"] / 1000)
+
+    assert presented.text == EXPECTED["serial-stutter.json"]
+
+
+async def test_a_second_code_in_gbk_keeps_text_and_bytes(clock):
+    raw = (CASES / "serial-second-gbk.bin").read_bytes()
+
+    presented, _ = await serial(clock, raw)
+
+    assert presented.text == "渝健0012"
+    assert presented.raw == raw.rstrip(b"\r")
+
+
+async def test_a_second_code_keeps_its_group_separators(clock):
+    raw = (CASES / "serial-second-gs1.bin").read_bytes()
+
+    presented, _ = await serial(clock, raw)
+
+    assert presented.text == raw.decode().rstrip("\r")
+    assert "\x1d" in presented.text
+
+
+@pytest.mark.parametrize("name", ["hid-caps-led-on.evt", "hid-stray-caps.evt", "hid-numlock-around.evt"])
+async def test_a_keyboard_scanner_under_lock_keys(name, tmp_path, clock):
+    os.mkfifo(tmp_path / "event0")
+    writer = os.open(tmp_path / "event0", os.O_RDWR)
+    try:
+        async with open_source(f"hid:{tmp_path}/event0", clock=clock) as source:
+            await until(lambda: source.health.ready)
+            for _ in range(2):  # the second is read as well as the first
+                os.write(writer, (CASES / name).read_bytes())
+                assert (await first(source)).text == EXPECTED[name]
+    finally:
+        os.close(writer)
+
+
+async def test_what_is_thrown_away_is_told_at_once_and_counted(clock):
+    told = []
+    master, slave = pty.openpty()
+    async with open_source(f"serial:{os.ttyname(slave)}", clock=clock) as source:
+        source.on_dropped = told.append
+        await until(lambda: source.health.ready)
+        os.write(master, b"x" * 3000 + b"\r")
+        os.write(master, b"y" * 1500 + b"\r")
+        os.write(master, b"XG1:GOOD\r")
+        assert (await first(source)).text == "XG1:GOOD"
+        assert source.health.drops == {"flood": 1, "long": 1}
+    os.close(master)
+    os.close(slave)
+    assert sorted(told) == ["flood", "long"]
+
+
+def test_a_password_with_a_hash_names_the_mend_and_nothing_of_itself():
+    with pytest.raises(SpecError) as refused:
+        parse_spec((CASES / "source-rtsp-hash-password.txt").read_text())
+
+    assert "%23" in str(refused.value)
+    assert "aa" not in str(refused.value)
+    assert "bb" not in str(refused.value)
+
+
+def test_a_socket_by_its_path_is_a_good_name(tmp_path):
+    given = (CASES / "doctor-by-path.txt").read_text().removeprefix("source = ").strip()
+    master, slave = pty.openpty()
+    port = tmp_path / "by-path" / Path(given).name.replace(":", "_")
+    port.parent.mkdir()
+    port.symlink_to(os.ttyname(slave))
+
+    names = {finding.name for finding in [*look_at(given), *look_at(f"serial:{port}")]}
+    os.close(master)
+    os.close(slave)
+
+    assert "source-name" not in names
+    assert "serial-speed" in names
+
+
+def test_a_second_code_in_gbk_without_eci_is_read_as_chinese():
+    frame = cv2.imread(str(CASES / "qr-second-gbk-no-eci.png"))
+
+    assert read_codes(frame) == (EXPECTED["qr-second-gbk-no-eci.png"],)
