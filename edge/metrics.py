@@ -69,6 +69,8 @@ class SourceFigures(Collector):
         restarts = GaugeMetricFamily("xinguan_scanner_restarts", "Restarts of the scanner", labels=LANE)
         reopened = CounterMetricFamily("xinguan_scanner_reopened", "Times the camera was opened again", labels=LANE)
         memory = GaugeMetricFamily("xinguan_scanner_memory_bytes", "Memory of the scanner process", labels=LANE)
+        dropped = "Figures of the scanner process that cannot be and were dropped"
+        bad = CounterMetricFamily("xinguan_scanner_bad_figures", dropped, labels=LANE)
         for lane, source in self._sources.items():
             health = source.health
             ready.add_metric((lane,), health.ready)
@@ -76,7 +78,8 @@ class SourceFigures(Collector):
             if source.spec.is_camera:
                 reopened.add_metric((lane,), health.reopened)
                 memory.add_metric((lane,), health.rss_bytes)
-        yield from (ready, restarts, reopened, memory)
+                bad.add_metric((lane,), health.bad_figures)
+        yield from (ready, restarts, reopened, memory, bad)
 
     def _extras(self) -> Iterator[Metric]:
         dropped = CounterMetricFamily("xinguan_scanner_dropped", "What was thrown away", labels=("lane", "why"))

@@ -32,6 +32,7 @@ class Health:
     dropped: int = 0
     drops: Mapping[str, int] = field(default_factory=dict)  # what was thrown away, by its reason
     cleaned: Mapping[str, int] = field(default_factory=dict)  # what was taken off codes, by its name (scanner.cleaning)
+    bad_figures: int = 0  # that a scanner process said of itself and that cannot be
     rss_bytes: int = 0
     looks: int = 0  # frames of the last minute that showed something like a code
     looks_read: int = 0  # of these, how many were read

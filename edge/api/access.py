@@ -4,6 +4,7 @@ Rules of this file:
 
 - every call under /v1 needs a bearer token, on loopback too; there are no cookies;
 - a token has one role, a role may do what `ALLOWED` says, and what is not in the table is forbidden;
+- each call asks for one thing, and `MEANS` says in words which calls that is: a test holds words and routes equal;
 - Host must be a name we were configured for (DNS rebinding), and Origin, if present, must be ours;
 - every error is `application/problem+json`, also those of aiohttp itself.
 """
@@ -46,12 +47,18 @@ class Role(StrEnum):
 class May(StrEnum):
     """What a route asks for."""
 
-    LOOK = "look"  # state and events, nothing about one person but what a screen shows
-    ACT = "act"  # present codes and end redemptions
-    OFFER = "offer"  # write the shop's own offers
-    TEND = "tend"  # the service page: camera picture, diagnostics
+    LOOK = "look"
+    ACT = "act"
+    OFFER = "offer"
+    TEND = "tend"
 
 
+MEANS: dict[May, str] = {
+    May.LOOK: "status, readiness, events, a lane and its challenge, the offers: of a person only what a screen shows",
+    May.ACT: "presenting, a step, the redemptions, again, stopping entry",
+    May.OFFER: "a new offer, editing it, withdrawing it, taking that back",
+    May.TEND: "the camera's picture, synchronising: the service page, whose picture shows the faces of visitors",
+}
 ALLOWED: dict[Role, frozenset[May]] = {
     Role.DISPLAY: frozenset({May.LOOK}),
     Role.DESK: frozenset({May.LOOK, May.ACT, May.OFFER}),
@@ -119,8 +126,7 @@ def guard(tokens: dict[Role, str], hosts: frozenset[str], needs: dict[str, May])
             role = role_of(request, tokens)
             if role is None:
                 return problem(401, "Unauthorized", "send Authorization: Bearer <token> from api-tokens.json")
-            wanted = needs.get(f"{request.method} {path}")
-            if wanted is not None and wanted not in ALLOWED[role]:
+            if path and needs.get(f"{request.method} {path}") not in ALLOWED[role]:
                 return problem(403, "Forbidden", f"a {role} token may not do this")
         return await shaped(request, handler)
 

@@ -112,7 +112,7 @@ class Api:
             ("POST", "/v1/redemptions/{redemption}/{step}", May.ACT, self.step),
             ("GET", "/v1/lanes/{lane}", May.LOOK, self.lane),
             ("POST", "/v1/lanes/{lane}/again", May.ACT, self.again),
-            ("GET", "/v1/lanes/{lane}/preview", May.LOOK, self.preview),
+            ("GET", "/v1/lanes/{lane}/preview", May.TEND, self.preview),
             ("POST", "/v1/entry", May.ACT, self.entry),
             ("POST", "/v1/sync", May.TEND, self.sync),
             ("GET", "/healthz", None, self.healthz),

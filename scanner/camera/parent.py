@@ -4,11 +4,13 @@
     ─▶ start
 
 Rules: the child's exit status 64 (a setting it refuses) is retried like any other, because a device may appear;
-only a natural end (`Ended`) stops. Nothing the child does raises out of `run`. Imports neither cv2 nor numpy.
+only a natural end (`Ended`) stops. A figure that cannot be is dropped and counted, the one before stands; only what is
+no message is garbage. Nothing the child does raises out of `run`. Imports neither cv2 nor numpy.
 """
 
 import asyncio
 import contextlib
+import logging
 import random
 import sys
 import time
@@ -26,6 +28,9 @@ HEALTHY_S = 60.0
 STALLED_AGE_S = 2.0
 GROWN = 0.6  # of the address space that the child may have: a leak is ended before it meets the wall
 MAX_NOTE = 200
+TABLES = ("decodes", "tries", "step_ms")  # of these, single entries are dropped
+FIGURES = ("frames", "width", "height", "fps", "reopened", "rss_bytes", "looks", "looks_read", "note", *TABLES)
+log = logging.getLogger("scanner")
 
 
 class Camera:
@@ -99,6 +104,8 @@ class Camera:
                 self._take(message)
 
     def _take(self, message: Message) -> None:
+        if isinstance(message, Seen | Stats) and message.dropped:
+            self._drop(message.dropped)
         match message:
             case Seen(texts, captured_s):
                 age = max(0.0, time.monotonic() - captured_s)
@@ -107,7 +114,14 @@ class Camera:
             case Picture(jpeg):
                 self._source.picture(jpeg)
             case Stats():
-                self._source.note(state=_state(message), **_figures(message))
+                self._source.note(**_figures(message))
+
+    def _drop(self, names: tuple[str, ...]) -> None:
+        """Count values that cannot be; the first are logged."""
+        before = self._source.health.bad_figures
+        self._source.note(bad_figures=before + len(names))
+        if not before:
+            log.warning("scanner_figures_dropped", extra={"source": self._source.spec.name, "names": names})
 
 
 def _command(pipe: asyncio.StreamWriter | None, *, watched: bool) -> None:
@@ -124,19 +138,12 @@ def _state(stats: Stats) -> State:
 
 
 def _figures(stats: Stats) -> dict[str, object]:
+    """Return what the figures change in the health: those that were dropped change nothing."""
     age = stats.frame_age_s
-    return {
-        "frames": stats.frames,
-        "width": stats.width,
-        "height": stats.height,
-        "fps": stats.fps,
-        "frame_age_ms": None if age is None else round(age * 1000),
-        "reopened": stats.reopened,
-        "rss_bytes": stats.rss_bytes,
-        "looks": stats.looks,
-        "looks_read": stats.looks_read,
-        "decodes": stats.decodes,
-        "tries": stats.tries,
-        "step_ms": stats.step_ms,
-        "note": stats.note,
-    }
+    changed = {name: getattr(stats, name) for name in FIGURES}
+    changed |= {"frame_age_s": None if age is None else round(age * 1000), "state": _state(stats)}
+    kept = {name: value for name, value in changed.items() if name not in stats.dropped or name in TABLES}
+    if "frame_age_s" not in kept:
+        del kept["state"]
+        return kept
+    return kept | {"frame_age_ms": kept.pop("frame_age_s")}

@@ -5,17 +5,18 @@ believes nothing that it writes:
 
 - one message = MAGIC, kind (1 byte), length (4 bytes, big-endian), CRC-32 (4 bytes), payload;
 - each kind has its own bound, checked before a byte of payload is kept;
-- JSON payloads are parsed into frozen values here; a wrong type, a control character or a number out of range is
-  garbage;
-- the first fault raises `PipeError`, and the parent answers garbage with a kill: there is no resynchronising.
+- JSON payloads are parsed into frozen values here. A number that is out of range or no number, or a text that is too
+  long or not printable, is left out, named in `dropped` and counted by the parent: no figure ends a camera's work;
+- a fault of the framing or of a message's shape raises `PipeError`, and the parent answers with a kill: there is no
+  resynchronising.
 """
 
 import json
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from scanner.cleaning import REPLACEMENT, SEPARATORS
 
@@ -29,6 +30,8 @@ MAX_NAME_CHARS = 200
 MAX_COUNT = 2**53
 NO_SEPARATORS = str.maketrans(dict.fromkeys(SEPARATORS, ""))
 
+T = TypeVar("T")
+
 
 class PipeError(Exception):
     """What came out of the pipe is no message of this protocol."""
@@ -41,11 +44,15 @@ class Seen:
     KIND: ClassVar[int] = 1
     texts: tuple[str, ...]
     captured_s: float
+    dropped: tuple[str, ...] = ()  # without a time the texts are dropped too: nobody knows how old they are
 
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """Counters since the child started. `frame_age_s` is None until a frame came; times are CPU milliseconds."""
+    """Counters since the child started. `frame_age_s` is None until a frame came; times are CPU milliseconds.
+
+    A figure named in `dropped` was not believed and stands at zero; of a table, only that entry is gone.
+    """
 
     KIND: ClassVar[int] = 2
     frames: int
@@ -61,6 +68,7 @@ class Stats:
     tries: Mapping[str, int] = field(default_factory=dict)
     step_ms: Mapping[str, float] = field(default_factory=dict)
     note: str = ""
+    dropped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +113,7 @@ def pack(message: Message) -> bytes:
         case Seen(texts, captured_s):
             payload = _json({"texts": texts, "captured_s": captured_s})
         case Stats():
-            payload = _json({name: getattr(message, name) for name in Stats.__slots__})
+            payload = _json({name: getattr(message, name) for name in Stats.__slots__ if name != "dropped"})
     if len(payload) > BOUNDS[message.KIND]:
         raise ValueError(f"{type(message).__name__} of {len(payload)} bytes; the bound is {BOUNDS[message.KIND]}")
     return HEAD.pack(MAGIC, message.KIND, len(payload), zlib.crc32(payload)) + payload
@@ -149,29 +157,62 @@ def _parse(kind: int, payload: bytes) -> Message:
         raise PipeError(f"message of kind {kind}: {error}") from error
 
 
+class _Sieve:
+    """Takes the values of one message, one by one; `dropped` names those that were not believed."""
+
+    def __init__(self) -> None:
+        self.dropped: list[str] = []
+
+    def take(self, name: str, read: Callable[[object], T], value: object, *, otherwise: T) -> T:
+        """Return what `read` makes of the value, `otherwise` if it refuses it."""
+        try:
+            return read(value)
+        except ValueError:
+            self.dropped.append(name)
+            return otherwise
+
+    def table(self, name: str, read: Callable[[object], T], entries: dict[str, object]) -> dict[str, T]:
+        """Return the entries whose name and value are good."""
+        found = {}
+        for key, value in entries.items():
+            try:
+                found[_text(key, MAX_NAME_CHARS)] = read(value)
+            except ValueError:
+                self.dropped.append(name)
+        return found
+
+
 def _seen(body: dict[str, Any]) -> Seen:
     texts = body["texts"]
     if not isinstance(texts, list) or not 0 < len(texts) <= MAX_TEXTS:
         raise ValueError("texts: expected a short list")
-    return Seen(tuple(_text(text, MAX_TEXT_CHARS, separators=True) for text in texts), _number(body["captured_s"]))
+    sieve = _Sieve()
+    captured_s = sieve.take("captured_s", _number, body["captured_s"], otherwise=-1.0)
+    read = [sieve.take("texts", _any_text, text, otherwise="") for text in texts if captured_s >= 0]
+    return Seen(tuple(text for text in read if text), max(0.0, captured_s), tuple(sieve.dropped))
 
 
 def _stats(body: dict[str, Any]) -> Stats:
-    age = body["frame_age_s"]
+    sieve, age = _Sieve(), body["frame_age_s"]
+
+    def count(name: str) -> int:
+        return sieve.take(name, _count, body[name], otherwise=0)
+
     return Stats(
-        frames=_count(body["frames"]),
-        width=_count(body["width"]),
-        height=_count(body["height"]),
-        fps=_number(body["fps"]),
-        frame_age_s=None if age is None else _number(age),
-        reopened=_count(body["reopened"]),
-        rss_bytes=_count(body["rss_bytes"]),
-        looks=_count(body["looks"]),
-        looks_read=_count(body["looks_read"]),
-        decodes={_text(k, MAX_NAME_CHARS): _count(v) for k, v in body["decodes"].items()},
-        tries={_text(k, MAX_NAME_CHARS): _count(v) for k, v in body["tries"].items()},
-        step_ms={_text(k, MAX_NAME_CHARS): _number(v) for k, v in body["step_ms"].items()},
-        note=_text(body["note"], MAX_NAME_CHARS),
+        frames=count("frames"),
+        width=count("width"),
+        height=count("height"),
+        fps=sieve.take("fps", _number, body["fps"], otherwise=0.0),
+        frame_age_s=None if age is None else sieve.take("frame_age_s", _number, age, otherwise=0.0),
+        reopened=count("reopened"),
+        rss_bytes=count("rss_bytes"),
+        looks=count("looks"),
+        looks_read=count("looks_read"),
+        decodes=sieve.table("decodes", _count, body["decodes"]),
+        tries=sieve.table("tries", _count, body["tries"]),
+        step_ms=sieve.table("step_ms", _number, body["step_ms"]),
+        note=sieve.take("note", _name, body["note"], otherwise=""),
+        dropped=tuple(sieve.dropped),
     )
 
 
@@ -180,6 +221,14 @@ def _text(value: object, bound: int, *, separators: bool = False) -> str:
     if not isinstance(value, str) or len(value) > bound or not str(plain).isprintable():
         raise ValueError("expected a short printable text")
     return value
+
+
+def _any_text(value: object) -> str:
+    return _text(value, MAX_TEXT_CHARS, separators=True)
+
+
+def _name(value: object) -> str:
+    return _text(value, MAX_NAME_CHARS)
 
 
 def _count(value: object) -> int:

@@ -77,10 +77,10 @@ class Worker:
                 self._show(now, fresh=captured is not None)
             if now - told_at >= STATS_EVERY_S:
                 told_at = now
-                self._send(self._stats(now))
+                self._send(self._stats())
             if now - self._newest.alive_at > self._patience_s:
                 return EXIT_STUCK
-        self._send(self._stats(time.monotonic()))
+        self._send(self._stats())
         self._send(Ended())
         return EXIT_ENDED
 
@@ -113,8 +113,9 @@ class Worker:
         span = self._taken[-1] - self._taken[0] if self._taken else 0.0
         return (len(self._taken) - 1) / span if span else 0.0
 
-    def _stats(self, now: float) -> Stats:
+    def _stats(self) -> Stats:
         last, tally = self._newest.last_at, self._reader.tally
+        now = time.monotonic()  # after `last`: frames go on arriving while a picture is drawn
         return Stats(
             frames=self._newest.frames,
             width=self._size[0],

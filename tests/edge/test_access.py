@@ -60,6 +60,18 @@ async def test_without_a_token_nothing_under_v1_answers(client, headers):
         assert answer.content_type == "application/problem+json"
 
 
+async def test_a_call_that_no_table_names_is_forbidden_to_everybody(tokens):
+    async def forgotten(_request):
+        return web.json_response({"secret": True})
+
+    app = web.Application(middlewares=[guard(tokens, frozenset(), NEEDS)])
+    app.router.add_get("/v1/forgotten", forgotten)
+    async with TestClient(TestServer(app)) as client:
+        for token in tokens.values():
+            assert (await client.get("/v1/forgotten", headers=bearer(token))).status == 403
+            assert (await client.get("/v1/nothing", headers=bearer(token))).status == 404
+
+
 async def test_health_needs_no_token(client):
     assert (await client.get("/healthz")).status == 200
 

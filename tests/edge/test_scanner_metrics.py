@@ -62,6 +62,7 @@ async def test_frames_steps_and_ages_of_a_camera_are_told(folder, tmp_path):
     assert told["xinguan_scanner_memory_bytes", "north"] > 1 << 20
     assert told["xinguan_scanner_reopened_total", "north"] == 0
     assert told["xinguan_scanner_restarts", "north"] == 0
+    assert told["xinguan_scanner_bad_figures_total", "north"] == 0
     assert told["xinguan_scanner_ready", "desk"] == 0
     assert not [key for key in told if "camera" in key[0] and key[1] == "desk"]
 

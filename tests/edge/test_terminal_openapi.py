@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from edge.api.access import May
+from edge.api.access import ALLOWED, MEANS, May, Role
 from edge.api.app import Api
 from edge.api.offers import Offers
 from edge.api.openapi import CALLS, document, with_description
@@ -37,3 +37,37 @@ def test_what_a_caller_must_be_is_said(method, path, may, handler):
     if may is May.OFFER:
         assert described["description"] == "Roles: desk, service"
     assert ("requestBody" in described) is bool(CALLS[f"{method} {path}"].takes)
+
+
+NOUNS = {
+    "GET /v1/status": "status",
+    "GET /v1/readiness": "readiness",
+    "GET /v1/events": "events",
+    "GET /v1/lanes/{lane}": "a lane and its challenge",
+    "GET /v1/offers": "the offers",
+    "POST /v1/present": "presenting",
+    "POST /v1/redemptions/{redemption}/{step}": "a step",
+    "GET /v1/redemptions": "the redemptions",
+    "POST /v1/lanes/{lane}/again": "again",
+    "POST /v1/entry": "stopping entry",
+    "POST /v1/offers": "a new offer",
+    "PUT /v1/offers/{offer}": "editing it",
+    "DELETE /v1/offers/{offer}": "withdrawing it",
+    "POST /v1/offers/{offer}/undo": "taking that back",
+    "GET /v1/lanes/{lane}/preview": "the camera's picture",
+    "POST /v1/sync": "synchronising",
+}
+
+
+def test_each_call_asks_for_what_the_role_table_says_in_words():
+    words = {(noun, may) for may, text in MEANS.items() for noun in text.split(":")[0].split(", ")}
+    served = {(NOUNS[f"{method} {path}"], may) for method, path, may, _handler in every_route() if may}
+
+    assert served == words
+    assert all(may or not path.startswith("/v1") for _method, path, may, _handler in every_route())
+
+
+def test_only_the_service_page_may_watch_the_camera():
+    [wanted] = {may for _method, path, may, _handler in every_route() if path.endswith("/preview")}
+
+    assert [role for role in Role if wanted in ALLOWED[role]] == [Role.SERVICE]

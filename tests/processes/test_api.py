@@ -193,6 +193,13 @@ async def test_a_display_may_look_and_not_act(served):
     assert {one["name"] for one in shown["lists"]} >= {"issuers.yunxi", "lists.yunxi", "rules.yunxi"}
 
 
+@pytest.mark.parametrize(("role", "status"), [("display", 403), ("desk", 403), ("integrator", 403), ("service", 404)])
+async def test_only_the_service_page_may_ask_for_the_cameras_picture(served, role, status):
+    """This gate has no camera: who may look is told that."""
+    async with gate(served, role) as session, session.get("/v1/lanes/A/preview") as answer:
+        assert answer.status == status
+
+
 async def test_readiness_and_metrics_need_no_token(served):
     async with aiohttp.ClientSession(served.gate.url) as session:
         async with session.get("/readyz") as ready, session.get("/healthz") as healthy:

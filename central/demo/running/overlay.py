@@ -37,7 +37,7 @@ class Overlay:
 
     async def _hand_on(self, response: web.StreamResponse) -> None:
         url = f"{self._link.url}/v1/lanes/{self._link.post.lane}/preview"
-        headers = {"Authorization": f"Bearer {self._link.tokens['display']}"}
+        headers = {"Authorization": f"Bearer {self._link.tokens['service']}"}
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=2.0)
         async with self._session.get(url, headers=headers, timeout=timeout) as pictures:
             pictures.raise_for_status()
