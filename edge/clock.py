@@ -93,8 +93,13 @@ class Clock:
     @classmethod
     async def restore(cls, store: Store) -> Self:
         """Return the clock with what this terminal remembers of signed times."""
-        memory = await store.read(lambda conn: Memory(*conn.execute(LOAD).fetchone()))
-        return cls(store, memory, boot_id=this_boot())
+        clock = cls(store, Memory(), boot_id=this_boot())
+        await clock.remember()
+        return clock
+
+    async def remember(self) -> None:
+        """Read what this terminal remembers of signed times; before that the clock has seen none."""
+        self._memory = await self._store.read(lambda conn: Memory(*conn.execute(LOAD).fetchone()))
 
     def now(self) -> Now:
         """Return now and its state."""

@@ -28,6 +28,9 @@ class Metrics:
         self.oldest_unsent = Gauge("xinguan_oldest_unsent_seconds", "Age of the oldest unsent fact", registry=registry)
         self.list_age = Gauge("xinguan_list_age_seconds", "Age of each signed list", ("list",), registry=registry)
         self.clock = Gauge("xinguan_clock_state", "1 for the state the clock is in", ("state",), registry=registry)
+        self.lines = Gauge(
+            "xinguan_line", "How each line of readiness stands: 0 well, 1 warn, 2 bad", ("line",), registry=registry
+        )
         self.actuator_faults = Counter(
             "xinguan_actuator_faults", "Gates that did not obey", ("lane",), registry=registry
         )

@@ -1,44 +1,51 @@
 """One terminal, put together (architecture.md, "Process and lifetime").
 
-Everything that lives is a task of one TaskGroup: a dead task ends the process, and systemd restarts it. SIGTERM: stop
-taking scans, finish the job in hand, close. kill -9 at any instruction is survivable, because nothing that matters
-lives here: it is in the store.
+Everything that lives is a task of one TaskGroup: a dead lane ends the process, and systemd restarts it; what talks to
+the platform is kept alive whatever it meets (`edge.watch.alive`). SIGTERM: stop taking scans, finish the job in hand,
+close. kill -9 at any instruction is survivable, because nothing that matters lives here: it is in the store.
+
+Starting, in this order: open the store, put the stored lists in force, journal `started` and renew the graces; then the
+API listens and deciding begins. Starting ill is still starting (illness.md 7): where one of these fails, the API, the
+screens and the exits are up at once, everything else is REFER, and the step is tried again every second.
 """
 
 import asyncio
+import collections
 import logging
 import signal
 import sqlite3
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from importlib.metadata import version
 from pathlib import Path
 
-from aiohttp import web
-
 from cache.ids import uuid7
 from cache.journal import chain
 from cache.ledger import settle
-from cache.ledger.steps import summarise
 from cache.lists.files import ListFiles
 from cache.lists.store import ListStore
 from cache.offers.own import Shop
 from credit.inputs import Now, Place
 from edge.actuators.gates import from_spec
-from edge.api.access import guard, load_tokens
-from edge.api.app import MAX_BODY_BYTES, Api, Route
+from edge.api.app import Api
 from edge.api.offers import Offers
-from edge.api.openapi import with_description
-from edge.clock import Clock
+from edge.api.serving import listening
+from edge.clock import Clock, Memory, this_boot
 from edge.config import Config, LaneTable
 from edge.events import Events
+from edge.housekeeping import tidy
 from edge.lanes.decider import Decider
 from edge.lanes.lane import Lane
 from edge.lanes.second_check import Verifiers
 from edge.metrics import Metrics
-from edge.screens.pages import screen_routes
-from edge.watch.about import About, Parts, Sync, note
-from edge.watch.systemd import notify, watchdog_interval_s
+from edge.watch.alive import Faults, Tasks
+from edge.watch.bounds import Bounds
+from edge.watch.disk import Disk
+from edge.watch.patrol import Patrol, note
+from edge.watch.readings import Parts, Readings, Sync
+from edge.watch.store import OPEN
+from edge.watch.systemd import feed_watchdog, notify
 from scanner.source import Source
 from scanner.sources import open_source
 from storage.jobs import StoreFailedError
@@ -53,12 +60,9 @@ from sync.transport import open_session
 
 log = logging.getLogger("xinguan.terminal")
 
-
-STATUS_EVERY_S = 1.0
-TIDY_EVERY_S = 60.0
+RETRY_S = 1.0
+PATIENCE_S = 3.0  # for a start that neither succeeds nor fails; then the API listens all the same
 FINISH_S = 3.0
-MINUTE_MS = 60_000
-RETAIN_MS = 180 * 86_400_000  # facts that the platform signed for stay this long
 
 
 class Terminal:
@@ -68,38 +72,35 @@ class Terminal:
         self._config = config
         self._reached = reached
         self._stop = asyncio.Event()
+        self._tried = asyncio.Event()
+        self._begun = asyncio.Event()
 
     async def serve(self) -> None:
         """Serve until SIGTERM or SIGINT; raise what ended a task (ExceptionGroup), or what is wrong at the start."""
         with only_one(self._config.data):
             identity = load_identity(self._config.data)
             async with AsyncExitStack() as stack:
-                store = await stack.enter_async_context(Store(self._config.data / DATABASE_FILE))
-                await self._serve(identity, store, stack)
+                await self._serve(identity, stack)
 
-    async def _serve(self, identity: Identity, store: Store, stack: AsyncExitStack) -> None:
-        parts = await self._open(identity, store, stack)
+    async def _serve(self, identity: Identity, stack: AsyncExitStack) -> None:
+        parts, decider = await self._open(identity, stack)
         events = Events()
         verifiers = await stack.enter_async_context(Verifiers(self._config.verifiers))
-        lanes = {table.id: await self._lane(table, parts, events, verifiers, stack) for table in self._config.lanes}
-        about = About(parts)
-        api = Api(lanes=lanes, store=store, events=events, metrics=parts.metrics, about=about)
-        routes = [*api.routes(), *self._offers(parts, events, about).routes()]
-        runner = await self._listen(with_description(routes), stack)
-        await store.write(lambda conn: started(conn, identity, parts.decider.now()))
+        lanes = {
+            table.id: await self._lane(table, (parts, decider), events, verifiers, stack)
+            for table in self._config.lanes
+        }
+        readings = Readings(parts)
+        api = Api(lanes=lanes, store=parts.store, events=events, metrics=parts.metrics, about=readings)
+        routes = [*api.routes(), *self._offers(parts, events, readings).routes()]
         self._signals()
         async with asyncio.TaskGroup() as group:
+            opening = group.create_task(self._begin(identity, parts, stack))
+            await self._first_try()
+            runner = await stack.enter_async_context(listening(self._config, routes))
             gates = [group.create_task(lane.openings.run()) for lane in lanes.values()]
-            work = [
-                parts.sync.push.run(),
-                parts.sync.pull.run(),
-                parts.sync.times.run(),
-                about.tell(events, every_s=STATUS_EVERY_S),
-                feed_watchdog(store),
-                tidy(parts),
-                *(read(source, lanes[name]) for name, source in parts.sources.items()),
-            ]
-            tasks = [group.create_task(one) for one in work]
+            work = self._work(parts, lanes, Patrol(parts, readings, events))
+            tasks = [opening, *(group.create_task(one) for one in work)]
             notify("READY=1")
             log.info("serving", extra={"terminal": identity.terminal, "site": identity.site})
             await self._stop.wait()
@@ -112,20 +113,71 @@ class Terminal:
             for task in gates:
                 task.cancel()
         try:
-            await store.write(note("stopped", {}, parts.decider.now()))
+            await parts.store.write(note("stopped", {}, parts.decider.now()), before=time.monotonic() + RETRY_S)
         except StoreFailedError:
             log.exception("stop_not_kept")
 
-    async def _open(self, identity: Identity, store: Store, stack: AsyncExitStack) -> Parts:
-        """Open everything this terminal is made of; `stack` closes it again."""
+    async def _begin(self, identity: Identity, parts: Parts, stack: AsyncExitStack) -> None:
+        """Open the store, restore what lies in it, journal the start; each step is tried until it succeeds."""
+        steps: collections.deque[Callable[[], Awaitable[object]]] = collections.deque(
+            (
+                lambda: stack.enter_async_context(parts.store),
+                lambda: remember(parts),
+                parts.sync.pull.restore,
+                lambda: parts.store.write(lambda conn: started(conn, identity, parts.decider.now())),
+            )
+        )
+        while steps:
+            try:
+                await steps[0]()
+                steps.popleft()
+            except (StoreFailedError, sqlite3.Error, OSError) as error:
+                parts.bounds.health.failed(OPEN, error)
+                self._tried.set()
+                await asyncio.sleep(RETRY_S)
+        parts.bounds.health.begin()
+        self._tried.set()
+        self._begun.set()
+
+    async def _first_try(self) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await self._tried.wait()
+        except TimeoutError:
+            log.error("start_is_slow", extra={"after_s": PATIENCE_S})  # noqa: TRY400 - the deadline is the whole story
+
+    def _work(self, parts: Parts, lanes: dict[str, Lane], patrol: Patrol) -> list[Coroutine[None, None, None]]:
+        """Return what runs as long as we do; what is kept alive falls without taking the gate with it."""
+        sync, keep, store = parts.sync, parts.tasks.keep, parts.store
+        return [
+            keep("push", self._once_begun(sync.push.run), worked=lambda: sync.push.status.answered_ms),
+            keep("pull", self._once_begun(sync.pull.run), worked=lambda: sync.pull.last_ok_ms),
+            keep("time", self._once_begun(sync.times.run), worked=lambda: sync.times.learned),
+            keep("patrol", patrol.run, worked=lambda: patrol.rounds),
+            keep("tidy", lambda: tidy(store, parts.bounds), worked=lambda: None),
+            keep("watchdog", lambda: feed_watchdog(store), worked=lambda: None),
+            *(read(source, lanes[name], parts.tasks.faults) for name, source in parts.sources.items()),
+        ]
+
+    def _once_begun(self, run: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+        async def waited() -> None:
+            await self._begun.wait()
+            await run()
+
+        return waited
+
+    async def _open(self, identity: Identity, stack: AsyncExitStack) -> tuple[Parts, Decider]:
+        """Put together everything this terminal is made of, on a store that is not open yet."""
         config, metrics = self._config, Metrics()
-        clock = await Clock.restore(store)
+        store = Store(config.data / DATABASE_FILE)
+        clock = Clock(store, Memory(), boot_id=this_boot())
+        bounds = Bounds(clock=clock, disk=Disk(config.data))
         shop = Shop(identity.terminal, identity.site)
         files = ListFiles(config.data / "lists")
         lists = ListStore(store, files, ids=uuid7, home=identity.profile.issuer, shop=shop)
         decider = Decider(
             store=store,
-            clock=clock,
+            bounds=bounds,
             lists=lists,
             profile=identity.profile,
             places=places(config, identity),
@@ -133,13 +185,12 @@ class Terminal:
             reached=self._reached,
         )
         sync = await self._sync(identity, store, clock, lists, stack)
-        await sync.pull.restore()
         sources = {
             table.id: await stack.enter_async_context(open_source(table.source, clock=clock))
             for table in config.lanes
             if table.source is not None
         }
-        return Parts(
+        parts = Parts(
             identity=identity,
             store=store,
             clock=clock,
@@ -149,7 +200,10 @@ class Terminal:
             lanes=config.lanes,
             sources=sources,
             sync=sync,
+            bounds=bounds,
+            tasks=Tasks(),
         )
+        return parts, decider
 
     async def _sync(
         self, identity: Identity, store: Store, clock: Clock, lists: ListStore, stack: AsyncExitStack
@@ -166,14 +220,20 @@ class Terminal:
         )
 
     async def _lane(
-        self, table: LaneTable, parts: Parts, events: Events, verifiers: Verifiers, stack: AsyncExitStack
+        self,
+        table: LaneTable,
+        made: tuple[Parts, Decider],
+        events: Events,
+        verifiers: Verifiers,
+        stack: AsyncExitStack,
     ) -> Lane:
+        parts, decider = made
         actuator = from_spec(table.actuator)
         if isinstance(actuator, AbstractAsyncContextManager):
             await stack.enter_async_context(actuator)
         return Lane(
             table,
-            decider=parts.decider,
+            decider=decider,
             store=parts.store,
             actuator=actuator,
             events=events,
@@ -182,28 +242,12 @@ class Terminal:
             verifiers=verifiers,
         )
 
-    def _offers(self, parts: Parts, events: Events, about: About) -> Offers:
+    def _offers(self, parts: Parts, events: Events, about: Readings) -> Offers:
         identity, lanes = parts.identity, [table.id for table in self._config.lanes]
         shop, issuer = Shop(identity.terminal, identity.site), identity.profile.issuer
         return Offers(
             shop=shop, issuer=issuer, lists=parts.lists, store=parts.store, events=events, about=about, lanes=lanes
         )
-
-    async def _listen(self, routes: list[Route], stack: AsyncExitStack) -> web.AppRunner:
-        needs = {f"{method} {path}": may for method, path, may, _handler in routes if may is not None}
-        tokens = load_tokens(self._config.data)
-        app = web.Application(
-            client_max_size=MAX_BODY_BYTES, middlewares=[guard(tokens, frozenset(self._config.api.hosts), needs)]
-        )
-        for method, path, _may, handler in routes:
-            app.router.add_route(method, path, handler)
-        app.add_routes(screen_routes())
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
-        host, port = self._config.listen
-        await web.TCPSite(runner, host, port).start()
-        return runner
 
     def _signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -226,11 +270,20 @@ def places(config: Config, identity: Identity) -> dict[str, Place]:
     }
 
 
-async def read(source: Source, lane: Lane) -> None:
-    """Hand every sight of a code to the lane; ends with a recording."""
+async def remember(parts: Parts) -> None:
+    """Read what the safety bounds count from."""
+    await parts.clock.remember()
+    parts.bounds.outage.remember((await parts.store.read(chain.cursor)).acked_at_ms)
+
+
+async def read(source: Source, lane: Lane, faults: Faults) -> None:
+    """Hand every sight of a code to the lane; ends with a recording. No code ends the lane: the next one is read."""
     source.on_dropped = lane.dropped
     async for presented in source:
-        await lane.seen(presented.text, presented.at_ms, presented.beside, presented.raw)
+        try:
+            await lane.seen(presented.text, presented.at_ms, presented.beside, presented.raw)
+        except Exception as error:  # noqa: BLE001 - content never kills (illness.md 1)
+            faults.met(f"lane {lane.table.id}", error)
 
 
 async def finish(lanes: dict[str, Lane]) -> None:
@@ -241,35 +294,3 @@ async def finish(lanes: dict[str, Lane]) -> None:
                 await lane.openings.drain()
     except TimeoutError:
         log.error("openings_left", extra={"after_s": FINISH_S})  # noqa: TRY400 - the deadline is the whole story
-
-
-async def tidy(parts: Parts) -> None:
-    """Once a minute: what has fallen due becomes a fact, summaries are written, old signed facts leave."""
-    while True:
-        try:
-            await parts.store.write(lambda conn: housekeeping(conn, parts.decider.now()))
-        except StoreFailedError:
-            log.exception("tidying_failed")
-        await asyncio.sleep(TIDY_EVERY_S)
-
-
-def housekeeping(conn: sqlite3.Connection, now: Now) -> None:
-    """Mark what is overdue, journal finished minutes of refusals, let facts leave that are signed for and old."""
-    settle.mark_overdue(conn, now=now, ids=uuid7)
-    summarise(conn, before_minute=now.utc_ms // MINUTE_MS, now=now, ids=uuid7)
-    chain.retire(conn, older_than_ms=now.utc_ms - RETAIN_MS)
-
-
-async def feed_watchdog(store: Store) -> None:
-    """Feed the service manager's watchdog through the very path a decision takes: a transaction on the writer.
-
-    A store that answers "I cannot" is alive: visitors get REFER and staff see why, which no restart would better.
-    """
-    every_s = watchdog_interval_s()
-    while True:
-        try:
-            await store.write(lambda conn: conn.execute("SELECT 1").fetchone())
-        except StoreFailedError:
-            log.exception("store_failed")
-        notify("WATCHDOG=1")
-        await asyncio.sleep(every_s)

@@ -54,6 +54,7 @@ class TimeSync:
         self._pause = pause
         self._backoff = Backoff(random.SystemRandom().uniform)
         self.last_error: str | None = None
+        self.learned = 0  # signed times taken in
 
     async def once(self) -> None:
         """Ask once, tell the clock; raise UnreachableError, RefusedError, or WireError for a time not signed for us."""
@@ -66,6 +67,7 @@ class TimeSync:
             raise UnreachableError(f"the signed time took {round_trip} ms")
         half = round_trip - round_trip // 2
         await self._clock.learn(signed + half, half)
+        self.learned += 1
 
     async def run(self) -> None:
         """Ask again and again; never returns."""

@@ -8,6 +8,7 @@ Rules of this file:
   what is below it *and* old may leave (`retire`).
 """
 
+import itertools
 import json
 import sqlite3
 from collections.abc import Iterator
@@ -27,6 +28,9 @@ INSERT = "INSERT INTO journal (seq, id, at_ms, kind, redemption, body, hash) VAL
 AFTER = "SELECT seq, id, at_ms, kind, redemption, body, hash FROM journal WHERE seq >= ? ORDER BY seq LIMIT ?"
 EVERY = "SELECT seq, id, at_ms, kind, redemption, body, hash FROM journal ORDER BY seq"
 HASH = "SELECT hash FROM journal WHERE seq = ?"
+FIRST_AFTER = "SELECT at_ms FROM journal WHERE seq > ? ORDER BY seq LIMIT 1"
+SIGNED = "SELECT seq, at_ms FROM journal WHERE seq < ? AND seq NOT IN (SELECT seq FROM set_aside) ORDER BY seq LIMIT ?"
+LEAVE = "DELETE FROM journal WHERE seq <= ? AND seq NOT IN (SELECT seq FROM set_aside)"
 CURSOR = "SELECT sent_through, acked_through, acked_at_ms FROM cursor"
 
 
@@ -144,9 +148,14 @@ def cursor(conn: sqlite3.Connection) -> Cursor:
 
 
 def unsent(conn: sqlite3.Connection) -> Unsent:
-    """Return how many facts the platform has not signed for, and the oldest one's time."""
+    """Return how many facts the platform has not signed for, and the oldest one's time; two look-ups, however many.
+
+    Sequence numbers have no gaps above what is signed for, so the count is a difference.
+    """
     through = cursor(conn).acked_through
-    return Unsent(*conn.execute("SELECT count(*), min(at_ms) FROM journal WHERE seq > ?", (through,)).fetchone())
+    last = conn.execute(LAST).fetchone()
+    oldest = conn.execute(FIRST_AFTER, (through,)).fetchone()
+    return Unsent(last[0] - through, oldest[0]) if last and oldest else Unsent(0, None)
 
 
 def _record(row: tuple[Any, ...]) -> Record:
@@ -225,15 +234,14 @@ def set_aside_count(conn: sqlite3.Connection) -> int:
     return int(conn.execute("SELECT count(*) FROM set_aside").fetchone()[0])
 
 
-def retire(conn: sqlite3.Connection, *, older_than_ms: int) -> int:
-    """Let facts leave that the platform signed for and that are older; keep the newest signed one; return how many."""
-    through = cursor(conn).acked_through
-    done = conn.execute(
-        "DELETE FROM journal WHERE seq < ? AND at_ms < ? AND seq NOT IN (SELECT seq FROM set_aside)"
-        " AND seq < coalesce((SELECT min(seq) FROM journal WHERE at_ms >= ?), ?)",
-        (through, older_than_ms, older_than_ms, through),
-    )
-    return done.rowcount
+def retire(conn: sqlite3.Connection, *, older_than_ms: int, at_most: int = -1) -> int:
+    """Let facts leave that the platform signed for and that are older, the oldest first; return how many left.
+
+    The newest signed one stays, and what stands behind a younger one; `at_most` bounds one call (-1: no bound).
+    """
+    rows = conn.execute(SIGNED, (cursor(conn).acked_through, at_most))
+    old = [seq for seq, _at_ms in itertools.takewhile(lambda row: row[1] < older_than_ms, rows)]
+    return conn.execute(LEAVE, (old[-1],)).rowcount if old else 0
 
 
 def verify(conn: sqlite3.Connection) -> Head:

@@ -36,7 +36,7 @@ WAITING = (
     " AND actuated_ms IS NULL AND passed_ms IS NULL"
 )
 RENEW = "UPDATE graces SET until_ms = ? WHERE redemption = ? AND until_ms < ?"
-FALLEN_DUE = "SELECT id FROM redemptions WHERE state = 'open' AND due_ms <= ? ORDER BY due_ms"
+FALLEN_DUE = "SELECT id FROM redemptions WHERE state = 'open' AND due_ms <= ? ORDER BY due_ms LIMIT ?"
 SWITCH = "INSERT OR REPLACE INTO switches (name, state, at_ms) VALUES (?, ?, ?)"
 UNVERIFIED = (
     "INSERT INTO unverified (lane, minute, reason, n) VALUES (?, ?, ?, 1)"
@@ -202,9 +202,9 @@ def renew_grace(conn: sqlite3.Connection, *, now: Now) -> int:
     return len(waiting)
 
 
-def mark_overdue(conn: sqlite3.Connection, *, now: Now, ids: Ids) -> tuple[str, ...]:
-    """Journal what has fallen due, and return those redemptions."""
-    fallen = tuple(row[0] for row in conn.execute(FALLEN_DUE, (now.utc_ms,)).fetchall())
+def mark_overdue(conn: sqlite3.Connection, *, now: Now, ids: Ids, at_most: int = -1) -> tuple[str, ...]:
+    """Journal what has fallen due, `at_most` so many at once (-1: all), and return those redemptions."""
+    fallen = tuple(row[0] for row in conn.execute(FALLEN_DUE, (now.utc_ms, at_most)).fetchall())
     for redemption in fallen:
         write_step(conn, redemption, Step.FELL_DUE, State.OVERDUE, now=now, ids=ids, claims=ALONE)
     return fallen

@@ -9,7 +9,6 @@ from edge.commands.common import EX_CONFIG, EX_UNAVAILABLE, add_config, complain
 from edge.ownership import strangers
 from edge.terminal import Terminal
 from edge.watch.logs import set_up
-from storage.jobs import StoreFailedError
 from storage.migrations import SchemaTooNewError
 from storage.only_one import AlreadyRunningError
 from sync.enrol.identity import IdentityError
@@ -39,13 +38,14 @@ def run(args: argparse.Namespace) -> int:
         AlreadyRunningError,
         TokensUnusableError,
         IdentityError,
-        SchemaTooNewError,
-        StoreFailedError,
         OSError,
     ) as error:
         complain(str(error))
         return EX_UNAVAILABLE
-    except ExceptionGroup:
+    except ExceptionGroup as group:
+        if too_new := group.subgroup(SchemaTooNewError):
+            complain(str(too_new.exceptions[0]))
+            return EX_UNAVAILABLE
         log.exception("task_died")
         return 1
     return 0

@@ -12,7 +12,6 @@ Where tests pull the plug: `reached` is told "before-commit" inside the transact
 
 import functools
 import json
-import logging
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -35,13 +34,12 @@ from credit.reasons import Reason
 from credit.telling.answers import to_json
 from credit.tokens import SKEW_S, TokenError, open_token
 from credit.weighing.endings import end
-from edge.clock import Clock
 from edge.metrics import Metrics
+from edge.watch.bounds import Bounds
+from edge.watch.store import DECIDE
 from storage.jobs import StoreFailedError
 from storage.sqlite import Job, Store
 from sync.wire.messages import Profile
-
-log = logging.getLogger("xinguan.decider")
 
 UNJUDGED_S = 2**40  # any time is as good as another, to a clock that is not believed
 MAX_OWED = 10_000  # exits kept in memory until the ledger can be written again
@@ -101,7 +99,7 @@ class Decider:
         self,
         *,
         store: Store,
-        clock: Clock,
+        bounds: Bounds,
         lists: ListStore,
         profile: Profile,
         places: Mapping[str, Place],
@@ -109,23 +107,22 @@ class Decider:
         reached: Callable[[str], None] = lambda _point: None,
     ) -> None:
         self._store = store
-        self._clock = clock
+        self._bounds = bounds
         self._lists = lists
         self._profile = profile
         self._places = places
         self._metrics = metrics
         self.reached = reached
         self._owed: deque[tuple[dict[str, Any], int]] = deque(maxlen=MAX_OWED)
-        self.offline_since_ms: int | None = None
 
     def now(self, *, grace_s: int = 10) -> Now:
         """Return now as the ledger wants it."""
-        now = self._clock.now()
-        return Now(utc_ms=now.utc_ms, clock=now.clock, offline_since_ms=self.offline_since_ms, grace_ms=grace_s * 1000)
+        now, since_ms = self._bounds.clock.now(), self._bounds.outage.since_ms
+        return Now(utc_ms=now.utc_ms, clock=now.clock, offline_since_ms=since_ms, grace_ms=grace_s * 1000)
 
     def boot_ms(self) -> int:
         """Return a clock that never jumps, in milliseconds."""
-        return self._clock.boot_ms()
+        return self._bounds.clock.boot_ms()
 
     async def decide(self, presented: Presented) -> Answer:
         """Return the settled answer; never raises for anything a visitor can show, nor for an ill store."""
@@ -137,13 +134,16 @@ class Decider:
         return _answer(presented, settled, now)
 
     async def _settled(self, presented: Presented, now: Now) -> Settled:
+        if not self._bounds.health.begun:
+            return self._without_store(presented, now)
         try:
             job = self._job(presented, now)
             with self._metrics.latency.labels("settle").time():
                 settled = await self._store.write(functools.partial(self._watched, job, presented, now))
-        except StoreFailedError:
-            log.exception("store_failed", extra={"lane": presented.lane})
+        except StoreFailedError as error:
+            self._bounds.health.failed(DECIDE, error)
             return self._without_store(presented, now)
+        self._bounds.health.succeeded(DECIDE)
         self.reached("after-commit")
         return settled
 

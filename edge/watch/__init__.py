@@ -1,1 +1,5 @@
-"""Watching network, store, clock and disk, and telling it: readiness, metrics, logs. Read `about` first."""
+"""What keeps watch: the owners of the safety bounds (network, store, disk), and what tells how the terminal is.
+
+No module here both owns a bound and tells of it, and none decides about a visitor. Nothing of `edge.lanes` or
+`edge.api` may come in. Read `bounds` first, then `patrol` (who finds out) and `readings` (who tells).
+"""

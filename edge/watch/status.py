@@ -1,22 +1,30 @@
-"""What this terminal can say about itself: status for screens, readiness for technicians (terminal.md, "Service page").
+"""What this terminal can say about itself: from a reading to the status answer and to the lines of readiness.
 
-Pure: it takes readings and returns JSON objects; `edge.terminal` takes the readings.
+Pure and without memory: `edge.watch.readings` takes the readings, and what must not flicker is latched by its owner.
+The question behind every line is "would somebody with a right be let in now?" (illness.md 8).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from credit.inputs import ClockState
+from edge.watch.board import Line
+from edge.watch.disk import MIB, Stage
+from edge.watch.store import Failure
+from scanner.health import Health, State
+
+STRIKES = 3  # openings running that were not actuated: the gate, not a visitor, is the fault
+REFUSED, ALARM, UNREACHABLE = "refused", "alarm", "unreachable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneReading:
-    """One lane: `reads` is None when it has no source of its own, `note` says why its source does not read."""
+    """One lane: `source` is None when it has no source of its own; `strikes` openings running were not actuated."""
 
     id: str
     scene: str
-    reads: bool | None = None
-    note: str = ""
+    source: Health | None = None
+    strikes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,104 +37,136 @@ class ListReading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """Everything the two answers are made of."""
+class ListsReading:
+    """The lists: in force, what of the home city is missing, and what is wrong with whose."""
 
-    lanes: tuple[LaneReading, ...]
-    lists: tuple[ListReading, ...]
-    missing_lists: tuple[str, ...]
-    keys: int
-    clock: ClockState
-    store_writes: bool
-    suspended: bool
-    offline_s: int | None
-    unsent: int
-    oldest_unsent_s: int | None
+    in_force: tuple[ListReading, ...] = ()
+    keys: int = 0
+    missing: tuple[str, ...] = ()
+    own_trouble: str = ""  # the home city's newest, and the chain above it
+    partner_trouble: str = ""
+    too_old: str = ""
+    set_aside: str = ""  # entries that were passed over
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlatformReading:
+    """The ways to the platform, and what is still to go there."""
+
+    offline_s: int | None = None
+    push: str = "idle"
+    push_detail: str = ""
+    pull_error: str = ""
+    alarms: tuple[str, ...] = ()
+    unsent: int = 0
+    oldest_unsent_s: int | None = None
     set_aside: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One line of readiness: is it well, and in words what to do when it is not."""
+class Reading:
+    """Everything that status and readiness are made of. `store` is the failure that stands."""
 
-    name: str
-    ok: bool
-    zh: str
-    en: str
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the line as JSON."""
-        return {"name": self.name, "ok": self.ok, "zh": self.zh, "en": self.en}
-
-
-def checks(reading: Reading) -> list[Check]:
-    """Answer "could this terminal decide offline now?" line by line."""
-    missing = ", ".join(reading.missing_lists)
-    lines = [
-        Check(
-            name="store",
-            ok=reading.store_writes,
-            zh="账本可写" if reading.store_writes else "账本无法写入：请检查磁盘空间",
-            en="the ledger can be written" if reading.store_writes else "the ledger cannot be written: check the disk",
-        ),
-        Check(
-            name="clock",
-            ok=reading.clock is ClockState.TRUSTED,
-            zh=f"时钟 {reading.clock.value}" + ("" if reading.clock is ClockState.TRUSTED else "：请联网校时"),
-            en=f"clock {reading.clock.value}" + ("" if reading.clock is ClockState.TRUSTED else ": connect it once"),
-        ),
-        Check(
-            name="keys",
-            ok=reading.keys > 0,
-            zh=f"{reading.keys} 个发行密钥" if reading.keys else "没有发行密钥：请同步名单",
-            en=f"{reading.keys} issuer keys" if reading.keys else "no issuer keys: synchronise the lists",
-        ),
-        Check(
-            name="lists",
-            ok=not reading.missing_lists,
-            zh=f"缺少签名名单 {missing}：请同步" if missing else f"{len(reading.lists)} 份签名名单",
-            en=f"signed lists are missing ({missing}): synchronise"
-            if missing
-            else f"{len(reading.lists)} signed lists",
-        ),
-        Check(
-            name="suspended",
-            ok=not reading.suspended,
-            zh="本终端已被平台暂停" if reading.suspended else "未被暂停",
-            en="suspended by the platform" if reading.suspended else "not suspended",
-        ),
-    ]
-    return lines + [_source(lane) for lane in reading.lanes if lane.reads is not None]
+    lanes: tuple[LaneReading, ...] = ()
+    lists: ListsReading = field(default_factory=ListsReading)
+    platform: PlatformReading = field(default_factory=PlatformReading)
+    clock: ClockState = ClockState.TRUSTED
+    store: Failure | None = None
+    disk: Stage = Stage.ROOM
+    free_bytes: int | None = None
+    suspended: bool = False
+    revoked: bool = False
+    faults: str = ""
 
 
-def _source(lane: LaneReading) -> Check:
-    well = lane.reads is True
-    return Check(
-        name=f"source:{lane.id}",
-        ok=well,
-        zh=f"{lane.id} 道识读正常" if well else f"{lane.id} 道识读设备异常：{lane.note or '没有画面'}",
-        en=f"lane {lane.id} reads" if well else f"lane {lane.id} does not read: {lane.note or 'no picture'}",
-    )
-
-
-def readiness(reading: Reading) -> dict[str, Any]:
-    """Return the readiness answer; `ready` leaves out cameras, since codes can still be typed or handed to the API."""
-    lines = checks(reading)
-    ready = all(line.ok for line in lines if not line.name.startswith("source:"))
-    return {"ready": ready, "checks": [line.to_json() for line in lines]}
-
-
-def state(reading: Reading) -> dict[str, Any]:
+def state(reading: Reading, *, ready: bool) -> dict[str, Any]:
     """Return the changing part of the status answer."""
+    platform = reading.platform
     return {
         "clock": reading.clock.value,
-        "offline": reading.offline_s is not None,
-        "offline_s": reading.offline_s,
+        "offline": platform.offline_s is not None,
+        "offline_s": platform.offline_s,
         "suspended": reading.suspended,
-        "unsent": reading.unsent,
-        "oldest_unsent_s": reading.oldest_unsent_s,
-        "set_aside": reading.set_aside,
-        "lists": [{"name": one.name, "version": one.version, "age_s": one.age_s} for one in reading.lists],
-        "lanes": [{"id": lane.id, "scene": lane.scene, "camera": lane.reads} for lane in reading.lanes],
-        "ready": readiness(reading)["ready"],
+        "unsent": platform.unsent,
+        "oldest_unsent_s": platform.oldest_unsent_s,
+        "set_aside": platform.set_aside,
+        "lists": [{"name": one.name, "version": one.version, "age_s": one.age_s} for one in reading.lists.in_force],
+        "lanes": [{"id": lane.id, "scene": lane.scene, "camera": _reads(lane)} for lane in reading.lanes],
+        "ready": ready,
     }
+
+
+def _reads(lane: LaneReading) -> bool | None:
+    return None if lane.source is None else lane.source.ready
+
+
+def lines(reading: Reading) -> list[Line]:
+    """Return every line, the gravest kinds first."""
+    return [
+        _store(reading),
+        _disk(reading),
+        _clock(reading),
+        *_lists(reading.lists, reading.platform),
+        _suspended(reading),
+        *_platform(reading.platform),
+        Line("faults", "faults.seen", reading.faults) if reading.faults else Line("faults", "faults.well"),
+        *(line for lane in reading.lanes for line in _lane(lane)),
+    ]
+
+
+def _store(reading: Reading) -> Line:
+    if reading.store is None:
+        return Line("store", "store.well")
+    return Line("store", f"store.{reading.store.fault.value}", reading.store.detail)
+
+
+def _disk(reading: Reading) -> Line:
+    cause = {Stage.ROOM: "disk.well", Stage.LOW: "disk.low", Stage.LAST: "disk.last"}[reading.disk]
+    return Line("disk", cause, "" if reading.free_bytes is None else f"{reading.free_bytes // MIB} MiB")
+
+
+def _clock(reading: Reading) -> Line:
+    causes = {ClockState.TRUSTED: "clock.well", ClockState.UNSURE: "clock.challenge"}
+    return Line("clock", causes.get(reading.clock, "clock.untrusted"), reading.clock.value)
+
+
+def _lists(lists: ListsReading, platform: PlatformReading) -> list[Line]:
+    refused = lists.own_trouble or platform.pull_error
+    news = "news.too_long" if lists.too_old else "news.refused" if refused else "news.well"
+    return [
+        Line("keys", "keys.well" if lists.keys else "keys.none"),
+        Line("lists", "lists.missing" if lists.missing else "lists.well", ", ".join(lists.missing)),
+        Line("news", news, lists.too_old or refused),
+        Line("partners", "partners.trouble" if lists.partner_trouble else "partners.well", lists.partner_trouble),
+        Line("entries", "entries.set_aside" if lists.set_aside else "entries.well", lists.set_aside),
+    ]
+
+
+def _suspended(reading: Reading) -> Line:
+    if reading.revoked:
+        return Line("suspended", "suspended.revoked")
+    return Line("suspended", "suspended.ordered" if reading.suspended else "suspended.well")
+
+
+def _platform(platform: PlatformReading) -> list[Line]:
+    away = platform.offline_s is not None and platform.push == UNREACHABLE
+    push = f"push.{platform.push}" if platform.push in (REFUSED, ALARM) else "push.well"
+    return [
+        Line("platform", "platform.away" if away else "platform.well", platform.push_detail if away else ""),
+        Line("push", push, platform.push_detail),
+        Line("tasks", "tasks.alarm" if platform.alarms else "tasks.well", "; ".join(platform.alarms)),
+        Line("records", "records.set_aside" if platform.set_aside else "records.well", str(platform.set_aside)),
+    ]
+
+
+def _lane(lane: LaneReading) -> list[Line]:
+    found = []
+    if lane.source is not None:
+        causes = {State.LIVE: "source.well", State.ENDED: "source.well", State.STARTING: "source.starting"}
+        note = lane.source.note or "没有画面 no picture"
+        found.append(Line(f"source:{lane.id}", causes.get(lane.source.state, "source.down"), note))
+        dropped = {"backlog": lane.source.dropped, **lane.source.drops}
+        detail = ", ".join(f"{why} × {n}" for why, n in sorted(dropped.items()) if n)
+        found.append(Line(f"scans:{lane.id}", "scans.dropped" if detail else "scans.well", detail))
+    gate = "gate.not_actuated" if lane.strikes >= STRIKES else "gate.well"
+    return [*found, Line(f"gate:{lane.id}", gate, str(lane.strikes))]

@@ -117,6 +117,7 @@ class Puller:
         self._full_at = 0.0
         self.last_ok_ms: int | None = None
         self.last_error: str | None = None
+        self.refusal: str | None = None  # the last error, when somebody answered
 
     async def __aenter__(self) -> Self:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="lists")
@@ -158,6 +159,7 @@ class Puller:
                 log.log(level, "lists not refreshed", extra={"problem": str(error), "failures": backoff.failures})
                 self.last_error = str(error)
                 unreachable = isinstance(error, PullFailedError) and error.unreachable
+                self.refusal = None if unreachable else self.last_error
                 pause_s = backoff.unreachable_s() if unreachable else min(backoff.refused_s(None), self._poll_s)
             else:
                 backoff.succeeded()
@@ -208,7 +210,7 @@ class Puller:
             raise PullFailedError(str(error), unreachable=not answered) from error
         except OSError as error:
             raise PullFailedError(f"{DISK}: {error}") from error
-        self.last_ok_ms, self.last_error = self._clock.now_ms(), None
+        self.last_ok_ms, self.last_error, self.refusal = self._clock.now_ms(), None, None
         return pulled
 
     async def _verified(self, stored: Stored, fetcher: DocumentFetcher, *, base_url: str, reference_ms: int) -> Pulled:

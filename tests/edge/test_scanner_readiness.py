@@ -1,24 +1,25 @@
-"""A camera's health in readiness: told, with why, and never a reason not to be ready."""
+"""A camera's health in readiness: told, with why; a lane that cannot read keeps people out, and that is red."""
 
 import pytest
 
-from credit.inputs import ClockState
-from edge.watch.status import LaneReading, Reading, readiness, state
+from edge.metrics import Metrics
+from edge.watch.board import Board, readiness
+from edge.watch.status import LaneReading, Reading, lines, state
+from scanner.health import Health, State
 
 
-def reading(*lanes):
-    return Reading(
-        lanes=lanes,
-        lists=(),
-        missing_lists=(),
-        keys=1,
-        clock=ClockState.TRUSTED,
-        store_writes=True,
-        suspended=False,
-        offline_s=None,
-        unsent=0,
-        oldest_unsent_s=None,
-    )
+def told(*lanes):
+    return readiness(Board(Metrics()).show(lines(Reading(lanes=lanes, lists=full())), now_ms=1))
+
+
+def full():
+    from edge.watch.status import ListsReading
+
+    return ListsReading(keys=1)
+
+
+def camera(state, **more):
+    return LaneReading(id="north", scene="gate", source=Health(name="video0", state=state, **more))
 
 
 def line(answer, name):
@@ -26,19 +27,27 @@ def line(answer, name):
 
 
 @pytest.mark.parametrize("note", ["no frame for 3 s", ""])
-def test_a_camera_that_does_not_read_is_named_with_its_reason_and_the_terminal_stays_as_ready_as_it_was(note):
-    well = readiness(reading(LaneReading(id="north", scene="gate", reads=True)))
-    ill = readiness(reading(LaneReading(id="north", scene="gate", reads=False, note=note)))
+def test_a_camera_that_does_not_read_is_named_with_its_reason_and_nobody_calls_that_ready(note):
+    well = told(camera(State.LIVE))
+    ill = told(camera(State.DOWN, note=note))
 
     assert line(well, "source:north")["ok"]
     assert not line(ill, "source:north")["ok"]
     assert (note or "no picture") in line(ill, "source:north")["en"]
     assert (note or "没有画面") in line(ill, "source:north")["zh"]
-    assert ill["ready"] == well["ready"]
+    assert line(ill, "source:north")["mend"]["en"]
+    assert (well["ready"], ill["ready"]) == (True, False)
+
+
+def test_scans_that_were_dropped_are_told_and_keep_nobody_out():
+    answer = told(camera(State.LIVE, drops={"control characters": 3}))
+
+    assert (line(answer, "scans:north")["level"], answer["ready"]) == ("warn", True)
+    assert "control characters × 3" in line(answer, "scans:north")["en"]
 
 
 def test_a_lane_without_a_scanner_has_no_line_and_screens_see_which_cameras_read():
-    lanes = (LaneReading(id="a", scene="desk"), LaneReading(id="b", scene="gate", reads=False))
+    lanes = (LaneReading(id="a", scene="desk"), LaneReading(id="b", scene="gate", source=Health(name="video0")))
 
-    assert [c["name"] for c in readiness(reading(*lanes))["checks"] if c["name"].startswith("source:")] == ["source:b"]
-    assert [lane["camera"] for lane in state(reading(*lanes))["lanes"]] == [None, False]
+    assert [c["name"] for c in told(*lanes)["checks"] if c["name"].startswith("source:")] == ["source:b"]
+    assert [lane["camera"] for lane in state(Reading(lanes=lanes), ready=True)["lanes"]] == [None, False]

@@ -1,0 +1,62 @@
+"""Once a minute: what has fallen due becomes a fact, summaries are written, old signed facts leave.
+
+Nothing irreversible without signed time (illness.md 5): a clock that is not trusted makes nobody a defaulter and erases
+nothing. Each piece is a job of its own and bounded, so that no lane waits for it longer than for another visitor.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from typing import Final
+
+from cache.ids import uuid7
+from cache.journal import chain
+from cache.ledger import settle
+from cache.ledger.steps import summarise
+from credit.inputs import ClockState, Now
+from edge.watch.bounds import Bounds
+from edge.watch.store import KEEP
+from storage.jobs import StoreFailedError
+from storage.sqlite import Store
+
+EVERY_S: Final = 60.0
+PAUSE_S: Final = 0.01
+MINUTE_MS: Final = 60_000
+RETAIN_MS: Final = 180 * 86_400_000  # facts that the platform signed for stay this long
+PIECE: Final = 200  # rows a job touches at most, which takes about 5 ms
+DUE: Final = 20  # the same for what writes a fact for each row
+
+
+async def tidy(store: Store, bounds: Bounds) -> None:
+    """Tidy once a minute; never returns. A store that fails is told to its health and tried again."""
+    while True:
+        now = bounds.clock.now()
+        for piece, most in pieces(now) if bounds.health.begun else ():
+            try:
+                await _whole(store, piece, most)
+            except StoreFailedError as error:
+                bounds.health.failed(KEEP, error)
+                break
+        await asyncio.sleep(EVERY_S)
+
+
+async def _whole(store: Store, piece: Callable[[sqlite3.Connection], int], most: int) -> None:
+    """Run a piece until nothing is left of it; in between whoever waits at a lane comes first."""
+    while await store.write(piece) >= most:  # noqa: ASYNC110 - a pause between jobs, no waiting for an event
+        await asyncio.sleep(PAUSE_S)
+
+
+def pieces(now: Now) -> list[tuple[Callable[[sqlite3.Connection], int], int]]:
+    """Return what may be tidied at `now`: jobs that say how many rows they touched, and how many they touch at most."""
+    if now.clock is not ClockState.TRUSTED:
+        return []
+    return [
+        (lambda conn: len(settle.mark_overdue(conn, now=now, ids=uuid7, at_most=DUE)), DUE),
+        (lambda conn: _summaries(conn, now), PIECE),
+        (lambda conn: chain.retire(conn, older_than_ms=now.utc_ms - RETAIN_MS, at_most=PIECE), PIECE),
+    ]
+
+
+def _summaries(conn: sqlite3.Connection, now: Now) -> int:
+    summarise(conn, before_minute=now.utc_ms // MINUTE_MS, now=now, ids=uuid7)
+    return 0

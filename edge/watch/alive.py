@@ -1,0 +1,88 @@
+"""Keeping tasks alive that may fail without taking the gate with them (illness.md 1: content never kills).
+
+Whatever a task of the ways to the platform raises, it becomes a state `alarm` with its cause and one ERROR in the log;
+the task waits on the ladder of `sync.backoff` and begins again. An alarm ends when the same task did its work again:
+when `worked()`, a figure that grows with each success, has moved since. Only the store and the lanes may end the
+process; and of a lane, what is wrong with one presentation ends that presentation alone (`Faults`).
+"""
+
+import asyncio
+import collections
+import logging
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from sync.backoff import Backoff
+
+MAX_CAUSE = 200  # characters of an error that are shown
+
+log = logging.getLogger("xinguan.tasks")
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """A task that fell: its cause, and what its figure of successes was then."""
+
+    cause: str
+    worked: object
+
+
+class Faults:
+    """Owns what nobody foresaw, by place: each kind is logged once with its trace, and counted."""
+
+    def __init__(self) -> None:
+        self._met: collections.Counter[str] = collections.Counter()
+
+    def met(self, where: str, error: Exception) -> None:
+        """Note an error that ended one piece of work and nothing else."""
+        name = f"{where}: {type(error).__name__}"
+        self._met[name] += 1
+        if self._met[name] == 1:
+            log.error("unforeseen", extra={"where": where}, exc_info=error)
+
+    def told(self) -> str:
+        """Return what was met, in words; empty when nothing was."""
+        return ", ".join(f"{name} × {n}" for name, n in sorted(self._met.items()))
+
+
+class Tasks:
+    """Owns which of the tasks are in alarm."""
+
+    def __init__(self, *, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        self.faults = Faults()
+        self._pause = pause
+        self._alarms: dict[str, Alarm] = {}
+        self._worked: dict[str, Callable[[], object]] = {}
+
+    @property
+    def alarms(self) -> Mapping[str, str]:
+        """The causes that stand, by task."""
+        for name, alarm in tuple(self._alarms.items()):
+            if self._worked[name]() != alarm.worked:
+                del self._alarms[name]
+                log.warning("task_well_again", extra={"task": name})
+        return {name: alarm.cause for name, alarm in sorted(self._alarms.items())}
+
+    async def keep(self, name: str, run: Callable[[], Awaitable[None]], *, worked: Callable[[], object]) -> None:
+        """Run a task for ever: what it raises is an alarm, and it begins again; ends when it ends by itself."""
+        self._worked[name] = worked
+        backoff = Backoff(random.SystemRandom().uniform)
+        while True:
+            before = worked()
+            try:
+                await run()
+            except Exception as error:  # noqa: BLE001 - this is the one place that outlives any of them
+                if worked() != before:
+                    backoff.succeeded()
+                self._fell(name, error, worked())
+            else:
+                return
+            await self._pause(backoff.refused_s(None))
+
+    def _fell(self, name: str, error: Exception, worked: object) -> None:
+        cause = f"{type(error).__name__}: {error}"[:MAX_CAUSE]
+        known = self._alarms.get(name)
+        self._alarms[name] = Alarm(cause, worked)
+        if known is None or known.cause != cause:
+            log.error("task_alarm", extra={"task": name, "cause": cause}, exc_info=error)

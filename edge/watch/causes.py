@@ -1,0 +1,266 @@
+"""Every line that readiness can show: its light, its words and its mend, in both languages (illness.md 8).
+
+One table. The answer of `/v1/readiness`, the metric `xinguan_line`, `xinguan doctor` and docs/when-things-break.md are
+all made of it; a test keeps the page and the table together. A light is green (well), yellow (warn: visitors are
+served, somebody should look) or red (bad: somebody with a right would not be let in now).
+"""
+
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+
+class Level(StrEnum):
+    """How a line stands."""
+
+    WELL = "well"
+    WARN = "warn"
+    BAD = "bad"
+
+
+class Cause(NamedTuple):
+    """What one line says in one state. `{detail}` stands for what is found out at the moment."""
+
+    level: Level
+    zh: str
+    en: str
+    mend_zh: str = ""
+    mend_en: str = ""
+
+
+_W, _N, _B = Level.WELL, Level.WARN, Level.BAD
+
+CAUSES: Final[dict[str, Cause]] = {
+    "store.well": Cause(_W, "账本可写", "the ledger can be written"),
+    "store.opening": Cause(
+        _B,
+        "账本尚未打开",
+        "the ledger is not open yet",
+        "稍候；若一分钟后仍如此，请运行 xinguan doctor",
+        "wait; if it stays so for a minute, run: xinguan doctor",
+    ),
+    "store.full": Cause(
+        _B,
+        "磁盘已满，账本无法写入",
+        "the disk is full, the ledger cannot be written",
+        "清理磁盘空间；恢复后自动继续",
+        "make room on the disk; it goes on by itself",
+    ),
+    "store.read_only": Cause(
+        _B,
+        "账本只读，无法写入",
+        "the ledger is read-only",
+        "文件系统可能因故障转为只读：检查 dmesg，检查目录权限，必要时更换存储卡",
+        "the file system may have turned read-only: see dmesg and the folder's rights; replace a worn card",
+    ),
+    "store.busy": Cause(
+        _B,
+        "账本被占用或磁盘过慢",
+        "the ledger is held by somebody else, or the disk is too slow",
+        "结束占用 terminal.db 的程序；若无，请检查磁盘",
+        "end the program that holds terminal.db (xinguan doctor); if there is none, look at the disk",
+    ),
+    "store.io": Cause(
+        _B,
+        "读写账本时磁盘出错",
+        "the disk fails when the ledger is read or written",
+        "更换存储卡或磁盘；先复制数据目录",
+        "copy the data folder, then replace the card or disk",
+    ),
+    "store.corrupt": Cause(
+        _B,
+        "账本文件已损坏：{detail}",
+        "the ledger's file is damaged: {detail}",
+        "保留该文件（其中有事实），重启终端；终端会将其改名放置一旁",
+        "keep the file, it holds facts; restart the terminal, which sets it aside by name",
+    ),
+    "store.other": Cause(
+        _B,
+        "账本无法写入：{detail}",
+        "the ledger cannot be written: {detail}",
+        "运行 xinguan doctor",
+        "run: xinguan doctor",
+    ),
+    "disk.well": Cause(_W, "磁盘空间充足", "there is room on the disk"),
+    "disk.low": Cause(
+        _N,
+        "磁盘空间不足：不再记录拒绝明细",
+        "the disk is nearly full: refusals are no longer noted one by one",
+        "清理磁盘空间",
+        "make room on the disk",
+    ),
+    "disk.last": Cause(
+        _B,
+        "磁盘即将写满：不再发放",
+        "the disk is all but full: nothing new is granted",
+        "立即清理磁盘空间",
+        "make room on the disk now",
+    ),
+    "clock.well": Cause(_W, "时钟可信", "the clock is trusted"),
+    "clock.challenge": Cause(
+        _N,
+        "时钟未校准：请访客扫描屏幕上的挑战码",
+        "the clock is not trusted: visitors answer the challenge on the screen",
+        "联网一次以校时",
+        "connect the terminal once",
+    ),
+    "clock.untrusted": Cause(
+        _B,
+        "时钟不可信，无法判断凭证时效",
+        "the clock is not trusted, and codes cannot be judged by time",
+        "联网一次以校时，并检查硬件时钟电池",
+        "connect the terminal once; look at the battery of its clock",
+    ),
+    "keys.well": Cause(_W, "发行密钥齐全", "issuer keys are here"),
+    "keys.none": Cause(
+        _B,
+        "没有发行密钥",
+        "there are no issuer keys",
+        "联网同步名单，或用 xinguan lists import 导入",
+        "connect it, or bring the lists with: xinguan lists import",
+    ),
+    "lists.well": Cause(_W, "签名名单齐全", "the signed lists are here"),
+    "lists.missing": Cause(
+        _B,
+        "缺少本市签名名单：{detail}",
+        "signed lists of this city are missing or damaged: {detail}",
+        "联网同步名单，或用 xinguan lists import 导入",
+        "connect it, or bring the lists with: xinguan lists import",
+    ),
+    "news.well": Cause(_W, "名单更新正常", "news of the lists come in"),
+    "news.refused": Cause(
+        _N,
+        "名单更新被拒：{detail}",
+        "news of the lists are refused: {detail}",
+        "联系平台；原有名单继续有效",
+        "tell the platform's people; the lists in force go on",
+    ),
+    "news.too_long": Cause(
+        _B,
+        "名单已过期太久：{detail}",
+        "the lists in force are too old: {detail}",
+        "联系平台，或用 xinguan lists import 导入",
+        "tell the platform's people, or bring the lists with: xinguan lists import",
+    ),
+    "partners.well": Cause(_W, "伙伴城市名单正常", "partner cities' lists are well"),
+    "partners.trouble": Cause(
+        _N,
+        "伙伴城市名单有误：{detail}",
+        "a partner city's list is in trouble: {detail}",
+        "联系该城市；其原有版本继续有效，其他城市不受影响",
+        "tell that city; its version before stays in force, others are not touched",
+    ),
+    "entries.well": Cause(_W, "名单条目均可读", "every entry of the lists is read"),
+    "entries.set_aside": Cause(
+        _N,
+        "有名单条目无法读取，已搁置：{detail}",
+        "entries of the lists cannot be read and are set aside: {detail}",
+        "联系发布该名单的城市更正",
+        "tell the city that published them",
+    ),
+    "suspended.well": Cause(_W, "未被暂停", "not suspended"),
+    "suspended.ordered": Cause(
+        _B,
+        "本终端已被平台暂停",
+        "suspended by the platform",
+        "联系平台",
+        "ask the platform's people",
+    ),
+    "suspended.revoked": Cause(
+        _B,
+        "本终端已被平台停用",
+        "taken out of service by the platform",
+        "联系平台；需重新登记",
+        "ask the platform's people; it must be enrolled anew",
+    ),
+    "platform.well": Cause(_W, "与平台联通", "in touch with the platform"),
+    "platform.away": Cause(
+        _N,
+        "联系不上平台：{detail}",
+        "the platform does not answer: {detail}",
+        "检查网络；离线期间照常服务",
+        "look at the network; visitors are served meanwhile",
+    ),
+    "push.well": Cause(_W, "事实上传正常", "facts go up"),
+    "push.refused": Cause(
+        _N,
+        "平台拒收事实：{detail}",
+        "the platform refuses our facts: {detail}",
+        "联系平台；事实保存在本机",
+        "ask the platform's people; facts are kept here",
+    ),
+    "push.alarm": Cause(
+        _N,
+        "平台的答复不可信：{detail}",
+        "the platform's answer is not believed: {detail}",
+        "联系平台；事实保存在本机",
+        "ask the platform's people; facts are kept here",
+    ),
+    "tasks.well": Cause(_W, "后台任务正常", "tasks in the background are well"),
+    "tasks.alarm": Cause(
+        _N,
+        "后台任务出错，正在重试：{detail}",
+        "a task in the background failed and is tried again: {detail}",
+        "若持续出现，请把日志交给开发者",
+        "if it stays, give the log to the makers",
+    ),
+    "faults.well": Cause(_W, "没有未预料的错误", "no unforeseen errors"),
+    "faults.seen": Cause(
+        _N,
+        "出现未预料的错误：{detail}",
+        "unforeseen errors were met: {detail}",
+        "请把日志交给开发者；重启后清零",
+        "give the log to the makers; a restart clears this line",
+    ),
+    "records.well": Cause(_W, "没有被搁置的事实", "no fact is set aside"),
+    "records.set_aside": Cause(
+        _N,
+        "有事实被平台搁置：{detail}",
+        "facts were set aside by the platform: {detail}",
+        "联系平台核对",
+        "ask the platform's people to look at them",
+    ),
+    "source.well": Cause(_W, "识读正常", "codes are read"),
+    "source.starting": Cause(_N, "识读设备正在启动", "the reader is starting", "稍候", "wait a moment"),
+    "source.down": Cause(
+        _B,
+        "识读设备异常：{detail}",
+        "the lane does not read: {detail}",
+        "检查识读设备的电源和连线；运行 xinguan doctor --sources",
+        "look at the reader's power and cable; run: xinguan doctor --sources",
+    ),
+    "source.frozen": Cause(
+        _B,
+        "画面静止不动：{detail}",
+        "the picture stands still: {detail}",
+        "重启摄像头",
+        "restart the camera",
+    ),
+    "source.dark": Cause(
+        _N,
+        "画面没有细节：{detail}",
+        "the picture shows no detail: {detail}",
+        "检查照明和镜头",
+        "look at the light and the lens",
+    ),
+    "scans.well": Cause(_W, "没有丢失的扫码", "no scan was dropped"),
+    "scans.dropped": Cause(
+        _N,
+        "有扫码未能识别：{detail}",
+        "scans came in that are not understood: {detail}",
+        "按 docs/scanner.md 检查扫码器的后缀和键盘布局；运行 xinguan doctor --sources",
+        "check suffix and layout of the scanner (docs/scanner.md); run: xinguan doctor --sources",
+    ),
+    "gate.well": Cause(_W, "闸门正常", "the gate obeys"),
+    "gate.not_actuated": Cause(
+        _B,
+        "闸门连续三次未动作：{detail}",
+        "the gate did not open three times running: {detail}",
+        "检查控制器的电源、网线和地址",
+        "look at the controller's power, cable and address",
+    ),
+}
+
+
+def light(level: Level) -> str:
+    """Return the light of a level, in both languages."""
+    return {Level.WELL: "绿 green", Level.WARN: "黄 yellow", Level.BAD: "红 red"}[level]

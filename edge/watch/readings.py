@@ -1,0 +1,221 @@
+"""What the API asks of the terminal around it: takes readings of its parts and tells status and readiness.
+
+Reads only: no bound is owned here and nothing is decided; `edge.watch.patrol` keeps the owners told.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from cache.journal import chain
+from cache.journal.chain import Unsent
+from cache.journal.orders import revoked
+from cache.ledger.facts import SUSPENDED, switched
+from cache.lists.store import ListStore
+from cache.lists.trusted import TrustedLists
+from credit.inputs import ClockState, Now
+from credit.policy import MAX_LIST_AGE_S
+from credit.rules.listing import KINDS, city_of, role_of
+from edge.clock import Clock
+from edge.config import LaneTable
+from edge.metrics import Metrics
+from edge.watch import status
+from edge.watch.alive import Tasks
+from edge.watch.board import Board, Shown, readiness
+from edge.watch.bounds import Bounds
+from edge.watch.status import LaneReading, ListReading, ListsReading, PlatformReading, Reading, lines
+from scanner.source import Source
+from storage.jobs import StoreFailedError
+from storage.sqlite import Store
+from sync.enrol.identity import Identity
+from sync.pull.puller import Puller
+from sync.push.pusher import Pusher
+from sync.times import TimeSync
+
+MAX_DETAIL: Final = 200  # characters of somebody else's words on a line
+VERSION: Final = version("xinguan")  # read once: asking opens a file
+
+
+class Decider(Protocol):
+    """What the watch asks of the decider."""
+
+    def now(self) -> Now:
+        """Return now as the ledger wants it."""
+        ...
+
+    async def pay_owed(self) -> None:
+        """Journal what was done while the ledger could not be written. Raises StoreFailedError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sync:
+    """The three ways to the platform."""
+
+    push: Pusher
+    pull: Puller
+    times: TimeSync
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a running terminal is made of, as far as it is talked about."""
+
+    identity: Identity
+    store: Store
+    clock: Clock
+    lists: ListStore
+    decider: Decider
+    metrics: Metrics
+    lanes: tuple[LaneTable, ...]
+    sources: Mapping[str, Source]
+    sync: Sync
+    bounds: Bounds
+    tasks: Tasks
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What the store says about itself."""
+
+    unsent: Unsent
+    set_aside: int = 0
+    suspended: bool = False
+    revoked: bool = False
+
+
+class Readings:
+    """Reads the terminal's parts and tells how they are."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._board = Board(parts.metrics)
+        self._kept = _Kept(Unsent(0, None))
+        parts.metrics.watch(parts.sources)
+
+    @property
+    def site(self) -> str:
+        """The site this terminal stands at."""
+        return self._parts.identity.site
+
+    def now(self) -> Now:
+        """Return now as the ledger wants it."""
+        return self._parts.decider.now()
+
+    def synchronise(self) -> None:
+        """Wake both directions."""
+        self._parts.sync.push.nudge()
+        self._parts.sync.pull.wake()
+
+    def source(self, lane: str) -> Source | None:
+        """Return what a lane reads from, None when it has no source of its own."""
+        return self._parts.sources.get(lane)
+
+    async def status(self) -> dict[str, Any]:
+        """Return the status answer: who we are, and how we are."""
+        profile = self._parts.identity.profile
+        who = {
+            "terminal": self._parts.identity.terminal,
+            "site": self._parts.identity.site,
+            "title": profile.title,
+            "issuer": profile.issuer,
+            "test": profile.test,
+            "ticket_types": msgspec.to_builtins(profile.ticket_types),
+            "pledge": profile.pledge,
+            "grade": profile.grade,
+            "texts": profile.texts,
+            "version": VERSION,
+            "now_ms": self._parts.clock.now_ms(),  # screens drop what is older than what they show
+        }
+        reading = await self._reading()
+        return who | status.state(reading, ready=readiness(self._shown(reading))["ready"])
+
+    async def readiness(self) -> dict[str, Any]:
+        """Return the readiness answer."""
+        return readiness(self._shown(await self._reading()))
+
+    def _shown(self, reading: Reading) -> tuple[Shown, ...]:
+        return self._board.show(lines(reading), now_ms=self._parts.clock.now_ms())
+
+    async def _reading(self) -> Reading:
+        parts, now = self._parts, self._parts.clock.now()
+        kept = await self._from_store()
+        reading = Reading(
+            lanes=tuple(map(self._lane, parts.lanes)),
+            lists=lists_reading(parts.lists.current, home=parts.identity.profile.issuer, now_ms=now.utc_ms),
+            platform=self._platform(kept, now.utc_ms),
+            clock=now.clock,
+            store=parts.bounds.health.standing,
+            disk=parts.bounds.disk.stage,
+            free_bytes=parts.bounds.disk.free_bytes,
+            suspended=kept.suspended,
+            revoked=kept.revoked,
+            faults=parts.tasks.faults.told(),
+        )
+        self._measure(reading)
+        return reading
+
+    async def _from_store(self) -> _Kept:
+        """Read what the store says; while it cannot be read, what it said last."""
+        try:
+            self._kept = await self._parts.store.read(
+                lambda conn: _Kept(
+                    chain.unsent(conn), chain.set_aside_count(conn), switched(conn, SUSPENDED), revoked(conn)
+                )
+            )
+        except StoreFailedError:
+            return self._kept  # why it cannot be read is the store's own line
+        return self._kept
+
+    def _platform(self, kept: _Kept, now_ms: int) -> PlatformReading:
+        parts, since = self._parts, self._parts.bounds.outage.since_ms
+        push, oldest = parts.sync.push.status, kept.unsent.oldest_at_ms
+        return PlatformReading(
+            offline_s=None if since is None else max(0, now_ms - since) // 1000,
+            push=push.state.value,
+            push_detail=push.detail[:MAX_DETAIL],
+            pull_error=(parts.sync.pull.refusal or "")[:MAX_DETAIL],
+            alarms=tuple(f"{name}: {cause}" for name, cause in parts.tasks.alarms.items()),
+            unsent=kept.unsent.count,
+            oldest_unsent_s=None if oldest is None else max(0, now_ms - oldest) // 1000,
+            set_aside=kept.set_aside,
+        )
+
+    def _lane(self, table: LaneTable) -> LaneReading:
+        source = self._parts.sources.get(table.id)
+        return LaneReading(id=table.id, scene=table.scene, source=None if source is None else source.health)
+
+    def _measure(self, reading: Reading) -> None:
+        metrics = self._parts.metrics
+        metrics.unsent.set(reading.platform.unsent)
+        metrics.oldest_unsent.set(reading.platform.oldest_unsent_s or 0)
+        for one in reading.lists.in_force:
+            metrics.list_age.labels(one.name).set(one.age_s)
+        for state in ClockState:
+            metrics.clock.labels(state.value).set(state is reading.clock)
+
+
+def lists_reading(trusted: TrustedLists, *, home: str, now_ms: int) -> ListsReading:
+    """Return how the lists are, told apart by whose they are: the home city's keep people out, a partner's do not."""
+    ages = trusted.ages(now_ms)
+    own = {role_of(kind, home) for kind in KINDS}
+    old = [role for role, age_s in ages.items() if role in own and age_s > MAX_LIST_AGE_S]
+    trouble = {role: text for role, text in trusted.problems.items() if role in own or city_of(role) is None}
+    partners = {role: text for role, text in trusted.problems.items() if role not in trouble}
+    return ListsReading(
+        in_force=tuple(
+            ListReading(name=name, version=trusted.versions[name], age_s=age_s) for name, age_s in sorted(ages.items())
+        ),
+        keys=len(trusted.keyring.by_kid),
+        missing=tuple(role for role in sorted(own) if role not in trusted.versions),
+        own_trouble=_told(trouble),
+        partner_trouble=_told(partners),
+        too_old=", ".join(sorted(old)),
+    )
+
+
+def _told(problems: Mapping[str, str]) -> str:
+    return "; ".join(f"{role or 'chain'}: {text[:MAX_DETAIL]}" for role, text in sorted(problems.items()))[:MAX_DETAIL]
