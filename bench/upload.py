@@ -9,7 +9,7 @@ import json
 import os
 import tempfile
 import time
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,8 @@ from cache.journal.chain import append, batch
 from central.http.app import serving
 from central.platform_state import create_state
 from central.register.enrolment import make_code, qr_text
-from central.store import connect, transaction
-from storage.sqlite import Store
+from storage.driven import driven
+from storage.sqlite import Store, connect, immediate
 from sync.enrol.enrolling import DATABASE_FILE, enrol, read_ticket
 from sync.push.pusher import Pusher
 from sync.transport import open_session
@@ -84,10 +84,8 @@ async def run(folder: Path) -> dict[str, float]:
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(serving(state, host="127.0.0.1", port=0, now_ms=clock.now_ms))
         session = await stack.enter_async_context(open_session())
-        conn = connect(state.database)
-        with transaction(conn):
-            code = make_code(conn, terminal="gate", profile=PROFILE, now_ms=clock.now_ms())
-        conn.close()
+        with closing(connect(state.database, writing=True)) as conn, immediate(conn):
+            code = driven(lambda tx: make_code(tx, terminal="gate", profile=PROFILE, now_ms=clock.now_ms()))(conn)
         ticket = read_ticket(qr_text(code=code, platform=url, trust_root=b"{}"))
         identity = await enrol(ticket, folder=folder / "gate", session=session, now_ms=NOW_MS)
         store = await stack.enter_async_context(Store(folder / "gate" / DATABASE_FILE))

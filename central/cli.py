@@ -1,6 +1,6 @@
 """The platform's commands. Each is one module with `add_arguments` and `run`, imported only when it is called.
 
-Exit codes: 0 done · 1 refused · 2 wrong arguments · 78 the platform's folder cannot be used.
+Exit codes: 0 done · 1 refused · 2 wrong arguments · 69 no database now · 78 the platform's folder cannot be used.
 """
 
 import argparse
@@ -9,7 +9,10 @@ from importlib import import_module
 from typing import NamedTuple
 
 from central.platform_state import StateError
+from storage.jobs import StoreFailedError
+from storage.migrations import SchemaTooNewError
 
+EX_UNAVAILABLE = 69
 EX_CONFIG = 78
 
 
@@ -76,7 +79,10 @@ def main(argv: list[str] | None = None) -> int:
     module.add_arguments(parser)
     try:
         code: int = module.run(parser.parse_args(argv[1:]))
-    except StateError as error:
+    except (StateError, SchemaTooNewError) as error:
         print(error, file=sys.stderr)
         return EX_CONFIG
+    except StoreFailedError as error:
+        print(error, file=sys.stderr)
+        return EX_UNAVAILABLE
     return code

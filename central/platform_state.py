@@ -8,7 +8,6 @@
 The key is made once, by `central init`, and never printed.
 """
 
-import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ import msgspec
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from storage.files import create_file
 from sync.wire.jws import kid_of, public_hex
 from sync.wire.messages import Command, PlatformKey, Receipt, SignedTime
 from sync.wire.seals import COMMAND, RECEIPT, TIME, sign
@@ -98,30 +98,16 @@ class _Timestamp(msgspec.Struct):
     signed: _Version
 
 
-def _create(path: Path, data: bytes) -> None:
-    """Write a secret that must not exist yet, durably."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
 def create_state(folder: Path) -> PlatformState:
     """Make the platform's folder with its key and operator token; raise StateError when there is one already."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     key = Ed25519PrivateKey.generate()
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     try:
-        _create(folder / KEY, pem)
-        _create(folder / OPERATOR, f"{secrets.token_urlsafe(TOKEN_BYTES)}\n".encode())
+        create_file(folder / KEY, pem)
+        create_file(folder / OPERATOR, f"{secrets.token_urlsafe(TOKEN_BYTES)}\n".encode())
     except FileExistsError as error:
-        raise StateError(f"{error.filename}: a platform is here already. Name another folder with --state") from error
+        raise StateError(f"{folder}: a platform is here already. Name another folder with --state") from error
     return open_state(folder)
 
 

@@ -1,1 +1,1 @@
-"""How anything of ours is kept: jobs on one database, migrations, files. Knows no table; read `sqlite` first."""
+"""How anything of ours is kept: jobs on one database, migrations, files. Knows no table; read `jobs` first."""

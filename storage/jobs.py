@@ -17,7 +17,21 @@ The contract:
 8. What the database itself refuses reaches the caller as `StoreFailedError`; any other exception of a job as itself.
 9. What no job may raise (SystemExit, KeyboardInterrupt, an error of the store's own) ends the process at once: a dead
    writer would leave every later caller waiting for ever.
+
+Two kinds of job keep this contract. The terminal's are plain functions of the SQLite connection: one file is all it
+will ever have, and a decision must not pay for another engine. The platform's and the hub's are coroutines,
+`async def job(tx)`: on SQLite nothing in them ever suspends and the writer's thread drives each to its end; on
+PostgreSQL they run on a pooled connection.
 """
+
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Final, Protocol, TypeVar
+
+MAX_INTEGER: Final = 2**63 - 1
+Value = int | str | bytes | None
+Row = tuple[Any, ...]
+T = TypeVar("T")
 
 
 class StoreFailedError(Exception):
@@ -26,3 +40,77 @@ class StoreFailedError(Exception):
 
 class JobWithdrawnError(StoreFailedError):
     """The job had not begun by its deadline. It never ran and never will."""
+
+
+class BadValueError(ValueError):
+    """A value that no engine stores alike: NUL or a lone surrogate in text, an integer beyond 64 bits."""
+
+
+class ConstraintError(Exception):
+    """A constraint of the schema forbids it. The job may go on only where a savepoint undid the statement."""
+
+
+class JobSuspendedError(Exception):
+    """A job awaited something that is not its transaction. That is a mistake in the job: ask first, then write."""
+
+
+def checked(values: Sequence[Value]) -> Sequence[Value]:
+    """Return `values` unless one is not storable everywhere; raise BadValueError."""
+    for value in values:
+        if isinstance(value, str):
+            if "\0" in value or not (value.isascii() or _is_utf8(value)):
+                raise BadValueError("text with NUL or a lone surrogate cannot be stored")
+        elif isinstance(value, int) and not -MAX_INTEGER <= value <= MAX_INTEGER:
+            raise BadValueError("an integer beyond 64 bits cannot be stored")
+    return values
+
+
+def _is_utf8(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+class Tx(Protocol):
+    """The transaction that a coroutine job is given. It is the only thing that a job may await.
+
+    SQL is one text for both engines, with `$1, $2, …`: what is understood alike by SQLite 3.40 and PostgreSQL 15
+    (docs/scale.md lists what is not). Raises StoreFailedError, BadValueError, ConstraintError.
+    """
+
+    async def rows(self, sql: str, *values: Value) -> list[Row]:
+        """Return every row that `sql` gives."""
+        ...
+
+    async def row(self, sql: str, *values: Value) -> Row | None:
+        """Return the first row that `sql` gives, None when there is none."""
+        ...
+
+    async def execute(self, sql: str, *values: Value) -> int:
+        """Run `sql` and return how many rows it touched."""
+        ...
+
+    async def execute_many(self, sql: str, many: Sequence[Sequence[Value]]) -> None:
+        """Run `sql` once for each of `many`."""
+        ...
+
+    def savepoint(self) -> AbstractAsyncContextManager[None]:
+        """Undo what happens inside when it raises, and nothing before."""
+        ...
+
+
+TxJob = Callable[[Tx], Coroutine[Any, Any, T]]
+
+
+class JobStore(Protocol):
+    """A store for coroutine jobs, whatever is behind it: the platform and the hub know no more of their database."""
+
+    async def write(self, job: TxJob[T], *, before: float | None = None) -> T:
+        """Run `job` as one transaction and return its result once it is kept."""
+        ...
+
+    async def read(self, job: TxJob[T]) -> T:
+        """Run `job` on one consistent view of what is committed; it cannot change anything."""
+        ...

@@ -1,11 +1,12 @@
-"""The schema of the terminal's database, as ordered SQL files (`cache/schema/NNNN_name.sql`).
+"""The schema of a database, as ordered SQL files (`NNNN_name.sql` in the package that owns the tables).
 
 Rules of this file:
 
 - files are only ever appended; a released file never changes (a test opens a stored database of every release);
 - `PRAGMA user_version` holds the number of the last file applied; each file is one transaction with its number;
+- two processes may open one database at once: the number is looked at again under the lock;
 - a database that is newer than this program is refused, never touched;
-- before an existing database is changed, `VACUUM INTO` keeps a copy of it beside the old one.
+- before an existing database is changed, `VACUUM INTO` keeps a copy of it beside the old one, for its owner alone.
 """
 
 import sqlite3
@@ -14,6 +15,8 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
+
+from storage.files import make_private
 
 
 class SchemaTooNewError(Exception):
@@ -28,10 +31,20 @@ class Step(NamedTuple):
     sql: str
 
 
+class Schema(NamedTuple):
+    """Where a database's schema files lie: a package and a folder in it."""
+
+    package: str
+    folder: str
+
+
+TERMINAL = Schema("cache", "schema")
+
+
 @cache
-def steps() -> tuple[Step, ...]:
+def steps(schema: Schema = TERMINAL) -> tuple[Step, ...]:
     """Return every schema file in order. Numbers start at 1 and have no gaps."""
-    folder = resources.files("cache").joinpath("schema")
+    folder = resources.files(schema.package).joinpath(schema.folder)
     files = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
     found = tuple(Step(int(f.name[:4]), f.name, f.read_text("utf-8")) for f in files)
     if [step.number for step in found] != list(range(1, len(found) + 1)):
@@ -56,27 +69,33 @@ def version(conn: sqlite3.Connection) -> int:
     return int(conn.execute("PRAGMA user_version").fetchone()[0])
 
 
-def migrate(conn: sqlite3.Connection, *, backup_to: Path | None) -> int:
+def migrate(conn: sqlite3.Connection, schema: Schema = TERMINAL, *, backup_to: Path | None) -> int:
     """Bring the database up to this program's schema and return how many files were applied; raise SchemaTooNewError.
 
     `backup_to` names the copy that `VACUUM INTO` writes before an existing database is changed; None for no copy.
     """
-    have, every = version(conn), steps()
+    have, every = version(conn), steps(schema)
     if have > len(every):
         raise SchemaTooNewError(f"database schema {have} is newer than this program's {len(every)}")
     todo = every[have:]
     if todo and have and backup_to is not None:
         backup_to.unlink(missing_ok=True)
+        make_private(backup_to)
         conn.execute("VACUUM INTO ?", (str(backup_to),))
-    for step in todo:
-        conn.execute("BEGIN IMMEDIATE")
-        try:
+    return sum(_apply(conn, step) for step in todo)
+
+
+def _apply(conn: sqlite3.Connection, step: Step) -> int:
+    conn.execute("BEGIN IMMEDIATE")
+    try:
+        fresh = version(conn) < step.number
+        if fresh:
             for statement in statements(step.sql):
                 conn.execute(statement)
             conn.execute(f"PRAGMA user_version = {step.number}")
-            conn.execute("COMMIT")
-        except BaseException:
-            if conn.in_transaction:
-                conn.execute("ROLLBACK")
-            raise
-    return len(todo)
+        conn.execute("COMMIT")
+    except BaseException:
+        if conn.in_transaction:
+            conn.execute("ROLLBACK")
+        raise
+    return int(fresh)

@@ -26,8 +26,9 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from storage.dying import end_process
+from storage.files import make_private
 from storage.jobs import JobWithdrawnError, StoreFailedError
-from storage.migrations import migrate
+from storage.migrations import TERMINAL, Schema, migrate
 from storage.waiting import Ran, Waiting, withdrawn
 
 MAX_GROUP = 64  # jobs committed together at most
@@ -64,10 +65,10 @@ def connect(path: Path | str, *, writing: bool) -> sqlite3.Connection:
     return conn
 
 
-def memory() -> sqlite3.Connection:
+def memory(schema: Schema = TERMINAL) -> sqlite3.Connection:
     """Return an in-memory database with the whole schema, for the simulator and for tests."""
     conn = connect(":memory:", writing=True)
-    migrate(conn, backup_to=None)
+    migrate(conn, schema, backup_to=None)
     return conn
 
 
@@ -105,22 +106,28 @@ class Store:
         self,
         path: Path,
         *,
+        schema: Schema = TERMINAL,
+        readers: int = 1,
         reached: Callable[[str], None] = lambda _point: None,
         dying: Callable[[BaseException], None] = end_process,
     ) -> None:
         self._path = path
+        self._schema = schema
         self._reached = reached
         self._dying = dying
         self._jobs: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._live, name="store-writer", daemon=True)
-        self._reader = ThreadPoolExecutor(1, thread_name_prefix="store-reader")
+        self._reader = ThreadPoolExecutor(readers, thread_name_prefix="store-reader")
+        self._views: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()  # one for each reader
+        self._readers = readers
         self._in_hand: list[Waiting] = []
         self._open_for_jobs = False
         self.failing = ""
 
     async def __aenter__(self) -> Self:
         self._writing = await asyncio.to_thread(self._open)
-        self._reading = connect(self._path, writing=False)
+        for _ in range(self._readers):
+            self._views.put(connect(self._path, writing=False))
         self._open_for_jobs = True
         self._thread.start()
         return self
@@ -130,7 +137,8 @@ class Store:
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
         self._reader.shutdown(wait=True)
-        self._reading.close()
+        while not self._views.empty():
+            self._views.get().close()
         self._writing.close()
 
     async def write(self, job: Job[T], *, before: float | None = None) -> T:
@@ -159,21 +167,25 @@ class Store:
         return await asyncio.get_running_loop().run_in_executor(self._reader, self._view, job)
 
     def _view(self, job: Job[T]) -> T:
+        conn = self._views.get()
         try:
-            self._reading.execute("BEGIN")
+            conn.execute("BEGIN")
             try:
-                return job(self._reading)
+                return job(conn)
             finally:
-                if self._reading.in_transaction:
-                    self._reading.execute("ROLLBACK")
+                if conn.in_transaction:
+                    conn.execute("ROLLBACK")
         except sqlite3.Error as error:
             raise StoreFailedError(f"the store cannot be read: {error}") from error
+        finally:
+            self._views.put(conn)
 
     def _open(self) -> sqlite3.Connection:
         try:
+            make_private(self._path)
             conn = connect(self._path, writing=True)
-            migrate(conn, backup_to=self._path.with_suffix(".before-migration.db"))
-        except sqlite3.Error as error:
+            migrate(conn, self._schema, backup_to=self._path.with_suffix(".before-migration.db"))
+        except (OSError, sqlite3.Error) as error:
             raise StoreFailedError(f"{self._path}: {error}") from error
         return conn
 

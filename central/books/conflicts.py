@@ -12,11 +12,11 @@ Rules of this file:
 - a conflict is told to a terminal with every answer until the terminal's own `claim_conflict` fact about it arrives.
 """
 
-import sqlite3
 from typing import Any
 
 from central.books.counts import Side, give_back, take, uses_of
 from credit.records import Record
+from storage.jobs import Tx
 from sync.wire.messages import Conflict, Other
 
 GRANTING = frozenset({"granted", "opened"})
@@ -24,60 +24,60 @@ KINDS = {"u": "limit", "p": "limit", "o": "open", "n": "replay"}  # by what the 
 
 GRANTED_BEFORE = (
     "SELECT terminal, seq, at_ms, redemption FROM facts"
-    " WHERE redemption = ? AND kind IN ('granted', 'opened') AND terminal <> ?"
+    " WHERE redemption = $1 AND kind IN ('granted', 'opened') AND terminal <> $2"
 )
 NOTE = (
     "INSERT INTO conflicts (terminal, seq, kind, key, other_terminal, other_seq, other_at_ms, redemption, noticed_ms)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING"
 )
 UNHEARD = (
     "SELECT c.seq, c.kind, c.key, c.other_terminal, t.site, c.other_seq, c.other_at_ms, c.redemption"
     " FROM conflicts c JOIN terminals t ON t.terminal = c.other_terminal"
-    " WHERE c.terminal = ? AND c.heard = 0 ORDER BY c.number LIMIT 100"
+    " WHERE c.terminal = $1 AND c.heard = 0 ORDER BY c.number LIMIT 100"
 )
 HEARD = (
     "UPDATE conflicts SET heard = 1"
-    " WHERE terminal = ? AND seq = ? AND kind = ? AND key = ? AND other_terminal = ? AND other_seq = ?"
+    " WHERE terminal = $1 AND seq = $2 AND kind = $3 AND key = $4 AND other_terminal = $5 AND other_seq = $6"
 )
 
 
-def notice(conn: sqlite3.Connection, *, terminal: str, record: Record, now_ms: int) -> None:
+async def notice(tx: Tx, *, terminal: str, record: Record, now_ms: int) -> None:
     """Note what a fresh fact uses or gives back, and every conflict that comes to light with it."""
     if record.kind == "claim_conflict":
-        _hear(conn, terminal, record.body)
+        await _hear(tx, terminal, record.body)
     elif record.redemption is not None and record.kind in GRANTING:
-        _notice_grant(conn, Side(terminal, record.seq, record.at_ms, record.redemption), record, now_ms)
+        await _notice_grant(tx, Side(terminal, record.seq, record.at_ms, record.redemption), record, now_ms)
     elif record.redemption is not None:
-        give_back(conn, terminal, record)
+        await give_back(tx, terminal, record)
 
 
-def _notice_grant(conn: sqlite3.Connection, here: Side, record: Record, now_ms: int) -> None:
-    for row in conn.execute(GRANTED_BEFORE, (here.redemption, here.terminal)).fetchall():
-        _note(conn, "redemption", here.redemption, here, Side(*row), now_ms)
+async def _notice_grant(tx: Tx, here: Side, record: Record, now_ms: int) -> None:
+    for row in await tx.rows(GRANTED_BEFORE, here.redemption, here.terminal):
+        await _note(tx, "redemption", here.redemption, here, Side(*row), now_ms)
     for use in uses_of(record):
-        there = take(conn, use, here)
+        there = await take(tx, use, here)
         if there is not None:
-            _note(conn, KINDS[use.key[0]], use.key, here, there, now_ms)
+            await _note(tx, KINDS[use.key[0]], use.key, here, there, now_ms)
 
 
-def _note(conn: sqlite3.Connection, kind: str, key: str, here: Side, there: Side, now_ms: int) -> None:
+async def _note(tx: Tx, kind: str, key: str, here: Side, there: Side, now_ms: int) -> None:
     """Note a conflict on both sides."""
     for one, other in ((here, there), (there, here)):
-        conn.execute(NOTE, (one.terminal, one.seq, kind, key, *other, now_ms))
+        await tx.execute(NOTE, one.terminal, one.seq, kind, key, *other, now_ms)
 
 
-def _hear(conn: sqlite3.Connection, terminal: str, body: dict[str, Any]) -> None:
+async def _hear(tx: Tx, terminal: str, body: dict[str, Any]) -> None:
     other = body.get("with")
     named = [body.get("seq"), body.get("conflict"), body.get("key")]
     named += [other.get("terminal"), other.get("seq")] if isinstance(other, dict) else [None, None]
     if all(isinstance(value, (str, int)) for value in named):
-        conn.execute(HEARD, (terminal, *named))
+        await tx.execute(HEARD, terminal, *named)
 
 
-def conflicts_of(conn: sqlite3.Connection, terminal: str) -> list[Conflict]:
+async def conflicts_of(tx: Tx, terminal: str) -> list[Conflict]:
     """Return the conflicts that `terminal` has not said it heard of, oldest first."""
     found = []
-    for seq, kind, key, other, site, other_seq, at_ms, redemption in conn.execute(UNHEARD, (terminal,)):
+    for seq, kind, key, other, site, other_seq, at_ms, redemption in await tx.rows(UNHEARD, terminal):
         there = Other(terminal=other, site=site, seq=other_seq, at_ms=at_ms, redemption=redemption)
         found.append(Conflict(seq=seq, kind=kind, key=key, other=there))
     return found

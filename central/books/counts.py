@@ -8,26 +8,30 @@ own, "n".
 """
 
 import re
-import sqlite3
 from typing import Any, NamedTuple
 
 from credit.records import Record
+from storage.jobs import Tx
 
 COUNTED = frozenset({"u", "p", "o"})
 ROLLING = re.compile(r"\|([0-9]{1,5})h\Z")  # the period of a key that counts over the last n hours
 HOUR_MS = 3_600_000
 
 TAKE = (
-    "INSERT INTO uses (key, terminal, redemption, seq, at_ms, n, bound) VALUES (?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO uses (key, terminal, redemption, seq, at_ms, n, bound) VALUES ($1, $2, $3, $4, $5, $6, $7)"
     " ON CONFLICT DO NOTHING"
 )
-SPENT = "SELECT coalesce(sum(n - back), 0) FROM uses WHERE key = ? AND at_ms > ? AND at_ms < ?"
+SPENT = "SELECT coalesce(sum(n - back), 0) FROM uses WHERE key = $1 AND at_ms > $2 AND at_ms < $3"
 NEWEST_OTHER = (
     "SELECT terminal, seq, at_ms, redemption FROM uses"
-    " WHERE key = ? AND terminal <> ? AND n > back AND at_ms > ? AND at_ms < ? ORDER BY at_ms DESC, seq DESC LIMIT 1"
+    " WHERE key = $1 AND terminal <> $2 AND n > back AND at_ms > $3 AND at_ms < $4"
+    " ORDER BY at_ms DESC, seq DESC LIMIT 1"
 )
-BACK = "UPDATE uses SET back = min(n, back + ?) WHERE redemption = ? AND terminal = ? AND key GLOB ?"
-ALL = 1_000_000  # heads; min() in the statement makes it "whatever is left"
+BACK = (
+    "UPDATE uses SET back = CASE WHEN back + $1 < n THEN back + $1 ELSE n END"
+    " WHERE redemption = $2 AND terminal = $3 AND substr(key, 1, length($4)) = $4"
+)
+ALL = 1_000_000  # heads; the CASE makes it "whatever is left"
 
 
 class Use(NamedTuple):
@@ -73,23 +77,24 @@ def _window(use: Use, at_ms: int) -> tuple[int, int]:
     return at_ms - hours_ms, at_ms + hours_ms
 
 
-def take(conn: sqlite3.Connection, use: Use, side: Side) -> Side | None:
+async def take(tx: Tx, use: Use, side: Side) -> Side | None:
     """Write a use down; when it is more than the bound, return the newest other use of another terminal."""
-    conn.execute(TAKE, (use.key, side.terminal, side.redemption, side.seq, side.at_ms, use.n, use.bound))
+    await tx.execute(TAKE, use.key, side.terminal, side.redemption, side.seq, side.at_ms, use.n, use.bound)
     if use.bound is None:
         return None
     window = _window(use, side.at_ms)
-    if conn.execute(SPENT, (use.key, *window)).fetchone()[0] <= use.bound:
+    spent = await tx.row(SPENT, use.key, *window)
+    if spent is None or spent[0] <= use.bound:
         return None
-    row = conn.execute(NEWEST_OTHER, (use.key, side.terminal, *window)).fetchone()
+    row = await tx.row(NEWEST_OTHER, use.key, side.terminal, *window)
     return None if row is None else Side(*row)
 
 
-def give_back(conn: sqlite3.Connection, terminal: str, record: Record) -> None:
+async def give_back(tx: Tx, terminal: str, record: Record) -> None:
     """Give back what a step of a redemption gives back: the whole, the open things, or some heads."""
     if record.kind == "annulled" or (record.kind == "reversed" and record.body.get("whole", True)):
-        conn.execute(BACK, (ALL, record.redemption, terminal, "*"))
+        await tx.execute(BACK, ALL, record.redemption, terminal, "")
     elif record.kind == "reversed":
-        conn.execute(BACK, (_count(record.body.get("heads")) or 0, record.redemption, terminal, "*"))
+        await tx.execute(BACK, _count(record.body.get("heads")) or 0, record.redemption, terminal, "")
     elif record.kind == "closed":
-        conn.execute(BACK, (ALL, record.redemption, terminal, "o|*"))
+        await tx.execute(BACK, ALL, record.redemption, terminal, "o|")

@@ -11,7 +11,6 @@ Rules of this file:
 import csv
 import io
 import json
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, date, datetime, timedelta
@@ -19,6 +18,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from central.books.reports import STEPS, state_of, terminals
+from storage.jobs import Tx
 
 LATE_MS = 86_400_000
 UNDONE = frozenset({"annulled", "reversed"})
@@ -26,11 +26,11 @@ UNDONE = frozenset({"annulled", "reversed"})
 GRANTS = (
     "SELECT f.terminal, t.site, f.redemption, f.at_ms, b.received_ms, f.raw FROM facts f"
     " JOIN batches b ON b.number = f.batch JOIN terminals t ON t.terminal = f.terminal"
-    " WHERE f.kind IN ('granted', 'opened') AND f.redemption IS NOT NULL AND f.at_ms >= ? AND f.at_ms < ?"
+    " WHERE f.kind IN ('granted', 'opened') AND f.redemption IS NOT NULL AND f.at_ms >= $1 AND f.at_ms < $2"
     " ORDER BY f.at_ms, f.terminal, f.seq"
 )
 CONFLICTING = "SELECT DISTINCT terminal, seq FROM conflicts"
-SEQ_OF = "SELECT seq FROM facts WHERE redemption = ? AND terminal = ? AND kind IN ('granted', 'opened')"
+SEQ_OF = "SELECT seq FROM facts WHERE redemption = $1 AND terminal = $2 AND kind IN ('granted', 'opened')"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -91,24 +91,24 @@ def midnight_ms(day: date, zone: ZoneInfo) -> int:
     return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp() * 1000)
 
 
-def reconcile(conn: sqlite3.Connection, *, first: date, last: date, zone: str) -> Report:
+async def reconcile(tx: Tx, *, first: date, last: date, zone: str) -> Report:
     """Return the report for the civil days from `first` to `last` in `zone`."""
     where = ZoneInfo(zone)
     span = midnight_ms(first, where), midnight_ms(last + timedelta(days=1), where)
-    conflicting = set(conn.execute(CONFLICTING).fetchall())
+    conflicting = set(await tx.rows(CONFLICTING))
     lines: dict[tuple[str, ...], Line] = {}
-    for terminal, site, redemption, at_ms, received_ms, raw in conn.execute(GRANTS, span).fetchall():
+    for terminal, site, redemption, at_ms, received_ms, raw in await tx.rows(GRANTS, *span):
         body = json.loads(raw)["body"]
         day = datetime.fromtimestamp(at_ms / 1000, tz=UTC).astimezone(where).date().isoformat()
-        undone = state_of(conn.execute(STEPS, (redemption, terminal)).fetchall()) in UNDONE
-        seqs = {seq for (seq,) in conn.execute(SEQ_OF, (redemption, terminal))}
+        undone = state_of(await tx.rows(STEPS, redemption, terminal)) in UNDONE
+        seqs = {seq for (seq,) in await tx.rows(SEQ_OF, redemption, terminal)}
         clash = any((terminal, seq) in conflicting for seq in seqs)
         for given in _given(body):
             key = (day, site, _text(body.get("issuer")), _text(given.get("benefit")))
             line = lines.setdefault(key, Line(day=key[0], site=key[1], issuer=key[2], benefit=key[3]))
             _count(line, body, given, undone=undone, clash=clash, way_ms=received_ms - at_ms)
     ordered = [lines[key] for key in sorted(lines)]
-    return Report(first=first, last=last, zone=zone, lines=ordered, terminals=terminals(conn))
+    return Report(first=first, last=last, zone=zone, lines=ordered, terminals=await terminals(tx))
 
 
 def _given(body: dict[str, Any]) -> Iterable[dict[str, Any]]:

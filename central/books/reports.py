@@ -5,8 +5,10 @@ platform: `duplicates` counts facts whose id stands at more than one place, and 
 """
 
 import json
-import sqlite3
+from collections.abc import Sequence
 from typing import Any
+
+from storage.jobs import Row, Tx, Value
 
 MAX_SHOWN = 200
 
@@ -14,10 +16,10 @@ TERMINALS = (
     "SELECT t.terminal, t.site, t.state, t.enrolled_ms, t.seen_ms, count(f.seq), count(f.fault)"
     " FROM terminals t LEFT JOIN facts f ON f.terminal = t.terminal GROUP BY t.terminal ORDER BY t.terminal"
 )
-HEAD = "SELECT f.epoch, f.seq, f.hash FROM facts f WHERE f.terminal = ? ORDER BY f.batch DESC, f.seq DESC LIMIT 1"
+HEAD = "SELECT f.epoch, f.seq, f.hash FROM facts f WHERE f.terminal = $1 ORDER BY f.batch DESC, f.seq DESC LIMIT 1"
 MISSING = (
     "SELECT coalesce(sum(top - bottom + 1 - many), 0) FROM (SELECT max(seq) AS top, min(seq) AS bottom,"
-    " count(DISTINCT seq) AS many FROM facts WHERE terminal = ? GROUP BY epoch)"
+    " count(DISTINCT seq) AS many FROM facts WHERE terminal = $1 GROUP BY epoch)"
 )
 TWICE_IDS = (
     "SELECT coalesce(sum(many - 1), 0) FROM (SELECT count(*) AS many FROM facts WHERE id IS NOT NULL GROUP BY id)"
@@ -29,26 +31,27 @@ TWICE_GRANTED = (
 REDEMPTIONS = (
     "SELECT f.redemption, f.terminal, t.site, f.seq, f.at_ms, b.received_ms, f.kind, f.raw FROM facts f"
     " JOIN batches b ON b.number = f.batch JOIN terminals t ON t.terminal = f.terminal"
-    " WHERE f.kind IN ('granted', 'opened') AND f.redemption IS NOT NULL ORDER BY f.batch DESC, f.seq DESC LIMIT ?"
+    " WHERE f.kind IN ('granted', 'opened') AND f.redemption IS NOT NULL ORDER BY f.batch DESC, f.seq DESC LIMIT $1"
 )
-STEPS = "SELECT kind, raw FROM facts WHERE redemption = ? AND terminal = ? AND fault IS NULL ORDER BY seq"
+STEPS = "SELECT kind, raw FROM facts WHERE redemption = $1 AND terminal = $2 AND fault IS NULL ORDER BY seq"
 CONFLICTS = (
     "SELECT terminal, seq, kind, key, other_terminal, other_seq, redemption, noticed_ms FROM conflicts"
-    " ORDER BY number DESC LIMIT ?"
+    " ORDER BY number DESC LIMIT $1"
 )
 BY_KIND = "SELECT kind, count(*) FROM facts WHERE kind IS NOT NULL GROUP BY kind ORDER BY kind"
+FORKS = "SELECT count(*) FROM forks WHERE terminal = $1"
 LIFECYCLE = frozenset({"granted", "opened", "passed", "annulled", "reversed", "closed", "overdue"})
 
 
-def _count(conn: sqlite3.Connection, sql: str, *values: object) -> int:
-    return int(conn.execute(sql, values).fetchone()[0])
+async def _count(tx: Tx, sql: str, *values: Value) -> int:
+    return int((await tx.rows(sql, *values))[0][0])
 
 
-def terminals(conn: sqlite3.Connection) -> list[dict[str, Any]]:
+async def terminals(tx: Tx) -> list[dict[str, Any]]:
     """Return how far each terminal's journal is held, and whether it is whole."""
     found = []
-    for terminal, site, state, enrolled_ms, seen_ms, records, faults in conn.execute(TERMINALS).fetchall():
-        head = conn.execute(HEAD, (terminal,)).fetchone()
+    for terminal, site, state, enrolled_ms, seen_ms, records, faults in await tx.rows(TERMINALS):
+        head = await tx.row(HEAD, terminal)
         found.append(
             {
                 "terminal": terminal,
@@ -61,14 +64,14 @@ def terminals(conn: sqlite3.Connection) -> list[dict[str, Any]]:
                 "epoch": head[0] if head else None,
                 "acked_through": head[1] if head else 0,
                 "head_hash": bytes(head[2]).hex() if head else None,
-                "missing": _count(conn, MISSING, terminal),
-                "forks": _count(conn, "SELECT count(*) FROM forks WHERE terminal = ?", terminal),
+                "missing": await _count(tx, MISSING, terminal),
+                "forks": await _count(tx, FORKS, terminal),
             }
         )
     return found
 
 
-def state_of(steps: list[tuple[str, bytes]]) -> str:
+def state_of(steps: Sequence[Row]) -> str:
     """Return where the facts of a redemption lead. A part given back leaves the state as it was."""
     state = ""
     for kind, raw in steps:
@@ -78,9 +81,9 @@ def state_of(steps: list[tuple[str, bytes]]) -> str:
     return state
 
 
-def _redemptions(conn: sqlite3.Connection) -> list[dict[str, Any]]:
+async def _redemptions(tx: Tx) -> list[dict[str, Any]]:
     found = []
-    for redemption, terminal, site, seq, at_ms, received_ms, kind, raw in conn.execute(REDEMPTIONS, (MAX_SHOWN,)):
+    for redemption, terminal, site, seq, at_ms, received_ms, kind, raw in await tx.rows(REDEMPTIONS, MAX_SHOWN):
         body = json.loads(raw)["body"]
         given = body.get("given")
         first = given[0] if isinstance(given, list) and given and isinstance(given[0], dict) else {}
@@ -93,7 +96,7 @@ def _redemptions(conn: sqlite3.Connection) -> list[dict[str, Any]]:
                 "at_ms": at_ms,
                 "received_ms": received_ms,
                 "kind": kind,
-                "state": state_of(conn.execute(STEPS, (redemption, terminal)).fetchall()),
+                "state": state_of(await tx.rows(STEPS, redemption, terminal)),
                 "issuer": body.get("issuer"),
                 "benefit": first.get("benefit"),
                 "offer": first.get("offer"),
@@ -103,14 +106,14 @@ def _redemptions(conn: sqlite3.Connection) -> list[dict[str, Any]]:
     return found
 
 
-def ledger(conn: sqlite3.Connection) -> dict[str, Any]:
+async def ledger(tx: Tx) -> dict[str, Any]:
     """Return the ledger as JSON values: terminals, newest redemptions, conflicts, and the sums."""
     names = ("terminal", "seq", "kind", "key", "other_terminal", "other_seq", "redemption", "noticed_ms")
     return {
-        "terminals": terminals(conn),
-        "redemptions": _redemptions(conn),
-        "conflicts": [dict(zip(names, row, strict=True)) for row in conn.execute(CONFLICTS, (MAX_SHOWN,))],
-        "records": _count(conn, "SELECT count(*) FROM facts"),
-        "by_kind": dict(conn.execute(BY_KIND).fetchall()),
-        "duplicates": _count(conn, TWICE_IDS) + _count(conn, TWICE_GRANTED),
+        "terminals": await terminals(tx),
+        "redemptions": await _redemptions(tx),
+        "conflicts": [dict(zip(names, row, strict=True)) for row in await tx.rows(CONFLICTS, MAX_SHOWN)],
+        "records": await _count(tx, "SELECT count(*) FROM facts"),
+        "by_kind": dict(await tx.rows(BY_KIND)),
+        "duplicates": await _count(tx, TWICE_IDS) + await _count(tx, TWICE_GRANTED),
     }

@@ -10,7 +10,7 @@ import segno
 from central.clock import now_ms
 from central.platform_state import StateError, open_state
 from central.register.enrolment import make_code, qr_text
-from central.store import connect, transaction
+from central.store import changed
 from sync.wire.messages import Profile, TerminalId, WireError, decode
 
 HOUR_MS = 3_600_000
@@ -37,13 +37,10 @@ def run(args: argparse.Namespace) -> int:
     """Make the code and print it, with the QR's text."""
     state, profile = open_state(args.state), _profile(args.profile)
     _check_id(args.terminal)
-    conn = connect(state.database)
-    try:
-        with transaction(conn):
-            valid_ms = args.hours * HOUR_MS
-            code = make_code(conn, terminal=args.terminal, profile=profile, now_ms=now_ms(), valid_ms=valid_ms)
-    finally:
-        conn.close()
+    at_ms, valid_ms = now_ms(), args.hours * HOUR_MS
+    code = changed(
+        state, lambda tx: make_code(tx, terminal=args.terminal, profile=profile, now_ms=at_ms, valid_ms=valid_ms)
+    )
     text = qr_text(code=code, platform=args.platform.rstrip("/"), trust_root=state.trust_root())
     if args.qr:
         segno.make(text, error="m").save(str(args.qr), scale=8, border=4)

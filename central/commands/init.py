@@ -7,7 +7,7 @@ from pathlib import Path
 from central.clock import now_ms
 from central.lists.publishing import Repository
 from central.platform_state import create_state
-from central.store import connect
+from central.store import changed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,6 +19,6 @@ def run(args: argparse.Namespace) -> int:
     """Make key, operator token, database and an empty list repository."""
     state = create_state(args.state)
     Repository(args.state).create(now_ms=now_ms())
-    connect(state.database).close()
+    changed(state, lambda tx: tx.rows("SELECT 1"))
     sys.stdout.write(f"platform {state.signer.public.kid} in {args.state}\n")
     return 0

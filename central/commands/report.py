@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from central.books.reconciliation import reconcile
 from central.clock import now_ms
 from central.platform_state import StateError, open_state
-from central.store import connect
+from central.store import looked
 
 DEFAULT_ZONE = "Asia/Shanghai"
 
@@ -31,11 +31,8 @@ def run(args: argparse.Namespace) -> int:
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise StateError(f"--zone {args.zone!r}: no such time zone. Write for example {DEFAULT_ZONE}") from error
     first = args.first or datetime.fromtimestamp(now_ms() / 1000, tz=UTC).astimezone(zone).date()
-    conn = connect(open_state(args.state).database)
-    try:
-        report = reconcile(conn, first=first, last=args.last or first, zone=args.zone)
-    finally:
-        conn.close()
+    last = args.last or first
+    report = looked(open_state(args.state), lambda tx: reconcile(tx, first=first, last=last, zone=args.zone))
     sys.stdout.write(report.to_csv() if args.csv else json.dumps(report.to_json(), ensure_ascii=False, indent=1) + "\n")
     wanting = any(one["missing"] for one in report.terminals) or any(line.conflicts for line in report.lines)
     return int(wanting)

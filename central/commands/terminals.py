@@ -4,11 +4,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from central.books.reports import ledger
+from central.books.reports import terminals
 from central.clock import now_ms
 from central.platform_state import open_state
 from central.register.standing import set_state
-from central.store import connect, transaction
+from central.store import changed, looked
 from sync.wire.messages import WireError
 
 
@@ -22,21 +22,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """List the terminals, or change what one may do."""
-    conn = connect(open_state(args.state).database)
+    state, terminal, at_ms = open_state(args.state), args.terminal or "", now_ms()
+    if args.action == "list":
+        for row in looked(state, terminals):
+            sys.stdout.write(
+                f"{row['terminal']:<16} {row['site']:<16} {row['state']:<10} "
+                f"through {row['acked_through']:>8}  set aside {row['set_aside']}  forks {row['forks']}\n"
+            )
+        return 0
     try:
-        with transaction(conn):
-            if args.action == "list":
-                for row in ledger(conn)["terminals"]:
-                    sys.stdout.write(
-                        f"{row['terminal']:<16} {row['site']:<16} {row['state']:<10} "
-                        f"through {row['acked_through']:>8}  set aside {row['set_aside']}  forks {row['forks']}\n"
-                    )
-                return 0
-            number = set_state(conn, args.terminal or "", args.action, reason=args.reason, now_ms=now_ms())
+        number = changed(state, lambda tx: set_state(tx, terminal, args.action, reason=args.reason, now_ms=at_ms))
     except WireError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    finally:
-        conn.close()
-    sys.stdout.write(f"{args.terminal}: {args.action}, order {number}; it is told with its next call\n")
+    sys.stdout.write(f"{terminal}: {args.action}, order {number}; it is told with its next call\n")
     return 0

@@ -1,7 +1,6 @@
 """The operator's calls: codes, orders to terminals, the ledger. Bearer token from the platform's folder, no cookies."""
 
 import hmac
-import sqlite3
 from collections.abc import Callable
 from typing import Literal
 
@@ -14,7 +13,7 @@ from central.http.terminal_calls import read_bounded
 from central.platform_state import PlatformState
 from central.register.enrolment import make_code, qr_text
 from central.register.standing import set_state
-from central.store import CentralStore
+from storage.jobs import JobStore
 from sync.wire.messages import Profile, TerminalId, WireError, decode
 
 MAX_BODY_BYTES = 256 * 1024
@@ -44,7 +43,7 @@ def _json(value: object) -> web.Response:
 class AdminCalls:
     """Handlers for whoever holds the operator's token."""
 
-    def __init__(self, state: PlatformState, store: CentralStore, now_ms: Callable[[], int]) -> None:
+    def __init__(self, state: PlatformState, store: JobStore, now_ms: Callable[[], int]) -> None:
         self._state = state
         self._store = store
         self._now_ms = now_ms
@@ -74,12 +73,10 @@ class AdminCalls:
         asked = decode(await read_bounded(request, MAX_BODY_BYTES), CodeRequest)
         now_ms = self._now_ms()
 
-        def job(conn: sqlite3.Connection) -> str:
-            return make_code(
-                conn, terminal=asked.terminal, profile=asked.profile, now_ms=now_ms, valid_ms=asked.hours * HOUR_MS
-            )
-
-        code = await self._store.run(job)
+        valid_ms = asked.hours * HOUR_MS
+        code = await self._store.write(
+            lambda tx: make_code(tx, terminal=asked.terminal, profile=asked.profile, now_ms=now_ms, valid_ms=valid_ms)
+        )
         platform = asked.platform or f"{request.scheme}://{request.host}"
         text = qr_text(code=code, platform=platform, trust_root=self._state.trust_root())
         return _json({"terminal": asked.terminal, "code": code, "qr": text})
@@ -88,11 +85,11 @@ class AdminCalls:
         """Suspend, resume or revoke a terminal: it is told with its next call."""
         asked = decode(await read_bounded(request, MAX_BODY_BYTES), StateRequest)
         terminal, now_ms = request.match_info["terminal"], self._now_ms()
-        number = await self._store.run(
-            lambda conn: set_state(conn, terminal, asked.action, reason=asked.reason, now_ms=now_ms)
+        number = await self._store.write(
+            lambda tx: set_state(tx, terminal, asked.action, reason=asked.reason, now_ms=now_ms)
         )
         return _json({"terminal": terminal, "action": asked.action, "number": number})
 
     async def ledger(self, _request: web.Request) -> web.Response:
         """Say what the journals add up to."""
-        return _json(await self._store.run(ledger))
+        return _json(await self._store.read(ledger))

@@ -18,7 +18,8 @@ from central.http.openapi import document
 from central.http.problems import answer_problems
 from central.http.terminal_calls import TerminalCalls
 from central.platform_state import PlatformState
-from central.store import CentralStore
+from central.store import open_books
+from storage.jobs import JobStore
 
 SHUTDOWN_S = 2.0
 PAGE_HEADERS = {
@@ -43,7 +44,7 @@ async def _ledger_page(_request: web.Request) -> web.Response:
     return web.Response(text=text, content_type="text/html", headers=PAGE_HEADERS)
 
 
-def build_app(state: PlatformState, store: CentralStore, now_ms: Callable[[], int]) -> web.Application:
+def build_app(state: PlatformState, store: JobStore, now_ms: Callable[[], int]) -> web.Application:
     """Return the application over an opened platform."""
     app = web.Application(middlewares=[answer_problems])
     app.add_routes(TerminalCalls(state, store, now_ms).routes())
@@ -63,7 +64,7 @@ async def serving(
     state: PlatformState, *, host: str, port: int, now_ms: Callable[[], int], tls: SSLContext | None = None
 ) -> AsyncIterator[str]:
     """Serve the platform until the context ends; gives the base URL with the port that was bound."""
-    async with CentralStore(state.database) as store:
+    async with open_books(state) as store:
         app = build_app(state, store, now_ms)
         runner = web.AppRunner(app, auto_decompress=False, access_log=None, shutdown_timeout=SHUTDOWN_S)
         await runner.setup()

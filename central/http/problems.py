@@ -1,7 +1,6 @@
 """Error answers, one shape everywhere (RFC 9457), and the one place where exceptions become them."""
 
 import logging
-import sqlite3
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -9,6 +8,7 @@ from aiohttp import web
 
 from central.books.intake import GapError
 from central.http.inflate import NotGzipError, TooLargeError
+from storage.jobs import StoreFailedError
 from sync.wire.messages import Held, Problem, WireError
 
 log = logging.getLogger("central")
@@ -75,7 +75,7 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
         return problem("too_large" if isinstance(error, TooLargeError) else "bad_message", str(error))
     except web.HTTPException as error:
         return _plain(error.status, error.reason)
-    except sqlite3.Error:
+    except StoreFailedError:
         log.exception("the database failed at %s %s", request.method, request.path)
         return _plain(500, "the database failed; nothing was stored")
 

@@ -6,7 +6,6 @@ suspended or revoked terminal may still bring its facts.
 """
 
 import asyncio
-import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -22,7 +21,7 @@ from central.http.tries import WrongTries
 from central.platform_state import PlatformState
 from central.register.enrolment import Offered, use_code
 from central.register.standing import standing_order
-from central.store import CentralStore
+from storage.jobs import JobStore, Tx
 from sync.wire.jws import public_key
 from sync.wire.messages import (
     MAX_BATCH_BYTES,
@@ -45,8 +44,8 @@ from sync.wire.seals import open_auth, open_batch
 MAX_ENROL_BYTES = 8 * 1024
 CHUNK = 64 * 1024
 BODY_S = 30.0
-KEY_OF = "SELECT public_key FROM terminals WHERE terminal = ?"
-SEEN = "UPDATE terminals SET seen_ms = ? WHERE terminal = ?"
+KEY_OF = "SELECT public_key FROM terminals WHERE terminal = $1"
+SEEN = "UPDATE terminals SET seen_ms = $1 WHERE terminal = $2"
 WRONG_TRIES = frozenset({"unknown_code", "code_used", "bad_proof"})
 
 
@@ -88,7 +87,7 @@ async def read_bounded(request: web.Request, limit: int) -> bytes:
 class TerminalCalls:
     """Handlers over one platform. `now_ms` is the platform's clock, milliseconds UTC."""
 
-    def __init__(self, state: PlatformState, store: CentralStore, now_ms: Callable[[], int]) -> None:
+    def __init__(self, state: PlatformState, store: JobStore, now_ms: Callable[[], int]) -> None:
         self._state = state
         self._store = store
         self._now_ms = now_ms
@@ -122,7 +121,7 @@ class TerminalCalls:
     async def _use_code(self, request: web.Request, now_ms: int) -> EnrolAnswer:
         asked = decode(await read_bounded(request, MAX_ENROL_BYTES), EnrolRequest)
         offered = Offered(self._state.trust_root(), (self._state.signer.public,))
-        return await self._store.run(lambda conn: use_code(conn, asked, offered, now_ms=now_ms))
+        return await self._store.write(lambda tx: use_code(tx, asked, offered, now_ms=now_ms))
 
     async def time(self, request: web.Request) -> web.Response:
         """Say what time it is, signed for the asker's nonce."""
@@ -138,14 +137,16 @@ class TerminalCalls:
             return self._wrong_clock(error)
         now_ms = self._now_ms()
 
-        def job(conn: sqlite3.Connection) -> tuple[Standing, Command | None]:
-            conn.execute(SEEN, (now_ms, caller.terminal))
+        async def job(tx: Tx) -> tuple[Standing, Command | None]:
+            await tx.execute(SEEN, now_ms, caller.terminal)
             found = Standing(
-                held=ends(conn, caller.terminal), server_time="", conflicts=conflicts_of(conn, caller.terminal)
+                held=await ends(tx, caller.terminal),
+                server_time="",
+                conflicts=await conflicts_of(tx, caller.terminal),
             )
-            return found, standing_order(conn, caller.terminal)
+            return found, await standing_order(tx, caller.terminal)
 
-        found, order = await self._store.run(job)
+        found, order = await self._store.write(job)
         answer = msgspec.structs.replace(
             found,
             held=[self._signed_end(caller.terminal, end) for end in found.held],
@@ -167,9 +168,9 @@ class TerminalCalls:
         sealed = open_batch(body, terminal=caller.terminal, key=caller.key)
         now_ms = self._now_ms()
 
-        def job(conn: sqlite3.Connection) -> JournalAnswer:
-            conn.execute(SEEN, (now_ms, caller.terminal))
-            taken = take_in(conn, sealed, now_ms=now_ms)
+        async def job(tx: Tx) -> JournalAnswer:
+            await tx.execute(SEEN, now_ms, caller.terminal)
+            taken = await take_in(tx, sealed, now_ms=now_ms)
             return JournalAnswer(
                 acked_through=taken.receipt.acked_through,
                 receipt=self._state.signer.receipt(taken.receipt),
@@ -178,10 +179,10 @@ class TerminalCalls:
                 conflicts=taken.conflicts,
                 set_aside=taken.set_aside,
                 lists_version=self._state.lists_version(),
-                command=self._signed(standing_order(conn, caller.terminal)),
+                command=self._signed(await standing_order(tx, caller.terminal)),
             )
 
-        return _json(await self._store.run(job))
+        return _json(await self._store.write(job))
 
     def _signed_end(self, terminal: str, end: Held) -> Held:
         receipt = Receipt(terminal=terminal, epoch=end.epoch, acked_through=end.acked_through, head_hash=end.head_hash)
@@ -193,7 +194,7 @@ class TerminalCalls:
     async def _caller(self, request: web.Request, body: bytes) -> Caller:
         """Return who asks, proven; raise WireError or WrongClockError."""
         terminal = request.match_info["terminal"]
-        row = await self._store.run(lambda conn: conn.execute(KEY_OF, (terminal,)).fetchone())
+        row = await self._store.read(lambda tx: tx.row(KEY_OF, terminal))
         if row is None or row[0] is None:
             raise WireError("unknown_terminal", "no terminal of this name is enrolled here")
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")

@@ -17,7 +17,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from central.durable import write_durably
 from central.lists.publishing import Published, PublishingError, Repository
 from central.register.registry import add_city, register, zone_of
 from credit.policy import Policy
@@ -40,6 +39,7 @@ from credit.rules.listing import (
     path_of,
 )
 from credit.rules.reading import CatalogueError
+from storage.files import PUBLIC, replace_file
 
 CITIES: Final = "cities"
 EDITED: Final = ((ISSUERS, MAPPING), (RULES, BENEFITS), (RULES, CALENDARS), (RULES, MEASURE_CODES), (RULES, SITES))
@@ -76,7 +76,7 @@ def put_rules(state: Path, city: str, files: Mapping[str, bytes]) -> None:
     held = {name: (folder / name).read_bytes() for name in names if (folder / name).exists()}
     check_rules(city, {**held, **files})
     for name, data in files.items():
-        write_durably(state / CITIES / city / name, data)
+        replace_file(state / CITIES / city / name, data, mode=PUBLIC)
 
 
 def publish(state: Path, *, now_ms: int, cities: Iterable[str] | None = None) -> Published:

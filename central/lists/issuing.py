@@ -22,11 +22,11 @@ import segno
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from central.durable import PRIVATE, write_durably
 from central.lists.cities import STATUS_BLOCK, publish
 from central.register.minting import ALL_CLASSES, IssuerKey, mint_credential, public_entry, to_text
 from central.register.registry import RegistryError, pseudonym, register, zone_of
 from credit.claims import Grant, Reservation, SubjectKind, TokenClass
+from storage.files import PRIVATE, replace_file
 
 KEY_FOLDER: Final = "issuer-keys"
 KEY_DAYS: Final = 3 * 365
@@ -73,7 +73,7 @@ def make_key(
     entry = public_entry(key, from_s=now_s - DAY_S, until_s=now_s + days * DAY_S, classes=classes)
     with register(state) as conn:
         zone_of(conn, city)
-        write_durably(_key_path(state, city, key.kid), _pem(key.private), mode=PRIVATE)
+        replace_file(_key_path(state, city, key.kid), _pem(key.private), mode=PRIVATE)
         conn.execute(
             "INSERT INTO issuer_key (city, kid, entry) VALUES (?, ?, ?)",
             (city, key.kid, json.dumps(entry, sort_keys=True)),

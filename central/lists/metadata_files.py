@@ -23,9 +23,9 @@ from tuf.api.metadata import (  # type: ignore[attr-defined]  # its own exports,
 from tuf.api.serialization import DeserializationError
 from tuf.api.serialization.json import JSONSerializer
 
-from central.durable import write_durably
 from central.lists.role_keys import ROOT_KEYS, ROOT_THRESHOLD, TOP_LEVEL, RoleKeys
 from credit.rules.listing import ISSUERS, LISTS, RULES, city_of
+from storage.files import PUBLIC, replace_file
 
 LIFETIME: Final = {
     "root": timedelta(days=730),
@@ -100,18 +100,20 @@ class MetadataFiles:
             root.add_key(self.keys.public(name), "root")
         for name in TOP_LEVEL:
             root.add_key(self.keys.public(name), name)
-        write_durably(self.metadata / f"{version}.root.json", self._sign(root, ROOT_KEYS, now_ms, of="root"))
+        replace_file(
+            self.metadata / f"{version}.root.json", self._sign(root, ROOT_KEYS, now_ms, of="root"), mode=PUBLIC
+        )
 
     def write_target(self, path: str, sha256: str, data: bytes) -> None:
         """Write a document under its content's name."""
         folder, _, name = path.rpartition("/")
-        write_durably(self.targets / folder / f"{sha256}.{name}", data)
+        replace_file(self.targets / folder / f"{sha256}.{name}", data, mode=PUBLIC)
 
     def write_role(self, role: str, signed: Targets, *, now_ms: int) -> None:
         """Sign one version of a targets role, with the key of that name."""
         pair = city_of(role)
         data = self._sign(signed, (role,), now_ms, of=pair[0] if pair else role)
-        write_durably(self.metadata / f"{signed.version}.{role}.json", data)
+        replace_file(self.metadata / f"{signed.version}.{role}.json", data, mode=PUBLIC)
 
     def write_snapshot(self, snapshot: Snapshot, versions: Mapping[str, int], *, now_ms: int) -> None:
         """Sign a snapshot in which the roles of `versions` are at those versions, and all others as before."""
@@ -119,13 +121,15 @@ class MetadataFiles:
             data = (self.metadata / f"{version}.{role}.json").read_bytes()
             snapshot.meta[f"{role}.json"] = MetaFile.from_data(version, data, ["sha256"])
         data = self._sign(snapshot, ("snapshot",), now_ms, of="snapshot")
-        write_durably(self.metadata / f"{snapshot.version}.snapshot.json", data)
+        replace_file(self.metadata / f"{snapshot.version}.snapshot.json", data, mode=PUBLIC)
 
     def write_timestamp(self, version: int, snapshot: Snapshot, *, now_ms: int) -> None:
         """Sign the timestamp and put it in force."""
         data = (self.metadata / f"{snapshot.version}.snapshot.json").read_bytes()
         timestamp = Timestamp(version=version, snapshot_meta=MetaFile.from_data(snapshot.version, data, ["sha256"]))
-        write_durably(self.metadata / "timestamp.json", self._sign(timestamp, ("timestamp",), now_ms, of="timestamp"))
+        replace_file(
+            self.metadata / "timestamp.json", self._sign(timestamp, ("timestamp",), now_ms, of="timestamp"), mode=PUBLIC
+        )
 
     def prune(self, state: State, *, now_ms: int) -> None:
         """Remove what neither the state in force nor one of the last hour needs. Roots stay for ever."""

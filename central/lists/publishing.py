@@ -20,10 +20,10 @@ from pathlib import Path
 
 from tuf.api.metadata import DelegatedRole, Delegations, Key, Metadata, Snapshot, TargetFile, Targets  # type: ignore[attr-defined]
 
-from central.durable import locked
 from central.lists.metadata_files import MetadataFiles, PublishingError, State, is_old
 from central.lists.role_keys import ROOT_KEYS, TOP_LEVEL, RoleKeys
 from credit.rules.listing import DOCUMENTS, ISSUERS, KINDS, OPTIONAL, city_of, is_city, path_of, pattern_of, role_of
+from storage.files import locked
 
 __all__ = ["Published", "PublishingError", "Repository"]
 

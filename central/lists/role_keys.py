@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.signer import CryptoSigner, SSlibKey  # type: ignore[attr-defined]  # its own exports
 
-from central.durable import PRIVATE, write_durably
+from storage.files import PRIVATE, replace_file
 
 ROOT_KEYS: Final = ("root-1", "root-2", "root-3")
 ROOT_THRESHOLD: Final = 2
@@ -40,7 +40,7 @@ class RoleKeys:
         path = self._path(name)
         if path.exists():
             raise KeyFolderError(f"{path}: exists; rotate it instead of making it anew")
-        write_durably(path, _pem(Ed25519PrivateKey.generate()), mode=PRIVATE)
+        replace_file(path, _pem(Ed25519PrivateKey.generate()), mode=PRIVATE)
         return self.public(name)
 
     def rotate(self, name: str) -> SSlibKey:

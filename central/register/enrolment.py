@@ -12,11 +12,11 @@ import base64
 import hashlib
 import hmac
 import secrets
-import sqlite3
 from dataclasses import dataclass
 
 import msgspec
 
+from storage.jobs import Tx
 from sync.wire.messages import EnrolAnswer, EnrolRequest, PlatformKey, Profile, WireError, decode
 from sync.wire.seals import check_proof
 
@@ -25,14 +25,15 @@ DAY_MS = 86_400_000
 ANSWER_AGAIN_MS = DAY_MS
 QR_PREFIX = "xinguan-enrol:"
 
-CODE = "SELECT terminal, until_ms, used_ms, public_key, answer FROM codes WHERE code_sha256 = ?"
-USE = "UPDATE codes SET used_ms = ?, public_key = ?, answer = ? WHERE code_sha256 = ?"
-ENROL = "UPDATE terminals SET public_key = ?, enrolled_ms = ? WHERE terminal = ?"
+CODE = "SELECT terminal, until_ms, used_ms, public_key, answer FROM codes WHERE code_sha256 = $1"
+USE = "UPDATE codes SET used_ms = $1, public_key = $2, answer = $3 WHERE code_sha256 = $4"
+ENROL = "UPDATE terminals SET public_key = $1, enrolled_ms = $2 WHERE terminal = $3"
 REGISTER = (
-    "INSERT INTO terminals (terminal, site, profile) VALUES (?, ?, ?)"
+    "INSERT INTO terminals (terminal, site, profile) VALUES ($1, $2, $3)"
     " ON CONFLICT (terminal) DO UPDATE SET site = excluded.site, profile = excluded.profile"
 )
-MAKE = "INSERT INTO codes (code_sha256, terminal, made_ms, until_ms) VALUES (?, ?, ?, ?)"
+PROFILE = "SELECT profile FROM terminals WHERE terminal = $1"
+MAKE = "INSERT INTO codes (code_sha256, terminal, made_ms, until_ms) VALUES ($1, $2, $3, $4)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +48,11 @@ def _hash(code: str) -> bytes:
     return hashlib.sha256(code.upper().replace("-", "").encode()).digest()
 
 
-def make_code(conn: sqlite3.Connection, *, terminal: str, profile: Profile, now_ms: int, valid_ms: int = DAY_MS) -> str:
+async def make_code(tx: Tx, *, terminal: str, profile: Profile, now_ms: int, valid_ms: int = DAY_MS) -> str:
     """Register `terminal` with `profile` and return a fresh code for it."""
     plain = base64.b32encode(secrets.token_bytes(CODE_BYTES)).decode()
-    conn.execute(REGISTER, (terminal, profile.site, msgspec.json.encode(profile).decode()))
-    conn.execute(MAKE, (_hash(plain), terminal, now_ms, now_ms + valid_ms))
+    await tx.execute(REGISTER, terminal, profile.site, msgspec.json.encode(profile).decode())
+    await tx.execute(MAKE, _hash(plain), terminal, now_ms, now_ms + valid_ms)
     return "-".join(plain[i : i + 4] for i in range(0, len(plain), 4))
 
 
@@ -60,10 +61,10 @@ def qr_text(*, code: str, platform: str, trust_root: bytes) -> str:
     return f"{QR_PREFIX}{platform}#code={code}&root={hashlib.sha256(trust_root).hexdigest()}"
 
 
-def use_code(conn: sqlite3.Connection, request: EnrolRequest, offered: Offered, *, now_ms: int) -> EnrolAnswer:
+async def use_code(tx: Tx, request: EnrolRequest, offered: Offered, *, now_ms: int) -> EnrolAnswer:
     """Enrol the terminal that the code is for; raise WireError: bad_proof, unknown_code, code_used."""
     check_proof(request)
-    row = conn.execute(CODE, (_hash(request.code),)).fetchone()
+    row = await tx.row(CODE, _hash(request.code))
     if row is None:
         raise WireError("unknown_code", "this code is unknown")
     terminal, until_ms, used_ms, public_key, given = row
@@ -75,8 +76,7 @@ def use_code(conn: sqlite3.Connection, request: EnrolRequest, offered: Offered, 
         return decode(given, EnrolAnswer)
     if now_ms >= until_ms:
         raise WireError("unknown_code", "this code has expired")
-    (text,) = conn.execute("SELECT profile FROM terminals WHERE terminal = ?", (terminal,)).fetchone()
-    profile = decode(text, Profile)
+    profile = decode((await tx.rows(PROFILE, terminal))[0][0], Profile)
     answer = EnrolAnswer(
         terminal=terminal,
         site=profile.site,
@@ -84,6 +84,6 @@ def use_code(conn: sqlite3.Connection, request: EnrolRequest, offered: Offered, 
         trust_root=offered.trust_root,
         platform_keys=list(offered.platform_keys),
     )
-    conn.execute(USE, (now_ms, request.public_key, msgspec.json.encode(answer), _hash(request.code)))
-    conn.execute(ENROL, (request.public_key, now_ms, terminal))
+    await tx.execute(USE, now_ms, request.public_key, msgspec.json.encode(answer), _hash(request.code))
+    await tx.execute(ENROL, request.public_key, now_ms, terminal)
     return answer

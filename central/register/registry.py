@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from central.durable import make_private
+from storage.files import make_private
 
 DATABASE: Final = "registry.db"
 PSEUDONYM_BYTES: Final = 16

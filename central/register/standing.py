@@ -5,62 +5,63 @@ so none is skipped; the terminal's own fact (body member `order`) ends the telli
 forgotten: it is told from the first again, and passes over what it knows.
 """
 
-import sqlite3
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from storage.jobs import Tx
 from sync.wire.messages import Command, WireError
 
 Action = Literal["suspend", "resume", "revoke", "new_epoch"]
 STATE_AFTER = {"suspend": "suspended", "resume": "active", "revoke": "revoked"}
 
-LAST = "SELECT coalesce(max(number), 0) FROM commands WHERE terminal = ?"
+LAST = "SELECT coalesce(max(number), 0) FROM commands WHERE terminal = $1"
 NEXT = (
     "SELECT c.number, c.action, c.reason FROM commands c JOIN terminals t ON t.terminal = c.terminal"
-    " WHERE c.terminal = ? AND c.number > t.obeyed ORDER BY c.number LIMIT 1"
+    " WHERE c.terminal = $1 AND c.number > t.obeyed ORDER BY c.number LIMIT 1"
 )
 OBEYED = (
-    "UPDATE terminals SET obeyed = max(obeyed, min(?, (SELECT coalesce(max(number), 0) FROM commands"
-    " WHERE terminal = ?))) WHERE terminal = ?"
+    "UPDATE terminals SET obeyed = $1 WHERE terminal = $2 AND obeyed < $1"
+    " AND EXISTS (SELECT 1 FROM commands WHERE terminal = $2 AND number = $1)"
 )
-FORGOTTEN = "UPDATE terminals SET obeyed = 0 WHERE terminal = ?"
-ORDER = "INSERT INTO commands (terminal, number, action, reason, made_ms) VALUES (?, ?, ?, ?, ?)"
-SET_STATE = "UPDATE terminals SET state = ? WHERE terminal = ?"
-VOID_CODES = "DELETE FROM codes WHERE terminal = ? AND used_ms IS NULL"
+FORGOTTEN = "UPDATE terminals SET obeyed = 0 WHERE terminal = $1"
+ORDER = "INSERT INTO commands (terminal, number, action, reason, made_ms) VALUES ($1, $2, $3, $4, $5)"
+SET_STATE = "UPDATE terminals SET state = $1 WHERE terminal = $2"
+VOID_CODES = "DELETE FROM codes WHERE terminal = $1 AND used_ms IS NULL"
 
 
-def order(conn: sqlite3.Connection, terminal: str, action: Action, *, reason: str, now_ms: int) -> int:
+async def order(tx: Tx, terminal: str, action: Action, *, reason: str, now_ms: int) -> int:
     """Give `terminal` an order and return its number, one above the last."""
-    number = int(conn.execute(LAST, (terminal,)).fetchone()[0]) + 1
-    conn.execute(ORDER, (terminal, number, action, reason, now_ms))
-    return number
+    last = await tx.row(LAST, terminal)
+    number = (last[0] if last else 0) + 1
+    await tx.execute(ORDER, terminal, number, action, reason, now_ms)
+    return int(number)
 
 
-def standing_order(conn: sqlite3.Connection, terminal: str) -> Command | None:
+async def standing_order(tx: Tx, terminal: str) -> Command | None:
     """Return the oldest order that `terminal` has not obeyed, None when there is none."""
-    row = conn.execute(NEXT, (terminal,)).fetchone()
+    row = await tx.row(NEXT, terminal)
     return None if row is None else Command(terminal=terminal, number=row[0], action=row[1], reason=row[2])
 
 
-def hear_obeyed(conn: sqlite3.Connection, terminal: str, body: Mapping[str, Any]) -> None:
+async def hear_obeyed(tx: Tx, terminal: str, body: Mapping[str, Any]) -> None:
     """Note that `terminal` wrote an order down as obeyed, if the fact's body names one."""
     number = body.get("order")
     if isinstance(number, int) and not isinstance(number, bool):
-        conn.execute(OBEYED, (number, terminal, terminal))
+        await tx.execute(OBEYED, number, terminal)
 
 
-def tell_again(conn: sqlite3.Connection, terminal: str) -> None:
+async def tell_again(tx: Tx, terminal: str) -> None:
     """Begin again with the first order: this terminal was restored or cloned, and may have forgotten."""
-    conn.execute(FORGOTTEN, (terminal,))
+    await tx.execute(FORGOTTEN, terminal)
 
 
-def set_state(conn: sqlite3.Connection, terminal: str, action: Action, *, reason: str, now_ms: int) -> int:
+async def set_state(tx: Tx, terminal: str, action: Action, *, reason: str, now_ms: int) -> int:
     """Suspend, resume or revoke `terminal` and return the order's number; raise WireError("not_found").
 
     Unused codes of a terminal that may no longer serve are void.
     """
-    if conn.execute(SET_STATE, (STATE_AFTER[action], terminal)).rowcount == 0:
+    if await tx.execute(SET_STATE, STATE_AFTER[action], terminal) == 0:
         raise WireError("not_found", f"no terminal {terminal!r} is registered here")
     if action != "resume":
-        conn.execute(VOID_CODES, (terminal,))
-    return order(conn, terminal, action, reason=reason, now_ms=now_ms)
+        await tx.execute(VOID_CODES, terminal)
+    return await order(tx, terminal, action, reason=reason, now_ms=now_ms)

@@ -13,7 +13,9 @@ from central.http.tries import MAX_ADDRESSES, WrongTries
 from central.platform_state import StateError, create_state, open_state
 from central.register.registry import register
 from central.register.standing import hear_obeyed, order, set_state, standing_order
-from central.store import CentralTooNewError, connect
+from central.store import changed
+from storage.migrations import SchemaTooNewError
+from storage.sqlite import connect
 from sync.enrol.enrolling import enrol
 from sync.transport import RefusedError, exchange, open_session
 from sync.wire.messages import WireError
@@ -50,7 +52,7 @@ class TestFolder:
         assert open_state(tmp_path / "p").signer.public == made.signer.public
 
     def test_its_secrets_are_for_the_owner_only(self, tmp_path):
-        connect(create_state(tmp_path / "p").database).close()
+        changed(create_state(tmp_path / "p"), lambda tx: tx.rows("SELECT 1"))
         with register(tmp_path / "p"):
             pass
 
@@ -75,13 +77,13 @@ class TestFolder:
         assert (state.trust_root(), state.lists_version()) == (b"root 10", 41)
 
     def test_a_newer_database_is_refused(self, tmp_path):
-        path = tmp_path / "central.db"
-        conn = connect(path)
+        state = create_state(tmp_path / "p")
+        conn = connect(state.database, writing=True)
         conn.execute("PRAGMA user_version = 99")
         conn.close()
 
-        with pytest.raises(CentralTooNewError, match="99"):
-            connect(path)
+        with pytest.raises(SchemaTooNewError, match="99"):
+            changed(state, lambda tx: tx.rows("SELECT 1"))
 
 
 class TestTries:

@@ -24,7 +24,7 @@ class PowerCut(BaseException):
 class TestPowerCut:
     async def test_whichever_write_is_the_last_terminals_see_a_whole_state(self, platform, terminal, monkeypatch):
         wang = platform.issue("wang").subject
-        whole = metadata_files.write_durably
+        whole = metadata_files.replace_file
         cuts = 0
         async with terminal.open() as t:
             for last in range(20):
@@ -36,7 +36,7 @@ class TestPowerCut:
                     left[0] -= 1
                     whole(path, data, mode=mode)
 
-                monkeypatch.setattr(metadata_files, "write_durably", cut)
+                monkeypatch.setattr(metadata_files, "replace_file", cut)
                 try:
                     platform.restrict("wang")
                 except PowerCut:
@@ -44,7 +44,7 @@ class TestPowerCut:
                 else:
                     break
                 finally:
-                    monkeypatch.setattr(metadata_files, "write_durably", whole)
+                    monkeypatch.setattr(metadata_files, "replace_file", whole)
                 pulled = await t.puller.once()
                 assert dict(pulled.problems) == {}
                 assert not t.lists.current.measures(HOME, wang), "not published, so not in force"
@@ -61,7 +61,7 @@ class TestPowerCut:
             raise PowerCut
 
         with monkeypatch.context() as patched:
-            patched.setattr(metadata_files, "write_durably", cut)
+            patched.setattr(metadata_files, "replace_file", cut)
             with pytest.raises(PowerCut):
                 platform.restrict("wang")
 

@@ -14,8 +14,8 @@ from central.books.reports import ledger
 from central.http.app import serving
 from central.platform_state import PlatformState, create_state
 from central.register.enrolment import make_code, qr_text
-from central.store import connect, transaction
-from storage.sqlite import Store
+from storage.driven import driven
+from storage.sqlite import Store, connect, immediate
 from sync.enrol.enrolling import DATABASE_FILE, enrol, read_ticket
 from sync.enrol.identity import Identity
 from sync.push.pusher import Pusher
@@ -192,15 +192,14 @@ class Town:
         return Terminal(folder, identity, store, session, clock)
 
     def ledger(self):
-        with contextlib.closing(connect(self.state.database)) as conn:
-            return ledger(conn)
+        return self.change(ledger)
 
     def change(self, job):
-        with contextlib.closing(connect(self.state.database)) as conn, transaction(conn):
-            return job(conn)
+        with contextlib.closing(connect(self.state.database, writing=True)) as conn, immediate(conn):
+            return driven(job)(conn)
 
     def rows(self, sql, *values):
-        with contextlib.closing(connect(self.state.database)) as conn:
+        with contextlib.closing(connect(self.state.database, writing=True)) as conn:
             return conn.execute(sql, values).fetchall()
 
 

@@ -21,8 +21,8 @@ from central.platform_state import Signer, create_state
 from central.register import enrolment
 from central.register.enrolment import make_code, qr_text
 from central.register.standing import set_state
-from central.store import connect, transaction
-from storage.sqlite import Store
+from storage.driven import driven
+from storage.sqlite import Store, connect, immediate
 from sync import auth, times, transport
 from sync.enrol.enrolling import DATABASE_FILE, enrol, read_ticket
 from sync.enrol.identity import KEY_FILE
@@ -130,12 +130,16 @@ async def talk(folder, monkeypatch):
     return {name: text.replace(url, HOST) for name, text in notes.said.items()}
 
 
+def changed(conn, job):
+    with immediate(conn):
+        return driven(job)(conn)
+
+
 async def _conversation(folder, state, notes, session, clock, stack):
-    conn = connect(state.database)
+    conn = connect(state.database, writing=True)
     stack.callback(conn.close)
     profile = decode(json.dumps(PROFILE), Profile)
-    with transaction(conn):
-        code = make_code(conn, terminal="gate-east", profile=profile, now_ms=NOW)
+    code = changed(conn, lambda tx: make_code(tx, terminal="gate-east", profile=profile, now_ms=NOW))
     text = qr_text(code=code, platform=notes.url, trust_root=ROOT)
     notes.said["qr"] = text
     terminal = folder / "terminal"
@@ -164,13 +168,11 @@ async def _refusals(store, identity, state, notes, session, clock, conn):
     notes.name = "clock"
     await Pusher(store, session, identity, clock)._ask_standing()
     clock.at_ms = NOW
-    with transaction(conn):
-        set_state(conn, "gate-east", "suspend", reason="盘点", now_ms=NOW)
+    changed(conn, lambda tx: set_state(tx, "gate-east", "suspend", reason="盘点", now_ms=NOW))
     notes.name = "ordered"
     await Pusher(store, session, identity, clock)._ask_standing()
     notes.said["order"] = jws(json.loads(notes.said["ordered-answer"])["command"])
-    with transaction(conn):
-        conn.execute("DELETE FROM facts WHERE seq > 1")
+    changed(conn, lambda tx: tx.execute("DELETE FROM facts WHERE seq > 1"))
     await store.write(_third)
     notes.name = "gap"
     pusher = Pusher(store, session, identity, clock)

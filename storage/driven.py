@@ -1,0 +1,118 @@
+"""Coroutine jobs on SQLite: the same texts and jobs as on PostgreSQL, on the one writer of `storage.sqlite`.
+
+A job's coroutine is driven to its end by one `send(None)` on the writer's thread. A statement costs no hop between
+threads, and a job that awaits anything but its transaction is caught in the act: "ask, then write" is not a habit here.
+"""
+
+import re
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, Self, TypeVar
+
+from storage.jobs import ConstraintError, JobSuspendedError, Row, StoreFailedError, TxJob, Value, checked
+from storage.migrations import Schema
+from storage.sqlite import Job, Store
+
+T = TypeVar("T")
+READERS: Final = 4  # a long report must not keep a terminal's short question waiting
+NUMBERED: Final = re.compile(r"\$([0-9]+)")
+
+
+@cache
+def numbered(sql: str) -> str:
+    """Return `sql` with `?1` for `$1`, as SQLite has it."""
+    return NUMBERED.sub(r"?\1", sql)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Give SQLite's errors the names that every engine's have."""
+    try:
+        yield
+    except sqlite3.IntegrityError as error:
+        raise ConstraintError(str(error)) from error
+    except sqlite3.Error as error:
+        raise StoreFailedError(f"the store failed: {error}") from error
+
+
+class SqliteTx:
+    """`storage.jobs.Tx` over the connection whose transaction is open."""
+
+    def __init__(self, conn: sqlite3.Connection) -> None:
+        self._conn = conn
+
+    async def rows(self, sql: str, *values: Value) -> list[Row]:
+        """Return every row."""
+        with translated():
+            return self._conn.execute(numbered(sql), checked(values)).fetchall()
+
+    async def row(self, sql: str, *values: Value) -> Row | None:
+        """Return the first row or None."""
+        found = await self.rows(sql, *values)
+        return found[0] if found else None
+
+    async def execute(self, sql: str, *values: Value) -> int:
+        """Run `sql`; return how many rows it touched."""
+        with translated():
+            return self._conn.execute(numbered(sql), checked(values)).rowcount
+
+    async def execute_many(self, sql: str, many: Sequence[Sequence[Value]]) -> None:
+        """Run `sql` once for each."""
+        with translated():
+            self._conn.executemany(numbered(sql), (checked(values) for values in many))
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """Undo the inside alone when it raises; a transaction that is gone altogether stays gone."""
+        self._conn.execute("SAVEPOINT inner_job")
+        try:
+            yield
+        except BaseException:
+            if self._conn.in_transaction:
+                self._conn.execute("ROLLBACK TO inner_job")
+                self._conn.execute("RELEASE inner_job")
+            raise
+        self._conn.execute("RELEASE inner_job")
+
+
+def drive(job: Coroutine[Any, Any, T]) -> T:
+    """Return what the coroutine `job` returns, without a loop; raise JobSuspendedError when it suspends."""
+    try:
+        job.send(None)
+    except StopIteration as done:
+        return done.value  # type: ignore[no-any-return]
+    job.close()
+    raise JobSuspendedError("a job waits for nothing but its transaction; ask first, then write")
+
+
+def driven(job: TxJob[T]) -> Job[T]:
+    """Return the coroutine job as a plain job of the connection."""
+    return lambda conn: drive(job(SqliteTx(conn)))
+
+
+class SqliteJobs:
+    """`storage.jobs.JobStore` on one SQLite file. Enter it to open and migrate; leave it to finish and close.
+
+    Raises on entering: `SchemaTooNewError`, `StoreFailedError`.
+    """
+
+    def __init__(self, path: Path, schema: Schema, *, reached: Callable[[str], None] = lambda _point: None) -> None:
+        self._store = Store(path, schema=schema, readers=READERS, reached=reached)
+
+    async def __aenter__(self) -> Self:
+        await self._store.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._store.__aexit__(*exc)
+
+    async def write(self, job: TxJob[T], *, before: float | None = None) -> T:
+        """Run `job` as one transaction; return its result once on disk."""
+        return await self._store.write(driven(job), before=before)
+
+    async def read(self, job: TxJob[T]) -> T:
+        """Run `job` on one consistent view."""
+        return await self._store.read(driven(job))

@@ -1,0 +1,207 @@
+"""The contract of storage/jobs.py, held against every engine by one class."""
+
+import asyncio
+import threading
+import time
+
+import pytest
+
+from central.store import SCHEMA
+from storage.driven import SqliteJobs
+from storage.jobs import BadValueError, ConstraintError, JobSuspendedError, JobWithdrawnError, StoreFailedError
+
+WAIT_S = 10
+TABLE = "CREATE TABLE note (name TEXT PRIMARY KEY, n INTEGER NOT NULL, raw BLOB)"
+PUT = "INSERT INTO note (name, n, raw) VALUES ($1, $2, $3)"
+NAMES = "SELECT name FROM note ORDER BY name"
+ADD = "UPDATE note SET n = n + $1 WHERE name = $2 RETURNING n"
+
+
+def put(name, n=0, raw=None):
+    async def job(tx):
+        await tx.execute(PUT, name, n, raw)
+        return name
+
+    return job
+
+
+async def names(tx):
+    return [row[0] for row in await tx.rows(NAMES)]
+
+
+@pytest.fixture(params=["sqlite"])
+async def jobs(request, tmp_path):
+    async with SqliteJobs(tmp_path / "central.db", SCHEMA) as opened:
+        await opened.write(lambda tx: tx.execute(TABLE))
+        yield opened
+
+
+class TestTheContract:
+    async def test_a_job_is_one_transaction_and_returns_its_result(self, jobs):
+        async def two(tx):
+            await put("a", 1)(tx)
+            await put("b", 2, b"\x00\xff")(tx)
+            return await tx.row("SELECT n, raw FROM note WHERE name = $1", "b")
+
+        assert await jobs.write(two) == (2, b"\x00\xff")
+        assert await jobs.read(names) == ["a", "b"]
+
+    async def test_a_job_that_raises_undoes_itself_and_nobody_else(self, jobs):
+        async def bad(tx):
+            await put("half")(tx)
+            raise LookupError("mine")
+
+        told = await asyncio.gather(*map(jobs.write, (put("a"), bad, put("b"))), return_exceptions=True)
+
+        assert [told[0], type(told[1]), told[2]] == ["a", LookupError, "b"]
+        assert await jobs.read(names) == ["a", "b"]
+
+    async def test_a_broken_constraint_has_one_name(self, jobs):
+        await jobs.write(put("a"))
+
+        with pytest.raises(ConstraintError):
+            await jobs.write(put("a"))
+
+    async def test_a_savepoint_undoes_the_inside_alone_and_the_job_goes_on(self, jobs):
+        async def job(tx):
+            await put("before")(tx)
+            with pytest.raises(ConstraintError):
+                async with tx.savepoint():
+                    await put("inside")(tx)
+                    await put("before")(tx)
+            await put("after")(tx)
+
+        await jobs.write(job)
+
+        assert await jobs.read(names) == ["after", "before"]
+
+    async def test_savepoints_nest(self, jobs):
+        async def job(tx):
+            async with tx.savepoint():
+                await put("outer")(tx)
+                with pytest.raises(LookupError):
+                    async with tx.savepoint():
+                        await put("inner")(tx)
+                        raise LookupError
+                await put("last")(tx)
+
+        await jobs.write(job)
+
+        assert await jobs.read(names) == ["last", "outer"]
+
+    async def test_rows_touched_are_counted(self, jobs):
+        async def job(tx):
+            await tx.execute_many(PUT, [("a", 1, None), ("b", 2, None), ("c", 3, None)])
+            return (
+                await tx.execute("UPDATE note SET n = 0 WHERE n > $1", 1),
+                await tx.execute("DELETE FROM note WHERE name = $1", "none"),
+                await tx.execute("INSERT INTO note (name, n) VALUES ($1, 1) ON CONFLICT DO NOTHING", "a"),
+            )
+
+        assert await jobs.write(job) == (2, 0, 0)
+
+    async def test_returning_gives_the_new_value_back(self, jobs):
+        await jobs.write(put("a", 5))
+
+        assert await jobs.write(lambda tx: tx.row(ADD, 3, "a")) == (8,)
+        assert await jobs.write(lambda tx: tx.row(ADD, 3, "nobody")) is None
+
+    @pytest.mark.parametrize("value", ["a\0b", "\ud800", 2**63, -(2**63)])
+    async def test_a_value_that_engines_keep_differently_is_refused_by_all(self, jobs, value):
+        values = (value, 0) if isinstance(value, str) else ("a", value)
+
+        with pytest.raises(BadValueError):
+            await jobs.write(put(*values))
+        assert await jobs.read(names) == []
+
+    @pytest.mark.parametrize("value", ["", "半价 🎫", "a" * 100_000, "'; DROP TABLE note; --"])
+    async def test_any_other_text_comes_back_as_it_was(self, jobs, value):
+        await jobs.write(put(value, 2**63 - 1))
+
+        assert await jobs.read(lambda tx: tx.row("SELECT name, n FROM note")) == (value, 2**63 - 1)
+
+    async def test_a_reader_cannot_write(self, jobs):
+        with pytest.raises(StoreFailedError):
+            await jobs.read(put("no"))
+        assert await jobs.read(names) == []
+
+    async def test_a_reader_sees_one_state_although_a_writer_commits_meanwhile(self, jobs):
+        await jobs.write(put("a"))
+        loop, seen, go_on = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+
+        async def twice(tx):
+            first = await names(tx)
+            loop.call_soon_threadsafe(seen.set)
+            await waited(go_on)
+            return first, await names(tx)
+
+        reading = asyncio.ensure_future(jobs.read(twice))
+        await asyncio.wait_for(seen.wait(), WAIT_S)
+        await jobs.write(put("b"))
+        go_on.set()
+
+        assert await reading == (["a"], ["a"])
+
+    async def test_a_cancelled_caller_does_not_cancel_its_job(self, jobs):
+        task = asyncio.ensure_future(jobs.write(put("stands")))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+        async with asyncio.timeout(WAIT_S):
+            while await jobs.read(names) != ["stands"]:
+                await asyncio.sleep(0)
+
+    async def test_a_job_past_its_deadline_never_runs(self, jobs):
+        with pytest.raises(JobWithdrawnError):
+            await jobs.write(put("late"), before=time.monotonic() - 0.001)
+
+        assert await jobs.read(names) == []
+
+    async def test_a_closed_store_says_so(self, tmp_path, jobs):
+        await jobs.__aexit__(None, None, None)
+
+        with pytest.raises(StoreFailedError, match="closed"):
+            await jobs.write(put("a"))
+
+    async def test_side_by_side_no_addition_is_lost(self, jobs):
+        await jobs.write(put("sum", 0))
+
+        async def add(tx):
+            row = await tx.row("SELECT n FROM note WHERE name = $1", "sum")
+            await tx.execute("UPDATE note SET n = $1 WHERE name = $2", row[0] + 1, "sum")
+
+        await asyncio.gather(*(jobs.write(add) for _ in range(20)))
+
+        assert await jobs.read(lambda tx: tx.row("SELECT n FROM note")) == (20,)
+
+
+async def waited(event):
+    """Wait inside a job: on SQLite by holding the reader's thread, which is what a slow report does."""
+    event.wait(WAIT_S)
+
+
+class TestSqlite:
+    async def test_a_job_that_awaits_the_network_is_caught_in_the_act(self, jobs):
+        async def wrong(tx):
+            await put("half")(tx)
+            await asyncio.sleep(0)
+
+        with pytest.raises(JobSuspendedError):
+            await jobs.write(wrong)
+        assert await jobs.read(names) == []
+
+    async def test_a_slow_report_keeps_no_other_reader_waiting(self, jobs):
+        loop, begun, go_on = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+
+        async def slow(_tx):
+            loop.call_soon_threadsafe(begun.set)
+            await waited(go_on)
+
+        reading = asyncio.ensure_future(jobs.read(slow))
+        await asyncio.wait_for(begun.wait(), WAIT_S)
+
+        assert await asyncio.wait_for(jobs.read(names), WAIT_S / 2) == []
+        go_on.set()
+        await reading
