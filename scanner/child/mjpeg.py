@@ -1,84 +1,32 @@
-"""Motion JPEG over HTTP: cutting a multipart stream into pictures, and the client that reads it.
+"""Pictures over HTTP: a Motion JPEG stream, or an address that gives one picture at a time.
 
 OpenCV's FFMPEG backend reads such streams too, but blocks 30 s on a stalled one, queues frames, and decodes to
 colour first. Rules: connect within `open_s`; a whole, decodable picture at least every `read_s`, however the bytes
-dribble in; a part is bounded before it is kept; garbage between or inside parts costs those parts and nothing else.
+dribble in; pictures are cut by what a JPEG is (`jpegs`), so odd multipart heads cost nothing, and garbage costs the
+pictures it is in and nothing else; what asks for Digest or Basic gets it; one redirect is followed, within the host.
 """
 
-import base64
 import http.client
-import re
+import secrets
 import time
-from collections.abc import Iterator
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 import cv2
 import numpy as np
 
+from scanner.child.digest import Challenge, Login, challenge_of
+from scanner.child.jpegs import JpegCutter
 from scanner.child.newest import Plane
 from scanner.spec import Spec
 
-MAX_PART_BYTES = 16 * 1024 * 1024
-MAX_HEAD_BYTES = 8 * 1024
 READ_BYTES = 256 * 1024
-MAX_BAD_PARTS = 50  # in a row, before the stream is opened anew
+MAX_BAD_PICTURES = 50  # in a row, before the stream is opened anew
+STILL_EVERY_S = 1 / 15  # at most so often is a picture asked for that comes alone
+MOVED = frozenset({301, 302, 303, 307, 308})
 
 
 class CameraError(Exception):
     """The source failed and must be closed and opened again; the message is for the technician."""
-
-
-class PartCutter:
-    """Cuts a multipart body into its parts. `boundary` is without the leading dashes."""
-
-    def __init__(self, boundary: bytes) -> None:
-        self._mark = b"--" + boundary
-        self._held = bytearray()
-        self._seek = 0
-
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        """Yield the body of each part completed by `data`; raise CameraError on one above the bound."""
-        self._held += data
-        while (part := self._next()) is not None:
-            yield part
-        if len(self._held) > MAX_PART_BYTES:
-            raise CameraError(f"a part above {MAX_PART_BYTES >> 20} MiB: this is no picture stream")
-
-    def _next(self) -> bytes | None:
-        start = self._held.find(self._mark)
-        if start < 0:
-            del self._held[: max(0, len(self._held) - len(self._mark))]
-            return None
-        del self._held[:start]
-        body = self._held.find(b"\r\n\r\n", 0, MAX_HEAD_BYTES)
-        if body < 0:
-            if len(self._held) >= MAX_HEAD_BYTES:
-                del self._held[: len(self._mark)]
-                return self._next()
-            return None
-        body += 4
-        length = re.search(rb"(?i)\r\ncontent-length:\s*(\d{1,9})\s*\r\n", self._held[:body])
-        return self._counted(body, int(length[1])) if length else self._delimited(body)
-
-    def _counted(self, body: int, length: int) -> bytes | None:
-        if length > MAX_PART_BYTES:
-            raise CameraError(f"a part of {length} bytes: this is no picture stream")
-        if len(self._held) < body + length:
-            return None
-        return self._cut(body, body + length)
-
-    def _delimited(self, body: int) -> bytes | None:
-        end = self._held.find(b"\r\n" + self._mark, max(body, self._seek))
-        if end < 0:
-            self._seek = max(body, len(self._held) - len(self._mark) - 2)
-            return None
-        return self._cut(body, end)
-
-    def _cut(self, body: int, end: int) -> bytes:
-        part = bytes(self._held[body:end])
-        del self._held[:end]
-        self._seek = 0
-        return part
 
 
 def decode_grey(jpeg: bytes) -> Plane | None:
@@ -93,62 +41,141 @@ def decode_grey(jpeg: bytes) -> Plane | None:
 
 
 class MjpegGrabber:
-    """Reads one MJPEG stream. `open`, then `grab` until CameraError, then `close` and begin again."""
+    """Reads one camera. `open`, then `grab` until CameraError, then `close` and begin again."""
 
     def __init__(self, spec: Spec) -> None:
         self._spec = spec
         self._open_s: float = spec.option("open_s")
         self._read_s: float = spec.option("read_s")
         self._connection: http.client.HTTPConnection | None = None
+        self._challenge: Challenge | None = None
+        self._asked = 0  # times that the challenge's nonce was used
 
     def open(self) -> None:
-        """Connect and read the head of the answer."""
-        url = urlsplit(self._spec.target)
-        make = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
-        self._connection = make(url.hostname or "", url.port, timeout=self._open_s)
+        """Connect and read the head of the answer, after a login and one redirect if they are asked for."""
+        self._url = urlsplit(self._spec.target)
+        user = self._url.username
+        self._login = None if user is None else Login(unquote(user), unquote(self._url.password or ""))
+        self._cutter, self._ready, self._bare, self._single = JpegCutter(), list[bytes](), False, False
+        self._due_s = 0.0
+        self._ask()
+
+    def _ask(self) -> None:
+        """Ask for the pictures; raise CameraError when the answer holds none."""
+        logins, moves = 2, 1  # a nonce may have become stale
+        kept = self._connection is not None
+        while True:
+            try:
+                answer = self._request()
+            except (OSError, http.client.HTTPException) as error:
+                if kept:  # the camera closed a connection that was kept for the next picture
+                    kept = False
+                    self.close()
+                    continue
+                if type(error) is not http.client.BadStatusLine:
+                    raise CameraError(f"{self._spec.name}: {error or type(error).__name__}") from error
+                self._bare_request()
+                return
+            if answer.status == http.client.UNAUTHORIZED and self._login is not None and logins:
+                logins -= 1
+                self._challenge, self._asked = challenge_of(answer.headers.get_all("WWW-Authenticate", [])), 0
+                self._challenge = self._challenge or Challenge("basic", {})
+            elif answer.status in MOVED and moves:
+                moves -= 1
+                self._url = self._moved(answer.headers.get("Location", ""))
+            else:
+                self._check(answer)
+                return
+            self.close()
+
+    def _check(self, answer: http.client.HTTPResponse) -> None:
+        kind = answer.headers.get_content_type()
+        if answer.status == http.client.UNAUTHORIZED:
+            raise CameraError(f"{self._spec.name}: the camera does not take this user name and password")
+        if answer.status != http.client.OK or kind.startswith("text/"):
+            raise CameraError(f"{self._spec.name}: answer {answer.status} of {kind}; expected pictures")
+        self._single = kind.startswith("image/")
+        self._answer = answer
+
+    def _moved(self, location: str) -> SplitResult:
+        """Return where the camera sends us; only to itself, and never from https to http."""
+        to = urlsplit(urljoin(self._url.geturl(), location))
+        same = to.hostname == self._url.hostname and to.scheme in {"http", "https"}
+        if not location or not same or (self._url.scheme, to.scheme) == ("https", "http"):
+            raise CameraError(f"{self._spec.name}: sends to {to.hostname}; write the address of the pictures itself")
+        return to
+
+    def _request(self) -> http.client.HTTPResponse:
+        connection = self._connect()
+        uri = (self._url.path or "/") + (f"?{self._url.query}" if self._url.query else "")
+        connection.request("GET", uri, headers=self._headers(uri))
+        if connection.sock is not None:
+            self._socket = connection.sock
+        return connection.getresponse()
+
+    def _connect(self) -> http.client.HTTPConnection:
+        if self._connection is None:
+            make = http.client.HTTPSConnection if self._url.scheme == "https" else http.client.HTTPConnection
+            self._connection = make(self._url.hostname or "", self._url.port, timeout=self._open_s)
+        return self._connection
+
+    def _headers(self, uri: str) -> dict[str, str]:
         headers = {"User-Agent": "xinguan-scanner"}
-        if url.username is not None:
-            pair = f"{unquote(url.username)}:{unquote(url.password or '')}"
-            headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
+        if self._login is not None and self._challenge is not None:
+            self._asked += 1
+            headers["Authorization"] = self._login.answer(
+                self._challenge, method="GET", uri=uri, count=self._asked, cnonce=secrets.token_hex(8)
+            )
+        return headers
+
+    def _bare_request(self) -> None:
+        """Ask once more, of a camera that answers without a status line: all that comes is searched for pictures."""
+        self.close()
+        connection = self._connect()
+        path = (self._url.path or "/") + (f"?{self._url.query}" if self._url.query else "")
         try:
-            self._connection.connect()
-            self._socket = self._connection.sock
-            self._connection.request("GET", (url.path or "/") + (f"?{url.query}" if url.query else ""), headers=headers)
-            self._answer = self._connection.getresponse()
-        except (OSError, http.client.HTTPException) as error:
+            connection.connect()
+            self._socket = connection.sock
+            self._socket.sendall(f"GET {path} HTTP/1.0\r\nHost: {self._url.hostname}\r\n\r\n".encode())
+        except OSError as error:
             raise CameraError(f"{self._spec.name}: {error or type(error).__name__}") from error
-        boundary = self._answer.headers.get_boundary()
-        if self._answer.status != http.client.OK or not boundary:
-            kind = self._answer.headers.get_content_type()
-            raise CameraError(f"{self._spec.name}: answer {self._answer.status} of {kind}; expected multipart pictures")
-        self._cutter = PartCutter(boundary.removeprefix("--").encode("latin-1", "replace"))
-        self._ready: list[bytes] = []
+        self._bare = True
 
     def grab(self) -> Plane | None:
         """Return the newest whole picture received; raise CameraError when none comes within `read_s`."""
         deadline = time.monotonic() + self._read_s
-        for _ in range(MAX_BAD_PARTS):
-            plane = decode_grey(self._part(deadline))
+        for _ in range(MAX_BAD_PICTURES):
+            plane = decode_grey(self._picture(deadline))
             if plane is not None:
                 return plane
-        raise CameraError(f"{self._spec.name}: {MAX_BAD_PARTS} parts in a row are no pictures")
+        raise CameraError(f"{self._spec.name}: {MAX_BAD_PICTURES} pictures in a row cannot be decoded")
 
-    def _part(self, deadline: float) -> bytes:
+    def _picture(self, deadline: float) -> bytes:
         while not self._ready:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise CameraError(f"{self._spec.name}: no whole picture for {self._read_s:g} s")
-            self._socket.settimeout(left)
             try:
-                data = self._answer.read1(READ_BYTES)
+                self._socket.settimeout(left)
+                data = self._socket.recv(READ_BYTES) if self._bare else self._answer.read1(READ_BYTES)
+                self._ready = list(self._cutter.feed(data))
             except (OSError, http.client.HTTPException, ValueError) as error:
                 raise CameraError(f"{self._spec.name}: {error or type(error).__name__}") from error
             if not data:
-                raise CameraError(f"{self._spec.name}: the camera closed the stream")
-            self._ready = list(self._cutter.feed(data))
-        part = self._ready[-1]  # only the newest counts; the others came in the same breath
+                self._again()
+        picture = self._ready[-1]  # only the newest counts; the others came in the same breath
         self._ready = []
-        return part
+        return picture
+
+    def _again(self) -> None:
+        """Ask for the next picture where they come one at a time; a stream that was closed is over."""
+        if not self._single:
+            raise CameraError(f"{self._spec.name}: the camera closed the stream")
+        self._answer.close()  # it was read to its end: the connection is free for the next
+        time.sleep(max(0.0, self._due_s - time.monotonic()))
+        self._due_s = time.monotonic() + STILL_EVERY_S
+        self._cutter = JpegCutter()
+        self._ask()
 
     def close(self) -> None:
         """Close the connection."""

@@ -19,6 +19,7 @@ from scanner.child.grabbers import start_capture
 from scanner.child.limits import resident_bytes
 from scanner.child.newest import Captured, Newest
 from scanner.child.overlay import draw, to_jpeg
+from scanner.child.sight import LIVE_KINDS, Sight
 from scanner.decode import Config, StreamReader
 from scanner.reading.cascade import Budget, Read
 from scanner.spec import Spec
@@ -56,6 +57,7 @@ class Worker:
         self._shown: tuple[tuple[Read, ...], float] = ((), 0.0)
         self._drawn_at = 0.0
         self._last: Captured | None = None
+        self._sight = Sight() if spec.kind in LIVE_KINDS else None
         self.preview = False
         start_capture(spec, self._newest)
 
@@ -86,6 +88,8 @@ class Worker:
 
     def _decode(self, captured: Captured) -> None:
         self._last = captured
+        if self._sight is not None:
+            self._sight.look(captured.frame, captured.at_s)
         self._taken.append(captured.at_s)
         self._size = (captured.frame.shape[1], captured.frame.shape[0])
         reads = self._reader.find(captured.frame)
@@ -129,7 +133,7 @@ class Worker:
             decodes=tally.decodes,
             tries=tally.tries,
             step_ms={name: round(ms, 1) for name, ms in tally.step_ms.items()},
-            note=clean(self._newest.note)[:MAX_NAME_CHARS],
+            note=clean(self._newest.note or (self._sight.note if self._sight else ""))[:MAX_NAME_CHARS],
         )
 
     def _send(self, message: Message) -> None:
