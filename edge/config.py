@@ -45,10 +45,16 @@ class PlatformTable(Strict, frozen=True):
 
 
 class ApiTable(Strict, frozen=True):
-    """`[api]`: where the local API listens, and under which host names it may be called."""
+    """`[api]`: where the local API listens, under which host names, and how often one token may present.
+
+    Beyond this machine only with TLS, as the platform: tokens and decisions would travel in clear.
+    """
 
     listen: str = DEFAULT_LISTEN
     hosts: tuple[str, ...] = ()
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    presents_per_s: float = 20.0
 
 
 class LaneTable(Strict, frozen=True):
@@ -155,9 +161,17 @@ def _api_problems(api: ApiTable) -> list[tuple[str, str, str]]:
     host, _, port = api.listen.rpartition(":")
     if not host or not port.isdigit() or int(port) > 65_535:  # noqa: PLR2004 - the highest TCP port
         return [("api.listen", f"{api.listen!r} is no address", f'Write "{DEFAULT_LISTEN}"')]
+    found = []
     if not is_loopback(host) and not api.hosts:
-        return [("api.hosts", "is empty while the API listens beyond this machine", "Name the hosts it is called by")]
-    return []
+        found.append(
+            ("api.hosts", "is empty while the API listens beyond this machine", "Name the hosts it is called by")
+        )
+    if not is_loopback(host) and not (api.tls_cert and api.tls_key):
+        mend = "Name tls_cert and tls_key (PEM files), or listen on 127.0.0.1"
+        found.append(("api.tls_cert", "is missing while the API listens beyond this machine", mend))
+    if not 0.1 <= api.presents_per_s <= 10_000:  # noqa: PLR2004 - bounds of a setting, named in the mend
+        found.append(("api.presents_per_s", f"{api.presents_per_s} is out of range", "Write 0.1 to 10000"))
+    return found
 
 
 def _lane_problems(lanes: tuple[LaneTable, ...]) -> list[tuple[str, str, str]]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+MAX_LISTENERS = 64  # streams at once: each event is written to every one
 MAX_BEHIND = 100  # events a listener may be behind before it is cut off
 QUIET_S = 5.0  # after this much silence a comment keeps the connection alive
 
@@ -31,11 +32,18 @@ class Events:
     """A broadcast without memory."""
 
     def __init__(self) -> None:
-        self._listeners: set[asyncio.Queue[Event | None]] = set()
+        self._listeners: set[asyncio.Queue[bytes | None]] = set()
+
+    @property
+    def full(self) -> bool:
+        """Whether as many listen as may."""
+        return len(self._listeners) >= MAX_LISTENERS
 
     def publish(self, name: str, data: dict[str, Any]) -> None:
         """Tell every listener; never waits."""
-        event = Event(name, data)
+        if not self._listeners:
+            return
+        event = Event(name, data).encode()  # once, however many listen
         for queue in tuple(self._listeners):
             if queue.qsize() >= MAX_BEHIND:
                 self._listeners.discard(queue)
@@ -51,7 +59,7 @@ class Events:
 
     async def listen(self, *first: Event) -> AsyncIterator[bytes]:
         """Yield `first`, then every event from now on, encoded; ends when the listener falls behind or we close."""
-        queue: asyncio.Queue[Event | None] = asyncio.Queue()
+        queue: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._listeners.add(queue)
         try:
             for event in first:
@@ -65,6 +73,6 @@ class Events:
                     continue
                 if event_or_end is None:
                     return
-                yield event_or_end.encode()
+                yield event_or_end
         finally:
             self._listeners.discard(queue)

@@ -30,6 +30,7 @@ from credit.inputs import Now, Place
 from edge.actuators.gates import from_spec
 from edge.api.app import Api
 from edge.api.offers import Offers
+from edge.api.rates import Rates
 from edge.api.serving import listening
 from edge.clock import Clock, Memory, this_boot
 from edge.config import Config, LaneTable
@@ -91,7 +92,14 @@ class Terminal:
             for table in self._config.lanes
         }
         readings = Readings(parts)
-        api = Api(lanes=lanes, store=parts.store, events=events, metrics=parts.metrics, about=readings)
+        api = Api(
+            lanes=lanes,
+            store=parts.store,
+            events=events,
+            metrics=parts.metrics,
+            about=readings,
+            rates=Rates(self._config.api.presents_per_s),
+        )
         routes = [*api.routes(), *self._offers(parts, events, readings).routes()]
         self._signals()
         async with asyncio.TaskGroup() as group:

@@ -6,7 +6,8 @@ Rules of this file:
 - a token has one role, a role may do what `ALLOWED` says, and what is not in the table is forbidden;
 - each call asks for one thing, and `MEANS` says in words which calls that is: a test holds words and routes equal;
 - Host must be a name we were configured for (DNS rebinding), and Origin, if present, must be ours;
-- every error is `application/problem+json`, also those of aiohttp itself.
+- every error is `application/problem+json`, also those of aiohttp itself, and whatever bytes a head holds: what
+  cannot be understood is the caller's mistake (4xx), never a 500.
 """
 
 import hmac
@@ -29,6 +30,7 @@ log = logging.getLogger("xinguan.api")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 TOKEN_FILE = "api-tokens.json"
 TOKEN_BYTES = 24
+MAX_NAME = 200  # characters of a name that an answer quotes
 
 
 class TokensUnusableError(Exception):
@@ -66,7 +68,8 @@ ALLOWED: dict[Role, frozenset[May]] = {
     Role.SERVICE: frozenset({May.LOOK, May.ACT, May.OFFER, May.TEND}),
 }
 
-needs_key = web.AppKey("needs", dict[str, May])
+
+ROLE = web.RequestKey("role", Role)  # whose token a request under /v1 came with
 
 
 def load_tokens(data: Path) -> dict[Role, str]:
@@ -75,13 +78,24 @@ def load_tokens(data: Path) -> dict[Role, str]:
     try:
         return msgspec.json.decode(path.read_bytes(), type=dict[Role, str])
     except FileNotFoundError:
-        tokens = {role: secrets.token_urlsafe(TOKEN_BYTES) for role in Role}
-        create_file(path, msgspec.json.encode(tokens))
-        return tokens
+        return _new_tokens(path)
     except msgspec.DecodeError as error:
+        if not path.stat().st_size:  # what a power cut leaves of a file that was being made
+            path.unlink()
+            return _new_tokens(path)
         raise TokensUnusableError(
             f"{path}: is no token file ({error}). Remove it; a new one is made at the next start"
         ) from error
+
+
+def _new_tokens(path: Path) -> dict[Role, str]:
+    """Make tokens; on a disk that keeps nothing they are good until the process ends."""
+    tokens = {role: secrets.token_urlsafe(TOKEN_BYTES) for role in Role}
+    try:
+        create_file(path, msgspec.json.encode(tokens))
+    except OSError as error:
+        log.error("tokens_not_kept", extra={"detail": str(error)})  # noqa: TRY400 - the disk's own line tells the rest
+    return tokens
 
 
 def problem(status: int, title: str, detail: str = "") -> web.Response:
@@ -97,19 +111,24 @@ def role_of(request: web.Request, tokens: dict[Role, str]) -> Role | None:
     if scheme.lower() != "bearer":
         return None
     found = None
+    said = given.strip().encode("utf-8", "surrogateescape")  # a head may hold any byte
     for role, token in tokens.items():  # no early exit: every comparison takes its time
-        if hmac.compare_digest(given.strip().encode(), token.encode()):
+        if hmac.compare_digest(said, token.encode()):
             found = role
     return found
 
 
-def _host_problem(request: web.Request, hosts: frozenset[str]) -> str | None:
-    name = urlsplit(f"//{request.host}").hostname or ""
-    if name not in hosts and not is_loopback(name):
-        return f"this terminal is not called {name!r}; name it in [api] hosts"
+def _host_problem(request: web.Request, hosts: frozenset[str]) -> web.Response | None:
     origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc != request.host:
-        return f"pages of {origin} may not call this terminal"
+    try:
+        name = urlsplit(f"//{request.host}").hostname or ""
+        page = None if origin is None else urlsplit(origin).netloc
+    except ValueError:
+        return problem(400, "Bad Request", "Host or Origin is no address")
+    if name not in hosts and not is_loopback(name):
+        return problem(403, "Forbidden", f"this terminal is not called {name[:MAX_NAME]!r}; name it in [api] hosts")
+    if page is not None and page != request.host:
+        return problem(403, "Forbidden", "pages of another origin may not call this terminal")
     return None
 
 
@@ -118,8 +137,8 @@ def guard(tokens: dict[Role, str], hosts: frozenset[str], needs: dict[str, May])
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if fault := _host_problem(request, hosts):
-            return problem(403, "Forbidden", fault)
+        if (fault := _host_problem(request, hosts)) is not None:
+            return fault
         resource = request.match_info.route.resource
         path = resource.canonical if resource else ""
         if request.path.startswith("/v1"):
@@ -128,6 +147,7 @@ def guard(tokens: dict[Role, str], hosts: frozenset[str], needs: dict[str, May])
                 return problem(401, "Unauthorized", "send Authorization: Bearer <token> from api-tokens.json")
             if path and needs.get(f"{request.method} {path}") not in ALLOWED[role]:
                 return problem(403, "Forbidden", f"a {role} token may not do this")
+            request[ROLE] = role
         return await shaped(request, handler)
 
     return middleware
@@ -140,7 +160,10 @@ async def shaped(request: web.Request, handler: Handler) -> web.StreamResponse:
     except web.HTTPException as error:
         if error.status < 400:  # noqa: PLR2004 - a redirect is no error
             raise
-        return problem(error.status, error.reason, error.text or "")
+        answer = problem(error.status, error.reason, error.text or "")
+        if "Retry-After" in error.headers:
+            answer.headers["Retry-After"] = error.headers["Retry-After"]
+        return answer
     except Exception:
         log.exception("request_failed", extra={"path": request.path})
         return problem(500, "Internal Server Error", "the terminal's log has the details")

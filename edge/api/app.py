@@ -11,6 +11,7 @@ Rules of this file:
 import contextlib
 import functools
 import json
+import re
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -23,10 +24,11 @@ from cache.ledger import facts, settle
 from cache.ledger.recall import Answered, Asking, OtherRequestError
 from cache.ledger.settle import Stepped
 from credit.inputs import Now
-from edge.api.access import May
+from edge.api.access import ROLE, May
 from edge.api.bodies import body_of
 from edge.api.messages import ClaimBody, EntryBody, NoBody, PresentBody, ReverseBody
 from edge.api.once import Once
+from edge.api.rates import Rates
 from edge.events import Event, Events
 from edge.lanes.decider import Answer
 from edge.lanes.lane import Lane
@@ -37,6 +39,7 @@ from storage.jobs import StoreFailedError
 from storage.sqlite import Job, Store
 
 MAX_BODY_BYTES = 16 * 1024
+RECENT = re.compile(r"[0-9]{1,6}")  # ASCII: other digits are no number here
 
 T = TypeVar("T")
 
@@ -93,7 +96,17 @@ Route = tuple[str, str, May | None, Callable[[web.Request], Awaitable[web.Stream
 class Api:
     """The handlers under /v1."""
 
-    def __init__(self, *, lanes: dict[str, Lane], store: Store, events: Events, metrics: Metrics, about: About) -> None:
+    def __init__(
+        self,
+        *,
+        lanes: dict[str, Lane],
+        store: Store,
+        events: Events,
+        metrics: Metrics,
+        about: About,
+        rates: Rates,
+    ) -> None:
+        self._rates = rates
         self._lanes = lanes
         self._store = store
         self._events = events
@@ -128,6 +141,8 @@ class Api:
 
     async def present(self, request: web.Request) -> web.Response:
         """Decide about a code. Always 200 with the decision."""
+        if not self._rates.take(request[ROLE]):
+            raise web.HTTPTooManyRequests(text="too many presentations for one token", headers={"Retry-After": "1"})
         body: PresentBody = await body_of(request, PresentBody)
         lane = self._lane(body.lane)
         if body.ticket is not None and not lane.knows_ticket(body.ticket):
@@ -163,7 +178,7 @@ class Api:
             found = await self._store.read(settle.open_redemptions)
         else:
             recent = request.query.get("recent", "20")
-            count = min(int(recent), 200) if recent.isdigit() else 20
+            count = min(int(recent), 200) if RECENT.fullmatch(recent) else 20
             found = await self._store.read(lambda conn: settle.recent(conn, count))
         return web.json_response([msgspec.to_builtins(one) for one in found])
 
@@ -228,6 +243,8 @@ class Api:
     async def events(self, request: web.Request) -> web.StreamResponse:
         """Stream what happens, Server-Sent Events."""
         headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        if self._events.full:
+            raise web.HTTPTooManyRequests(text="as many screens listen as may. Close one")
         response = web.StreamResponse(headers=headers)
         await response.prepare(request)
         hello = Event("hello", await self._about.status())

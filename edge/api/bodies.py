@@ -1,14 +1,34 @@
 """Reading the body of a call: strict, and what is wrong with it names itself."""
 
-from typing import Any
+import asyncio
+import json
+from typing import Any, Final
 
 import msgspec
 from aiohttp import web
 
+BODY_S: Final = 5.0  # from the head to the end of the body
+
 
 async def body_of(request: web.Request, kind: type[Any]) -> Any:
-    """Return the body as `kind`; raise 400 naming path and mistake. No body is an empty object."""
+    """Return the body as `kind`; raise 400 naming path and mistake, 408 for one that does not come. None is `{}`."""
     try:
-        return msgspec.json.decode(await request.read() or b"{}", type=kind)
-    except msgspec.DecodeError as error:
+        async with asyncio.timeout(BODY_S):
+            data = await request.read() or b"{}"
+    except TimeoutError as error:
+        raise web.HTTPRequestTimeout(text=f"the body was not here within {BODY_S:g} s") from error
+    try:
+        found = msgspec.json.decode(data, type=kind)
+        json.loads(data, object_pairs_hook=_once_each)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise web.HTTPBadRequest(text=f"the body is not what this call takes: {error}") from error
+    return found
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse an object that names a member twice: nobody can tell which of the two was meant."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _value in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} is there twice")
+    return found

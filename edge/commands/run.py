@@ -43,8 +43,9 @@ def run(args: argparse.Namespace) -> int:
         complain(str(error))
         return EX_UNAVAILABLE
     except ExceptionGroup as group:
-        if too_new := group.subgroup(SchemaTooNewError):
-            complain(str(too_new.exceptions[0]))
+        foreseen, rest = group.split((SchemaTooNewError, TokensUnusableError, OSError))
+        if foreseen is not None and rest is None:
+            complain(str(foreseen.exceptions[0]))
             return EX_UNAVAILABLE
         log.exception("task_died")
         return 1

@@ -105,8 +105,17 @@ async def test_what_is_not_there_has_the_same_shape(client, tokens):
     assert (await answer.json())["status"] == 404
 
 
-def test_a_token_file_that_a_power_cut_emptied_says_its_mend(tmp_path):
+def test_a_token_file_that_a_power_cut_emptied_is_made_anew(tmp_path):
     (tmp_path / TOKEN_FILE).write_bytes(b"")
+
+    tokens = load_tokens(tmp_path)
+
+    assert len(set(tokens.values())) == len(Role)
+    assert load_tokens(tmp_path) == tokens
+
+
+def test_a_token_file_that_is_none_says_its_mend(tmp_path):
+    (tmp_path / TOKEN_FILE).write_bytes(b"{")
 
     with pytest.raises(TokensUnusableError, match="Remove it"):
         load_tokens(tmp_path)

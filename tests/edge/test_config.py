@@ -38,6 +38,12 @@ def test_a_small_file_is_enough():
         (("[terminal]", "[terminal"), "t.toml: not TOML", "Mend that line"),
         (("[[lanes]]", '[api]\nlisten = "0.0.0.0:8470"\n[[lanes]]'), "api.hosts", "Name the hosts"),
         (("[[lanes]]", '[api]\nlisten = "nowhere"\n[[lanes]]'), "api.listen", "127.0.0.1:8470"),
+        (
+            ("[[lanes]]", '[api]\nlisten = "0.0.0.0:8470"\nhosts = ["kiosk.example"]\n[[lanes]]'),
+            "api.tls_cert",
+            "tls_key",
+        ),
+        (("[[lanes]]", "[api]\npresents_per_s = 0\n[[lanes]]"), "api.presents_per_s", "0.1 to 10000"),
     ],
 )
 def test_an_error_names_file_key_and_mend(change, key, mend):

@@ -12,7 +12,7 @@ from edge.api.openapi import CALLS, document, with_description
 
 
 def every_route():
-    api = Api(lanes={}, store=None, events=None, metrics=None, about=None)
+    api = Api(lanes={}, store=None, events=None, metrics=None, about=None, rates=None)
     offers = Offers(shop=None, issuer="", lists=None, store=None, events=None, about=None, lanes=[])
     return with_description([*api.routes(), *offers.routes()])
 

@@ -16,6 +16,8 @@ CALL_S: Final = 5.0
 RECONNECT_S: Final = 0.1
 POLL_S: Final = 1.0  # how often a terminal of the demo looks for lists and sends facts
 
+PRESENTS_PER_S: Final = 1_000  # a whole day of visitors comes within seconds
+
 Json = dict[str, Any]
 
 
@@ -47,6 +49,7 @@ class TerminalLink:
             f"poll_s = {POLL_S}",
             "[api]",
             f'listen = "127.0.0.1:{self.port}"',
+            f"presents_per_s = {PRESENTS_PER_S}",
             "[[lanes]]",
             f"id = {_quoted(self.post.lane)}",
             f"scene = {_quoted(self.post.scene)}",
