@@ -44,7 +44,7 @@ from credit.rules.listing import (
     city_of,
 )
 from credit.rules.measures import MeasureCode, MeasureEntry
-from credit.rules.reading import CatalogueError
+from credit.rules.reading import CatalogueError, short
 from credit.rules.terms import DEFAULT_ZONE
 
 MAX_ROWS_PER_KEY: Final = 8
@@ -106,6 +106,7 @@ class Content:
     measures: Mapping[bytes, tuple[MeasureEntry, ...]] = field(default_factory=dict)
     revocations: Revocations = field(default_factory=Revocations)
     rules: Rules = field(default_factory=Rules)
+    set_aside: tuple[str, ...] = ()  # what is wrong with entries that are not in force; the rest of the list is
 
 
 def open_role(role: str, documents: Mapping[str, bytes]) -> Content:
@@ -121,8 +122,9 @@ def open_role(role: str, documents: Mapping[str, bytes]) -> Content:
             keyring = _keyring(city, *given[KEYS])
             return Content(role=role, kind=kind, city=city, keyring=keyring, mapping=mapping)
         if kind == LISTS:
-            measures, revocations = _measures(city, *given[MEASURES]), _revocations(city, *given[REVOCATIONS])
-            return Content(role=role, kind=kind, city=city, measures=measures, revocations=revocations)
+            measures, aside = _measures(city, *given[MEASURES])
+            revocations = _revocations(city, *given[REVOCATIONS])
+            return Content(role=role, kind=kind, city=city, measures=measures, revocations=revocations, set_aside=aside)
         return Content(role=role, kind=kind, city=city, rules=_rules(city, given))
     except CatalogueError as error:
         raise ContentRefusedError(str(error)) from error
@@ -143,22 +145,30 @@ def _mapping(city: str, path: str, data: bytes) -> Mapping[str, IssuerMapping]:
     return parse_mapping(_document(city, path, data), path=f"{path}: $")
 
 
-def _measures(city: str, path: str, data: bytes) -> Mapping[bytes, tuple[MeasureEntry, ...]]:
+def _measures(city: str, path: str, data: bytes) -> tuple[Mapping[bytes, tuple[MeasureEntry, ...]], tuple[str, ...]]:
+    """Return the entries in force, and what is wrong with those that are set aside."""
     try:
-        issuer, by_key = read_measures(data, path=f"{path}: $")
+        issuer, by_key, wrong = read_measures(data, path=f"{path}: $")
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-        raise ContentRefusedError(f"{path}: {error}") from error
+        raise ContentRefusedError(f"{path}: {short(str(error))}") from error
     _own(city, issuer, path)
+    aside = list(wrong)
+    found: dict[bytes, tuple[MeasureEntry, ...]] = {}
     for key, entries in by_key.items():
-        if len(key) != KEY_BYTES or len(entries) > MAX_ROWS_PER_KEY:
-            bound = f"{2 * KEY_BYTES} hex digits, and at most {MAX_ROWS_PER_KEY} rows"
-            raise ContentRefusedError(f"{path}: $.entries: key {key.hex()!r} must have {bound}")
-        for entry in entries:
-            if entry.issuer != city:
-                _own(city, entry.issuer, f"{path}: $.entries: key {key.hex()}")
-            if entry.from_day and entry.until_day and entry.until_day < entry.from_day:
-                raise ContentRefusedError(f"{path}: $.entries: key {key.hex()}: until is before from")
-    return MappingProxyType(by_key)
+        if len(key) != KEY_BYTES:
+            aside.append(f"{path}: $.entries: key {short(key.hex())!r} must have {2 * KEY_BYTES} hex digits")
+            continue
+        fitting = [entry for entry in entries if _fits(city, entry)]
+        found[key] = tuple(fitting[:MAX_ROWS_PER_KEY])
+        if len(found[key]) < len(entries):
+            bound = f"another city's, with its last day before its first, or beyond {MAX_ROWS_PER_KEY} rows"
+            aside.append(f"{path}: $.entries: key {key.hex()}: {len(entries) - len(found[key])} are {bound}")
+    return MappingProxyType(found), tuple(aside)
+
+
+def _fits(city: str, entry: MeasureEntry) -> bool:
+    backwards = entry.from_day is not None and entry.until_day is not None and entry.until_day < entry.from_day
+    return entry.issuer == city and not backwards
 
 
 def _rules(city: str, given: Mapping[str, tuple[str, bytes]]) -> Rules:
@@ -201,12 +211,14 @@ def _decode(path: str, data: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(data, type=kind)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-        raise ContentRefusedError(f"{path}: {error}") from error
+        raise ContentRefusedError(f"{path}: {short(str(error))}") from error
 
 
 def _own(city: str, issuer: object, where: str) -> None:
     if issuer != city:
-        raise ContentRefusedError(f"{where}: issuer {issuer!r} in a document of {city}; a city publishes only its own")
+        raise ContentRefusedError(
+            f"{where}: issuer {short(repr(issuer))} in a document of {city}; a city publishes only its own"
+        )
 
 
 def _hex(text: str, size: int, where: str) -> bytes:

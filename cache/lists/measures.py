@@ -2,11 +2,12 @@
 
 Rules of this file:
 
-- `credit.rules.documents.parse_measures` says what a list means, and names what is wrong with one; it takes 30 µs an
+- `credit.rules.documents.readable_measures` says what a list means, and names what is wrong with one; it takes 30 µs an
   entry;
 - a list is read whole at every change, beside lanes that serve. So the plain shape is read here by msgspec, 20 times
   faster; whatever is not exactly that shape goes to the slow reader, which accepts or refuses it in words;
-- both give the same entries for the same list: a property test holds them together.
+- both give the same entries for the same list: a property test holds them together;
+- an entry that is wrong is set aside by its place in the list; the others are in force.
 """
 
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from credit.rules.documents import parse_measures
+from credit.rules.documents import readable_measures
 from credit.rules.measures import EntryState, MeasureEntry
 from credit.rules.reading import MAX_WHOLE
 
@@ -45,13 +46,17 @@ class _List(msgspec.Struct, forbid_unknown_fields=True):
 _PLAIN = msgspec.json.Decoder(_List)
 
 
-def read_measures(data: bytes, *, path: str) -> tuple[object, Entries]:
-    """Return the list's issuer and its entries by subject; raise CatalogueError or msgspec.MsgspecError."""
+def read_measures(data: bytes, *, path: str) -> tuple[object, Entries, tuple[str, ...]]:
+    """Return the list's issuer, its entries by subject, and what is wrong with those that were set aside.
+
+    Raises CatalogueError or msgspec.MsgspecError where the list as a whole is none.
+    """
     plain = _read_plain(data)
     if plain is not None:
-        return plain
+        return *plain, ()
     document = msgspec.json.decode(data, type=dict[str, Any])
-    return document.get("issuer"), parse_measures(document, path=path)
+    found, wrong = readable_measures(document, path=path)
+    return document.get("issuer"), found, tuple(map(str, wrong))
 
 
 def _read_plain(data: bytes) -> tuple[str, Entries] | None:

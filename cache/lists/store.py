@@ -12,6 +12,7 @@ Rules of this file:
 """
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -24,9 +25,13 @@ from cache.lists.files import DocumentRefusedError, ListFiles
 from cache.lists.trusted import TrustedLists
 from cache.lists.values import Chain, RoleState, Stored
 from cache.offers.own import NO_OFFERS, OwnOffers, Shop, offers_of
+from credit.rules.reading import short
 from storage.sqlite import Job, Store
 
 CHANGED = "lists_changed"
+MAX_TOLD = 64  # roles in one fact
+
+log = logging.getLogger("xinguan.lists")
 
 T = TypeVar("T")
 
@@ -167,7 +172,15 @@ class ListStore:
         return await asyncio.to_thread(self._open, state)
 
     def _open(self, state: RoleState) -> Content:
-        return open_role(state.role, {one.path: self.files.read(one.sha256) for one in state.documents})
+        """Read a role's documents; whatever a city's words make this raise is that role's problem and nobody else's."""
+        documents = {one.path: self.files.read(one.sha256) for one in state.documents}
+        try:
+            return open_role(state.role, documents)
+        except ContentRefusedError:
+            raise
+        except Exception as error:
+            log.exception("content_unforeseen", extra={"role": state.role})
+            raise ContentRefusedError(f"{state.role}: cannot be read ({type(error).__name__}: {error})") from error
 
 
 def _confirmed(state: RoleState, chain: Chain) -> RoleState:
@@ -185,4 +198,8 @@ def _difference(before: TrustedLists, after: TrustedLists) -> Change:
 
 
 def _body(change: Change) -> dict[str, Any]:
-    return {"versions": dict(sorted(change.versions.items())), "problems": dict(sorted(change.problems.items()))}
+    """Return what the journal keeps of a change: of somebody else's words, MAX_TOLD roles at most and short ones."""
+    problems = {short(role): short(text) for role, text in sorted(change.problems.items())[:MAX_TOLD]}
+    versions = dict(sorted(change.versions.items())[:MAX_TOLD])
+    left_out = max(0, len(change.problems) - MAX_TOLD) + max(0, len(change.versions) - MAX_TOLD)
+    return {"versions": versions, "problems": problems} | ({"left_out": left_out} if left_out else {})

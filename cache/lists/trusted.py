@@ -69,6 +69,11 @@ class TrustedLists:
         """The version in force of every role."""
         return {role: state.version for role, state in sorted(self.states.items())}
 
+    @property
+    def set_aside(self) -> Mapping[str, tuple[str, ...]]:
+        """What is wrong with entries that are passed over, by role; the rest of their lists is in force."""
+        return {role: one.set_aside for role, one in sorted(self.contents.items()) if one.set_aside}
+
     def measures(self, issuer: str, subject: bytes) -> tuple[MeasureEntry, ...]:
         """Return the entries about `subject` of `issuer`, disputed and expired ones included."""
         content = self.contents.get(role_of(LISTS, issuer))

@@ -2,10 +2,11 @@
 
 import hmac
 from collections.abc import Callable
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 from aiohttp import web
+from msgspec import Meta
 
 from central.books.reports import ledger
 from central.http.problems import Handler
@@ -26,7 +27,7 @@ class CodeRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     terminal: TerminalId
     profile: Profile
     platform: str = ""
-    hours: int = 24
+    hours: Annotated[int, Meta(ge=1, le=24 * 366)] = 24
 
 
 class StateRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 from aiohttp import web
+from msgspec import Meta
 
 from central.http.problems import Handler
 from central.http.terminal_calls import read_bounded
@@ -16,9 +17,13 @@ from central.lists.issuing import DAY_S, Wanted, issue
 from central.lists.measure_calls import Called, Measure, dispute, repair, restrict, undispute
 from central.lists.metadata_files import PublishingError
 from central.register.registry import RegistryError
+from credit.rules.reading import MAX_WHOLE
+from credit.rules.terms import MAX_TIER
 from sync.wire.messages import WireError, decode
 
 MAX_BODY_BYTES = 64 * 1024
+
+Whole = Annotated[int, Meta(ge=0, le=MAX_WHOLE)]
 
 T = TypeVar("T")
 
@@ -28,10 +33,10 @@ class IssueRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     city: str
     subject: str
-    tier: int = 0
-    groups: list[int] = []
-    days: int = 30
-    max_uses: int = 1
+    tier: Annotated[int, Meta(ge=0, le=MAX_TIER)] = 0
+    groups: Annotated[list[Annotated[int, Meta(ge=0, lt=2**32)]], Meta(max_length=16)] = []
+    days: Annotated[int, Meta(ge=1, le=3_660)] = 30
+    max_uses: Annotated[int, Meta(ge=1, le=10_000)] = 1
     test: bool = False
 
 
@@ -40,7 +45,7 @@ class RestrictRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     city: str
     subject: str
-    code: int
+    code: Whole
     until: date
     authority: str
     from_day: date | None = None
@@ -52,7 +57,7 @@ class SubjectRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     city: str
     subject: str
-    code: int | None = None
+    code: Whole | None = None
     reject: bool = False
 
 

@@ -124,6 +124,15 @@ def check_rules(city: str, files: Mapping[str, bytes]) -> dict[str, dict[str, An
     return found
 
 
+def measure_codes(state: Path, city: str) -> list[int]:
+    """Return the codes of the city's measure catalogue, in order; raise PublishingError when it has none."""
+    path = state / CITIES / city / MEASURE_CODES
+    if not path.exists():
+        raise PublishingError(f"{city}: has no {MEASURE_CODES}")
+    document = _document(city, MEASURE_CODES, path.read_bytes())
+    return sorted(code for _issuer, code in parse_measure_codes(document, path=f"{MEASURE_CODES}: $"))
+
+
 def _document(city: str, name: str, data: bytes) -> dict[str, Any]:
     try:
         document = json.loads(data)

@@ -14,9 +14,11 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final
 
-from central.lists.cities import publish
+from central.lists.cities import measure_codes, publish
 from central.lists.publishing import Published
 from central.register.registry import RegistryError, known_pseudonym, pseudonym, register, zone_of
+from credit.rules.documents import parse_entry
+from credit.rules.reading import CatalogueError, Node
 
 MAX_ROWS_PER_KEY: Final = 8
 COUNT: Final = "SELECT count(*) FROM entry WHERE city = ? AND subject = ? AND lifted_ms IS NULL"
@@ -63,6 +65,7 @@ def restrict(state: Path, city: str, subject: str, measure: Measure, *, now_ms: 
         first = measure.from_day or _today(conn, city, now_ms)
         if measure.until < first:
             raise RegistryError(f"until {measure.until}: before its first day {first}")
+        _check(state, city, key, measure, first)
         held = conn.execute(COUNT, (city, key)).fetchone()[0]
         if held >= MAX_ROWS_PER_KEY:
             raise RegistryError(f"{subject}: {MAX_ROWS_PER_KEY} measures stand already; lift one first")
@@ -78,6 +81,19 @@ def restrict(state: Path, city: str, subject: str, measure: Measure, *, now_ms: 
         )
         conn.execute(RECORD, row)
     return Called(count=1, published=publish(state, now_ms=now_ms, cities=(city,)))
+
+
+def _check(state: Path, city: str, key: bytes, measure: Measure, first: date) -> None:
+    """Refuse, in the terminal's own words, what no terminal could read; raise RegistryError."""
+    days = {"from": first.isoformat(), "until": measure.until.isoformat()}
+    given = {"authority": measure.authority, "basis": measure.basis}
+    try:
+        parse_entry(Node({"key": key.hex(), "code": measure.code, **days, **given}), issuer=city)
+    except CatalogueError as error:
+        raise RegistryError(str(error)) from error
+    known = measure_codes(state, city)
+    if measure.code not in known:
+        raise RegistryError(f"$.code: {measure.code} is not in {city}'s catalogue; known are {known}")
 
 
 def repair(state: Path, city: str, subject: str, *, now_ms: int, code: int | None = None) -> Called:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from credit.rules.measures import ANY, Effect, EntryState, MeasureCode, MeasureEntry
-from credit.rules.reading import Node
+from credit.rules.reading import CatalogueError, Node
 from credit.rules.terms import MAX_TIER
 
 
@@ -86,21 +86,47 @@ def _code_number(node: Node) -> int:
 
 
 def parse_measures(document: Any, *, path: str = "$") -> dict[bytes, tuple[MeasureEntry, ...]]:
-    """Return the entries of `lists/<city>/measures.json` by subject (bytes of the hex `key`)."""
+    """Return the entries of `lists/<city>/measures.json` by subject (bytes of the hex `key`); raise CatalogueError.
+
+    Before publishing each entry must be right. A terminal sets a wrong one aside: `readable_measures`.
+    """
+    found, wrong = readable_measures(document, path=path)
+    if wrong:
+        raise wrong[0]
+    return found
+
+
+def readable_measures(
+    document: Any, *, path: str = "$"
+) -> tuple[dict[bytes, tuple[MeasureEntry, ...]], tuple[CatalogueError, ...]]:
+    """Return what can be read of a measures list, and what is wrong with each entry that cannot.
+
+    One entry of nonsense must not lift or freeze what a whole city has ordered. Raises CatalogueError where the list
+    itself is none.
+    """
     node = Node(document, path).members("issuer", "version", "complete", "entries", "issued_at")
     issuer = node.need("issuer").text()
     complete = node.need("complete")
     if not complete.flag():
         raise complete.wrong("must be true; a list that is not complete is no all-clear")
     found: dict[bytes, tuple[MeasureEntry, ...]] = {}
+    wrong: list[CatalogueError] = []
     for one in node.need("entries").items():
-        key = one.need("key")
         try:
-            subject = bytes.fromhex(key.text())
-        except ValueError:
-            raise key.wrong("must be hexadecimal") from None
-        found[subject] = (*found.get(subject, ()), parse_entry(one, issuer=issuer))
-    return found
+            subject, entry = _subject(one.need("key")), parse_entry(one, issuer=issuer)
+        except CatalogueError as error:
+            wrong.append(error)
+        else:
+            found[subject] = (*found.get(subject, ()), entry)
+    return found, tuple(wrong)
+
+
+def _subject(key: Node) -> bytes:
+    text = key.text()
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise key.wrong("must be hexadecimal") from None
 
 
 def parse_mapping(document: Any, *, path: str = "$") -> dict[str, IssuerMapping]:

@@ -14,19 +14,25 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 MAX_WHOLE = 2**53 - 1
+MAX_QUOTED = 200  # characters of somebody else's text in an error
 DAY_END_MIN = 48 * 60  # "48:00" is the latest time of day that can be written
 REMARKS = frozenset({"note", "notes", "comment", "comments", "description", "source", "$schema"})
 
 E = TypeVar("E", bound=StrEnum)
 
 
+def short(text: str) -> str:
+    """Return the text, cut to MAX_QUOTED characters: an error quotes documents, and a document may say anything."""
+    return text if len(text) <= MAX_QUOTED else f"{text[: MAX_QUOTED - 1]}…"
+
+
 class CatalogueError(ValueError):
     """A document says something it cannot mean. `path` is where, `mend` what to do about it."""
 
     def __init__(self, path: str, mend: str) -> None:
-        super().__init__(f"{path}: {mend}")
-        self.path = path
-        self.mend = mend
+        self.path = short(path)
+        self.mend = short(mend)
+        super().__init__(f"{self.path}: {self.mend}")
 
 
 @dataclass(frozen=True, slots=True)

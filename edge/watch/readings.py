@@ -214,6 +214,7 @@ def lists_reading(trusted: TrustedLists, *, home: str, now_ms: int) -> ListsRead
         own_trouble=_told(trouble),
         partner_trouble=_told(partners),
         too_old=", ".join(sorted(old)),
+        set_aside=_told({role: f"{len(texts)}: {texts[0]}" for role, texts in trusted.set_aside.items()}),
     )
 
 

@@ -162,3 +162,26 @@ async def test_a_serving_platform_signs_its_timestamp_again(state):
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (("--authority", ""), "$.authority"),
+        (("--code", "-1"), "$.code"),
+        (("--code", "4711"), "known are"),
+        (("--code", str(10**25)), "$.code"),
+    ],
+)
+def test_a_measure_that_no_terminal_could_read_is_refused_at_the_desk(state, wrong, said):
+    words = dict(zip(MEASURE[::2], MEASURE[1::2], strict=True)) | dict([wrong])
+    before = published(state, "lists/yunling/measures.json")
+
+    code, _answer, error = call(
+        "restrict", "--state", state, "--city", "yunling", *(word for pair in words.items() for word in pair)
+    )
+
+    assert code != 0
+    assert said in error
+    assert "Traceback" not in error
+    assert published(state, "lists/yunling/measures.json") == before

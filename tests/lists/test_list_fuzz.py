@@ -117,7 +117,28 @@ def test_the_fast_reader_of_measures_says_what_the_slow_one_says(entries):
         slow = None
     assert fast in (None, slow)
     if slow is not None:
-        assert read_measures(data, path="$") == slow
+        assert read_measures(data, path="$") == (*slow, ())
+
+
+@SLOW
+@given(st.lists(ENTRIES, max_size=4))
+def test_a_wrong_entry_is_set_aside_and_every_right_one_is_in_force(entries):
+    def alone(entry):
+        try:
+            return parse_measures({"issuer": HOME, "complete": True, "entries": [entry]})
+        except CatalogueError:
+            return None
+
+    read = [alone(entry) for entry in entries]
+
+    data = json.dumps({"issuer": HOME, "complete": True, "entries": entries}).encode()
+    _issuer, found, wrong = read_measures(data, path="$")
+
+    assert len(wrong) == read.count(None)
+    assert sum(map(len, found.values())) == len(entries) - len(wrong)
+    for one in filter(None, read):
+        ((key, (entry,)),) = one.items()
+        assert entry in found[key]
 
 
 def test_the_fast_reader_reads_what_cities_publish(good):
