@@ -12,6 +12,7 @@ from central.clock import now_ms
 from central.http.app import serving
 from central.lists.freshening import keep_fresh
 from central.platform_state import PlatformState, StateError, open_state
+from storage.only_one import AlreadyRunningError, only_one
 from sync.enrol.identity import is_loopback
 
 DEFAULT_LISTEN = "127.0.0.1:8480"
@@ -58,5 +59,10 @@ def run(args: argparse.Namespace) -> int:
         raise StateError(f"--listen {args.listen!r}: write HOST:PORT, for example {DEFAULT_LISTEN}")
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
     host = host.strip("[]")
-    asyncio.run(_serve(open_state(args.state), host, int(port), _tls(args, host)))
+    state = open_state(args.state)
+    try:
+        with only_one(args.state):
+            asyncio.run(_serve(state, host, int(port), _tls(args, host)))
+    except AlreadyRunningError as error:
+        raise StateError(str(error)) from error
     return 0

@@ -1,9 +1,11 @@
 """`xinguan backup FILE`: a consistent copy of the database while the terminal runs (VACUUM INTO)."""
 
 import argparse
+import os
 from pathlib import Path
 
 from edge.commands.common import add_config, complain, open_database, read_config
+from edge.rights import PRIVATE
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,6 +19,7 @@ def run(args: argparse.Namespace) -> int:
     if args.target.exists():
         complain(f"{args.target} exists already. Name a new file")
         return 2
+    os.umask(PRIVATE)  # a copy holds what the database holds
     conn = open_database(read_config(args.config))
     conn.execute("PRAGMA query_only = OFF")  # VACUUM INTO writes the copy, not this database
     conn.execute("VACUUM INTO ?", (str(args.target),))

@@ -4,6 +4,7 @@ import argparse
 
 from edge.clock import read_wall_ms
 from edge.commands.common import add_config, read_config
+from edge.rights import keep_private
 from sync.enrol import enrolling
 
 
@@ -17,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Enrol. Exit codes: 0 enrolled, 1 refused, 2 wrong code, 69 the platform does not answer, 78 configuration."""
     config = read_config(args.config)
+    keep_private(config.data)
     asked = argparse.Namespace(
         code=args.code, data=config.data, platform=config.platform.url, ca=config.platform.ca, again=args.again
     )

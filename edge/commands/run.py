@@ -7,6 +7,7 @@ import logging
 from edge.api.access import TokensUnusableError
 from edge.commands.common import EX_CONFIG, EX_UNAVAILABLE, add_config, complain, read_config
 from edge.ownership import strangers
+from edge.rights import keep_private
 from edge.terminal import Terminal
 from edge.watch.logs import set_up
 from storage.migrations import SchemaTooNewError
@@ -32,6 +33,8 @@ def run(args: argparse.Namespace) -> int:
         complain(f"{config.data} is not there. Enrol this terminal first: xinguan enrol CODE --config {args.config}")
         return EX_UNAVAILABLE
     set_up()
+    if mended := keep_private(config.data):
+        log.warning("rights_mended", extra={"paths": mended})
     try:
         asyncio.run(Terminal(config).serve())
     except (
