@@ -21,6 +21,8 @@ from central.register.enrolment import make_code, qr_text
 from storage.driven import driven
 from storage.sqlite import Store, connect, immediate
 from sync.enrol.enrolling import DATABASE_FILE, enrol, read_ticket
+from sync.peer import Peer
+from sync.push.line import Line
 from sync.push.pusher import Pusher
 from sync.transport import open_session
 from sync.wire.messages import Lane, Profile
@@ -93,7 +95,7 @@ async def run(folder: Path) -> dict[str, float]:
         first = await store.read(lambda conn: batch(conn, after=0))
         plain = b"".join(first.records) if first else b""
         start = time.perf_counter()
-        await Pusher(store, session, identity, clock).drain()
+        await Pusher(Line(store, Peer(session, identity.platform), identity, clock)).drain()
         spent = time.perf_counter() - start
         batches = -(-FACTS // (len(first.records) if first else 1))
         return {

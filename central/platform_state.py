@@ -82,20 +82,28 @@ class PlatformState:
         return roots[max(roots)].read_bytes()
 
     def lists_version(self) -> int | None:
-        """Return the version of the newest publication, None when nothing is published."""
+        """Return the number of the newest publication, None when nothing is published.
+
+        That is the snapshot's version: a timestamp that only says "still the newest" is no news.
+        """
         path = self.public / "metadata" / "timestamp.json"
         try:
-            return msgspec.json.decode(path.read_bytes(), type=_Timestamp).signed.version
+            meta = msgspec.json.decode(path.read_bytes(), type=_Timestamp).signed.meta
         except FileNotFoundError:
             return None
+        return meta["snapshot.json"].version
 
 
 class _Version(msgspec.Struct):
     version: int
 
 
+class _Meta(msgspec.Struct):
+    meta: dict[str, _Version]
+
+
 class _Timestamp(msgspec.Struct):
-    signed: _Version
+    signed: _Meta
 
 
 def create_state(folder: Path) -> PlatformState:

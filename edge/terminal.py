@@ -44,7 +44,7 @@ from edge.watch.alive import Faults, Tasks
 from edge.watch.bounds import Bounds
 from edge.watch.disk import Disk
 from edge.watch.patrol import Patrol, note
-from edge.watch.readings import Parts, Readings, Sync
+from edge.watch.readings import Parts, Readings
 from edge.watch.store import OPEN
 from edge.watch.systemd import feed_watchdog, notify
 from scanner.source import Source
@@ -54,10 +54,11 @@ from storage.only_one import only_one
 from storage.sqlite import Store
 from sync.enrol.enrolling import DATABASE_FILE, ensure_epoch
 from sync.enrol.identity import Identity, load_identity
+from sync.peer import Peer
 from sync.pull.puller import Puller
-from sync.push.pusher import Pusher
-from sync.times import TimeSync
+from sync.push.line import Line
 from sync.transport import open_session
+from sync.ways import Ways, open_ways
 
 log = logging.getLogger("xinguan.terminal")
 
@@ -75,6 +76,7 @@ class Terminal:
         self._stop = asyncio.Event()
         self._tried = asyncio.Event()
         self._begun = asyncio.Event()
+        self._ways: Ways | None = None
 
     async def serve(self) -> None:
         """Serve until SIGTERM or SIGINT; raise what ended a task (ExceptionGroup), or what is wrong at the start."""
@@ -82,6 +84,20 @@ class Terminal:
             identity = load_identity(self._config.data)
             async with AsyncExitStack() as stack:
                 await self._serve(identity, stack)
+
+    def _committed(self) -> Callable[[str], None]:
+        """Return what the store's writer tells after each commit: a fact is on its way at once."""
+        loop = asyncio.get_running_loop()
+
+        def reached(point: str) -> None:
+            if point == "after-commit" and not loop.is_closed():
+                loop.call_soon_threadsafe(self._nudge)
+
+        return reached
+
+    def _nudge(self) -> None:
+        if self._ways is not None:
+            self._ways.push.nudge()
 
     async def _serve(self, identity: Identity, stack: AsyncExitStack) -> None:
         parts, decider = await self._open(identity, stack)
@@ -159,6 +175,7 @@ class Terminal:
         sync, keep, store = parts.sync, parts.tasks.keep, parts.store
         return [
             keep("push", self._once_begun(sync.push.run), worked=lambda: sync.push.status.answered_ms),
+            keep("listen", self._once_begun(sync.listen.run), worked=lambda: sync.listen.heard),
             keep("pull", self._once_begun(sync.pull.run), worked=lambda: sync.pull.last_ok_ms),
             keep("time", self._once_begun(sync.times.run), worked=lambda: sync.times.learned),
             keep("patrol", patrol.run, worked=lambda: patrol.rounds),
@@ -177,7 +194,7 @@ class Terminal:
     async def _open(self, identity: Identity, stack: AsyncExitStack) -> tuple[Parts, Decider]:
         """Put together everything this terminal is made of, on a store that is not open yet."""
         config, metrics = self._config, Metrics()
-        store = Store(config.data / DATABASE_FILE)
+        store = Store(config.data / DATABASE_FILE, reached=self._committed())
         clock = Clock(store, Memory(), boot_id=this_boot())
         bounds = Bounds(clock=clock, disk=Disk(config.data))
         shop = Shop(identity.terminal, identity.site)
@@ -192,7 +209,7 @@ class Terminal:
             metrics=metrics,
             reached=self._reached,
         )
-        sync = await self._sync(identity, store, clock, lists, stack)
+        sync = self._ways = await self._sync(identity, store, clock, lists, stack)
         sources = {
             table.id: await stack.enter_async_context(open_source(table.source, clock=clock))
             for table in config.lanes
@@ -215,17 +232,15 @@ class Terminal:
 
     async def _sync(
         self, identity: Identity, store: Store, clock: Clock, lists: ListStore, stack: AsyncExitStack
-    ) -> Sync:
-        """Open the three ways to the platform."""
+    ) -> Ways:
+        """Open the ways to the platform."""
         platform = self._config.platform
         session = await stack.enter_async_context(open_session(Path(platform.ca) if platform.ca else None))
         base_url, poll_s = f"{identity.platform}/lists/", platform.poll_s
         pull = Puller(lists, session, base_url=base_url, trust_root=identity.trust_root, clock=clock, poll_s=poll_s)
-        return Sync(
-            push=Pusher(store, session, identity, clock, poll_s=poll_s, reached=self._reached),
-            pull=await stack.enter_async_context(pull),
-            times=TimeSync(session, identity, clock, poll_s=poll_s),
-        )
+        await stack.enter_async_context(pull)
+        line = Line(store, Peer(session, identity.platform), identity, clock)
+        return open_ways(line, pull, clock, poll_s=poll_s, reached=self._reached)
 
     async def _lane(
         self,

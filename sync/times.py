@@ -5,18 +5,15 @@ the round trip is the error. An answer that took longer than `MAX_ROUND_TRIP_MS`
 """
 
 import asyncio
-import random
 import secrets
-from collections.abc import Awaitable, Callable
-from typing import Protocol
-
-import aiohttp
+from typing import Any, Protocol
 
 from storage.jobs import StoreFailedError
 from sync.auth import NONCE_BYTES
 from sync.backoff import Backoff
 from sync.enrol.identity import Identity
-from sync.transport import RefusedError, UnreachableError, exchange
+from sync.peer import Peer
+from sync.transport import RefusedError, UnreachableError
 from sync.wire.messages import TimeAnswer, WireError, decode
 from sync.wire.seals import open_time
 
@@ -40,28 +37,35 @@ class TimeSync:
 
     def __init__(
         self,
-        session: aiohttp.ClientSession,
+        peer: Peer,
         identity: Identity,
         clock: Clock,
         *,
         poll_s: float = 60.0,
-        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._session = session
+        self._peer = peer
         self._identity = identity
         self._clock = clock
         self._poll_s = poll_s
-        self._pause = pause
-        self._backoff = Backoff(random.SystemRandom().uniform)
+        self._backoff = Backoff()
+        self._hurried = asyncio.Event()
         self.last_error: str | None = None
         self.learned = 0  # signed times taken in
+
+    def hurry(self) -> None:
+        """Ask now."""
+        self._hurried.set()
 
     async def once(self) -> None:
         """Ask once, tell the clock; raise UnreachableError, RefusedError, or WireError for a time not signed for us."""
         nonce = secrets.token_hex(NONCE_BYTES)
-        before = self._clock.boot_ms()
-        answer = await exchange(self._session, "GET", f"{self._identity.platform}/v1/time?nonce={nonce}")
-        round_trip = self._clock.boot_ms() - before
+        began = [self._clock.boot_ms()]
+        answer = await self._peer.exchange(
+            "GET",
+            f"/v1/time?nonce={nonce}",
+            begins=lambda: began.append(self._clock.boot_ms()),  # waiting for a turn is no part of the round trip
+        )
+        round_trip = self._clock.boot_ms() - began[-1]
         signed = open_time(decode(answer, TimeAnswer).server_time, self._identity.platform_keys, nonce=nonce)
         if round_trip > MAX_ROUND_TRIP_MS:
             raise UnreachableError(f"the signed time took {round_trip} ms")
@@ -70,21 +74,31 @@ class TimeSync:
         self.learned += 1
 
     async def run(self) -> None:
-        """Ask again and again; never returns."""
+        """Ask again and again; never returns. A silent peer is asked too: who hears it first frees all."""
         while True:
-            await self._pause(await self._turn())
+            rest_s = await self._turn()
+            waits: list[asyncio.Future[Any]] = [asyncio.ensure_future(self._hurried.wait())]
+            if self.last_error is None:
+                waits.append(asyncio.ensure_future(self._peer.silent()))
+            try:
+                await asyncio.wait(waits, timeout=rest_s, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for wait in waits:
+                    wait.cancel()
 
     async def _turn(self) -> float:
+        self._hurried.clear()
         try:
             await self.once()
-        except (UnreachableError, WireError, StoreFailedError) as error:
+        except UnreachableError as error:
             self.last_error = str(error)
-            return (
-                self._backoff.unreachable_s() if isinstance(error, UnreachableError) else self._backoff.refused_s(None)
-            )
+            return 0.0
         except RefusedError as error:
             self.last_error = str(error)
             return self._backoff.refused_s(error.wait_s)
+        except (WireError, StoreFailedError) as error:
+            self.last_error = str(error)
+            return self._backoff.refused_s(None)
         self.last_error = None
         self._backoff.succeeded()
         return self._poll_s

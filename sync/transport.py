@@ -1,31 +1,44 @@
-"""The HTTP session to the platform, and its two ways of failing.
+"""The HTTP session to the platform, and its ways of failing.
 
 Rules of this file:
 
 - TLS is always verified, against the system's authorities or the one configured CA; there is no switch to ignore it;
 - no redirects, no proxies from the environment, no cookies; answers are bounded while they are read;
-- `UnreachableError` means nobody answered (try again soon: it costs the platform nothing); `RefusedError` means
-  somebody did, and carries the problem (RFC 9457) and how long it asks us to wait.
+- a peer that sends no byte for SILENT_S is given up; a dead one is noticed by TCP keep-alive, also in a long poll;
+- `UnreachableError` means nobody answered (try again soon: it costs the platform nothing); its kind `PortalError` means
+  a web page answered (the login page of a network in between); `RefusedError` means the platform did, and carries the
+  problem (RFC 9457) and how long it asks us to wait.
+
+How often to try is the business of `sync.peer`.
 """
 
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import aiohttp
 
 from sync.wire.messages import Problem, WireError, decode
 
 CONNECT_S = 1.5  # a network that is back for three seconds must be enough
+SILENT_S = 3.0  # a peer that sends no byte for so long is given up
 TOTAL_S = 30.0
 MAX_ANSWER_BYTES = 1024 * 1024
-MAX_WAIT_S = 600.0
+MAX_WAIT_S = 600.0  # what is worth telling; how much of it is obeyed stands in `sync.backoff`
+KEEPALIVE_S, KEEPALIVE_TRIES = 5, 2
+OK, MOVED, SERVER_ERROR, LOGIN_REQUIRED = 200, 300, 500, 511
+WEB_PAGE = "网页代替平台作答，此网络可能要求登录 a web page answered instead of the platform: log in to this network"
 
 
 class UnreachableError(Exception):
     """Nobody answered: no route, refused, timed out, TLS failed, connection lost."""
+
+
+class PortalError(UnreachableError):
+    """A web page answered instead of the platform: this network wants a login first."""
 
 
 class RefusedError(Exception):
@@ -42,11 +55,26 @@ def tls(ca: Path | None) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=str(ca) if ca else None)
 
 
+def _socket(address: tuple[Any, ...]) -> socket.socket:
+    """Return a socket that notices a dead peer within KEEPALIVE_S x (KEEPALIVE_TRIES + 1) seconds."""
+    family, kind, protocol, _name, _where = address
+    made = socket.socket(family, kind, protocol)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (
+        ("TCP_KEEPIDLE", KEEPALIVE_S),
+        ("TCP_KEEPINTVL", KEEPALIVE_S),
+        ("TCP_KEEPCNT", KEEPALIVE_TRIES),
+    ):
+        if hasattr(socket, name):  # Linux has them; elsewhere the system's own patience stays
+            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    return made
+
+
 @asynccontextmanager
 async def open_session(ca: Path | None = None) -> AsyncIterator[aiohttp.ClientSession]:
     """Open the session that everything to the platform goes through."""
-    timeout = aiohttp.ClientTimeout(total=TOTAL_S, sock_connect=CONNECT_S)
-    connector = aiohttp.TCPConnector(ssl=tls(ca), limit=8)
+    timeout = aiohttp.ClientTimeout(total=TOTAL_S, sock_connect=CONNECT_S, sock_read=SILENT_S)
+    connector = aiohttp.TCPConnector(ssl=tls(ca), limit=8, socket_factory=_socket)
     jar = aiohttp.DummyCookieJar()
     async with aiohttp.ClientSession(connector=connector, timeout=timeout, cookie_jar=jar, trust_env=False) as session:
         yield session
@@ -65,6 +93,14 @@ def _wait_s(header: str | None) -> float | None:
     return min(float(header), MAX_WAIT_S)
 
 
+def _is_web_page(response: aiohttp.ClientResponse, body: bytes) -> bool:
+    """Tell whether this is somebody's page: HTML, or sent elsewhere. A proxy's own 5xx page is an ill platform."""
+    if response.status == LOGIN_REQUIRED or MOVED <= response.status < MOVED + 100:
+        return True
+    page = response.content_type in ("text/html", "application/xhtml+xml") or body.lstrip()[:1] == b"<"
+    return page and response.status < SERVER_ERROR
+
+
 async def exchange(
     session: aiohttp.ClientSession,
     method: Literal["GET", "POST"],
@@ -72,16 +108,25 @@ async def exchange(
     *,
     headers: dict[str, str] | None = None,
     body: bytes | None = None,
+    silent_s: float = SILENT_S,
 ) -> bytes:
-    """Return the body of a 200 answer; raise UnreachableError or RefusedError."""
+    """Return the body of a 200 answer; raise UnreachableError, PortalError or RefusedError.
+
+    `silent_s`: how long to wait for a byte; a long poll asks for more.
+    """
+    timeout = aiohttp.ClientTimeout(total=TOTAL_S + silent_s, sock_connect=CONNECT_S, sock_read=silent_s)
     try:
-        async with session.request(method, url, headers=headers, data=body, allow_redirects=False) as response:
+        async with session.request(
+            method, url, headers=headers, data=body, allow_redirects=False, timeout=timeout
+        ) as response:
             answer = bytearray()
             async for chunk in response.content.iter_chunked(64 * 1024):
                 answer += chunk
                 if len(answer) > MAX_ANSWER_BYTES:
                     raise UnreachableError(f"{url}: the answer has no end")
-            if response.status == 200:  # noqa: PLR2004 - OK
+            if _is_web_page(response, bytes(answer)):
+                raise PortalError(f"{WEB_PAGE} ({url}, HTTP {response.status})")
+            if response.status == OK:
                 return bytes(answer)
             raise RefusedError(_problem(response.status, bytes(answer)), _wait_s(response.headers.get("Retry-After")))
     except (aiohttp.ClientError, TimeoutError, OSError) as error:

@@ -4,6 +4,7 @@ Request bodies are never inflated by the server (`auto_decompress=False` in `ser
 as it travelled, and the bound on inflating is ours to keep.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib import metadata, resources
@@ -17,6 +18,7 @@ from central.http.list_calls import ListCalls
 from central.http.openapi import document
 from central.http.problems import answer_problems
 from central.http.terminal_calls import TerminalCalls
+from central.http.waking import Waking
 from central.platform_state import PlatformState
 from central.store import open_books
 from storage.jobs import JobStore
@@ -44,10 +46,11 @@ async def _ledger_page(_request: web.Request) -> web.Response:
     return web.Response(text=text, content_type="text/html", headers=PAGE_HEADERS)
 
 
-def build_app(state: PlatformState, store: JobStore, now_ms: Callable[[], int]) -> web.Application:
+def build_app(state: PlatformState, store: JobStore, waking: Waking, now_ms: Callable[[], int]) -> web.Application:
     """Return the application over an opened platform."""
     app = web.Application(middlewares=[answer_problems])
-    app.add_routes(TerminalCalls(state, store, now_ms).routes())
+    app.on_shutdown.append(waking.close)
+    app.add_routes(TerminalCalls(state, store, waking, now_ms).routes())
     admin = AdminCalls(state, store, now_ms)
     app.add_routes(admin.routes())
     app.add_routes(ListCalls(state.folder, now_ms).routes(admin.guarded))
@@ -64,8 +67,10 @@ async def serving(
     state: PlatformState, *, host: str, port: int, now_ms: Callable[[], int], tls: SSLContext | None = None
 ) -> AsyncIterator[str]:
     """Serve the platform until the context ends; gives the base URL with the port that was bound."""
-    async with open_books(state) as store:
-        app = build_app(state, store, now_ms)
+    async with open_books(state) as store, asyncio.TaskGroup() as group:
+        waking = Waking(store, state.lists_version)
+        looking = group.create_task(waking.run())
+        app = build_app(state, store, waking, now_ms)
         runner = web.AppRunner(app, auto_decompress=False, access_log=None, shutdown_timeout=SHUTDOWN_S)
         await runner.setup()
         try:
@@ -76,3 +81,4 @@ async def serving(
             yield f"{'https' if tls else 'http'}://{shown}:{bound}"
         finally:
             await runner.cleanup()
+            looking.cancel()

@@ -80,6 +80,10 @@ def _parameters(call: Call) -> list[dict[str, Any]]:
     if call.path == "/v1/time":
         nonce = {"type": "string", "minLength": 8, "maxLength": 64}
         found.append({"name": "nonce", "in": "query", "required": True, "schema": nonce})
+    if call.path.endswith("/standing"):
+        wait = {"type": "integer", "minimum": 0, "maximum": 60, "default": 0}
+        found.append({"name": "wait", "in": "query", "required": False, "schema": wait})
+        found.append({"name": "state", "in": "query", "required": False, "schema": {"type": "string"}})
     return found
 
 

@@ -6,6 +6,7 @@ suspended or revoked terminal may still bring its facts.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from central.books.intake import ends, take_in
 from central.http.inflate import TooLargeError, inflate
 from central.http.problems import problem
 from central.http.tries import WrongTries
+from central.http.waking import Waking, state_of
 from central.platform_state import PlatformState
 from central.register.enrolment import Offered, use_code
 from central.register.standing import standing_order
@@ -44,6 +46,7 @@ from sync.wire.seals import open_auth, open_batch
 MAX_ENROL_BYTES = 8 * 1024
 CHUNK = 64 * 1024
 BODY_S = 30.0
+MAX_WAIT_S = 60
 KEY_OF = "SELECT public_key FROM terminals WHERE terminal = $1"
 SEEN = "UPDATE terminals SET seen_ms = $1 WHERE terminal = $2"
 WRONG_TRIES = frozenset({"unknown_code", "code_used", "bad_proof"})
@@ -70,6 +73,14 @@ def _json(message: msgspec.Struct) -> web.Response:
     return web.Response(body=msgspec.json.encode(message), content_type="application/json")
 
 
+def _wait_of(request: web.Request) -> int:
+    """Return for how many seconds the standing may be held back; raise WireError."""
+    text = request.query.get("wait", "0")
+    if not (text.isascii() and text.isdecimal() and len(text) <= 2):  # noqa: PLR2004 - up to 99 s
+        raise WireError("bad_message", "wait is a number of seconds, 0 to 60")
+    return min(int(text), MAX_WAIT_S)
+
+
 async def read_bounded(request: web.Request, limit: int) -> bytes:
     """Return the body as it travelled; raise TooLargeError as soon as it is, WireError when it drips for too long."""
     body = bytearray()
@@ -87,8 +98,9 @@ async def read_bounded(request: web.Request, limit: int) -> bytes:
 class TerminalCalls:
     """Handlers over one platform. `now_ms` is the platform's clock, milliseconds UTC."""
 
-    def __init__(self, state: PlatformState, store: JobStore, now_ms: Callable[[], int]) -> None:
+    def __init__(self, state: PlatformState, store: JobStore, waking: Waking, now_ms: Callable[[], int]) -> None:
         self._state = state
+        self._waking = waking
         self._store = store
         self._now_ms = now_ms
         self._tries = WrongTries()
@@ -130,31 +142,47 @@ class TerminalCalls:
         return _json(TimeAnswer(server_time=self._state.signer.time(nonce=nonce, now_ms=self._now_ms())))
 
     async def standing(self, request: web.Request) -> web.Response:
-        """Say what is held of a terminal's journal, and what it has to be told."""
+        """Say what is held of a terminal's journal, and what it has to be told; with `wait`, once there is news."""
         try:
             caller = await self._caller(request, b"")
         except WrongClockError as error:
             return self._wrong_clock(error)
-        now_ms = self._now_ms()
+        wait_s, known = _wait_of(request), request.query.get("state", "")
+        if not wait_s:
+            return _json(await self._standing(caller))
+        loop = asyncio.get_running_loop()
+        end = loop.time() + wait_s
+        async with self._waking.waiting(caller.terminal) as poll:
+            while True:
+                poll.clear()
+                found = await self._standing(caller)
+                left = end - loop.time()
+                if found.state != known or poll.over or left <= 0:
+                    return _json(found)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(poll.wait(), left)
+
+    async def _standing(self, caller: Caller) -> Standing:
+        now_ms, lists = self._now_ms(), self._state.lists_version()
 
         async def job(tx: Tx) -> tuple[Standing, Command | None]:
             await tx.execute(SEEN, now_ms, caller.terminal)
             found = Standing(
                 held=await ends(tx, caller.terminal),
                 server_time="",
+                state=await state_of(tx, caller.terminal, lists),
                 conflicts=await conflicts_of(tx, caller.terminal),
             )
             return found, await standing_order(tx, caller.terminal)
 
         found, order = await self._store.write(job)
-        answer = msgspec.structs.replace(
+        return msgspec.structs.replace(
             found,
             held=[self._signed_end(caller.terminal, end) for end in found.held],
             server_time=self._state.signer.time(nonce=caller.claims.jti, now_ms=now_ms),
-            lists_version=self._state.lists_version(),
+            lists_version=lists,
             command=self._signed(order),
         )
-        return _json(answer)
 
     async def journal(self, request: web.Request) -> web.Response:
         """Take in a sealed batch."""

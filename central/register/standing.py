@@ -1,8 +1,10 @@
 """What a terminal may do, and the orders that tell it so.
 
-Orders to a terminal are numbered 1, 2, 3 …. The oldest that it has not obeyed is told with every answer,
-so none is skipped; the terminal's own fact (body member `order`) ends the telling. After a fork the terminal may have
-forgotten: it is told from the first again, and passes over what it knows.
+An order's number is the unix time in milliseconds, or one above the last order of any terminal where that is higher:
+so a platform restored from a backup never gives a number that a terminal has obeyed before. The oldest order that a
+terminal has not obeyed is told with every answer, so none is skipped; the terminal's own fact (body member `order`)
+ends the telling. After a fork the terminal may have forgotten: it is told from the first again, and passes over what
+it knows.
 """
 
 from collections.abc import Mapping
@@ -14,7 +16,7 @@ from sync.wire.messages import Command, WireError
 Action = Literal["suspend", "resume", "revoke", "new_epoch"]
 STATE_AFTER = {"suspend": "suspended", "resume": "active", "revoke": "revoked"}
 
-LAST = "SELECT coalesce(max(number), 0) FROM commands WHERE terminal = $1"
+LAST = "SELECT coalesce(max(number), 0) FROM commands"
 NEXT = (
     "SELECT c.number, c.action, c.reason FROM commands c JOIN terminals t ON t.terminal = c.terminal"
     " WHERE c.terminal = $1 AND c.number > t.obeyed ORDER BY c.number LIMIT 1"
@@ -30,11 +32,11 @@ VOID_CODES = "DELETE FROM codes WHERE terminal = $1 AND used_ms IS NULL"
 
 
 async def order(tx: Tx, terminal: str, action: Action, *, reason: str, now_ms: int) -> int:
-    """Give `terminal` an order and return its number, one above the last."""
-    last = await tx.row(LAST, terminal)
-    number = (last[0] if last else 0) + 1
+    """Give `terminal` an order and return its number."""
+    last = await tx.row(LAST)
+    number = max((int(last[0]) if last else 0) + 1, now_ms)
     await tx.execute(ORDER, terminal, number, action, reason, now_ms)
-    return int(number)
+    return number
 
 
 async def standing_order(tx: Tx, terminal: str) -> Command | None:

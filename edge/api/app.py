@@ -8,6 +8,7 @@ Rules of this file:
   it was given something; the same id for another request is 409.
 """
 
+import asyncio
 import contextlib
 import functools
 import json
@@ -37,6 +38,7 @@ from edge.metrics import Metrics
 from scanner.source import Source
 from storage.jobs import StoreFailedError
 from storage.sqlite import Job, Store
+from sync.ways import Moved
 
 MAX_BODY_BYTES = 16 * 1024
 RECENT = re.compile(r"[0-9]{1,6}")  # ASCII: other digits are no number here
@@ -81,8 +83,8 @@ class About(Protocol):
         """Return the readiness answer."""
         ...
 
-    def synchronise(self) -> None:
-        """Wake both directions."""
+    async def synchronise(self) -> Moved:
+        """Interrupt every wait on the way to the platform and return what moved."""
         ...
 
     def source(self, lane: str) -> Source | None:
@@ -113,6 +115,7 @@ class Api:
         self._metrics = metrics
         self._about = about
         self._once = Once(store, about)
+        self._reports: set[asyncio.Future[Moved]] = set()
 
     def routes(self) -> list[Route]:
         """Return (method, path, what it asks of the caller, handler)."""
@@ -235,10 +238,14 @@ class Api:
         """Answer "could this terminal decide offline now?"."""
         return web.json_response(await self._about.readiness())
 
-    async def sync(self, _request: web.Request) -> web.Response:
-        """Synchronise now."""
-        self._about.synchronise()
-        return web.json_response({}, status=202)
+    async def sync(self, request: web.Request) -> web.Response:
+        """Synchronise now and say what moved; with `report=no` at once, 202."""
+        asked = asyncio.ensure_future(self._about.synchronise())
+        if request.query.get("report") == "no":
+            self._reports.add(asked)
+            asked.add_done_callback(self._reports.discard)
+            return web.json_response({}, status=202)
+        return web.json_response(msgspec.to_builtins(await asked))
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         """Stream what happens, Server-Sent Events."""

@@ -58,7 +58,7 @@ CALLS: dict[str, Call] = {
     "PUT /v1/offers/{offer}": Call("Give an offer new terms", OfferBody, errors=(404, 409, 503)),
     "DELETE /v1/offers/{offer}": Call("Withdraw an offer", ByBody, errors=(404, 409, 503)),
     "POST /v1/offers/{offer}/undo": Call("Take an offer's last change back", ByBody, errors=(404, 409, 503)),
-    "POST /v1/sync": Call("Synchronise now", done=202),
+    "POST /v1/sync": Call("Synchronise now, and what moved"),
     "GET /healthz": Call("Whether the process answers"),
     "GET /readyz": Call("Whether a code could be decided now", errors=(503,)),
     "GET /metrics": Call("The figures (Prometheus)", gives="text/plain"),

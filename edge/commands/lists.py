@@ -144,7 +144,7 @@ async def _take(config: Config, identity: Identity) -> None:
 def _wait(config: Config, handover: Handover, *, pause: Callable[[float], None] = time.sleep) -> None:
     """Let the running terminal take it in, and wait for its answer."""
     try:
-        wake(config)
+        wake(config, report=False)
     except (urllib.error.URLError, TimeoutError) as error:
         complain(f"the running terminal does not answer ({error}); it takes the bundle in with its next refresh")
     for _ in range(int(ANSWER_WITHIN_S / LOOK_EVERY_S)):

@@ -17,7 +17,7 @@ from edge.events import Events
 from edge.watch.readings import Parts, Readings
 from edge.watch.store import DECIDE, KEEP
 from storage.jobs import StoreFailedError
-from sync.push.pusher import PushState
+from sync.push.line import PushState
 
 log = logging.getLogger("xinguan.patrol")
 
@@ -59,7 +59,6 @@ class Patrol:
         self._parts = parts
         self._readings = readings
         self._events = events
-        self._told_version: int | None = None
         self._said: dict[str, str] = {}
         self.rounds = 0
 
@@ -67,7 +66,6 @@ class Patrol:
         """Make the rounds; never returns."""
         while True:
             self._network()
-            self._publications()
             self._parts.bounds.disk.look()
             if self._parts.bounds.health.begun:
                 await self._store()
@@ -91,13 +89,6 @@ class Patrol:
         if self._said.get(way) != state and state != PushState.SENDING:
             self._said[way] = state
             log.info("sync_state", extra={"way": way, "state": state, "detail": detail})
-
-    def _publications(self) -> None:
-        """Fetch lists at once when the platform says, with the journal's answer, that there are newer ones."""
-        told = self._parts.sync.push.status.lists_version
-        if told != self._told_version:
-            self._told_version = told
-            self._parts.sync.pull.wake()
 
     async def _store(self) -> None:
         """Take in how late it must be by now; while deciding fails, try what a decision writes."""

@@ -31,9 +31,7 @@ from scanner.source import Source
 from storage.jobs import StoreFailedError
 from storage.sqlite import Store
 from sync.enrol.identity import Identity
-from sync.pull.puller import Puller
-from sync.push.pusher import Pusher
-from sync.times import TimeSync
+from sync.ways import Moved, Ways
 
 MAX_DETAIL: Final = 200  # characters of somebody else's words on a line
 VERSION: Final = version("xinguan")  # read once: asking opens a file
@@ -52,15 +50,6 @@ class Decider(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sync:
-    """The three ways to the platform."""
-
-    push: Pusher
-    pull: Puller
-    times: TimeSync
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """What a running terminal is made of, as far as it is talked about."""
 
@@ -72,7 +61,7 @@ class Parts:
     metrics: Metrics
     lanes: tuple[LaneTable, ...]
     sources: Mapping[str, Source]
-    sync: Sync
+    sync: Ways
     bounds: Bounds
     tasks: Tasks
 
@@ -105,10 +94,9 @@ class Readings:
         """Return now as the ledger wants it."""
         return self._parts.decider.now()
 
-    def synchronise(self) -> None:
-        """Wake both directions."""
-        self._parts.sync.push.nudge()
-        self._parts.sync.pull.wake()
+    async def synchronise(self) -> Moved:
+        """Interrupt every wait on the way to the platform and return what moved."""
+        return await self._parts.sync.synchronise()
 
     def source(self, lane: str) -> Source | None:
         """Return what a lane reads from, None when it has no source of its own."""

@@ -22,12 +22,14 @@ import aiohttp
 from tuf.api.exceptions import DownloadError, DownloadHTTPError, DownloadLengthMismatchError, SlowRetrievalError
 from tuf.ngclient import FetcherInterface  # type: ignore[attr-defined]
 
+from sync.transport import CONNECT_S, SILENT_S
+
 OK: Final = 200
 PARTIAL: Final = 206
 RANGE_REFUSED: Final = 416
 MAX_METADATA_BYTES: Final = 5_000_000
 GIVEN_UP: Final = "the refresh was given up"
-OWN_DEADLINE: Final = aiohttp.ClientTimeout(total=None, sock_connect=10.0)
+OWN_DEADLINE: Final = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=SILENT_S)
 PLAIN: Final = {"Accept-Encoding": "identity"}
 
 T = TypeVar("T")

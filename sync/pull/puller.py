@@ -13,14 +13,14 @@ Rules of this file:
 - a bundle that `xinguan lists import` handed over is taken in the same way, from a file instead of the network;
 - a full or ill disk is a failed refresh like any other; at the start it is a problem that shows, never a reason not to
   start;
-- `run` retries with full jitter and never ends by itself; `wake` polls at once, and what it was told is only a hint.
+- `run` retries with jitter, in its `turn`, and never ends by itself; `wake` polls at once: what it was told is a hint.
 """
 
 import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -103,6 +103,7 @@ class Puller:
         deadline_s: float = DEADLINE_S,
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
+        self.turn: Callable[[], Awaitable[None]] = lambda: asyncio.sleep(0)  # before each try: is it decent?
         self._lists = lists
         self._session = session
         self._base_url = base_url if base_url.endswith("/") else f"{base_url}/"
@@ -118,6 +119,7 @@ class Puller:
         self.last_ok_ms: int | None = None
         self.last_error: str | None = None
         self.refusal: str | None = None  # the last error, when somebody answered
+        self.turns = 0
 
     async def __aenter__(self) -> Self:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="lists")
@@ -125,6 +127,11 @@ class Puller:
 
     async def __aexit__(self, *_exc: object) -> None:
         self._thread.shutdown(wait=True)
+
+    @property
+    def versions(self) -> Mapping[str, int]:
+        """The versions in force, by role."""
+        return self._lists.current.versions
 
     def wake(self) -> None:
         """Poll at once: somebody says that something changed."""
@@ -153,6 +160,7 @@ class Puller:
             self._woken.clear()
             try:
                 await self.take_handed()
+                await self.turn()
                 await self.once()
             except (PullFailedError, StoreFailedError) as error:
                 level = logging.WARNING if str(error) != self.last_error else logging.DEBUG  # a long outage is one line
@@ -164,6 +172,7 @@ class Puller:
             else:
                 backoff.succeeded()
                 pause_s = self._poll_s * self._uniform(1 - POLL_JITTER, 1 + POLL_JITTER)
+            self.turns += 1
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), pause_s)
 

@@ -1,1 +1,1 @@
-"""The journal's way out. Decides nothing about a visitor; read `pusher` first."""
+"""The journal's way out and the platform's word back. Decides nothing about a visitor; read `pusher` first."""

@@ -21,6 +21,7 @@ MAX_RECORDS = 500
 MAX_BATCH_BYTES = 256 * 1024  # of the whole body, after decompression
 ENVELOPE_BYTES = 4 * 1024  # what of that the envelope, the seal and the commas may take
 AUTH_SECONDS = 60
+STANDING_WAIT_S = 25  # how long a terminal lets the platform hold a standing back until there is news
 MAX_SKEW_S = 30  # how far a terminal's clock may be off before the platform answers "clock"
 
 TerminalId = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}\Z")]
@@ -28,6 +29,7 @@ Hash = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Name = Annotated[str, Meta(min_length=1, max_length=64)]
 Seq = Annotated[int, Meta(ge=1, le=MAX_SAFE_INTEGER)]
 Through = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
+State = Annotated[str, Meta(pattern=r"^[0-9A-Za-z._~-]{1,128}\Z")]
 Title = dict[str, str]  # {"zh": …, "en": …}
 
 T = TypeVar("T")
@@ -197,10 +199,14 @@ class SetAside(Struct, frozen=True, kw_only=True):
 
 
 class Standing(Struct, frozen=True, kw_only=True):
-    """What the platform holds of a terminal and has to tell it: ends of the chain, conflicts, order, time."""
+    """What the platform holds of a terminal and has to tell it: ends of the chain, conflicts, order, time.
+
+    `state` is opaque: it goes back in `standing?wait=25&state=`, which is answered once there is something else to say.
+    """
 
     held: list[Held]
     server_time: str
+    state: State | None = None
     conflicts: list[Conflict] = []
     lists_version: int | None = None
     command: str | None = None

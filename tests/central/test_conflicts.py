@@ -42,10 +42,10 @@ async def test_a_conflict_is_written_down_once_however_often_it_is_told(town, pa
     await a.pusher().drain()
     await b.write(redemption="r-b", body=grant())
     pusher = b.pusher()
-    await pusher._ask_standing()
+    await pusher._line.ask()
     await pusher._send_next()
     for _ in range(3):
-        await pusher._ask_standing()
+        await pusher._line.ask()
 
     assert await told(b) == [("limit", "gate-a")]
 

@@ -7,13 +7,14 @@ import pytest
 from central.http import terminal_calls
 from central.http.app import build_app
 from central.http.openapi import CALLS, document
+from central.http.waking import Waking
 from sync.transport import RefusedError, exchange, open_session
 
 OWN_PAGES = {"/", "/openapi.json"}
 
 
 def test_every_served_call_is_described_and_every_described_one_is_served(town):
-    app = build_app(town.state, None, lambda: 0)
+    app = build_app(town.state, None, Waking(None, lambda: None), lambda: 0)
     served = {
         (route.method.lower(), route.resource.canonical)
         for route in app.router.routes()

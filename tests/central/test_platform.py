@@ -66,13 +66,14 @@ class TestFolder:
             state.trust_root()
         assert state.lists_version() is None
 
-    def test_the_newest_root_and_the_timestamps_version_are_read(self, tmp_path):
+    def test_the_newest_root_and_the_newest_snapshots_version_are_read(self, tmp_path):
         state = create_state(tmp_path / "p")
         metadata = state.public / "metadata"
         metadata.mkdir(parents=True)
         for number in (1, 2, 10):
             (metadata / f"{number}.root.json").write_bytes(b"root %d" % number)
-        (metadata / "timestamp.json").write_text('{"signed": {"version": 41, "more": {}}, "signatures": []}')
+        signed = {"version": 99, "meta": {"snapshot.json": {"version": 41, "length": 7}}}
+        (metadata / "timestamp.json").write_text(json.dumps({"signed": signed, "signatures": []}))
 
         assert (state.trust_root(), state.lists_version()) == (b"root 10", 41)
 
@@ -163,7 +164,7 @@ class TestOperatorsCalls:
         first = await self.call(town, "POST", "/v1/admin/terminals/gate-a/state", {"action": "suspend"})
         second = await self.call(town, "POST", "/v1/admin/terminals/gate-a/state", {"action": "resume"})
 
-        assert (first["number"], second["number"]) == (1, 2)
+        assert (first["number"], second["number"]) == (town.clock.at_ms, town.clock.at_ms + 1)
 
     async def test_the_ledger_is_for_the_operator(self, town):
         with pytest.raises(RefusedError) as refused:
@@ -190,7 +191,8 @@ class TestOperatorsCalls:
 
     async def test_the_page_and_its_files_are_served(self, town):
         async with open_session() as session:
-            page = await exchange(session, "GET", town.url + "/")
+            async with session.get(town.url + "/") as answer:
+                page = await answer.read()
             script = await exchange(session, "GET", town.url + "/pages/ledger.js")
             root = await exchange(session, "GET", town.url + "/lists/metadata/1.root.json")
 

@@ -18,7 +18,11 @@ from storage.driven import driven
 from storage.sqlite import Store, connect, immediate
 from sync.enrol.enrolling import DATABASE_FILE, enrol, read_ticket
 from sync.enrol.identity import Identity
+from sync.peer import Peer
+from sync.push.line import Line
+from sync.push.listener import Listener
 from sync.push.pusher import Pusher
+from sync.times import TimeSync
 from sync.transport import open_session
 from sync.wire.messages import Profile, decode
 
@@ -53,7 +57,8 @@ class TestClock:
 class Relay:
     """TCP between terminal and platform.
 
-    `cut` refuses and breaks; `lose_answers` swallows that many answers; `break_after()` gives the bytes after which a
+    `cut` refuses and breaks; while `silent`, connections are taken and no byte comes through, and what was caught by
+    it stays so; `lose_answers` swallows that many answers; `break_after()` gives the bytes after which a
     new connection dies (None: it lives); `on_upload` is called with the first bytes of a journal upload.
     """
 
@@ -62,6 +67,7 @@ class Relay:
         self._server = None
         self._open = set()
         self.lose_answers = 0
+        self.silent = False
         self.port = 0
         self.on_upload = None
         self.break_after = lambda: None
@@ -84,6 +90,8 @@ class Relay:
             await asyncio.gather(self._pipe(reader, far_writer, budget), self._answers(far_reader, writer, budget))
         except OSError:
             pass
+        except asyncio.CancelledError:
+            pass  # the test is over
         finally:
             for one in (writer, far_writer):
                 self._open.discard(one)
@@ -91,6 +99,8 @@ class Relay:
 
     async def _pipe(self, reader, writer, budget):
         while data := await reader.read(4096):
+            if self.silent:
+                await asyncio.Event().wait()
             if self.on_upload and b"/journal HTTP" in data:
                 self.on_upload()
             writer.write(budget.take(data))
@@ -100,6 +110,8 @@ class Relay:
 
     async def _answers(self, reader, writer, budget):
         while data := await reader.read(4096):
+            if self.silent:
+                await asyncio.Event().wait()
             if self.lose_answers:
                 self.lose_answers -= 1
                 raise OSError("the answer is lost")
@@ -127,6 +139,18 @@ class Budget:
             raise OSError("the network broke")
 
 
+class Commits:
+    """What the store's writer says after each commit, handed to the event loop (as edge.terminal does)."""
+
+    def __init__(self):
+        self._loop = asyncio.get_running_loop()
+        self.told = None
+
+    def reached(self, point):
+        if point == "after-commit" and self.told:
+            self._loop.call_soon_threadsafe(self.told)
+
+
 @dataclass
 class Terminal:
     folder: Path
@@ -134,9 +158,31 @@ class Terminal:
     store: Store
     session: object
     clock: TestClock
+    commits: object = None
 
-    def pusher(self, **changes):
-        return Pusher(self.store, self.session, self.identity, self.clock, **changes)
+    @asynccontextmanager
+    async def running(self):
+        """Send, listen and ask the time as the terminal does; gives pusher and listener."""
+        line = self.line()
+        pusher = Pusher(line)
+        listener = Listener(line, pusher)
+        times = TimeSync(line.peer, self.identity, self.clock)
+        self.commits.told = pusher.nudge
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one.run()) for one in (pusher, listener, times)]
+            yield pusher, listener
+            for task in tasks:
+                task.cancel()
+
+    def line(self):
+        return Line(self.store, Peer(self.session, self.identity.platform), self.identity, self.clock)
+
+    def pusher(self, line=None, **changes):
+        return Pusher(line or self.line(), **changes)
+
+    @property
+    def times(self):
+        return TimeSync(Peer(self.session, self.identity.platform), self.identity, self.clock, poll_s=60.0)
 
     async def write(self, kind="granted", redemption=None, body=None, many=1):
         def job(conn):
@@ -188,8 +234,9 @@ class Town:
         clock = TestClock()
         session = await self.stack.enter_async_context(open_session())
         identity = await enrol(self.ticket(self.code(name, profile)), folder=folder, session=session, now_ms=NOON)
-        store = await self.stack.enter_async_context(Store(folder / DATABASE_FILE))
-        return Terminal(folder, identity, store, session, clock)
+        commits = Commits()
+        store = await self.stack.enter_async_context(Store(folder / DATABASE_FILE, reached=commits.reached))
+        return Terminal(folder, identity, store, session, clock, commits)
 
     def ledger(self):
         return self.change(ledger)

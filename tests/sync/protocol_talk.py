@@ -23,10 +23,11 @@ from central.register.enrolment import make_code, qr_text
 from central.register.standing import set_state
 from storage.driven import driven
 from storage.sqlite import Store, connect, immediate
-from sync import auth, times, transport
+from sync import auth, peer, transport
 from sync.enrol.enrolling import DATABASE_FILE, enrol, read_ticket
 from sync.enrol.identity import KEY_FILE
-from sync.push import pusher
+from sync.peer import Peer
+from sync.push.line import Line
 from sync.push.pusher import Pusher
 from sync.times import TimeSync
 from sync.transport import RefusedError, open_session
@@ -90,7 +91,7 @@ class Notes:
         self.name = ""
 
     def recording(self, real):
-        async def exchange(session, method, url, *, headers=None, body=None):
+        async def exchange(session, method, url, *, headers=None, body=None, silent_s=3.0):
             lines = [f"{method} {url.removeprefix(self.url)}"]
             lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
             self.said[f"{self.name}-request"] = "\n".join(lines)
@@ -98,7 +99,7 @@ class Notes:
                 plain = gzip.decompress(body) if (headers or {}).get("Content-Encoding") == "gzip" else body
                 self.said[f"{self.name}-body"] = shown(plain)
             try:
-                answer = await real(session, method, url, headers=headers, body=body)
+                answer = await real(session, method, url, headers=headers, body=body, silent_s=silent_s)
             except RefusedError as error:
                 self.said[f"{self.name}-problem"] = shown(msgspec.json.encode(error.problem))
                 raise
@@ -123,8 +124,7 @@ async def talk(folder, monkeypatch):
         session = await stack.enter_async_context(open_session())
         notes = Notes(url)
         monkeypatch.setattr(transport, "exchange", notes.recording(transport.exchange))
-        for module in (pusher, times):
-            monkeypatch.setattr(module, "exchange", transport.exchange)
+        monkeypatch.setattr(peer, "exchange", transport.exchange)
         monkeypatch.setattr("sync.enrol.enrolling.exchange", transport.exchange)
         await _conversation(folder, state, notes, session, clock, stack)
     return {name: text.replace(url, HOST) for name, text in notes.said.items()}
@@ -150,32 +150,33 @@ async def _conversation(folder, state, notes, session, clock, stack):
     identity = await enrol(read_ticket(text), folder=terminal, session=session, now_ms=NOW)
     store = await stack.enter_async_context(Store(terminal / DATABASE_FILE))
     notes.name = "time"
-    await TimeSync(session, identity, clock).once()
+    await TimeSync(Peer(session, identity.platform), identity, clock).once()
     await store.write(_facts)
-    pusher = Pusher(store, session, identity, clock)
+    line = Line(store, Peer(session, identity.platform), identity, clock)
+    pusher = Pusher(line)
     notes.name = "standing"
-    await pusher._ask_standing()
+    await line.ask()
     notes.said["token"] = jws(notes.said["standing-request"].split("Bearer ")[1])
     notes.name = "journal"
     await pusher._send_next()
     body, answer = (json.loads(notes.said[f"journal-{part}"]) for part in ("body", "answer"))
     notes.said |= {"seal": jws(body["seal"]), "receipt": jws(answer["receipt"]), "time-jws": jws(answer["server_time"])}
-    await _refusals(store, identity, state, notes, session, clock, conn)
+    await _refusals(line, notes, clock, conn)
 
 
-async def _refusals(store, identity, state, notes, session, clock, conn):
+async def _refusals(line, notes, clock, conn):
     clock.at_ms = 5000
     notes.name = "clock"
-    await Pusher(store, session, identity, clock)._ask_standing()
+    await line.ask()
     clock.at_ms = NOW
     changed(conn, lambda tx: set_state(tx, "gate-east", "suspend", reason="盘点", now_ms=NOW))
     notes.name = "ordered"
-    await Pusher(store, session, identity, clock)._ask_standing()
+    await line.ask()
     notes.said["order"] = jws(json.loads(notes.said["ordered-answer"])["command"])
     changed(conn, lambda tx: tx.execute("DELETE FROM facts WHERE seq > 1"))
-    await store.write(_third)
+    await line.store.write(_third)
     notes.name = "gap"
-    pusher = Pusher(store, session, identity, clock)
+    pusher = Pusher(line)
     pusher._after = 2
     await pusher._send_next()
 

@@ -13,6 +13,8 @@ from pathlib import Path
 from storage.sqlite import Store
 from sync.enrol.enrolling import DATABASE_FILE
 from sync.enrol.identity import load_identity
+from sync.peer import Peer
+from sync.push.line import Line
 from sync.push.pusher import Pusher
 from sync.transport import open_session
 
@@ -31,7 +33,9 @@ def reached(name):
 
 async def main():
     async with Store(folder / DATABASE_FILE, reached=reached) as store, open_session() as session:
-        await Pusher(store, session, load_identity(folder), Clock(), reached=reached).drain()
+        identity = load_identity(folder)
+        line = Line(store, Peer(session, identity.platform), identity, Clock())
+        await Pusher(line, reached=reached).drain()
 
 
 asyncio.run(main())

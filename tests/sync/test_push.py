@@ -100,7 +100,7 @@ class TestUpload:
         await terminal.write(many=4)
         town.relay.lose_answers = 0
         first = terminal.pusher()
-        await first._ask_standing()
+        await first._line.ask()
         town.relay.lose_answers = 1
         with pytest.raises(UnreachableError):
             await first._send_next()
@@ -129,7 +129,7 @@ class TestUpload:
 
     async def test_a_nudge_sends_at_once_what_an_idle_terminal_wrote(self, town):
         terminal = await town.terminal()
-        pusher = terminal.pusher(poll_s=3600.0)
+        pusher = terminal.pusher()
         async with asyncio.timeout(20), asyncio.TaskGroup() as group:
             task = group.create_task(pusher.run())
             for number in range(1, 21):
@@ -268,8 +268,8 @@ class TestOrders:
         terminal = await town.terminal()
         self.order(town, "revoke")
         first = terminal.pusher()
-        await first._ask_standing()
-        await first._ask_standing()
+        await first._line.ask()
+        await first._line.ask()
         await first.drain()
 
         assert await self.standing(terminal) == (True, True)
@@ -335,7 +335,7 @@ class TestClockAndPatience:
         await pusher.drain()
 
         await agree(town, terminal)
-        assert pusher._auth.offset_ms == town.clock.at_ms - 5000
+        assert pusher._line.offset_ms == town.clock.at_ms - 5000
 
     async def test_nobody_answers_waits_at_most_a_second_and_a_success_resets(self, town):
         terminal = await town.terminal()

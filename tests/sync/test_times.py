@@ -1,7 +1,7 @@
 import pytest
 
 from central.platform_state import Signer
-from sync.times import MAX_ROUND_TRIP_MS, TimeSync
+from sync.times import MAX_ROUND_TRIP_MS
 from sync.transport import UnreachableError
 from sync.wire.messages import WireError
 
@@ -10,7 +10,7 @@ class TestSignedTime:
     async def test_the_clock_learns_the_time_with_half_the_round_trip_as_error(self, town):
         terminal = await town.terminal()
 
-        await TimeSync(terminal.session, terminal.identity, terminal.clock).once()
+        await terminal.times.once()
 
         assert terminal.clock.learned == [(town.clock.at_ms + 4, 4)]
 
@@ -20,22 +20,22 @@ class TestSignedTime:
         monkeypatch.setattr(Signer, "time", lambda self, nonce, now_ms: honest(self, nonce="replayed", now_ms=now_ms))
 
         with pytest.raises(WireError, match="another question"):
-            await TimeSync(terminal.session, terminal.identity, terminal.clock).once()
+            await terminal.times.once()
 
         assert terminal.clock.learned == []
 
     async def test_an_answer_that_took_too_long_teaches_nothing(self, town, monkeypatch):
         terminal = await town.terminal()
-        monkeypatch.setattr(terminal.clock, "boot_ms", iter([0, MAX_ROUND_TRIP_MS + 1]).__next__)
+        monkeypatch.setattr(terminal.clock, "boot_ms", iter([0, 0, MAX_ROUND_TRIP_MS + 1]).__next__)
 
         with pytest.raises(UnreachableError, match="took"):
-            await TimeSync(terminal.session, terminal.identity, terminal.clock).once()
+            await terminal.times.once()
 
         assert terminal.clock.learned == []
 
     async def test_a_platform_that_is_away_is_asked_again_soon(self, town):
         terminal = await town.terminal()
-        times = TimeSync(terminal.session, terminal.identity, terminal.clock, poll_s=60.0)
+        times = terminal.times
         await town.relay.cut()
 
         waits = [await times._turn() for _ in range(5)]

@@ -14,7 +14,6 @@ from central.demo.street.town import Post
 READY_S: Final = 30.0
 CALL_S: Final = 5.0
 RECONNECT_S: Final = 0.1
-POLL_S: Final = 1.0  # how often a terminal of the demo looks for lists and sends facts
 
 PRESENTS_PER_S: Final = 1_000  # a whole day of visitors comes within seconds
 
@@ -46,7 +45,6 @@ class TerminalLink:
             f"data = {_quoted(str(self.data))}",
             "[platform]",
             f"url = {_quoted(platform)}",
-            f"poll_s = {POLL_S}",
             "[api]",
             f'listen = "127.0.0.1:{self.port}"',
             f"presents_per_s = {PRESENTS_PER_S}",

@@ -1,0 +1,113 @@
+"""The ways between this terminal and its platform, put together: journal out, standing in, lists in, time in.
+
+They share one `Peer`, so that whichever of them hears the platform first frees the others. `synchronise` is what a
+person beside the terminal asks for: every wait is interrupted, and what moved is reported.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from cache.journal.chain import unsent
+from storage.jobs import StoreFailedError
+from sync.peer import Peer
+from sync.pull.puller import Puller
+from sync.push.line import Clock as LineClock
+from sync.push.line import Line, PushState, PushStatus
+from sync.push.listener import Listener
+from sync.push.pusher import Pusher
+from sync.times import Clock, TimeSync
+
+SYNC_S = 8.0  # how long a person is kept waiting for the report
+LOOK_S = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """What `synchronise` moved. `unsent` is what still waits; `problem` says why, empty when all is well."""
+
+    sent: int
+    unsent: int
+    orders: int
+    conflicts: int
+    lists_version: int | None
+    lists_changed: bool
+    problem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ways:
+    """The ways to one platform."""
+
+    peer: Peer
+    line: Line
+    push: Pusher
+    listen: Listener
+    times: TimeSync
+    pull: Puller
+
+    @property
+    def status(self) -> PushStatus:
+        """How the way out is."""
+        return self.line.status
+
+    def tasks(self) -> list[Coroutine[Any, Any, None]]:
+        """Return what runs for ever."""
+        return [self.push.run(), self.listen.run(), self.times.run(), self.pull.run()]
+
+    async def synchronise(self, *, within_s: float = SYNC_S) -> Moved:
+        """Interrupt every wait, and return what moved once all is quiet or `within_s` is over."""
+        before, heard, lists = self.status, self.listen.heard, self.pull.versions
+        for way in (self.peer, self.push, self.listen, self.times):
+            way.hurry()
+        self.pull.wake()
+        pulled = self.pull.turns
+        loop = asyncio.get_running_loop()
+        end = loop.time() + within_s
+        while loop.time() < end:
+            await asyncio.sleep(LOOK_S)
+            quiet = self.push.idle and self.listen.heard > heard and self.pull.turns > pulled
+            if quiet and not await self._unsent():
+                break
+        now = self.status
+        return Moved(
+            sent=now.sent - before.sent,
+            unsent=await self._unsent(),
+            orders=now.orders - before.orders,
+            conflicts=now.conflicts - before.conflicts,
+            lists_version=now.lists_version,
+            lists_changed=self.pull.versions != lists,
+            problem=self._problem(),
+        )
+
+    async def _unsent(self) -> int:
+        try:
+            return (await self.line.store.read(unsent)).count
+        except StoreFailedError:
+            return 0
+
+    def _problem(self) -> str:
+        failing = self.status.state in (PushState.UNREACHABLE, PushState.REFUSED, PushState.ALARM)
+        return (self.status.detail if failing else "") or self.listen.last_error or self.pull.last_error or ""
+
+
+class BothClocks(LineClock, Clock, Protocol):
+    """A clock that tells the time and learns it."""
+
+
+def open_ways(
+    line: Line, pull: Puller, clock: BothClocks, *, poll_s: float, reached: Callable[[str], None] = lambda _point: None
+) -> Ways:
+    """Return the ways over the peer of `line`; lists are looked at when it names news, and when it has come back."""
+    line.news = line.peer.back = pull.wake
+    pull.turn = line.peer.turn
+    push = Pusher(line, reached=reached)
+    return Ways(
+        peer=line.peer,
+        line=line,
+        push=push,
+        listen=Listener(line, push),
+        times=TimeSync(line.peer, line.identity, clock, poll_s=poll_s),
+        pull=pull,
+    )

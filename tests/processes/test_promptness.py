@@ -1,0 +1,103 @@
+"""Row 20 of the ill states, with real processes at default settings: facts, orders and measures are prompt.
+
+`XINGUAN_MEASURES=200` plays the table's figures; each prints what it measured.
+"""
+
+import os
+import time
+
+MEASURES = int(os.environ.get("XINGUAN_MEASURES", "20"))
+
+
+def p99(seconds):
+    return sorted(seconds)[max(0, -(-99 * len(seconds) // 100) - 1)]
+
+
+def told(what, seconds):
+    ordered = sorted(seconds)
+    print(f"{what}: n={len(ordered)} p50={ordered[len(ordered) // 2]:.3f} s p99={p99(ordered):.3f} s")
+
+
+async def test_a_fact_is_on_the_platform_half_a_second_after_its_commit(xinguan_town):
+    town = xinguan_town
+    await town.gate.start()
+    await town.all_arrived()
+    took = []
+
+    for _ in range(MEASURES):
+        who = town.visitors.resident(town.now_s())
+        await town.gate.present(who.code(town.now_s()), intent="enter")
+        began = time.monotonic()
+        await town.all_arrived()
+        took.append(time.monotonic() - began)
+
+    told("commit → platform", took)
+    assert p99(took) <= 0.5
+
+
+async def test_a_measure_is_at_the_gate_two_seconds_after_its_publication(xinguan_town):
+    town = xinguan_town
+    await town.gate.start()
+    await town.all_arrived()
+    who = town.visitors.resident(town.now_s())
+    took = []
+
+    async def refused():
+        return (await town.gate.present(who.code(town.now_s()), intent="check"))["outcome"] == "REFUSE"
+
+    for number in range(MEASURES):
+        change = town.platform.repair if number % 2 else town.platform.restrict
+        await change(who)
+        began = time.monotonic()
+        while await refused() is bool(number % 2):
+            assert time.monotonic() - began < 20.0
+        took.append(time.monotonic() - began)
+
+    told("publication → gate", took)
+    assert p99(took) <= 2.0
+
+
+async def test_an_order_is_obeyed_within_two_seconds(xinguan_town):
+    town = xinguan_town
+    await town.gate.start()
+    await town.all_arrived()
+    took = []
+
+    for number in range(6):
+        action = "resume" if number % 2 else "suspend"
+        await town.platform._call("POST", f"/v1/admin/terminals/{town.gate.post.terminal}/state", {"action": action})
+        began = time.monotonic()
+        await town.until(lambda wanted=action == "suspend": suspended(town, wanted))
+        took.append(time.monotonic() - began)
+
+    told("order → obeyed", took)
+    assert max(took) <= 2.0
+
+
+async def suspended(town, wanted):
+    return (await town.gate.status())["suspended"] is wanted
+
+
+async def test_sync_now_interrupts_the_wait_and_says_what_moved(xinguan_town):
+    town = xinguan_town
+    await town.gate.start()
+    await town.all_arrived()
+    town.network.cut()
+    who = town.visitors.resident(town.now_s())
+    await town.gate.present(who.code(town.now_s()), intent="enter")
+    cut = await sync_now(town)
+    town.network.restore()
+
+    moved = await sync_now(town)
+
+    assert (cut["sent"], cut["unsent"] > 0) == (0, True)
+    assert cut["problem"]
+    assert moved["unsent"] == 0
+    assert moved["problem"] == ""
+
+
+async def sync_now(town):
+    headers = {"Authorization": f"Bearer {town.gate.tokens['service']}"}
+    async with town.gate._session.post(f"{town.gate.url}/v1/sync", headers=headers) as answer:
+        assert answer.status == 200
+        return await answer.json()
