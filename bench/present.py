@@ -8,7 +8,6 @@ part shows how group commit carries a crowd: presentations a second with 16 wait
 
 import argparse
 import asyncio
-import functools
 import json
 import os
 import statistics
@@ -21,7 +20,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cache.ids import uuid7
 from cache.journal import chain
 from cache.ledger import settle
-from cache.ledger.seams import Settled
+from cache.ledger.visit import Settled, Visit
+from cache.pen import Pen
 from central.register import minting
 from credit.inputs import Now, Place, Request
 from credit.keys import Keyring
@@ -93,17 +93,8 @@ class Visitors:
 async def present(store: Store, visitors: Visitors, policy: Policy, code: str) -> Settled:
     """Do what a lane does with a code, up to the commit."""
     token = open_token(code, visitors.keyring, now=NOW)
-    job = functools.partial(
-        settle.settle,
-        token=token,
-        request=Request(),
-        place=PLACE,
-        policy=policy,
-        lists=FreshLists(),
-        now=Now(utc_ms=NOW * 1000),
-        ids=uuid7,
-    )
-    settled = await store.write(job)
+    visit, now, lists = Visit(token, Request(), PLACE), Now(utc_ms=NOW * 1000), FreshLists()
+    settled = await store.write(lambda conn: settle.settle(Pen(conn, now, uuid7), visit, lists, policy))
     if settled.redemption is None:
         raise AssertionError(f"not granted: {settled.decision.reasons}")
     return settled

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cache.ids import uuid7
-from cache.journal.chain import append, batch
+from cache.journal.chain import NewFact, append, batch
 from central.http.app import serving
 from central.platform_state import create_state
 from central.register.enrolment import make_code, qr_text
@@ -57,14 +57,7 @@ def write_facts(conn: Any) -> None:
     """Append FACTS grants, each with a use key of its own."""
     for number in range(FACTS):
         uses = [{"key": f"u|wulong/first|subject:{number}|ever", "n": 1, "max": 1}]
-        append(
-            conn,
-            kind="granted",
-            redemption=uuid7(NOW_MS),
-            body=BODY | {"uses": uses},
-            at_ms=NOW_MS,
-            record_id=uuid7(NOW_MS),
-        )
+        append(conn, NewFact("granted", BODY | {"uses": uses}, NOW_MS, uuid7(NOW_MS), uuid7(NOW_MS)))
 
 
 def floor_ms(folder: Path, data: bytes) -> float:

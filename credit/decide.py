@@ -49,6 +49,7 @@ OVERRIDABLE = frozenset(
 """What a supervisor may take on themselves: what a person can look at. Never a bound, a refusal or a stopped entry."""
 
 WITHHELD = Cause.of(Condition.STANDING, Reason.WITHHELD, Effective.facts)
+LOST = Cause.of(Condition.LIMITS, Reason.STORE_LOST)
 TIMED = frozenset({Reason.STALE_CODE, Reason.NOT_YET_VALID})
 ALL_TIMED = TIMED | {Reason.EXPIRED}
 
@@ -101,8 +102,8 @@ def facts_repeat(facts: Facts, now: Now) -> Decision | None:
 def _before_benefits(situation: Situation, policy: Policy) -> Decision | None:
     """Take steps 2 to 5: what decides alone; None when the benefits decide."""
     token, facts, now = situation.token, situation.facts, situation.now
-    if facts.suspended:  # 2
-        return _alone(Reason.TERMINAL_SUSPENDED, {}, now)
+    if facts.suspended or facts.twin:  # 2
+        return _alone(Reason.TERMINAL_SUSPENDED if facts.suspended else Reason.TWIN, {}, now)
     dynamic = token.token_class is TokenClass.BOUND and not token.challenged
     if now.clock is ClockState.WRONG or (now.clock is ClockState.UNSURE and dynamic):
         return _alone(Reason.CLOCK_NOT_TRUSTED, {"clock": now.clock.value}, now)
@@ -170,6 +171,8 @@ def _try(compiled: CompiledBenefit, situation: Situation, withheld: list[Failure
         failures += situation[question]
     if withheld:
         failures += withheld
+    if situation.facts.store_lost and compiled.bounds.ordinary:
+        failures.append(Failure(LOST))
     if failures and situation.request.override is not None:
         one.waived = tuple([failure for failure in failures if _overridable(failure)])
         one.failures = [failure for failure in failures if not _overridable(failure)]

@@ -137,6 +137,29 @@ class Given(NamedTuple):
     title: Mapping[str, str] = NO_FACTS
 
 
+class Reach(StrEnum):
+    """How far a key counts, and so who has its count: this terminal alone, its site, or everybody (claims.md 10)."""
+
+    TERMINAL = "terminal"
+    SITE = "site"
+    ALL = "all"
+
+
+class Source(NamedTuple):
+    """Where a bound comes from: which part of which benefit states it, or what the token bears itself.
+
+    `part` is limit, capacity, stock, open, pass or inside, `at` its place among them, `tier` the holder's where the
+    bound is by tier; or printed, grant, order: then the bound travels with the token.
+    """
+
+    part: str
+    issuer: str = ""
+    code: int = 0
+    version: int = 0
+    at: int = 0
+    tier: int | None = None
+
+
 class Use(NamedTuple):
     """`n` uses under `key`, bounded by `limit` (None: counted, not bounded) within the period since `since_ms`."""
 
@@ -146,6 +169,8 @@ class Use(NamedTuple):
     benefit: str = ""
     since_ms: int | None = None
     reason: Reason = Reason.LIMIT_USED
+    reach: Reach = Reach.TERMINAL
+    source: Source | None = None
 
 
 class Sum(NamedTuple):
@@ -157,6 +182,8 @@ class Sum(NamedTuple):
     benefit: str = ""
     since_ms: int | None = None
     reason: Reason = Reason.LIMIT_USED
+    reach: Reach = Reach.TERMINAL
+    source: Source | None = None
 
 
 class Consumption(NamedTuple):
@@ -172,6 +199,9 @@ class Consumption(NamedTuple):
     pass_root: str | None = None
     pass_of: str | None = None
     pass_entries: int | None = None
+    pass_reach: Reach = Reach.TERMINAL
+    pass_source: Source | None = None
+    grants: tuple[Mapping[str, Any], ...] = ()
 
 
 NOTHING = Consumption()

@@ -56,6 +56,8 @@ class Bought:
     to_pay_fen: int | None
     given: tuple[Mapping[str, Any], ...] = ()
     offer: Mapping[str, Any] = field(default_factory=dict)
+    intent: str = ""
+    passed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +88,10 @@ class NonceUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """Everything that a ledger and the lists know about this presentation."""
+    """Everything that a ledger and the lists know about this presentation.
+
+    `twin`: another machine writes this terminal's journal; `store_lost`: what was given before is not known here.
+    """
 
     place: Place
     used: Mapping[str, Used] = field(default_factory=dict)
@@ -100,3 +105,5 @@ class Facts:
     passes: Mapping[str, PassState] = field(default_factory=dict)
     suspended: bool = False
     entry_stopped: bool = False
+    twin: bool = False
+    store_lost: bool = False

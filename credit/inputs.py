@@ -30,6 +30,8 @@ ENDING = frozenset({Intent.CLOSE, Intent.GIVE_BACK, Intent.RETURN, Intent.EXIT})
 ASKING = frozenset({Intent.QUOTE, Intent.CHECK})
 OPENING = frozenset({Intent.OPEN, Intent.LEND})
 ENTERING = frozenset({Intent.ENTER, Intent.CHECK})
+GRACED = ENDING | {Intent.ENTER}
+"""What the same presentation repeats within the grace time; a sale or a loan is never repeated by its code alone."""
 
 
 class ClockState(StrEnum):
@@ -70,7 +72,8 @@ class Override:
 class Request:
     """What is asked for. `confirmed` names the needs staff have seen to ("staff-confirm", "id-check", "pledge").
 
-    `heads_named` says that `heads` was given: a return of one head is not the return of everything.
+    `heads_named` says that `heads` was given: a return of one head is not the return of everything. `named`: it came
+    under a request id, so that asking again is told from asking anew (contract.md §10); a lane's own reader has none.
     """
 
     intent: Intent = Intent.ENTER
@@ -82,6 +85,7 @@ class Request:
     second: tuple[SecondCheck, ...] = ()
     override: Override | None = None
     confirmed: frozenset[str] = frozenset()
+    named: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

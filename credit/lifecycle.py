@@ -4,6 +4,7 @@ Rules of this file:
 
 - every step is an appended fact; the state is derived by walking the table;
 - `passed` ends the grace and changes no counter; `annulled` gives the use back, and comes only before `passed`;
+- who passes after an annulment has passed: the use is taken again (contract.md §10);
 - a part reversed stays as it was, until the rest is reversed too.
 """
 
@@ -44,21 +45,32 @@ LIFECYCLE: dict[tuple[State, Step], State] = {
     (State.GRANTED, Step.REVERSED): State.REVERSED,
     (State.PASSED, Step.REVERSED_PART): State.PASSED,
     (State.PASSED, Step.REVERSED): State.REVERSED,
+    (State.ANNULLED, Step.PASSED): State.PASSED,
     (State.OPEN, Step.PASSED): State.OPEN,
     (State.OPEN, Step.ANNULLED): State.ANNULLED,
     (State.OPEN, Step.CLOSED): State.CLOSED,
     (State.OPEN, Step.CLAIMED): State.CLAIMED,
     (State.OPEN, Step.FELL_DUE): State.OVERDUE,
+    (State.OPEN, Step.REVERSED_PART): State.OPEN,
+    (State.OPEN, Step.REVERSED): State.REVERSED,
     (State.OVERDUE, Step.CLOSED): State.CLOSED,
     (State.OVERDUE, Step.CLAIMED): State.CLAIMED,
+    (State.OVERDUE, Step.REVERSED_PART): State.OVERDUE,
+    (State.OVERDUE, Step.REVERSED): State.REVERSED,
 }
 
+OPENED: dict[tuple[State, Step], State] = {(State.ANNULLED, Step.PASSED): State.OPEN}
+"""Where a redemption that opens something goes another way."""
 
-def after(state: State, step: Step, *, passed: bool = False) -> State | Reason:
+
+def after(state: State, step: Step, *, passed: bool = False, opened: bool = False) -> State | Reason:
     """Return the state after `step`, or the reason why it cannot happen.
 
-    `passed` says that the visitor went through: from then on an annulment comes too late.
+    `passed` says that the visitor went through: from then on an annulment comes too late. `opened`: it opens something.
     """
     if step is Step.ANNULLED and (passed or state is State.PASSED):
         return Reason.TOO_LATE
-    return LIFECYCLE.get((state, step), Reason.NOTHING_OPEN)
+    move = (state, step)
+    if opened and move in OPENED:
+        return OPENED[move]
+    return LIFECYCLE.get(move, Reason.NOTHING_OPEN)

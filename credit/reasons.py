@@ -73,6 +73,10 @@ class Reason(StrEnum):
     TERMINAL_SUSPENDED = "terminal_suspended"
     ENTRY_STOPPED = "entry_stopped"
     STORE_FAILED = "store_failed"
+    IN_USE = "in_use"
+    CALENDAR_ENDED = "calendar_ended"
+    STORE_LOST = "store_lost"
+    TWIN = "twin"
 
 
 REFUSING = frozenset(
@@ -103,6 +107,10 @@ REFERRING = frozenset(
         Reason.OFFLINE_LIMIT,
         Reason.ENTRY_STOPPED,
         Reason.STORE_FAILED,
+        Reason.IN_USE,
+        Reason.CALENDAR_ENDED,
+        Reason.STORE_LOST,
+        Reason.TWIN,
     }
 )
 

@@ -11,8 +11,8 @@ from typing import Final
 
 from cache.ids import uuid7
 from cache.journal import chain
-from cache.ledger import settle
-from cache.ledger.steps import summarise
+from cache.ledger import upkeep
+from cache.pen import Pen
 from credit.inputs import ClockState, Now
 from edge.watch.bounds import Bounds
 from edge.watch.store import KEEP
@@ -51,12 +51,12 @@ def pieces(now: Now) -> list[tuple[Callable[[sqlite3.Connection], int], int]]:
     if now.clock is not ClockState.TRUSTED:
         return []
     return [
-        (lambda conn: len(settle.mark_overdue(conn, now=now, ids=uuid7, at_most=DUE)), DUE),
+        (lambda conn: len(upkeep.mark_overdue(Pen(conn, now, uuid7), at_most=DUE)), DUE),
         (lambda conn: _summaries(conn, now), PIECE),
         (lambda conn: chain.retire(conn, older_than_ms=now.utc_ms - RETAIN_MS, at_most=PIECE), PIECE),
     ]
 
 
 def _summaries(conn: sqlite3.Connection, now: Now) -> int:
-    summarise(conn, before_minute=now.utc_ms // MINUTE_MS, now=now, ids=uuid7)
+    upkeep.summarise(Pen(conn, now, uuid7), before_minute=now.utc_ms // MINUTE_MS)
     return 0

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from cache.ids import uuid7
 from cache.journal import chain
-from cache.ledger import settle
+from cache.ledger import upkeep
 from cache.lists.files import ListFiles
 from cache.lists.store import ListStore
 from cache.offers.own import Shop
@@ -282,7 +282,7 @@ def started(conn: sqlite3.Connection, identity: Identity, now: Now) -> int:
     """Journal the start; whoever was granted just before the plug was pulled may show the code again (scene S11)."""
     ensure_epoch(conn, terminal=identity.terminal, now_ms=now.utc_ms)
     note("started", {"version": version("xinguan")}, now)(conn)
-    return settle.renew_grace(conn, now=now)
+    return upkeep.renew_grace(conn, now)
 
 
 def places(config: Config, identity: Identity) -> dict[str, Place]:

@@ -13,7 +13,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from credit.records import Record, canonical, chain_next, chain_start, encode
 
@@ -67,6 +67,16 @@ class Cursor:
     sent_through: int
     acked_through: int
     acked_at_ms: int
+
+
+class NewFact(NamedTuple):
+    """A fact that is to be appended; its seq and its hash follow from where it comes to stand."""
+
+    kind: str
+    body: dict[str, Any]
+    at_ms: int
+    id: str
+    redemption: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,17 +134,10 @@ def head(conn: sqlite3.Connection) -> Head:
     return Head(row[0], row[1])
 
 
-def append(
-    conn: sqlite3.Connection,
-    *,
-    kind: str,
-    redemption: str | None,
-    body: dict[str, Any],
-    at_ms: int,
-    record_id: str,
-) -> Record:
+def append(conn: sqlite3.Connection, fact: NewFact) -> Record:
     """Append one fact and return it; raise ValueError when the body is no RFC 8785 object or too large."""
     end = head(conn)
+    kind, body, at_ms, record_id, redemption = fact
     record = Record(seq=end.seq + 1, id=record_id, at_ms=at_ms, kind=kind, redemption=redemption, body=body)
     linked = chain_next(end.hash, encode(record))
     text = canonical(body).decode()
@@ -163,9 +166,9 @@ def _record(row: tuple[Any, ...]) -> Record:
     return Record(seq=seq, id=record_id, at_ms=at_ms, kind=kind, redemption=redemption, body=json.loads(body))
 
 
-def records(conn: sqlite3.Connection) -> Iterator[Record]:
-    """Yield every record that is still here, oldest first."""
-    return map(_record, conn.execute(EVERY))
+def records(conn: sqlite3.Connection, *, after: int = 0) -> Iterator[Record]:
+    """Yield every record after seq `after` that is still here, oldest first."""
+    return map(_record, conn.execute(AFTER, (after + 1, -1)))
 
 
 def _hash_before(conn: sqlite3.Connection, seq: int, epoch: Epoch) -> bytes:

@@ -1,4 +1,4 @@
-"""Reading the ledger: the facts for a decision, and what screens list.
+"""Reading the ledger: the facts for a decision.
 
 Rules of this file:
 
@@ -9,13 +9,14 @@ Rules of this file:
 import json
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from cache.ledger.seams import Lists
-from credit.claims import Token, TokenClass
+from cache.ledger.entries import nonce_of
+from cache.ledger.visit import Lists, Visit
+from credit.claims import Token
 from credit.facts import Bought, Facts, NonceUse, OpenThing, PassState, Repeat, Used
-from credit.inputs import Intent, Now, Place, Request
+from credit.inputs import ENDING, GRACED, Intent, Now, Place, Request
 from credit.weighing.compiled import is_fen
 from credit.weighing.questions import Questions
 from credit.weighing.situation import UNUSED
@@ -36,7 +37,10 @@ GRACE = (
     "SELECT redemption, answer FROM graces WHERE terminal = ? AND lane = ? AND issuer = ? AND token_id = ?"
     " AND intent = ? AND amount_fen = ? AND heads = ? AND asset = ? AND until_ms > ?"
 )
-NONCE = "SELECT terminal, lane, at_ms FROM nonces WHERE issuer = ? AND token = ? AND nonce = ?"
+NONCE = (
+    "SELECT terminal, lane, at_ms, redemption FROM nonces WHERE issuer = ? AND token = ? AND nonce = ? AND freed = 0"
+)
+SHOWN = "SELECT id, answer FROM redemptions WHERE id = ? AND intent = ? AND state NOT IN ('annulled', 'reversed')"
 OPEN_COLUMNS = "id, benefit, issuer, scene, site, intent, asset, at_ms, due_ms, on_overdue, answer"
 OPEN_OF_SUBJECT = (
     f"SELECT {OPEN_COLUMNS} FROM redemptions WHERE issuer = ? AND subject = ? AND state IN ('open', 'overdue')"  # noqa: S608 - constant columns
@@ -44,8 +48,8 @@ OPEN_OF_SUBJECT = (
 OPEN_OF_ASSET = f"SELECT {OPEN_COLUMNS} FROM redemptions WHERE asset = ? AND state IN ('open', 'overdue')"  # noqa: S608 - constant columns
 OPEN_BY_ID = f"SELECT {OPEN_COLUMNS} FROM redemptions WHERE id = ? AND state IN ('open', 'overdue')"  # noqa: S608 - constant columns
 BOUGHT = (
-    "SELECT id, benefit, at_ms, reversal_until_ms, amount_fen, heads, returned_fen, returned_heads, answer"
-    " FROM redemptions WHERE issuer = ? AND subject = ? AND site = ? AND state IN ('granted', 'passed')"
+    "SELECT id, benefit, at_ms, reversal_until_ms, amount_fen, heads, returned_fen, returned_heads, answer, intent,"
+    " passed_ms FROM redemptions WHERE issuer = ? AND subject = ? AND site = ? AND state IN ('granted', 'passed')"
     " ORDER BY at_ms DESC LIMIT 50"
 )
 PASS_ROOT = (
@@ -56,62 +60,13 @@ PASS_LAST = (
     "SELECT max(max(at_ms, coalesce(left_ms, 0))) FROM redemptions"
     " WHERE (id = ?1 OR pass_root = ?1) AND state IN ('granted', 'passed')"
 )
-SWITCH = "SELECT state FROM switches WHERE name = ?"
-LISTED = (
-    "SELECT id, at_ms, lane, scene, intent, benefit, state, asset, amount_fen, heads, due_ms, passed_ms, ended_ms,"
-    " claimed_fen, returned_fen, returned_heads, answer FROM redemptions"
-)
-OPEN_NOW = f"{LISTED} WHERE state IN ('open', 'overdue') ORDER BY at_ms"
-RECENT = f"{LISTED} ORDER BY rowid DESC LIMIT ?"
-ONE = f"{LISTED} WHERE id = ?"
-
+SWITCHED_ON = "SELECT name FROM switches WHERE state = 1"
 MAY_OPEN = "SELECT 1 FROM redemptions WHERE id = ? AND actuated_ms IS NULL AND state NOT IN ('annulled', 'reversed')"
 STOP_ENTRY = "stop_entry:"
 SUSPENDED = "suspended"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
-    """A redemption as screens list it. `answer` is the object that was shown; amounts in fen, times in ms UTC."""
-
-    id: str
-    at_ms: int
-    lane: str
-    scene: str
-    intent: str
-    benefit: str
-    state: str
-    asset: str | None
-    amount_fen: int | None
-    heads: int
-    due_ms: int | None
-    passed_ms: int | None
-    ended_ms: int | None
-    claimed_fen: int | None
-    returned_fen: int
-    returned_heads: int
-    answer: dict[str, Any]
-
-
-def _listed(row: tuple[Any, ...]) -> Listed:
-    names = Listed.__slots__
-    return Listed(**{**dict(zip(names, row, strict=True)), "answer": json.loads(row[-1])})
-
-
-def open_redemptions(conn: sqlite3.Connection) -> tuple[Listed, ...]:
-    """Return everything still open (stays, loans), oldest first."""
-    return tuple(_listed(row) for row in conn.execute(OPEN_NOW))
-
-
-def recent(conn: sqlite3.Connection, n: int) -> tuple[Listed, ...]:
-    """Return the last `n` redemptions written, newest first, whatever the clock did between them."""
-    return tuple(_listed(row) for row in conn.execute(RECENT, (n,)))
-
-
-def redemption(conn: sqlite3.Connection, redemption_id: str) -> Listed | None:
-    """Return one redemption, None if this terminal knows none by that id."""
-    row = conn.execute(ONE, (redemption_id,)).fetchone()
-    return _listed(row) if row else None
+TWIN = "twin"
+STORE_LOST = "store_lost"
+READER_MS = 30_000  # a lane's own reader that sees one nonce again sells nothing (contract.md §10)
 
 
 def used(conn: sqlite3.Connection, key: str, since_ms: int | None) -> Used:
@@ -146,31 +101,58 @@ def may_open(conn: sqlite3.Connection, redemption_id: str) -> bool:
 
 def switched(conn: sqlite3.Connection, name: str) -> bool:
     """Return whether a switch is on."""
-    row = conn.execute(SWITCH, (name,)).fetchone()
-    return bool(row and row[0])
+    return name in switched_on(conn)
 
 
-def nonce_of(token: Token) -> bytes | None:
-    """Return what a grant burns: the presentation's nonce, the token id of a minted token, nothing for paper."""
-    return token.token_id if token.token_class is TokenClass.MINTED else token.nonce
+def switched_on(conn: sqlite3.Connection) -> frozenset[str]:
+    """Return the names of all switches that are on."""
+    return frozenset([row[0] for row in conn.execute(SWITCHED_ON)])
 
 
-def repeat_of(conn: sqlite3.Connection, token: Token, request: Request, place: Place, now: Now) -> Repeat | None:
-    """Return the grant in its grace time that this presentation repeats."""
-    row = conn.execute(GRACE, (*grace_key(token, request, place), now.utc_ms)).fetchone()
+def repeat_of(conn: sqlite3.Connection, visit: Visit, now: Now) -> Repeat | None:
+    """Return the grant that this presentation repeats.
+
+    Entering and leaving have their grace. A sale or a loan is repeated only by the lane's own reader, which names no
+    request, and only by the very same nonce; bringing back under a request id is told apart by that id.
+    """
+    request = visit.request
+    if request.intent not in GRACED:
+        return None if request.named else _seen_again(conn, visit, now)
+    if request.named and request.intent in ENDING and request.intent is not Intent.EXIT:
+        return None
+    key = grace_key(visit.token.issuer, visit.token.token_id, request, visit.place)
+    row = conn.execute(GRACE, (*key, now.utc_ms)).fetchone()
     return Repeat(redemption=row[0] or "", answer=json.loads(row[1])) if row else None
 
 
-def grace_key(token: Token, request: Request, place: Place) -> tuple[Any, ...]:
+def _seen_again(conn: sqlite3.Connection, visit: Visit, now: Now) -> Repeat | None:
+    burnt = _burnt(conn, visit.token)
+    if burnt is None or burnt[3] is None or now.utc_ms - burnt[2] >= READER_MS:
+        return None
+    if (burnt[0], burnt[1]) != (visit.place.terminal, visit.place.lane):
+        return None
+    row = conn.execute(SHOWN, (burnt[3], visit.request.intent.value)).fetchone()
+    return Repeat(redemption=row[0], answer=json.loads(row[1])) if row else None
+
+
+def grace_key(issuer: str, token_id: bytes, request: Request, place: Place) -> tuple[Any, ...]:
     """Return what makes two presentations equal (contract.md §2)."""
     amount = -1 if request.amount_fen is None else request.amount_fen
-    shown = (place.terminal, place.lane, token.issuer, token.token_id, request.intent.value)
+    shown = (place.terminal, place.lane, issuer, token_id, request.intent.value)
     return (*shown, amount, request.heads, request.asset or "")
 
 
-def _nonce(conn: sqlite3.Connection, token: Token, place: Place) -> NonceUse | None:
+def _burnt(conn: sqlite3.Connection, token: Token) -> tuple[Any, ...] | None:
+    """Return (terminal, lane, at_ms, redemption) of the grant that burnt this nonce."""
     nonce = nonce_of(token)
-    row = conn.execute(NONCE, (token.issuer, token.token_id, nonce)).fetchone() if nonce is not None else None
+    if nonce is None:
+        return None
+    row: tuple[Any, ...] | None = conn.execute(NONCE, (token.issuer, token.token_id, nonce)).fetchone()
+    return row
+
+
+def _nonce(conn: sqlite3.Connection, visit: Visit) -> NonceUse | None:
+    row, place = _burnt(conn, visit.token), visit.place
     if row is None:
         return None
     same = (row[0], row[1]) == (place.terminal, place.lane)
@@ -225,6 +207,8 @@ def bought(row: tuple[Any, ...]) -> Bought:
         to_pay_fen=(answer["offer"] or {}).get("to_pay_fen"),
         given=tuple(answer["offers"]),
         offer=answer["offer"],
+        intent=row[9],
+        passed=row[10] is not None,
     )
 
 
@@ -237,28 +221,31 @@ def _pass(conn: sqlite3.Connection, token: Token, benefit: str) -> PassState | N
     return PassState(root=root[0], entries=entries[0] if entries else 0, last_ms=last[0])
 
 
-def read_facts(
-    conn: sqlite3.Connection, asked: Questions, *, token: Token, request: Request, place: Place, now: Now
-) -> Facts:
+def read_facts(conn: sqlite3.Connection, asked: Questions, visit: Visit, now: Now) -> Facts:
     """Return what this ledger knows about a presentation (without the lists)."""
+    token, request, place = visit.token, visit.request, visit.place
     passes = {benefit: _pass(conn, token, benefit) for benefit in asked.passes}
+    switches = switched_on(conn)
     return Facts(
         place=place,
         used=counts(conn, asked.keys),
-        repeat=repeat_of(conn, token, request, place, now),
-        nonce=_nonce(conn, token, place) if not asked.ending else None,
+        repeat=repeat_of(conn, visit, now),
+        nonce=_nonce(conn, visit) if not asked.ending else None,
         open=open_things(conn, token, request),
         bought=_bought(conn, token, place) if request.intent is Intent.RETURN else (),
         passes={benefit: one for benefit, one in passes.items() if one is not None},
-        suspended=switched(conn, SUSPENDED),
-        entry_stopped=switched(conn, STOP_ENTRY + place.site),
+        suspended=SUSPENDED in switches,
+        entry_stopped=STOP_ENTRY + place.site in switches,
+        twin=TWIN in switches,
+        store_lost=STORE_LOST in switches,
     )
 
 
-def with_lists(facts: Facts, lists: Lists, asked: Questions, *, token: Token, now: Now) -> Facts:
+def with_lists(facts: Facts, lists: Lists, asked: Questions, visit: Visit, now: Now) -> Facts:
     """Return the facts with what the trusted lists say about the token; bringing back asks no list."""
     if asked.ending:
         return facts
+    token = visit.token
     return replace(
         facts,
         measures=lists.measures(token.issuer, token.subject),

@@ -12,6 +12,8 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Final
 
+from cache.pen import Pen
+
 KEPT_MS: Final = 24 * 3_600_000
 FORGET: Final = "DELETE FROM requests WHERE at_ms <= ?"
 KNOWN: Final = """
@@ -54,7 +56,8 @@ def answered(conn: sqlite3.Connection, asking: Asking, *, lane: str, at_ms: int)
     return Answered(row[1], row[2], bool(row[3]))
 
 
-def remember(conn: sqlite3.Connection, asking: Asking, *, lane: str, redemption: str, answer: str, at_ms: int) -> None:
+def remember(pen: Pen, asking: Asking, *, lane: str, redemption: str, answer: str) -> None:
     """Keep the answer of a request that was given something."""
-    conn.execute(FORGET, (at_ms - KEPT_MS,))
-    conn.execute(REMEMBER, (lane, asking.id, asking.asked, redemption, answer, at_ms))
+    at_ms = pen.now.utc_ms
+    pen.conn.execute(FORGET, (at_ms - KEPT_MS,))
+    pen.conn.execute(REMEMBER, (lane, asking.id, asking.asked, redemption, answer, at_ms))

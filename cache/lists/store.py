@@ -18,13 +18,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from cache.journal.chain import append
 from cache.lists import rows
 from cache.lists.content import Content, ContentRefusedError, open_role
 from cache.lists.files import DocumentRefusedError, ListFiles
 from cache.lists.trusted import TrustedLists
 from cache.lists.values import Chain, RoleState, Stored
 from cache.offers.own import NO_OFFERS, OwnOffers, Shop, offers_of
+from cache.pen import Pen
+from credit.inputs import Now
 from credit.rules.reading import short
 from storage.sqlite import Job, Store
 
@@ -158,7 +159,7 @@ class ListStore:
             rows.put_problems(conn, after.problems, at_ms=at_ms)
             rows.kill(conn, after.keyring.killed)
             if change.versions or change.problems:
-                append(conn, kind=CHANGED, redemption=None, body=_body(change), at_ms=at_ms, record_id=self._ids(at_ms))
+                Pen(conn, Now(utc_ms=at_ms), self._ids).fact(CHANGED, _body(change))
 
         return job
 

@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from cache.journal.chain import append
 from cache.ledger.facts import used
 from cache.offers.own import COLUMNS, OwnOffer, Shop, own_offer
+from cache.pen import Pen
+from credit.inputs import Now
 
 MAX_IN_FORCE: Final = 50
 INSERT: Final = f"INSERT INTO offer_changes ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - our own names
@@ -62,16 +63,18 @@ def _stock_key(offer: OwnOffer, issuer: str, shop: Shop) -> str:
     return f"u|stock:{issuer}/{shop.offer_id(offer.offer)}:v{offer.version}"  # as credit.weighing.demands counts stock
 
 
-def write(
-    conn: sqlite3.Connection,
-    change: Change,
-    *,
-    number: int | None,
-    terms: Mapping[str, Any],
-    lane: str,
-    stock: int | Keep | None,
-) -> OwnOffer:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """How an offer is to stand: its terms, at which lane, and how many there are (KEEP: as counted)."""
+
+    terms: Mapping[str, Any]
+    lane: str
+    stock: int | Keep | None
+
+
+def write(conn: sqlite3.Connection, change: Change, wanted: Wanted, *, number: int | None) -> OwnOffer:
     """Make a new offer (`number` None) or give one new terms; a stock that is named counts anew."""
+    terms, lane, stock = wanted.terms, wanted.lane, wanted.stock
     if number is None:
         kept = None if isinstance(stock, Keep) else stock
         offer = OwnOffer(
@@ -153,5 +156,5 @@ def _append(conn: sqlite3.Connection, change: Change, offer: OwnOffer) -> OwnOff
         "by": offer.by,
         "local": True,
     }
-    append(conn, kind=FACT, redemption=None, body=body, at_ms=offer.at_ms, record_id=change.ids(offer.at_ms))
+    Pen(conn, Now(utc_ms=offer.at_ms), change.ids).fact(FACT, body)
     return offer

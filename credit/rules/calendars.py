@@ -80,13 +80,25 @@ def in_window(window: tuple[int, int], second: int) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calendar:
-    """A set of days: named dates, whole weekdays, without the make-up days. `covers_until` is where knowledge ends."""
+    """A set of days: named dates, whole weekdays, without the make-up days.
+
+    `covers_until` is where knowledge ends; where it is not said, with the last year that is named, and weekdays alone
+    never end.
+    """
 
     id: str
     dates: frozenset[date]
     weekdays: frozenset[int] = frozenset()
     make_up_days: frozenset[date] = frozenset()
     covers_until: date | None = None
+
+    @property
+    def last_day(self) -> date:
+        """Return the last day of which this calendar knows anything (contract.md §10)."""
+        if self.covers_until is not None:
+            return self.covers_until
+        named = max((*self.dates, *self.make_up_days), default=None)
+        return date.max if named is None else date(named.year, 12, 31)
 
     def __contains__(self, day: date) -> bool:
         return day not in self.make_up_days and (day in self.dates or day.isoweekday() in self.weekdays)
@@ -132,10 +144,14 @@ def _dates(node: Node) -> frozenset[date]:
 
 @dataclass(frozen=True, slots=True)
 class Misfit:
-    """Why a moment is outside a time condition: `holiday` names the calendar that excludes it, None otherwise."""
+    """Why a moment is outside a time condition: `holiday` names the calendar that excludes it, None otherwise.
+
+    `ended`: that calendar knows nothing of the day any more.
+    """
 
     holiday: str | None
     part: str
+    ended: bool = False
 
 
 DATES, WEEKDAYS, ONLY, DAILY = (Misfit(None, part) for part in ("dates", "weekdays", "only", "daily"))
@@ -171,6 +187,12 @@ def _days(when: When, calendars: Mapping[str, Calendar]) -> Callable[[date], Mis
     first, last, weekdays = when.from_day or date.min, when.until_day or date.max, when.weekdays
     barred = tuple((calendars[name], Misfit(name, "except")) for name in when.except_)
     only = tuple(calendars[name] for name in when.only)
+    ends = tuple(
+        (calendars[name].last_day, Misfit(name, part, ended=True))
+        for part, names in (("except", when.except_), ("only", when.only))
+        for name in names
+    )
+    first_end = min((day for day, _ in ends), default=date.max)
 
     def misfits(day: date) -> Misfits:
         found = [] if first <= day <= last else [DATES]
@@ -179,7 +201,9 @@ def _days(when: When, calendars: Mapping[str, Calendar]) -> Callable[[date], Mis
         for calendar, misfit in barred:
             if day in calendar:
                 found.append(misfit)
-        if only and not any(day in calendar for calendar in only):
+        if day > first_end:
+            found += [misfit for last_day, misfit in ends if day > last_day]
+        elif only and not any(day in calendar for calendar in only):
             found.append(ONLY)
         return found
 
@@ -211,6 +235,5 @@ def fixed_period(limit: Limit, when: When) -> str | None:
     if limit.period is Period.ROLLING:
         return f"{limit.rolling_h}h"
     if limit.period is Period.WINDOW:
-        start = when.from_day.isoformat() if when.from_day else when.from_ms
-        return f"window:{start or 'open'}"
+        return f"window:{when.window}"  # not its dates: a corrected date gives nobody a second first visit
     return None

@@ -104,6 +104,8 @@ class Where:
 class When:
     """When a benefit is offered. Days are business days, both included; instants are half-open.
 
+    `window` names the period of `period: "window"`: whoever moves a campaign keeps it, a new one takes another.
+
     Derived: `bounded`, whether there is any condition at all; `clock`, what tells business days apart.
     """
 
@@ -117,6 +119,7 @@ class When:
     only: tuple[str, ...] = ()
     day_starts: int = 0
     zone: ZoneInfo
+    window: str = ""
     bounded: bool = True
     clock: tuple[str, int] = ("", 0)
 

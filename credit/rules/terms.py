@@ -32,6 +32,7 @@ from credit.rules.reading import CatalogueError, Node
 
 DEFAULT_ZONE = "Asia/Shanghai"
 MAX_TIER = 9
+MAX_LABEL = 32
 
 
 def zone(node: Node | None, default: str = DEFAULT_ZONE) -> ZoneInfo:
@@ -226,9 +227,10 @@ def when(node: Node | None, default_zone: str) -> When:
     """Read the time condition. `from`/`until` are business days (both included) or instants (half-open)."""
     if node is None:
         return When(zone=zone(None, default_zone))
-    node.members("from", "until", "daily", "weekdays", "except", "only", "day_starts", "zone")
+    node.members("from", "until", "daily", "weekdays", "except", "only", "day_starts", "zone", "window")
     first, last, daily, weekdays = node.get("from"), node.get("until"), node.get("daily"), node.get("weekdays")
     starts, barred, only = node.get("day_starts"), node.get("except"), node.get("only")
+    window = node.get("window")
     read = When(
         from_day=first.day() if first and not _timed(first) else None,
         until_day=last.day() if last and not _timed(last) else None,
@@ -240,10 +242,19 @@ def when(node: Node | None, default_zone: str) -> When:
         only=only.texts() if only else (),
         day_starts=starts.clock() if starts else 0,
         zone=zone(node.get("zone"), default_zone),
+        window=_label(window) if window else "",
     )
     if read.from_day and read.until_day and read.until_day < read.from_day:
         raise node.wrong("until lies before from; swap them")
     return read
+
+
+def _label(node: Node) -> str:
+    """Read the name of a window: it becomes part of a key, which its parts are told apart in."""
+    label = node.text()
+    if len(label) > MAX_LABEL or any(sign in label for sign in "|:\x00"):
+        raise node.wrong(f"is a name of at most {MAX_LABEL} characters without | and :")
+    return label
 
 
 def _timed(node: Node) -> bool:

@@ -7,6 +7,7 @@ Rules of this file:
 - nothing in it names a person: reasons carry facts, never the pseudonym.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,6 +33,11 @@ def to_json(decision: Decision) -> dict[str, Any]:
     if decision.left:
         answer["left"] = dict(decision.left)
     return answer
+
+
+def to_text(decision: Decision) -> str:
+    """Return the answer object as it is kept, to be shown again."""
+    return json.dumps(to_json(decision), ensure_ascii=False, separators=(",", ":"))
 
 
 def reason_json(finding: Finding) -> dict[str, Any]:

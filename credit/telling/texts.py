@@ -105,6 +105,15 @@ TEXTS: dict[Reason, Text] = {
     Reason.TERMINAL_SUSPENDED: Text("本终端已暂停信用服务", "This terminal is suspended", *ORDINARY),
     Reason.ENTRY_STOPPED: Text("现场暂停入场", "Entry is stopped for now", "请稍候", "Please wait"),
     Reason.STORE_FAILED: Text("本机无法保存记录", "This terminal cannot write records", *STAFF),
+    Reason.IN_USE: Text(
+        "此项权益正在另一处办理中",
+        "This right is being used somewhere at this moment",
+        "请稍候再出示",
+        "Show it again shortly",
+    ),
+    Reason.CALENDAR_ENDED: Text("本机的节假日日历已到期", "This terminal's calendar of holidays has ended", *STAFF),
+    Reason.STORE_LOST: Text("本机的核销记录不完整", "This terminal's records are incomplete", *STAFF),
+    Reason.TWIN: Text("另有一台设备在冒用本终端的身份", "Another machine uses this terminal's identity", *STAFF),
 }
 
 

@@ -22,9 +22,9 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from credit.decision import Cause, Condition, Failure
+from credit.decision import Cause, Condition, Failure, Reach, Source
 from credit.rules.calendars import BusinessDay, Calendar, business_day, local_time
-from credit.rules.catalogue import Benefit, Period, When
+from credit.rules.catalogue import Benefit, Limit, Per, Period, Scope, When
 from credit.rules.documents import Sites
 from credit.rules.offers import Price, Pricer
 from credit.weighing.situation import Question, Situation, Standing
@@ -70,7 +70,8 @@ class Bound:
     """What a bounded count is: what it means to overrun it, and over which time it counts (None: by its key alone).
 
     `also` is told beside `cause` where something stands under the key already; `warn` is the count from which staff
-    are told; `own`: it is a limit on uses that the benefit declares, told in `left`.
+    are told; `own`: it is a limit on uses that the benefit or the holder's grant declares, told in `left`. `reach` and
+    `source` say whose count it is and who states it; `tier` asks for the holder's where that decides.
     """
 
     cause: Cause
@@ -78,6 +79,35 @@ class Bound:
     rolling_ms: int | None = None
     warn: int | None = None
     own: bool = False
+    reach: Reach = Reach.TERMINAL
+    source: Source | None = None
+    tier: Question[Standing] | None = None
+
+    def stated(self, situation: Situation) -> Source | None:
+        """Return where the bound comes from, for this holder."""
+        if self.source is None or self.tier is None:
+            return self.source
+        return self.source._replace(tier=situation[self.tier][0])
+
+
+def reach_of(benefit: Benefit, shared: Shared) -> Reach:
+    """Return how far whatever is counted for this benefit reaches: a shop's own offer no further than its terminal."""
+    where = benefit.where
+    if benefit.local:
+        return Reach.TERMINAL
+    if where.sites is None and where.site_sets is None:
+        return Reach.ALL
+    held = [shared.sites.sets.get(name, frozenset()) for name in where.site_sets or ()]
+    return Reach.SITE if len(frozenset(where.sites or ()).union(*held)) == 1 else Reach.ALL
+
+
+def limit_reach(limit: Limit, benefit: Benefit, shared: Shared) -> Reach:
+    """Return how far one limit reaches: a terminal's or a site's own no further, a programme's over everything."""
+    if limit.per is Per.TERMINAL or benefit.local:
+        return Reach.TERMINAL
+    if limit.scope is Scope.SITE:
+        return Reach.SITE
+    return Reach.ALL if limit.scope is Scope.PROGRAMME else reach_of(benefit, shared)
 
 
 Demand = tuple[Bound, str, int, int | None]
@@ -97,7 +127,8 @@ class Bounds:
     """What bounds a benefit: the limits it declares, all that bounds a first entry, and any later one of a pass.
 
     `ordinary` is `first` without what the token itself may bound; `outage` bounds since the last contact, `site` is
-    the site's own room. `fen`: limits count money (offline bounds may, too): a price must be known before the demands.
+    the site's own room, `grants` what a holder's grant bounds. `fen`: limits count money (offline bounds may, too): a
+    price must be known before the demands.
     """
 
     limits: tuple[Demander, ...]
@@ -106,6 +137,7 @@ class Bounds:
     later: tuple[Demander, ...]
     outage: tuple[Demander, ...]
     site: tuple[Demander, ...]
+    grants: tuple[Demander, ...]
     fen: bool
 
 

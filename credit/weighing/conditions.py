@@ -61,7 +61,7 @@ def when(benefit: Benefit, shared: Shared) -> Left:
         return [
             Failure(WRONG_TIME, (terms, misfit.part, today.day))
             if misfit.holiday is None
-            else Failure(HOLIDAY, (misfit.holiday, today.day))
+            else Failure(ENDED if misfit.ended else HOLIDAY, (misfit.holiday, today.day))
             for misfit in misfits(situation.now_ms, today)
         ]
 
@@ -272,6 +272,7 @@ STRANGER = Cause.of(Condition.WHO, Reason.NOT_ELIGIBLE, missing)
 WRONG_LANE = Cause.of(Condition.WHO, Reason.WRONG_LANE, missing)
 WRONG_TIME = Cause.of(Condition.WHEN, Reason.WRONG_TIME, _hours)
 HOLIDAY = Cause.of(Condition.WHEN, Reason.HOLIDAY_EXCLUDED, _holiday)
+ENDED = Cause.of(Condition.WHEN, Reason.CALENDAR_ENDED, _holiday)
 UNBOOKED = Cause.of(Condition.SLOT, Reason.NEEDS_RESERVATION)
 EARLY = Cause.of(Condition.SLOT, Reason.SLOT_EARLY, _slot)
 LATE = Cause.of(Condition.SLOT, Reason.SLOT_LATE, _slot)

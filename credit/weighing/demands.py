@@ -19,13 +19,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from credit.claims import SubjectKind
-from credit.decision import Cause, Condition
+from credit.decision import Cause, Condition, Reach, Source
 from credit.facts import Used
 from credit.reasons import Reason
 from credit.rules.calendars import fixed_period
 from credit.rules.catalogue import (
     Benefit,
-    Capacity,
     CapacityPer,
     Count,
     LifecycleKind,
@@ -35,7 +34,7 @@ from credit.rules.catalogue import (
     Period,
     Scope,
 )
-from credit.weighing.compiled import Bound, Bounds, Demand, Demander, Shared
+from credit.weighing.compiled import Bound, Bounds, Demand, Demander, Shared, limit_reach, reach_of
 from credit.weighing.situation import Situation, iso
 
 HOUR_MS = 3_600_000
@@ -58,31 +57,38 @@ ALREADY_OPEN = Cause.of(Condition.OPEN, Reason.ALREADY_OPEN, _taken)
 USED_UP = Bound(LIMIT_USED)
 OPEN_AT_ONCE = Bound(LIMIT_USED, ALREADY_OPEN)
 ONE_OPEN = Bound(ALREADY_OPEN)
+PRINTED = Bound(LIMIT_USED, reach=Reach.ALL, source=Source("printed"))
 INSIDE = Bound(Cause.of(Condition.OPEN, Reason.ALREADY_INSIDE, _taken))
 IN_STOCK = Bound(Cause.of(Condition.OFFER, Reason.OUT_OF_STOCK, _taken))
 
 
 def bounds_of(benefit: Benefit, shared: Shared) -> Bounds:
     """Return all that bounds `benefit`; asked once, when lists are switched."""
-    limits = [_limit(one, benefit, shared) for one in benefit.limits]
-    grants = [_grants(benefit)] if benefit.who.grant else []
-    others = [*_opening(benefit, shared), *_stock(benefit)]
-    later = [_capacity(one, benefit, shared) for one in benefit.capacity]
+    limits = [_limit(at, benefit, shared) for at in range(len(benefit.limits))]
+    grants = [_grants(benefit, shared)] if benefit.who.grant else []
+    others = [*_opening(benefit, shared), *_stock(benefit, shared)]
+    later = [_capacity(at, benefit, shared) for at in range(len(benefit.capacity))]
     if benefit.lifecycle.kind is LifecycleKind.PASS:
         later.append(_inside(benefit, shared))
     return Bounds(
         limits=tuple(limits),
-        first=(*limits, _token_uses, *grants, _booked(benefit), *others, *later),
+        first=(*limits, _token_uses, *grants, _booked(benefit, shared), *others, *later),
         ordinary=(*limits, *grants, *others, *later),
         later=tuple(later),
         outage=_outage(benefit),
-        site=tuple([_capacity(one, benefit, shared) for one in benefit.capacity if one.site]),
+        site=tuple([_capacity(at, benefit, shared) for at, one in enumerate(benefit.capacity) if one.site]),
+        grants=tuple(grants),
         fen=any(one.count is Count.AMOUNT for one in benefit.limits),
     )
 
 
-def _limit(limit: Limit, benefit: Benefit, shared: Shared) -> Demander:
+def _states(part: str, benefit: Benefit, at: int = 0) -> Source:
+    return Source(part, benefit.issuer, benefit.code, benefit.version, at)
+
+
+def _limit(at: int, benefit: Benefit, shared: Shared) -> Demander:
     """Return what one limit asks for; things open at once have no period, they are given back at close."""
+    limit = benefit.limits[at]
     letter, period, terms = LETTERS[limit.count], limit.period, benefit.when
     scope, who, most = _scope(limit, benefit, shared), _who(limit, benefit), _most(limit, benefit, shared)
     own, fixed_most = f"{letter}|{benefit.key}", limit.max.fixed or 0
@@ -91,7 +97,14 @@ def _limit(limit: Limit, benefit: Benefit, shared: Shared) -> Demander:
     rolls, by_amount = period is Period.ROLLING and limit.count is not Count.OPEN, limit.count is Count.AMOUNT
     rolling_ms = limit.rolling_h * HOUR_MS if rolls else None
     kind = OPEN_AT_ONCE if limit.count is Count.OPEN else USED_UP
-    bound = replace(kind, rolling_ms=rolling_ms, own=limit.count is Count.USES)
+    bound = replace(
+        kind,
+        rolling_ms=rolling_ms,
+        own=limit.count is Count.USES,
+        reach=limit_reach(limit, benefit, shared),
+        source=_states("limit", benefit, at),
+        tier=shared.standing(benefit.issuer) if limit.max.by_tier else None,
+    )
 
     def demand(situation: Situation, value_fen: int, out: Demands) -> None:
         whose = situation.subject_part if who is None else who(situation)
@@ -160,10 +173,12 @@ def _token_uses(situation: Situation, _value_fen: int, out: Demands) -> None:
     token = situation.token
     if token.max_uses is not None:
         key = f"u|token:{token.issuer}:{token.token_id.hex()}"
-        out.append((USED_UP, key, situation.heads, token.max_uses))
+        out.append((PRINTED, key, situation.heads, token.max_uses))
 
 
-def _grants(benefit: Benefit) -> Demander:
+def _grants(benefit: Benefit, shared: Shared) -> Demander:
+    bound = replace(USED_UP, own=True, reach=reach_of(benefit, shared), source=Source("grant"))
+
     def demand(situation: Situation, _value_fen: int, out: Demands) -> None:
         token = situation.token
         if token.issuer != benefit.issuer:
@@ -171,20 +186,21 @@ def _grants(benefit: Benefit) -> Demander:
         for grant in token.grants:
             if grant.code == benefit.code and grant.uses is not None:
                 key = f"u|grant:{token.issuer}:{(grant.grant_id or b'').hex()}|{benefit.key}"
-                out.append((USED_UP, key, situation.heads, grant.uses))
+                out.append((bound, key, situation.heads, grant.uses))
 
     return demand
 
 
-def _booked(benefit: Benefit) -> Demander:
+def _booked(benefit: Benefit, shared: Shared) -> Demander:
     """Return the heads that a reservation holds: where it is needed, and for groups in batches (scene S13)."""
+    bound = replace(USED_UP, reach=reach_of(benefit, shared), source=Source("order"))
     needed = "reservation" in benefit.needs or benefit.slot is not None
 
     def demand(situation: Situation, _value_fen: int, out: Demands) -> None:
         token = situation.token
         if token.reservation is not None and (needed or token.kind is SubjectKind.GROUP):
             key = f"u|order:{token.issuer}:{token.reservation.order.hex()}|{benefit.key}"
-            out.append((USED_UP, key, situation.heads, token.reservation.heads))
+            out.append((bound, key, situation.heads, token.reservation.heads))
 
     return demand
 
@@ -195,29 +211,36 @@ def _opening(benefit: Benefit, shared: Shared) -> list[Demander]:
     if counted or benefit.lifecycle.kind is not LifecycleKind.OPEN_CLOSE:
         return []
     offer, standing = benefit.offer, shared.standing(benefit.issuer)
+    reach, source = reach_of(benefit, shared), _states("open", benefit)
+    at_once = replace(OPEN_AT_ONCE, reach=reach, source=source, tier=standing)
+    one_open = replace(ONE_OPEN, reach=reach, source=source)
 
     def demand(situation: Situation, _value_fen: int, out: Demands) -> None:
         key = f"o|{benefit.key}|{situation.subject_part}|once"
         if offer.kind is OfferKind.RAISE_LIMIT:
             tier = situation[standing][0]
-            out.append((OPEN_AT_ONCE, key, situation.heads, offer.table.at(tier)))
+            out.append((at_once, key, situation.heads, offer.table.at(tier)))
         else:
-            out.append((ONE_OPEN, key, 1, 1))
+            out.append((one_open, key, 1, 1))
 
     return [demand]
 
 
-def _stock(benefit: Benefit) -> list[Demander]:
+def _stock(benefit: Benefit, shared: Shared) -> list[Demander]:
     key, stock = f"u|stock:{benefit.key}:v{benefit.version}", benefit.offer.stock
-    return [] if stock is None else [lambda s, _, out: out.append((IN_STOCK, key, s.heads, stock))]
+    bound = replace(IN_STOCK, reach=reach_of(benefit, shared), source=_states("stock", benefit))
+    return [] if stock is None else [lambda s, _, out: out.append((bound, key, s.heads, stock))]
 
 
-def _capacity(one: Capacity, benefit: Benefit, shared: Shared) -> Demander:
+def _capacity(at: int, benefit: Benefit, shared: Shared) -> Demander:
     """Return what one capacity asks for; an exit gives back what occupancy took."""
+    one = benefit.capacity[at]
     by_site, most, per = one.site, one.max, one.per
     slot, today = _slot(benefit, shared), shared.label(benefit.when, Period.DAY)
     letter, refer = ("i", by_site) if per is CapacityPer.OCCUPANCY else ("u", False)
-    bound = Bound(Cause(Condition.CAPACITY, Reason.FULL, _room, refer), warn=one.warn)
+    reach = Reach.SITE if by_site else reach_of(benefit, shared)
+    cause, source = Cause(Condition.CAPACITY, Reason.FULL, _room, refer), _states("capacity", benefit, at)
+    bound = Bound(cause, warn=one.warn, reach=reach, source=source)
 
     def demand(situation: Situation, _value_fen: int, out: Demands) -> None:
         key = f"{letter}|site:{situation.place.site}" if by_site else f"{letter}|{benefit.key}"
@@ -247,7 +270,8 @@ def _slot(benefit: Benefit, shared: Shared) -> Callable[[Situation], str]:
 
 def _inside(benefit: Benefit, shared: Shared) -> Demander:
     key = inside_key(benefit, shared)
-    return lambda situation, _, out: out.append((INSIDE, key(situation), 1, None))
+    bound = replace(INSIDE, reach=reach_of(benefit, shared), source=_states("inside", benefit))
+    return lambda situation, _, out: out.append((bound, key(situation), 1, None))
 
 
 def inside_key(benefit: Benefit, shared: Shared) -> Callable[[Situation], str]:

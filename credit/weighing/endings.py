@@ -62,6 +62,8 @@ def _returned(request: Request, facts: Facts, now: Now, zone: tzinfo) -> Decisio
     if newest.until_ms is not None and now.utc_ms >= newest.until_ms:
         told = {"until": iso(newest.until_ms, zone), "at": iso(newest.at_ms, zone)}
         return _denied(Reason.TOO_LATE, told, now)
+    if newest.until_ms is None and newest.passed and newest.intent == Intent.ENTER.value:
+        return _denied(Reason.TOO_LATE, {"at": iso(newest.at_ms, zone)}, now)
     fen, heads = returning(newest, amount_fen=request.amount_fen, heads=request.heads if request.heads_named else None)
     obligations: dict[str, Any] = {}
     if newest.amount_fen is not None and newest.to_pay_fen is not None:

@@ -58,11 +58,10 @@ def _consumption(situation: Situation, offered: tuple[CompiledBenefit, ...], cho
         since, reason = since_ms(bound, situation), bound.cause.reason
         if is_fen(key):
             fen = n + (sums[key].fen if key in sums else 0)
-            sums[key] = Sum(key, fen, limit, benefit.id, since, reason)
+            sums[key] = Sum(key, fen, limit, benefit.id, since, reason, bound.reach, bound.stated(situation))
         elif key not in uses:
-            uses[key] = Use(key, n, limit, benefit.id, since, reason)
+            uses[key] = Use(key, n, limit, benefit.id, since, reason, bound.reach, bound.stated(situation))
     first = choice.benefits[0]
-    within = [one.reversal.within_h for one in choice.benefits if one.reversal.within_h is not None]
     passing = [one for one in choice.benefits if one.lifecycle.kind is LifecycleKind.PASS]
     root = next((situation.facts.passes[one.key].root for one in passing if reenters(one, situation)), None)
     return Consumption(
@@ -71,12 +70,41 @@ def _consumption(situation: Situation, offered: tuple[CompiledBenefit, ...], cho
         opens=situation.request.intent in OPENING,
         due_ms=due_ms(first, situation) if situation.request.intent in OPENING else None,
         on_overdue="withhold" if first.lifecycle.withhold_when_overdue else "flag",
-        reversal_until_ms=situation.now.utc_ms + min(within) * HOUR_MS if within else None,
+        reversal_until_ms=reversal_until_ms(choice.benefits, situation),
         gives_back=all(one.reversal.gives_back for one in choice.benefits),
         pass_root=root,
         pass_of=passing[0].key if passing else None,
         pass_entries=passing[0].lifecycle.entries if passing else None,
+        grants=_granted(situation, choice),
     )
+
+
+def _granted(situation: Situation, choice: Choice) -> tuple[dict[str, Any], ...]:
+    """Return the holder's grants that are used: code, id, heads, and how many uses it has."""
+    token, heads = situation.token, situation.heads
+    if not token.grants:
+        return ()
+    of = {(one.issuer, one.code) for one in choice.benefits if one.who.grant}
+    return tuple(
+        {"code": one.code, "id": (one.grant_id or b"").hex(), "n": heads, "max": one.uses}
+        for one in token.grants
+        if (token.issuer, one.code) in of
+    )
+
+
+def reversal_until_ms(benefits: Sequence[Benefit], situation: Situation) -> int | None:
+    """Return until when it can be taken back: as written, else a sale until the end of its business day.
+
+    None: by its state alone, an entry until somebody passed, what was opened until it is closed (contract.md §10).
+    """
+    now_ms = situation.now.utc_ms
+    within = [one.reversal.within_h for one in benefits if one.reversal.within_h is not None]
+    if within:
+        return now_ms + min(within) * HOUR_MS
+    if situation.request.intent is not Intent.BUY:
+        return None
+    when = benefits[0].when
+    return round((at_clock(situation.day(when), when.day_starts) + ONE_DAY).timestamp() * 1000)
 
 
 def due_ms(benefit: Benefit, situation: Situation) -> int | None:
@@ -119,7 +147,8 @@ def left(situation: Situation, tried: Sequence[Candidate], taken: Choice | None)
     consumed = {key: n for _, (_, key, n, _) in taken.demands} if taken else {}
     found: dict[str, int] = {}
     for one in tried:
-        if one.compiled.bounds.limits and not one.stranger():
+        bounds = one.compiled.bounds
+        if (bounds.limits or bounds.grants) and not one.stranger():
             least = None
             for bound, key, _, limit in own_limits(one) if one.compiled.passes else one.demands:
                 if bound.own:

@@ -9,6 +9,7 @@ Rules of this file:
 from dataclasses import dataclass
 
 from credit.claims import Token
+from credit.decision import Reach
 from credit.facts import Facts
 from credit.inputs import ENDING, Now, Place, Request
 from credit.policy import Policy
@@ -21,13 +22,15 @@ from credit.weighing.taking import since_ms, site_demands, take
 class Questions:
     """What to read: counts by key (with the start of a rolling period, None for the whole), and passes by benefit.
 
-    `issuers` are those of the benefits offered here: the age of their lists matters.
+    `issuers` are those of the benefits offered here: the age of their lists matters. `wide` are the keys that count
+    beyond a site.
     """
 
     keys: dict[str, int | None]
     passes: tuple[str, ...]
     ending: bool
     issuers: frozenset[str] = frozenset()
+    wide: frozenset[str] = frozenset()
 
 
 def questions(token: Token, request: Request, place: Place, policy: Policy, now: Now) -> Questions:
@@ -43,4 +46,5 @@ def questions(token: Token, request: Request, place: Place, policy: Policy, now:
         passes=tuple([one.benefit.key for one in offered if one.passes]),
         ending=False,
         issuers=frozenset([one.benefit.issuer for one in offered]),
+        wide=frozenset([key for bound, key, _, _ in wanted if bound.reach is Reach.ALL]),
     )

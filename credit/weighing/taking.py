@@ -57,9 +57,9 @@ def demands_of(one: Candidate, value_fen: int) -> Sequence[Demand]:
 
 
 def own_limits(one: Candidate) -> Sequence[Demand]:
-    """Return what the limits on uses ask for that the benefit itself declares."""
+    """Return what the limits on uses ask for that the benefit itself, or the holder's grant, declares."""
     found: list[Demand] = []
-    for demander in one.compiled.bounds.limits:
+    for demander in one.compiled.bounds.limits + one.compiled.bounds.grants:
         demander(one.situation, 0, found)
     return [demand for demand in found if demand[0].own]
 

@@ -10,9 +10,9 @@ Rules of this file:
 
 import asyncio
 import contextlib
-import functools
 import json
 import re
+import sqlite3
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -21,14 +21,15 @@ import msgspec
 from aiohttp import web
 
 from cache.ids import uuid7
-from cache.ledger import facts, settle
+from cache.ledger import facts, listing, steps, upkeep
 from cache.ledger.recall import Answered, Asking, OtherRequestError
-from cache.ledger.settle import Stepped
+from cache.ledger.steps import Stepped
+from cache.pen import Pen
 from credit.inputs import Now
 from edge.api.access import ROLE, May
 from edge.api.bodies import body_of
 from edge.api.messages import ClaimBody, EntryBody, NoBody, PresentBody, ReverseBody
-from edge.api.once import Once
+from edge.api.once import Once, Told
 from edge.api.rates import Rates
 from edge.events import Event, Events
 from edge.lanes.decider import Answer
@@ -54,12 +55,12 @@ class StepKind(NamedTuple):
 
 
 STEPS: dict[str, StepKind] = {
-    "passed": StepKind(NoBody, settle.passed),
-    "annul": StepKind(NoBody, settle.annul),
-    "actuated": StepKind(NoBody, settle.actuated),
-    "close": StepKind(NoBody, settle.close),
-    "claim": StepKind(ClaimBody, settle.claim),
-    "reverse": StepKind(ReverseBody, settle.reverse),
+    "passed": StepKind(NoBody, steps.passed),
+    "annul": StepKind(NoBody, steps.annul),
+    "actuated": StepKind(NoBody, steps.actuated),
+    "close": StepKind(NoBody, steps.close),
+    "claim": StepKind(ClaimBody, steps.claim),
+    "reverse": StepKind(ReverseBody, steps.reverse),
 }
 
 
@@ -153,8 +154,9 @@ class Api:
         if body.request_id is None:
             return web.json_response((await self._present(lane, body)).to_json())
 
-        async def decide() -> str:
-            return json.dumps((await self._present(lane, body, asking)).to_json(), ensure_ascii=False)
+        async def decide() -> Told:
+            answer = await self._present(lane, body, asking)
+            return Told(json.dumps(answer.to_json(), ensure_ascii=False), gave=answer.redemption is not None)
 
         def again(known: Answered) -> None:
             if known.in_grace and json.loads(known.answer)["obligations"].get("open_gate"):
@@ -178,11 +180,11 @@ class Api:
     async def redemptions(self, request: web.Request) -> web.Response:
         """List open redemptions (`state=open`) or the recent ones (`recent=N`)."""
         if request.query.get("state") == "open":
-            found = await self._store.read(settle.open_redemptions)
+            found = await self._store.read(listing.open_redemptions)
         else:
             recent = request.query.get("recent", "20")
             count = min(int(recent), 200) if RECENT.fullmatch(recent) else 20
-            found = await self._store.read(lambda conn: settle.recent(conn, count))
+            found = await self._store.read(lambda conn: listing.recent(conn, count))
         return web.json_response([msgspec.to_builtins(one) for one in found])
 
     async def step(self, request: web.Request) -> web.Response:
@@ -193,15 +195,19 @@ class Api:
             raise web.HTTPNotFound(text=f"a redemption has no step {name!r}; it has {', '.join(STEPS)}")
         body = await body_of(request, kind.body)
         arguments = {key: value for key, value in msgspec.structs.asdict(body).items() if value is not None}
-        job = functools.partial(kind.job, redemption=redemption, now=self._about.now(), ids=uuid7, **arguments)
-        before = await self._store.read(lambda conn: settle.redemption(conn, redemption))
+        now = self._about.now()
+
+        def job(conn: sqlite3.Connection) -> Stepped:
+            return kind.job(Pen(conn, now, uuid7), redemption, **arguments)
+
+        before = await self._store.read(lambda conn: listing.redemption(conn, redemption))
         if before is None:
             raise web.HTTPNotFound(text=f"this terminal knows no redemption {redemption!r}")
         lane = self._lanes.get(before.lane)
         if lane is not None:
             await lane.openings.finished(redemption)  # an undo never overtakes the opening that it undoes
         stepped: Stepped = await self._write(job)
-        listed = await self._store.read(lambda conn: settle.redemption(conn, redemption))
+        listed = await self._store.read(lambda conn: listing.redemption(conn, redemption))
         if lane is not None and stepped.error is None and stepped.state is not None:
             lane.ended(redemption, stepped.state.value)
         return web.json_response(msgspec.to_builtins(stepped) | {"redemption": msgspec.to_builtins(listed)})
@@ -210,7 +216,7 @@ class Api:
         """Stop entry to the site at once, or let it go on. A fact names who did."""
         body: EntryBody = await body_of(request, EntryBody)
         now, name = self._about.now(), facts.STOP_ENTRY + self._about.site
-        seq = await self._write(lambda conn: settle.switch(conn, name, on=body.stopped, by=body.by, now=now, ids=uuid7))
+        seq = await self._write(lambda conn: upkeep.switch(Pen(conn, now, uuid7), name, on=body.stopped, by=body.by))
         return web.json_response({"stopped": body.stopped, "journal_seq": seq})
 
     async def _write(self, job: Job[T]) -> T:

@@ -88,9 +88,8 @@ class Offers:
             raise web.HTTPBadRequest(text=f"$.lane: there is no lane {lane!r}; there are {', '.join(self._lanes)}")
         stock = body.stock if body.stock is None or isinstance(body.stock, int) else KEEP
         self._check(body, lane, stock)
-        job = functools.partial(
-            changes.write, change=self._change(body.by), number=number, terms=body.terms(), lane=lane, stock=stock
-        )
+        wanted = changes.Wanted(terms=body.terms(), lane=lane, stock=stock)
+        job = functools.partial(changes.write, change=self._change(body.by), wanted=wanted, number=number)
         return await self._done(job, status=201 if number is None else 200)
 
     def _check(self, body: OfferBody, lane: str, stock: int | Keep | None) -> None:

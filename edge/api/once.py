@@ -5,6 +5,8 @@ Rules of this file:
 - the first to ask decides and the others wait; if the first is interrupted, the next decides in its place;
 - answers are remembered here; those that gave something are in the store too, from the very transaction, so that a till
   which asks again after a power cut hears the same, and a gate that did not move for it yet moves now;
+- an answer that gave nothing is remembered only for those who wait for it: asked again, it is decided afresh, as after
+  a restart. One bad second of the disk does not stick to a request for ever;
 - the same id for another request is a mistake of the caller: `OtherRequestError`.
 """
 
@@ -34,6 +36,14 @@ class Asked:
     answer: "asyncio.Future[str]"
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An answer as text, and whether it gave something: a redemption that the ledger holds."""
+
+    text: str
+    gave: bool
+
+
 class Clock(Protocol):
     """What tells the time here."""
 
@@ -51,7 +61,7 @@ class Once:
         self._answers: OrderedDict[tuple[str, str], Asked] = OrderedDict()
 
     async def answer(
-        self, lane: str, asking: Asking, *, decide: Callable[[], Awaitable[str]], again: Callable[[Answered], None]
+        self, lane: str, asking: Asking, *, decide: Callable[[], Awaitable[Told]], again: Callable[[Answered], None]
     ) -> str:
         """Return the answer to a request, as text: as given before, or what `decide` gives; raise OtherRequestError.
 
@@ -73,13 +83,15 @@ class Once:
             known = await self._from_store(lane, asking)
             if known is not None:
                 again(known)
-            answer = await decide() if known is None else known.answer
+            told = await decide() if known is None else Told(known.answer, gave=True)
         except BaseException:
             self._answers.pop(key, None)
             mine.answer.cancel()
             raise
-        mine.answer.set_result(answer)
-        return answer
+        mine.answer.set_result(told.text)
+        if not told.gave:
+            self._answers.pop(key, None)
+        return told.text
 
     async def _from_store(self, lane: str, asking: Asking) -> Answered | None:
         at_ms = self._clock.now().utc_ms

@@ -3,27 +3,33 @@
 One way for every lane, whether the text came from a camera, a hand scanner or the API:
 
 1. `open_token`: no database yet; a `TokenError` is an answer too, and only its reason is kept;
-2. one job on the writer thread: facts → decide → commit;
-3. a store that cannot commit gives REFER and a loud light, never GRANT;
-4. metrics and screens hear of it after the commit.
+2. ask, then write: who counts beyond this terminal is asked first, side by side for all lanes and within ASK_S; what
+   he says is a `Permit`. A time that is over, or whatever goes wrong in asking, means that this terminal counts alone;
+3. one job on the writer thread: facts → decide → commit. No network in it;
+4. a store that cannot commit gives REFER and a loud light, never GRANT; so does a bound that would not hold;
+5. metrics and screens hear of it after the commit.
 
 Where tests pull the plug: `reached` is told "before-commit" inside the transaction, "after-commit" after it.
 """
 
+import asyncio
 import functools
 import json
+import logging
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cache.ids import uuid7
-from cache.journal.chain import append
-from cache.ledger import recall, settle
+from cache.ledger import recall, settle, upkeep
+from cache.ledger.permit import ClaimWord, Permit
 from cache.ledger.recall import Asking
-from cache.ledger.seams import Settled
+from cache.ledger.visit import Settled, Visit
 from cache.lists.store import ListStore
+from cache.lists.trusted import TrustedLists
+from cache.pen import Pen
 from credit.claims import Token
 from credit.decide import refused
 from credit.decision import Decision
@@ -34,16 +40,21 @@ from credit.reasons import Reason
 from credit.telling.answers import to_json
 from credit.tokens import SKEW_S, TokenError, open_token
 from credit.weighing.endings import end
+from edge.lanes.beyond import Beyond, ThisTerminal
 from edge.metrics import Metrics
 from edge.watch.bounds import Bounds
 from edge.watch.store import DECIDE
 from storage.jobs import StoreFailedError
-from storage.sqlite import Job, Store
+from storage.sqlite import Store
 from sync.wire.messages import Profile
+
+log = logging.getLogger("xinguan.decider")
 
 UNJUDGED_S = 2**40  # any time is as good as another, to a clock that is not believed
 MAX_OWED = 10_000  # exits kept in memory until the ledger can be written again
 BRINGING_BACK = frozenset({Intent.CLOSE, Intent.GIVE_BACK})
+ASK_S = 0.15  # all that asking may take of the half second that a visitor waits (claims.md)
+ROUNDS = 2  # a decision that wants more than its permit is asked for once more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +116,9 @@ class Decider:
         places: Mapping[str, Place],
         metrics: Metrics,
         reached: Callable[[str], None] = lambda _point: None,
+        beyond: Beyond | None = None,
     ) -> None:
+        self._beyond = beyond or ThisTerminal()
         self._store = store
         self._bounds = bounds
         self._lists = lists
@@ -136,13 +149,62 @@ class Decider:
     async def _settled(self, presented: Presented, now: Now) -> Settled:
         if not self._bounds.health.begun:
             return self._without_store(presented, now)
+        trusted, place = self._lists.current, self._places[presented.lane]
+        if presented.without_code:
+            permit = await self._asked(self._beyond.known(presented.request, place), presented)
+            job = functools.partial(
+                settle.bring_back, request=presented.request, place=place, policy=trusted.policy, permit=permit
+            )
+            return await self._written(job, presented, now)
         try:
-            job = self._job(presented, now)
+            with self._metrics.latency.labels("open_token").time():
+                token = self._open(presented, trusted.keyring, now)
+        except TokenError as error:
+            refusal = functools.partial(_note_refusal, lane=presented.lane, reason=error.reason)
+            return await self._written(refusal, presented, now)
+        visit = Visit(token, replace(presented.request, named=presented.asking is not None), place)
+        if presented.request.intent is Intent.EXIT:  # nobody's word is waited for where somebody leaves
+            job = functools.partial(settle.settle, visit=visit, lists=trusted, policy=trusted.policy)
+            return await self._written(job, presented, now)
+        return await self._permitted(visit, trusted, presented, now)
+
+    async def _permitted(self, visit: Visit, trusted: TrustedLists, presented: Presented, now: Now) -> Settled:
+        """Ask, then write; a decision that wants more than it was permitted is asked for once more."""
+        policy = trusted.policy
+
+        async def weigh(permit: Permit) -> Decision:
+            return await self._store.read(
+                lambda conn: settle.weigh(Pen(conn, now, uuid7), visit, trusted, policy, permit).decision
+            )
+
+        for _ in range(ROUNDS):
+            permit = await self._asked(self._beyond.permit(visit, weigh), presented)
+            job = functools.partial(settle.settle, visit=visit, lists=trusted, policy=policy, permit=permit)
+            settled = await self._written(job, presented, now)
+            self._beyond.settled(permit, settled.redemption if settled.redemption == permit.redemption else None)
+            if not settled.outside:
+                return settled
+        return _unsettled(Reason.IN_USE, now)
+
+    async def _asked(self, asking: Awaitable[Permit], presented: Presented) -> Permit:
+        """Wait for a permit while there is time; after that this terminal counts alone."""
+        try:
+            async with asyncio.timeout(ASK_S):
+                return await asking
+        except (TimeoutError, StoreFailedError) as error:
+            log.warning("not_permitted", extra={"lane": presented.lane, "detail": type(error).__name__})
+            return Permit(claim=ClaimWord.ALONE)
+
+    async def _written(self, job: Callable[[Pen], Settled], presented: Presented, now: Now) -> Settled:
+        try:
             with self._metrics.latency.labels("settle").time():
                 settled = await self._store.write(functools.partial(self._watched, job, presented, now))
         except StoreFailedError as error:
             self._bounds.health.failed(DECIDE, error)
             return self._without_store(presented, now)
+        except sqlite3.IntegrityError:  # the second lock held what the first let through
+            log.exception("bound_held", extra={"lane": presented.lane})
+            return _unsettled(Reason.STORE_FAILED, now)
         self._bounds.health.succeeded(DECIDE)
         self.reached("after-commit")
         return settled
@@ -154,27 +216,23 @@ class Decider:
         place = self._places[presented.lane]
         self._owed.append(({"lane": presented.lane, "intent": "exit", "why": "store_failed"}, now.utc_ms))
         decision = end(presented.request, Facts(place=place), now)
-        return Settled(decision=decision, redemption=None, journal_seq=None, repeat=False, open_gate=True)
+        return Settled(decision=decision, open_gate=True)
 
     async def pay_owed(self) -> None:
         """Journal what was done while the ledger could not be written (kind `emergency`). Raises StoreFailedError."""
         while self._owed:
             body, at_ms = self._owed[0]
-            await self._store.write(functools.partial(_emergency, body=body, at_ms=at_ms))
+            await self._store.write(functools.partial(_emergency, body, at_ms))
             self._owed.popleft()
 
-    def _watched(self, job: Job[Settled], presented: Presented, now: Now, conn: sqlite3.Connection) -> Settled:
-        settled = job(conn)
+    def _watched(
+        self, job: Callable[[Pen], Settled], presented: Presented, now: Now, conn: sqlite3.Connection
+    ) -> Settled:
+        pen = Pen(conn, now, uuid7)
+        settled = job(pen)
         if presented.asking is not None and settled.redemption is not None:
             answer = json.dumps(_answer(presented, settled, now).to_json(), ensure_ascii=False)
-            recall.remember(
-                conn,
-                presented.asking,
-                lane=presented.lane,
-                redemption=settled.redemption,
-                answer=answer,
-                at_ms=now.utc_ms,
-            )
+            recall.remember(pen, presented.asking, lane=presented.lane, redemption=settled.redemption, answer=answer)
         self.reached("before-commit")
         return settled
 
@@ -204,27 +262,6 @@ class Decider:
                 last = error
         raise last or AssertionError("a lane accepts at least one challenge")
 
-    def _job(self, presented: Presented, now: Now) -> Job[Settled]:
-        trusted, place = self._lists.current, self._places[presented.lane]
-        if presented.without_code:
-            request, policy = presented.request, trusted.policy
-            return functools.partial(settle.bring_back, request=request, place=place, policy=policy, now=now, ids=uuid7)
-        try:
-            with self._metrics.latency.labels("open_token").time():
-                token = self._open(presented, trusted.keyring, now)
-        except TokenError as error:
-            return functools.partial(_note_refusal, lane=presented.lane, reason=error.reason, now=now)
-        return functools.partial(
-            settle.settle,
-            token=token,
-            request=presented.request,
-            place=place,
-            policy=trusted.policy,
-            lists=trusted,
-            now=now,
-            ids=uuid7,
-        )
-
 
 def _answer(presented: Presented, settled: Settled, now: Now) -> Answer:
     return Answer(
@@ -246,14 +283,13 @@ def _answer(presented: Presented, settled: Settled, now: Now) -> Answer:
 
 
 def _unsettled(reason: Reason, now: Now) -> Settled:
-    return Settled(decision=refused(reason, now), redemption=None, journal_seq=None, repeat=False, open_gate=False)
+    return Settled(decision=refused(reason, now))
 
 
-def _emergency(conn: sqlite3.Connection, *, body: dict[str, Any], at_ms: int) -> int:
-    record = append(conn, kind="emergency", redemption=None, body=body, at_ms=at_ms, record_id=uuid7(at_ms))
-    return record.seq
+def _emergency(body: dict[str, Any], at_ms: int, conn: sqlite3.Connection) -> int:
+    return Pen(conn, Now(utc_ms=at_ms), uuid7).fact("emergency", body)
 
 
-def _note_refusal(conn: sqlite3.Connection, *, lane: str, reason: Reason, now: Now) -> Settled:
-    settle.refuse_unverified(conn, lane=lane, reason=reason, now=now, ids=uuid7)
-    return _unsettled(reason, now)
+def _note_refusal(pen: Pen, *, lane: str, reason: Reason) -> Settled:
+    upkeep.refuse_unverified(pen, lane, reason)
+    return _unsettled(reason, pen.now)

@@ -10,14 +10,14 @@ Rules of this file:
 """
 
 import asyncio
-import functools
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from cache.ids import uuid7
-from cache.ledger import settle
+from cache.ledger import steps
 from cache.ledger.facts import may_open
+from cache.pen import Pen
 from edge.actuators.gates import Actuator, ActuatorError
 from edge.lanes.decider import Answer, Decider
 from storage.jobs import StoreFailedError
@@ -109,8 +109,8 @@ class Openings:
             return True
 
     async def _note(self, redemption: str) -> None:
-        job = functools.partial(settle.actuated, redemption=redemption, now=self._decider.now(), ids=uuid7)
+        now = self._decider.now()
         try:
-            await self._store.write(job)
+            await self._store.write(lambda conn: steps.actuated(Pen(conn, now, uuid7), redemption))
         except StoreFailedError:
             log.exception("actuated_not_kept", extra={"lane": self._lane})

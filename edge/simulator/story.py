@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cache.journal.chain import append
-from cache.ledger import settle
+from cache.ledger import settle, steps, upkeep
 from cache.ledger.facts import STOP_ENTRY, SUSPENDED
-from cache.ledger.seams import Settled
+from cache.ledger.visit import Settled, Visit
+from cache.pen import Pen
 from credit.claims import Token
 from credit.codec.refusals import TokenError
 from credit.decide import refused
@@ -25,10 +25,9 @@ from credit.telling.answers import to_json
 from credit.tokens import open_token
 from edge.simulator.case import OF_A_STEP, Case, Event, EventKind, Published, SecondSpec, Show
 from edge.simulator.publications import changed_entries
-from edge.simulator.site_counts import Conflict, Site
+from edge.simulator.shared import Conflict, Site, Town
 from edge.simulator.terminal import InForce, Terminal
 from edge.simulator.token_spec import Presented, Purse, TokenSpec, fresh_anyway, wrong
-from storage.sqlite import immediate
 
 TIMED = frozenset({Reason.STALE_CODE, Reason.NOT_YET_VALID})
 
@@ -69,9 +68,9 @@ class Story:
         """Set the stage: every site, every terminal, the first lists in force."""
         story = cls(case=case, published=case.published)
         lists = InForce(published=case.published, policy=case.published.compile(case.zone))
-        start = case.steps[0].at_ms if case.steps else 0
+        start, town = case.steps[0].at_ms if case.steps else 0, Town()
         for name, place in case.terminals.items():
-            site = story.sites.setdefault(place.site, Site())
+            site = story.sites.setdefault(place.site, Site(town))
             story.terminals[name] = Terminal(place, site, lists, start_ms=start, grace_ms=case.grace_ms)
         return story
 
@@ -89,8 +88,8 @@ class Story:
     def _show(self, step: Show) -> Played:
         terminal = self.terminals[step.terminal]
         now = terminal.now(step.at_ms)
-        with immediate(terminal.conn):
-            settle.mark_overdue(terminal.conn, now=now, ids=terminal.make_id)
+        with terminal.writing(now) as pen:
+            _fall_due(pen)
         request = replace(step.request, second=tuple(self._second(one, step, terminal) for one in step.seconds))
         if step.of is not None and step.of in self.made:
             request = replace(request, redemption=self.made[step.of].redemption)
@@ -110,21 +109,18 @@ class Story:
             self.last = made
 
     def _settle(self, step: Show, terminal: Terminal, request: Request, now: Now) -> Settled:
+        place, policy = terminal.place, terminal.in_force.policy
         if step.token is None:
-            with immediate(terminal.conn):
-                return settle.bring_back(
-                    terminal.conn, request=request, place=terminal.place, policy=terminal.in_force.policy, now=now,
-                    ids=terminal.make_id, claims=terminal.claims,
-                )  # fmt: skip
+            permit = terminal.link.known(request, place)
+            with terminal.writing(now) as pen:
+                return settle.bring_back(pen, request, place, policy, permit)
         token = self._open(step.token, step, terminal, now, ending=request.intent in ENDING)
         if isinstance(token, Reason):
-            decision = refused(token, now)
-            return Settled(decision=decision, redemption=None, journal_seq=None, repeat=False, open_gate=False)
-        with immediate(terminal.conn):
-            return settle.settle(
-                terminal.conn, token=token, request=request, place=terminal.place, policy=terminal.in_force.policy,
-                lists=terminal, now=now, ids=terminal.make_id, claims=terminal.claims,
-            )  # fmt: skip
+            return Settled(decision=refused(token, now))
+        visit = Visit(token, request, place)
+        permit = terminal.link.permit(visit, policy, now)
+        with terminal.writing(now) as pen:
+            return settle.settle(pen, visit, terminal, policy, permit)
 
     def _open(self, shown: Presented, step: Show, terminal: Terminal, now: Now, *, ending: bool) -> Token | Reason:
         """Return the token, or the reason why it does not open at this terminal."""
@@ -189,9 +185,9 @@ class Story:
             return {"error": Reason.NOTHING_OPEN.value}
         terminal = self.terminals[made.terminal]
         now = terminal.now(event.at_ms)
-        with immediate(terminal.conn):
-            settle.mark_overdue(terminal.conn, now=now, ids=terminal.make_id)
-            stepped = self._apply(event, terminal, made.redemption, now)
+        with terminal.writing(now) as pen:
+            _fall_due(pen)
+            stepped = _apply(pen, event, made.redemption)
         return {
             "terminal": made.terminal,
             "of": made.step,
@@ -201,32 +197,15 @@ class Story:
             "clock": now.clock.value,
         }
 
-    def _apply(self, event: Event, terminal: Terminal, redemption: str, now: Now) -> settle.Stepped:
-        conn, ids, claims = terminal.conn, terminal.make_id, terminal.claims
-        if event.kind is EventKind.CLAIM:
-            return settle.claim(conn, redemption, amount_fen=event.amount_fen or 0, now=now, ids=ids, claims=claims)
-        if event.kind is EventKind.REVERSE:
-            return settle.reverse(
-                conn, redemption, amount_fen=event.amount_fen, heads=event.heads, now=now, ids=ids, claims=claims
-            )
-        plain = {EventKind.PASSED: settle.passed, EventKind.NOT_TURNED: settle.annul, EventKind.CLOSE: settle.close}
-        return plain[event.kind](conn, redemption, now=now, ids=ids, claims=claims)
-
     def _restore(self, event: Event) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
         for name in event.terminals:
             terminal = self.terminals[name]
-            conflicts = terminal.claims.reconnect()
-            terminal.restore()
-            for conflict in conflicts:
-                printed = self._printed(conflict)
-                with immediate(terminal.conn):
-                    append(
-                        terminal.conn, kind="claim_conflict", redemption=conflict.redemptions[-1],
-                        body={"benefit": conflict.benefit, "kind": conflict.kind}, at_ms=event.at_ms,
-                        record_id=terminal.make_id(event.at_ms),
-                    )  # fmt: skip
-                found.append(printed)
+            for conflict in terminal.restore():
+                found.append(self._printed(conflict))
+                with terminal.writing(terminal.now(event.at_ms)) as pen:
+                    body = {"benefit": conflict.benefit, "kind": conflict.kind}
+                    pen.fact("claim_conflict", body, of=conflict.redemptions[-1])
         return found
 
     def _printed(self, conflict: Conflict) -> dict[str, Any]:
@@ -249,9 +228,8 @@ class Story:
         return None
 
     def _switch(self, terminal: Terminal, name: str, event: Event) -> None:
-        now = terminal.now(event.at_ms)
-        with immediate(terminal.conn):
-            settle.switch(terminal.conn, name, on=event.on, by="story", now=now, ids=terminal.make_id)
+        with terminal.writing(terminal.now(event.at_ms)) as pen:
+            upkeep.switch(pen, name, on=event.on, by="story")
 
     def _at_terminal(self, terminal: Terminal, event: Event) -> None:
         if event.kind is EventKind.CUT_NETWORK:
@@ -261,8 +239,9 @@ class Story:
         elif event.kind is EventKind.SUSPEND:
             self._switch(terminal, SUSPENDED, event)
         else:
-            with immediate(terminal.conn):
-                settle.renew_grace(terminal.conn, now=terminal.now(event.at_ms))
+            now = terminal.now(event.at_ms)
+            with terminal.writing(now):
+                upkeep.renew_grace(terminal.conn, now)
 
     def _publish(self, event: Event) -> Reason | None:
         """Change what the platform has in force, and send it to the terminals within reach."""
@@ -289,3 +268,20 @@ class Story:
 
 def _word(good: bool) -> SecondResult:
     return SecondResult.PASSED if good else SecondResult.FAILED
+
+
+STEPS = {EventKind.PASSED: steps.passed, EventKind.NOT_TURNED: steps.annul, EventKind.CLOSE: steps.close}
+
+
+def _apply(pen: Pen, event: Event, redemption: str) -> steps.Stepped:
+    """Take the step that an event tells of."""
+    if event.kind is EventKind.CLAIM:
+        return steps.claim(pen, redemption, amount_fen=event.amount_fen or 0)
+    if event.kind is EventKind.REVERSE:
+        return steps.reverse(pen, redemption, amount_fen=event.amount_fen, heads=event.heads)
+    return STEPS[event.kind](pen, redemption)
+
+
+def _fall_due(pen: Pen) -> None:
+    """Note whatever is overdue by now."""
+    upkeep.mark_overdue(pen)

@@ -9,14 +9,17 @@ Rules of this file:
 """
 
 import itertools
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from cache.journal.chain import begin_epoch
+from cache.pen import Pen
 from credit.inputs import ClockState, Now, Place
 from credit.policy import Policy
 from credit.rules.measures import MeasureEntry
 from edge.simulator.case import Published
-from edge.simulator.site_counts import Site, SiteClaims
+from edge.simulator.shared import Conflict, Link, Site
 from edge.simulator.token_spec import pseudonym, short
 from storage.sqlite import immediate, memory
 
@@ -38,8 +41,8 @@ class Terminal:
     def __init__(self, place: Place, site: Site, lists: InForce, *, start_ms: int, grace_ms: int) -> None:
         self.place = place
         self.conn = memory()
-        self.claims = SiteClaims(site=site, own=self.conn)
-        site.terminals.append(self.claims)
+        self.link = Link(site, self.conn, place.terminal, self._title)
+        site.links.append(self.link)
         self.in_force = lists
         self.coming = lists
         self.cut_at_ms: int | None = None
@@ -50,6 +53,17 @@ class Terminal:
         self._numbers = itertools.count(1)
         with immediate(self.conn):
             begin_epoch(self.conn, epoch=f"{place.terminal}-1", terminal=place.terminal, reason="story")
+
+    @contextmanager
+    def writing(self, now: Now) -> Iterator[Pen]:
+        """Run the body as one transaction; afterwards whoever is reached reads what was journalled."""
+        with immediate(self.conn):
+            yield Pen(self.conn, now, self.make_id)
+        self.link.tell()
+
+    def _title(self, benefit: str) -> Mapping[str, str]:
+        found = [one.title for one in self.in_force.published.benefits if one.id == benefit]
+        return found[0] if found else {}
 
     def make_id(self, at_ms: int) -> str:
         """Return a fresh id: the same story makes the same ids."""
@@ -87,19 +101,21 @@ class Terminal:
         """Take the network away."""
         if self.cut_at_ms is None:
             self.cut_at_ms = at_ms
-            self.claims.connected = False
+            self.link.to_site = self.link.to_town = False
 
-    def restore(self) -> None:
-        """Give the network back: lists come into force, and signed time sets the clock right."""
+    def restore(self) -> list[Conflict]:
+        """Give the network back: lists come into force, signed time sets the clock right, conflicts come to light."""
         self.cut_at_ms = None
         self.in_force = self.coming
         self._trust()
+        self.link.to_site = self.link.to_town = True
+        return self.link.tell()
 
     def _trust(self) -> None:
         self._unsure_since_ms = None
         self._offset_ms = 0
 
-    # The trusted lists as the ledger asks for them (implements cache.ledger.seams.Lists).
+    # The trusted lists as the ledger asks for them (implements cache.ledger.visit.Lists).
 
     def measures(self, issuer: str, subject: bytes) -> tuple[MeasureEntry, ...]:
         """Return the entries about a subject."""

@@ -10,9 +10,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from cache.ids import uuid7
-from cache.journal import chain
+from cache.pen import Pen
 from credit.inputs import Now
-from credit.records import Record
 from edge.events import Events
 from edge.watch.readings import Parts, Readings
 from edge.watch.store import DECIDE, KEEP
@@ -29,12 +28,11 @@ PUT: Final = "INSERT INTO unverified (lane, minute, reason, n) VALUES ('', 0, 'p
 TAKE: Final = "DELETE FROM unverified WHERE lane = '' AND minute = 0 AND reason = 'probe'"
 
 
-def note(kind: str, body: dict[str, Any], now: Now) -> Callable[[sqlite3.Connection], Record]:
+def note(kind: str, body: dict[str, Any], now: Now) -> Callable[[sqlite3.Connection], int]:
     """Return the job that journals a fact about the terminal itself."""
 
-    def job(conn: sqlite3.Connection) -> Record:
-        record_id = uuid7(now.utc_ms)
-        return chain.append(conn, kind=kind, redemption=None, body=body, at_ms=now.utc_ms, record_id=record_id)
+    def job(conn: sqlite3.Connection) -> int:
+        return Pen(conn, now, uuid7).fact(kind, body)
 
     return job
 

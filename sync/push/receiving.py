@@ -9,8 +9,10 @@ import sqlite3
 from collections.abc import Iterable
 
 from cache.ids import uuid7
-from cache.journal.chain import acknowledge, append, set_aside
+from cache.journal.chain import acknowledge, set_aside
 from cache.journal.orders import Order, obey
+from cache.pen import Pen
+from credit.inputs import Now
 from sync.push.resume import is_ours
 from sync.wire.messages import Command, Conflict, JournalAnswer, Receipt, Standing
 
@@ -47,7 +49,7 @@ def note_conflicts(conn: sqlite3.Connection, conflicts: Iterable[Conflict], *, n
         }
         if _name(body) in known:
             continue
-        append(conn, kind="claim_conflict", redemption=None, body=body, at_ms=now_ms, record_id=uuid7(now_ms))
+        Pen(conn, Now(utc_ms=now_ms), uuid7).fact("claim_conflict", body)
         known.add(_name(body))
         fresh += 1
     return fresh

@@ -18,14 +18,8 @@ def conn():
 
 def fill(conn, count, *, size=0, at_ms=0):
     for number in range(count):
-        chain.append(
-            conn,
-            kind="note",
-            redemption=None,
-            body={"n": number, "x": "x" * size},
-            at_ms=at_ms + number,
-            record_id=f"{chain.head(conn).seq + 1:08}",
-        )
+        body, named = {"n": number, "x": "x" * size}, f"{chain.head(conn).seq + 1:08}"
+        chain.append(conn, chain.NewFact("note", body, at_ms + number, named))
 
 
 def test_a_terminal_without_epoch_says_to_enrol():

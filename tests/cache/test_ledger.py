@@ -1,13 +1,17 @@
 """The ledger with a real (in-memory) database: check and write in one step."""
 
+import json
 import sqlite3
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import pytest
 
 from cache.ids import uuid7
 from cache.journal.chain import begin_epoch, verify
-from cache.ledger import settle
+from cache.ledger import listing, settle, steps, upkeep
+from cache.ledger.visit import Visit
+from cache.pen import Pen
 from credit.claims import Token, TokenClass
 from credit.inputs import Intent, Now, Place, Request
 from credit.policy import Policy
@@ -88,22 +92,23 @@ class Terminal:
         self.policy = Policy.compile(benefits=parse_benefits(BENEFITS))
         self.lists = OpenLists()
 
-    def present(self, shown=None, *, at=0, place=GATE, **request):
+    @contextmanager
+    def writing(self, at=0):
         with immediate(self.conn):
-            return settle.settle(
-                self.conn,
-                token=shown or token(),
-                request=Request(**request),
-                place=place,
-                policy=self.policy,
-                lists=self.lists,
-                now=Now(utc_ms=T0 + at),
-                ids=uuid7,
-            )
+            yield Pen(self.conn, Now(utc_ms=T0 + at), uuid7)
+
+    def present(self, shown=None, *, at=0, place=GATE, **request):
+        visit = Visit(shown or token(), Request(**request), place)
+        with self.writing(at) as pen:
+            return settle.settle(pen, visit, self.lists, self.policy)
 
     def step(self, what, redemption, *, at=0, **more):
-        with immediate(self.conn):
-            return what(self.conn, redemption, now=Now(utc_ms=T0 + at), ids=uuid7, **more)
+        with self.writing(at) as pen:
+            return what(pen, redemption, **more)
+
+    def body(self, stepped):
+        row = self.conn.execute("SELECT body FROM journal WHERE seq = ?", (stepped.journal_seq,)).fetchone()
+        return json.loads(row[0])
 
 
 @pytest.fixture
@@ -133,19 +138,19 @@ class TestGrace:
         first = terminal.present()
 
         assert terminal.present(at=1).open_gate
-        terminal.step(settle.actuated, first.redemption, at=2)
+        terminal.step(steps.actuated, first.redemption, at=2)
         assert not terminal.present(at=3).open_gate
 
     def test_a_gate_is_not_said_to_have_opened_for_what_was_given_back(self, terminal):
         annulled = terminal.present().redemption
-        terminal.step(settle.annul, annulled, at=1)
+        terminal.step(steps.annul, annulled, at=1)
         reversed_ = terminal.present(
             token(subject=b"li"), place=replace(GATE, scene="shop"), intent=Intent.BUY, amount_fen=1000
         ).redemption
-        terminal.step(settle.reverse, reversed_, at=1)
+        terminal.step(steps.reverse, reversed_, at=1)
 
         for redemption, state in ((annulled, "annulled"), (reversed_, "reversed")):
-            told = terminal.step(settle.actuated, redemption, at=2)
+            told = terminal.step(steps.actuated, redemption, at=2)
             assert (told.error, told.state) == (Reason.NOTHING_OPEN, state)
             fact = terminal.conn.execute("SELECT kind, body FROM journal WHERE seq = ?", (told.journal_seq,)).fetchone()
             assert fact == ("note", f'{{"error":"nothing_open","state":"{state}","step":"actuated"}}')
@@ -153,14 +158,14 @@ class TestGrace:
 
     def test_passing_ends_the_grace(self, terminal):
         first = terminal.present()
-        terminal.step(settle.passed, first.redemption, at=1)
+        terminal.step(steps.passed, first.redemption, at=1)
 
         assert terminal.present(token(nonce=b"n2"), at=2).decision.outcome is Outcome.STANDARD
 
     def test_after_a_restart_a_waiting_visitor_is_let_through(self, terminal):
         first = terminal.present()
-        with immediate(terminal.conn):
-            assert settle.renew_grace(terminal.conn, now=Now(utc_ms=T0 + 200_000)) == 1
+        with terminal.writing(200_000) as pen:
+            assert upkeep.renew_grace(pen.conn, pen.now) == 1
 
         assert terminal.present(token(nonce=b"n2"), at=259_999).redemption == first.redemption
         assert not terminal.present(token(nonce=b"n3"), at=260_000).repeat
@@ -168,8 +173,8 @@ class TestGrace:
     def test_after_a_restart_a_visitor_waits_on_although_others_were_granted_since(self, terminal):
         first = terminal.present()
         terminal.present(token(subject=b"li"), at=60_000)
-        with immediate(terminal.conn):
-            assert settle.renew_grace(terminal.conn, now=Now(utc_ms=T0 + 120_000)) == 2
+        with terminal.writing(120_000) as pen:
+            assert upkeep.renew_grace(pen.conn, pen.now) == 2
 
         assert terminal.present(token(nonce=b"n2"), at=121_000).redemption == first.redemption
 
@@ -204,16 +209,49 @@ class TestAnnulment:
     def test_a_gate_that_did_not_turn_gives_the_use_back_once(self, terminal):
         first = terminal.present()
 
-        assert terminal.step(settle.annul, first.redemption).error is None
-        assert terminal.step(settle.annul, first.redemption).error is Reason.NOTHING_OPEN
+        assert terminal.step(steps.annul, first.redemption).error is None
+        assert terminal.step(steps.annul, first.redemption).error is Reason.NOTHING_OPEN
         assert terminal.present(token(nonce=b"n2"), at=60_000).decision.outcome is Outcome.GRANT
         assert terminal.present(token(nonce=b"n3"), at=120_000).decision.outcome is Outcome.STANDARD
 
+    def test_the_same_code_shown_again_after_the_gate_did_not_turn_lets_its_visitor_in(self, terminal):
+        first = terminal.present()
+        terminal.step(steps.annul, first.redemption, at=1_000)
+
+        again = terminal.present(at=2_000)
+        assert (again.decision.outcome, again.repeat) == (Outcome.GRANT, False)
+        assert again.redemption != first.redemption
+        assert terminal.present(at=20_000).decision.reasons == (Reason.LIMIT_USED,)
+
+    def test_who_passes_after_the_annulment_has_used_it(self, terminal):
+        first = terminal.present()
+        terminal.step(steps.annul, first.redemption, at=1_000)
+
+        passed = terminal.step(steps.passed, first.redemption, at=1_500)
+
+        assert (passed.error, passed.state) == (None, "passed")
+        assert "excess" not in terminal.body(passed)
+        assert terminal.present(token(nonce=b"n2"), at=60_000).decision.reasons == (Reason.LIMIT_USED,)
+        assert terminal.present(at=60_000).decision.reasons == (Reason.LIMIT_USED,)  # and the code is burnt again
+
+    def test_who_passes_when_the_use_has_gone_to_somebody_else_is_counted_beyond_the_bound(self, terminal):
+        first = terminal.present()
+        terminal.step(steps.annul, first.redemption, at=1_000)
+        second = terminal.present(token(nonce=b"n2"), at=2_000)
+
+        passed = terminal.step(steps.passed, first.redemption, at=3_000)
+
+        assert terminal.body(passed)["excess"] is True
+        assert terminal.conn.execute("SELECT n FROM tallies WHERE key LIKE 'u|%'").fetchone() == (2,)
+        terminal.step(steps.annul, second.redemption, at=4_000)
+        late = terminal.present(token(nonce=b"n3"), at=60_000)
+        assert late.decision.reasons == (Reason.LIMIT_USED,)  # one still stands
+
     def test_after_passing_it_is_an_error_fact_and_changes_nothing(self, terminal):
         first = terminal.present()
-        terminal.step(settle.passed, first.redemption)
+        terminal.step(steps.passed, first.redemption)
 
-        late = terminal.step(settle.annul, first.redemption)
+        late = terminal.step(steps.annul, first.redemption)
 
         assert late.error is Reason.TOO_LATE
         assert terminal.present(token(nonce=b"n2"), at=60_000).decision.outcome is Outcome.STANDARD
@@ -239,16 +277,16 @@ class TestOpenClose:
         )
 
         assert (back.decision.outcome, back.redemption) == (Outcome.GRANT, lent.redemption)
-        assert settle.open_redemptions(terminal.conn) == ()
+        assert listing.open_redemptions(terminal.conn) == ()
         assert self.lend(terminal, "U2", at=7_200_000).decision.outcome is Outcome.GRANT
 
     def test_what_falls_due_is_a_fact_and_can_still_be_closed(self, terminal):
         lent = self.lend(terminal, "U1")
-        with immediate(terminal.conn):
-            due = settle.mark_overdue(terminal.conn, now=Now(utc_ms=T0 + 86_400_000), ids=uuid7)
+        with terminal.writing(86_400_000) as pen:
+            due = upkeep.mark_overdue(pen)
 
         assert due == (lent.redemption,)
-        assert terminal.step(settle.close, lent.redemption, at=90_000_000).state == "closed"
+        assert terminal.step(steps.close, lent.redemption, at=90_000_000).state == "closed"
 
 
 class TestReturn:
@@ -270,8 +308,8 @@ class TestReturn:
     def test_the_window_is_half_open(self, terminal):
         bought = terminal.present(place=self.shop, intent=Intent.BUY, amount_fen=1_000)
 
-        assert terminal.step(settle.reverse, bought.redemption, at=86_400_000).error is Reason.TOO_LATE
-        assert terminal.step(settle.reverse, bought.redemption, at=86_399_999).error is None
+        assert terminal.step(steps.reverse, bought.redemption, at=86_400_000).error is Reason.TOO_LATE
+        assert terminal.step(steps.reverse, bought.redemption, at=86_399_999).error is None
 
 
 class TestUnverified:
@@ -282,8 +320,8 @@ class TestUnverified:
             (2, Reason.BAD_SIGNATURE),
             (60_000, Reason.EXPIRED),
         ):
-            with immediate(terminal.conn):
-                settle.refuse_unverified(terminal.conn, lane="A", reason=reason, now=Now(utc_ms=T0 + at), ids=uuid7)
+            with terminal.writing(at) as pen:
+                upkeep.refuse_unverified(pen, "A", reason)
 
         bodies = [row[0] for row in terminal.conn.execute("SELECT body FROM journal")]
         assert len(bodies) == 1
@@ -292,8 +330,8 @@ class TestUnverified:
 
 def test_the_journal_holds_together_after_all_of_it(terminal):
     first = terminal.present()
-    terminal.step(settle.annul, first.redemption)
-    terminal.step(settle.passed, first.redemption)
+    terminal.step(steps.annul, first.redemption)
+    terminal.step(steps.passed, first.redemption)
 
     assert verify(terminal.conn).seq == 3
 
@@ -302,7 +340,7 @@ def test_the_list_of_recent_passages_is_in_order_also_when_the_clock_was_set_bac
     first = terminal.present(at=40)
     second = terminal.present(token(subject=b"li"), at=0)
 
-    assert [one.id for one in settle.recent(terminal.conn, 5)] == [second.redemption, first.redemption]
+    assert [one.id for one in listing.recent(terminal.conn, 5)] == [second.redemption, first.redemption]
 
 
 def test_what_is_brought_back_late_is_told_its_due_time_in_the_city_s_zone(terminal):

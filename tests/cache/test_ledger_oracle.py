@@ -6,6 +6,7 @@ not given back at all is a difference, whatever the ledger believes of itself.
 """
 
 import itertools
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from hypothesis import settings
@@ -13,7 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
 from cache.journal.chain import begin_epoch, verify
-from cache.ledger import settle
+from cache.ledger import settle, steps, upkeep
+from cache.ledger.visit import Visit
+from cache.pen import Pen
 from credit.claims import Token, TokenClass
 from credit.inputs import Intent, Now, Place, Request
 from credit.policy import Policy
@@ -70,6 +73,7 @@ class Granted:
     returned_fen: int = 0
     passed: bool = False
     over: bool = False
+    annulled: tuple[int, int] | None = None
 
 
 class Oracle(RuleBasedStateMachine):
@@ -104,17 +108,13 @@ class Oracle(RuleBasedStateMachine):
             nonce=number,
         )
         place = Place(site="park", scene="gate", lane=number.hex(), terminal="t")
+        with self.writing() as pen:
+            return settle.settle(pen, Visit(token, request, place), NoLists(), self.policy)
+
+    @contextmanager
+    def writing(self):
         with immediate(self.conn):
-            return settle.settle(
-                self.conn,
-                token=token,
-                request=request,
-                place=place,
-                policy=self.policy,
-                lists=NoLists(),
-                now=self.now(),
-                ids=self.make_id,
-            )
+            yield Pen(self.conn, self.now(), self.make_id)
 
     @rule(seconds=st.sampled_from([1, 11, 3_600, 40_000, 86_400, 108_000, -5, -7_200, -90_000]))
     def time_moves(self, seconds):
@@ -126,27 +126,33 @@ class Oracle(RuleBasedStateMachine):
         self.conn.backup(again)
         self.conn.close()
         self.conn = again
-        with immediate(self.conn):
-            settle.renew_grace(self.conn, now=self.now())
-            settle.mark_overdue(self.conn, now=self.now(), ids=self.make_id)
+        with self.writing() as pen:
+            upkeep.renew_grace(self.conn, pen.now)
+            upkeep.mark_overdue(pen)
 
     @rule(redemption=granted)
     def passes(self, redemption):
-        with immediate(self.conn):
-            stepped = settle.passed(self.conn, redemption, now=self.now(), ids=self.make_id)
+        with self.writing() as pen:
+            stepped = steps.passed(pen, redemption)
 
         one = self.known[redemption]
+        if one.annulled is not None and not one.passed:  # went through all the same: what came back is taken again
+            assert stepped.error is None
+            one.heads, one.fen = one.annulled
+            one.annulled, one.over, one.passed = None, False, True
+            return
         assert (stepped.error is None) == (not one.over and not one.passed)
         one.passed = one.passed or stepped.error is None
 
     @rule(redemption=granted)
     def does_not_turn(self, redemption):
-        with immediate(self.conn):
-            stepped = settle.annul(self.conn, redemption, now=self.now(), ids=self.make_id)
+        with self.writing() as pen:
+            stepped = steps.annul(pen, redemption)
 
         one = self.known[redemption]
         assert (stepped.error is None) == (not one.over and not one.passed)
         if stepped.error is None:
+            one.annulled = (one.heads, one.fen)
             one.heads, one.fen, one.over = 0, 0, True
 
     @invariant()
@@ -194,11 +200,11 @@ class Heads(Oracle):
 
     @rule(redemption=granted, heads=st.sampled_from([None, 1, 2]))
     def comes_back(self, redemption, heads):
-        with immediate(self.conn):
-            stepped = settle.reverse(self.conn, redemption, heads=heads, now=self.now(), ids=self.make_id)
+        with self.writing() as pen:
+            stepped = steps.reverse(pen, redemption, heads=heads)
 
         one = self.known[redemption]
-        can = not one.over and (heads or 0) <= one.heads
+        can = not one.over and not one.passed and (heads or 0) <= one.heads
         assert (stepped.error is None) == can
         if can:
             one.heads -= heads if heads is not None else one.heads
@@ -229,11 +235,12 @@ class Money(Oracle):
 
     @rule(redemption=granted, fen=st.one_of(st.none(), st.integers(1, 700)))
     def comes_back(self, redemption, fen):
-        with immediate(self.conn):
-            stepped = settle.reverse(self.conn, redemption, amount_fen=fen, now=self.now(), ids=self.make_id)
+        with self.writing() as pen:
+            stepped = steps.reverse(pen, redemption, amount_fen=fen)
 
         one = self.known[redemption]
-        can = not one.over and (fen or 0) <= one.amount - one.returned_fen
+        same_day = (self.at_ms + SHANGHAI_MS) // DAY_MS <= (one.at_ms + SHANGHAI_MS) // DAY_MS
+        can = not one.over and same_day and (fen or 0) <= one.amount - one.returned_fen
         assert (stepped.error is None) == can
         if can:
             off = (one.amount * PERCENT + 50) // 100

@@ -28,7 +28,7 @@ def conn():
 
 
 def written(conn, terms=TEN_OFF, *, number=None, stock=None, lane="C"):
-    return changes.write(conn, CHANGE, number=number, terms=terms, lane=lane, stock=stock)
+    return changes.write(conn, CHANGE, changes.Wanted(terms=terms, lane=lane, stock=stock), number=number)
 
 
 def given(conn, many, *, version=1):

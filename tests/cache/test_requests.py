@@ -1,6 +1,9 @@
 import pytest
 
+from cache.ids import uuid7
 from cache.ledger.recall import KEPT_MS, Asking, OtherRequestError, answered, remember
+from cache.pen import Pen
+from credit.inputs import Now
 from storage.sqlite import memory
 
 ASKING = Asking("till-7-000123", b"\x01" * 32)
@@ -9,7 +12,7 @@ ASKING = Asking("till-7-000123", b"\x01" * 32)
 @pytest.fixture
 def conn():
     made = memory()
-    remember(made, ASKING, lane="A", redemption="r1", answer='{"outcome": "GRANT"}', at_ms=1_000)
+    remember(Pen(made, Now(utc_ms=1_000), uuid7), ASKING, lane="A", redemption="r1", answer='{"outcome": "GRANT"}')
     return made
 
 
@@ -33,7 +36,7 @@ def test_after_a_day_the_id_is_free_again(conn):
 
     assert answered(conn, ASKING, lane="A", at_ms=later - 1) is not None
     assert answered(conn, ASKING, lane="A", at_ms=later) is None
-    remember(conn, ASKING, lane="A", redemption="r2", answer="{}", at_ms=later)
+    remember(Pen(conn, Now(utc_ms=later), uuid7), ASKING, lane="A", redemption="r2", answer="{}")
     assert answered(conn, ASKING, lane="A", at_ms=later).redemption == "r2"
 
 

@@ -17,7 +17,7 @@ def terminal(tmp_path):
     migrate(conn, backup_to=None)
     chain.begin_epoch(conn, epoch="e1", terminal="gate1", reason="enrolled")
     for number in range(3):
-        chain.append(conn, kind="note", redemption=None, body={}, at_ms=number, record_id=str(number))
+        chain.append(conn, chain.NewFact("note", {}, number, str(number)))
     conn.close()
     path = tmp_path / "terminal.toml"
     path.write_text(

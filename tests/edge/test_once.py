@@ -7,7 +7,7 @@ import pytest
 
 from cache.ledger.recall import Asking, OtherRequestError
 from credit.inputs import Now
-from edge.api.once import Once
+from edge.api.once import Once, Told
 from storage.sqlite import Store
 
 ASKING = Asking("till-7-000123", b"\x01" * 32)
@@ -27,7 +27,7 @@ async def test_who_leaves_is_answered_also_when_the_store_cannot_be_read(tmp_pat
     once = Once(await closed_store(tmp_path), Clock())
 
     async def decide():
-        return "GRANT"
+        return Told("GRANT", gave=True)
 
     assert await once.answer("A", ASKING, decide=decide, again=pytest.fail) == "GRANT"
 
@@ -41,7 +41,7 @@ async def test_the_next_decides_when_the_first_is_interrupted_and_another_reques
             await asyncio.Event().wait()
 
         async def decide():
-            return "GRANT"
+            return Told("GRANT", gave=True)
 
         first = asyncio.create_task(once.answer("A", ASKING, decide=never, again=pytest.fail))
         await started.wait()

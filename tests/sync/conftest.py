@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cache.ids import uuid7
-from cache.journal.chain import append, cursor, head
+from cache.journal.chain import NewFact, append, cursor, head
 from central.books.reports import ledger
 from central.http.app import serving
 from central.platform_state import PlatformState, create_state
@@ -187,14 +187,9 @@ class Terminal:
     async def write(self, kind="granted", redemption=None, body=None, many=1):
         def job(conn):
             for _ in range(many):
-                append(
-                    conn,
-                    kind=kind,
-                    redemption=redemption or f"r-{uuid7(self.clock.at_ms)}",
-                    body=body if body is not None else {"benefit": "wulong.first-visit", "offer": {"kind": "free"}},
-                    at_ms=self.clock.at_ms,
-                    record_id=uuid7(self.clock.at_ms),
-                )
+                told = body if body is not None else {"benefit": "wulong.first-visit", "offer": {"kind": "free"}}
+                named = redemption or f"r-{uuid7(self.clock.at_ms)}"
+                append(conn, NewFact(kind, told, self.clock.at_ms, uuid7(self.clock.at_ms), named))
 
         await self.store.write(job)
 

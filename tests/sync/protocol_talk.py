@@ -15,7 +15,7 @@ import msgspec
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from cache.journal.chain import append, begin_epoch
+from cache.journal.chain import NewFact, append, begin_epoch
 from central.http.app import serving
 from central.platform_state import Signer, create_state
 from central.register import enrolment
@@ -185,8 +185,8 @@ def _facts(conn):
     conn.execute("DELETE FROM epoch")
     begin_epoch(conn, epoch="0199f2c5-7a00-7000-8000-000000000001", terminal="gate-east", reason="enrolled")
     for kind, record_id, redemption, body in FACTS:
-        append(conn, kind=kind, redemption=redemption, body=body, at_ms=NOW, record_id=record_id)
+        append(conn, NewFact(kind, body, NOW, record_id, redemption))
 
 
 def _third(conn):
-    append(conn, kind="note", redemption=None, body={}, at_ms=NOW, record_id="0199f2c5-7a00-7000-8000-0000000000a3")
+    append(conn, NewFact("note", {}, NOW, "0199f2c5-7a00-7000-8000-0000000000a3"))

@@ -134,4 +134,4 @@ case("reverse-after-annulment", "撤销后不可再冲正", benefit(limits=[uses
       granted("05-01 09:10", left=0)])
 case("grant-burns-by-amount", "同一秒不同金额是另一笔", benefit(offer=percent(10)),
      [granted("05-01 09:00", intent="buy", amount_fen=1000), granted("05-01 09:00:01", intent="buy", amount_fen=2000, offer={"off_fen": 200}),
-      granted("05-01 09:00:02", intent="buy", amount_fen=2000, more={"repeat": True})])
+      granted("05-01 09:00:02", intent="buy", amount_fen=2000, more={"repeat": None})])

@@ -1,22 +1,27 @@
-"""What the ledger asks of others: the trusted lists, fresh ids, and limits beyond this terminal.
+"""What the ledger is asked and what it answers, as values; and what it asks of the trusted lists.
 
 Rules of this file:
 
-- Protocols only; `cache.lists.store` and the simulator implement `Lists`, a hub will implement `Claims`;
-- a `Claims` answers within its time budget or returns None, and then this terminal counts alone (journal.md, "Claims").
+- frozen values and one Protocol; `cache.lists.trusted` and the simulator implement `Lists`;
+- a `Visit` is somebody who stands there with an opened token; a `Settled` is true once its transaction is committed.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from credit.claims import Token
 from credit.decision import Decision
+from credit.inputs import Place, Request
 from credit.rules.measures import MeasureEntry
 
-CLAIM_BUDGET_MS = 150
 
-Ids = Callable[[int], str]
-"""Makes a fresh record or redemption id for a time in milliseconds UTC; `cache.ids.uuid7` is one."""
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Who shows what, asks for what, and where."""
+
+    token: Token
+    request: Request
+    place: Place
 
 
 class Lists(Protocol):
@@ -40,10 +45,12 @@ class Settled:
     """A decision and what was written of it: `redemption` and `journal_seq` are None where nothing was.
 
     `repeat` says that grace answered; `open_gate` whether the actuator may act on this answer (contract.md §2).
+    `outside`: keys that it wanted and its permit does not hold; then nothing was written.
     """
 
     decision: Decision
-    redemption: str | None
-    journal_seq: int | None
-    repeat: bool
-    open_gate: bool
+    redemption: str | None = None
+    journal_seq: int | None = None
+    repeat: bool = False
+    open_gate: bool = False
+    outside: frozenset[str] = frozenset()

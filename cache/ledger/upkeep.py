@@ -1,0 +1,79 @@
+"""What a terminal does about its ledger when nobody is asking: overdue things, summaries, switches, the grace renewed.
+
+Rules of this file:
+
+- one call is one short job: whoever calls says how much may fall due in it, and comes back for more;
+- functions run inside the transaction of their pen.
+"""
+
+import sqlite3
+
+from cache.ledger.facts import SUSPENDED
+from cache.ledger.steps import write_overdue
+from cache.ledger.writing import RESTART_LOOKBACK_MS
+from cache.pen import Pen
+from credit.inputs import Now
+from credit.reasons import Reason
+
+RESTART_GRACE_MS = 60_000
+MINUTE_MS = 60_000
+WAITING = (
+    "SELECT id FROM redemptions WHERE at_ms > ? AND state IN ('granted', 'open')"
+    " AND actuated_ms IS NULL AND passed_ms IS NULL"
+)
+RENEW = "UPDATE graces SET until_ms = ? WHERE redemption = ? AND until_ms < ?"
+FALLEN_DUE = "SELECT id FROM redemptions WHERE state = 'open' AND due_ms <= ? ORDER BY due_ms LIMIT ?"
+SWITCH = "INSERT OR REPLACE INTO switches (name, state, at_ms) VALUES (?, ?, ?)"
+UNVERIFIED = (
+    "INSERT INTO unverified (lane, minute, reason, n) VALUES (?, ?, ?, 1)"
+    " ON CONFLICT (lane, minute, reason) DO UPDATE SET n = n + 1"
+)
+SUMMARIES = "SELECT lane, minute, reason, n FROM unverified WHERE minute < ? ORDER BY minute, lane, reason"
+
+
+def renew_grace(conn: sqlite3.Connection, now: Now) -> int:
+    """After a restart: visitors granted within the last 5 minutes and still waiting may show their code again.
+
+    Call it at readiness. Returns how many redemptions are in grace again, for 60 s.
+    """
+    waiting = conn.execute(WAITING, (now.utc_ms - RESTART_LOOKBACK_MS,)).fetchall()
+    until = now.utc_ms + RESTART_GRACE_MS
+    for (redemption,) in waiting:
+        conn.execute(RENEW, (until, redemption, until))
+    return len(waiting)
+
+
+def mark_overdue(pen: Pen, *, at_most: int = -1) -> tuple[str, ...]:
+    """Journal what has fallen due, `at_most` so many at once (-1: all), and return those redemptions."""
+    fallen = tuple([row[0] for row in pen.conn.execute(FALLEN_DUE, (pen.now.utc_ms, at_most)).fetchall()])
+    for redemption in fallen:
+        write_overdue(pen, redemption)
+    return fallen
+
+
+def switch(pen: Pen, name: str, *, on: bool, by: str) -> int:
+    """Throw a switch ("stop_entry:<site>", "suspended") and journal who did; return the fact's seq."""
+    pen.conn.execute(SWITCH, (name, int(on), pen.now.utc_ms))
+    kind = "suspended" if name == SUSPENDED else "note"
+    return pen.fact(kind, {"switch": name, "on": on, "by": by})
+
+
+def refuse_unverified(pen: Pen, lane: str, reason: Reason) -> None:
+    """Count a presentation that was no token; earlier minutes are journalled as one summary per lane and minute.
+
+    Nothing of what was presented is kept: it was not signed by anybody (contract.md §7).
+    """
+    minute = pen.now.utc_ms // MINUTE_MS
+    summarise(pen, before_minute=minute)
+    pen.conn.execute(UNVERIFIED, (lane, minute, reason.value))
+
+
+def summarise(pen: Pen, *, before_minute: int) -> None:
+    """Journal the summaries of minutes before `before_minute`, and forget the counts."""
+    summaries: dict[tuple[str, int], dict[str, int]] = {}
+    for lane, minute, reason, n in pen.conn.execute(SUMMARIES, (before_minute,)).fetchall():
+        summaries.setdefault((lane, minute), {})[reason] = n
+    for (lane, minute), reasons in summaries.items():
+        pen.fact("not_granted", {"lane": lane, "minute_ms": minute * MINUTE_MS, "unverified": reasons})
+    if summaries:
+        pen.conn.execute("DELETE FROM unverified WHERE minute < ?", (before_minute,))
