@@ -15,9 +15,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from cache.ids import uuid7
-from cache.journal.chain import begin_epoch, current_epoch
-from cache.pen import Pen
-from credit.inputs import Now
+from cache.journal.chain import NewFact, append, begin_epoch, current_epoch
 
 LAST = "SELECT coalesce(max(number), 0) FROM orders"
 STANDING = "SELECT action FROM orders WHERE action <> 'new_epoch' ORDER BY number DESC LIMIT 1"
@@ -54,7 +52,7 @@ def obey(conn: sqlite3.Connection, order: Order, *, at_ms: int) -> bool:
         kind = "note"
     else:
         conn.execute(SWITCH, (int(order.action != "resume"), at_ms))
-    Pen(conn, Now(utc_ms=at_ms), uuid7).fact(kind, said)
+    append(conn, NewFact(kind, said, at_ms, uuid7(at_ms)))
     return True
 
 
@@ -62,7 +60,7 @@ def _say_again(conn: sqlite3.Connection, order: Order, *, at_ms: int) -> None:
     """Write down that `order` is known here, unless a fact that says so is still on its way."""
     if conn.execute(SAID, (order.number,)).fetchone() is None:
         body = {"order": order.number, "action": order.action, "known": True}
-        Pen(conn, Now(utc_ms=at_ms), uuid7).fact("note", body)
+        append(conn, NewFact("note", body, at_ms, uuid7(at_ms)))
 
 
 def revoked(conn: sqlite3.Connection) -> bool:
