@@ -1,9 +1,10 @@
 # One line a target; each makes what it needs. `PYTHON=python3.13 make test` picks another interpreter.
 PYTHON ?= python3
-.PHONY: setup demo test lint e2e bench docs lock
+.PHONY: setup demo test lint ill e2e bench docs lock
 setup: ; @PYTHON=$(PYTHON) sh tests/tools/setup.sh dev
 demo: ; @PYTHON=$(PYTHON) sh tests/tools/setup.sh demo && .venv/bin/python -I -m edge.cli demo $(ARGS)
-test: setup ; .venv/bin/python -m pytest -n 2 --dist worksteal -m "not e2e and not root" --cov --cov-report=term:skip-covered $(ARGS)
+test: setup ; .venv/bin/python -m pytest --ignore tests/ill -n 2 --dist worksteal -m "not e2e and not root" --cov --cov-report=term:skip-covered $(ARGS)
+ill: setup ; .venv/bin/python -m pytest tests/ill --durations 5 $(ARGS)
 lint: setup ; .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/mypy requirements/*.py && .venv/bin/lint-imports
 e2e: setup ; .venv/bin/python -m pytest -m "e2e or root" $(if $(SCENE),tests/e2e -k test_$(SCENE)_ -s -q --no-header,) $(ARGS)
 bench: setup ; @for b in bench/[a-z]*.py; do .venv/bin/python -P $$b || exit 1; done

@@ -8,17 +8,20 @@ Rules of this file:
   what is below it *and* old may leave (`retire`).
 """
 
+import hashlib
 import itertools
 import json
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from credit.records import Record, canonical, chain_next, chain_start, encode
 
 MAX_BATCH_RECORDS = 500
 MAX_BATCH_BYTES = 256 * 1024
+MAX_ID = 128  # characters of an id in a fact
+MAX_BESIDE = 1024 * 1024  # bytes that are kept of what no record holds
 
 LAST = "SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1"
 EPOCH = "SELECT number, id, terminal, from_seq FROM epoch ORDER BY number DESC LIMIT 1"
@@ -29,6 +32,7 @@ AFTER = "SELECT seq, id, at_ms, kind, redemption, body, hash FROM journal WHERE 
 EVERY = "SELECT seq, id, at_ms, kind, redemption, body, hash FROM journal ORDER BY seq"
 HASH = "SELECT hash FROM journal WHERE seq = ?"
 FIRST_AFTER = "SELECT at_ms FROM journal WHERE seq > ? ORDER BY seq LIMIT 1"
+BESIDE = "INSERT INTO beside (seq, original) VALUES (?, ?)"
 SIGNED = "SELECT seq, at_ms FROM journal WHERE seq < ? AND seq NOT IN (SELECT seq FROM set_aside) ORDER BY seq LIMIT ?"
 LEAVE = "DELETE FROM journal WHERE seq <= ? AND seq NOT IN (SELECT seq FROM set_aside)"
 CURSOR = "SELECT sent_through, acked_through, acked_at_ms FROM cursor"
@@ -135,14 +139,35 @@ def head(conn: sqlite3.Connection) -> Head:
 
 
 def append(conn: sqlite3.Connection, fact: NewFact) -> Record:
-    """Append one fact and return it; raise ValueError when the body is no RFC 8785 object or too large."""
-    end = head(conn)
+    """Append one fact and return it; never raises for what a fact says (illness.md 1).
+
+    A body that is no RFC 8785 object, or too large for a record, is replaced by its length and SHA-256; what it said is
+    kept in the table beside. So nothing that anybody says can keep a fact from being written, or end a terminal.
+    """
+    end, original = head(conn), b""
     kind, body, at_ms, record_id, redemption = fact
     record = Record(seq=end.seq + 1, id=record_id, at_ms=at_ms, kind=kind, redemption=redemption, body=body)
-    linked = chain_next(end.hash, encode(record))
-    text = canonical(body).decode()
-    conn.execute(INSERT, (record.seq, record_id, at_ms, kind, redemption, text, linked))
+    try:
+        raw = encode(record)
+    except (ValueError, RecursionError):
+        original = _any_text({"body": body, "redemption": redemption})
+        said = {"bytes": len(original), "sha256": hashlib.sha256(original).hexdigest()}
+        named = redemption if redemption is not None and len(redemption) <= MAX_ID else None
+        record = replace(record, redemption=named, body={"replaced": said})
+        raw = encode(record)
+    text, linked = canonical(record.body).decode(), chain_next(end.hash, raw)
+    conn.execute(INSERT, (record.seq, record_id, at_ms, kind, record.redemption, text, linked))
+    if original:
+        conn.execute(BESIDE, (record.seq, original[:MAX_BESIDE]))
     return record
+
+
+def _any_text(value: object) -> bytes:
+    """Return something readable of any value, also of one that is no JSON."""
+    try:
+        return json.dumps(value, default=repr, ensure_ascii=False).encode("utf-8", "replace")
+    except (ValueError, RecursionError):
+        return type(value).__name__.encode()
 
 
 def cursor(conn: sqlite3.Connection) -> Cursor:

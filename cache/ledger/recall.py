@@ -16,6 +16,7 @@ from cache.pen import Pen
 
 KEPT_MS: Final = 24 * 3_600_000
 FORGET: Final = "DELETE FROM requests WHERE at_ms <= ?"
+FORGET_REDEMPTION: Final = "DELETE FROM requests WHERE redemption = ?"
 KNOWN: Final = """
     SELECT asked, answer, redemption,
         EXISTS (SELECT 1 FROM graces WHERE graces.redemption = requests.redemption AND graces.until_ms > :at_ms)
@@ -54,6 +55,11 @@ def answered(conn: sqlite3.Connection, asking: Asking, *, lane: str, at_ms: int)
     if row[0] != asking.asked:
         raise OtherRequestError(asking.id)
     return Answered(row[1], row[2], bool(row[3]))
+
+
+def forget(pen: Pen, redemption: str) -> None:
+    """Forget the answer that told of this redemption: nobody heard it, and it was taken back."""
+    pen.conn.execute(FORGET_REDEMPTION, (redemption,))
 
 
 def remember(pen: Pen, asking: Asking, *, lane: str, redemption: str, answer: str) -> None:

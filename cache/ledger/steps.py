@@ -46,9 +46,12 @@ def passed(pen: Pen, redemption: str) -> Stepped:
     return _step(pen, redemption, Step.PASSED)
 
 
-def annul(pen: Pen, redemption: str) -> Stepped:
-    """Give the use back: the gate did not turn, or staff undo; too late once the visitor went through."""
-    return _step(pen, redemption, Step.ANNULLED)
+def annul(pen: Pen, redemption: str, *, cause: str | None = None) -> Stepped:
+    """Give the use back: the gate did not turn, or staff undo; too late once the visitor went through.
+
+    `cause` says in the fact why this terminal did it by itself.
+    """
+    return _step(pen, redemption, Step.ANNULLED, cause=cause)
 
 
 def close(pen: Pen, redemption: str) -> Stepped:
@@ -66,12 +69,16 @@ def claim(pen: Pen, redemption: str, *, amount_fen: int, by: Override | None = N
     return _overridden(pen, stepped, by)
 
 
-def _step(pen: Pen, redemption: str, step: Step, fen: int | None = None) -> Stepped:
+def _step(pen: Pen, redemption: str, step: Step, fen: int | None = None, cause: str | None = None) -> Stepped:
     before = standing(pen.conn, redemption)
     to = before.after(step) if before else Reason.NOTHING_OPEN
     if isinstance(to, Reason):
         return _refuse(pen, redemption, step, to)
-    seq = _write(pen, _change(pen, redemption, step, fen), {} if fen is None else {"fen": fen})
+    seq = _write(
+        pen,
+        _change(pen, redemption, step, fen),
+        ({} if fen is None else {"fen": fen}) | ({} if cause is None else {"cause": cause}),
+    )
     return Stepped(redemption=redemption, state=to, error=None, journal_seq=seq)
 
 

@@ -69,6 +69,10 @@ class TrustedLists:
         """The version in force of every role."""
         return {role: state.version for role, state in sorted(self.states.items())}
 
+    def missing(self, city: str) -> tuple[str, ...]:
+        """Return which roles of `city` are not in force at all: without one nothing can be judged for it."""
+        return tuple(role for kind in KINDS if (role := role_of(kind, city)) not in self.states)
+
     @property
     def set_aside(self) -> Mapping[str, tuple[str, ...]]:
         """What is wrong with entries that are passed over, by role; the rest of their lists is in force."""

@@ -13,6 +13,7 @@ import contextlib
 import json
 import re
 import sqlite3
+import time
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -32,10 +33,11 @@ from edge.api.messages import ClaimBody, EntryBody, NoBody, PresentBody, Reverse
 from edge.api.once import Once, Told
 from edge.api.rates import Rates
 from edge.events import Event, Events
-from edge.lanes.decider import Answer
 from edge.lanes.lane import Lane
 from edge.lanes.openings import Opening
+from edge.lanes.presented import Answer
 from edge.metrics import Metrics
+from edge.watch.bounds import ANSWER_S
 from scanner.source import Source
 from storage.jobs import StoreFailedError
 from storage.sqlite import Job, Store
@@ -221,7 +223,7 @@ class Api:
 
     async def _write(self, job: Job[T]) -> T:
         try:
-            return await self._store.write(job)
+            return await self._store.write(job, before=time.monotonic() + ANSWER_S)
         except StoreFailedError as error:
             raise web.HTTPServiceUnavailable(text=str(error)) from error
 

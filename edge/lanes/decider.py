@@ -17,15 +17,15 @@ import functools
 import json
 import logging
 import sqlite3
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from cache.ids import uuid7
 from cache.ledger import recall, settle, upkeep
 from cache.ledger.permit import ClaimWord, Permit
-from cache.ledger.recall import Asking
 from cache.ledger.visit import Settled, Visit
 from cache.lists.store import ListStore
 from cache.lists.trusted import TrustedLists
@@ -34,13 +34,14 @@ from credit.claims import Token
 from credit.decide import refused
 from credit.decision import Decision
 from credit.facts import Facts
-from credit.inputs import ENDING, ClockState, Intent, Now, Place, Request
+from credit.inputs import ENDING, ClockState, Intent, Now, Place
 from credit.keys import Keyring
 from credit.reasons import Reason
-from credit.telling.answers import to_json
 from credit.tokens import SKEW_S, TokenError, open_token
 from credit.weighing.endings import end
 from edge.lanes.beyond import Beyond, ThisTerminal
+from edge.lanes.presented import Answer, Presented, answer_of
+from edge.lanes.punctual import EXIT_S, LateError, Punctual
 from edge.metrics import Metrics
 from edge.watch.bounds import Bounds
 from edge.watch.store import DECIDE
@@ -52,55 +53,8 @@ log = logging.getLogger("xinguan.decider")
 
 UNJUDGED_S = 2**40  # any time is as good as another, to a clock that is not believed
 MAX_OWED = 10_000  # exits kept in memory until the ledger can be written again
-BRINGING_BACK = frozenset({Intent.CLOSE, Intent.GIVE_BACK})
 ASK_S = 0.15  # all that asking may take of the half second that a visitor waits (claims.md)
 ROUNDS = 2  # a decision that wants more than its permit is asked for once more
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Presented:
-    """What somebody shows at a lane: the text, what they ask for, and what the lane knows about the price."""
-
-    text: str
-    lane: str
-    request: Request
-    ticket: str | None = None
-    list_price_fen: int | None = None
-    challenges: tuple[bytes, ...] = ()
-    grace_s: int = 10
-    asking: Asking | None = None
-
-    @property
-    def without_code(self) -> bool:
-        """Whether something is brought back by its asset or redemption id alone (contract.md §3)."""
-        named = self.request.asset is not None or self.request.redemption is not None
-        return not self.text and named and self.request.intent in BRINGING_BACK
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What the visitor is told, and whether the lane may open (`edge.lanes.openings` opens once for a redemption)."""
-
-    lane: str
-    at_ms: int
-    decision: Decision
-    redemption: str | None = None
-    journal_seq: int | None = None
-    repeat: bool = False
-    open_gate: bool = False
-    heads: int = 1
-    shown: Mapping[str, Any] = field(default_factory=dict)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the answer of `POST /v1/present`: the simulator's object and what only a terminal knows."""
-        return to_json(self.decision) | {
-            "redemption": self.redemption,
-            "journal_seq": self.journal_seq,
-            "lane": self.lane,
-            "at_ms": self.at_ms,
-            "repeat": self.repeat,
-            **self.shown,
-        }
 
 
 class Decider:
@@ -126,6 +80,7 @@ class Decider:
         self._places = places
         self._metrics = metrics
         self.reached = reached
+        self._punctual = Punctual(store, self.now)
         self._owed: deque[tuple[dict[str, Any], int]] = deque(maxlen=MAX_OWED)
 
     def now(self, *, grace_s: int = 10) -> Now:
@@ -133,23 +88,40 @@ class Decider:
         now, since_ms = self._bounds.clock.now(), self._bounds.outage.since_ms
         return Now(utc_ms=now.utc_ms, clock=now.clock, offline_since_ms=since_ms, grace_ms=grace_s * 1000)
 
+    def _at(self, presented: Presented) -> Now:
+        """Return the moment of its arrival: waiting for a turn makes no code stale."""
+        now = self.now(grace_s=presented.grace_s)
+        return replace(now, utc_ms=now.utc_ms - round((time.monotonic() - presented.arrived) * 1000))
+
+    def before(self, presented: Presented) -> float:
+        """Return until when it is answered, in seconds of `time.monotonic()`."""
+        leaving = presented.request.intent is Intent.EXIT
+        return presented.arrived + (EXIT_S if leaving else self._bounds.answer_s)
+
+    def too_late(self, presented: Presented) -> Answer:
+        """Return the answer to somebody whose turn did not come in time."""
+        now = self._at(presented)
+        return answer_of(presented, _unsettled(Reason.STORE_FAILED, now), now)
+
     def boot_ms(self) -> int:
         """Return a clock that never jumps, in milliseconds."""
         return self._bounds.clock.boot_ms()
 
     async def decide(self, presented: Presented) -> Answer:
         """Return the settled answer; never raises for anything a visitor can show, nor for an ill store."""
-        now = self.now(grace_s=presented.grace_s)
+        now = self._at(presented)
         with self._metrics.latency.labels("total").time():
             settled = await self._settled(presented, now)
         decision = settled.decision
         self._metrics.decisions.labels(decision.outcome.value, decision.findings[0].reason.value).inc()
-        return _answer(presented, settled, now)
+        return answer_of(presented, settled, now)
 
     async def _settled(self, presented: Presented, now: Now) -> Settled:
         if not self._bounds.health.begun:
             return self._without_store(presented, now)
         trusted, place = self._lists.current, self._places[presented.lane]
+        if trusted.missing(self._profile.issuer) and not presented.without_code:
+            return await self._without_lists(presented, now)
         if presented.without_code:
             permit = await self._asked(self._beyond.known(presented.request, place), presented)
             job = functools.partial(
@@ -167,6 +139,13 @@ class Decider:
             job = functools.partial(settle.settle, visit=visit, lists=trusted, policy=trusted.policy)
             return await self._written(job, presented, now)
         return await self._permitted(visit, trusted, presented, now)
+
+    async def _without_lists(self, presented: Presented, now: Now) -> Settled:
+        """Answer while lists of the home city are not here: that is no fault of a visitor, and keeps nobody in."""
+        if presented.request.intent is Intent.EXIT:
+            return self._without_store(presented, now, why="lists_missing")
+        refusal = functools.partial(_note_refusal, lane=presented.lane, reason=Reason.LIST_TOO_OLD)
+        return await self._written(refusal, presented, now)
 
     async def _permitted(self, visit: Visit, trusted: TrustedLists, presented: Presented, now: Now) -> Settled:
         """Ask, then write; a decision that wants more than it was permitted is asked for once more."""
@@ -198,10 +177,16 @@ class Decider:
     async def _written(self, job: Callable[[Pen], Settled], presented: Presented, now: Now) -> Settled:
         try:
             with self._metrics.latency.labels("settle").time():
-                settled = await self._store.write(functools.partial(self._watched, job, presented, now))
+                settled = await self._punctual.write(
+                    functools.partial(self._watched, job, presented, now),
+                    before=self.before(presented),
+                    failed=lambda: self._owe(presented, now),
+                    undo=presented.request.intent is not Intent.EXIT,
+                )
         except StoreFailedError as error:
-            self._bounds.health.failed(DECIDE, error)
-            return self._without_store(presented, now)
+            if presented.request.intent is not Intent.EXIT:  # an exit waits less than a store may take
+                self._bounds.health.failed(DECIDE, error)
+            return self._without_store(presented, now, owed=not isinstance(error, LateError))
         except sqlite3.IntegrityError:  # the second lock held what the first let through
             log.exception("bound_held", extra={"lane": presented.lane})
             return _unsettled(Reason.STORE_FAILED, now)
@@ -209,14 +194,21 @@ class Decider:
         self.reached("after-commit")
         return settled
 
-    def _without_store(self, presented: Presented, now: Now) -> Settled:
+    def _without_store(
+        self, presented: Presented, now: Now, *, owed: bool = True, why: str = "store_failed"
+    ) -> Settled:
         """Answer while the ledger cannot be written: nobody is let in, and nobody is kept in (contract.md §3)."""
         if presented.request.intent is not Intent.EXIT:
             return _unsettled(Reason.STORE_FAILED, now)
-        place = self._places[presented.lane]
-        self._owed.append(({"lane": presented.lane, "intent": "exit", "why": "store_failed"}, now.utc_ms))
-        decision = end(presented.request, Facts(place=place), now)
+        if owed:
+            self._owe(presented, now, why)
+        decision = end(presented.request, Facts(place=self._places[presented.lane]), now)
         return Settled(decision=decision, open_gate=True)
+
+    def _owe(self, presented: Presented, now: Now, why: str = "store_failed") -> None:
+        """Remember to journal somebody who was let out while nothing could be written or verified."""
+        if presented.request.intent is Intent.EXIT:
+            self._owed.append(({"lane": presented.lane, "intent": "exit", "why": why}, now.utc_ms))
 
     async def pay_owed(self) -> None:
         """Journal what was done while the ledger could not be written (kind `emergency`). Raises StoreFailedError."""
@@ -231,7 +223,7 @@ class Decider:
         pen = Pen(conn, now, uuid7)
         settled = job(pen)
         if presented.asking is not None and settled.redemption is not None:
-            answer = json.dumps(_answer(presented, settled, now).to_json(), ensure_ascii=False)
+            answer = json.dumps(answer_of(presented, settled, now).to_json(), ensure_ascii=False)
             recall.remember(pen, presented.asking, lane=presented.lane, redemption=settled.redemption, answer=answer)
         self.reached("before-commit")
         return settled
@@ -261,25 +253,6 @@ class Decider:
                     raise
                 last = error
         raise last or AssertionError("a lane accepts at least one challenge")
-
-
-def _answer(presented: Presented, settled: Settled, now: Now) -> Answer:
-    return Answer(
-        lane=presented.lane,
-        at_ms=now.utc_ms,
-        decision=settled.decision,
-        redemption=settled.redemption,
-        journal_seq=settled.journal_seq,
-        repeat=settled.repeat,
-        open_gate=settled.open_gate,
-        heads=presented.request.heads,
-        shown={
-            "ticket": presented.ticket,
-            "list_price_fen": presented.list_price_fen,
-            "intent": presented.request.intent.value,
-            "amount_fen": presented.request.amount_fen,
-        },
-    )
 
 
 def _unsettled(reason: Reason, now: Now) -> Settled:

@@ -11,6 +11,7 @@ Rules of this file:
 
 import asyncio
 import logging
+import time
 from dataclasses import dataclass, replace
 
 from cache.ledger.recall import Asking
@@ -21,8 +22,9 @@ from edge.actuators.gates import Actuator
 from edge.config import LaneTable
 from edge.events import Events
 from edge.lanes.challenge import Challenge
-from edge.lanes.decider import Answer, Decider, Presented
+from edge.lanes.decider import Decider
 from edge.lanes.openings import Opening, Openings
+from edge.lanes.presented import Answer, Presented
 from edge.lanes.second_check import Second, Verifiers
 from edge.metrics import Metrics
 from scanner.cleaning import PREFIX, clean
@@ -181,15 +183,27 @@ class Lane:
             grace_s=self.table.grace_s,
             asking=asking,
         )
-        async with self._turn:
-            answer = await self._decide(presented, second)
-            self._events.publish("decision", answer.to_json())
-            if answer.redemption is not None:
-                self._shown[answer.redemption] = text
-                while len(self._shown) > 64:  # noqa: PLR2004 - far more than can be annulled at one lane
-                    del self._shown[next(iter(self._shown))]
-            if answer.open_gate:
-                self.openings.ask(Opening.of(answer))
+        if request.intent is Intent.EXIT:  # whoever leaves waits for nobody
+            return self._told(text, await self._decider.decide(presented))
+        try:
+            async with asyncio.timeout(self._decider.before(presented) - time.monotonic()):
+                await self._turn.acquire()
+        except TimeoutError:
+            return self._told(text, self._decider.too_late(presented))
+        try:
+            return self._told(text, await self._decide(presented, second))
+        finally:
+            self._turn.release()
+
+    def _told(self, text: str, answer: Answer) -> Answer:
+        """Tell the screens, have the gate opened, and return the answer."""
+        self._events.publish("decision", answer.to_json())
+        if answer.redemption is not None:
+            self._shown[answer.redemption] = text
+            while len(self._shown) > 64:  # noqa: PLR2004 - far more than can be annulled at one lane
+                del self._shown[next(iter(self._shown))]
+        if answer.open_gate:
+            self.openings.ask(Opening.of(answer))
         return answer
 
     async def _decide(self, presented: Presented, second: Second | None) -> Answer:
@@ -204,7 +218,8 @@ class Lane:
             return answer
         self._held = None
         check = await self._verifiers.check(name, second, lane=self.table.id)
-        return await self._decider.decide(replace(presented, request=replace(presented.request, second=(check,))))
+        request = replace(presented.request, second=(check,))
+        return await self._decider.decide(replace(presented, request=request, arrived=time.monotonic()))
 
     def _price(self, ticket: str | None, request: Request) -> int | None:
         if ticket is None:

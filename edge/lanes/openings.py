@@ -19,7 +19,8 @@ from cache.ledger import steps
 from cache.ledger.facts import may_open
 from cache.pen import Pen
 from edge.actuators.gates import Actuator, ActuatorError
-from edge.lanes.decider import Answer, Decider
+from edge.lanes.decider import Decider
+from edge.lanes.presented import Answer
 from storage.jobs import StoreFailedError
 from storage.sqlite import Store
 

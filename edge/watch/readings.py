@@ -198,7 +198,7 @@ def lists_reading(trusted: TrustedLists, *, home: str, now_ms: int) -> ListsRead
             ListReading(name=name, version=trusted.versions[name], age_s=age_s) for name, age_s in sorted(ages.items())
         ),
         keys=len(trusted.keyring.by_kid),
-        missing=tuple(role for role in sorted(own) if role not in trusted.versions),
+        missing=trusted.missing(home),
         own_trouble=_told(trouble),
         partner_trouble=_told(partners),
         too_old=", ".join(sorted(old)),

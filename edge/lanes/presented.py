@@ -1,0 +1,81 @@
+"""What somebody shows at a lane, and what he is answered: the two values that travel through this folder."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cache.ledger.recall import Asking
+from cache.ledger.visit import Settled
+from credit.decision import Decision
+from credit.inputs import Intent, Now, Request
+from credit.telling.answers import to_json
+
+BRINGING_BACK = frozenset({Intent.CLOSE, Intent.GIVE_BACK})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presented:
+    """What somebody shows at a lane: the text, what they ask for, and what the lane knows about the price."""
+
+    text: str
+    lane: str
+    request: Request
+    ticket: str | None = None
+    list_price_fen: int | None = None
+    challenges: tuple[bytes, ...] = ()
+    grace_s: int = 10
+    asking: Asking | None = None
+    arrived: float = field(default_factory=time.monotonic)  # freshness and the deadline count from here
+
+    @property
+    def without_code(self) -> bool:
+        """Whether something is brought back by its asset or redemption id alone (contract.md §3)."""
+        named = self.request.asset is not None or self.request.redemption is not None
+        return not self.text and named and self.request.intent in BRINGING_BACK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the visitor is told, and whether the lane may open (`edge.lanes.openings` opens once for a redemption)."""
+
+    lane: str
+    at_ms: int
+    decision: Decision
+    redemption: str | None = None
+    journal_seq: int | None = None
+    repeat: bool = False
+    open_gate: bool = False
+    heads: int = 1
+    shown: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the answer of `POST /v1/present`: the simulator's object and what only a terminal knows."""
+        return to_json(self.decision) | {
+            "redemption": self.redemption,
+            "journal_seq": self.journal_seq,
+            "lane": self.lane,
+            "at_ms": self.at_ms,
+            "repeat": self.repeat,
+            **self.shown,
+        }
+
+
+def answer_of(presented: Presented, settled: Settled, now: Now) -> Answer:
+    """Return the answer to what was presented."""
+    return Answer(
+        lane=presented.lane,
+        at_ms=now.utc_ms,
+        decision=settled.decision,
+        redemption=settled.redemption,
+        journal_seq=settled.journal_seq,
+        repeat=settled.repeat,
+        open_gate=settled.open_gate,
+        heads=presented.request.heads,
+        shown={
+            "ticket": presented.ticket,
+            "list_price_fen": presented.list_price_fen,
+            "intent": presented.request.intent.value,
+            "amount_fen": presented.request.amount_fen,
+        },
+    )

@@ -1,0 +1,87 @@
+"""A decision has a deadline (illness.md 6).
+
+Rules of this file:
+
+1. `Bounds.answer_s` from arrival to answer, EXIT_S for whoever leaves. Waiting for a second code is not counted;
+2. a job that has not begun by then is withdrawn: it never runs (storage.jobs, 6);
+3. a job that has begun and ends late is taken back in the next transaction, with the cause "late": nothing opens for
+   it, and its request id remembers nothing. A repeat of what was given before takes nothing back;
+4. what had to be let out unwritten (an exit) is owed to the journal only where its own job wrote nothing.
+"""
+
+import asyncio
+import functools
+import logging
+import sqlite3
+import time
+from collections.abc import Callable
+from typing import Final
+
+from cache.ids import uuid7
+from cache.ledger import recall, steps
+from cache.ledger.visit import Settled
+from cache.pen import Pen
+from credit.inputs import Now
+from storage.jobs import StoreFailedError
+from storage.sqlite import Job, Store
+
+EXIT_S: Final = 0.2
+SLACK_S: Final = 0.02  # for the store to say that it withdrew the job
+AGAIN_S: Final = 1.0
+
+log = logging.getLogger("xinguan.punctual")
+
+
+class LateError(StoreFailedError):
+    """The job had begun, and the time was over. What it comes to is taken back."""
+
+
+class Punctual:
+    """Writes the jobs of decisions, each in its time. `now` gives the moment in which something is taken back."""
+
+    def __init__(self, store: Store, now: Callable[[], Now]) -> None:
+        self._store = store
+        self._now = now
+        self._late: set[asyncio.Task[None]] = set()
+
+    async def write(
+        self, job: Job[Settled], *, before: float, failed: Callable[[], None] = lambda: None, undo: bool = True
+    ) -> Settled:
+        """Return what `job` came to by `before` (`time.monotonic()`); raise StoreFailedError, LateError, or its own.
+
+        After LateError, `failed` hears when the job wrote nothing after all; with `undo`, what it gave is taken back.
+        """
+        task = asyncio.ensure_future(self._store.write(job, before=before))
+        await asyncio.wait({task}, timeout=max(0.0, before - time.monotonic()) + SLACK_S)
+        if task.done():
+            return task.result()
+        late = asyncio.create_task(self._see_to(task, failed, undo=undo))
+        self._late.add(late)
+        late.add_done_callback(self._late.discard)
+        raise LateError("the store had begun, but was not done in time; what it comes to is taken back")
+
+    async def _see_to(self, task: "asyncio.Future[Settled]", failed: Callable[[], None], *, undo: bool) -> None:
+        try:
+            settled = await task
+        except (StoreFailedError, sqlite3.Error) as error:
+            log.info("late_and_nothing_written", extra={"detail": str(error)})
+            failed()
+            return
+        if undo and settled.redemption is not None and not settled.repeat:
+            await self._take_back(settled.redemption)
+
+    async def _take_back(self, redemption: str) -> None:
+        while True:
+            try:
+                await self._store.write(functools.partial(_annul, now=self._now(), redemption=redemption))
+            except StoreFailedError:
+                await asyncio.sleep(AGAIN_S)
+            else:
+                return
+
+
+def _annul(conn: sqlite3.Connection, *, now: Now, redemption: str) -> None:
+    """Take back what nobody was told of."""
+    pen = Pen(conn, now, uuid7)
+    steps.annul(pen, redemption, cause="late")
+    recall.forget(pen, redemption)
