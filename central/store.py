@@ -1,9 +1,12 @@
 """Where the platform's books are kept: which database, which schema. How, is `storage`'s affair (`storage.jobs`)."""
 
 import asyncio
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final, TypeVar
 
+from central.books.bounds import Catalogue
+from central.books.rebuilding import is_due, rebuild
 from central.platform_state import PlatformState
 from storage.driven import SqliteJobs
 from storage.jobs import JobStore, TxJob
@@ -13,9 +16,14 @@ T = TypeVar("T")
 SCHEMA: Final = Schema("central", "schema/sqlite")
 
 
-def open_books(state: PlatformState) -> AbstractAsyncContextManager[JobStore]:
-    """Return the platform's database, to be entered. Raises on entering: SchemaTooNewError, StoreFailedError."""
-    return SqliteJobs(state.database, SCHEMA)
+@asynccontextmanager
+async def open_books(state: PlatformState) -> AsyncIterator[JobStore]:
+    """Open the platform's database. Raises on entering: SchemaTooNewError, StoreFailedError."""
+    async with SqliteJobs(state.database, SCHEMA) as books:
+        if await books.read(is_due):
+            bounds = Catalogue(state.folder).bounds()
+            await books.write(lambda tx: rebuild(tx, bounds))
+        yield books
 
 
 def changed(state: PlatformState, job: TxJob[T]) -> T:

@@ -64,6 +64,10 @@ class SqliteTx:
         with translated():
             self._conn.executemany(numbered(sql), (checked(values) for values in many))
 
+    async def rows_many(self, sql: str, many: Sequence[Sequence[Value]]) -> list[Row]:
+        """Run `sql` once for each and return what all give."""
+        return [row for values in many for row in await self.rows(sql, *values)]
+
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
         """Undo the inside alone when it raises; a transaction that is gone altogether stays gone."""

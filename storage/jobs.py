@@ -96,6 +96,10 @@ class Tx(Protocol):
         """Run `sql` once for each of `many`."""
         ...
 
+    async def rows_many(self, sql: str, many: Sequence[Sequence[Value]]) -> list[Row]:
+        """Run an INSERT … RETURNING once for each of `many`, no two of them for one row; return what all give."""
+        ...
+
     def savepoint(self) -> AbstractAsyncContextManager[None]:
         """Undo what happens inside when it raises, and nothing before."""
         ...

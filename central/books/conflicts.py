@@ -1,83 +1,169 @@
-"""Two facts that should not both have happened: found, kept, and told to both sides. Never a reason to refuse one.
+"""Bounds that were overrun: found from facts alone, kept, told to everybody who held, and taken back when facts say so.
 
 Rules of this file:
 
-- a redemption id granted by two terminals is the conflict `redemption`;
-- more uses under one key, at two or more terminals, than its bound is the conflict `limit`; of a thing that may be
-  open once, `open`; of a code that is good once, `replay`. Each terminal kept the rule alone, and could not know of
-  the other (journal.md, "Claims"; product.md, promise 2);
-- a fact that overruns a bound is one conflict, with the newest use of another terminal: each side is told once,
-  however many uses came before;
-- what was annulled or reversed does not count; a conflict once noticed stays on record;
-- a conflict is told to a terminal with every answer until the terminal's own `claim_conflict` fact about it arrives.
+- who used a key is (terminal, epoch, redemption): two grants of one terminal are a conflict like those of two;
+- the bound is the signed catalogue's. Where a token bears it, the widest bound that any holder reports counts, so that
+  nobody is accused with a figure of somebody else's making;
+- an overrun is noticed when living uses exceed the bound; the fact that did it is told, with the newest other holder,
+  and each other terminal once, about its newest use;
+- `dissolved` when the times of all uses and give-backs show that the bound was never overrun (facts may come in any
+  order: granted, granted, annulled reads as an overrun until the annulment of the first is heard);
+- a redemption id granted at two places is the conflict `redemption`;
+- a conflict is told with every answer until the terminal's own `claim_conflict` fact about it arrives.
 """
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
-from central.books.counts import Side, give_back, take, uses_of
-from credit.records import Record
-from storage.jobs import Tx
+from central.books.bounds import Bounds
+from central.books.counts import window
+from central.books.tallies import Booking, Side, Taking, spent_within
+from storage.jobs import Row, Tx
 from sync.wire.messages import Conflict, Other
 
-GRANTING = frozenset({"granted", "opened"})
-KINDS = {"u": "limit", "p": "limit", "o": "open", "n": "replay"}  # by what the key counts (central.books.counts)
+KINDS: Final = {"u": "limit", "p": "limit", "o": "open", "n": "replay"}  # by what the key counts (central.books.counts)
+MAX_SIDES: Final = 100  # terminals that are told of one overrun
+MAX_TOLD: Final = 100  # conflicts in one answer
+MAX_EVENTS: Final = 10_000  # uses of one key that are looked at to dissolve
 
-GRANTED_BEFORE = (
-    "SELECT terminal, seq, at_ms, redemption FROM facts"
-    " WHERE redemption = $1 AND kind IN ('granted', 'opened') AND terminal <> $2"
+WIDEST: Final = "SELECT max(bound) FROM uses WHERE key = $1"
+HOLDERS: Final = (
+    "SELECT terminal, epoch, seq, at_ms, redemption FROM uses WHERE key = $1 AND n > back AND at_ms > $2 AND at_ms < $3"
+    " ORDER BY at_ms DESC, seq DESC LIMIT 1000"
 )
-NOTE = (
-    "INSERT INTO conflicts (terminal, seq, kind, key, other_terminal, other_seq, other_at_ms, redemption, noticed_ms)"
-    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING"
+EVENTS: Final = "SELECT at_ms, n, back, back_ms FROM uses WHERE key = $1 ORDER BY at_ms LIMIT $2"
+OVERRUN: Final = (
+    "INSERT INTO overruns (key, kind, bound, noticed_ms) VALUES ($1, $2, $3, $4)"
+    " ON CONFLICT (key) DO UPDATE SET bound = excluded.bound, dissolved_ms = NULL"
 )
-UNHEARD = (
-    "SELECT c.seq, c.kind, c.key, c.other_terminal, t.site, c.other_seq, c.other_at_ms, c.redemption"
+STANDING: Final = "SELECT bound FROM overruns WHERE key = $1 AND dissolved_ms IS NULL"
+DISSOLVE: Final = "UPDATE overruns SET dissolved_ms = $2 WHERE key = $1"
+FORGET_UNHEARD: Final = "DELETE FROM conflicts WHERE key = $1 AND heard = 0"
+TAKE_BACK: Final = (
+    "UPDATE conflicts SET kind = 'dissolved', heard = 0, number = (SELECT max(number) + 1 FROM conflicts)"
+    " WHERE key = $1 AND kind <> 'dissolved'"
+)
+CLASHING: Final = "SELECT redemption, terminal, epoch FROM conflicts WHERE key = $1"
+NOTE: Final = (
+    "INSERT INTO conflicts (terminal, epoch, seq, kind, key, redemption,"
+    " other_terminal, other_seq, other_at_ms, other_id, noticed_ms, number)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, (SELECT coalesce(max(number), 0) + 1 FROM conflicts))"
+    " ON CONFLICT DO NOTHING"
+)
+UNHEARD: Final = (
+    "SELECT c.seq, c.kind, c.key, c.other_terminal, t.site, c.other_seq, c.other_at_ms, c.other_id"
     " FROM conflicts c JOIN terminals t ON t.terminal = c.other_terminal"
-    " WHERE c.terminal = $1 AND c.heard = 0 ORDER BY c.number LIMIT 100"
+    " WHERE c.terminal = $1 AND c.heard = 0 ORDER BY c.number, c.epoch, c.seq, c.key LIMIT $2"
 )
-HEARD = (
-    "UPDATE conflicts SET heard = 1"
-    " WHERE terminal = $1 AND seq = $2 AND kind = $3 AND key = $4 AND other_terminal = $5 AND other_seq = $6"
-)
+HEARD: Final = "UPDATE conflicts SET heard = 1 WHERE terminal = $1 AND seq = $2 AND kind = $3 AND key = $4"
+ALWAYS: Final = (-(2**62), 2**62)
 
 
-async def notice(tx: Tx, *, terminal: str, record: Record, now_ms: int) -> None:
-    """Note what a fresh fact uses or gives back, and every conflict that comes to light with it."""
-    if record.kind == "claim_conflict":
-        await _hear(tx, terminal, record.body)
-    elif record.redemption is not None and record.kind in GRANTING:
-        await _notice_grant(tx, Side(terminal, record.seq, record.at_ms, record.redemption), record, now_ms)
-    elif record.redemption is not None:
-        await give_back(tx, terminal, record)
+class Noticed:
+    """What a batch brought to light: places (redemption, terminal, epoch) that clash now, and that no longer do."""
+
+    def __init__(self) -> None:
+        self.clashing: set[tuple[str, str, str]] = set()
+        self.cleared: set[tuple[str, str, str]] = set()
 
 
-async def _notice_grant(tx: Tx, here: Side, record: Record, now_ms: int) -> None:
-    for row in await tx.rows(GRANTED_BEFORE, here.redemption, here.terminal):
-        await _note(tx, "redemption", here.redemption, here, Side(*row), now_ms)
-    for use in uses_of(record):
-        there = await take(tx, use, here)
-        if there is not None:
-            await _note(tx, KINDS[use.key[0]], use.key, here, there, now_ms)
+async def notice(tx: Tx, booking: Booking, spent: dict[str, int], bounds: Bounds, *, now_ms: int) -> Noticed:
+    """Note every overrun that a booking brought to light, and take back those that it explains away."""
+    noticed = Noticed()
+    for here, there in booking.doubles:
+        await _note_both(tx, noticed, ("redemption", here.redemption), here, there, now_ms=now_ms)
+    for taking in sorted(booking.takings):
+        if taking.use.n > taking.back:
+            await _overrun(tx, noticed, taking, spent[taking.use.key], bounds, now_ms=now_ms)
+    for key in sorted({one.key for one in booking.backs if one.change > 0}):
+        await _dissolve(tx, noticed, key, now_ms=now_ms)
+    return noticed
 
 
-async def _note(tx: Tx, kind: str, key: str, here: Side, there: Side, now_ms: int) -> None:
-    """Note a conflict on both sides."""
-    for one, other in ((here, there), (there, here)):
-        await tx.execute(NOTE, one.terminal, one.seq, kind, key, *other, now_ms)
+async def _overrun(tx: Tx, noticed: Noticed, taking: Taking, spent: int, bounds: Bounds, *, now_ms: int) -> None:
+    key, side = taking.use.key, taking.side
+    bound = await _bound(tx, key, bounds)
+    if bound is None or spent <= bound:
+        return
+    within = window(key, side.at_ms)
+    if within is not None and await spent_within(tx, key, within) <= bound:
+        return
+    others = [Side(*row) for row in await tx.rows(HOLDERS, key, *(within or ALWAYS)) if Side(*row) != side]
+    if not others:
+        return
+    await tx.execute(OVERRUN, key, KINDS[key[0]], bound, now_ms)
+    await _note(tx, noticed, (KINDS[key[0]], key), side, others[0], now_ms=now_ms)
+    for other in _newest_of_each(others, side):
+        await _note(tx, noticed, (KINDS[key[0]], key), other, side, now_ms=now_ms)
 
 
-async def _hear(tx: Tx, terminal: str, body: dict[str, Any]) -> None:
-    other = body.get("with")
-    named = [body.get("seq"), body.get("conflict"), body.get("key")]
-    named += [other.get("terminal"), other.get("seq")] if isinstance(other, dict) else [None, None]
-    if all(isinstance(value, (str, int)) for value in named):
-        await tx.execute(HEARD, terminal, *named)
+def _newest_of_each(others: Sequence[Side], side: Side) -> list[Side]:
+    """Return the newest use of each other terminal; of the same terminal the newest other one."""
+    found: dict[tuple[str, str], Side] = {}
+    for other in others:
+        found.setdefault((other.terminal, other.epoch), other)
+    return [one for one in found.values() if one != side][:MAX_SIDES]
+
+
+async def _bound(tx: Tx, key: str, bounds: Bounds) -> int | None:
+    signed = bounds.of(key)
+    if signed is not None:
+        return signed
+    row = await tx.row(WIDEST, key)
+    return None if row is None or row[0] is None else int(row[0])
+
+
+async def _note_both(tx: Tx, noticed: Noticed, what: tuple[str, str], here: Side, there: Side, *, now_ms: int) -> None:
+    await _note(tx, noticed, what, here, there, now_ms=now_ms)
+    await _note(tx, noticed, what, there, here, now_ms=now_ms)
+
+
+async def _note(tx: Tx, noticed: Noticed, what: tuple[str, str], one: Side, other: Side, *, now_ms: int) -> None:
+    other_side = (other.terminal, other.seq, other.at_ms, other.redemption)
+    await tx.execute(NOTE, one.terminal, one.epoch, one.seq, *what, one.redemption, *other_side, now_ms)
+    noticed.clashing.add((one.redemption, one.terminal, one.epoch))
+
+
+async def _dissolve(tx: Tx, noticed: Noticed, key: str, *, now_ms: int) -> None:
+    row = await tx.row(STANDING, key)
+    if row is None or window(key, 0) is not None:
+        return
+    events = await tx.rows(EVENTS, key, MAX_EVENTS)
+    if len(events) == MAX_EVENTS or most_at_once(events) > row[0]:
+        return
+    noticed.cleared |= {(str(r), str(t), str(e)) for r, t, e in await tx.rows(CLASHING, key)}
+    await tx.execute(FORGET_UNHEARD, key)  # nobody needs to hear of what never was
+    await tx.execute(TAKE_BACK, key)
+    await tx.execute(DISSOLVE, key, now_ms)
+
+
+def most_at_once(events: Sequence[Row]) -> int:
+    """Return the most that stood at one time, of rows (at_ms, n, back, back_ms)."""
+    steps = []
+    for at_ms, n, back, back_ms in events:
+        steps.append((at_ms, 1, n))
+        if back:
+            later = back_ms is not None and back_ms > at_ms
+            steps.append((back_ms, 0, -back) if later else (at_ms, 2, -back))  # never before what it gives back
+    now, most = 0, 0
+    for _at_ms, _order, change in sorted(steps):
+        now += change
+        most = max(most, now)
+    return most
+
+
+async def hear(tx: Tx, terminal: str, body: dict[str, Any]) -> None:
+    """Note that `terminal` wrote a conflict down; a body of another form says nothing."""
+    seq, kind, key = body.get("seq"), body.get("conflict"), body.get("key")
+    if isinstance(seq, int) and not isinstance(seq, bool) and isinstance(kind, str) and isinstance(key, str):
+        await tx.execute(HEARD, terminal, seq, kind, key)
 
 
 async def conflicts_of(tx: Tx, terminal: str) -> list[Conflict]:
     """Return the conflicts that `terminal` has not said it heard of, oldest first."""
     found = []
-    for seq, kind, key, other, site, other_seq, at_ms, redemption in await tx.rows(UNHEARD, terminal):
+    for seq, kind, key, other, site, other_seq, at_ms, redemption in await tx.rows(UNHEARD, terminal, MAX_TOLD):
         there = Other(terminal=other, site=site, seq=other_seq, at_ms=at_ms, redemption=redemption)
         found.append(Conflict(seq=seq, kind=kind, key=key, other=there))
     return found

@@ -1,100 +1,115 @@
-"""What grants used up and gave back, as their facts tell it, to find out what terminals together gave away too often.
+"""What a grant's fact says it used up, and what a step of it gives back. Pure.
 
 A terminal's fact lists `uses: [{key, n, max}]` (cache.ledger.settle). The key names everything the count depends on,
 so equal keys of two terminals mean one and the same bound. Keys start with what they count (credit.weighing.demands):
 "u" uses, "p" entries of a pass, "o" open things; "i" (heads inside) rises and falls at different gates and is no
 business of ours. A code drawn by the platform ("minted") is good for one grant anywhere: it counts under a key of its
 own, "n".
+
+Rules of this file:
+
+- whatever a fact says is bounded here: a count beyond MAX_N is no use and the fact is named as a finding;
+- a give-back is bound to its redemption, whichever terminal tells it, and may come before the grant.
 """
 
 import re
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
 
 from credit.records import Record
-from storage.jobs import Tx
 
-COUNTED = frozenset({"u", "p", "o"})
-ROLLING = re.compile(r"\|([0-9]{1,5})h\Z")  # the period of a key that counts over the last n hours
-HOUR_MS = 3_600_000
+COUNTED: Final = frozenset({"u", "p", "o"})
+ROLLING: Final = re.compile(r"\|([0-9]{1,5})h\Z")  # the period of a key that counts over the last n hours
+HOUR_MS: Final = 3_600_000
+MAX_N: Final = 10_000  # heads of one grant (schema: uses.n)
+MAX_USES: Final = 64  # keys of one grant
+MAX_KEY: Final = 512  # characters
+MAX_BOUND: Final = 2**53 - 1
+GRANTING: Final = frozenset({"granted", "opened"})
+WHOLE: Final = frozenset({"annulled", "reversed"})  # states in which nothing of a grant stands
+UNDONE: Final = WHOLE
 
-TAKE = (
-    "INSERT INTO uses (key, terminal, redemption, seq, at_ms, n, bound) VALUES ($1, $2, $3, $4, $5, $6, $7)"
-    " ON CONFLICT DO NOTHING"
-)
-SPENT = "SELECT coalesce(sum(n - back), 0) FROM uses WHERE key = $1 AND at_ms > $2 AND at_ms < $3"
-NEWEST_OTHER = (
-    "SELECT terminal, seq, at_ms, redemption FROM uses"
-    " WHERE key = $1 AND terminal <> $2 AND n > back AND at_ms > $3 AND at_ms < $4"
-    " ORDER BY at_ms DESC, seq DESC LIMIT 1"
-)
-BACK = (
-    "UPDATE uses SET back = CASE WHEN back + $1 < n THEN back + $1 ELSE n END"
-    " WHERE redemption = $2 AND terminal = $3 AND substr(key, 1, length($4)) = $4"
-)
-ALL = 1_000_000  # heads; the CASE makes it "whatever is left"
+
+class UnbookableError(Exception):
+    """A fact's figures are beyond what anybody could have used. It is stored, not counted, and named as a finding."""
 
 
 class Use(NamedTuple):
-    """`n` uses under `key`; together all terminals have at most `bound` (None: counted, not bounded)."""
+    """`n` uses under `key`; `bound` is what the terminal says is allowed (None: counted, not bounded)."""
 
     key: str
     n: int
     bound: int | None
 
 
-class Side(NamedTuple):
-    """A fact of one terminal that used something."""
+class Back(NamedTuple):
+    """What a step gives back: the uses whose key starts with `part`, at most `heads` under each."""
 
-    terminal: str
-    seq: int
-    at_ms: int
-    redemption: str
+    part: str
+    heads: int
+    state: str
 
 
-def _count(value: Any) -> int | None:
+def figure(value: Any) -> int | None:
+    """Return a whole number from 0 on, None for anything else."""
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
 def uses_of(record: Record) -> list[Use]:
-    """Return the uses a granting fact tells of; what is not of that form is no use."""
-    found = []
+    """Return the uses a granting fact tells of; what is not of that form is no use. Raises UnbookableError."""
+    found: dict[str, Use] = {}
     listed = record.body.get("uses")
     for entry in listed if isinstance(listed, list) else ():
-        key, n = (entry.get("key"), _count(entry.get("n"))) if isinstance(entry, dict) else (None, None)
+        key, n = (entry.get("key"), figure(entry.get("n"))) if isinstance(entry, dict) else (None, None)
         if isinstance(key, str) and key.partition("|")[0] in COUNTED and n:
-            found.append(Use(key, n, _count(entry.get("max"))))
+            if n > MAX_N or len(key) > MAX_KEY:
+                raise UnbookableError(f"{n} uses under a key of {len(key)} characters")
+            said = figure(entry.get("max"))
+            found[key] = Use(key, n, None if said is None else min(said, MAX_BOUND))
     if record.body.get("class") == "minted" and isinstance(record.body.get("token"), str):
-        found.append(Use(f"n|{record.body.get('issuer')}:{record.body['token']}", 1, 1))
-    return found
+        key = f"n|{record.body.get('issuer')}:{record.body['token']}"[:MAX_KEY]
+        found[key] = Use(key, 1, 1)
+    if len(found) > MAX_USES:
+        raise UnbookableError(f"{len(found)} keys in one grant")
+    return sorted(found.values())
 
 
-def _window(use: Use, at_ms: int) -> tuple[int, int]:
-    """Return the open interval of times whose uses count together with one at `at_ms`."""
-    rolling = ROLLING.search(use.key)
+def back_of(record: Record) -> Back | None:
+    """Return what a step of a redemption gives back: the whole, some heads, the open things; None for nothing."""
+    step = state_after(record)
+    if record.kind == "annulled" or (record.kind == "reversed" and record.body.get("whole", True)):
+        return Back("", MAX_N, step)
+    if record.kind == "reversed":
+        return Back("", min(figure(record.body.get("heads")) or 0, MAX_N), step)
+    if record.kind == "closed":
+        return Back("o|", MAX_N, step)
+    return None
+
+
+LIFECYCLE: Final = frozenset({"granted", "opened", "passed", "annulled", "reversed", "closed", "overdue"})
+
+
+def state_after(record: Record) -> str:
+    """Return the state a redemption is in after this fact; empty when the fact does not change it."""
+    step = record.body.get("step", record.kind)
+    if record.kind not in LIFECYCLE or step == "reversed_part" or not isinstance(step, str):
+        return ""
+    return step[:32]
+
+
+def window(key: str, at_ms: int) -> tuple[int, int] | None:
+    """Return the open interval of times whose uses count together with one at `at_ms`; None: all of them."""
+    rolling = ROLLING.search(key)
     if rolling is None:
-        return -(2**62), 2**62
+        return None
     hours_ms = int(rolling[1]) * HOUR_MS
     return at_ms - hours_ms, at_ms + hours_ms
 
 
-async def take(tx: Tx, use: Use, side: Side) -> Side | None:
-    """Write a use down; when it is more than the bound, return the newest other use of another terminal."""
-    await tx.execute(TAKE, use.key, side.terminal, side.redemption, side.seq, side.at_ms, use.n, use.bound)
-    if use.bound is None:
-        return None
-    window = _window(use, side.at_ms)
-    spent = await tx.row(SPENT, use.key, *window)
-    if spent is None or spent[0] <= use.bound:
-        return None
-    row = await tx.row(NEWEST_OTHER, use.key, side.terminal, *window)
-    return None if row is None else Side(*row)
-
-
-async def give_back(tx: Tx, terminal: str, record: Record) -> None:
-    """Give back what a step of a redemption gives back: the whole, the open things, or some heads."""
-    if record.kind == "annulled" or (record.kind == "reversed" and record.body.get("whole", True)):
-        await tx.execute(BACK, ALL, record.redemption, terminal, "")
-    elif record.kind == "reversed":
-        await tx.execute(BACK, _count(record.body.get("heads")) or 0, record.redemption, terminal, "")
-    elif record.kind == "closed":
-        await tx.execute(BACK, ALL, record.redemption, terminal, "o|")
+def given_of(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the benefits a grant gave; one without a name for a grant of another form."""
+    listed = body.get("given")
+    found: list[Mapping[str, Any]] = []
+    if isinstance(listed, list):
+        found += [one for one in listed if isinstance(one, dict)]
+    return found[:MAX_USES] or [{}]

@@ -2,46 +2,71 @@
 
 Rules of this file:
 
-1. A batch hangs on to the chain where its `prev_hash` is a point that we hold at `first - 1` (or the start of its
-   epoch). If we hold no such point, we say which ends we have, and the terminal goes there.
+1. A batch hangs on to the chain where its `prev_hash` is a point that we hold at `first - 1`, or the start of an epoch
+   that we do not hold, or the very start that we hold. If it hangs on to nothing, we say which ends we have, and the
+   terminal goes there.
 2. A record's place is (terminal, epoch, seq, chain hash). Known there: counted as duplicate, nothing changes. New:
    stored. So a batch that is sent again counts once, whatever was lost on the way.
 3. Another record at the same seq is a fork (a restored backup, a cloned disk): both stay, and the terminal is ordered
    to begin a new epoch.
 4. A record that cannot be read is stored as bytes, named in the answer, and blocks nothing.
+5. Facts first, books second: the facts are stored, then they are booked within a savepoint. A fact that cannot be
+   booked is a finding for people; it refuses nobody's batch and is told to no terminal.
+6. Each transaction that ends in a receipt writes (`journals.turn`): a batch that is sent again must wait for the same
+   standby as the first time. The row is also the lock that makes one terminal's batches follow each other.
 """
 
+import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
-from central.books.conflicts import conflicts_of, notice
+from central.books.booking import Incoming, book_all
+from central.books.bounds import Bounds
+from central.books.conflicts import conflicts_of, hear
 from central.register.standing import hear_obeyed, order, tell_again
 from credit.records import Record, chain_start
-from storage.jobs import Tx
+from storage.jobs import BadValueError, Tx, Value, checked
 from sync.wire.messages import Conflict, Held, Receipt, SetAside, WireError
 from sync.wire.seals import Link, Sealed, open_record
 
-MAX_ENDS = 8
+log = logging.getLogger("central.books")
 
-HOLDS = "SELECT 1 FROM facts WHERE terminal = $1 AND epoch = $2 AND seq = $3 AND hash = $4"
-AT_SEQ = "SELECT hash FROM facts WHERE terminal = $1 AND epoch = $2 AND seq = $3"
-BATCH = (
-    "INSERT INTO batches (terminal, epoch, first, last, seal, received_ms) VALUES ($1, $2, $3, $4, $5, $6)"
-    " RETURNING number"
+MAX_ENDS: Final = 8
+MAX_FAULT: Final = 500  # characters
+MAX_SPAN: Final = 2_000  # ids of one terminal within the span of a batch that are looked at
+
+TURN: Final = (
+    "INSERT INTO journals (terminal, turn) VALUES ($1, 1)"
+    " ON CONFLICT (terminal) DO UPDATE SET turn = journals.turn + 1 RETURNING turn"
 )
-FACT = (
-    "INSERT INTO facts (terminal, epoch, seq, hash, raw, id, at_ms, kind, redemption, fault, batch)"
+HELD: Final = "SELECT seq, hash FROM facts WHERE terminal = $1 AND epoch = $2 AND seq BETWEEN $3 AND $4"
+AT_SEQ: Final = "SELECT hash FROM facts WHERE terminal = $1 AND epoch = $2 AND seq = $3 ORDER BY hash"
+BATCH: Final = "INSERT INTO batches (terminal, epoch, first, last, seal, received_ms) VALUES ($1, $2, $3, $4, $5, $6)"
+FACT: Final = (
+    "INSERT INTO facts (terminal, epoch, seq, hash, raw, id, at_ms, kind, redemption, fault, received_ms)"
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
 )
-FAULTS = (
+FAULTS: Final = (
     "SELECT seq, fault FROM facts"
     " WHERE terminal = $1 AND epoch = $2 AND seq BETWEEN $3 AND $4 AND fault IS NOT NULL ORDER BY seq"
 )
-# Ends of a chain: records that no record of the next batch hangs on. An epoch has one, and one more for each fork.
-ENDS = (
-    "SELECT epoch, max(seq) FROM facts WHERE terminal = $1 GROUP BY epoch ORDER BY max(seq) DESC, epoch DESC LIMIT $2"
+IDS: Final = "SELECT id FROM facts WHERE terminal = $1 AND id BETWEEN $2 AND $3 ORDER BY id LIMIT $4"
+EPOCH: Final = "SELECT bottom, top FROM epochs WHERE terminal = $1 AND epoch = $2"
+EPOCHS: Final = "SELECT epoch, top FROM epochs WHERE terminal = $1 ORDER BY top DESC, epoch DESC LIMIT $2"
+GROW: Final = (
+    "INSERT INTO epochs (terminal, epoch, bottom, top, many) VALUES ($1, $2, $3, $4, $5)"
+    " ON CONFLICT (terminal, epoch) DO UPDATE SET many = epochs.many + excluded.many,"
+    " bottom = CASE WHEN excluded.bottom < epochs.bottom THEN excluded.bottom ELSE epochs.bottom END,"
+    " top = CASE WHEN excluded.top > epochs.top THEN excluded.top ELSE epochs.top END"
 )
-FORKED = "SELECT 1 FROM forks WHERE terminal = $1 AND epoch = $2"
-FORK = "INSERT INTO forks (terminal, epoch, seq, noticed_ms) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING"
+COUNT: Final = (
+    "UPDATE journals SET records = records + $2, set_aside = set_aside + $3, duplicates = duplicates + $4,"
+    " epoch = $5, seq = $6, head = $7 WHERE terminal = $1"
+)
+SITE: Final = "SELECT site FROM terminals WHERE terminal = $1"
+FORKED: Final = "SELECT 1 FROM forks WHERE terminal = $1 AND epoch = $2"
+FORK: Final = "INSERT INTO forks (terminal, epoch, seq, noticed_ms) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING"
 
 
 class GapError(Exception):
@@ -64,18 +89,22 @@ class Taken:
     conflicts: list[Conflict]
 
 
-async def take_in(tx: Tx, sealed: Sealed, *, now_ms: int) -> Taken:
+async def take_in(tx: Tx, sealed: Sealed, *, now_ms: int, bounds: Bounds | None = None) -> Taken:
     """Store a batch whose seal and chain hold, and return what to answer; raise GapError."""
     seal = sealed.seal
+    await tx.rows(TURN, seal.terminal)
     await _check_hangs_on(tx, sealed)
     place = (seal.terminal, seal.epoch)
-    fresh = [link for link in sealed.links if await tx.row(HOLDS, *place, link.seq, link.hash) is None]
+    held = {(seq, bytes(hashed)) for seq, hashed in await tx.rows(HELD, *place, seal.first, seal.last)}
+    fresh = [link for link in sealed.links if (link.seq, link.hash) not in held]
     if fresh:
-        numbered = await tx.row(BATCH, *place, seal.first, seal.last, sealed.token, now_ms)
-        if numbered is None:
-            raise AssertionError("an INSERT gives back its number")
-        for link in fresh:
-            await _store(tx, sealed, link, batch=numbered[0], now_ms=now_ms)
+        await tx.execute(BATCH, *place, seal.first, seal.last, sealed.token, now_ms)
+        records = await _store(tx, place, fresh, held_seqs={seq for seq, _hash in held}, now_ms=now_ms)
+        site = (await tx.rows(SITE, seal.terminal))[0][0]
+        incoming = Incoming(terminal=seal.terminal, epoch=seal.epoch, site=site, received_ms=now_ms)
+        await book_all(tx, incoming, records, bounds or Bounds())
+        for record in records:
+            await _hear(tx, seal.terminal, record)
     receipt = Receipt(
         terminal=seal.terminal, epoch=seal.epoch, acked_through=seal.last, head_hash=sealed.links[-1].hash.hex()
     )
@@ -91,33 +120,61 @@ async def take_in(tx: Tx, sealed: Sealed, *, now_ms: int) -> Taken:
 
 async def _check_hangs_on(tx: Tx, sealed: Sealed) -> None:
     seal = sealed.seal
-    if seal.prev_hash == chain_start(seal.terminal, seal.epoch).hex():
+    known = await tx.row(EPOCH, seal.terminal, seal.epoch)
+    if seal.prev_hash == chain_start(seal.terminal, seal.epoch).hex() and (known is None or known[0] == seal.first):
         return
-    before = (seal.terminal, seal.epoch, seal.first - 1)
-    held = {bytes(row[0]).hex() for row in await tx.rows(AT_SEQ, *before)}
+    held = {bytes(row[0]).hex() for row in await tx.rows(AT_SEQ, seal.terminal, seal.epoch, seal.first - 1)}
     if seal.prev_hash in held:
         return
     code = "hash_mismatch" if held else "gap"
     raise GapError(code, f"record {seal.first} does not follow what is held here", await ends(tx, seal.terminal))
 
 
-async def _store(tx: Tx, sealed: Sealed, link: Link, *, batch: int, now_ms: int) -> None:
-    seal = sealed.seal
-    place = (seal.terminal, seal.epoch, link.seq)
-    if await tx.row(AT_SEQ, *place) is not None:
-        await _notice_fork(tx, place, now_ms=now_ms)
-    try:
-        record = open_record(link)
-    except WireError as error:
-        await tx.execute(FACT, *place, link.hash, link.raw, None, None, None, None, error.detail[:500], batch)
-        return
-    await tx.execute(FACT, *place, link.hash, link.raw, *_columns(record), None, batch)
-    await notice(tx, terminal=seal.terminal, record=record, now_ms=now_ms)
-    await hear_obeyed(tx, seal.terminal, record.body)
+async def _store(
+    tx: Tx, place: tuple[str, str], fresh: list[Link], *, held_seqs: set[int], now_ms: int
+) -> list[Record]:
+    """Store the links that are new; return those that are readable."""
+    rows: list[tuple[Value, ...]] = []
+    records: list[Record] = []
+    for link in fresh:
+        try:
+            record = open_record(link)
+            checked((record.id, record.kind, record.redemption))
+        except (WireError, BadValueError) as error:
+            fault = str(error)[:MAX_FAULT]
+            rows.append((*place, link.seq, link.hash, link.raw, None, None, None, None, fault, now_ms))
+            continue
+        told = (record.id, record.at_ms, record.kind, record.redemption)
+        rows.append((*place, link.seq, link.hash, link.raw, *told, None, now_ms))
+        records.append(record)
+    again = await _ids_again(tx, place[0], records)
+    await tx.execute_many(FACT, rows)
+    seqs = {link.seq for link in fresh}
+    if forked := seqs & held_seqs:
+        await _notice_fork(tx, (*place, min(forked)), now_ms=now_ms)
+    await tx.execute(GROW, *place, min(seqs), max(seqs), len(seqs - held_seqs))
+    last = max(fresh, key=lambda link: link.seq)
+    await tx.execute(COUNT, place[0], len(fresh), len(fresh) - len(records), again, place[1], last.seq, last.hash)
+    return records
 
 
-def _columns(record: Record) -> tuple[str, int, str, str | None]:
-    return record.id, record.at_ms, record.kind, record.redemption
+async def _ids_again(tx: Tx, terminal: str, records: Iterable[Record]) -> int:
+    """Return how many facts stand under these ids already: an id is made once (a copied disk makes it twice).
+
+    Ids rise with time, so the span of a batch holds what is its own, unless something was sent under another epoch.
+    """
+    ids = sorted(record.id for record in records)
+    if not ids:
+        return 0
+    held = {row[0] for row in await tx.rows(IDS, terminal, ids[0], ids[-1], MAX_SPAN)}
+    return len(held & set(ids)) + len(ids) - len(set(ids))
+
+
+async def _hear(tx: Tx, terminal: str, record: Record) -> None:
+    """Let orders and conflicts that the terminal wrote down be told no more."""
+    if record.kind == "claim_conflict":
+        await hear(tx, terminal, record.body)
+    await hear_obeyed(tx, terminal, record.body)
 
 
 async def _notice_fork(tx: Tx, place: tuple[str, str, int], *, now_ms: int) -> None:
@@ -130,9 +187,9 @@ async def _notice_fork(tx: Tx, place: tuple[str, str, int], *, now_ms: int) -> N
 
 
 async def ends(tx: Tx, terminal: str) -> list[Held]:
-    """Return the ends of the terminal's chain that are held, newest first."""
+    """Return the ends of the terminal's chain that are held, newest first: of each epoch, and of each fork's side."""
     found = []
-    for epoch, seq in await tx.rows(ENDS, terminal, MAX_ENDS):
+    for epoch, seq in await tx.rows(EPOCHS, terminal, MAX_ENDS):
         for (hashed,) in await tx.rows(AT_SEQ, terminal, epoch, seq):
             found.append(Held(epoch=epoch, acked_through=seq, head_hash=bytes(hashed).hex()))
     return found[:MAX_ENDS]

@@ -14,6 +14,7 @@ import msgspec
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from central.books.bounds import Catalogue
 from central.books.conflicts import conflicts_of
 from central.books.intake import ends, take_in
 from central.http.inflate import TooLargeError, inflate
@@ -104,6 +105,7 @@ class TerminalCalls:
         self._store = store
         self._now_ms = now_ms
         self._tries = WrongTries()
+        self._catalogue = Catalogue(state.folder)
         self._audiences = frozenset({state.signer.public.kid})
 
     def routes(self) -> list[web.RouteDef]:
@@ -194,11 +196,11 @@ class TerminalCalls:
         if request.headers.get("Content-Encoding", "identity") == "gzip":
             body = inflate(body, limit=MAX_BATCH_BYTES)
         sealed = open_batch(body, terminal=caller.terminal, key=caller.key)
-        now_ms = self._now_ms()
+        now_ms, bounds = self._now_ms(), self._catalogue.bounds()
 
         async def job(tx: Tx) -> JournalAnswer:
             await tx.execute(SEEN, now_ms, caller.terminal)
-            taken = await take_in(tx, sealed, now_ms=now_ms)
+            taken = await take_in(tx, sealed, now_ms=now_ms, bounds=bounds)
             return JournalAnswer(
                 acked_through=taken.receipt.acked_through,
                 receipt=self._state.signer.receipt(taken.receipt),

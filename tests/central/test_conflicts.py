@@ -1,6 +1,28 @@
+import gzip
+import json
+
 import pytest
 
+from cache.journal.chain import current_epoch
+from central.books.bounds import Bounds
+from central.books.conflicts import most_at_once
+from central.books.intake import GapError, take_in
+from central.books.rebuilding import rebuild
+from credit.records import Record, chain_next, chain_start, encode
+from sync.wire.messages import Seal
+from sync.wire.seals import open_batch, seal_batch
+
 HOUR_MS = 3_600_000
+BENEFIT = {
+    "id": "first",
+    "code": 1,
+    "version": 1,
+    "title": {"zh": "首次"},
+    "offer": {"kind": "free"},
+    "who": {},
+    "where": {},
+    "when": {"from": "2026-01-01", "until": "2027-12-31"},
+}
 
 
 def grant(key="u|wulong/first@site:tiankeng|subject:w:1|ever", n=1, most=1, **more):
@@ -58,14 +80,12 @@ async def test_within_the_bound_two_terminals_are_no_conflict(town, pair):
     assert town.ledger()["conflicts"] == []
 
 
-async def test_one_terminal_over_its_own_bound_is_no_conflict_between_terminals(town):
+async def test_one_terminal_that_gives_the_same_away_twice_is_a_conflict_as_well(town):
     terminal = await town.terminal()
     await terminal.write(redemption="a", body=grant())
     await terminal.write(redemption="b", body=grant())
 
-    await terminal.pusher().drain()
-
-    assert town.ledger()["conflicts"] == []
+    assert await told(terminal) == [("limit", "gate-a"), ("limit", "gate-a")]
 
 
 @pytest.mark.parametrize(
@@ -151,13 +171,182 @@ async def test_uses_of_another_form_are_no_uses_and_block_nothing(town, uses):
     assert town.rows("SELECT count(*) FROM uses") == [(0,)]
 
 
-async def test_two_terminals_that_were_cut_off_for_long_tell_each_late_use_once_and_not_each_pair(town, pair):
+async def test_a_late_use_is_told_once_and_not_with_each_earlier_one(town, pair):
     a, b = pair
     for terminal in pair:
         for number in range(6):
-            await terminal.write(redemption=f"{terminal.identity.terminal}-{number}", body=grant())
+            await terminal.write(redemption=f"{terminal.identity.terminal}-{number}", body=grant(most=6))
         await terminal.pusher().drain()
 
-    sides = town.rows("SELECT terminal, count(DISTINCT seq), count(*), max(other_seq) FROM conflicts GROUP BY terminal")
-    assert sides == [("gate-a", 1, 6, 6), ("gate-b", 6, 6, 6)]
-    assert (len(await told(a)), len(await told(b))) == (6, 6)
+    sides = town.rows("SELECT terminal, count(DISTINCT seq), count(*) FROM conflicts GROUP BY terminal")
+    assert sides == [("gate-a", 1, 1), ("gate-b", 6, 6)]
+    assert (len(await told(a)), len(await told(b))) == (1, 6)
+
+
+async def test_granted_granted_annulled_is_no_conflict_once_the_annulment_is_heard(town, pair):
+    """Both at the time of the grants knew of nobody; the first was undone before the second was given."""
+    a, b = pair
+    await a.write(redemption="r-a", body=grant())
+    await a.pusher().drain()
+    a.clock.at_ms += 1000
+    await a.write(kind="annulled", redemption="r-a", body={"step": "annulled"})
+    b.clock.at_ms += 2000
+    await b.write(redemption="r-b", body=grant())
+    assert await told(b) == [("limit", "gate-a")]
+    await a.pusher().drain()
+
+    assert await told(b) == [("limit", "gate-a"), ("dissolved", "gate-a")]
+    assert {one["kind"] for one in town.ledger()["conflicts"]} == {"dissolved"}
+    assert town.rows("SELECT sum(clashes) FROM totals") == [(0,)]
+
+
+async def test_a_real_overrun_is_not_explained_away_by_a_later_annulment(town, pair):
+    a, b = pair
+    await a.write(redemption="r-a", body=grant())
+    b.clock.at_ms += 1000
+    await b.write(redemption="r-b", body=grant())
+    a.clock.at_ms += 2000
+    await a.write(kind="annulled", redemption="r-a", body={"step": "annulled"})
+    await b.pusher().drain()
+    await a.pusher().drain()
+    await a.write(redemption="r-c", body=grant())
+    await a.pusher().drain()
+
+    assert {one["kind"] for one in town.ledger()["conflicts"]} == {"limit"}
+
+
+async def test_what_came_back_at_another_gate_before_its_grant_was_known_ends_it_on_arrival(town, pair):
+    a, b = pair
+    key = "o|wulong/umbrella|subject:w:1|once"
+    await a.write(kind="opened", redemption="r-a", body=grant(key))
+    await b.write(kind="closed", redemption="r-a", body={"step": "closed"})
+    await b.pusher().drain()
+    await a.pusher().drain()
+    await b.write(kind="opened", redemption="r-b", body=grant(key))
+    await b.pusher().drain()
+
+    assert town.ledger()["conflicts"] == []
+    assert town.rows("SELECT spent FROM tallies WHERE key = ?", key) == [(1,)]
+
+
+async def test_giving_back_twice_gives_back_once(town, pair):
+    a, b = pair
+    await a.write(kind="opened", redemption="r-a", body=grant("o|wulong/umbrella|subject:w:1|once", most=2))
+    for terminal in (a, b):
+        await terminal.write(kind="closed", redemption="r-a", body={"step": "closed"})
+        await terminal.pusher().drain()
+
+    assert town.rows("SELECT spent FROM tallies WHERE key LIKE 'o|%'") == [(0,)]
+
+
+class TestAStolenKey:
+    """findings/code.md C3, red.md 2 and 5: what one terminal's key can do to others."""
+
+    KEY = "u|wulong/first@site:tiankeng|subject:w:1|ever"
+
+    async def test_uses_beyond_all_measure_stop_nobody_else_and_are_a_finding(self, town, pair):
+        stolen, honest = pair
+        for n in (2**53 - 1, 10_001):
+            for _ in range(20):
+                await stolen.write(body=grant(self.KEY, n=n, most=200))
+        await stolen.pusher().drain()
+        await honest.write(redemption="fine", body=grant(self.KEY))
+        await honest.pusher().drain()
+
+        assert (await honest.cursor()).acked_through == (await honest.head()).seq
+        assert {one["kind"] for one in town.ledger()["findings"]} == {"unbookable"}
+        assert town.rows("SELECT spent FROM tallies WHERE key = ?", self.KEY) == [(1,)]
+        assert town.ledger()["records"] == 41
+
+    async def test_one_unbookable_fact_takes_no_other_of_its_batch_with_it(self, town, pair):
+        stolen, _ = pair
+        await stolen.write(redemption="a", body=grant(self.KEY, most=9))
+        await stolen.write(redemption="b", body=grant(self.KEY, n=10_001))
+        await stolen.write(redemption="c", body=grant(self.KEY, most=9))
+        await stolen.pusher().drain()
+
+        assert town.rows("SELECT redemption FROM uses ORDER BY redemption") == [("a",), ("c",)]
+        assert town.ledger()["by_kind"] == {"granted": 2}
+
+    @pytest.mark.parametrize("most", [0, None, "x"])
+    async def test_a_bound_of_its_own_making_accuses_nobody(self, town, pair, most):
+        stolen, honest = pair
+        await honest.write(redemption="a", body=grant(self.KEY, most=2))
+        await honest.pusher().drain()
+        await stolen.write(redemption="b", body=grant(self.KEY, most=most))
+        await stolen.pusher().drain()
+
+        assert await told(honest) == []
+
+    async def test_the_bound_is_the_signed_catalogue_s_whatever_it_says_itself(self, town, pair):
+        limits = [{"max": 1, "per": "subject", "scope": "site", "period": "ever"}]
+        catalogue = {"issuer": "wulong", "version": 1, "benefits": [BENEFIT | {"limits": limits}]}
+        folder = town.state.folder / "cities" / "wulong"
+        folder.mkdir(parents=True)
+        (folder / "benefits.json").write_text(json.dumps(catalogue))
+        stolen, honest = pair
+        await honest.write(redemption="a", body=grant(self.KEY))
+        await honest.pusher().drain()
+        await stolen.write(redemption="b", body=grant(self.KEY, most=10**9))
+        await stolen.pusher().drain()
+
+        assert await told(honest) == [("limit", "gate-a")]
+
+    async def test_a_batch_cannot_begin_an_epoch_anew_that_is_held(self, town):
+        terminal = await town.terminal()
+        await terminal.write(many=2)
+        await terminal.pusher().drain()
+        epoch = (await terminal.store.read(current_epoch)).id
+        key = terminal.identity.key
+        start = chain_start("gate-a", epoch)
+        record = encode(Record(seq=100, id="x", at_ms=1, kind="note", redemption=None, body={}))
+        seal = Seal(
+            terminal="gate-a",
+            epoch=epoch,
+            first=100,
+            last=100,
+            count=1,
+            prev_hash=start.hex(),
+            head_hash=chain_next(start, record).hex(),
+        )
+        sealed = open_batch(gzip.decompress(seal_batch(seal, [record], key)), terminal="gate-a", key=key.public_key())
+
+        with pytest.raises(GapError):
+            town.change(lambda tx: take_in(tx, sealed, now_ms=1))
+
+
+@pytest.mark.parametrize(
+    ("events", "most"),
+    [
+        ([], 0),
+        ([(1, 1, 0, None), (2, 1, 0, None)], 2),
+        ([(1, 1, 1, 2), (2, 1, 0, None)], 1),
+        ([(1, 2, 1, 5), (3, 1, 0, None)], 3),
+        ([(5, 1, 1, 3), (5, 1, 0, None)], 2),  # a give-back "before" its grant, by clocks that differ: no help
+        ([(1, 3, 3, 2), (2, 3, 3, 3), (3, 3, 0, None)], 3),
+    ],
+)
+def test_most_at_once_is_what_stood_together(events, most):
+    assert most_at_once(events) == most
+
+
+async def test_the_books_are_what_the_facts_say(town, pair):
+    """Kept as facts come, or made anew from all of them: the same books."""
+    _, b = pair
+    for number in range(12):
+        terminal, redemption = pair[number % 2], f"r-{number}"
+        await terminal.write(redemption=redemption, body=grant(most=3) | {"given": [{"benefit": "wulong/first"}]})
+        if number % 3 == 0:
+            await terminal.write(kind="annulled", redemption=redemption, body={})
+        if number % 4 == 0:
+            await pair[1].write(kind="closed", redemption=redemption, body={})
+        await terminal.pusher().drain()
+        town.clock.at_ms += 1000
+    await b.pusher().drain()
+    tables = ("uses", "tallies", "redemptions", "endings", "totals", "kinds")
+    kept = [sorted(town.rows(f"SELECT * FROM {table}")) for table in tables]
+
+    town.change(lambda tx: rebuild(tx, Bounds()))
+
+    for table, before in zip(tables, kept, strict=True):
+        assert sorted(town.rows(f"SELECT * FROM {table}")) == before, table

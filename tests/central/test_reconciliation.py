@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from central.books.reconciliation import midnight_ms, reconcile
-from central.books.reports import state_of
 
 DAY_MS = 86_400_000
 ZONE = "Asia/Shanghai"
@@ -109,18 +108,55 @@ def test_a_day_begins_at_its_own_midnight():
 @pytest.mark.parametrize(
     ("steps", "state"),
     [
-        ([("granted", b'{"body":{}}')], "granted"),
-        (
-            [("opened", b'{"body":{}}'), ("actuated", b'{"body":{}}'), ("closed", b'{"body":{"step":"claimed"}}')],
-            "claimed",
-        ),
-        ([("granted", b'{"body":{}}'), ("passed", b'{"body":{"step":"passed"}}'), ("note", b'{"body":{}}')], "passed"),
-        ([("granted", b'{"body":{}}'), ("reversed", b'{"body":{"step":"reversed_part"}}')], "granted"),
-        ([], ""),
+        ([("granted", {})], "granted"),
+        ([("opened", {}), ("actuated", {}), ("closed", {"step": "claimed"})], "claimed"),
+        ([("granted", {}), ("passed", {"step": "passed"}), ("note", {})], "passed"),
+        ([("granted", {}), ("reversed", {"step": "reversed_part", "whole": False, "heads": 1})], "granted"),
+        ([("granted", {}), ("annulled", {}), ("passed", {"step": "passed"})], "passed"),
     ],
 )
-def test_the_facts_of_a_redemption_lead_to_its_state(steps, state):
-    assert state_of(steps) == state
+@pytest.mark.parametrize("at_once", [True, False], ids=["in one batch", "one by one"])
+async def test_the_facts_of_a_redemption_lead_to_its_state(town, steps, state, at_once):
+    terminal = await town.terminal()
+    for kind, body in steps:
+        await terminal.write(kind=kind, redemption="a", body=grant() if kind in {"granted", "opened"} else body)
+        if not at_once:
+            await send(town, terminal)
+    await send(town, terminal)
+
+    assert [one["state"] for one in town.ledger()["redemptions"]] == [state]
+
+
+@pytest.mark.parametrize("at_once", [True, False], ids=["in one batch", "one by one"])
+async def test_what_was_annulled_and_passed_after_all_is_given_after_all(town, at_once):
+    terminal = await town.terminal()
+    for kind in ("granted", "annulled", "passed"):
+        await terminal.write(kind=kind, redemption="a", body=grant(off_fen=700) if kind == "granted" else {})
+        if not at_once:
+            await send(town, terminal)
+    await send(town, terminal)
+
+    assert [(line.granted, line.undone, line.off_fen) for line in report(town).lines] == [(1, 0, 700)]
+
+
+@pytest.mark.parametrize("name", ["=cmd|' /C calc'!A0", "+1", "-1", "@SUM(A1)"])
+async def test_no_cell_of_the_csv_is_a_formula(town, name):
+    terminal = await town.terminal()
+    await terminal.write(redemption="a", body=grant(name) | {"issuer": name})
+    await send(town, terminal)
+
+    row = next(csv.DictReader(io.StringIO(report(town).to_csv())))
+    assert (row["benefit"], row["issuer"]) == (f"'{name}", f"'{name}")
+
+
+@pytest.mark.parametrize("figure", [-(2**53) + 1, "7", True, None])
+async def test_money_that_nobody_could_mean_counts_as_nothing(town, figure):
+    terminal = await town.terminal()
+    await terminal.write(redemption="a", body=grant(off_fen=figure))
+    await terminal.write(redemption="b", body=grant(off_fen=300))
+    await send(town, terminal)
+
+    assert [(line.granted, line.off_fen) for line in report(town).lines] == [(2, 300)]
 
 
 def ran(*command):

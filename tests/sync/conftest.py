@@ -240,6 +240,17 @@ class Town:
         with contextlib.closing(connect(self.state.database, writing=True)) as conn, immediate(conn):
             return driven(job)(conn)
 
+    def lose(self, after):
+        """Let the platform be one that never heard of the facts after `after`: restored from an older backup."""
+
+        async def job(tx):
+            await tx.execute("DELETE FROM facts WHERE seq > $1", after)
+            await tx.execute("DELETE FROM epochs WHERE bottom > $1", after)
+            await tx.execute("UPDATE epochs SET top = $1, many = $1 - bottom + 1", after)
+            await tx.execute("UPDATE journals SET records = $1", after)
+
+        self.change(job)
+
     def rows(self, sql, *values):
         with contextlib.closing(connect(self.state.database, writing=True)) as conn:
             return conn.execute(sql, values).fetchall()

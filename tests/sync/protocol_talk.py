@@ -174,6 +174,7 @@ async def _refusals(line, notes, clock, conn):
     await line.ask()
     notes.said["order"] = jws(json.loads(notes.said["ordered-answer"])["command"])
     changed(conn, lambda tx: tx.execute("DELETE FROM facts WHERE seq > 1"))
+    changed(conn, lambda tx: tx.execute("UPDATE epochs SET top = 1, many = 1"))
     await line.store.write(_third)
     notes.name = "gap"
     pusher = Pusher(line)

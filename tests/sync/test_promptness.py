@@ -88,7 +88,7 @@ class TestThePlatformIsHeardAtOnce:
         await terminal.write(many=6)
         async with terminal.running() as (pusher, listener):
             await until(lambda: pusher.status.sent == 6)
-            town.change(lambda tx: tx.execute("DELETE FROM facts WHERE seq > 2"))
+            town.lose(after=2)
             listener.hurry()
             await until(lambda: pusher.status.sent == 10)
 

@@ -1,0 +1,122 @@
+"""Booking stored facts: uses and tallies, conflicts, redemptions, totals. What cannot be booked is a finding.
+
+Rules of this file:
+
+- a batch is booked within one savepoint. When that fails, each fact is booked within its own, and what still fails is
+  written down as a finding, with its cause in the log: one terminal's nonsense stops nobody, least of all others;
+- a database that fails is no finding: the whole batch is refused then, facts and all, and comes again;
+- tables are touched in one order by everybody: tallies, uses, conflicts, redemptions, totals, kinds.
+"""
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from central.books.bounds import Bounds
+from central.books.conflicts import Noticed, notice
+from central.books.counts import UNDONE
+from central.books.tallies import Booking, Side, Step, book, plan
+from central.books.totals import ADD, KINDS, Place, Sheet, changed, granted, undone_by
+from credit.records import Record
+from storage.jobs import StoreFailedError, Tx
+
+log = logging.getLogger("central.books")
+
+MAX_DETAIL: Final = 200  # characters
+REDEMPTION: Final = (
+    "INSERT INTO redemptions (redemption, terminal, epoch, seq, kind, site, at_ms, received_ms, state, keys)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING"
+)
+STATE: Final = "UPDATE redemptions SET state = $4 WHERE redemption = $1 AND terminal = $2 AND epoch = $3"
+CLASH: Final = (
+    "UPDATE redemptions SET clash = $4 WHERE redemption = $1 AND terminal = $2 AND epoch = $3 AND clash <> $4"
+)
+FINDING: Final = (
+    "INSERT INTO findings (terminal, epoch, seq, kind, detail, noticed_ms) VALUES ($1, $2, $3, $4, $5, $6)"
+    " ON CONFLICT DO NOTHING"
+)
+
+
+class Incoming(NamedTuple):
+    """Whose facts these are, where they happened, and when they came."""
+
+    terminal: str
+    epoch: str
+    site: str
+    received_ms: int
+
+
+async def book_all(tx: Tx, incoming: Incoming, records: Sequence[Record], bounds: Bounds) -> None:
+    """Book a batch of stored facts. Raises only what the database itself refuses (StoreFailedError)."""
+    try:
+        async with tx.savepoint():
+            await _book(tx, incoming, records, bounds)
+    except StoreFailedError:
+        raise
+    except Exception:  # noqa: BLE001 - whatever it was, it is found again below, with its fact's name
+        for record in records:
+            await _book_alone(tx, incoming, record, bounds)
+
+
+async def _book_alone(tx: Tx, incoming: Incoming, record: Record, bounds: Bounds) -> None:
+    try:
+        async with tx.savepoint():
+            await _book(tx, incoming, [record], bounds)
+    except StoreFailedError:
+        raise
+    except Exception as error:
+        log.exception("fact %s of %s cannot be booked", record.seq, incoming.terminal)
+        await find(tx, incoming, record.seq, "unbookable", f"{type(error).__name__}: {error}")
+
+
+async def find(tx: Tx, incoming: Incoming, seq: int, kind: str, detail: str) -> None:
+    """Write a finding down for people."""
+    text = detail.encode("utf-8", "replace").decode().replace("\0", "�")[:MAX_DETAIL]
+    await tx.execute(FINDING, incoming.terminal, incoming.epoch, seq, kind, text, incoming.received_ms)
+
+
+async def _book(tx: Tx, incoming: Incoming, records: Sequence[Record], bounds: Bounds) -> None:
+    booking = await plan(tx, incoming.terminal, [Step(incoming.epoch, record) for record in records])
+    spent = await book(tx, booking)
+    noticed = await notice(tx, booking, spent, bounds, now_ms=incoming.received_ms)
+    await _write_redemptions(tx, incoming, booking)
+    await _write_totals(tx, incoming, booking, noticed)
+    await tx.rows_many(f"{KINDS} RETURNING kind", sorted(Counter(record.kind for record in records).items()))
+    for side in booking.again:
+        await find(tx, incoming, side.seq, "granted_again", f"redemption {side.redemption}")
+
+
+async def _write_redemptions(tx: Tx, incoming: Incoming, booking: Booking) -> None:
+    keys: dict[Side, list[str]] = {}
+    for taking in booking.takings:
+        keys.setdefault(taking.side, []).append(taking.use.key)
+    rows = []
+    for side, record in booking.grants:
+        state = booking.states[side.redemption, side.terminal, side.epoch]
+        head = (side.redemption, side.terminal, side.epoch, side.seq, record.kind, incoming.site, side.at_ms)
+        rows.append((*head, incoming.received_ms, state, json.dumps(keys.get(side, []))))
+    await tx.execute_many(REDEMPTION, rows)
+    for redemption, terminal, epoch, _before, state in booking.later:
+        await tx.execute(STATE, redemption, terminal, epoch, state)
+
+
+async def _write_totals(tx: Tx, incoming: Incoming, booking: Booking, noticed: Noticed) -> None:
+    sheet = Sheet()
+    for side, record in booking.grants:
+        undone = booking.states[side.redemption, side.terminal, side.epoch] in UNDONE
+        granted(sheet, record, site=incoming.site, undone=undone, received_ms=incoming.received_ms)
+    for place, change in undone_by(booking):
+        await changed(tx, sheet, place, undone=change)
+    for place in sorted(noticed.clashing - noticed.cleared):
+        await _clash(tx, sheet, place, 1)
+    for place in sorted(noticed.cleared):
+        await _clash(tx, sheet, place, 0)
+    await tx.rows_many(f"{ADD} RETURNING quarter", sheet.rows())
+
+
+async def _clash(tx: Tx, sheet: Sheet, place: Place, clash: int) -> None:
+    """Mark a redemption as clashing or not, and count it once."""
+    if await tx.execute(CLASH, *place, clash):
+        await changed(tx, sheet, place, clashes=1 if clash else -1)

@@ -1,0 +1,115 @@
+"""The bound of a key, from the catalogue that the cities signed: never from whoever says that it was overrun.
+
+A key reads `letter|what[@where]|whose|period` (credit.weighing.demands). The benefit's limits that could have made it
+are looked for by letter, reach, holder and period; of several the widest counts, so that nobody is accused by a guess.
+What a token bears itself (printed uses, grants, a reservation's heads) is not in the catalogue: there the widest bound
+that any holder of the key reported counts, until proofs tell more.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from credit.rules.benefits import parse_benefits
+from credit.rules.catalogue import Benefit, CapacityPer, Count, LifecycleKind, Limit, OfferKind, Per, Period, Scope
+from credit.rules.reading import CatalogueError
+
+LETTERS: Final = {Count.USES: "u", Count.OPEN: "o"}
+PREFIX: Final = {Per.GROUP: "group:", Per.TOKEN: "token:", Per.ORDER: "order:", Per.ASSET: "asset:"}
+REACH: Final = {Scope.SITE: "site:", Scope.SITE_SET: "set:", Scope.SCENE: "scene:"}
+STOCK: Final = re.compile(r"u\|stock:(.+):v([0-9]{1,9})\Z")
+
+
+class Bounds:
+    """What the catalogues of all cities bound, by key."""
+
+    def __init__(self, benefits: Iterable[Benefit] = ()) -> None:
+        self._by_key: dict[str, Benefit] = {}
+        self._by_issuer: dict[str, list[Benefit]] = {}
+        for benefit in benefits:
+            self._by_key[benefit.key] = benefit
+            self._by_issuer.setdefault(benefit.issuer, []).append(benefit)
+
+    def of(self, key: str) -> int | None:
+        """Return the bound of `key`; None when no signed benefit states one."""
+        if key.startswith("n|"):
+            return 1
+        stock = STOCK.match(key)
+        if stock:
+            named = self._by_key.get(stock[1])
+            return named.offer.stock if named and named.version == int(stock[2]) else None
+        letter, what, *rest = key.split("|")
+        name, _, reach = what.partition("@")
+        found: list[int] = []
+        for benefit in self._named(name):
+            found += [_most(one) for one in benefit.limits if _fits(one, letter, reach, rest, name.endswith("/*"))]
+            found += _opening(benefit, letter, reach, rest) + _capacity(benefit, letter, reach, rest)
+        return max(found, default=None)
+
+    def _named(self, name: str) -> list[Benefit]:
+        if name.endswith("/*"):
+            return self._by_issuer.get(name[:-2], [])
+        one = self._by_key.get(name)
+        return [one] if one else []
+
+
+def _most(limit: Limit) -> int:
+    return max([limit.max.fixed or 0, *(most for _tier, most in limit.max.by_tier)])
+
+
+def _fits(limit: Limit, letter: str, reach: str, rest: list[str], programme: bool) -> bool:
+    if LETTERS.get(limit.count) != letter or len(rest) != 2:  # noqa: PLR2004 - whose, period
+        return False
+    whose, period = rest
+    if (limit.scope is Scope.PROGRAMME) != programme or not reach.startswith(REACH.get(limit.scope, "")):
+        return False
+    if bool(reach) != (limit.scope in REACH):
+        return False
+    named = PREFIX.get(limit.per)
+    if named is not None and not whose.startswith(named):
+        return False
+    if (limit.per is Per.ALL) != (whose == "all"):
+        return False
+    rolling = limit.period is Period.ROLLING and limit.count is not Count.OPEN
+    return not rolling or period == f"{limit.rolling_h}h"
+
+
+def _opening(benefit: Benefit, letter: str, reach: str, rest: list[str]) -> list[int]:
+    if letter != "o" or reach or rest[1:] != ["once"] or benefit.lifecycle.kind is not LifecycleKind.OPEN_CLOSE:
+        return []
+    if benefit.offer.kind is OfferKind.RAISE_LIMIT:
+        return [max([benefit.offer.table.fixed or 0, *(most for _tier, most in benefit.offer.table.by_tier)])]
+    return [1]
+
+
+def _capacity(benefit: Benefit, letter: str, reach: str, rest: list[str]) -> list[int]:
+    if letter != "u" or reach or len(rest) != 1:
+        return []
+    part = {CapacityPer.SLOT: "slot:", CapacityPer.DAY: "day:"}
+    return [one.max for one in benefit.capacity if not one.site and rest[0].startswith(part.get(one.per, "\0"))]
+
+
+class Catalogue:
+    """The rules that the offices keep below the platform's folder, read again when a file changes."""
+
+    def __init__(self, state: Path) -> None:
+        self._state = state
+        self._seen: tuple[tuple[str, int], ...] = ()
+        self._bounds = Bounds()
+
+    def bounds(self) -> Bounds:
+        """Return the bounds as the offices' files stand now. A file that cannot be read bounds nothing."""
+        files = sorted(self._state.glob("cities/*/benefits.json"))
+        seen = tuple((str(path), path.stat().st_mtime_ns) for path in files)
+        if seen != self._seen:
+            self._bounds, self._seen = Bounds(one for path in files for one in _read(path)), seen
+        return self._bounds
+
+
+def _read(path: Path) -> tuple[Benefit, ...]:
+    try:
+        return parse_benefits(json.loads(path.read_bytes()))
+    except (ValueError, CatalogueError):
+        return ()

@@ -1,0 +1,213 @@
+"""What is used under each key, kept as facts come in: one row a key, which intakes of one key queue up behind.
+
+Rules of this file:
+
+- rows of `tallies` are touched in sorted order of their keys and before anything else of the books, so that intakes
+  side by side neither miss each other's uses nor lock each other out (docs/scale.md);
+- what one batch takes and gives back under a key is one step: a grant annulled in the same batch takes nothing;
+- a give-back counts once, whichever terminal tells it, and also when it comes before its grant: then it waits in
+  `endings` and ends the grant on arrival. Only `passed` of its own terminal after an annulment takes again;
+- uses of a key that rolls are summed over its hours, after the row of the key is locked.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from central.books.counts import GRANTING, WHOLE, Back, Use, back_of, state_after, uses_of
+from credit.records import Record
+from storage.jobs import Tx, Value
+
+TALLY: Final = (
+    "INSERT INTO tallies (key, spent) VALUES ($1, $2)"
+    " ON CONFLICT (key) DO UPDATE SET spent = tallies.spent + excluded.spent RETURNING key, spent"
+)
+TAKE: Final = (
+    "INSERT INTO uses (key, terminal, epoch, redemption, seq, at_ms, n, bound, back, back_ms)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING"
+)
+SPENT_WITHIN: Final = (
+    "SELECT CAST(coalesce(sum(n - back), 0) AS BIGINT) FROM uses WHERE key = $1 AND at_ms > $2 AND at_ms < $3"
+)
+HELD: Final = "SELECT n, back FROM uses WHERE key = $1 AND terminal = $2 AND epoch = $3 AND redemption = $4"
+SET_BACK: Final = (
+    "UPDATE uses SET back = $5, back_ms = $6 WHERE key = $1 AND terminal = $2 AND epoch = $3 AND redemption = $4"
+)
+GRANTS: Final = "SELECT terminal, epoch, seq, at_ms FROM redemptions WHERE redemption = $1 ORDER BY terminal, epoch"
+HELD_GRANTS: Final = (
+    "SELECT terminal, epoch, seq, state, keys FROM redemptions WHERE redemption = $1 ORDER BY terminal, epoch"
+)
+ENDED: Final = "SELECT part, heads, at_ms, state FROM endings WHERE redemption = $1"
+END: Final = (
+    "INSERT INTO endings (redemption, part, heads, at_ms, state) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING"
+)
+
+
+class Side(NamedTuple):
+    """A fact that used something. (terminal, epoch, redemption) says whose it is."""
+
+    terminal: str
+    epoch: str
+    seq: int
+    at_ms: int
+    redemption: str
+
+
+class Taking(NamedTuple):
+    """A use that a fresh fact takes, and how much of it is given back already."""
+
+    use: Use
+    side: Side
+    back: int = 0
+    back_ms: int | None = None
+
+
+class GivingBack(NamedTuple):
+    """A change of a use that is on record: `back` of it is now given back."""
+
+    key: str
+    side: Side
+    back: int
+    change: int
+    at_ms: int
+
+
+@dataclass(slots=True)
+class Booking:
+    """What a batch's facts do to the tallies."""
+
+    takings: list[Taking] = field(default_factory=list)
+    backs: list[GivingBack] = field(default_factory=list)
+    grants: list[tuple[Side, Record]] = field(default_factory=list)
+    again: list[Side] = field(default_factory=list)  # one redemption granted once more in its own epoch
+    doubles: list[tuple[Side, Side]] = field(default_factory=list)  # one redemption granted at two places
+    states: dict[tuple[str, str, str], str] = field(default_factory=dict)  # of this batch's grants, by their place
+    later: list[tuple[str, str, str, str, str]] = field(default_factory=list)  # place, state before, state after
+    ended: list[tuple[str, Back, int]] = field(default_factory=list)
+
+    def deltas(self) -> list[tuple[str, int]]:
+        """Return the change under each key, in the order in which rows are locked."""
+        found: dict[str, int] = {}
+        for taking in self.takings:
+            found[taking.use.key] = found.get(taking.use.key, 0) + taking.use.n - taking.back
+        for back in self.backs:
+            found[back.key] = found.get(back.key, 0) - back.change
+        return sorted(found.items())
+
+
+class Step(NamedTuple):
+    """A record in its epoch."""
+
+    epoch: str
+    record: Record
+
+
+async def plan(tx: Tx, terminal: str, steps: Sequence[Step]) -> Booking:
+    """Return what `terminal`'s fresh facts do; raise UnbookableError for a figure nobody could have used.
+
+    Writes who spoke first of each redemption (keys `r|…`), before any other row of the books is touched.
+    """
+    booking = Booking()
+    grants = Counter(str(one.record.redemption) for one in steps if one.record.kind in GRANTING)
+    first = [(f"r|{one}", n) for one, n in sorted(grants.items())]
+    spoken: dict[str, int] = dict(await tx.rows_many(TALLY, first))
+    for epoch, record in steps:
+        if record.redemption is None:
+            continue
+        if record.kind in GRANTING:
+            side = Side(terminal, epoch, record.seq, record.at_ms, record.redemption)
+            known = spoken[f"r|{record.redemption}"] > 1
+            await _grant(tx, booking, side, record, known=known)
+        else:
+            await _step(tx, booking, terminal, record)
+    return booking
+
+
+async def _grant(tx: Tx, booking: Booking, side: Side, record: Record, *, known: bool) -> None:
+    """Take what a grant used. `known`: this redemption was granted or ended before."""
+    ended = await tx.rows(ENDED, side.redemption) if known else []
+    place = (side.redemption, side.terminal, side.epoch)
+    for terminal, epoch, seq, at_ms in await tx.rows(GRANTS, side.redemption) if known else []:
+        if (terminal, epoch) == place[1:]:
+            booking.again.append(side)
+            return
+        booking.doubles.append((side, Side(terminal, epoch, seq, at_ms, side.redemption)))
+    if place in booking.states:
+        booking.again.append(side)
+        return
+    for use in uses_of(record):
+        heads = sum(one[1] for one in ended if use.key.startswith(one[0]))
+        last_ms = max((one[2] for one in ended), default=None)
+        booking.takings.append(Taking(use, side, min(use.n, heads), last_ms if heads else None))
+    booking.states[place] = next((one[3] for one in reversed(ended) if one[3]), state_after(record))
+    booking.grants.append((side, record))
+
+
+async def _step(tx: Tx, booking: Booking, terminal: str, record: Record) -> None:
+    back, state, redemption = back_of(record), state_after(record), str(record.redemption)
+    if back is None and not state:
+        return
+    fresh = [key for key in booking.states if key[0] == redemption]
+    for index, taking in _fresh(booking, redemption):
+        if back is not None and taking.use.key.startswith(back.part):
+            now = min(taking.use.n, taking.back + back.heads)
+            booking.takings[index] = taking._replace(back=now, back_ms=record.at_ms)
+        elif record.kind == "passed" and taking.side.terminal == terminal:
+            booking.takings[index] = taking._replace(back=0, back_ms=None)
+    for key in fresh:
+        booking.states[key] = state or booking.states[key]
+    found = [] if fresh else await tx.rows(HELD_GRANTS, redemption)
+    for held_at, epoch, seq, before, keys in found:
+        again = record.kind == "passed" and before in WHOLE and held_at == terminal
+        side = Side(held_at, epoch, seq, record.at_ms, redemption)
+        for key in sorted(json.loads(keys)) if back is not None or again else ():
+            await _change(tx, booking, key, side, back)
+        if state and (before not in WHOLE or again):
+            booking.later.append((redemption, held_at, epoch, before, state))
+    if back is not None and not found and not fresh:
+        booking.ended.append((redemption, back, record.at_ms))
+
+
+def _fresh(booking: Booking, redemption: str) -> list[tuple[int, Taking]]:
+    return [(at, one) for at, one in enumerate(booking.takings) if one.side.redemption == redemption]
+
+
+async def _change(tx: Tx, booking: Booking, key: str, side: Side, back: Back | None) -> None:
+    """Give back under one key, or (None) take the whole again."""
+    if back is not None and not key.startswith(back.part):
+        return
+    row = await tx.row(HELD, key, side.terminal, side.epoch, side.redemption)
+    if row is None:
+        return
+    same = (key, side.terminal, side.epoch, side.redemption)
+    pending = sum(
+        one.change for one in booking.backs if (one.key, one.side.terminal, one.side.epoch, one.side.redemption) == same
+    )
+    n, before = row[0], row[1] + pending
+    after = 0 if back is None else min(n, before + back.heads)
+    if after != before:
+        booking.backs.append(GivingBack(key, side, after, after - before, side.at_ms))
+
+
+async def book(tx: Tx, booking: Booking) -> dict[str, int]:
+    """Write the booking; return what is spent now under each key that it touched."""
+    spent: dict[str, int] = dict(await tx.rows_many(TALLY, booking.deltas()))
+    rows: list[tuple[Value, ...]] = []
+    for use, side, back, back_ms in booking.takings:
+        place = (use.key, side.terminal, side.epoch, side.redemption)
+        rows.append((*place, side.seq, side.at_ms, use.n, use.bound, back, back_ms))
+    await tx.execute_many(TAKE, rows)
+    for one in booking.backs:
+        side = one.side
+        await tx.execute(SET_BACK, one.key, side.terminal, side.epoch, side.redemption, one.back, one.at_ms)
+    for redemption, ending, at_ms in booking.ended:
+        await tx.rows(TALLY, f"r|{redemption}", 1)
+        await tx.execute(END, redemption, ending.part, ending.heads, at_ms, ending.state)
+    return spent
+
+
+async def spent_within(tx: Tx, key: str, window: tuple[int, int]) -> int:
+    """Return what was used under a rolling key within `window` (open interval)."""
+    return int((await tx.rows(SPENT_WITHIN, key, *window))[0][0])
