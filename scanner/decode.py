@@ -13,13 +13,15 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from scanner.reading.cascade import BY_NAME, MAX_SIDE, MIN_SIDE, STEPS, Budget, Read, Scene, Step, Tally, bounds, run
+from scanner.reading.cascade import BY_NAME, MAX_SIDE, MIN_SIDE, STEPS, Budget, Read, Scene, Tally, Trial, bounds, run
+from scanner.reading.mending import Mend, Mender
 from scanner.reading.patches import Plane, Region, halved
 
 PLANE, COLOUR = 2, 3  # dimensions of a frame
 BGR, BGRA = 3, 4  # channels
 THUMB_HALVINGS = 4  # a cell of the motion picture is 16 pixels of the frame
 STILL = Budget(promising_ms=25.0, glance_ms=5.0)
+MEND = Mend()
 MOVING = Budget(promising_ms=20.0, glance_ms=5.0)
 IN_TURN = (
     "soft",
@@ -36,6 +38,7 @@ IN_TURN = (
     "unfold",
     "thorough",
 )
+MEND_AFTER = "paper-sharp"
 GROW = 0.35  # of a remembered code's longer side, on each side: hands move
 
 
@@ -49,6 +52,7 @@ class Config:
     """What may be set; the defaults are measured (docs/scanner.md). A slow board lowers the budgets."""
 
     still: Budget = STILL
+    mend: Mend | None = MEND  # the soft decoder, for gates and desks; None: off
     moving: Budget = MOVING
     every_frame: tuple[str, ...] = ("whole", "display-small", "display-large")
     in_turn: tuple[str, ...] = IN_TURN
@@ -80,6 +84,14 @@ def grey(frame: npt.NDArray[Any]) -> Plane | None:
     return np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY if channels == BGR else cv2.COLOR_BGRA2GRAY), np.uint8)
 
 
+def still_steps(mend: Mend | None, cpu_ms: Callable[[], float]) -> tuple[Trial, ...]:
+    """Return the steps for one picture: the soft decoder follows the last of those that tell it where a code is."""
+    if mend is None:
+        return STEPS
+    after = STEPS.index(BY_NAME[MEND_AFTER]) + 1
+    return (*STEPS[:after], Mender(mend.prefixes, mend.still_ms, cpu_ms=cpu_ms), *STEPS[after:])
+
+
 def find_codes(
     frame: npt.NDArray[Any],
     *,
@@ -94,7 +106,8 @@ def find_codes(
     plane = grey(frame)
     if plane is None:
         return ()
-    return run(STEPS, Scene(plane), budget=config.still, cpu_ms=cpu_ms, tally=Tally() if tally is None else tally)
+    steps = still_steps(config.mend, cpu_ms)
+    return run(steps, Scene(plane), budget=config.still, cpu_ms=cpu_ms, tally=Tally() if tally is None else tally)
 
 
 def read_codes(
@@ -112,7 +125,7 @@ class _Memory:
     skipped: int = 0
     turn: int = 0
     place: Region | None = None  # where a code was read
-    step: Step | None = None  # what read it
+    step: Trial | None = None  # what read it
     age: int = 0
 
 
@@ -125,6 +138,11 @@ class StreamReader:
     tally: Tally = field(default_factory=Tally)
     promising: bool = False  # whether the last frame showed something like a code
     _memory: _Memory = field(default_factory=_Memory)
+    _mender: Mender | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        mend = self.config.mend
+        self._mender = None if mend is None else Mender(mend.prefixes, mend.moving_ms, cpu_ms=self.cpu_ms)
 
     def new(self) -> "StreamReader":
         """Return a reader of the same setting that remembers nothing."""
@@ -148,7 +166,7 @@ class StreamReader:
         )
         self.promising = bool(reads) or scene.promising
         if reads:
-            memory.place, memory.step, memory.age = _around(reads[0], plane), BY_NAME[reads[0].step], 0
+            memory.place, memory.step, memory.age = _around(reads[0], plane), self._trial(reads[0].step), 0
         else:
             memory.age += 1
         return reads
@@ -175,11 +193,15 @@ class StreamReader:
         scene = Scene(plane, memory.place)
         return run((memory.step,), scene, budget=self.config.moving, cpu_ms=self.cpu_ms, tally=self.tally)
 
-    def _steps(self) -> tuple[Step, ...]:
+    def _trial(self, name: str) -> Trial | None:
+        return self._mender if name == Mender.name else BY_NAME[name]
+
+    def _steps(self) -> tuple[Trial, ...]:
         memory, turning = self._memory, self.config.in_turn
         names = [turning[(memory.turn + i) % len(turning)] for i in range(self.config.turns)]
         memory.turn = (memory.turn + self.config.turns) % len(turning)
-        return tuple(BY_NAME[name] for name in (*self.config.every_frame, *names))
+        first, later = ([BY_NAME[name] for name in some] for some in (self.config.every_frame, names))
+        return (*first, *([self._mender] if self._mender else []), *later)
 
 
 def _around(read: Read, plane: Plane) -> Region:

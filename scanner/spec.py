@@ -92,6 +92,7 @@ OPTIONS: Mapping[str, _Option] = {
     ),  # off: every frame, as fast as it is decoded
     "loop": _Option(_ON_OFF, default=False, kinds=frozenset({"file"})),
     "watch": _Option(_ON_OFF, default=True, kinds=frozenset({"folder"})),  # off: end after the last picture
+    "mend": _Option(_ON_OFF, default=True, kinds=CAMERAS),  # off: no gate or desk, so no codes of ours
     "budget_ms": _Option(_whole(1, 1000), None, CAMERAS),
     "memory_mb": _Option(_whole(256, 8192), 1024, CAMERAS),
     "nice": _Option(_whole(0, 19), 5, CAMERAS),

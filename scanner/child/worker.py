@@ -11,6 +11,7 @@ Rules:
 import collections
 import os
 import time
+from dataclasses import replace
 
 import cv2
 
@@ -20,7 +21,7 @@ from scanner.child.limits import resident_bytes
 from scanner.child.newest import Captured, Newest
 from scanner.child.overlay import draw, to_jpeg
 from scanner.child.sight import LIVE_KINDS, Sight
-from scanner.decode import Config, StreamReader
+from scanner.decode import MEND, MOVING, Config, StreamReader
 from scanner.reading.cascade import Budget, Read
 from scanner.spec import Spec
 
@@ -37,9 +38,11 @@ SHOWN_S = 1.0  # a box stays on the preview
 
 
 def configured(spec: Spec) -> Config:
-    """Return the decoder's setting: a budget given for the source bounds a moving frame."""
+    """Return the decoder's setting: a budget given for the source bounds a moving frame, and the soft decoder in it."""
     budget = spec.option("budget_ms")
-    return Config() if budget is None else Config(moving=Budget(promising_ms=budget, glance_ms=min(budget, 5.0)))
+    mend = MEND if budget is None else replace(MEND, moving_ms=min(budget, MEND.moving_ms))
+    moving = MOVING if budget is None else Budget(promising_ms=budget, glance_ms=min(budget, MOVING.glance_ms))
+    return Config(moving=moving, mend=mend if spec.option("mend") else None)
 
 
 class Worker:

@@ -13,7 +13,10 @@ Rules:
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
 from zxingcpp import Binarizer
 
 from scanner.reading.decoders import Corners, Decoder, zbar, zxing
@@ -31,6 +34,7 @@ from scanner.reading.patches import (
     softened,
     toned,
 )
+from scanner.reading.soft.reader import Near
 from scanner.reading.unfold import unfolded
 
 MAX_SIDE = 1920
@@ -69,6 +73,7 @@ class Scene:
     def __init__(self, plane: Plane, known: Region | None = None) -> None:
         self.plane = plane
         self._known = known
+        self.near: list[Near] = []  # what a step found but could not mend
 
     @cached_property
     def half(self) -> Plane:
@@ -87,6 +92,7 @@ class Scene:
 
 
 Look = Callable[[Scene], View | None]
+Spare = Callable[[], bool]  # whether time is left
 
 
 def whole(scene: Scene) -> View:
@@ -137,6 +143,22 @@ class Step:
     look: Look
     decode: Decoder
 
+    def read(self, scene: Scene, spare: Spare) -> list[Read]:
+        """Return what it reads; one decode is not divided, so how much time is to spare does not matter."""
+        del spare
+        return attempt(self, scene)
+
+
+class Trial(Protocol):
+    """What stands in the cascade: a step, or something with a longer way."""
+
+    @property
+    def name(self) -> str:
+        """Under which it is tallied."""
+
+    def read(self, scene: Scene, spare: Spare) -> list[Read]:
+        """Return the codes it reads; what takes long asks now and then whether time is to spare."""
+
 
 GLOBAL = zxing(level=Binarizer.GlobalHistogram)
 LOCAL = zxing(level=Binarizer.LocalAverage, inverted=True)
@@ -148,10 +170,10 @@ STEPS: tuple[Step, ...] = (
     Step("half", half, LOCAL),
     Step("half-global", half, GLOBAL),
     Step("display-large", partial(region, side=LARGE, tone=LINEAR, sharpen=(11, 2)), LOCAL),
+    Step("paper-sharp", partial(region, side=MIDDLE, sharpen=(15, 2), smooth=3), LOCAL),
     Step("second", partial(region, rank=1), LOCAL),
     Step("paper", partial(region, side=LARGE), LOCAL),
     Step("soft", partial(region, side=BIG, tone=HALFWAY, sharpen=(15, 2), smooth=3), LOCAL),
-    Step("paper-sharp", partial(region, side=MIDDLE, sharpen=(15, 2), smooth=3), LOCAL),
     Step("hard", partial(region, side=HUGE, tone=HARDER, sharpen=(15, 2)), LOCAL),
     Step("unfold", partial(region, side=MIDDLE, tone=HALFWAY, sharpen=(11, 1)), unfolded),
     Step("brighter", brighter, LOCAL),
@@ -193,18 +215,22 @@ def attempt(step: Step, scene: Scene) -> list[Read]:
     view = step.look(scene)
     if view is None:
         return []
-    return [
-        Read(found.text, _placed(found.corners, view), step.name) for found in step.decode(view.plane) if found.text
-    ]
+    found = step.decode(view.plane)
+    scene.near += [Near(_exactly(f.corners, view), f.version) for f in found if not f.text and f.version]
+    return [Read(f.text, _placed(f.corners, view), step.name) for f in found if f.text]
 
 
 def run(
-    steps: tuple[Step, ...], scene: Scene, *, budget: Budget, cpu_ms: Callable[[], float], tally: Tally
+    steps: tuple[Trial, ...], scene: Scene, *, budget: Budget, cpu_ms: Callable[[], float], tally: Tally
 ) -> tuple[Read, ...]:
     """Try the steps in order; return the codes of the first that reads any, each text once, in reading order."""
     began = before = cpu_ms()
+
+    def spare() -> bool:
+        return cpu_ms() - began < budget.promising_ms
+
     for step in steps:
-        reads = attempt(step, scene)
+        reads = step.read(scene, spare)
         now = cpu_ms()
         tally.add(step.name, now - before, len(reads))
         if reads:
@@ -238,6 +264,10 @@ def bounds(read: Read) -> Region:
 
 def _placed(corners: Corners, view: View) -> Corners:
     return tuple((round(view.x + x * view.scale), round(view.y + y * view.scale)) for x, y in corners)
+
+
+def _exactly(corners: Corners, view: View) -> npt.NDArray[np.float64]:
+    return np.array(corners, np.float64) * view.scale + (view.x, view.y)
 
 
 def _middle(read: Read, axis: int) -> float:

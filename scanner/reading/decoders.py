@@ -10,6 +10,7 @@ is not given to it.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import zxingcpp
 from pyzbar import pyzbar
@@ -27,10 +28,14 @@ QR = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCodeModel2)
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One code: its text and its four corners in pixels of the plane, clockwise from its own top left."""
+    """One code: its text and its four corners in pixels of the plane, clockwise from its own top left.
+
+    A near-read has no text: the decoder found the code, and its version, but could not mend it.
+    """
 
     text: str
     corners: Corners
+    version: int = 0  # of a near-read
 
 
 Decoder = Callable[[Plane], list[Found]]
@@ -50,8 +55,9 @@ def zxing(*, level: zxingcpp.Binarizer, inverted: bool = False, thorough: bool =
             try_rotate=thorough,
             try_downscale=thorough,
             text_mode=zxingcpp.TextMode.Plain,
+            return_errors=True,
         )
-        return [Found(_text(code), corners_of(code.position)) for code in codes if code.valid]
+        return [_found(code) for code in codes]
 
     return decode
 
@@ -65,6 +71,18 @@ def zbar(plane: Plane) -> list[Found]:
         for code in pyzbar.decode(plane, symbols=[pyzbar.ZBarSymbol.QRCODE])
         if code.data and code.data.isascii()
     ]
+
+
+def _found(code: zxingcpp.Barcode) -> Found:
+    corners = corners_of(code.position)
+    return Found(_text(code), corners) if code.valid else Found("", corners, version_of(code))
+
+
+def version_of(code: zxingcpp.Barcode) -> int:
+    """Return the version that a code states, 0 if none or that of another kind ("M4", "R7x43")."""
+    extra: Any = code.extra or {}
+    stated = str(extra.get("Version", ""))
+    return int(stated) if stated.isascii() and stated.isdecimal() else 0
 
 
 def _text(code: zxingcpp.Barcode) -> str:

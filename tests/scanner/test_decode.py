@@ -7,6 +7,7 @@ from pyzbar import pyzbar
 from scanner.decode import Config, StreamReader, find_codes, read_codes
 from scanner.reading.cascade import MAX_SIDE, Budget, Tally
 from scanner.reading.crowd import bearable, pattern_lines
+from scanner.reading.mending import Mender
 
 
 class Meter:
@@ -247,4 +248,4 @@ class TestStream:
             reader.read(dice.integers(0, 256, (240, 320), np.uint8))
 
         config = Config()
-        assert set(reader.tally.tries) == {*config.every_frame, *config.in_turn}
+        assert set(reader.tally.tries) == {*config.every_frame, *config.in_turn, Mender.name}
