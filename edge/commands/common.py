@@ -5,12 +5,14 @@ import sqlite3
 import sys
 from pathlib import Path
 
+from edge.commands.owner import NotOwnerError, act_as_owner
 from edge.config import DEFAULT_PATH, Config, ConfigError, load
 from storage.sqlite import connect
 from sync.enrol.enrolling import DATABASE_FILE
 
 EX_CONFIG = 78  # sysexits.h: something is wrong with the configuration
 EX_UNAVAILABLE = 69  # sysexits.h: something needed is not there
+EX_NOPERM = 77  # sysexits.h: not for this user
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
@@ -24,12 +26,20 @@ def complain(text: str) -> None:
 
 
 def read_config(path: Path) -> Config:
-    """Return the configuration; end the program with exit code 78 and the reason when it cannot be used."""
+    """Return the configuration, and act as the owner of its folder from then on.
+
+    Ends the program with the reason: exit code 78 when the file cannot be used, 77 when the folder is somebody else's.
+    """
     try:
-        return load(path)
+        config = load(path)
+        act_as_owner(config.data)
     except ConfigError as error:
         complain(str(error))
         sys.exit(EX_CONFIG)
+    except NotOwnerError as error:
+        complain(str(error))
+        sys.exit(EX_NOPERM)
+    return config
 
 
 def open_database(config: Config) -> sqlite3.Connection:

@@ -1,16 +1,28 @@
-"""`xinguan enrol CODE`: who this terminal is, learned once from the platform named in the configuration."""
+"""`xinguan enrol [CODE]`: who this terminal is, learned once from the platform named in the configuration.
+
+Whoever can list processes can read what stands on a command line. So the code is asked for at a keyboard, or read from
+standard input; one that stands on the line is taken, and its owner is told.
+"""
 
 import argparse
+import getpass
+import sys
 
 from edge.clock import read_wall_ms
-from edge.commands.common import add_config, read_config
+from edge.commands.common import add_config, complain, read_config
 from edge.rights import keep_private
 from sync.enrol import enrolling
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the code and the configuration."""
-    parser.add_argument("code", metavar="CODE", help="one-time code or the enrolment QR's text; - reads it from stdin")
+    parser.add_argument(
+        "code",
+        metavar="CODE",
+        nargs="?",
+        default="-",
+        help="one-time code or the enrolment QR's text; left out: asked for",
+    )
     parser.add_argument("--again", action="store_true", help="enrol although this terminal is enrolled already")
     add_config(parser)
 
@@ -20,6 +32,18 @@ def run(args: argparse.Namespace) -> int:
     config = read_config(args.config)
     keep_private(config.data)
     asked = argparse.Namespace(
-        code=args.code, data=config.data, platform=config.platform.url, ca=config.platform.ca, again=args.again
+        code=_code(args.code), data=config.data, platform=config.platform.url, ca=config.platform.ca, again=args.again
     )
     return enrolling.run(asked, now_ms=read_wall_ms())
+
+
+def _code(given: str) -> str:
+    """Return the code from where it is safest: the keyboard, unseen; standard input; at last the command line."""
+    if given != "-":
+        complain(
+            "登记码出现在命令行中，其他用户可能看到 · a code on the command line can be seen by other users of this box"
+        )
+        return given
+    if sys.stdin.isatty():
+        return getpass.getpass("登记码 enrolment code: ")
+    return sys.stdin.readline()

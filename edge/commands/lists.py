@@ -3,6 +3,8 @@
 import argparse
 import asyncio
 import json
+import os
+import stat
 import time
 import urllib.error
 from collections.abc import Callable
@@ -31,7 +33,7 @@ from sync.pull.puller import Puller
 from sync.pull.replay import replay
 
 LISTS = "lists"
-MAX_BUNDLE_BYTES = 512 * 1024 * 1024
+MAX_BUNDLE_BYTES = 64 * 1024 * 1024
 ANSWER_WITHIN_S = 60.0
 LOOK_EVERY_S = 0.1
 
@@ -53,9 +55,9 @@ def run(args: argparse.Namespace) -> int:
     """Do the action; exit code 1 when something about the lists is not as it should be, 2 when a file is wrong."""
     if args.action == "check" and args.file is not None:
         return check_file(args.file)
-    config = read_config(args.config)
     if args.action == "import":
-        return _import(config, args.file)
+        return _import(args.config, args.file)
+    config = read_config(args.config)
     held, now_ms = _held(config)
     if args.action == "status":
         shown = json.dumps(report(held, now_ms=now_ms)) if args.json else in_words(held, now_ms=now_ms)
@@ -101,16 +103,18 @@ def _damaged(files: ListFiles, held: Stored) -> dict[str, str]:
     }
 
 
-def _import(config: Config, file: Path | None) -> int:
+def _import(config_file: Path, file: Path | None) -> int:
     if file is None:
         complain("lists import needs a file: xinguan lists import FILE (made with: xinguan central publish --bundle)")
         return 2
     try:
-        bundle = _read(file)
-        identity = load_identity(config.data)
+        bundle = _read(file)  # as whoever asks: the service's user may not read a stick
     except OSError as error:
         complain(f"{file}: cannot be read ({error})")
         return EX_UNAVAILABLE
+    config = read_config(config_file)
+    try:
+        identity = load_identity(config.data)
     except IdentityError as error:
         complain(str(error))
         return EX_UNAVAILABLE
@@ -126,9 +130,15 @@ def _import(config: Config, file: Path | None) -> int:
 
 
 def _read(file: Path) -> bytes:
-    if file.stat().st_size > MAX_BUNDLE_BYTES:
+    """Read a plain file of bounded size, following no link: root may be asked to read a stranger's stick."""
+    handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(handle, "rb") as opened:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError("not a plain file")
+        bundle = opened.read(MAX_BUNDLE_BYTES + 1)
+    if len(bundle) > MAX_BUNDLE_BYTES:
         raise OSError(f"larger than {MAX_BUNDLE_BYTES >> 20} MiB")
-    return file.read_bytes()
+    return bundle
 
 
 async def _take(config: Config, identity: Identity) -> None:

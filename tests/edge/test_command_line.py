@@ -74,3 +74,18 @@ def test_version_says_what_it_stands_on(capsys, name):
     assert main([name, "--json"]) == 0
 
     assert '"sqlite"' in capsys.readouterr().out
+
+
+def test_an_enrolment_code_on_the_command_line_is_taken_and_its_owner_is_told(tmp_path):
+    config = tmp_path / "terminal.toml"
+    config.write_text(
+        f'[terminal]\ndata = "{tmp_path / "data"}"\n[platform]\nurl = "http://127.0.0.1:9"\n'
+        '[[lanes]]\nid = "A"\nscene = "gate"\n'
+    )
+
+    told = xinguan("enrol", "AAAA-BBBB", "--config", str(config))
+    asked = xinguan("enrol", "--config", str(config), input="AAAA-BBBB\n")
+
+    assert "can be seen by other users" in told.stderr
+    assert "can be seen" not in asked.stderr
+    assert told.returncode == asked.returncode
