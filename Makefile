@@ -1,6 +1,6 @@
 # One line a target; each makes what it needs. `PYTHON=python3.13 make test` picks another interpreter.
 PYTHON ?= python3
-.PHONY: setup demo test lint ill e2e bench docs lock
+.PHONY: setup demo test lint ill e2e bench docs lock deb tarball
 setup: ; @PYTHON=$(PYTHON) sh tests/tools/setup.sh dev
 demo: ; @PYTHON=$(PYTHON) sh tests/tools/setup.sh demo && .venv/bin/python -I -m edge.cli demo $(ARGS)
 test: setup ; .venv/bin/python -m pytest --ignore tests/ill -n 2 --dist worksteal -m "not e2e and not root" --cov --cov-report=term:skip-covered $(ARGS)
@@ -10,3 +10,5 @@ e2e: setup ; .venv/bin/python -m pytest -m "e2e or root" $(if $(SCENE),tests/e2e
 bench: setup ; @for b in bench/[a-z]*.py; do .venv/bin/python -P $$b || exit 1; done
 docs: setup ; .venv/bin/python docs/make.py
 lock: setup ; .venv/bin/python requirements/lock.py $(ARGS)
+deb: setup ; .venv/bin/python systemd/packaging/build.py deb $(ARGS)
+tarball: setup ; .venv/bin/python systemd/packaging/build.py tarball $(ARGS)

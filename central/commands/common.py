@@ -35,7 +35,7 @@ def answered(call: Callable[[], Answer]) -> int:
     """Run `call`, print what it says, return the exit code; what the register refuses goes to stderr."""
     try:
         answer = call()
-    except (RegistryError, PublishingError, KeyFolderError) as error:
+    except (RegistryError, PublishingError, KeyFolderError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     sys.stdout.write(json.dumps(answer, ensure_ascii=False) + "\n")

@@ -3,7 +3,9 @@
 import argparse
 import asyncio
 import logging
+import os
 import signal
+import socket
 import ssl
 import sys
 from pathlib import Path
@@ -46,10 +48,19 @@ async def _serve(state: PlatformState, host: str, port: int, tls: ssl.SSLContext
     async with serving(state, host=host, port=port, now_ms=now_ms, tls=tls) as url:
         sys.stdout.write(f"{url}\n")
         sys.stdout.flush()
+        _tell_service_manager("READY=1")
         async with asyncio.TaskGroup() as group:
             freshening = group.create_task(keep_fresh(state.folder, now_ms))
             await stop.wait()
             freshening.cancel()
+
+
+def _tell_service_manager(state: str) -> None:
+    """Send one line of sd_notify(3), where a service manager asked for it: who starts after us finds us serving."""
+    if address := os.environ.get("NOTIFY_SOCKET"):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sending:
+            sending.connect("\0" + address[1:] if address.startswith("@") else address)
+            sending.sendall(state.encode())
 
 
 def run(args: argparse.Namespace) -> int:

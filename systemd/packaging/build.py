@@ -1,0 +1,317 @@
+"""Packages for boxes: one deb a Debian release and machine, or a tarball, from the hashed requirements alone.
+
+    python systemd/packaging/build.py deb     [--debian 12] [--arch amd64] [--out dist]
+    python systemd/packaging/build.py tarball [--debian 12] [--arch amd64] [--out dist]
+
+Rules of this file:
+
+- what goes in is what requirements/*.txt name by hash, and the project's own wheel; nothing is resolved;
+- `xinguan` is a terminal; `xinguan-central` adds the platform, the hub and the demo to the same version's folder;
+- versions lie side by side under /opt/xinguan/versions; `current` is a link that the maintainer scripts and the updater
+  move. Each version is a virtual environment of Debian's own Python, laid out by hand: no step runs on the box;
+- every compiled file must be for the machine that the package is for: its ELF header is read;
+- the same commit gives the same bytes: times are those of the commit, order is sorted, owners are root.
+"""
+
+import argparse
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import tarfile
+import tempfile
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+HERE: Final = Path(__file__).parent
+ROOT: Final = HERE.parent.parent
+PREFIX: Final = Path("opt/xinguan")
+PYTHON_OF: Final = {12: "3.11", 13: "3.13"}
+GLIBC_OF: Final = {12: 36, 13: 41}
+MACHINE_OF: Final = {"amd64": ("x86_64", 62), "arm64": ("aarch64", 183)}  # wheel tag, ELF e_machine
+LIBRARIES: Final = {12: "libzbar0", 13: "libzbar0t64"}
+UNIT_FOLDER: Final = {12: Path("lib/systemd/system"), 13: Path("usr/lib/systemd/system")}
+FIRST_WITH_RESTART_STEPS: Final = 13
+ELF_MAGIC: Final = b"\x7fELF"
+MAINTAINER: Final = "Xinguan maintainers <xinguan@localhost>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What a package is for, and what it holds: Debian release, machine, version, and the commit's time."""
+
+    debian: int
+    arch: str
+    version: str
+    epoch: int
+
+    @property
+    def python(self) -> str:
+        """The release's own Python, as 3.11."""
+        return PYTHON_OF[self.debian]
+
+    @property
+    def home(self) -> Path:
+        """Where this version lives on the box, without the leading slash."""
+        return PREFIX / "versions" / self.version
+
+    @property
+    def site(self) -> Path:
+        """Where its packages live."""
+        return self.home / "lib" / f"python{self.python}" / "site-packages"
+
+    @property
+    def platforms(self) -> list[str]:
+        """The wheel tags that this release runs, newest first."""
+        machine = MACHINE_OF[self.arch][0]
+        return [
+            *(f"manylinux_2_{minor}_{machine}" for minor in range(GLIBC_OF[self.debian], 4, -1)),
+            f"manylinux2014_{machine}",
+        ]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Build what was asked for and print where it lies."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kind", choices=["deb", "tarball"])
+    parser.add_argument("--debian", type=int, choices=sorted(PYTHON_OF), default=12)
+    parser.add_argument("--arch", choices=sorted(MACHINE_OF), default="amd64")
+    parser.add_argument("--out", type=Path, default=ROOT / "dist")
+    args = parser.parse_args(argv)
+    args.out.mkdir(parents=True, exist_ok=True)
+    target = Target(debian=args.debian, arch=args.arch, version=project_version(), epoch=commit_time())
+    with tempfile.TemporaryDirectory(prefix="xinguan-build-") as folder:
+        terminal, central = Path(folder, "xinguan"), Path(folder, "xinguan-central")
+        lay_out(target, terminal, central)
+        build = deb if args.kind == "deb" else tarball
+        for tree in (terminal, central):
+            print(build(target, tree, args.out))
+    return 0
+
+
+def project_version() -> str:
+    """Return the version that pyproject.toml names."""
+    return str(tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"])
+
+
+def commit_time() -> int:
+    """Return the time every file gets: SOURCE_DATE_EPOCH, or that of the commit (seconds)."""
+    if given := os.environ.get("SOURCE_DATE_EPOCH"):
+        return int(given)
+    said = subprocess.run(["git", "log", "-1", "--format=%ct"], cwd=ROOT, capture_output=True, text=True, check=True)
+    return int(said.stdout)
+
+
+def lay_out(target: Target, terminal: Path, central: Path) -> None:
+    """Fill both trees as they will lie on the box, and check every compiled file."""
+    print(f"installing the pinned wheels of a terminal for Debian {target.debian} on {target.arch}", file=sys.stderr)
+    install(target, terminal / target.site, ROOT / "requirements" / "terminal.txt")
+    with tempfile.TemporaryDirectory(prefix="xinguan-build-") as folder:
+        print("and those that the platform needs beside them", file=sys.stderr)
+        every = Path(folder)
+        install(target, every, ROOT / "requirements" / "central.txt")
+        own_wheel(every)
+        move_what_is_new(every, terminal / target.site, central / target.site)
+    for name in ("edge", "scanner", "cache", "sync", "credit", "storage"):
+        (central / target.site / name).rename(terminal / target.site / name)
+    for info in (central / target.site).glob("xinguan-*.dist-info"):
+        info.rename(terminal / target.site / info.name)
+    add_environment(target, terminal)
+    add_system_files(target, terminal, ("xinguan-terminal.service", "xinguan-kiosk.service"))
+    add_system_files(target, central, ("xinguan-central.service", "xinguan-hub.service"))
+    wrong = [path for tree in (terminal, central) for path in foreign_binaries(tree, target.arch)]
+    if wrong:
+        raise SystemExit(f"not for {target.arch}: {', '.join(map(str, wrong))}")
+
+
+def pip(*words: str) -> None:
+    """Run this interpreter's pip."""
+    subprocess.run(
+        [sys.executable, "-m", "pip", *words, "--quiet", "--disable-pip-version-check"], check=True, cwd=ROOT
+    )
+
+
+def install(target: Target, into: Path, requirements: Path) -> None:
+    """Unpack the wheels that `requirements` names by hash, for the target's Python and machine."""
+    tags = [word for tag in target.platforms for word in ("--platform", tag)]
+    kind = (
+        "--python-version",
+        target.python,
+        "--implementation",
+        "cp",
+        "--abi",
+        f"cp{target.python.replace('.', '')}",
+        "--abi",
+        "abi3",
+        "--abi",
+        "none",
+    )
+    pip(
+        "install",
+        "--no-deps",
+        "--require-hashes",
+        "--only-binary",
+        ":all:",
+        *tags,
+        *kind,
+        "--no-compile",
+        "--target",
+        str(into),
+        "-r",
+        str(requirements),
+    )
+    shutil.rmtree(into / "bin", ignore_errors=True)
+
+
+def own_wheel(into: Path) -> None:
+    """Add the project itself."""
+    with tempfile.TemporaryDirectory(prefix="xinguan-wheel-") as folder:
+        pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, str(ROOT))
+        (wheel,) = Path(folder).glob("*.whl")
+        shutil.unpack_archive(wheel, into, "zip")
+
+
+def move_what_is_new(source: Path, known: Path, into: Path) -> None:
+    """Move the top-level names of `source` that `known` does not have."""
+    into.mkdir(parents=True, exist_ok=True)
+    for path in sorted(source.iterdir()):
+        if not (known / path.name).exists():
+            shutil.move(path, into / path.name)
+
+
+def add_environment(target: Target, tree: Path) -> None:
+    """Lay out the virtual environment by hand: a link to Debian's Python, its configuration, the command."""
+    home = tree / target.home
+    (home / "bin").mkdir(parents=True)
+    (home / "bin" / "python").symlink_to(f"/usr/bin/python{target.python}")
+    (home / "pyvenv.cfg").write_text(
+        f"home = /usr/bin\ninclude-system-site-packages = false\nversion = {target.python}\n"
+    )
+    put(
+        home / "bin" / "xinguan",
+        '#!/bin/sh\nexec "$(dirname "$(readlink -f "$0")")/python" -I -m edge.cli "$@"\n',
+        0o755,
+    )
+    put(home / "bin" / "kiosk-start", (ROOT / "systemd" / "kiosk-start.sh").read_text("utf-8"), 0o755)
+    command = tree / "usr" / "bin" / "xinguan"
+    command.parent.mkdir(parents=True)
+    command.symlink_to("/opt/xinguan/current/bin/xinguan")
+    for source, place in (
+        ("sysusers.conf", "usr/lib/sysusers.d/xinguan.conf"),
+        ("udev.rules", "usr/lib/udev/rules.d/60-xinguan.rules"),
+        ("terminal.toml", "usr/share/doc/xinguan/examples/terminal.toml"),
+    ):
+        put(tree / place, (ROOT / "systemd" / source).read_text("utf-8"))
+    for page in ("README.md", "README.zh-CN.md", "CHANGELOG.md", "docs/install.md", "docs/commands.md"):
+        put(tree / "usr/share/doc/xinguan" / Path(page).name, (ROOT / page).read_text("utf-8"))
+    put(tree / "usr/share/doc/xinguan/copyright", (ROOT / "LICENSE").read_text("utf-8"))
+
+
+def add_system_files(target: Target, tree: Path, units: tuple[str, ...]) -> None:
+    """Add the units, and what only a newer systemd understands as a drop-in."""
+    folder = tree / UNIT_FOLDER[target.debian]
+    for unit in units:
+        put(folder / unit, (ROOT / "systemd" / unit).read_text("utf-8"))
+        if target.debian >= FIRST_WITH_RESTART_STEPS and unit != "xinguan-kiosk.service":
+            put(folder / f"{unit}.d" / "restart.conf", (ROOT / "systemd/since-254/restart.conf").read_text("utf-8"))
+
+
+def put(path: Path, text: str, mode: int = 0o644) -> None:
+    """Write a file of the package."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8")
+    path.chmod(mode)
+
+
+def foreign_binaries(tree: Path, arch: str) -> Iterator[Path]:
+    """Yield compiled files that another machine would need."""
+    for path in files_of(tree):
+        with path.open("rb") as file:
+            head = file.read(20)
+        if head.startswith(ELF_MAGIC) and struct.unpack_from("<H", head, 18)[0] != MACHINE_OF[arch][1]:
+            yield path.relative_to(tree)
+
+
+def files_of(tree: Path) -> Iterator[Path]:
+    """Yield the plain files below `tree`, in order."""
+    return (path for path in sorted(tree.rglob("*")) if path.is_file() and not path.is_symlink())
+
+
+def settle(tree: Path, epoch: int) -> int:
+    """Give every name the commit's time and rights that no umask changed; return the size in KiB."""
+    size = 0
+    for path in (*sorted(tree.rglob("*")), tree):
+        if not path.is_symlink():
+            executable = path.is_dir() or path.stat().st_mode & 0o100
+            path.chmod(0o755 if executable else 0o644)
+            size += path.stat().st_size if path.is_file() else 0
+        os.utime(path, (epoch, epoch), follow_symlinks=False)
+    return size // 1024
+
+
+def deb(target: Target, tree: Path, out: Path) -> Path:
+    """Build one Debian package of a tree; return its path."""
+    size = settle(tree, target.epoch)
+    control = tree / "DEBIAN"
+    control.mkdir()
+    put(control / "control", control_of(target, tree.name, size))
+    for script in sorted((HERE / tree.name).iterdir()):
+        text = script.read_text("utf-8").replace("@VERSION@", target.version)
+        put(control / script.name, text, 0o755)
+    settle(control, target.epoch)
+    os.utime(tree, (target.epoch, target.epoch))
+    made = out / f"{tree.name}_{target.version}~deb{target.debian}_{target.arch}.deb"
+    words = ["dpkg-deb", "--root-owner-group", "-Zzstd", "-z12", "--build", str(tree), str(made)]
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": str(target.epoch)}
+    subprocess.run(words, check=True, stdout=subprocess.DEVNULL, env=environment)
+    return made
+
+
+def control_of(target: Target, name: str, size: int) -> str:
+    """Return the control file of a package."""
+    low, high = target.python, f"3.{int(target.python.partition('.')[2]) + 1}"
+    version = f"{target.version}~deb{target.debian}"
+    depends = {
+        "xinguan": f"python3 (>= {low}), python3 (<< {high}), {LIBRARIES[target.debian]}, "
+        "systemd | systemd-standalone-sysusers",
+        "xinguan-central": f"xinguan (= {version})",
+    }[name]
+    short = {
+        "xinguan": "edge verification of credit + tourism codes: one terminal",
+        "xinguan-central": "reference platform, site hub and demo of Xinguan",
+    }[name]
+    recommends = {
+        "xinguan": "Recommends: chromium, fonts-noto-cjk, chrony\n",
+        "xinguan-central": "Suggests: postgresql\n",
+    }[name]
+    return (
+        f"Package: {name}\nVersion: {version}\nArchitecture: {target.arch}\nMaintainer: {MAINTAINER}\n"
+        f"Installed-Size: {size}\nDepends: {depends}\n{recommends}Section: misc\nPriority: optional\n"
+        f"Description: {short}\n Reads a visitor's code, verifies it offline, decides, writes it down, syncs.\n"
+    )
+
+
+def tarball(target: Target, tree: Path, out: Path) -> Path:
+    """Pack one tree for a machine without dpkg, with the script that installs it; return its path."""
+    put(tree / "install.sh", (HERE / "install.sh").read_text("utf-8").replace("@VERSION@", target.version), 0o755)
+    settle(tree, target.epoch)
+    made = out / f"{tree.name}-{target.version}-debian{target.debian}-{target.arch}.tar.xz"
+    with tarfile.open(made, "w:xz") as packed:
+        for path in sorted(tree.rglob("*")):
+            packed.add(path, arcname=str(path.relative_to(tree)), recursive=False, filter=as_root)
+    return made
+
+
+def as_root(info: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Make root the owner of everything."""
+    info.uid = info.gid = 0
+    info.uname = info.gname = "root"
+    return info
+
+
+if __name__ == "__main__":
+    sys.exit(main())

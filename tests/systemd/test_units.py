@@ -1,0 +1,54 @@
+"""The units as systemd reads them: right, little exposed, and never given up after a bad start."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+UNITS = sorted((ROOT / "systemd").glob("*.service"))
+SERVICES = [unit for unit in UNITS if unit.name != "xinguan-kiosk.service"]  # that one is a person's session
+ANALYZE = Path("/usr/bin/systemd-analyze")
+MOST_EXPOSED = 1.5
+
+by_name = pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+needs_systemd = pytest.mark.skipif(not ANALYZE.exists(), reason="systemd-analyze is not on this machine")
+
+
+@needs_systemd
+@by_name
+def test_systemd_accepts_the_unit(unit, tmp_path):
+    text = unit.read_text("utf-8")
+    text = text.replace("/opt/xinguan/current/bin/python", sys.executable)
+    text = text.replace("/opt/xinguan/current/bin/kiosk-start", "/bin/true")
+    copy = tmp_path / unit.name
+    copy.write_text(text, "utf-8")
+
+    answer = subprocess.run([ANALYZE, "verify", copy], capture_output=True, text=True)
+
+    assert [line for line in answer.stderr.splitlines() if unit.name in line] == []
+
+
+@needs_systemd
+@pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: unit.name)
+def test_little_of_the_machine_is_open_to_the_unit(unit):
+    answer = subprocess.run([ANALYZE, "security", "--offline=true", "--no-pager", unit], capture_output=True, text=True)
+
+    (exposure,) = re.findall(r"exposure level for \S+: ([0-9.]+)", answer.stdout)
+    assert float(exposure) <= MOST_EXPOSED
+
+
+@by_name
+def test_a_box_that_starts_badly_tries_for_ever(unit):
+    text = unit.read_text("utf-8")
+
+    assert "StartLimitIntervalSec=0" in text
+    assert "Restart=always" in text
+
+
+def test_only_a_wrong_configuration_is_not_tried_again():
+    text = (ROOT / "systemd" / "xinguan-terminal.service").read_text("utf-8")
+
+    assert re.findall(r"RestartPreventExitStatus=(.*)", text) == ["78"]
