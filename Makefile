@@ -3,7 +3,7 @@ PYTHON ?= python3
 .PHONY: setup demo test lint ill e2e bench docs lock deb tarball
 setup: ; @PYTHON=$(PYTHON) sh tests/tools/setup.sh dev
 demo: ; @PYTHON=$(PYTHON) sh tests/tools/setup.sh demo && .venv/bin/python -I -m edge.cli demo $(ARGS)
-test: setup ; .venv/bin/python -m pytest --ignore tests/ill -n 2 --dist worksteal -m "not e2e and not root" --cov --cov-report=term:skip-covered $(ARGS)
+test: setup ; .venv/bin/python -m pytest --ignore tests/ill -n 2 --dist worksteal -m "not e2e and not root and not look" --cov --cov-report=term:skip-covered $(ARGS)
 ill: setup ; .venv/bin/python -m pytest tests/ill --durations 5 $(ARGS)
 lint: setup ; .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/mypy requirements/*.py && .venv/bin/lint-imports
 e2e: setup ; .venv/bin/python -m pytest -m "e2e or root" $(if $(SCENE),tests/e2e -k test_$(SCENE)_ -s -q --no-header,) $(ARGS)
@@ -12,3 +12,5 @@ docs: setup ; .venv/bin/python docs/make.py
 lock: setup ; .venv/bin/python requirements/lock.py $(ARGS)
 deb: setup ; .venv/bin/python systemd/packaging/build.py deb $(ARGS)
 tarball: setup ; .venv/bin/python systemd/packaging/build.py tarball $(ARGS)
+.PHONY: look
+look: setup ; .venv/bin/python -m pytest -n 2 -m look -q --no-header $(ARGS)

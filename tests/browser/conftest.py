@@ -51,6 +51,7 @@ async def open_screen(chromium, terminal):
         problems = []
         page.on("pageerror", lambda error: problems.append(error))  # noqa: PLW0108 - playwright marks the function
         page.problems = problems
+        page.set_default_timeout(8_000)
         await page.goto(f"{terminal.base}/{name}?lang={lang}#token={token}")
         pages.append(page)
         return page

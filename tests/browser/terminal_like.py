@@ -165,6 +165,21 @@ SHOWS: dict[str, dict[str, Any]] = {
 }
 
 
+OFFERS: list[dict[str, Any]] = [
+    {
+        "id": "shop.1", "code": 1, "version": 2, "local": True, "title": {"zh": "赠龙井一杯", "en": "A cup of tea"},
+        "offer": {"kind": "gift", "item": "龙井"}, "limits": [{"max": 1, "period": "day"}], "stock": 20, "left": 0,
+        "lane": "C", "in_force": True, "change": "edited", "undoable": True, "by": "counter",
+        "at_ms": 1_790_000_000_000, "problem": None, "warnings": [],
+    },
+    {
+        "id": "shop.2", "code": 2, "version": 1, "local": True, "title": {"zh": "诚信会员八折"},
+        "offer": {"kind": "percent", "percent_off": 20}, "when": {"until": "2026-12-31"}, "limits": [], "stock": None,
+        "left": None, "lane": "C", "in_force": True, "change": "created", "undoable": False, "by": "counter",
+        "at_ms": 1_780_000_000_000, "problem": None,
+        "warnings": [{"path": "$.when", "zh": "不会生效：时段已过", "en": "never applies: it is over"}],
+    },
+]  # fmt: skip
 LANES = {"gate": "A", "desk": "D", "counter": "C"}
 
 
@@ -178,7 +193,9 @@ class LookAlike:
         self.shows = SHOWS
         self.answer: dict[str, Any] = SHOWS["standard"]
         self.may_act = True
+        self.refuses: dict[str, str] = {}  # step → the reason why it cannot be taken
         self.silent = False
+        self._beat = asyncio.Event()
         self._listeners: set[asyncio.Queue[tuple[str, Any] | None]] = set()
         self.app = web.Application(middlewares=[self._authorised])
         self.app.add_routes(screen_routes())
@@ -189,6 +206,8 @@ class LookAlike:
                 web.get("/v1/redemptions", self._redemptions),
                 web.post("/v1/present", self._present),
                 web.post("/v1/redemptions/{id}/{step}", self._step),
+                web.get("/v1/lanes/{lane}", self._lane),
+                web.get("/v1/offers", self._offers),
             ]
         )
 
@@ -199,6 +218,12 @@ class LookAlike:
     def show(self, name: str, screen: str = "gate", **more: Any) -> None:
         """Send a decision."""
         self.tell("decision", {"lane": LANES[screen], "at_ms": now_ms(), **SHOWS[name], **more})
+
+    async def beat(self) -> None:
+        """Wait until a screen has been told how the terminal is, twice: the first may have been on its way."""
+        for _ in range(2):
+            self._beat.clear()
+            await self._beat.wait()
 
     async def close(self) -> None:
         """End every stream, as a terminal does that dies."""
@@ -230,6 +255,7 @@ class LookAlike:
                 if not self.silent:
                     data = json.dumps(event[1], ensure_ascii=False)
                     await answer.write(f"event: {event[0]}\ndata: {data}\n\n".encode())
+                    self._beat.set()
         except ConnectionResetError:
             return answer
         finally:
@@ -267,4 +293,14 @@ class LookAlike:
 
     async def _step(self, request: web.Request) -> web.Response:
         self.posted.append((request.path, await request.json()))
-        return web.json_response({"state": request.match_info["step"], "error": None, "journal_seq": 11})
+        step = request.match_info["step"]
+        if why := self.refuses.get(step):
+            return web.json_response({"state": "passed", "error": why, "journal_seq": 11})
+        return web.json_response({"state": step, "error": None, "journal_seq": 11})
+
+    async def _lane(self, request: web.Request) -> web.Response:
+        lane = {"id": request.match_info["lane"], "scene": "hotel", "intent": "open", "challenge": "9f3c2a7be1d04856"}
+        return web.json_response(lane)
+
+    async def _offers(self, _request: web.Request) -> web.Response:
+        return web.json_response(OFFERS)

@@ -64,7 +64,7 @@ async def sells(shop, page, amount="30"):
 
 async def twice(page, selector):
     await page.click(selector)
-    await page.click(f"{selector}.sure")
+    await page.click(f"{selector}.armed")
 
 
 async def test_a_gift_is_written_given_and_counted_and_the_undo_takes_the_withdrawal_back(shop, counter):
@@ -72,7 +72,7 @@ async def test_a_gift_is_written_given_and_counted_and_the_undo_takes_the_withdr
     await write(page, "赠龙井一杯", en="A cup of tea", kind="gift", value="龙井", stock="2", limit="1")
     row = page.locator("#offers li", has_text="赠龙井一杯")
     await row.get_by_text("剩 2 / 2").wait_for()
-    assert "每人每天 1" in await row.inner_text()
+    assert "每人每天限 1" in await row.inner_text()
 
     await sells(shop, page)
     await page.wait_for_selector(".result.GRANT")
@@ -91,16 +91,22 @@ async def test_a_gift_is_written_given_and_counted_and_the_undo_takes_the_withdr
     assert "本店优惠" in await page.locator("#recent li").first.inner_text()
 
 
-async def test_the_terminal_s_own_words_say_what_is_wrong_and_the_form_stays(counter):
+async def test_a_reduction_is_asked_in_zhe_shown_before_it_is_saved_and_what_is_wrong_is_said_in_plain_words(counter):
     page = await counter()
     await write(page, "全免", kind="percent", value="150")
 
     problem = page.locator("#offer-problem")
-    await problem.get_by_text("$.offer.percent_off").wait_for()
+    await problem.get_by_text("例如 8 或 8.5").wait_for()
     assert await page.input_value("#offer-zh") == "全免"
-    await page.fill("#offer-value", "abc")
+    await page.fill("#offer-value", "80")
     await page.click("#offer-form button:not([type])")
-    await problem.get_by_text("请检查").wait_for()
+    await problem.get_by_text("例如 8 或 8.5").wait_for()
+    await page.fill("#offer-value", "8.5")
+    assert await page.locator("#offer-preview").inner_text() == "例如 ¥100.00 → ¥85.00"
+    await page.fill("#offer-from", "2026-12-31")
+    await page.fill("#offer-until", "2026-12-01")
+    await page.click("#offer-form button:not([type])")
+    await problem.get_by_text("请对调").wait_for()
     spill = await page.evaluate(
         "() => { const book = document.querySelector('.book'), edge = book.getBoundingClientRect().right;"
         " return [...book.querySelectorAll('*')].filter((one) => one.getBoundingClientRect().right > edge)"

@@ -66,7 +66,20 @@ class TestGate:
         [code] = zxingcpp.read_barcodes(cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_GRAYSCALE))
         assert code.text == "https://yunxi.example/appeal"
 
-    async def test_a_measure_names_authority_basis_end_and_remedy(self, open_screen, terminal):
+    async def test_a_public_screen_names_no_measure_and_no_authority(self, open_screen, terminal):
+        page = await open_screen("gate")
+        await waiting(page)
+
+        terminal.show("refuse")
+        await page.wait_for_selector(".result.REFUSE")
+
+        said = await page.locator("#stage").inner_text()
+        assert "对您受限" in said.replace("\u200b", "")
+        for part in ("云溪市文化和旅游局", "第二十三条", "2026-12-31", "限制措施"):
+            assert part not in said
+
+    async def test_where_the_lane_says_full_a_measure_names_authority_basis_end_and_remedy(self, open_screen, terminal):
+        terminal.status = {"lanes": [{"id": "A", "scene": "gate", "camera": True, "notice": "full"}]}
         page = await open_screen("gate")
         await waiting(page)
 
@@ -233,7 +246,7 @@ class TestStrip:
 
         await page.click("#undo")
         assert terminal.posted == []
-        await page.click("#undo")
+        await page.click("#undo.armed")
         await page.wait_for_selector("#toast.on")
 
         assert terminal.posted == [("/v1/redemptions/0193-a/annul", {})]
@@ -331,7 +344,7 @@ class TestDesk:
 
         leave = page.locator("#stays li").first.locator("button.main")
         await leave.click()
-        await leave.click()
+        await page.click("#stays .armed")
         await page.wait_for_selector("#toast.on")
 
         assert terminal.posted == [("/v1/redemptions/r308/close", {})]
@@ -343,6 +356,7 @@ class TestDesk:
         await page.locator("#stays li").first.locator("button", has_text="扣赔").click()
         await page.fill(".claim input", "35.5")
         await page.press(".claim input", "Enter")
+        await page.click(".claim .armed")
         await page.wait_for_selector("#toast.on")
 
         assert terminal.posted == [("/v1/redemptions/r308/claim", {"amount_fen": 3_550})]

@@ -22,6 +22,8 @@ export function rowOf(listed) {
     off: offer.off_fen ?? null,
     pay: offer.to_pay_fen ?? null,
     claimed: listed.claimed_fen,
+    returned: listed.returned_fen ?? 0,
+    untilMs: listed.reversal_until_ms ?? null,
     local: listed.answer?.offers?.[0]?.local === true,
   };
 }

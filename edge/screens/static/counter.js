@@ -1,18 +1,23 @@
 // The shop's counter: amount in, discount out, total large; the last sales with returns.
 
 import { rowOf } from "./answers.js";
-import { clockTime, find, make, twice } from "./dom.js";
-import { fen, yuan } from "./money.js";
+import { button, clockTime, complain, find, make, redraw, set, twice } from "./dom.js";
+import { plainYuan, readFen, yuan } from "./money.js";
 import { OffersPanel } from "./offers.js";
-import { drawTop, watchStrip } from "./page.js";
+import { drawTop, keepAlive } from "./page.js";
 import { Screen } from "./screen.js";
+import { showSlip } from "./slip.js";
 import { attempt, step, Strip, toast } from "./strip.js";
 import { call } from "./terminal.js";
-import { onLanguage, say, told } from "./words.js";
+import { onLanguage, say, toldNode } from "./words.js";
 
 const RECENT = 20;
+const ENDED = new Set(["annulled", "reversed"]);
 let sales = [];
+let returning = null; // the sale whose return is being written
+let asking = "show_buyer";
 const amount = find("#amount");
+const code = () => find("#code");
 const quote = find("#quote");
 
 const screen = new Screen({
@@ -30,37 +35,51 @@ const screen = new Screen({
 
 const strip = new Strip(screen, {
   present() {
-    const sum = fen(amount.value);
-    if (sum === null) { amount.focus(); askFor("code_held"); return null; }
+    const sum = readFen(amount.value);
+    if (sum.why) {
+      screen.clear();
+      if (amount.value) complain(amount, say(sum.why));
+      else { askFor("code_held"); amount.focus(); }
+      return null;
+    }
     askFor("show_buyer");
-    return { intent: quote.checked ? "quote" : "buy", amount_fen: sum };
+    return { intent: quote.checked ? "quote" : "buy", amount_fen: sum.fen };
   },
 });
 
 const panel = new OffersPanel(screen);
 
 function askFor(key) {
-  const [first, second] = find("#ask").children;
-  first.dataset.say = key;
-  second.dataset.also = key;
-  first.textContent = say(key);
-  second.textContent = "";
+  asking = key;
+  find("#ask").replaceChildren(make("span", say(key)));
 }
 
 // The code may come before the amount: it waits in its field, and Enter in the amount sends both.
 amount.addEventListener("keydown", (event) => {
   if (event.key !== "Enter") return;
   event.preventDefault();
-  if (fen(amount.value) === null) { toast(say("enter_amount"), true); return; }
-  if (find("#code").value) strip.submit();
-  else find("#code").focus();
+  const sum = readFen(amount.value);
+  if (sum.why) { screen.clear(); complain(amount, say(sum.why)); return; }
+  complain(amount, "");
+  if (code().value) strip.submit();
+  else code().focus();
 });
-find("#clear").addEventListener("click", () => {
+amount.addEventListener("input", () => {
+  complain(amount, "");
+  if (screen.shown && !screen.shown.fresh) screen.clear(); // a new amount begins: the last customer's answer goes
+});
+find("#clear").addEventListener("click", next);
+find("#next").addEventListener("click", next);
+find("#slip").addEventListener("click", () => showSlip(screen.shown.value, { scene: "counter", status: screen.status }));
+
+function next() {
+  screen.clear();
   amount.value = "";
-  find("#code").value = "";
+  code().value = "";
+  complain(amount, "");
   askFor("show_buyer");
   amount.focus();
-});
+}
 
 async function refresh() {
   const answer = await attempt(() => call("GET", `/v1/redemptions?recent=${RECENT}`));
@@ -72,35 +91,73 @@ async function refresh() {
 
 function draw() {
   find("#no-recent").hidden = sales.length > 0;
-  find("#recent").replaceChildren(...sales.map(saleRow));
+  const open = find("#recent").querySelector("form");
+  redraw(find("#recent"), sales.map((sale) => (open && returning === sale.id ? open.closest("li") : saleRow(sale))));
 }
 
 function saleRow(sale) {
-  const undone = sale.state === "annulled" || sale.state === "reversed";
+  const undone = ENDED.has(sale.state);
+  const said = undone ? say("undone") : sale.returned ? `${say("return_before")} ${yuan(sale.returned)}` : sale.off ? `${say("discount")} −${yuan(sale.off)}` : "";
   const row = make("li",
-    make("div.line", make(undone ? "span.struck" : "span", told(sale.title), sale.local ? make("i.local", say("local")) : null), make("b", sale.pay === null ? "" : yuan(sale.pay))),
-    make("div.line.sub", make("span", clockTime(sale.atMs)),
-      make("span", undone ? say("undone") : sale.off ? `${say("discount")} −${yuan(sale.off)}` : "")));
+    make("div.line", make(undone ? "span.struck" : "span", toldNode(sale.title), sale.local ? make("i.local", say("local")) : null), make("b", sale.pay === null ? "" : yuan(sale.pay))),
+    make("div.line.sub", make("span", clockTime(sale.atMs)), make("span", said)));
   if (!undone) {
-    const back = make("button");
-    back.type = "button";
-    twice(back, { label: () => say("give_back"), ask: () => say("give_back_sure"), act: () => reverse(sale) });
-    row.append(make("div.acts", back));
+    const back = button("", say("give_back"));
+    const acts = make("div.acts", back);
+    back.addEventListener("click", () => { returning = sale.id; acts.replaceWith(returnForm(sale)); find("#returned").focus(); });
+    row.append(acts);
   }
   row.dataset.redemption = sale.id;
+  row.dataset.key = sale.id;
   return row;
 }
 
-async function reverse(sale) {
-  const done = await step(sale.id, "reverse");
-  if (!done) return;
-  strip.forget(sale.id);
-  toast(say("undone"));
-  await refresh();
+/** A return, whole or in part: what it was sold for, what came back before, until when; asked once more with the sum. */
+function returnForm(sale) {
+  const rest = (sale.amount ?? 0) - sale.returned;
+  const late = sale.untilMs !== null && sale.untilMs < Date.now();
+  const sum = set(make("input"), { id: "returned", inputmode: "decimal", maxlength: "14", autocomplete: "off", "aria-describedby": "returned-problem" });
+  sum.value = rest > 0 ? plainYuan(rest) : "";
+  const problem = set(make("p.problem"), { id: "returned-problem", role: "alert" });
+  const send = make("button.main");
+  const away = button("", say("cancel"));
+  away.addEventListener("click", () => { returning = null; draw(); });
+  const fact = (key, text) => make("div.line.sub", make("span", say(key)), make("b", text));
+  const form = make("form.claim",
+    sale.amount ? fact("return_of", yuan(sale.amount)) : null,
+    sale.returned ? fact("return_before", yuan(sale.returned)) : null,
+    sale.untilMs === null ? null : fact("return_until", clockTime(sale.untilMs, false)),
+    rest > 0 ? make("label", make("span", say("return_amount")), sum) : null, problem, make("div.acts", send, away));
+  const read = () => {
+    if (late) { problem.textContent = say("return_late"); return null; }
+    if (rest <= 0) return {};
+    const typed = readFen(sum.value);
+    const why = typed.why ?? (typed.fen > rest ? "return_over" : null);
+    complain(sum, why ? say(why) : "");
+    return why ? null : typed.fen === rest ? {} : { amount_fen: typed.fen };
+  };
+  const calm = twice(send, {
+    label: () => say("give_back"),
+    ask: () => `${say("return_sure")} ${rest > 0 ? yuan(readFen(sum.value).fen) : ""}`,
+    act: async () => {
+      const body = read();
+      if (body === null || !await step(sale.id, "reverse", body)) return;
+      returning = null;
+      strip.forget(sale.id);
+      toast(() => `${say("returned")} ${yuan(body.amount_fen ?? rest)}`);
+      await refresh();
+    },
+  });
+  send.addEventListener("click", (event) => { if (read() === null) { event.stopImmediatePropagation(); event.preventDefault(); calm(); } }, { capture: true });
+  sum.addEventListener("input", () => { calm(); complain(sum, ""); });
+  form.addEventListener("submit", (event) => event.preventDefault());
+  return form;
 }
 
-onLanguage(draw);
-watchStrip();
+addEventListener("keydown", (event) => { if (event.key === "Escape" && screen.shown && !document.querySelector("dialog")) next(); });
+onLanguage(() => { draw(); askFor(asking); });
+keepAlive();
 screen.start();
 refresh();
+askFor("show_buyer");
 amount.focus();

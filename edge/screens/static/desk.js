@@ -1,17 +1,19 @@
 // The front desk: check-in without deposit, the book of open stays, check-out and claims.
 
 import { rowOf } from "./answers.js";
-import { clockTime, find, make, twice } from "./dom.js";
-import { fen, yuan } from "./money.js";
-import { drawTop, ticketChoice, watchStrip } from "./page.js";
+import { button, clockTime, complain, find, make, redraw, set, twice } from "./dom.js";
+import { plainYuan, readFen, yuan } from "./money.js";
+import { drawTop, keepAlive, ticketChoice } from "./page.js";
 import { Screen } from "./screen.js";
+import { showSlip } from "./slip.js";
 import { attempt, step, Strip, toast } from "./strip.js";
 import { qrPicture } from "./qr.js";
 import { call } from "./terminal.js";
-import { onLanguage, say, told } from "./words.js";
+import { onLanguage, say, toldNode } from "./words.js";
 
 let ticket = null;
 let stays = [];
+let claiming = null; // the stay whose claim is being written
 const room = find("#room");
 const deposit = find("#deposit");
 
@@ -19,22 +21,24 @@ const screen = new Screen({
   scene: "desk",
   fleeting: false,
   onStatus(status) {
-    if (!find("#challenge").firstChild) showChallenge();
+    if (screen.challenge === null) screen.showChallenge();
     drawTop(status, screen.lane, "desk_title");
     strip.drawStatus(status);
     tickets(status.ticket_types || []);
   },
+  onChallenge() { drawChallenge(); },
   onAnswer(answer) { strip.note(answer); if (answer.outcome === "GRANT") room.value = ""; refresh(); },
   onGate(event) { strip.forget(event.redemption); refresh(); },
 });
 
 const strip = new Strip(screen, {
   present() {
-    const amount = fen(deposit.value);
-    if (deposit.value && amount === null) { deposit.focus(); toast(say("deposit_amount"), true); return null; }
+    const amount = deposit.value ? readFen(deposit.value) : {};
+    complain(deposit, amount.why ? say(amount.why) : "");
+    if (amount.why) { screen.clear(); return null; }
     return {
       intent: "open",
-      ...(amount ? { amount_fen: amount } : {}),
+      ...(amount.fen ? { amount_fen: amount.fen } : {}),
       ...(room.value.trim() ? { asset: room.value.trim() } : {}),
       ...(ticket ? { ticket: ticket.id } : {}),
     };
@@ -43,17 +47,35 @@ const strip = new Strip(screen, {
 
 const tickets = ticketChoice(find("#tickets"), {
   price: (type) => yuan(type.price_fen),
-  chosen(type) { ticket = type; deposit.value = (type.price_fen / 100).toFixed(2); },
+  chosen(type) { ticket = type; deposit.value = plainYuan(type.price_fen); complain(deposit, ""); },
 });
 
-const CHALLENGE_EVERY_MS = 15_000; // it changes every minute, and the one before still counts
-
-async function showChallenge() {
-  const lane = await attempt(() => call("GET", `/v1/lanes/${screen.lane}`));
-  if (!lane) return;
-  find("#challenge").replaceChildren(qrPicture(`XGC1:${lane.challenge}`, say("challenge")), make("figcaption", say("challenge")));
+/** The challenge stands at the left, always: no answer covers it, and no other code stands beside it. */
+let challengeDrawn = "";
+function drawChallenge() {
+  const now = `${screen.challenge} ${document.documentElement.lang}`;
+  if (now === challengeDrawn || !screen.challenge) return;
+  challengeDrawn = now;
+  find("#challenge").replaceChildren(qrPicture(screen.challenge, say("challenge")), make("figcaption", say("challenge")));
 }
-setInterval(showChallenge, CHALLENGE_EVERY_MS);
+
+function nextGuest() {
+  screen.clear();
+  room.value = "";
+  find("#code").value = "";
+  complain(deposit, "");
+  room.focus();
+}
+find("#next").addEventListener("click", nextGuest);
+find("#slip").addEventListener("click", () => showSlip(screen.shown.value, { scene: "desk", status: screen.status }));
+for (const field of [room, deposit]) {
+  field.addEventListener("input", () => { if (screen.shown && !screen.shown.fresh) screen.clear(); complain(deposit, ""); });
+  field.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter") return;
+    event.preventDefault();
+    if (find("#code").value) strip.submit(); else if (field === room) deposit.focus(); else find("#code").focus();
+  });
+}
 
 export async function refresh() {
   const answer = await attempt(() => call("GET", "/v1/redemptions?state=open"));
@@ -65,45 +87,56 @@ export async function refresh() {
 function draw() {
   find("#count").textContent = stays.length;
   find("#no-stays").hidden = stays.length > 0;
-  find("#stays").replaceChildren(...stays.map(stayRow));
+  const open = find("#stays").querySelector("form");
+  redraw(find("#stays"), stays.map((stay) => (open && claiming === stay.id ? open.closest("li") : stayRow(stay))));
 }
 
 function stayRow(stay) {
   const late = stay.dueMs && stay.dueMs < Date.now();
   const row = make("li",
-    make("div.line", make("b", stay.asset ? `${say("room")} ${stay.asset}` : told(stay.title)), make("b", stay.waived ? yuan(stay.waived) : "")),
-    make("div.sub", `${told(stay.title)} · ${say("since")} ${clockTime(stay.atMs, false)}`),
+    make("div.line", make("b", stay.asset ? `${say("room")} ${stay.asset}` : toldNode(stay.title)), make("b", stay.waived ? yuan(stay.waived) : "")),
+    make("div.sub", toldNode(stay.title), ` · ${say("since")} ${clockTime(stay.atMs, false)}`),
     stay.dueMs ? make(late ? "div.sub.late" : "div.sub", `${late ? say("overdue") : say("due")} ${clockTime(stay.dueMs, false)}`) : null);
-  const leave = make("button.main");
-  leave.type = "button";
+  const leave = button(".main");
   twice(leave, { label: () => say("check_out"), ask: () => say("check_out_sure"), act: () => close(stay) });
-  const claim = make("button", say("claim"));
-  claim.type = "button";
+  const claim = button("", say("claim"));
   const acts = make("div.acts", leave, claim);
-  claim.addEventListener("click", () => acts.replaceWith(claimForm(stay)));
+  claim.addEventListener("click", () => { claiming = stay.id; acts.replaceWith(claimForm(stay)); find("#stays form input").focus(); });
   row.append(acts);
   row.dataset.redemption = stay.id;
+  row.dataset.key = stay.id;
   return row;
 }
 
+/** A claim: its sum is capped at what was waived, asked once more with the sum in words, and told when it is done. */
 function claimForm(stay) {
-  const form = make("form.claim");
-  const amount = make("input");
-  amount.inputMode = "decimal";
-  amount.placeholder = say("claim_amount");
-  const send = make("button.main", say("claim"));
-  const back = make("button", say("cancel"));
-  back.type = "button";
-  back.addEventListener("click", draw);
-  form.append(amount, send, back);
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    const sum = fen(amount.value);
-    if (sum === null) { amount.focus(); return; }
-    const done = await step(stay.id, "claim", { amount_fen: sum });
-    if (done) { toast(`${say("claim")} ${yuan(sum)}`); await refresh(); }
+  const amount = set(make("input"), { inputmode: "decimal", maxlength: "14", autocomplete: "off", id: "claim", "aria-label": say("claim_amount"), "aria-describedby": "claim-problem" });
+  const problem = set(make("p.problem"), { id: "claim-problem", role: "alert" });
+  const send = make("button.main");
+  const back = button("", say("cancel"));
+  back.addEventListener("click", () => { claiming = null; draw(); });
+  const form = make("form.claim", make("label", make("span", `${say("claim_amount")}${stay.waived === null ? "" : ` · ${say("claim_most")} ${yuan(stay.waived)}`}`), amount), problem, make("div.acts", send, back));
+  const read = () => {
+    const sum = readFen(amount.value);
+    const why = sum.why ?? (stay.waived !== null && sum.fen > stay.waived ? "claim_over" : null);
+    complain(amount, why ? say(why) : "");
+    return why ? null : sum.fen;
+  };
+  const rest = twice(send, {
+    label: () => say("claim"),
+    ask: () => `${say("claim_sure")} ${yuan(readFen(amount.value).fen)}`,
+    act: async () => {
+      const sum = read();
+      if (sum === null || !await step(stay.id, "claim", { amount_fen: sum })) return;
+      claiming = null;
+      strip.forget(stay.id);
+      toast(() => `${say("claim_done")} ${yuan(sum)}`);
+      await refresh();
+    },
   });
-  queueMicrotask(() => amount.focus());
+  send.addEventListener("click", (event) => { if (read() === null) { event.stopImmediatePropagation(); event.preventDefault(); rest(); } }, { capture: true });
+  amount.addEventListener("input", () => { rest(); complain(amount, ""); });
+  form.addEventListener("submit", (event) => event.preventDefault());
   return form;
 }
 
@@ -111,11 +144,14 @@ async function close(stay) {
   const done = await step(stay.id, "close");
   if (!done) return;
   strip.forget(stay.id);
-  toast(`${say("GRANT_close")} · ${stay.asset ?? ""}`);
+  if (screen.shown?.value?.redemption === stay.id) screen.clear(); // the guest of this answer has left
+  toast(() => `${say("check_out_done")} · ${stay.asset ?? ""}`);
   await refresh();
 }
 
-onLanguage(draw);
-watchStrip();
+addEventListener("keydown", (event) => { if (event.key === "Escape" && screen.shown && !document.querySelector("dialog")) nextGuest(); });
+onLanguage(() => { challengeDrawn = ""; draw(); drawChallenge(); });
+keepAlive();
 screen.start();
 refresh();
+room.focus();

@@ -9,6 +9,17 @@ export function make(what, ...children) {
   return node;
 }
 
+/** make() with attributes: {type: "button", hidden: true, …}. */
+export function set(node, attributes) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === false || value === null || value === undefined) node.removeAttribute(name);
+    else node.setAttribute(name, value === true ? "" : value);
+  }
+  return node;
+}
+
+export const button = (what, ...children) => set(make(`button${what}`, ...children), { type: "button" });
+
 /** An icon from icons.js (our own markup). */
 export function icon(markup) {
   const node = make("span.icon");
@@ -22,25 +33,60 @@ export const find = (selector, root = document) => {
   return node;
 };
 
-const two = (n) => String(n).padStart(2, "0");
-
-/** 14:03:22 of today, 11-21 14:03 of another day; local time of the terminal's screen. */
-export function clockTime(ms, seconds = true) {
-  const at = new Date(ms);
-  const time = `${two(at.getHours())}:${two(at.getMinutes())}`;
-  if (at.toDateString() === new Date().toDateString()) return seconds ? `${time}:${two(at.getSeconds())}` : time;
-  return `${two(at.getMonth() + 1)}-${two(at.getDate())} ${time}`;
+/** Say at a field what is wrong with it; "" takes it back. The words stand in #<id>-problem. */
+export function complain(field, text) {
+  set(field, { "aria-invalid": text ? "true" : null });
+  find(`#${field.id}-problem`).textContent = text;
+  if (text) field.focus();
 }
 
-/** A button that asks once more before it acts: the second press within 3 s counts. */
-export function twice(button, { ask, act, label }) {
+/** Replace the children of a list and leave the focus where it was: on the same act of the same row, or on the list. */
+export function redraw(list, rows) {
+  const at = document.activeElement;
+  const row = list.contains(at) ? at.closest("[data-key]") : null;
+  const place = row ? [...row.querySelectorAll("button, input")].indexOf(at) : -1;
+  list.replaceChildren(...rows);
+  if (!row) return;
+  const again = rows.find((one) => one.dataset.key === row.dataset.key);
+  const target = again?.querySelectorAll("button, input")[place];
+  if (target && !target.disabled) target.focus();
+  else { set(list, { tabindex: "-1" }); list.focus(); }
+}
+
+const two = (n) => String(n).padStart(2, "0");
+
+/** 14:03:22 of today, 11-21 14:03 of another day, 2025-11-21 14:03 of another year; local time of the screen. */
+export function clockTime(ms, seconds = true) {
+  const at = new Date(ms);
+  const now = new Date();
+  const time = `${two(at.getHours())}:${two(at.getMinutes())}`;
+  if (at.toDateString() === now.toDateString()) return seconds ? `${time}:${two(at.getSeconds())}` : time;
+  const day = `${two(at.getMonth() + 1)}-${two(at.getDate())} ${time}`;
+  return at.getFullYear() === now.getFullYear() ? day : `${at.getFullYear()}-${day}`;
+}
+
+const DEAD_MS = 500; // a double click is one click
+const SURE_MS = 6000;
+
+/** A button that asks once more before it acts: a second press counts from DEAD_MS to SURE_MS after the first. */
+export function twice(node, { ask, act, label }) {
   let timer = null;
-  const rest = () => { clearTimeout(timer); timer = null; button.classList.remove("sure"); button.textContent = label(); };
-  button.addEventListener("click", () => {
+  let arming = null;
+  const rest = () => {
+    clearTimeout(timer);
+    clearTimeout(arming);
+    timer = null;
+    node.classList.remove("sure", "armed");
+    node.textContent = label();
+  };
+  node.addEventListener("click", (event) => {
+    event.preventDefault();
+    if (timer !== null && !node.classList.contains("armed")) return;
     if (timer !== null) { rest(); act(); return; }
-    button.classList.add("sure");
-    button.textContent = ask();
-    timer = setTimeout(rest, 3000);
+    node.classList.add("sure");
+    node.textContent = ask();
+    arming = setTimeout(() => node.classList.add("armed"), DEAD_MS);
+    timer = setTimeout(rest, SURE_MS);
   });
   rest();
   return rest;

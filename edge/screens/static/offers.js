@@ -4,18 +4,30 @@
 // - what is shown is what the terminal holds; after every change the list is read again;
 // - a stock that nobody touched in the form is not sent, so that the count goes on.
 
-import { clockTime, find, make, twice } from "./dom.js";
+import { button, clockTime, find, make, redraw, twice } from "./dom.js";
 import { fen, yuan } from "./money.js";
 import { attempt, toast } from "./strip.js";
 import { call } from "./terminal.js";
-import { onLanguage, say, told } from "./words.js";
+import { onLanguage, say, told, toldNode } from "./words.js";
 
 const KINDS = {
   gift: { member: "item", label: "offer_item", read: (text) => text.trim(), write: (item) => item ?? "" },
-  percent: { member: "percent_off", label: "offer_percent", read: whole, write: String },
+  percent: { member: "percent_off", label: "offer_percent", read: fold, write: (off) => tenths(off) },
   amount: { member: "off_fen", label: "offer_off", read: fen, write: (sum) => String(sum / 100) },
   fixed_price: { member: "price_fen", label: "offer_price", read: fen, write: (sum) => String(sum / 100) },
 };
+
+const EXAMPLE_FEN = 10_000; // a sale of 100 yuan, for the preview
+
+/** 八折 is what is paid: "8" → 20 % off, "8.5" → 15, "80" (two digits, as some write it) is refused rather than guessed. */
+function fold(text) {
+  const plain = text.normalize("NFKC").replace(/[。]/g, ".").replace(/折$/, "").trim();
+  if (!/^\d(?:\.\d)?$/.test(plain)) return null;
+  const off = 100 - Math.round(Number(plain) * 10);
+  return off > 0 && off < 100 ? off : null;
+}
+
+const tenths = (off) => String((100 - off) / 10);
 
 /** "12" → 12; null if it is no whole number. */
 function whole(text) {
@@ -24,15 +36,16 @@ function whole(text) {
 }
 
 function gives({ offer }) {
-  if (offer.kind === "gift") return `${say("offer_gift")} ${offer.item ?? ""}`.trim();
-  if (offer.kind === "percent") return `−${offer.percent_off} %`;
-  if (offer.kind === "amount") return `−${yuan(offer.off_fen)}`;
-  return `${say("offer_fixed_price")} ${yuan(offer.price_fen)}`;
+  if (offer.kind === "gift") return [`${say("offer_gift")} `, toldNode(offer.item ?? "")];
+  if (offer.kind === "percent") return [`${tenths(offer.percent_off)} ${say("offer_fold")}`];
+  if (offer.kind === "amount") return [`−${yuan(offer.off_fen)}`];
+  return [`${say("offer_fixed_price")} ${yuan(offer.price_fen)}`];
 }
 
 function bounds(offer) {
   const parts = [];
-  if (offer.when?.from || offer.when?.until) parts.push(`${offer.when.from ?? ""} – ${offer.when.until ?? ""}`);
+  if (offer.when?.from) parts.push(`${say("offer_from_word")} ${offer.when.from}`);
+  if (offer.when?.until) parts.push(`${say("offer_until_word")} ${offer.when.until}`);
   for (const limit of offer.limits ?? []) parts.push(`${say(limit.period === "day" ? "offer_per_day" : "offer_per_visitor")} ${limit.max}`);
   return parts.join(" · ");
 }
@@ -43,7 +56,16 @@ export class OffersPanel {
     this.offers = [];
     this.editing = null; // the offer in the form, null for a new one
     this.form = find("#offer-form");
-    for (const name of ["recent", "offers"]) find(`#tab-${name}`).addEventListener("click", () => this.open(name));
+    for (const [name, next] of [["recent", "offers"], ["offers", "recent"]]) {
+      find(`#tab-${name}`).addEventListener("click", () => this.open(name));
+      find(`#tab-${name}`).addEventListener("keydown", (event) => {
+        if (!["ArrowLeft", "ArrowRight", "Home", "End"].includes(event.key)) return;
+        event.preventDefault();
+        this.open(next);
+        find(`#tab-${next}`).focus();
+      });
+    }
+    find("#offer-value").addEventListener("input", () => this.preview());
     find("#offer-new").addEventListener("click", () => this.fill(null));
     find("#offer-cancel").addEventListener("click", () => this.close());
     find("#offer-kind").addEventListener("change", () => { find("#offer-value").value = ""; this.drawValue(); });
@@ -55,6 +77,7 @@ export class OffersPanel {
   open(name) {
     for (const one of ["recent", "offers"]) {
       find(`#tab-${one}`).setAttribute("aria-selected", String(one === name));
+      find(`#tab-${one}`).tabIndex = one === name ? 0 : -1;
       find(`#pane-${one}`).hidden = one !== name;
     }
     if (name === "offers") this.refresh();
@@ -75,10 +98,10 @@ export class OffersPanel {
 
   draw() {
     find("#no-offers").hidden = this.offers.length > 0;
-    find("#offers").replaceChildren(...this.offers.map((offer) => this.row(offer)));
+    redraw(find("#offers"), this.offers.map((offer) => this.row(offer)));
     const last = this.latest();
     find("#offer-undo").disabled = last === null;
-    find("#offer-undo").title = last ? `${clockTime(last.at_ms)} ${told(last.title)} · ${say(`offer_${last.change}`)}` : say("undo_none");
+    find("#offer-undo").title = last ? `${clockTime(last.at_ms)} · ${say(`offer_${last.change}`)}` : say("undo_none");
     this.restUndo();
     this.drawValue();
   }
@@ -86,19 +109,18 @@ export class OffersPanel {
   row(offer) {
     const stock = offer.stock === null ? say("offer_endless") : `${say("offer_left")} ${offer.left} / ${offer.stock}`;
     const row = make("li",
-      make("div.line", make(offer.in_force ? "span" : "span.struck", told(offer.title)), make("b", gives(offer))),
+      make("div.line", make(offer.in_force ? "span" : "span.struck", toldNode(offer.title)), make("b", ...gives(offer))),
       make("div.line.sub", make("span", bounds(offer)), make(offer.left === 0 ? "span.late" : "span", offer.in_force ? stock : say("offer_withdrawn"))),
-      ...(offer.in_force ? [offer.problem, ...offer.warnings].filter(Boolean).map((one) => make("div.late", told(one))) : []));
+      ...(offer.in_force ? [offer.problem, ...offer.warnings].filter(Boolean).map((one) => make("div.late", toldNode(one))) : []));
     if (offer.in_force) {
-      const edit = make("button", say("offer_edit"));
-      const away = make("button");
-      edit.type = "button";
-      away.type = "button";
+      const edit = button("", say("offer_edit"));
+      const away = button("");
       edit.addEventListener("click", () => this.fill(offer));
       twice(away, { label: () => say("offer_withdraw"), ask: () => say("offer_withdraw_sure"), act: () => this.change("DELETE", offer, "", {}) });
       row.append(make("div.acts", edit, away));
     }
     row.dataset.offer = offer.id;
+    row.dataset.key = offer.id;
     return row;
   }
 
@@ -128,8 +150,19 @@ export class OffersPanel {
 
   drawValue() {
     find("#offer-value-label").textContent = say(KINDS[find("#offer-kind").value]?.label ?? "offer_item");
-    for (const option of find("#offer-kind").options) option.textContent = say(`offer_${option.value}`);
+    for (const option of find("#offer-kind").options) option.textContent = say(`offer_kind_${option.value}`);
     for (const option of find("#offer-period").options) option.textContent = say(option.value === "day" ? "offer_day" : "offer_ever");
+    this.preview();
+  }
+
+  /** What the offer does to a sale of 100 yuan, while it is being written. */
+  preview() {
+    const kind = find("#offer-kind").value;
+    const text = find("#offer-value").value;
+    const value = text && KINDS[kind].read(text);
+    const pay = kind === "percent" && value ? EXAMPLE_FEN * (100 - value) / 100 : kind === "amount" && value ? Math.max(0, EXAMPLE_FEN - value)
+      : kind === "fixed_price" && value ? Math.min(EXAMPLE_FEN, value) : null;
+    find("#offer-preview").textContent = pay === null ? "" : `${say("offer_preview")} ${yuan(EXAMPLE_FEN)} → ${yuan(pay)}`;
   }
 
   /** What the form says, as the call wants it; null, and the reason shown, when a number is none. */
@@ -137,7 +170,8 @@ export class OffersPanel {
     const text = (name) => find(`#offer-${name}`).value.trim();
     const kind = text("kind");
     const value = KINDS[kind].read(text("value"));
-    if (value === null || value === "") return this.complain(say("offer_value_wrong"));
+    if (value === null || value === "") return this.complain(say({ percent: "offer_fold_wrong", gift: "offer_gift_wrong" }[kind] ?? "amount_none"));
+    if (text("from") && text("until") && text("until") < text("from")) return this.complain(say("offer_dates_wrong"));
     const limit = text("limit") ? whole(text("limit")) : undefined;
     const stock = text("stock") ? whole(text("stock")) : undefined;
     if (limit === null || stock === null) return this.complain(say("offer_number_wrong"));
@@ -163,17 +197,17 @@ export class OffersPanel {
     try {
       await call(this.editing ? "PUT" : "POST", this.editing ? `/v1/offers/${this.editing.id}` : "/v1/offers", body);
     } catch (error) {
-      this.complain(error.message || say("no_answer"));
+      this.complain(say(error.status ? "offer_refused" : "no_answer"));
       return;
     }
     this.close();
-    toast(say("offer_saved"));
+    toast(() => say("offer_saved"));
     await this.refresh();
   }
 
   async change(method, offer, step, body) {
     const done = await attempt(() => call(method, `/v1/offers/${offer.id}${step}`, body));
-    if (done) toast(`${told(done.title)} · ${say(done.in_force ? "offer_in_force" : "offer_withdrawn")}`);
+    if (done) toast(() => `${told(done.title)} · ${say(done.in_force ? "offer_in_force" : "offer_withdrawn")}`);
     await this.refresh();
   }
 

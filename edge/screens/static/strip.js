@@ -1,13 +1,29 @@
 // The line at the foot of every screen, for staff: a field for a code, undo last, and whether this terminal is well.
+//
+// Rules of this file:
+// - it is made here, once for all pages, and its height does not change with what it says: the picture never jumps;
+// - where there is no room, what is seldom needed waits behind "more";
+// - what goes wrong is said in words of the catalogue, never as the terminal's own code.
 
+import { clockTime, find, make, set, twice } from "./dom.js";
+import { hearScans, cleaned } from "./scan.js";
+import { audible, startSound, toggleSound } from "./sound.js";
+import { call, query, requestId, Trouble } from "./terminal.js";
+import { fill, onLanguage, say, switchLanguage, told, WORDS } from "./words.js";
 import { titleOf } from "./answers.js";
-import { clockTime, find, make, twice } from "./dom.js";
-import { allowSound, audible, startSound } from "./sound.js";
-import { call, requestId, Trouble } from "./terminal.js";
-import { onLanguage, say, switchLanguage, told } from "./words.js";
 
-const TOAST_MS = 4000;
+const TOAST_MS = 5000;
 const UNDOABLE = new Set(["granted", "passed", "open"]);
+const MARKUP = `
+  <form id="code-form" autocomplete="off">
+    <input id="code" data-say-placeholder="code_field" spellcheck="false" autocapitalize="off" autocorrect="off" maxlength="700">
+    <button class="send" data-say-label="send"><svg viewBox="0 0 24 24" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="2.4" stroke-linecap="round" stroke-linejoin="round"><path d="M19 5v8H6"/><path d="m10 9-4 4 4 4"/></svg></button>
+  </form>
+  <span id="tickets-here"></span>
+  <button id="undo" type="button" disabled></button>
+  <button id="more" type="button" data-say="more" aria-expanded="false" aria-controls="strip-more"></button>
+  <span class="pills"><span id="last"></span><span id="net" class="pill"></span><span id="unsent" class="pill"></span><span id="lists" class="pill"></span><span id="clock" class="pill warn"></span></span>
+  <span class="also-here" id="strip-more"><button id="language" type="button" data-also-self></button><button id="big" type="button" data-say="big" aria-pressed="false"></button><button id="sound" type="button" aria-pressed="false"></button></span>`;
 
 function ago(seconds) {
   if (seconds < 100) return `${Math.round(seconds)} ${say("seconds")}`;
@@ -18,13 +34,18 @@ function ago(seconds) {
 
 let toastTimer = null;
 
-export function toast(text, bad = false) {
+/** Say something for TOAST_MS; `draw` is called again when the language changes. */
+export function toast(draw, bad = false) {
   const node = find("#toast");
-  node.textContent = text;
+  node.textContent = draw();
   node.className = bad ? "bad on" : "on";
   clearTimeout(toastTimer);
-  toastTimer = setTimeout(() => { node.className = ""; }, TOAST_MS);
+  toastTimer = setTimeout(() => { node.className = ""; toast.again = null; }, TOAST_MS);
+  toast.again = () => { node.textContent = draw(); };
 }
+
+/** The reason why a step was refused, in words. */
+export const whyNot = (code) => (`why_${code}` in WORDS ? `why_${code}` : "why_other");
 
 /** Run an action of staff; what goes wrong is said in words. Returns the value, or undefined after trouble. */
 export async function attempt(action) {
@@ -32,16 +53,17 @@ export async function attempt(action) {
     return await action();
   } catch (error) {
     if (!(error instanceof Trouble)) throw error;
-    toast(`${say("failed")}：${error.message || say("no_answer")}`, true);
+    const key = error.reason ? whyNot(error.reason) : error.status ? "why_other" : "no_answer";
+    toast(() => `${say("failed")}${say("colon")}${say(key)}`, true);
     return undefined;
   }
 }
 
 /** Take a redemption one step. Returns the answer; undefined, and says why, if nothing changed. */
-export async function step(redemption, name, body = {}, { quiet = false } = {}) {
+export async function step(redemption, name, body = {}) {
   const done = await attempt(() => call("POST", `/v1/redemptions/${redemption}/${name}`, body));
   if (!done?.error) return done;
-  if (!quiet) toast(`${say("failed")}：${done.error}`, true);
+  toast(() => `${say("failed")}${say("colon")}${say(whyNot(done.error))}`, true);
   return undefined;
 }
 
@@ -50,9 +72,10 @@ export class Strip {
   constructor(screen, { present }) {
     this.screen = screen;
     this.present = present;
-    this.last = null; // {redemption, words}
+    this.last = null; // {redemption, title, at}
+    find("#strip").innerHTML = MARKUP; // our own
     this.build();
-    onLanguage(() => { this.drawLast(); this.drawSound(); });
+    onLanguage(() => { this.drawLast(); this.drawSound(); this.drawLanguage(); toast.again?.(); });
   }
 
   /** Learn whether our token may act, and what "undo last" would undo after a reload. */
@@ -75,32 +98,28 @@ export class Strip {
   build() {
     this.field = find("#code");
     find("#code-form").addEventListener("submit", (event) => { event.preventDefault(); this.submit(); });
+    hearScans(this.field, (code) => { if (code !== null) this.field.value = code; this.submit(); });
     find("#language").addEventListener("click", switchLanguage);
     find("#big").addEventListener("click", () => this.toggleBig());
-    find("#sound").addEventListener("click", () => allowSound().then(() => this.drawSound()));
+    find("#sound").addEventListener("click", () => toggleSound().then(() => this.drawSound()));
+    find("#more").addEventListener("click", () => this.toggleMore());
     this.restUndo = twice(find("#undo"), { label: () => say("undo"), ask: () => say("undo_sure"), act: () => this.undo() });
     startSound(() => this.drawSound());
+    if (query.get("big") === "1") this.toggleBig();
+    fill(find("#strip"));
     this.drawLast();
-    addEventListener("keydown", (event) => this.route(event));
-  }
-
-  /** A hand scanner types wherever the focus is: letters that no other field wants go to the code field. */
-  route(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.key.length !== 1) return;
-    const at = document.activeElement;
-    const typing = at instanceof HTMLInputElement && at !== this.field;
-    if (at === this.field || (typing && !(at.inputMode === "decimal" && /[A-Za-z]/.test(event.key)))) return;
-    this.field.focus();
+    this.drawLanguage();
   }
 
   async submit() {
-    const code = this.field.value.replace(/[\r\n]/g, ""); // never trimmed: space is a digit of base45
+    const code = cleaned(this.field.value);
     if (!code) return;
+    this.field.value = code;
     const more = this.present(code);
     if (more === null) return;
     this.field.value = "";
     const answer = await attempt(() => call("POST", "/v1/present", { code, lane: this.screen.lane, request_id: requestId(), ...more }));
-    if (answer) this.screen.answer({ ...answer, ...this.told(more) });
+    if (answer) this.screen.answer({ ...this.told(more), ...answer });
   }
 
   /** What we asked, for an answer that does not repeat it. */
@@ -127,34 +146,44 @@ export class Strip {
     const { latest } = this;
     const line = find("#last");
     line.replaceChildren();
-    if (latest) {
-      const reason = latest.reasons.find((one) => one.code !== "ok");
-      line.append(make("span", `${say("last")} ${clockTime(latest.at_ms)} `), make(`b.chip.${latest.outcome}`, say(`word_${latest.outcome}`)),
-        make("span", ` ${told(latest.outcome === "GRANT" ? titleOf(latest) : reason)}`));
-    }
+    if (latest) line.append(make("span", `${say("last")} ${clockTime(latest.at_ms)} `), make(`b.chip.${latest.outcome}`, say(`word_${latest.outcome}`)));
     find("#undo").disabled = this.last === null;
-    find("#undo").title = this.last ? `${clockTime(this.last.at)} ${told(this.last.title)}` : say("undo_none");
+    find("#undo").title = this.last ? `${say("undo")} ${clockTime(this.last.at)}` : say("undo_none");
     this.restUndo?.();
   }
 
+  /** Undo is for what has not happened yet. Taking back what has happened is a supervisor's, with a reason. */
   async undo() {
     const { redemption } = this.last ?? {};
-    if (!redemption) { toast(say("undo_none")); return; }
-    const done = await step(redemption, "annul", {}, { quiet: true }) || await step(redemption, "reverse"); // too late to annul: reverse
-    if (!done) return;
+    if (!redemption) { toast(() => say("undo_none")); return; }
+    if (!await step(redemption, "annul")) return;
     this.forget(redemption);
-    toast(`${say("undone")} · ${say("undone_hint")}`);
+    toast(() => say("undo_done"));
+  }
+
+  drawLanguage() {
+    const node = find("#language");
+    node.textContent = say("language");
+    node.lang = say("language") === "English" ? "en" : "zh-CN";
   }
 
   drawSound() {
-    const button = find("#sound");
-    button.textContent = audible() ? say("sound") : say("sound_off");
-    button.setAttribute("aria-pressed", String(audible()));
+    const node = find("#sound");
+    node.textContent = audible() ? say("sound") : say("sound_off");
+    node.setAttribute("aria-pressed", String(audible()));
   }
 
   toggleBig() {
     const on = document.documentElement.classList.toggle("bigtype");
-    find("#big").setAttribute("aria-pressed", String(on));
+    set(find("#big"), { "aria-pressed": String(on) });
+    this.screen.drawn = "";
+    this.screen.draw();
+    dispatchEvent(new Event("fit"));
+  }
+
+  toggleMore() {
+    const on = find("#strip").classList.toggle("open");
+    set(find("#more"), { "aria-expanded": String(on) });
   }
 
   drawStatus(status) {
@@ -171,3 +200,6 @@ export class Strip {
     if (!this.learnt) { this.learnt = true; this.learn(); }
   }
 }
+
+/** A line for staff about an answer: the benefit, or the first reason. */
+export const lineOf = (answer) => told(answer.outcome === "GRANT" ? titleOf(answer) : answer.reasons.find((one) => one.code !== "ok"));

@@ -15,20 +15,25 @@ const token = fragment.get("token") || "";
 
 export const query = new URLSearchParams(location.search);
 
-/** An answer that was not 2xx, or no answer: `detail` is fit to be shown (RFC 9457). */
+/** An answer that was not 2xx, or no answer: `reason` is the catalogue's code where one was told (RFC 9457). */
 export class Trouble extends Error {
-  constructor(status, detail) {
+  constructor(status, detail, { reason = null, body = null } = {}) {
     super(detail);
     this.status = status;
+    this.reason = reason;
+    this.body = body;
   }
 }
 
-export async function call(method, path, body) {
+/** Another bearer for a while: what staff do after unlocking is asked with their own token. */
+export async function callAs(bearer, method, path, body) { return call(method, path, body, bearer); }
+
+export async function call(method, path, body, bearer = token) {
   let answer;
   try {
     answer = await fetch(path, {
       method,
-      headers: { Authorization: `Bearer ${token}`, ...(body === undefined ? {} : { "Content-Type": "application/json" }) },
+      headers: { Authorization: `Bearer ${bearer}`, ...(body === undefined ? {} : { "Content-Type": "application/json" }) },
       body: body === undefined ? undefined : JSON.stringify(body),
       signal: AbortSignal.timeout(CALL_MS),
       cache: "no-store",
@@ -39,7 +44,7 @@ export async function call(method, path, body) {
   const text = await answer.text();
   let value = null;
   try { value = text ? JSON.parse(text) : null; } catch { throw new Trouble(answer.status, text.slice(0, 200)); }
-  if (!answer.ok) throw new Trouble(answer.status, value?.detail || value?.title || `HTTP ${answer.status}`);
+  if (!answer.ok) throw new Trouble(answer.status, value?.detail || value?.title || `HTTP ${answer.status}`, { reason: value?.reason ?? value?.code ?? null, body: value });
   return value;
 }
 

@@ -2,30 +2,30 @@
 // A key missing here throws: a screen never shows a blank where a word belongs.
 
 export const WORDS = {
-  invite: ["请出示信用码", "Please show your credit code"],
+  invite: ["请出示\u200b信用码", "Please show your credit code"],
   invite_hint: ["将手机二维码对准扫码口", "Hold the code on your phone to the reader"],
   desk_title: ["前台", "Front desk"],
   counter_title: ["收银台", "Counter"],
   gate_title: ["闸机", "Gate"],
   connecting: ["正在连接终端", "Connecting to the terminal"],
   connecting_hint: ["请稍候", "One moment, please"],
-  lost: ["屏幕与终端失去连接", "This screen has lost its terminal"],
+  lost: ["屏幕与终端\u200b失去连接", "This screen has lost its terminal"],
   lost_hint: ["屏幕上没有有效结果，请看工作人员", "No result on this screen is valid. Please see a member of staff"],
   forbidden: ["屏幕没有权限", "This screen is not authorised"],
   forbidden_hint: ["请用终端给出的完整网址打开本页", "Open this page with the complete address that the terminal gave"],
-  not_ready: ["终端未就绪", "Terminal not ready"],
+  not_ready: ["终端\u200b未就绪", "Terminal not ready"],
   not_ready_hint: ["请走人工通道，工作人员会帮助您", "Please use the staffed lane; our staff will help you"],
   camera_down: ["扫码口没有画面，请用扫码枪或手工输入", "No camera picture: use the hand scanner or type the code"],
   GRANT: ["请通行", "Welcome, please pass"],
-  STANDARD: ["请按标准票办理", "Standard ticket, please"],
-  REFER: ["请等工作人员协助", "One moment, staff will help"],
+  STANDARD: ["请按标准票\u200b办理", "Standard ticket, please"],
+  REFER: ["请等\u200b工作人员\u200b协助", "One moment, staff will help"],
   REFUSE: ["此码不能使用", "This code is not accepted"],
   GRANT_desk: ["可以免押入住", "Check in without deposit"],
-  STANDARD_desk: ["按标准押金办理", "Ordinary deposit, please"],
+  STANDARD_desk: ["按标准押金\u200b办理", "Ordinary deposit, please"],
   GRANT_counter: ["优惠成立", "Discount given"],
   STANDARD_counter: ["按标准价收款", "Ordinary price"],
-  GRANT_quote: ["可享优惠（未收款）", "Discount possible (not yet paid)"],
-  GRANT_check: ["可享优惠（未核销）", "Benefit possible (not yet used)"],
+  GRANT_quote: ["可享优惠\u200b（未收款）", "Discount possible (not yet paid)"],
+  GRANT_check: ["可享优惠\u200b（未核销）", "Benefit possible (not yet used)"],
   GRANT_close: ["已办结", "Closed"],
   word_GRANT: ["通过", "Granted"],
   word_STANDARD: ["标准", "Standard"],
@@ -54,15 +54,15 @@ export const WORDS = {
   test_note: ["演示数据", "Test data"],
   left: ["剩余次数", "Uses left"],
   again: ["请再次出示", "Please show it again"],
-  notice_not_a_code: ["这不是本项目的信用码", "This is not a code of this programme"],
+  notice_not_a_code: ["这不是\u200b本项目的\u200b信用码", "This is not a code of this programme"],
   notice_not_a_code_hint: ["请打开信用码，不要出示付款码", "Please open your credit code, not a payment code"],
-  notice_two_codes: ["请一次只出示一个信用码", "One credit code at a time, please"],
+  notice_two_codes: ["请一次只出示\u200b一个信用码", "One credit code at a time, please"],
   notice_two_codes_hint: ["请把另一部手机移开", "Please move the other phone away"],
   notice_scanner: ["扫码器的数据无法读取", "The scanner sent something unreadable"],
   notice_scanner_hint: ["请再扫一次；若仍不行请找工作人员", "Please scan again, or ask the staff"],
   notice_damaged_code: ["二维码不完整", "The code is incomplete"],
   notice_damaged_code_hint: ["请调亮屏幕后重试", "Please brighten the screen and try again"],
-  code_field: ["扫码枪扫码，或输入码后按回车", "Shoot with the hand scanner, or type a code and press Enter"],
+  code_field: ["扫码或输入短码", "Scan or short code"],
   send: ["提交", "Submit"],
   undo: ["撤销上一次", "Undo last"],
   undo_sure: ["确认撤销？", "Really undo?"],
@@ -79,8 +79,8 @@ export const WORDS = {
   clock_wrong: ["有误", "wrong"],
   language: ["English", "中文"],
   big: ["大字", "Big type"],
-  sound: ["声音", "Sound"],
-  sound_off: ["点按开启声音", "Tap for sound"],
+  sound: ["声音开", "Sound on"],
+  sound_off: ["声音关", "Sound off"],
   pledge: ["信用承诺", "Our pledge"],
   grade: ["信用等级", "Credit grade"],
   site_code: ["一景区一码", "This site's code"],
@@ -97,13 +97,12 @@ export const WORDS = {
   since: ["入住", "Since"],
   due: ["应退", "Due"],
   overdue: ["已逾期", "Overdue"],
-  challenge: ["客人手机扫此码，证明在场", "Scanned by the guest's phone: proof of being here"],
+  challenge: ["客人用手机扫此码", "The guest's phone scans this"],
   show_guest: ["请客人出示信用码", "Ask the guest for the credit code"],
-  enter_amount: ["请输入金额", "Enter the amount"],
+  enter_amount: ["请输入金额（元）", "Amount in yuan"],
   show_buyer: ["请顾客出示信用码", "Ask the customer for the credit code"],
   code_held: ["码已读到，请输入金额后按回车", "Code read: enter the amount and press Enter"],
-  quote: ["只报价", "Quote only"],
-  total: ["合计", "Total"],
+  quote: ["只报价（不核销）", "Quote only (nothing is used)"],
   discount: ["优惠", "Discount"],
   recent: ["最近", "Recent"],
   no_recent: ["还没有记录", "Nothing yet"],
@@ -129,23 +128,23 @@ export const WORDS = {
   offer_title_en: ["名称（英文，可不填）", "Title in English (if any)"],
   offer_what: ["形式", "Kind"],
   offer_gift: ["赠品", "Gift"],
-  offer_percent: ["折扣 %", "Percent off"],
+  offer_percent: ["打几折（8＝八折）", "Price in tenths (8 = 20 % off)"],
   offer_amount: ["立减", "Amount off"],
   offer_fixed_price: ["一口价", "Fixed price"],
   offer_item: ["赠什么", "What is given"],
   offer_off: ["减多少（元）", "Yuan off"],
   offer_price: ["价格（元）", "Price in yuan"],
-  offer_stock: ["现有数量（不填为不限）", "How many there are now (empty: no end)"],
+  offer_stock: ["现有数量（不填为不限）", "How many now (empty: unlimited)"],
   offer_left: ["剩", "Left"],
-  offer_endless: ["不限量", "No end"],
+  offer_endless: ["不限量", "Unlimited"],
   offer_from: ["从", "From"],
   offer_until: ["到（含当天）", "Until (that day too)"],
   offer_limit: ["每位顾客限次", "Limit per visitor"],
   offer_period: ["按", "Per"],
   offer_day: ["每天", "day"],
   offer_ever: ["一共", "in all"],
-  offer_per_day: ["每人每天", "each visitor a day:"],
-  offer_per_visitor: ["每人一共", "each visitor in all:"],
+  offer_per_day: ["每人每天限", "per visitor and day:"],
+  offer_per_visitor: ["每人一共限", "per visitor in all:"],
   offer_value_wrong: ["请检查赠品、折扣或金额", "Look at the gift, the percentage or the amount"],
   offer_number_wrong: ["请填整数", "Whole numbers, please"],
   failed: ["没有办成", "That did not work"],
@@ -154,6 +153,93 @@ export const WORDS = {
   minutes: ["分钟", "min"],
   hours: ["小时", "h"],
   days: ["天", "d"],
+  not_ready_work: ["普通收款照常；信用优惠暂停，请按提示处理", "Ordinary sales go on; credit benefits wait until this is mended"],
+  no_lane: ["没有这条通道", "There is no such lane"],
+  no_lane_hint: ["请检查本页网址里的通道号", "Check the lane in the address of this page"],
+  lanes_here: ["本终端有", "this terminal has"],
+  head_refresh: ["请刷新信用码", "Please refresh your code"],
+  head_clock: ["请校准手机时间", "Please set the phone's clock"],
+  head_renew: ["信用码已到期，\u200b请续领", "The code has ended: renew it"],
+  head_challenge: ["请用手机\u200b扫此码", "Scan this code with the phone"],
+  head_live: ["请用本人手机\u200b出示动态码", "Please show the live code on your own phone"],
+  head_restricted: ["今日此项服务\u200b对您受限", "This service is restricted for you today"],
+  head_opening: ["请稍候，\u200b正在开门", "One moment, the gate is opening"],
+  head_pay: ["请付余款", "Please pay the rest"],
+  GRANT_exit: ["请慢走，欢迎再来", "Goodbye, come again"],
+  class_restricted: ["依照公示的规定", "Under published rules"],
+  class_restricted_next: ["扫码查看详情、修复和申诉办法", "Scan for details, repair and appeal"],
+  class_withheld: ["今日不适用此项优惠", "This benefit does not apply today"],
+  class_withheld_next: ["可按普通方式办理；扫码查看详情", "The ordinary way is open to you; scan for details"],
+  class_overdue: ["有事项待办", "Something is still to be settled"],
+  class_overdue_next: ["请到服务台办理", "Please go to the service desk"],
+  class_code: ["此码须在服务台核对", "The service desk must look at this code"],
+  class_terms: ["不在此项优惠的适用范围", "Outside the terms of this benefit"],
+  gate_failed: ["闸机没有打开", "The gate did not open"],
+  gate_failed_hint: ["请再出示一次，或请工作人员帮助；次数不会多扣", "Show the code again, or ask staff; nothing is counted twice"],
+  gate_unknown: ["闸机没有回应", "The gate did not answer"],
+  gate_unknown_hint: ["请再出示一次，或请工作人员帮助；次数不会多扣", "Show the code again, or ask staff; nothing is counted twice"],
+  unpaid: ["付款时间\u200b已过", "The time to pay is over"],
+  unpaid_hint: ["优惠已退还，可重新出示", "The benefit was given back: show the code again"],
+  say_GRANT: ["请通行", "Please pass"],
+  say_STANDARD: ["请按标准票\u200b办理", "Standard ticket, please"],
+  say_REFER: ["请等工作人员", "Please wait for our staff"],
+  say_REFUSE: ["请看屏幕提示", "Please read the screen"],
+  say_notice: ["请出示信用码", "Please show your credit code"],
+  colon: ["：", ": "],
+  lane: ["通道", "lane"],
+  elsewhere: ["其他场所", "another place"],
+  notice_scan: ["扫码看详情和申诉", "Scan: details, appeal"],
+  challenge_scan: ["用手机扫此码", "Scan with the phone"],
+  more: ["更多", "More"],
+  next_guest: ["下一位", "Next, please"],
+  slip: ["凭条", "Slip"],
+  slip_print: ["打印", "Print"],
+  slip_close: ["关闭", "Close"],
+  amount_empty: ["请输入金额", "Enter an amount"],
+  amount_minus: ["金额不能是负数", "An amount cannot be negative"],
+  amount_none: ["这不是金额，例如 128.50", "This is no amount; for example 128.50"],
+  amount_grouping: ["逗号位置不对：请写 1250 或 12.50", "The comma is misplaced: write 1250 or 12.50"],
+  amount_decimals: ["最多两位小数", "Two decimals at most"],
+  amount_zero: ["金额不能是零", "The amount cannot be zero"],
+  amount_large: ["金额太大，最多 1,000,000 元", "Too large: 1,000,000 yuan at most"],
+  enter_amount_also: ["请输入金额", "Enter the amount"],
+  claim_over: ["超过免押金额，须主管在值班屏说明理由", "Above the waived deposit: a supervisor must give a reason on the staff screen"],
+  claim_most: ["最多", "at most"],
+  claim_sure: ["确认扣赔", "Confirm claim"],
+  claim_done: ["已扣赔", "Claimed"],
+  return_title: ["退货", "Return"],
+  return_amount: ["退多少（元）", "Return how much, in yuan"],
+  return_of: ["原额", "Sold for"],
+  return_before: ["已退", "Returned before"],
+  return_until: ["可退至", "Until"],
+  return_over: ["超过可退金额", "More than can be returned"],
+  return_late: ["已过退货期限，须主管在值班屏说明理由", "The time to return is over: a supervisor must give a reason on the staff screen"],
+  return_sure: ["确认退", "Confirm return of"],
+  returned: ["已退货", "Returned"],
+  why_too_late: ["已经通过或过了期限，不能撤销；需主管在值班屏说明理由", "Too late to undo: a supervisor must give a reason on the staff screen"],
+  why_nothing_open: ["这一笔已经结束", "This one has ended already"],
+  why_wrong_amount: ["金额不符", "The amount is not the one that is due"],
+  why_already_open: ["已有一笔未结束", "One is open already"],
+  why_other: ["状态已变化，请看列表", "It changed meanwhile: look at the list"],
+  check_out_done: ["已退房", "Checked out"],
+  undo_done: ["已撤销，次数已退还", "Undone, the use was given back"],
+  offer_percent_kind: ["打折", "Percentage"],
+  offer_kind_gift: ["赠品", "Gift"],
+  offer_kind_percent: ["打折", "Percentage"],
+  offer_kind_amount: ["立减", "Amount off"],
+  offer_kind_fixed_price: ["一口价", "Fixed price"],
+  offer_fold: ["折", "tenths of the price"],
+  offer_preview: ["例如", "For example"],
+  offer_fold_wrong: ["请填 0.1 到 9.9 之间的折数，例如 8 或 8.5", "Write tenths from 0.1 to 9.9, such as 8 or 8.5"],
+  offer_dates_wrong: ["结束日期早于开始日期，请对调", "It ends before it begins: swap the dates"],
+  offer_gift_wrong: ["请写明赠什么", "Say what is given"],
+  offer_refused: ["终端没有接受，请检查各项后再保存", "The terminal did not take it: look at each field and save again"],
+  offer_from_to: ["起止", "From – until"],
+  offer_until_word: ["到", "until"],
+  offer_from_word: ["从", "from"],
+  unsent_short: ["未上传", "Unsent"],
+  product: ["信关", "Xinguan"],
+  ticket: ["票种", "Ticket"],
 };
 
 const STORE = "xinguan.lang";
@@ -162,11 +248,13 @@ function stored() {
   try { return localStorage.getItem(STORE); } catch { return null; } // private windows may forbid storage
 }
 
-let current = new URLSearchParams(location.search).get("lang") || stored() || "zh";
+const asked = new URLSearchParams(location.search).get("lang") || stored();
+let current = asked === "en" ? "en" : "zh";
 const listeners = new Set();
 
 export const language = () => current;
 export const other = () => (current === "zh" ? "en" : "zh");
+const tag = (lang) => (lang === "zh" ? "zh-CN" : "en");
 
 function pick(key, lang) {
   const pair = WORDS[key];
@@ -178,6 +266,15 @@ function pick(key, lang) {
 export const say = (key) => pick(key, current);
 export const also = (key) => pick(key, other());
 
+/** The word in the other language, in an element that says so: screen readers change their voice. */
+export function alsoNode(what, key, ...classes) {
+  const node = document.createElement(what);
+  node.className = classes.join(" ");
+  node.lang = tag(other());
+  node.textContent = also(key);
+  return node;
+}
+
 /** A text that came with data: {zh, en}; falls back to whichever exists. */
 export function told(pair, lang = current) {
   if (!pair) return "";
@@ -185,14 +282,41 @@ export function told(pair, lang = current) {
   return pair[lang] || pair.zh || pair.en || "";
 }
 
-/** Fill every data-say / data-also / data-say-placeholder / data-say-title below `root`. */
+/** {lang} of a text that is not in the language chosen, {} otherwise: data may have one language only. */
+export function fallsBack(text) {
+  const chinese = /[\u3400-\u9fff]/.test(text);
+  if (current === "en") return chinese ? { lang: "zh-CN" } : {};
+  return !chinese && /[A-Za-z]{2,}/.test(text) ? { lang: "en" } : {};
+}
+
+/** told(), as an element that names its language when it is not the one chosen. */
+export function toldNode(pair) {
+  const node = document.createElement("span");
+  node.textContent = told(pair);
+  const { lang } = fallsBack(node.textContent);
+  if (lang) node.lang = lang;
+  return node;
+}
+
+/** The same text in the other language; null when there is none. */
+export function otherTold(what, pair) {
+  const text = pair?.[other()];
+  if (!text || text === told(pair)) return null;
+  const node = document.createElement(what);
+  node.lang = tag(other());
+  node.textContent = text;
+  return node;
+}
+
+/** Fill every data-say / data-also / data-say-placeholder / data-say-label below `root`. */
 export function fill(root = document) {
   for (const node of root.querySelectorAll("[data-say]")) node.textContent = say(node.dataset.say);
-  for (const node of root.querySelectorAll("[data-also]")) node.textContent = also(node.dataset.also);
+  for (const node of root.querySelectorAll("[data-also]")) { node.textContent = also(node.dataset.also); node.lang = tag(other()); }
   for (const node of root.querySelectorAll("[data-say-placeholder]")) {
     node.placeholder = say(node.dataset.sayPlaceholder);
     node.setAttribute("aria-label", node.placeholder);
   }
+  for (const node of root.querySelectorAll("[data-say-label]")) node.setAttribute("aria-label", say(node.dataset.sayLabel));
 }
 
 export function onLanguage(listener) { listeners.add(listener); }
@@ -200,12 +324,11 @@ export function onLanguage(listener) { listeners.add(listener); }
 export function switchLanguage() {
   current = other();
   try { localStorage.setItem(STORE, current); } catch { /* private window: the choice lasts for this page */ }
-  document.documentElement.lang = current === "zh" ? "zh-CN" : "en";
-  fill();
+  startLanguage();
   for (const listener of listeners) listener(current);
 }
 
 export function startLanguage() {
-  document.documentElement.lang = current === "zh" ? "zh-CN" : "en";
+  document.documentElement.lang = tag(current);
   fill();
 }

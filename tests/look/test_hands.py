@@ -1,0 +1,208 @@
+"""What hands do at a counter: scan with the cursor anywhere, leave the input method on, click twice, mistype a sum."""
+
+import pytest
+import terminal_like
+from states import OPEN, denial, grant, sale
+
+from credit.reasons import Reason
+
+pytestmark = [pytest.mark.look, pytest.mark.browser, pytest.mark.timeout(60), pytest.mark.asyncio(loop_scope="module")]
+
+SCAN = "XG1: A$B 9.X/3"
+MISTYPED = {
+    "full-width": "ＸＧ１：　Ａ＄Ｂ　９．Ｘ／３",
+    "caps lock": "xg1: a$b 9.x/3",
+    "bom": "\ufeffXG1: A$B 9.X/3",
+    "blanks before": "  XG1: A$B 9.X/3",
+    "tab after": "XG1: A$B 9.X/3\t",
+    "stx etx": "\x02XG1: A$B 9.X/3\x03",
+    "ime punctuation": "XG1： A￥B 9。X/3",
+}
+
+
+async def waiting(page):
+    await page.wait_for_selector('body[data-view="waiting"]')
+
+
+async def later(page, terminal, seconds):
+    """Let seconds pass on the page, its terminal speaking all the while."""
+    for _ in range(seconds):
+        await page.clock.run_for(1_000)
+        await terminal.beat()
+
+
+async def scan(page, text):
+    """Type as a hand scanner does: a few milliseconds a key, Enter at the end."""
+    await page.keyboard.type(text)
+    await page.keyboard.press("Enter")
+
+
+def presented(terminal):
+    return [body for path, body in terminal.posted if path == "/v1/present"]
+
+
+def stepped(terminal):
+    return [path.rsplit("/", 1)[-1] for path, _body in terminal.posted if path.startswith("/v1/redemptions")]
+
+
+class TestScanner:
+    async def test_a_scan_while_the_cursor_is_in_the_room_is_taken_out_of_it_and_sent(self, open_screen, terminal):
+        page = await open_screen("desk")
+        await waiting(page)
+        await page.focus("#room")
+        await page.keyboard.type("301", delay=120)
+
+        await scan(page, SCAN)
+        await page.wait_for_selector(".result")
+
+        [body] = presented(terminal)
+        assert (body["code"], body["asset"]) == (SCAN, "301")
+
+    async def test_a_scan_into_the_deposit_leaves_the_deposit_as_it_was(self, open_screen, terminal):
+        page = await open_screen("desk")
+        await waiting(page)
+        await page.fill("#deposit", "300")
+        await page.focus("#deposit")
+
+        await scan(page, SCAN)
+        await page.wait_for_selector(".result")
+
+        [body] = presented(terminal)
+        assert (body["code"], body["amount_fen"]) == (SCAN, 30_000)
+
+    @pytest.mark.parametrize("typed", MISTYPED.values(), ids=MISTYPED)
+    async def test_what_a_keyboard_did_to_a_good_code_is_undone(self, open_screen, terminal, typed):
+        page = await open_screen("gate")
+        await waiting(page)
+
+        await page.evaluate("text => { document.querySelector('#code').value = text; }", typed)
+        await page.press("#code", "Enter")
+        await page.wait_for_selector(".result")
+
+        [body] = presented(terminal)
+        assert body["code"] == SCAN
+
+    async def test_enter_in_the_room_with_a_code_waiting_sends_it(self, open_screen, terminal):
+        page = await open_screen("desk")
+        await waiting(page)
+        await page.fill("#code", SCAN)
+        await page.fill("#room", "8208")
+
+        await page.press("#room", "Enter")
+        await page.wait_for_selector(".result")
+
+        assert presented(terminal)[0]["asset"] == "8208"
+
+
+class TestAmounts:
+    @pytest.mark.parametrize("typed", ["12,50", "-5", "0", "1e3", "12.345", "99999999", "abc"])
+    async def test_a_wrong_amount_says_so_and_takes_the_old_answer_away(self, open_screen, terminal, typed):
+        page = await open_screen("counter")
+        await waiting(page)
+        terminal.tell("decision", {"lane": "C", "at_ms": terminal_like.now_ms(), **sale(12_880)})
+        await page.wait_for_selector(".result")
+
+        await page.fill("#amount", typed)
+        await page.fill("#code", SCAN)
+        await page.press("#amount", "Enter")
+
+        await page.wait_for_selector('#amount[aria-invalid="true"]')
+        assert await page.locator(".result").count() == 0
+        assert presented(terminal) == []
+        assert (await page.locator("#amount-problem").inner_text()).strip()
+
+    @pytest.mark.parametrize(
+        ("typed", "fen"), [("１２８。５", 12_850), (".5", 50), ("1,280", 128_000), ("12,800.5", 1_280_050)]
+    )
+    async def test_a_right_amount_is_understood_however_it_is_written(self, open_screen, terminal, typed, fen):
+        page = await open_screen("counter")
+        await waiting(page)
+
+        await page.fill("#amount", typed)
+        await page.fill("#code", SCAN)
+        await page.press("#amount", "Enter")
+        await page.wait_for_selector(".result")
+
+        assert presented(terminal)[0]["amount_fen"] == fen
+
+
+class TestSteps:
+    async def test_undo_after_passing_never_falls_back_to_a_reversal(self, open_screen, terminal):
+        terminal.refuses = {"annul": "too_late"}
+        page = await open_screen("gate")
+        await waiting(page)
+        terminal.show("grant")
+        await page.wait_for_selector("#undo:not(:disabled)")
+
+        await page.click("#undo")
+        await page.click("#undo.armed")
+        await page.wait_for_selector("#toast.bad.on")
+
+        assert stepped(terminal) == ["annul"]
+
+    async def test_a_double_click_is_one_click(self, open_screen, terminal):
+        page = await open_screen("desk")
+        await page.wait_for_selector("#stays li >> nth=2")
+
+        leave = page.locator("#stays li").first.get_by_role("button").first
+        await leave.dblclick(delay=30)
+        await page.wait_for_selector("#stays .armed")
+
+        assert stepped(terminal) == []
+
+    async def test_a_claim_above_the_waived_deposit_is_not_sent(self, open_screen, terminal):
+        page = await open_screen("desk")
+        await page.wait_for_selector("#stays li >> nth=2")
+        await page.locator("#stays li").first.get_by_role("button", name="扣赔").click()
+
+        await page.fill("#stays form input", "99999")
+        await page.press("#stays form input", "Enter")
+        await page.wait_for_selector("#stays form [role=alert]:not(:empty)")
+
+        assert stepped(terminal) == []
+
+    async def test_a_claim_is_confirmed_with_its_sum(self, open_screen, terminal):
+        page = await open_screen("desk")
+        await page.wait_for_selector("#stays li >> nth=2")
+        await page.locator("#stays li").first.get_by_role("button", name="扣赔").click()
+        await page.fill("#stays form input", "35.5")
+
+        await page.press("#stays form input", "Enter")
+        await page.press("#stays form input", "Enter")
+        assert stepped(terminal) == []
+        await page.locator("#stays form .armed").click()
+        await page.wait_for_selector("#toast.on")
+
+        assert [body for path, body in terminal.posted if path.endswith("/claim")] == [{"amount_fen": 3_550}]
+
+
+class TestTime:
+    async def test_a_denial_stays_until_it_can_be_read_and_a_grant_goes(self, open_screen, terminal, chromium):
+        page = await chromium.new_page(viewport={"width": 1280, "height": 800})
+        await page.clock.install()
+        await page.goto(f"{terminal.base}/gate?lang=zh#token={terminal_like.TOKEN}")
+        await waiting(page)
+        now = terminal_like.now_ms()
+
+        terminal.tell("decision", {"lane": "A", "at_ms": now, **denial(Reason.RESTRICTED)})
+        await page.wait_for_selector(".result.REFUSE")
+        await later(page, terminal, 12)
+        assert await page.locator(".result.REFUSE").count() == 1
+        await later(page, terminal, 9)
+        assert await page.locator(".result").count() == 0
+        terminal.tell("decision", {"lane": "A", "at_ms": terminal_like.now_ms() + 60_000, **grant(obligations={})})
+        await page.wait_for_selector(".result.GRANT")
+        await later(page, terminal, 4)
+        assert await page.locator(".result").count() == 0
+        await page.close()
+
+    async def test_the_next_guest_finds_a_clean_desk(self, open_screen, terminal):
+        page = await open_screen("desk")
+        await waiting(page)
+        terminal.tell("decision", {"lane": "D", "at_ms": terminal_like.now_ms(), **denial(Reason.NOT_ELIGIBLE, **OPEN)})
+        await page.wait_for_selector(".result")
+
+        await page.click("#next")
+
+        await waiting(page)
+        assert await page.evaluate("document.activeElement.id") == "room"
