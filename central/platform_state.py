@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from storage.files import create_file
 from sync.wire.jws import kid_of, public_hex
-from sync.wire.messages import Command, PlatformKey, Receipt, SignedTime
-from sync.wire.seals import COMMAND, RECEIPT, TIME, sign
+from sync.wire.messages import Answer, Command, PlatformKey, Receipt, SignedTime
+from sync.wire.seals import ANSWER, COMMAND, RECEIPT, TIME, sign
 
 DATABASE = "central.db"
 KEY = "platform-key.pem"
@@ -50,6 +50,10 @@ class Signer:
     def receipt(self, receipt: Receipt) -> str:
         """Return the signed receipt."""
         return sign(receipt, self.key, typ=RECEIPT, kid=self.public.kid)
+
+    def answer(self, answer: Answer) -> str:
+        """Return the signed answer."""
+        return sign(answer, self.key, typ=ANSWER, kid=self.public.kid)
 
     def command(self, command: Command) -> str:
         """Return the signed order."""

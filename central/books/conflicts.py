@@ -13,8 +13,8 @@ Rules of this file:
 - a conflict is told with every answer until the terminal's own `claim_conflict` fact about it arrives.
 """
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal
 
 from central.books.bounds import Bounds
 from central.books.counts import window
@@ -58,6 +58,14 @@ UNHEARD: Final = (
 )
 HEARD: Final = "UPDATE conflicts SET heard = 1 WHERE terminal = $1 AND seq = $2 AND kind = $3 AND key = $4"
 ALWAYS: Final = (-(2**62), 2**62)
+# As a terminal is told: a bound that was overrun, or a code that was used twice.
+TOLD: Final[Mapping[str, Literal["limit", "nonce", "dissolved"]]] = {
+    "limit": "limit",
+    "open": "limit",
+    "redemption": "nonce",
+    "replay": "nonce",
+    "dissolved": "dissolved",
+}
 
 
 class Noticed:
@@ -155,15 +163,16 @@ def most_at_once(events: Sequence[Row]) -> int:
 
 async def hear(tx: Tx, terminal: str, body: dict[str, Any]) -> None:
     """Note that `terminal` wrote a conflict down; a body of another form says nothing."""
-    seq, kind, key = body.get("seq"), body.get("conflict"), body.get("key")
-    if isinstance(seq, int) and not isinstance(seq, bool) and isinstance(kind, str) and isinstance(key, str):
-        await tx.execute(HEARD, terminal, seq, kind, key)
+    seq, told, key = body.get("seq"), body.get("conflict"), body.get("key")
+    if isinstance(seq, int) and not isinstance(seq, bool) and isinstance(key, str):
+        for kind in (kind for kind, word in TOLD.items() if word == told):
+            await tx.execute(HEARD, terminal, seq, kind, key)
 
 
 async def conflicts_of(tx: Tx, terminal: str) -> list[Conflict]:
     """Return the conflicts that `terminal` has not said it heard of, oldest first."""
     found = []
-    for seq, kind, key, other, site, other_seq, at_ms, redemption in await tx.rows(UNHEARD, terminal, MAX_TOLD):
-        there = Other(terminal=other, site=site, seq=other_seq, at_ms=at_ms, redemption=redemption)
-        found.append(Conflict(seq=seq, kind=kind, key=key, other=there))
+    for seq, kind, key, other, _site, _other_seq, at_ms, redemption in await tx.rows(UNHEARD, terminal, MAX_TOLD):
+        there = Other(terminal=other, redemption=redemption, at_ms=at_ms)
+        found.append(Conflict(seq=seq, kind=TOLD[kind], key=key, others=[there]))
     return found

@@ -23,11 +23,11 @@ from typing import Final
 
 from central.books.booking import Incoming, book_all
 from central.books.bounds import Bounds
-from central.books.conflicts import conflicts_of, hear
+from central.books.conflicts import hear
 from central.register.standing import hear_obeyed, order, tell_again
 from credit.records import Record, chain_start
 from storage.jobs import BadValueError, Tx, Value, checked
-from sync.wire.messages import Conflict, Held, Receipt, SetAside, WireError
+from sync.wire.messages import Held, Receipt, SetAside, WireError
 from sync.wire.seals import Link, Sealed, open_record
 
 log = logging.getLogger("central.books")
@@ -86,7 +86,6 @@ class Taken:
     fresh: int
     duplicates: int
     set_aside: list[SetAside]
-    conflicts: list[Conflict]
 
 
 async def take_in(tx: Tx, sealed: Sealed, *, now_ms: int, bounds: Bounds | None = None) -> Taken:
@@ -114,7 +113,6 @@ async def take_in(tx: Tx, sealed: Sealed, *, now_ms: int, bounds: Bounds | None 
         fresh=len(fresh),
         duplicates=len(sealed.links) - len(fresh),
         set_aside=[SetAside(seq=seq, detail=fault) for seq, fault in aside],
-        conflicts=await conflicts_of(tx, seal.terminal),
     )
 
 

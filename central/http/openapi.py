@@ -11,12 +11,11 @@ import msgspec
 from central.http.admin_calls import CodeRequest, StateRequest
 from central.http.list_calls import IssueRequest, PublishRequest, RestrictRequest, SubjectRequest
 from sync.wire.messages import (
+    Answer,
     Batch,
     EnrolAnswer,
     EnrolRequest,
-    JournalAnswer,
     Problem,
-    Standing,
     TimeAnswer,
 )
 
@@ -39,14 +38,14 @@ class Call(NamedTuple):
 CALLS = (
     Call("post", "/v1/enrol", "Enrol with a one-time code", NONE, EnrolRequest, EnrolAnswer, (404, 409, 429)),
     Call("get", "/v1/time", "The time, signed for the asker's nonce", NONE, None, TimeAnswer),
-    Call("get", "/v1/terminals/{terminal}/standing", "What is held of a journal", TERMINAL, None, Standing),
+    Call("get", "/v1/terminals/{terminal}/standing", "What is held of a journal", TERMINAL, None, Answer),
     Call(
         "post",
         "/v1/terminals/{terminal}/journal",
         "Take in a sealed batch (gzip)",
         TERMINAL,
         Batch,
-        JournalAnswer,
+        Answer,
         (409, 413, 422),
     ),
     Call("post", "/v1/admin/codes", "Register a terminal and make a code for it", OPERATOR, CodeRequest),
@@ -97,11 +96,14 @@ def document(version: str) -> dict[str, Any]:
     paths: dict[str, Any] = {}
     for call in CALLS:
         codes = {400, *call.errors} | ({401} if call.who != NONE else set())
-        answer = by_type[call.gives] if call.gives else {"type": "object"}
+        answer = _content(by_type[call.gives] if call.gives else {"type": "object"})
+        if call.gives is Answer:  # signed: a compact JWS, whose payload is described
+            signed = {"type": "string", "contentMediaType": "application/json", "contentSchema": by_type[Answer]}
+            answer = _content(signed, "application/jwt")
         described: dict[str, Any] = {
             "summary": call.summary,
             "parameters": _parameters(call),
-            "responses": {"200": {"description": "done"} | _content(answer)}
+            "responses": {"200": {"description": "done"} | answer}
             | {str(code): {"description": "problem"} | problem for code in sorted(codes)},
             "security": [] if call.who == NONE else [{call.who: []}],
         }

@@ -15,29 +15,23 @@ from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from central.books.bounds import Catalogue
-from central.books.conflicts import conflicts_of
-from central.books.intake import ends, take_in
+from central.books.intake import Taken, ends, take_in
+from central.http.answers import Told, signed_answer, to_tell
 from central.http.inflate import TooLargeError, inflate
 from central.http.problems import problem
 from central.http.tries import WrongTries
-from central.http.waking import Waking, state_of
+from central.http.waking import Poll, Waking
 from central.platform_state import PlatformState
 from central.register.enrolment import Offered, use_code
-from central.register.standing import standing_order
 from storage.jobs import JobStore, Tx
 from sync.wire.jws import public_key
 from sync.wire.messages import (
     MAX_BATCH_BYTES,
     MAX_SKEW_S,
     AuthClaims,
-    Command,
     EnrolAnswer,
     EnrolRequest,
-    Held,
-    JournalAnswer,
-    Receipt,
     SignedTime,
-    Standing,
     TimeAnswer,
     WireError,
     decode,
@@ -150,41 +144,30 @@ class TerminalCalls:
         except WrongClockError as error:
             return self._wrong_clock(error)
         wait_s, known = _wait_of(request), request.query.get("state", "")
-        if not wait_s:
-            return _json(await self._standing(caller))
         loop = asyncio.get_running_loop()
         end = loop.time() + wait_s
-        async with self._waking.waiting(caller.terminal) as poll:
+        async with self._waking.waiting(caller.terminal) if wait_s else contextlib.nullcontext(Poll()) as poll:
             while True:
                 poll.clear()
-                found = await self._standing(caller)
+                told = await self._standing(caller)
                 left = end - loop.time()
-                if found.state != known or poll.over or left <= 0:
-                    return _json(found)
+                if told.state != known or poll.over or left <= 0:
+                    return self._answered(caller, told)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(poll.wait(), left)
 
-    async def _standing(self, caller: Caller) -> Standing:
+    async def _standing(self, caller: Caller) -> Told:
         now_ms, lists = self._now_ms(), self._state.lists_version()
 
-        async def job(tx: Tx) -> tuple[Standing, Command | None]:
+        async def job(tx: Tx) -> Told:
             await tx.execute(SEEN, now_ms, caller.terminal)
-            found = Standing(
-                held=await ends(tx, caller.terminal),
-                server_time="",
-                state=await state_of(tx, caller.terminal, lists),
-                conflicts=await conflicts_of(tx, caller.terminal),
-            )
-            return found, await standing_order(tx, caller.terminal)
+            return await to_tell(tx, caller.terminal, lists, held=tuple(await ends(tx, caller.terminal)))
 
-        found, order = await self._store.write(job)
-        return msgspec.structs.replace(
-            found,
-            held=[self._signed_end(caller.terminal, end) for end in found.held],
-            server_time=self._state.signer.time(nonce=caller.claims.jti, now_ms=now_ms),
-            lists_version=lists,
-            command=self._signed(order),
-        )
+        return await self._store.write(job)
+
+    def _answered(self, caller: Caller, told: Told, taken: Taken | None = None) -> web.Response:
+        text = signed_answer(self._state.signer, caller.claims, told, taken, now_ms=self._now_ms())
+        return web.Response(text=text, content_type="application/jwt")
 
     async def journal(self, request: web.Request) -> web.Response:
         """Take in a sealed batch."""
@@ -196,30 +179,15 @@ class TerminalCalls:
         if request.headers.get("Content-Encoding", "identity") == "gzip":
             body = inflate(body, limit=MAX_BATCH_BYTES)
         sealed = open_batch(body, terminal=caller.terminal, key=caller.key)
-        now_ms, bounds = self._now_ms(), self._catalogue.bounds()
+        now_ms, lists, bounds = self._now_ms(), self._state.lists_version(), self._catalogue.bounds()
 
-        async def job(tx: Tx) -> JournalAnswer:
+        async def job(tx: Tx) -> tuple[Taken, Told]:
             await tx.execute(SEEN, now_ms, caller.terminal)
             taken = await take_in(tx, sealed, now_ms=now_ms, bounds=bounds)
-            return JournalAnswer(
-                acked_through=taken.receipt.acked_through,
-                receipt=self._state.signer.receipt(taken.receipt),
-                server_time=self._state.signer.time(nonce=caller.claims.jti, now_ms=now_ms),
-                duplicates=taken.duplicates,
-                conflicts=taken.conflicts,
-                set_aside=taken.set_aside,
-                lists_version=self._state.lists_version(),
-                command=self._signed(await standing_order(tx, caller.terminal)),
-            )
+            return taken, await to_tell(tx, caller.terminal, lists)
 
-        return _json(await self._store.write(job))
-
-    def _signed_end(self, terminal: str, end: Held) -> Held:
-        receipt = Receipt(terminal=terminal, epoch=end.epoch, acked_through=end.acked_through, head_hash=end.head_hash)
-        return msgspec.structs.replace(end, receipt=self._state.signer.receipt(receipt))
-
-    def _signed(self, order: Command | None) -> str | None:
-        return None if order is None else self._state.signer.command(order)
+        taken, told = await self._store.write(job)
+        return self._answered(caller, told, taken)
 
     async def _caller(self, request: web.Request, body: bytes) -> Caller:
         """Return who asks, proven; raise WireError or WrongClockError."""

@@ -1,17 +1,17 @@
 """What a terminal may do, and the orders that tell it so.
 
 An order's number is the unix time in milliseconds, or one above the last order of any terminal where that is higher:
-so a platform restored from a backup never gives a number that a terminal has obeyed before. The oldest order that a
-terminal has not obeyed is told with every answer, so none is skipped; the terminal's own fact (body member `order`)
-ends the telling. After a fork the terminal may have forgotten: it is told from the first again, and passes over what
-it knows.
+so a platform restored from a backup never gives a number that a terminal has obeyed before. The orders that a
+terminal has not obeyed are told with every answer, oldest first, so none is skipped; the terminal's own fact (body
+member `order`) ends the telling. After a fork the terminal may have forgotten: it is told from the first again, and
+passes over what it knows.
 """
 
 from collections.abc import Mapping
 from typing import Any, Literal
 
 from storage.jobs import Tx
-from sync.wire.messages import Command, WireError
+from sync.wire.messages import MAX_ORDERS, Command, WireError
 
 Action = Literal["suspend", "resume", "revoke", "new_epoch"]
 STATE_AFTER = {"suspend": "suspended", "resume": "active", "revoke": "revoked"}
@@ -19,7 +19,7 @@ STATE_AFTER = {"suspend": "suspended", "resume": "active", "revoke": "revoked"}
 LAST = "SELECT coalesce(max(number), 0) FROM commands"
 NEXT = (
     "SELECT c.number, c.action, c.reason FROM commands c JOIN terminals t ON t.terminal = c.terminal"
-    " WHERE c.terminal = $1 AND c.number > t.obeyed ORDER BY c.number LIMIT 1"
+    " WHERE c.terminal = $1 AND c.number > t.obeyed ORDER BY c.number LIMIT $2"
 )
 OBEYED = (
     "UPDATE terminals SET obeyed = $1 WHERE terminal = $2 AND obeyed < $1"
@@ -39,10 +39,10 @@ async def order(tx: Tx, terminal: str, action: Action, *, reason: str, now_ms: i
     return number
 
 
-async def standing_order(tx: Tx, terminal: str) -> Command | None:
-    """Return the oldest order that `terminal` has not obeyed, None when there is none."""
-    row = await tx.row(NEXT, terminal)
-    return None if row is None else Command(terminal=terminal, number=row[0], action=row[1], reason=row[2])
+async def standing_orders(tx: Tx, terminal: str) -> list[Command]:
+    """Return the orders that `terminal` has not obeyed, oldest first, as many as one answer tells."""
+    rows = await tx.rows(NEXT, terminal, MAX_ORDERS)
+    return [Command(terminal=terminal, number=row[0], action=row[1], reason=row[2]) for row in rows]
 
 
 async def hear_obeyed(tx: Tx, terminal: str, body: Mapping[str, Any]) -> None:

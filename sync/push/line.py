@@ -2,10 +2,9 @@
 
 Rules of this file:
 
-1. Only a receipt that verifies, and that our journal agrees with, moves the cursor. Anything else is an alarm and
-   changes nothing.
-2. Conflicts, set-aside records and orders are noted in the transaction that takes the receipt in; an order counts
-   only when the platform signed it for this terminal.
+1. Only signed words count: an answer is a JWS by the platform for this very request (illness.md 2); whatever else
+   comes is an alarm and changes nothing. A receipt must fit our journal to move the cursor.
+2. Conflicts, set-aside records and orders are noted in the transaction that takes the receipt in.
 3. 401 `clock` corrects the offset for request tokens and is tried again at once.
 
 `Pusher` and `Listener` share one `Line`; its `status` is what screens and metrics show of both.
@@ -22,11 +21,11 @@ from storage.sqlite import Store
 from sync.auth import Authenticator
 from sync.enrol.identity import Identity
 from sync.peer import Peer
-from sync.push.receiving import take_answer, take_standing
+from sync.push.receiving import ours, take_in
 from sync.push.resume import resume_after
 from sync.transport import SILENT_S, RefusedError
-from sync.wire.messages import Command, Held, JournalAnswer, Receipt, Standing, WireError, decode
-from sync.wire.seals import open_command, open_receipt
+from sync.wire.messages import Answer, Command, Held, Receipt, WireError
+from sync.wire.seals import open_answer, open_command, open_receipt
 
 UNAUTHORIZED = 401
 
@@ -58,7 +57,6 @@ class PushStatus:
     detail: str = ""
     answered_ms: int = 0
     sent: int = 0
-    duplicates: int = 0
     conflicts: int = 0
     set_aside: int = 0
     orders: int = 0
@@ -103,12 +101,15 @@ class Line:
         *,
         headers: dict[str, str] | None = None,
         silent_s: float = SILENT_S,
-    ) -> bytes:
-        """Make one authenticated call; a clock that is off is corrected once. Raises what `Peer.exchange` raises."""
+    ) -> Answer:
+        """Make one authenticated call and return its verified answer; a clock that is off is corrected once.
+
+        Raises what `Peer.exchange` raises, and WireError for an answer that the platform did not sign for this call.
+        """
         for last_try in (False, True):
             bearer = self._auth.bearer(body)
             try:
-                return await self._peer.exchange(
+                raw = await self._peer.exchange(
                     method,
                     f"/v1/terminals/{self.identity.terminal}{path}",
                     headers=(headers or {}) | bearer.header,
@@ -120,66 +121,69 @@ class Line:
                 if last_try or problem.status != UNAUTHORIZED or problem.server_time is None:
                     raise
                 self._auth.correct(problem.server_time, bearer.jti)
+            else:
+                keys, terminal = self.identity.platform_keys, self.identity.terminal
+                return open_answer(raw, keys, terminal=terminal, nonce=bearer.jti, body=body)
         raise AssertionError("unreachable: the last try returns or raises")
 
     async def ask(self, *, wait_s: int = 0, state: str | None = None, silent_s: float = SILENT_S) -> Heard:
         """Ask for the standing, take it in, and return what it said. With `wait_s` the platform may hold it back."""
         query = f"?wait={wait_s}" + (f"&state={state}" if state else "") if wait_s else ""
-        standing = decode(await self.call("GET", f"/standing{query}", silent_s=silent_s), Standing)
-        order, now_ms = self._order(standing.command), self._clock.now_ms()
+        standing = await self.call("GET", f"/standing{query}", silent_s=silent_s)
+        if standing.receipt is not None or standing.set_aside:
+            raise WireError("foreign_answer", "a standing has no receipt of its own and sets nothing aside")
+        orders, now_ms = self._orders(standing), self._clock.now_ms()
         receipts = [self._receipt_of(end) for end in standing.held]
 
         def job(conn: sqlite3.Connection) -> tuple[int, int]:
-            taken = take_standing(conn, standing=standing, receipts=receipts, order=order, now_ms=now_ms)
-            return taken, resume_after(conn, standing.held)
+            signed = ours(conn, standing, receipts)
+            fresh = take_in(conn, answer=standing, receipts=signed, orders=orders, now_ms=now_ms)
+            return fresh, resume_after(conn, standing.held)
 
         fresh, resume = await self.store.write(job)
-        self._note(now_ms, standing.lists_version, conflicts=fresh, order=order)
+        self._note(standing, now_ms, conflicts=fresh, orders=len(orders))
         return Heard(resume, standing.state)
 
-    async def accept(self, sent: Batch, answer: JournalAnswer) -> int:
+    async def accept(self, sent: Batch, answer: Answer) -> int:
         """Take the answer to `sent` in, in one transaction; return the seq the platform signed for. Raises before it.
 
-        Raises WireError or ForeignReceiptError when the answer is not for us or not for this batch.
+        Raises WireError or ForeignReceiptError when the answer is not for this batch.
         """
-        receipt = open_receipt(answer.receipt, self.identity.platform_keys)
-        if receipt.terminal != self.identity.terminal or receipt.acked_through != answer.acked_through:
+        receipt = open_receipt(answer.receipt or "", self.identity.platform_keys)
+        if (receipt.terminal, receipt.epoch, receipt.acked_through) != (answer.terminal, answer.epoch, answer.last):
             raise WireError("foreign_receipt", "the receipt is for another terminal or another record")
-        if not sent.first <= receipt.acked_through:
-            raise WireError("foreign_receipt", "the platform signed for less than it had")
+        if answer.epoch != sent.epoch or not sent.first <= receipt.acked_through:
+            raise WireError("foreign_receipt", "the platform signed for another batch")
         if not all(sent.first <= entry.seq <= sent.last for entry in answer.set_aside):
-            raise WireError("bad_message", "the platform sets a record aside that it was not sent")
-        order, now_ms = self._order(answer.command), self._clock.now_ms()
+            raise WireError("foreign_answer", "the platform sets a record aside that it was not sent")
+        orders, now_ms = self._orders(answer), self._clock.now_ms()
 
         def job(conn: sqlite3.Connection) -> int:
             if epoch_of(conn, receipt.acked_through).id != receipt.epoch:
                 raise ForeignReceiptError(f"the platform signed for epoch {receipt.epoch}, which is not ours there")
-            return take_answer(conn, answer=answer, receipt=receipt, order=order, now_ms=now_ms)
+            signed = [(receipt, answer.receipt or "")]
+            return take_in(conn, answer=answer, receipts=signed, orders=orders, now_ms=now_ms)
 
         fresh = await self.store.write(job)
-        self.status = replace(
-            self.status,
-            sent=self.status.sent + len(sent.records),
-            duplicates=self.status.duplicates + answer.duplicates,
-            set_aside=self.status.set_aside + len(answer.set_aside),
-        )
-        self._note(now_ms, answer.lists_version, conflicts=fresh, order=order)
+        sent_now, aside = self.status.sent + len(sent.records), self.status.set_aside + len(answer.set_aside)
+        self.status = replace(self.status, sent=sent_now, set_aside=aside)
+        self._note(answer, now_ms, conflicts=fresh, orders=len(orders))
         return receipt.acked_through
 
     def show(self, state: PushState, detail: str = "") -> None:
         """Say how the way out is."""
         self.status = replace(self.status, state=state, detail=detail)
 
-    def _note(self, now_ms: int, lists_version: int | None, *, conflicts: int, order: Command | None) -> None:
+    def _note(self, answer: Answer, now_ms: int, *, conflicts: int, orders: int) -> None:
         before = self.status
         self.status = replace(
             before,
             answered_ms=now_ms,
             conflicts=before.conflicts + conflicts,
-            orders=before.orders + (order is not None),
-            lists_version=lists_version,
+            orders=before.orders + orders,
+            lists_version=answer.lists_version,
         )
-        if lists_version is not None and lists_version != before.lists_version:
+        if answer.lists_version is not None and answer.lists_version != before.lists_version:
             self.news()
 
     def _receipt_of(self, end: Held) -> Receipt:
@@ -190,8 +194,7 @@ class Line:
             raise WireError("foreign_receipt", "the receipt is for another end than it stands beside")
         return receipt
 
-    def _order(self, command: str | None) -> Command | None:
-        """Return the order that came with an answer, verified; raise WireError("foreign_command")."""
-        if command is None:
-            return None
-        return open_command(command, self.identity.platform_keys, terminal=self.identity.terminal)
+    def _orders(self, answer: Answer) -> list[Command]:
+        """Return the orders that came with an answer, verified; raise WireError("foreign_command")."""
+        keys, terminal = self.identity.platform_keys, self.identity.terminal
+        return [open_command(order, keys, terminal=terminal) for order in answer.orders]

@@ -25,10 +25,8 @@ from sync.wire.messages import (
     ENVELOPE_BYTES,
     MAX_BATCH_BYTES,
     MAX_RECORDS,
-    JournalAnswer,
     Seal,
     WireError,
-    decode,
 )
 from sync.wire.seals import seal_batch
 
@@ -144,7 +142,7 @@ class Pusher:
         body = self._seal(ready)
         self._reached("before-upload")
         try:
-            raw = await self._line.call("POST", "/journal", body, headers={"Content-Encoding": "gzip"})
+            answer = await self._line.call("POST", "/journal", body, headers={"Content-Encoding": "gzip"})
         except RefusedError as error:
             if error.problem.status == CONFLICT:
                 return await self._resync(error, resumes - 1)
@@ -153,7 +151,7 @@ class Pusher:
                 return await self._send_next(resumes)
             raise
         self._reached("after-upload")
-        self._after = await self._line.accept(ready, decode(raw, JournalAnswer))
+        self._after = await self._line.accept(ready, answer)
         self.accepted += 1
         self._max_records = min(MAX_RECORDS, self._max_records * 2)
         return len(ready.records)

@@ -79,13 +79,15 @@ def _header(text: str) -> dict[str, object]:
     return dict(header)
 
 
-def open_jws(text: str, *, typ: str, key_of: Callable[[str | None], Ed25519PublicKey]) -> Opened:
+def open_jws(
+    text: str, *, typ: str, key_of: Callable[[str | None], Ed25519PublicKey], max_chars: int = MAX_JWS_CHARS
+) -> Opened:
     """Return the verified content of `text`; raise JwsError.
 
     `key_of` is asked for the key of the header's kid (None when it has none) and raises JwsError for one it
     does not know.
     """
-    if len(text) > MAX_JWS_CHARS or not text.isascii():
+    if len(text) > max_chars or not text.isascii():
         raise JwsError("this is no compact JWS of ours: too long or not ASCII")
     header = _header(text)
     kid = header.get("kid")

@@ -2,7 +2,8 @@
 
 Rules of this file:
 
-- one struct a message, decoded strictly; signed payloads have exactly their members, answers may gain members later;
+- one struct a message, decoded strictly; signed payloads have exactly their members, other answers may gain members;
+- every text, number and list has a bound, and no object says a member twice: what is decoded can be stored and quoted;
 - record bytes travel and are hashed as they were written: `records` holds raw JSON, never re-encoded;
 - `decode` returns the message or raises `WireError`, whose `code` is the stable word of the protocol;
 - signing and opening signed forms is next door, in `sync.wire.seals`;
@@ -10,6 +11,7 @@ Rules of this file:
 """
 
 import hashlib
+import json
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
@@ -20,7 +22,11 @@ from credit.records import MAX_SAFE_INTEGER
 MAX_RECORDS = 500
 MAX_BATCH_BYTES = 256 * 1024  # of the whole body, after decompression
 ENVELOPE_BYTES = 4 * 1024  # what of that the envelope, the seal and the commas may take
+MAX_DETAIL = 300  # characters of an error that quotes what came
 AUTH_SECONDS = 60
+MAX_TOLD = 100  # conflicts in one answer, and set-asides
+MAX_ENDS = 8  # ends of a chain that are told
+MAX_ORDERS = 16
 STANDING_WAIT_S = 25  # how long a terminal lets the platform hold a standing back until there is news
 MAX_SKEW_S = 30  # how far a terminal's clock may be off before the platform answers "clock"
 
@@ -29,8 +35,16 @@ Hash = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Name = Annotated[str, Meta(min_length=1, max_length=64)]
 Seq = Annotated[int, Meta(ge=1, le=MAX_SAFE_INTEGER)]
 Through = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
+Id = Annotated[str, Meta(min_length=1, max_length=128)]
+Key = Annotated[str, Meta(min_length=1, max_length=512)]  # what a use counts under (credit.weighing.demands)
+Text = Annotated[str, Meta(max_length=200)]
+LongText = Annotated[str, Meta(max_length=4000)]  # a pledge, a notice
+Jws = Annotated[str, Meta(max_length=4096)]  # a receipt, an order, a time, a seal
+Nonce = Annotated[str, Meta(min_length=8, max_length=64)]
+AtMs = Annotated[int, Meta(ge=-MAX_SAFE_INTEGER, le=MAX_SAFE_INTEGER)]
+Number = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
 State = Annotated[str, Meta(pattern=r"^[0-9A-Za-z._~-]{1,128}\Z")]
-Title = dict[str, str]  # {"zh": …, "en": …}
+Title = Annotated[dict[Name, Text], Meta(max_length=8)]  # {"zh": …, "en": …}
 
 T = TypeVar("T")
 
@@ -65,12 +79,12 @@ class Profile(Struct, frozen=True, kw_only=True):
     site: Name
     title: Title
     issuer: Name
-    lanes: list[Lane]
+    lanes: Annotated[list[Lane], Meta(max_length=64)]
     test: bool = False
-    ticket_types: list[TicketType] = []
-    texts: dict[str, Title] = {}
-    pledge: Title = {}
-    grade: str = ""
+    ticket_types: Annotated[list[TicketType], Meta(max_length=200)] = []
+    texts: Annotated[dict[Name, Annotated[dict[Name, LongText], Meta(max_length=8)]], Meta(max_length=100)] = {}
+    pledge: Annotated[dict[Name, LongText], Meta(max_length=8)] = {}
+    grade: Text = ""
 
 
 class EnrolRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -84,7 +98,7 @@ class EnrolRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class PlatformKey(Struct, frozen=True, kw_only=True):
     """A key the platform signs receipts, time and commands with: Ed25519, 64 hex digits."""
 
-    kid: str
+    kid: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}\Z")]
     key: Hash
 
 
@@ -94,7 +108,7 @@ class EnrolAnswer(Struct, frozen=True, kw_only=True):
     terminal: TerminalId
     site: Name
     profile: Profile
-    trust_root: bytes
+    trust_root: Annotated[bytes, Meta(max_length=64 * 1024)]
     platform_keys: Annotated[list[PlatformKey], Meta(min_length=1, max_length=8)]
 
 
@@ -106,7 +120,7 @@ class Batch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     last: Seq
     prev_hash: Hash
     records: Annotated[list[msgspec.Raw], Meta(min_length=1, max_length=MAX_RECORDS)]
-    seal: str
+    seal: Jws
 
 
 class Seal(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -133,14 +147,14 @@ class Receipt(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class SignedTime(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The platform's time (ms UTC) for whoever asked with `nonce`."""
 
-    nonce: Annotated[str, Meta(min_length=8, max_length=64)]
+    nonce: Nonce
     time: Through
 
 
 class TimeAnswer(Struct, frozen=True, kw_only=True):
     """The answer to `GET /v1/time?nonce=`: a JWS of SignedTime."""
 
-    server_time: str
+    server_time: Jws
 
 
 class Command(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -157,104 +171,118 @@ class AuthClaims(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     iss: TerminalId
     aud: Name
-    iat: int
-    exp: int
-    jti: Annotated[str, Meta(min_length=8, max_length=64)]
+    iat: AtMs
+    exp: AtMs
+    jti: Nonce
     body: Hash
 
 
 class Held(Struct, frozen=True, kw_only=True):
     """An end of a terminal's chain as the platform holds it; in a standing with the signed receipt for it."""
 
-    epoch: str
+    epoch: Name
     acked_through: Through
     head_hash: Hash
-    receipt: str | None = None
+    receipt: Jws | None = None
 
 
-class Other(Struct, frozen=True, kw_only=True):
-    """The fact that a conflicting one collides with."""
+class Other(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who else holds what a conflict is about."""
 
-    terminal: str
-    site: str
+    terminal: TerminalId
+    redemption: Id | None
+    at_ms: AtMs
+
+
+class Conflict(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Accepted facts that should not all have happened: a bound overrun, a code used twice; or that this was none.
+
+    `seq` is the terminal's own fact, `key` what all of them used.
+    """
+
     seq: Seq
-    at_ms: int
-    redemption: str | None = None
+    key: Key
+    kind: Literal["limit", "nonce", "dissolved"]
+    others: Annotated[list[Other], Meta(max_length=MAX_TOLD)] = msgspec.field(name="with")
 
 
-class Conflict(Struct, frozen=True, kw_only=True):
-    """Two accepted facts that should not both have happened. `key` is what both used."""
-
-    seq: Seq
-    kind: str
-    key: str
-    other: Other = msgspec.field(name="with")
-
-
-class SetAside(Struct, frozen=True, kw_only=True):
+class SetAside(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A record the platform keeps but could not parse."""
 
     seq: Seq
-    detail: str
+    detail: Text
 
 
-class Standing(Struct, frozen=True, kw_only=True):
-    """What the platform holds of a terminal and has to tell it: ends of the chain, conflicts, order, time.
+class Answer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The platform's signed answer to a batch, or to the question for the standing.
 
+    `nonce` is the request token's `jti`, `body` the SHA-256 of the request's body: it answers this and nothing else.
+    `epoch`, `last` and `receipt` are of the batch, null in a standing; `held` are the chain's ends, none after a batch.
     `state` is opaque: it goes back in `standing?wait=25&state=`, which is answered once there is something else to say.
+    `receipt` and `orders` are JWS of their own, because they are kept.
     """
 
-    held: list[Held]
-    server_time: str
-    state: State | None = None
-    conflicts: list[Conflict] = []
-    lists_version: int | None = None
-    command: str | None = None
-
-
-class JournalAnswer(Struct, frozen=True, kw_only=True):
-    """The answer to a batch. `receipt`, `server_time` and `command` are JWS."""
-
-    acked_through: Through
-    receipt: str
-    server_time: str
-    duplicates: int = 0
-    conflicts: list[Conflict] = []
-    set_aside: list[SetAside] = []
-    lease_changes: list[Any] = []
-    lists_version: int | None = None
-    command: str | None = None
+    terminal: TerminalId
+    epoch: Name | None
+    last: Seq | None
+    nonce: Nonce
+    body: Hash
+    at_ms: AtMs
+    state: State
+    receipt: Jws | None
+    held: Annotated[list[Held], Meta(max_length=MAX_ENDS)]
+    conflicts: Annotated[list[Conflict], Meta(max_length=MAX_TOLD)]
+    set_aside: Annotated[list[SetAside], Meta(max_length=MAX_TOLD)]
+    orders: Annotated[list[Jws], Meta(max_length=MAX_ORDERS)]
+    lists_version: Number | None
 
 
 class Problem(Struct, frozen=True, kw_only=True):
     """An error answer (RFC 9457). `code` is the stable word; `held` comes with gap, `server_time` with clock."""
 
-    title: str
-    status: int
-    code: str
-    detail: str = ""
-    type: str = "about:blank"
-    held: list[Held] = []
-    server_time: str | None = None
+    title: LongText
+    status: Annotated[int, Meta(ge=0, le=999)]
+    code: Name
+    detail: LongText = ""
+    type: Text = "about:blank"
+    held: Annotated[list[Held], Meta(max_length=MAX_ENDS)] = []
+    server_time: Jws | None = None
 
 
 class Fact(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A record as it stands in a batch (contract.md §8)."""
 
-    at_ms: Annotated[int, Meta(ge=-MAX_SAFE_INTEGER, le=MAX_SAFE_INTEGER)]
+    at_ms: AtMs
     body: dict[str, Any]
-    id: Annotated[str, Meta(min_length=1, max_length=64)]
+    id: Name
     kind: Annotated[str, Meta(min_length=1, max_length=32)]
-    redemption: str | None
+    redemption: Id | None
     seq: Seq
 
 
 def decode(raw: bytes | str, kind: type[T], *, code: str = "bad_message") -> T:
     """Return `raw` as a message of `kind`; raise WireError with `code`."""
     try:
-        return msgspec.json.decode(raw, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise WireError(code, f"{kind.__name__}: {error}") from error
+        found = msgspec.json.decode(raw, type=kind)
+        json.loads(raw, object_pairs_hook=_once, parse_int=_number, parse_float=_number)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, _TwiceError) as error:
+        raise WireError(code, f"{kind.__name__}: {error}"[:MAX_DETAIL]) from error
+    return found
+
+
+class _TwiceError(ValueError):
+    """An object says a member twice: two readers could understand two things."""
+
+
+def _once(pairs: list[tuple[str, object]]) -> None:
+    if len({name for name, _value in pairs}) < len(pairs):
+        names = [name for name, _value in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise _TwiceError(f"member {twice[:64]!r} stands there twice")
+
+
+def _number(_text: str) -> int:
+    return 0
 
 
 def digest(body: bytes) -> str:

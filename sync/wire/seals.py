@@ -17,9 +17,10 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from credit.records import Record, chain_next, encode
-from sync.wire.jws import JwsError, open_jws, public_key, sign_jws
+from sync.wire.jws import MAX_JWS_CHARS, JwsError, open_jws, public_key, sign_jws
 from sync.wire.messages import (
     AUTH_SECONDS,
+    Answer,
     AuthClaims,
     Batch,
     Command,
@@ -37,8 +38,11 @@ SEAL = "xg-seal+jwt"
 RECEIPT = "xg-receipt+jwt"
 TIME = "xg-time+jwt"
 COMMAND = "xg-command+jwt"
+ANSWER = "xg-answer+jwt"
 PROOF = "xg-enrol+jwt"
 AUTH = "xg-auth+jwt"
+
+MAX_ANSWER_CHARS = 512 * 1024
 
 T = TypeVar("T")
 
@@ -61,14 +65,22 @@ class Sealed:
     links: tuple[Link, ...]
 
 
-def _open(text: str, kind: type[T], *, typ: str, keys: Mapping[str, Ed25519PublicKey], code: str) -> T:
+def _open(
+    text: str,
+    kind: type[T],
+    *,
+    typ: str,
+    keys: Mapping[str, Ed25519PublicKey],
+    code: str,
+    max_chars: int = MAX_JWS_CHARS,
+) -> T:
     def key_of(kid: str | None) -> Ed25519PublicKey:
         if kid is None or kid not in keys:
             raise JwsError("signed by a key that is not known here")
         return keys[kid]
 
     try:
-        opened = open_jws(text, typ=typ, key_of=key_of)
+        opened = open_jws(text, typ=typ, key_of=key_of, max_chars=max_chars)
     except JwsError as error:
         raise WireError(code, str(error)) from error
     return decode(opened.payload, kind, code=code)
@@ -114,6 +126,24 @@ def open_command(text: str, keys: Mapping[str, Ed25519PublicKey], *, terminal: s
     if command.terminal != terminal:
         raise WireError("foreign_command", "this order is for another terminal")
     return command
+
+
+def open_answer(raw: bytes, keys: Mapping[str, Ed25519PublicKey], *, terminal: str, nonce: str, body: bytes) -> Answer:
+    """Return the platform's answer to `terminal`'s request `nonce` over `body`; raise WireError("foreign_answer").
+
+    1 signed by one of `keys`; 2 for this terminal; 3 for this request and these bytes; 4 conflicts of a batch name own
+    facts up to the receipt's, set-asides facts of that batch (`Line` knows both).
+    """
+    try:
+        text = raw.decode("ascii")
+    except UnicodeDecodeError as error:
+        raise WireError("foreign_answer", "an answer is a compact JWS") from error
+    found = _open(text, Answer, typ=ANSWER, keys=keys, code="foreign_answer", max_chars=MAX_ANSWER_CHARS)
+    if found.terminal != terminal:
+        raise WireError("foreign_answer", "this answer is for another terminal")
+    if found.nonce != nonce or found.body != digest(body):
+        raise WireError("foreign_answer", "this answer is for another request")
+    return found
 
 
 def open_auth(text: str, keys: Mapping[str, Ed25519PublicKey], *, audiences: frozenset[str], body: bytes) -> AuthClaims:

@@ -34,7 +34,8 @@ async def told(terminal):
     pusher = terminal.pusher()
     await pusher.drain()
     await pusher.drain()
-    query = "SELECT json_extract(body, '$.conflict'), json_extract(body, '$.with.terminal') FROM journal WHERE kind = ?"
+    names = "json_extract(body, '$.conflict'), json_extract(body, '$.with[0].terminal')"
+    query = f"SELECT {names} FROM journal WHERE kind = ?"
     return await terminal.store.read(lambda conn: conn.execute(query, ("claim_conflict",)).fetchall())
 
 

@@ -12,7 +12,7 @@ from central.http.inflate import NotGzipError, TooLargeError, inflate
 from central.http.tries import MAX_ADDRESSES, WrongTries
 from central.platform_state import StateError, create_state, open_state
 from central.register.registry import register
-from central.register.standing import hear_obeyed, order, set_state, standing_order
+from central.register.standing import hear_obeyed, order, set_state, standing_orders
 from central.store import changed
 from storage.migrations import SchemaTooNewError
 from storage.sqlite import connect
@@ -112,14 +112,14 @@ class TestOrders:
         for action in ("suspend", "resume"):
             town.change(lambda conn, action=action: set_state(conn, "gate-a", action, reason="", now_ms=1))
 
-        first = town.change(lambda conn: standing_order(conn, "gate-a"))
+        first = town.change(lambda conn: standing_orders(conn, "gate-a"))
         town.change(lambda conn: hear_obeyed(conn, "gate-a", {"order": 1}))
-        second = town.change(lambda conn: standing_order(conn, "gate-a"))
+        second = town.change(lambda conn: standing_orders(conn, "gate-a"))
         town.change(lambda conn: hear_obeyed(conn, "gate-a", {"order": 2}))
 
-        assert (first.number, first.action) == (1, "suspend")
-        assert (second.number, second.action) == (2, "resume")
-        assert town.change(lambda conn: standing_order(conn, "gate-a")) is None
+        assert [(one.number, one.action) for one in first] == [(1, "suspend"), (2, "resume")]
+        assert [(one.number, one.action) for one in second] == [(2, "resume")]
+        assert town.change(lambda conn: standing_orders(conn, "gate-a")) == []
 
     @pytest.mark.parametrize("word", [2**50, True, "1", None])
     async def test_a_word_about_no_order_of_ours_does_not_silence_later_orders(self, town, word):
@@ -128,7 +128,7 @@ class TestOrders:
 
         town.change(lambda conn: order(conn, "gate-a", "new_epoch", reason="", now_ms=1))
 
-        assert town.change(lambda conn: standing_order(conn, "gate-a")).number == 1
+        assert town.change(lambda conn: standing_orders(conn, "gate-a"))[0].number == 1
 
     async def test_a_revoked_terminals_unused_codes_are_void(self, town, tmp_path):
         ticket = town.ticket(town.code("gate-a"))

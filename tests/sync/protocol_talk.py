@@ -73,7 +73,14 @@ def pem(private):
 
 
 def shown(raw):
+    if raw.startswith(b"eyJ"):  # a JWS: its header, and its payload for people
+        header, payload = (json.loads(part) for part in jws(raw.decode()).split("\n"))
+        return json.dumps(header) + "\n" + json.dumps(payload, ensure_ascii=False, indent=2)
     return json.dumps(json.loads(raw), ensure_ascii=False, indent=2)
+
+
+def payload_of(text):
+    return json.loads(text.split("\n", 1)[1])
 
 
 def jws(text):
@@ -159,8 +166,8 @@ async def _conversation(folder, state, notes, session, clock, stack):
     notes.said["token"] = jws(notes.said["standing-request"].split("Bearer ")[1])
     notes.name = "journal"
     await pusher._send_next()
-    body, answer = (json.loads(notes.said[f"journal-{part}"]) for part in ("body", "answer"))
-    notes.said |= {"seal": jws(body["seal"]), "receipt": jws(answer["receipt"]), "time-jws": jws(answer["server_time"])}
+    body, answer = json.loads(notes.said["journal-body"]), payload_of(notes.said["journal-answer"])
+    notes.said |= {"seal": jws(body["seal"]), "receipt": jws(answer["receipt"])}
     await _refusals(line, notes, clock, conn)
 
 
@@ -172,7 +179,7 @@ async def _refusals(line, notes, clock, conn):
     changed(conn, lambda tx: set_state(tx, "gate-east", "suspend", reason="盘点", now_ms=NOW))
     notes.name = "ordered"
     await line.ask()
-    notes.said["order"] = jws(json.loads(notes.said["ordered-answer"])["command"])
+    notes.said["order"] = jws(payload_of(notes.said["ordered-answer"])["orders"][0])
     changed(conn, lambda tx: tx.execute("DELETE FROM facts WHERE seq > 1"))
     changed(conn, lambda tx: tx.execute("UPDATE epochs SET top = 1, many = 1"))
     await line.store.write(_third)

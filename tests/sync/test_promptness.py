@@ -72,7 +72,7 @@ class TestThePlatformIsHeardAtOnce:
         text = '{"signed": {"version": %d, "meta": {"snapshot.json": {"version": %d}}}}'
         published.write_text(text % (1, 7))
         async with terminal.running() as (pusher, listener):
-            await until(lambda: pusher.status.lists_version == 7)
+            await until(lambda: listener.heard and pusher.status.lists_version == 7)
             heard = listener.heard
             published.write_text(text % (2, 7))
             await asyncio.sleep(0.5)
@@ -206,7 +206,7 @@ class TestManners:
                         continue
 
             tasks = [asyncio.create_task(keep_asking(path)) for path in ("/journal", "/standing", "/time")]
-            await asyncio.sleep(6.0)
+            await asyncio.sleep(10.0)
             for task in tasks:
                 task.cancel()
 
