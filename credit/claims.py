@@ -73,3 +73,8 @@ class Token:
     presented_at: int | None = None
     audience: str | None = None
     challenged: bool = False
+
+    @property
+    def burns(self) -> bytes | None:
+        """What a grant burns: the presentation's nonce, the token id of a minted token, nothing for paper."""
+        return self.token_id if self.token_class is TokenClass.MINTED else self.nonce

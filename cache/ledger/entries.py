@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from cache.ledger.visit import Visit
-from credit.claims import Token, TokenClass
+from credit.claims import TokenClass
 from credit.decision import Consumption, Decision, Given, Sum, Use
 from credit.inputs import Intent, Place, Request
 from credit.lifecycle import State, Step
@@ -86,11 +86,6 @@ class Exit(NamedTuple):
 Written = Entry | Change | Exit
 
 
-def nonce_of(token: Token) -> bytes | None:
-    """Return what a grant burns: the presentation's nonce, the token id of a minted token, nothing for paper."""
-    return token.token_id if token.token_class is TokenClass.MINTED else token.nonce
-
-
 def entry_of(visit: Visit, decision: Decision, *, named: str, at_ms: int, grace_until_ms: int) -> Entry:
     """Return the grant of a visit."""
     token = visit.token
@@ -100,7 +95,7 @@ def entry_of(visit: Visit, decision: Decision, *, named: str, at_ms: int, grace_
         token.issuer,
         token.subject,
         token.token_id,
-        nonce_of(token),
+        token.burns,
         visit.request,
         visit.place,
         decision.benefit or "",

@@ -12,8 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from cache.ledger.entries import nonce_of
-from cache.ledger.visit import Lists, Visit
+from cache.ledger.visit import Lists, Visit, grace_key
 from credit.claims import Token
 from credit.facts import Bought, Facts, NonceUse, OpenThing, PassState, Repeat, Used
 from credit.inputs import ENDING, GRACED, Intent, Now, Place, Request
@@ -135,16 +134,9 @@ def _seen_again(conn: sqlite3.Connection, visit: Visit, now: Now) -> Repeat | No
     return Repeat(redemption=row[0], answer=json.loads(row[1])) if row else None
 
 
-def grace_key(issuer: str, token_id: bytes, request: Request, place: Place) -> tuple[Any, ...]:
-    """Return what makes two presentations equal (contract.md §2)."""
-    amount = -1 if request.amount_fen is None else request.amount_fen
-    shown = (place.terminal, place.lane, issuer, token_id, request.intent.value)
-    return (*shown, amount, request.heads, request.asset or "")
-
-
 def _burnt(conn: sqlite3.Connection, token: Token) -> tuple[Any, ...] | None:
     """Return (terminal, lane, at_ms, redemption) of the grant that burnt this nonce."""
-    nonce = nonce_of(token)
+    nonce = token.burns
     if nonce is None:
         return None
     row: tuple[Any, ...] | None = conn.execute(NONCE, (token.issuer, token.token_id, nonce)).fetchone()

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from cache.ledger import entries, facts, writing
 from cache.ledger.permit import ALONE, Permit
 from cache.ledger.steps import write_closing, write_reversal
-from cache.ledger.visit import Lists, Settled, Visit
+from cache.ledger.visit import Lists, Settled, Visit, grace_key
 from cache.pen import Pen
 from credit.decide import decide
 from credit.decision import Decision
@@ -120,7 +120,7 @@ def _write_ending(pen: Pen, visit: Visit, decision: Decision, known: Facts) -> S
         seq = write_reversal(pen, goods, fen, back)
     else:
         seq = write_closing(pen, str(decision.ends))
-    key = facts.grace_key(token.issuer, token.token_id, request, visit.place)
+    key = grace_key(token.issuer, token.token_id, request, visit.place)
     writing.keep_grace(pen.conn, key, (None, to_text(decision), pen.now.utc_ms + pen.now.grace_ms))
     opens = bool(decision.obligations.get("open_gate"))
     return Settled(decision=decision, redemption=decision.ends, journal_seq=seq, open_gate=opens)

@@ -7,7 +7,7 @@ Rules of this file:
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from credit.claims import Token
 from credit.decision import Decision
@@ -54,3 +54,10 @@ class Settled:
     repeat: bool = False
     open_gate: bool = False
     outside: frozenset[str] = frozenset()
+
+
+def grace_key(issuer: str, token_id: bytes, request: Request, place: Place) -> tuple[Any, ...]:
+    """Return what makes two presentations equal (contract.md §2)."""
+    amount = -1 if request.amount_fen is None else request.amount_fen
+    shown = (place.terminal, place.lane, issuer, token_id, request.intent.value)
+    return (*shown, amount, request.heads, request.asset or "")

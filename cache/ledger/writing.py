@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cache.ledger.entries import Change, Entry, Exit, Written
-from cache.ledger.facts import grace_key, used
+from cache.ledger.facts import used
+from cache.ledger.visit import grace_key
 from credit.decision import Sum, Use
 from credit.inputs import GRACED, OPENING, Intent, Now
 from credit.lifecycle import State, Step, after

@@ -16,13 +16,14 @@ import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from cache.lists import rows
 from cache.lists.content import Content, ContentRefusedError, open_role
 from cache.lists.files import DocumentRefusedError, ListFiles
 from cache.lists.trusted import TrustedLists
-from cache.lists.values import Chain, RoleState, Stored
+from cache.lists.values import Chain, RoleState, Stored, Verified
 from cache.offers.own import NO_OFFERS, OwnOffers, Shop, offers_of
 from cache.pen import Pen
 from credit.inputs import Now
@@ -84,15 +85,8 @@ class ListStore:
             except (ContentRefusedError, DocumentRefusedError, OSError) as error:
                 wrong[state.role] = str(error)
         self._own = await self._read_own()
-        self._current = TrustedLists.of(
-            contents,
-            states,
-            home=self._home,
-            killed=stored.killed,
-            problems=wrong,
-            newest_ms=stored.newest_ms,
-            own=self._own,
-        )
+        joined = TrustedLists.of(contents, states, home=self._home, killed=stored.killed, own=self._own)
+        self._current = replace(joined, problems=MappingProxyType(wrong), newest_ms=stored.newest_ms)
 
     async def change_offers(self, job: Job[T]) -> T:
         """Run `job`, which changes the own offers; put them in force. Raises StoreFailedError, or the job's own."""
@@ -106,44 +100,30 @@ class ListStore:
         shop = self._shop
         return NO_OFFERS if shop is None else await self._store.read(lambda conn: offers_of(conn, shop))
 
-    async def take_in(
-        self,
-        chain: Chain,
-        roles: Iterable[RoleState],
-        *,
-        floors: Mapping[tuple[str, str], int],
-        problems: Mapping[str, str],
-        at_ms: int,
-        more_to_come: bool = False,
-    ) -> Change:
+    async def take_in(self, verified: Verified, *, at_ms: int, more_to_come: bool = False) -> Change:
         """Switch to what verified; return what changed. Raises StoreFailedError, and then nothing changed.
 
         With `more_to_come`, a stage that changes nothing is left for the next one to commit.
         """
+        chain = verified.chain
         async with self._one_at_a_time:
             before = self._current
             contents = {role: one for role, one in before.contents.items() if role in chain.cities}
             states = {role: _confirmed(before.states[role], chain) for role in contents}
-            wrong = dict(problems)
-            for state in roles:
+            wrong = dict(verified.problems)
+            for state in verified.roles:
                 try:
                     contents[state.role] = await self._content(state, before)
                     states[state.role] = replace(state, confirmed_ms=chain.issued_ms)
                 except (ContentRefusedError, DocumentRefusedError) as error:
                     wrong[state.role] = str(error)
-            after = TrustedLists.of(
-                contents,
-                states,
-                home=self._home,
-                killed=before.keyring.killed,
-                problems=wrong,
-                newest_ms=max(before.newest_ms, chain.issued_ms),
-                own=self._own,
-            )
+            newest_ms = max(before.newest_ms, chain.issued_ms)
+            joined = TrustedLists.of(contents, states, home=self._home, killed=before.keyring.killed, own=self._own)
+            after = replace(joined, problems=MappingProxyType(wrong), newest_ms=newest_ms)
             change = _difference(before, after)
             if more_to_come and not change.versions and before.problems == after.problems:
                 return change
-            await self._store.write(self._switch(chain, after, change, floors=floors, at_ms=at_ms))
+            await self._store.write(self._switch(chain, after, change, floors=verified.floors, at_ms=at_ms))
             self._current = after
             self.files.keep_only({one.sha256 for state in states.values() for one in state.documents})
             return change

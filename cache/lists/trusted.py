@@ -45,8 +45,6 @@ class TrustedLists:
         *,
         home: str,
         killed: frozenset[tuple[str, bytes]],
-        problems: Mapping[str, str],
-        newest_ms: int,
         own: OwnOffers = NO_OFFERS,
     ) -> Self:
         """Join the contents of all cities' roles, and the shop's own offers, into one view."""
@@ -56,8 +54,6 @@ class TrustedLists:
             policy=_policy(contents, home, own),
             contents=MappingProxyType(dict(contents)),
             states=MappingProxyType(dict(states)),
-            problems=MappingProxyType(dict(problems)),
-            newest_ms=newest_ms,
         )
 
     def with_offers(self, own: OwnOffers, *, home: str) -> Self:

@@ -7,7 +7,7 @@ Rules of this file:
 - times are milliseconds UTC and come from signed metadata, never from a clock.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 
@@ -64,3 +64,13 @@ class Stored:
     killed: frozenset[tuple[str, bytes]] = frozenset()
     problems: Mapping[str, str] = field(default_factory=dict)
     newest_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """What a refresh found good: the chain, roles that are news, floors by (role, key ids), and what was wrong."""
+
+    chain: Chain
+    roles: Iterable[RoleState]
+    floors: Mapping[tuple[str, str], int]
+    problems: Mapping[str, str]

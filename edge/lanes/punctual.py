@@ -5,7 +5,8 @@ Rules of this file:
 1. `Bounds.answer_s` from arrival to answer, EXIT_S for whoever leaves. Waiting for a second code is not counted;
 2. a job that has not begun by then is withdrawn: it never runs (storage.jobs, 6);
 3. a job that has begun and ends late is taken back in the next transaction, with the cause "late": nothing opens for
-   it, and its request id remembers nothing. A repeat of what was given before takes nothing back;
+   it, and its request id remembers nothing. A repeat of what was given before takes nothing back, and what somebody
+   brought back stays brought back;
 4. what had to be let out unwritten (an exit) is owed to the journal only where its own job wrote nothing.
 """
 
@@ -67,7 +68,8 @@ class Punctual:
             log.info("late_and_nothing_written", extra={"detail": str(error)})
             failed()
             return
-        if undo and settled.redemption is not None and not settled.repeat:
+        ended = settled.decision.ends is not None
+        if undo and settled.redemption is not None and not settled.repeat and not ended:
             await self._take_back(settled.redemption)
 
     async def _take_back(self, redemption: str) -> None:

@@ -33,7 +33,7 @@ from tuf.api.exceptions import DownloadError, DownloadHTTPError, DownloadLengthM
 from tuf.api.metadata import Metadata, Timestamp  # type: ignore[attr-defined]
 
 from cache.lists.store import Change, ListStore
-from cache.lists.values import Chain, RoleState, Stored
+from cache.lists.values import Chain, RoleState, Stored, Verified
 from credit.rules.listing import ISSUERS, LISTS, RULES, city_of
 from storage.jobs import StoreFailedError
 from sync.backoff import Backoff
@@ -266,14 +266,10 @@ class Puller:
     async def _take_in(self, chain: Chain, examined: _Examined, kinds: tuple[str, ...]) -> Change:
         before = self._lists.current.problems
         others = {role: text for role, text in before.items() if _kind(role) not in ("", *kinds)}
-        change = await self._lists.take_in(
-            chain,
-            examined.states,
-            floors=examined.floors,
-            problems={**others, **examined.problems},
-            at_ms=self._clock.now_ms(),
-            more_to_come=kinds != STAGES[-1],
-        )
+        problems = {**others, **examined.problems}
+        verified = Verified(chain=chain, roles=examined.states, floors=examined.floors, problems=problems)
+        more = kinds != STAGES[-1]
+        change = await self._lists.take_in(verified, at_ms=self._clock.now_ms(), more_to_come=more)
         for role, text in change.problems.items():
             log.error("list refused; its old version stays in force", extra={"role": role, "problem": text})
         if change.versions:

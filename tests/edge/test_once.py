@@ -51,3 +51,32 @@ async def test_the_next_decides_when_the_first_is_interrupted_and_another_reques
         first.cancel()
 
         assert await second == "GRANT"
+
+
+async def test_one_bad_second_does_not_stick_to_a_request_for_ever(tmp_path):
+    async with Store(tmp_path / "terminal.db") as store:
+        once, told = Once(store, Clock()), [Told("REFER store_failed", gave=False), Told("GRANT", gave=True)]
+
+        async def decide():
+            return told.pop(0)
+
+        first = await once.answer("A", ASKING, decide=decide, again=pytest.fail)
+        second = await once.answer("A", ASKING, decide=decide, again=pytest.fail)
+        third = await once.answer("A", ASKING, decide=decide, again=pytest.fail)
+
+        assert (first, second, third) == ("REFER store_failed", "GRANT", "GRANT")
+
+
+async def test_who_waits_for_an_answer_that_gives_nothing_hears_it_too(tmp_path):
+    async with Store(tmp_path / "terminal.db") as store:
+        once, go = Once(store, Clock()), asyncio.Event()
+
+        async def decide():
+            await go.wait()
+            return Told("STANDARD", gave=False)
+
+        both = [asyncio.create_task(once.answer("A", ASKING, decide=decide, again=pytest.fail)) for _ in range(2)]
+        await asyncio.sleep(0)
+        go.set()
+
+        assert await asyncio.gather(*both) == ["STANDARD", "STANDARD"]

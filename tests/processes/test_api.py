@@ -236,7 +236,7 @@ async def test_a_second_process_on_the_same_data_is_refused(served):
     _out, err = await process.communicate()
 
     assert process.returncode == 69
-    assert b"another xinguan serves this terminal" in err
+    assert b"another xinguan serves this folder" in err
 
 
 async def test_a_phone_answers_the_challenge_that_the_lane_shows(served):

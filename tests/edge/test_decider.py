@@ -1,0 +1,404 @@
+"""The decider on a real store, with really signed codes; who counts beyond this terminal is a fake that works."""
+
+import asyncio
+import hashlib
+import json
+import time
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from cache.journal.chain import begin_epoch
+from cache.ledger.entries import GRANTING
+from cache.ledger.permit import ALONE, ClaimWord, Known, Permit
+from cache.ledger.recall import Asking
+from central.register import minting
+from credit.facts import Used
+from credit.inputs import ClockState, Intent, Now, Place, Request
+from credit.keys import Keyring
+from credit.policy import Policy
+from credit.reasons import Outcome, Reason
+from credit.rules.benefits import parse_benefits
+from edge.lanes.decider import Decider
+from edge.lanes.presented import Presented
+from edge.metrics import Metrics
+from edge.watch.bounds import ANSWER_S
+from edge.watch.store import StoreHealth
+from storage.sqlite import Store
+
+NOW_S = 1_790_000_000
+SHORT_S = 0.2  # an answer's time, where the store is made slow
+GATE = Place(site="park", scene="gate", lane="A", terminal="gate1")
+STAND = Place(site="park", scene="stand", lane="S", terminal="gate1")
+SHOP = Place(site="park", scene="shop", lane="T", terminal="gate1")
+BENEFITS = [
+    {
+        "id": "free",
+        "code": 1,
+        "issuer": "wulong",
+        "offer": {"kind": "free"},
+        "where": {"scenes": ["gate"]},
+        "limits": [{"max": 1}],
+    },
+    {
+        "id": "umbrella",
+        "code": 2,
+        "issuer": "wulong",
+        "offer": {"kind": "deposit_waiver", "cap_fen": 5000},
+        "where": {"scenes": ["stand"]},
+        "needs": ["asset"],
+        "lifecycle": {"open_close": {"due": "P1D"}},
+    },
+    {
+        "id": "shop",
+        "code": 3,
+        "issuer": "wulong",
+        "offer": {"kind": "percent", "percent_off": 10},
+        "where": {"scenes": ["shop"]},
+    },
+]
+KEY = f"u|wulong/free|subject:wulong:{(1).to_bytes(16, 'big').hex()}|ever"
+
+
+class Clock:
+    def __init__(self):
+        self.at_ms, self.state = NOW_S * 1000, ClockState.TRUSTED
+
+    def now(self):
+        return Now(utc_ms=self.at_ms, clock=self.state)
+
+    def boot_ms(self):
+        return self.at_ms
+
+
+class Lists:
+    """Lists of this minute in which nobody stands."""
+
+    def __init__(self, keyring):
+        self.keyring, self.policy = keyring, Policy.compile(benefits=parse_benefits(BENEFITS))
+
+    @property
+    def current(self):
+        return self
+
+    def missing(self, city):
+        return ()
+
+    def measures(self, issuer, subject):
+        return ()
+
+    def revoked(self, issuer, token_id, status_index):
+        return False
+
+    def age_s(self, issuer, now_s):
+        return 0
+
+
+class Phones:
+    """Really signed codes of any number of holders."""
+
+    def __init__(self):
+        self._issuer = minting.issuer_key("wulong", b"\x01" * 32)
+        self._phone = Ed25519PrivateKey.from_private_bytes(b"\x02" * 32)
+        row = minting.public_entry(self._issuer, from_s=0, until_s=2 * NOW_S)
+        self.keyring = Keyring.from_json(json.dumps([row]).encode())
+        self._shown = 0
+
+    def code(self, holder=1, at_s=NOW_S):
+        self._shown += 1
+        raw = minting.mint_credential(
+            self._issuer,
+            subject=holder.to_bytes(16, "big"),
+            tier=3,
+            groups=[],
+            token_id=holder.to_bytes(8, "big"),
+            iat=NOW_S - 3600,
+            exp=NOW_S + 30 * 86_400,
+            status_index=holder,
+            holder_key=self._phone.public_key(),
+        )
+        nonce = self._shown.to_bytes(8, "big")
+        return minting.to_text(minting.present(raw, self._phone, iat=at_s, nonce=nonce))
+
+
+class Slow:
+    """Somebody beyond this terminal who takes his time, and grants everything."""
+
+    def __init__(self, takes_s, permit=ALONE):
+        self.takes_s, self.given, self.heard = takes_s, permit, []
+
+    async def permit(self, visit, weigh):
+        await asyncio.sleep(self.takes_s)
+        return self.given
+
+    async def known(self, request, place):
+        await asyncio.sleep(self.takes_s)
+        return self.given
+
+    def settled(self, permit, redemption):
+        self.heard.append((permit, redemption))
+
+
+class Town:
+    def __init__(self, store):
+        self.store, self.clock, self.phones = store, Clock(), Phones()
+        self.at_commit = []
+        self.bounds = SimpleNamespace(
+            clock=self.clock, outage=SimpleNamespace(since_ms=None), health=StoreHealth(), answer_s=ANSWER_S
+        )
+        self.bounds.health.begin()
+        self.lists = Lists(self.phones.keyring)
+
+    def decider(self, beyond=None, reached=lambda _point: None):
+        return Decider(
+            store=self.store,
+            bounds=self.bounds,
+            lists=self.lists,
+            profile=SimpleNamespace(site="park", issuer="wulong", test=False),
+            places={"A": GATE, "S": STAND, "T": SHOP},
+            metrics=Metrics(),
+            reached=reached,
+            beyond=beyond,
+        )
+
+    def show(self, text=None, lane="A", asking=None, **request):
+        return Presented(text=text or self.phones.code(), lane=lane, request=Request(**request), asking=asking)
+
+    async def until(self, kind):
+        """Wait for a fact of this kind, and return all of them."""
+        async with asyncio.timeout(5):
+            while not await self.facts(kind):
+                await self.store.write(lambda conn: None)
+        return await self.facts()
+
+    async def facts(self, *kinds):
+        rows = await self.store.read(
+            lambda conn: conn.execute("SELECT kind, body FROM journal ORDER BY seq").fetchall()
+        )
+        return [(kind, json.loads(body)) for kind, body in rows if not kinds or kind in kinds]
+
+
+@pytest.fixture
+async def town(tmp_path):
+    def reached(point):
+        while point == "before-commit" and made and made[0].at_commit:
+            made[0].at_commit.pop()()
+
+    made = []
+    async with Store(tmp_path / "terminal.db", reached=reached) as store:
+        await store.write(lambda conn: begin_epoch(conn, epoch="e", terminal="gate1", reason="test"))
+        made.append(Town(store))
+        yield made[0]
+
+
+def asked(name):
+    return Asking(name, hashlib.sha256(name.encode()).digest())
+
+
+class TestAskThenWrite:
+    async def test_four_lanes_at_once_wait_for_their_own_answer_and_for_nobody_elses(self, town):
+        decider = town.decider(Slow(0.15))
+        shown = [town.show(town.phones.code(holder)) for holder in range(1, 5)]
+
+        async def timed(presented):
+            started = time.monotonic()
+            answer = await decider.decide(presented)
+            return answer.decision.outcome, time.monotonic() - started
+
+        _, alone = await timed(town.show(town.phones.code(9)))
+        told = await asyncio.gather(*(timed(one) for one in shown))
+
+        assert {outcome for outcome, _ in told} == {Outcome.GRANT}
+        assert max(seconds for _, seconds in told) < alone + 0.15  # one after another it was alone + 0.45
+
+    async def test_the_store_is_free_while_somebody_is_asked(self, town):
+        never = Slow(10)
+        deciding = asyncio.create_task(town.decider(never).decide(town.show()))
+        await asyncio.sleep(0)
+
+        async with asyncio.timeout(0.1 + slack()):
+            await town.store.write(lambda conn: conn.execute("SELECT 1").fetchone())
+        answer = await deciding
+
+        assert answer.decision.outcome is Outcome.GRANT  # nobody answered in time: this terminal counts alone
+        [(_, body)] = await town.facts("granted")
+        assert body["claim"] == "alone"
+
+    async def test_what_others_know_is_counted(self, town):
+        known = Known(used={KEY: Used(n=1, at_ms=town.clock.at_ms - 12_000, where="park/B")})
+        answer = await town.decider(Slow(0, Permit(claim=ClaimWord.HELD, known=known))).decide(town.show())
+
+        assert answer.decision.reasons == (Reason.LIMIT_USED,)
+        assert answer.decision.findings[0].facts["where"] == "park/B"
+
+    async def test_a_grant_is_written_under_the_id_that_was_claimed_and_the_asker_hears_of_it(self, town):
+        beyond = Slow(0, Permit(claim=ClaimWord.HELD, redemption="claimed-1", keys=frozenset({KEY}), hub_no=7))
+
+        answer = await town.decider(beyond).decide(town.show())
+
+        assert answer.redemption == "claimed-1"
+        assert [redemption for _, redemption in beyond.heard] == ["claimed-1"]
+        [(_, body)] = await town.facts("granted")
+        assert (body["claim"], body["hub_no"]) == ("held", 7)
+
+    async def test_an_id_that_was_not_used_is_told_so_too(self, town):
+        beyond = Slow(0, Permit(claim=ClaimWord.HELD, redemption="claimed-1"))
+
+        await town.decider(beyond).decide(town.show(intent=Intent.OPEN))
+
+        assert beyond.heard == [(beyond.given, None)]
+
+    async def test_nobody_is_asked_where_somebody_leaves(self, town):
+        beyond = Slow(10)
+
+        async with asyncio.timeout(1):
+            answer = await town.decider(beyond).decide(town.show(intent=Intent.EXIT))
+
+        assert answer.open_gate
+
+
+class TestInTime:
+    @pytest.fixture(autouse=True)
+    def _short(self, town):
+        town.bounds.answer_s = SHORT_S
+
+    async def test_a_visitor_whose_decision_comes_too_late_was_given_nothing(self, town):
+        def slow(point):
+            if point == "before-commit":
+                time.sleep(SHORT_S + 0.4)  # a disk that hangs, on the writer's thread
+
+        answer = await town.decider(reached=slow).decide(town.show(asking=asked("till-1")))
+
+        assert answer.decision.reasons == (Reason.STORE_FAILED,)
+        assert not answer.open_gate
+        assert [kind for kind, _ in await town.until("annulled")] == ["granted", "annulled"]
+        again = await town.decider().decide(town.show(asking=asked("till-1")))
+        assert again.decision.outcome is Outcome.GRANT  # the same request is decided afresh
+
+    async def test_a_commit_that_comes_later_still_is_annulled_by_the_next(self, town):
+        decider = town.decider()
+        town.at_commit.append(lambda: time.sleep(SHORT_S + 0.4))
+
+        answer = await decider.decide(town.show(asking=asked("till-1")))
+
+        assert answer.decision.reasons == (Reason.STORE_FAILED,)
+        told = await town.until("annulled")
+        assert [kind for kind, _ in told] == ["granted", "annulled"]
+        assert told[1][1]["cause"] == "late"
+        again = await decider.decide(town.show(asking=asked("till-1")))
+        assert again.decision.outcome is Outcome.GRANT
+
+    async def test_a_decision_that_the_store_did_not_begin_in_time_never_happens(self, town):
+        blocked = asyncio.create_task(town.store.write(lambda conn: time.sleep(0.3)))
+        await asyncio.sleep(0)
+        late = replace(town.show(), arrived=time.monotonic() - SHORT_S + 0.1)
+
+        answer = await town.decider().decide(late)
+
+        assert answer.decision.reasons == (Reason.STORE_FAILED,)
+        assert not blocked.done()  # and it did not wait for the store either
+        await blocked
+        await town.store.write(lambda conn: None)
+        assert await town.facts() == []
+
+    async def test_who_leaves_does_not_wait_for_the_store_and_it_is_journalled_once_it_can_be(self, town):
+        decider = town.decider()
+        blocked = asyncio.create_task(town.store.write(lambda conn: time.sleep(0.6)))
+        await asyncio.sleep(0.01)
+
+        started = time.monotonic()
+        answer = await decider.decide(town.show(intent=Intent.EXIT))
+
+        assert answer.open_gate
+        assert time.monotonic() - started < 0.3 + slack()
+        await blocked
+        await decider.pay_owed()
+        assert [kind for kind, _ in await town.facts()] == ["emergency"]
+
+    async def test_a_part_brought_back_too_late_stays_brought_back_and_the_rest_stays_sold(self, town):
+        decider = town.decider()
+        sold = await decider.decide(town.show(lane="T", intent=Intent.BUY, amount_fen=1000))
+        town.at_commit.append(lambda: time.sleep(SHORT_S + 0.4))
+
+        late = await decider.decide(town.show(lane="T", intent=Intent.RETURN, amount_fen=400))
+
+        assert late.decision.reasons == (Reason.STORE_FAILED,)
+        await town.until("reversed")
+        for _ in range(3):
+            await town.store.write(lambda conn: None)
+        assert await town.facts("annulled", "note") == []
+        state = "SELECT state, returned_fen FROM redemptions WHERE id = ?"
+        row = await town.store.read(lambda conn: conn.execute(state, (sold.redemption,)).fetchone())
+        assert row == ("granted", 400)
+
+
+class TestClock:
+    async def test_a_clock_that_is_not_believed_bars_nobody_from_bringing_back(self, town):
+        decider = town.decider()
+        lent = await decider.decide(town.show(lane="S", intent=Intent.LEND, asset="U1"))
+        town.clock.state = ClockState.UNSURE
+        town.clock.at_ms += 3_600_000  # the phone's time and ours are an hour apart
+
+        code = town.phones.code(at_s=NOW_S)
+        back = await decider.decide(town.show(code, lane="S", intent=Intent.GIVE_BACK))
+        entering = await decider.decide(town.show(code, lane="A"))
+
+        assert (back.decision.outcome, back.redemption) == (Outcome.GRANT, lent.redemption)
+        assert entering.decision.reasons == (Reason.CLOCK_NOT_TRUSTED,)
+
+
+class TestSales:
+    async def test_two_sales_to_one_phone_are_two_sales(self, town):
+        decider, code = town.decider(), town.phones.code()
+
+        first = await decider.decide(town.show(code, "T", asked("till-1"), intent=Intent.BUY, amount_fen=1000))
+        other = await decider.decide(town.show(code, "T", asked("till-2"), intent=Intent.BUY, amount_fen=1000))
+        fresh = await decider.decide(town.show(None, "T", asked("till-3"), intent=Intent.BUY, amount_fen=1000))
+
+        assert first.decision.outcome is Outcome.GRANT
+        assert other.decision.reasons == (Reason.LIMIT_USED,)
+        assert (fresh.decision.outcome, fresh.repeat) == (Outcome.GRANT, False)
+
+    async def test_the_counters_own_reader_that_sees_a_code_twice_sells_once(self, town):
+        decider, code = town.decider(), town.phones.code()
+
+        first = await decider.decide(town.show(code, "T", intent=Intent.BUY, amount_fen=1000))
+        town.clock.at_ms += 4_000
+        again = await decider.decide(town.show(code, "T", intent=Intent.BUY, amount_fen=1000))
+
+        assert (again.repeat, again.redemption) == (True, first.redemption)
+        assert len(await town.facts(*GRANTING)) == 1
+
+
+async def test_a_code_is_remembered_for_a_day_not_for_a_moment(town):
+    """Whoever photographs a code and shows it an hour later, with the phone's clock turned back, gets nothing by it."""
+    code = town.phones.code(at_s=NOW_S + 20)
+    decider = town.decider()
+    town.clock.at_ms += 20_000
+    first = await decider.decide(town.show(code, "T", asked("till-1"), intent=Intent.BUY, amount_fen=1000))
+    await decider.decide(town.show(town.phones.code(2), lane="A"))  # a grant lets go what is over
+    town.clock.at_ms += 20_000
+    await decider.decide(town.show(town.phones.code(3, at_s=NOW_S + 40), lane="A"))
+
+    again = await decider.decide(town.show(code, "T", asked("till-2"), intent=Intent.BUY, amount_fen=1000))
+
+    assert first.decision.outcome is Outcome.GRANT
+    assert again.decision.reasons == (Reason.LIMIT_USED,)
+
+
+async def test_a_bound_that_the_program_forgot_is_held_by_the_store_and_answered(town):
+    blind = Slow(0, Permit(claim=ClaimWord.HELD, known=Known(instead=True)))  # somebody says that nothing is used
+    await town.decider().decide(town.show())
+    town.clock.at_ms += 20_000
+
+    held = await town.decider(blind).decide(town.show(town.phones.code(at_s=NOW_S + 20)))
+
+    assert held.decision.reasons == (Reason.STORE_FAILED,)
+    assert len(await town.facts(*GRANTING)) == 1
+
+
+def slack():
+    """Return what a busy machine may add: this test measures waiting for each other, not speed."""
+    return 0.1
