@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import os
 import shutil
 import signal
 import sys
@@ -15,6 +16,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import web
@@ -35,7 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("--check", action="store_true", help="play the story without a browser, print one JSON object")
     parser.add_argument("--keep", action="store_true", help="keep the folder with databases and logs")
-    parser.add_argument("--port", type=int, default=0, help="port of the page; 0 picks a free one")
+    parser.add_argument(
+        "--port", type=int, default=0, help="port of the page and of all its screens; 0 picks a free one"
+    )
 
 
 def say(line: str) -> None:
@@ -49,8 +53,14 @@ async def _page(page: PageApp, world: World, port: int) -> AsyncIterator[str]:
     runner = web.AppRunner(page.application(world.routes()), access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, "127.0.0.1", port)
-        await site.start()
+        try:
+            await web.TCPSite(runner, "127.0.0.1", port).start()
+        except OSError as error:
+            why = os.strerror(error.errno or 0)
+            raise ChildError(
+                f"端口 {port} 用不了，请换一个，例如 --port 0 · "
+                f"port {port} cannot be used ({why}); choose another, for example --port 0"
+            ) from error
         yield f"http://127.0.0.1:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
@@ -70,10 +80,15 @@ async def _show(world: World, page: PageApp, url: str) -> int:
         loop.add_signal_handler(name, stop.set)
     view = View(world)
     page.show(world, view)
-    world.linger_s = LINGER_S
+    world.at_gate.linger_s = LINGER_S
     for link in world.terminals.values():
-        say(f"{link.post.zh} · {link.post.en}: {link.screen_url}")
-    sys.stdout.write(f"\n  打开 · open   {url}/#key={page.key}\n\n")
+        say(f"{link.post.zh} · {link.post.en}: {url}{link.screen_path}")
+    port = urlsplit(url).port
+    sys.stdout.write(
+        f"\n  打开 · open   {url}/#key={page.key}\n"
+        f"  从另一台电脑看 · from another computer   ssh -L {port}:127.0.0.1:{port} USER@HOST\n"
+        "  结束 · to end it   Ctrl-C\n\n"
+    )
     sys.stdout.flush()
     await Console(world, view, say).run(stop)
     say("正在结束 · ending every process")

@@ -42,7 +42,7 @@ class View:
                 "zh": link.post.zh,
                 "en": link.post.en,
                 "screen": link.post.screen,
-                "url": link.screen_url,
+                "url": link.screen_path,
                 "up": status is not None,
                 "unsent": (status or {}).get("unsent"),
                 "offline": (status or {}).get("offline"),
@@ -54,10 +54,11 @@ class View:
             "terminals": terminals,
             "platform": await self._platform(),
             "audit": (await self.audit()).to_json(),
-            "outcomes": dict(world.outcomes),
-            "seen": [seen.to_json() for seen in world.seen[-SHOWN:]],
+            "outcomes": dict(world.at_gate.outcomes),
+            "seen": [seen.to_json() for seen in world.at_gate.seen[-SHOWN:]],
             "latency_ms": world.latency_ms,
-            "current": world.current.subject.hex()[:8] if world.current else None,
+            "slow": world.pace.words() if world.pace.slow else None,
+            "current": world.at_gate.current.subject.hex()[:8] if world.at_gate.current else None,
             "may_second": world.visitors.last_granted is not None,
             "kinds": [
                 {"kind": name, "zh": kind.zh, "en": kind.en, "outcome": kind.outcome} for name, kind in KINDS.items()
@@ -80,7 +81,7 @@ class View:
         """Return the state in one line."""
         audit, world = await self.audit(), self._world
         network = "断网 CUT" if world.network.is_cut else "在线 online"
-        outcomes = " ".join(f"{name} {count}" for name, count in sorted(world.outcomes.items())) or "—"
+        outcomes = " ".join(f"{name} {count}" for name, count in sorted(world.at_gate.outcomes.items())) or "—"
         figures = (
             f"网络 {network}",
             outcomes,

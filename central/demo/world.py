@@ -3,16 +3,14 @@
 Rules of this file:
 
 - platform and terminals are processes of their own; between them lies a network that can be cut;
-- one visitor stands at the gate at a time; what the gate said is heard from the gate's own event stream;
+- what happens at the gate is `central.demo.at_gate`'s;
 - figures about loss and repetition come from `central.demo.audit`, never from counting what we did.
 """
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,53 +18,24 @@ import aiohttp
 from aiohttp import web
 
 from central.clock import now_ms
+from central.demo.at_gate import AtGate, Seen
 from central.demo.audit import Audit, compare, read_platform, read_terminal
 from central.demo.running.overlay import Overlay
+from central.demo.running.pace import Pace
 from central.demo.running.platform_link import PlatformLink
 from central.demo.running.processes import free_ports
 from central.demo.running.proxy import CuttableProxy
 from central.demo.running.terminal_link import TerminalLink
+from central.demo.running.through import Through
 from central.demo.street import town
-from central.demo.street.camera import Camera
-from central.demo.street.turnstile import Turnstile
-from central.demo.street.visitors import KINDS, Person, Visit, Visitors
+from central.demo.street.visitors import Person, Visitors
 from credit.rules.listing import LISTS, role_of
 
 Json = dict[str, Any]
 
-ANSWER_S: Final = 6.0  # how long a visitor holds the phone up before giving up
-FLIP_S: Final = 8.0  # how long a change of lists may take before it is called a failure
+FLIP_S: Final = 30.0  # how long a change of lists may take before it is called a failure
 DARK_S: Final = 1.5  # how long the plug stays out
 POLL_S: Final = 0.02
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """What the gate said to a visitor, and whether that is what it should have said."""
-
-    at_ms: int
-    kind: str
-    outcome: str | None
-    reasons: tuple[str, ...]
-    redemption: str | None = None
-    repeat: bool = False
-    expected: bool = False
-
-    @property
-    def why(self) -> str:
-        """The reasons of anything but a grant, in one line."""
-        return "" if self.outcome == "GRANT" else " ".join(self.reasons)
-
-    def to_json(self) -> Json:
-        """Return it for the page."""
-        return {
-            "at_ms": self.at_ms,
-            "kind": self.kind,
-            "outcome": self.outcome,
-            "reasons": list(self.reasons),
-            "repeat": self.repeat,
-            "expected": self.expected,
-        }
 
 
 class World:
@@ -75,7 +44,7 @@ class World:
     def __init__(self, folder: Path, session: aiohttp.ClientSession, say: Callable[[str], None]) -> None:
         self.folder = folder
         self.say = say
-        self.linger_s = 0.0  # how long a visitor still holds the phone up after the answer, for people to see
+        self._session = session
         platform_port, *ports = free_ports(1 + len(town.POSTS))
         self.platform = PlatformLink(folder, platform_port, session)
         self.network = CuttableProxy(platform_port)
@@ -84,23 +53,19 @@ class World:
             for post, port in zip(town.POSTS, ports, strict=True)
         }
         self.gate, self.desk, self.counter = self.terminals.values()
-        self.camera = Camera()
         self.overlay = Overlay(self.gate, session)
-        self.turnstile = Turnstile(lambda redemption: self.gate.step(redemption, "passed"))
+        self.pace = Pace()
         self.visitors = Visitors(self.platform.state)
-        self.outcomes: Counter[str] = Counter()
-        self.seen: list[Seen] = []
+        self.at_gate = AtGate(self.gate, self.visitors, self.pace, say)
         self.latency_ms: dict[str, int] = {}
-        self.current: Person | None = None
-        self._at_gate = asyncio.Lock()
-        self._heard: asyncio.Queue[tuple[str, Json]] = asyncio.Queue()
 
     def routes(self) -> list[web.RouteDef]:
         """Return what the gate uses, its camera and its turnstile, and what its scanner makes of the picture."""
         return [
-            web.get("/camera", self.camera.serve),
+            web.get("/camera", self.at_gate.camera.serve),
             web.get("/overlay", self.overlay.serve),
-            web.post("/turnstile", self.turnstile.serve),
+            *Through(self.terminals, self._session).routes(),
+            web.post("/turnstile", self.at_gate.turnstile.serve),
         ]
 
     async def start(self, own_url: str) -> None:
@@ -138,85 +103,15 @@ class World:
 
     async def listen(self) -> None:
         """Hear what the gate says, for ever."""
-        await self.gate.follow(lambda name, data: self._heard.put_nowait((name, data)))
-
-    async def _said(self) -> tuple[str, Json] | None:
-        """Return the gate's next decision or notice; None if it says nothing."""
-        try:
-            async with asyncio.timeout(ANSWER_S):
-                while True:
-                    name, data = await self._heard.get()
-                    if name in ("decision", "notice"):
-                        return name, data
-        except TimeoutError:
-            return None
+        await self.gate.follow(self.at_gate.hearing.heard)
 
     async def visit(self, kind: str) -> Seen:
         """Let the next visitor of this kind come to the gate; return what the gate said."""
-        async with self._at_gate:
-            await self.turnstile.settled()
-            visit = await asyncio.to_thread(self.visitors.next, kind, now_ms() // 1000)
-            return await self._hold_up(visit)
-
-    async def _hold_up(self, visit: Visit) -> Seen:
-        self._forget()
-        await self.camera.show(visit.text)
-        said = await self._said()
-        await asyncio.sleep(self.linger_s)
-        await self.camera.take_away()
-        return self._note(visit, said)
+        return await self.at_gate.visit(kind)
 
     async def visit_through_power_cut(self) -> tuple[Seen, Seen]:
         """Pull the plug as soon as a visitor is let in; return what the gate said before and after."""
-        async with self._at_gate:
-            await self.turnstile.settled()
-            visit = await asyncio.to_thread(self.visitors.next, "eligible", now_ms() // 1000)
-            self._forget()
-            self.turnstile.lose_power()  # the arm goes first, the terminal an instant later: between commit and relay
-            await self.camera.show(visit.text)
-            first = self._note(visit, await self._said())
-            await self.camera.take_away()  # a phone still held up would be let in by itself when the power is back
-            await self.pull_the_plug(dark_s=0.0)
-            if visit.who is None:
-                raise RuntimeError("an eligible visitor has a credential")
-            return first, await self._hold_up(replace(visit, text=visit.who.code(now_ms() // 1000)))
-
-    def _forget(self) -> None:
-        """Forget what the gate said to others."""
-        while not self._heard.empty():
-            self._heard.get_nowait()
-
-    def _note(self, visit: Visit, said: tuple[str, Json] | None) -> Seen:
-        kind = KINDS[visit.kind]
-        if said is None:
-            seen = Seen(at_ms=now_ms(), kind=visit.kind, outcome=None, reasons=("no_answer",))
-        elif said[0] == "notice":
-            code = str(said[1]["code"])
-            right = kind.outcome is None and code == kind.reason
-            seen = Seen(at_ms=now_ms(), kind=visit.kind, outcome=None, reasons=(code,), expected=right)
-        else:
-            seen = self._decided(visit, said[1])
-        self.seen.append(seen)
-        self.say(f"{kind.zh} · {kind.en}: {seen.outcome or '—'} {seen.why}")
-        return seen
-
-    def _decided(self, visit: Visit, answer: Json) -> Seen:
-        kind, outcome = KINDS[visit.kind], str(answer["outcome"])
-        reasons = tuple(str(reason["code"]) for reason in answer["reasons"])
-        self.outcomes[outcome] += 1
-        if visit.who is not None:
-            self.current = visit.who
-            if outcome == "GRANT":
-                self.visitors.last_granted = visit.who
-        return Seen(
-            at_ms=int(answer["at_ms"]),
-            kind=visit.kind,
-            outcome=outcome,
-            reasons=reasons,
-            redemption=answer.get("redemption"),
-            repeat=bool(answer.get("repeat")),
-            expected=outcome == kind.outcome and kind.reason in reasons,
-        )
+        return await self.at_gate.visit_through_power_cut(lambda: self.pull_the_plug(dark_s=0.0))
 
     async def at_desk(self) -> Json:
         """Let a guest check in at the hotel desk: the phone answers the desk's challenge, a hand scanner shoots it."""
@@ -233,7 +128,7 @@ class World:
 
     async def _shot(self, link: TerminalLink, who: Person, *, challenge: bytes | None = None, **more: Any) -> Json:
         answer = await link.present(who.code(now_ms() // 1000, challenge=challenge), **more)
-        self.outcomes[str(answer["outcome"])] += 1
+        self.at_gate.outcomes[str(answer["outcome"])] += 1
         self.say(f"{link.post.zh} · {link.post.en}: {answer['outcome']} {answer.get('offer') or ''}")
         return answer
 
@@ -249,12 +144,12 @@ class World:
 
     async def pull_the_plug(self, *, dark_s: float = DARK_S) -> None:
         """Kill the gate terminal as a power cut does, then start it again."""
-        self.turnstile.lose_power()
+        self.at_gate.turnstile.lose_power()
         await self.gate.process.pull_the_plug()
         self.say("闸机断电（kill -9）· the gate's plug is pulled")
         await asyncio.sleep(dark_s)
         await self.gate.start()
-        for redemption in self.turnstile.regain_power():
+        for redemption in self.at_gate.turnstile.regain_power():
             await self.gate.step(redemption, "annul")
         self.say("闸机恢复供电 · the gate is up again")
 
@@ -267,7 +162,7 @@ class World:
         return await self._turn("repair", self.platform.repair, None)
 
     async def _turn(self, name: str, change: Callable[[Person], Any], wanted: str | None) -> int:
-        who = self.current
+        who = self.at_gate.current
         if who is None:
             raise LookupError("nobody has been at the gate yet")
         before = await self._lists_version(who.issuer)
@@ -296,7 +191,7 @@ class World:
 
     def _audit(self) -> Audit:
         books = [read_terminal(link.database) for link in self.terminals.values()]
-        return compare(books, read_platform(self.platform.state / "central.db"), self.turnstile.passages)
+        return compare(books, read_platform(self.platform.state / "central.db"), self.at_gate.turnstile.passages)
 
 
 def _room() -> str:
@@ -309,7 +204,8 @@ async def running(world: World, own_url: str) -> AsyncIterator[World]:
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(world.network)
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(world.camera.run(), name="camera")]
+            tasks = [group.create_task(world.at_gate.camera.run(), name="camera")]
+            tasks.append(group.create_task(world.pace.run(), name="pace"))
             try:
                 await world.start(own_url)
                 tasks.append(group.create_task(world.listen(), name="gate events"))

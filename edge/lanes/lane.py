@@ -6,6 +6,7 @@ Rules of this file:
 - a passage that needs a second check holds the first code for HOLD_MS; the next foreign code is taken as the second;
 - two codes that come into view together are nobody's turn: a friendly notice until one of them is taken away;
 - what is no code of this programme gets a friendly notice, at most one every `NOTICE_EVERY_MS`;
+- every event about a code names it (`presented`, a fingerprint), so that whoever shows codes knows which one is meant;
 - the gate opens only for an answer with `open_gate`, after the commit (`edge.lanes.openings`).
 """
 
@@ -13,6 +14,7 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass, replace
+from hashlib import sha256
 
 from cache.ledger.recall import Asking
 from credit.decision import Decision
@@ -104,7 +106,7 @@ class Lane:
         None when it is still the presentation before, or when nobody can tell whose turn it is.
         """
         if self._two_at_once(text, at_ms, beside):
-            self._notice(at_ms, "two_codes")
+            self._notice(at_ms, "two_codes", text)
             return None
         if not self._seen.fresh(text, at_ms):
             return None
@@ -114,7 +116,7 @@ class Lane:
         if held is not None and self._decider.boot_ms() < held.until_ms:
             second = Second(text, raw)
             return await self._present(held.text, held.request, ticket=held.ticket, second=second)
-        self._notice(at_ms, "not_a_code")
+        self._notice(at_ms, "not_a_code", text)
         return None
 
     def _two_at_once(self, text: str, at_ms: int, beside: tuple[str, ...]) -> bool:
@@ -131,10 +133,11 @@ class Lane:
                 del self._together_ms[next(iter(self._together_ms))]
         return abs(at_ms - self._together_ms.get(text, -APART_MS)) < APART_MS
 
-    def _notice(self, at_ms: int, code: str) -> None:
+    def _notice(self, at_ms: int, code: str, text: str | None = None) -> None:
         if at_ms - self._noticed_ms >= NOTICE_EVERY_MS:
             self._noticed_ms = at_ms
-            self._events.publish("notice", {"lane": self.table.id, "code": code, "at_ms": at_ms})
+            about = {} if text is None else {"presented": fingerprint(text)}
+            self._events.publish("notice", {"lane": self.table.id, "code": code, "at_ms": at_ms} | about)
 
     def dropped(self, why: str) -> None:
         """Hear that the lane's scanner sent what cannot be a code; whoever holds it should not wait for an answer."""
@@ -197,7 +200,7 @@ class Lane:
 
     def _told(self, text: str, answer: Answer) -> Answer:
         """Tell the screens, have the gate opened, and return the answer."""
-        self._events.publish("decision", answer.to_json())
+        self._events.publish("decision", answer.to_json() | {"presented": fingerprint(text)})
         if answer.redemption is not None:
             self._shown[answer.redemption] = text
             while len(self._shown) > 64:  # noqa: PLR2004 - far more than can be annulled at one lane
@@ -245,6 +248,11 @@ class Lane:
         """Forget what was just seen: staff pressed "again"."""
         self._seen = SeenJustNow()
         self._together_ms.clear()
+
+
+def fingerprint(text: str) -> str:
+    """Return the name that events give to a presented text: the first 8 octets of its SHA-256, in hex."""
+    return sha256(text.encode()).digest()[:8].hex()
 
 
 def awaited_check(decision: Decision) -> str | None:

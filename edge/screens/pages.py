@@ -5,6 +5,7 @@ Rules of this file:
 - pages hold no secret: the bearer token travels in the URL fragment, which browsers never send;
 - nothing is loaded from elsewhere (Content-Security-Policy), and nothing runs inline;
 - another page on this machine may frame a screen (the demo does); no other site may;
+- every address in them is relative, so that a proxy may serve them below a path of its own;
 - file names are a table made at start: no path of a request ever reaches the file system.
 """
 

@@ -21,6 +21,7 @@ from scanner.source import Source
 
 READ_BYTES = 64 * 1024
 START_S = 15.0  # to the first message: Python and OpenCV load on a slow board
+LONGEST_START_S = 120.0  # a child killed while it loads gets twice as long the next time: a busy machine comes through
 SILENCE_S = 5.0  # between messages: figures come every second
 FIRST_PAUSE_S = 0.25
 LONGEST_PAUSE_S = 15.0
@@ -38,6 +39,7 @@ class Camera:
 
     def __init__(self, source: Source) -> None:
         self._source = source
+        self._start_s = START_S
         self._most_bytes = round((source.spec.option("memory_mb") << 20) * GROWN)
 
     async def run(self) -> None:
@@ -89,13 +91,15 @@ class Camera:
     async def _listen(self, pipe: asyncio.StreamReader) -> tuple[bool, str]:
         unpacker = Unpacker()
         now = asyncio.get_running_loop().time
-        deadline = now() + START_S
+        deadline = now() + self._start_s
+        self._start_s = min(2 * self._start_s, LONGEST_START_S)  # until it gave a sign of life
         while True:
             async with asyncio.timeout_at(deadline):
                 data = await pipe.read(READ_BYTES)
             if not data:
                 return False, "the scanner process ended"
             for message in unpacker.feed(data):
+                self._start_s = START_S
                 deadline = now() + SILENCE_S  # from a whole message: bytes alone are no sign of life
                 if isinstance(message, Ended):
                     return True, ""

@@ -6,6 +6,7 @@ import re
 import signal
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
@@ -52,6 +53,8 @@ async def demo():
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def page(chromium, demo):
     page = await chromium.new_page(viewport={"width": 1920, "height": 1080})
+    page.asked = set()
+    page.on("request", lambda request: page.asked.add(urlsplit(request.url).netloc))
     await page.goto(demo[0])
     await page.wait_for_selector("body:not(.starting)")
     await (
@@ -123,6 +126,22 @@ async def test_a_guest_checks_in_and_the_desk_lists_the_stay(page):
     await leave.click()
 
     await desk.locator("#no-stays").wait_for(timeout=LONG_MS)
+
+
+async def test_in_english_all_three_screens_are_english(page):
+    screens = [page.frame_locator(f'iframe[data-screen="{name}"]') for name in ("gate", "desk", "counter")]
+    await page.click("#language")
+    for screen in screens:
+        await screen.locator('html[lang="en"]').wait_for(state="attached", timeout=LONG_MS)
+    await screens[0].get_by_text("Please show your credit code").first.wait_for(timeout=LONG_MS)
+
+    await page.click("#language")
+    for screen in screens:
+        await screen.locator('html[lang="zh-CN"]').wait_for(state="attached", timeout=LONG_MS)
+
+
+async def test_the_page_and_all_its_screens_come_through_one_port(page, demo):
+    assert page.asked == {urlsplit(demo[0]).netloc}
 
 
 async def test_a_page_without_the_key_learns_nothing(chromium, demo):

@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 
 from central.register.minting import present, to_text
+from edge.lanes.lane import fingerprint
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -217,15 +218,17 @@ async def test_events_start_with_hello_and_tell_each_decision(served):
     heard = served.gate.events()
 
     name, hello = await anext(heard)
-    answer = await served.gate.present(who.code(served.now_s()), intent="enter")
+    code = who.code(served.now_s())
+    answer = await served.gate.present(code, intent="enter")
     async with asyncio.timeout(10):
         async for kind, data in heard:
-            if kind == "decision" and data["redemption"] == answer["redemption"]:
+            if kind == "decision" and data["presented"] == fingerprint(code):
                 break
 
     assert name == "hello"
     assert hello["terminal"] == "gate-east"
-    assert data["outcome"] == "GRANT"
+    assert (data["outcome"], data["redemption"]) == ("GRANT", answer["redemption"])
+    assert "presented" not in answer
     await heard.aclose()
 
 

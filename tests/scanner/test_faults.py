@@ -172,6 +172,22 @@ async def test_whatever_comes_out_of_the_pipe_the_parent_starts_again(tmp_path, 
         await until(lambda: source.health.rss_bytes > 0 and source.health.state is not State.DOWN)
 
 
+async def test_a_machine_too_slow_to_start_the_scanner_in_time_gives_it_longer_each_time(tmp_path, clock, monkeypatch):
+    figures = pack(Stats(frames=1, width=1, height=1, fps=1.0, frame_age_s=0.0, reopened=0, rss_bytes=5))
+    program = tmp_path / "python"
+    program.write_text(
+        f"#!{sys.executable}\nimport os, time\ntime.sleep(0.6); os.write(1, {figures!r}); time.sleep(60)\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setattr("scanner.camera.parent.START_S", 0.2)
+    monkeypatch.setattr("scanner.camera.parent.sys.executable", str(program))
+
+    async with open_source(f"folder:{tmp_path}", clock=clock) as source:
+        await until(lambda: source.health.ready, seconds=10)
+
+    assert source.health.restarts >= 1
+
+
 async def test_a_scanner_process_that_cannot_be_started_is_down_and_tried_again(tmp_path, clock, monkeypatch):
     real = sys.executable
     monkeypatch.setattr("scanner.camera.parent.sys.executable", str(tmp_path / "no-python-here"))

@@ -67,9 +67,10 @@ function fit() {
 function drawScreens() {
   for (const terminal of state.terminals) {
     const inner = find(`iframe[data-screen="${terminal.screen}"]`);
-    if (inner.dataset.url !== terminal.url && terminal.up) {
-      inner.dataset.url = terminal.url;
-      inner.src = terminal.url;
+    const url = terminal.url.replace("?", `?lang=${lang}&`); // a screen speaks the language of this page
+    if (inner.dataset.url !== url && terminal.up) {
+      inner.dataset.url = url;
+      inner.src = url;
     }
     find(`[data-name="${terminal.screen}"]`).textContent = word(terminal.zh, terminal.en);
     const mark = find("i.state", inner.closest("section"));
@@ -100,7 +101,9 @@ function drawSeen() {
     const kind = state.kinds.find((one) => one.kind === seen.kind);
     const item = make("li", null, seen.outcome || "");
     item.append(make("time", clock(seen.at_ms)), make("b", seen.outcome || "—"), make("span", word(kind.zh, kind.en)));
-    if (!seen.expected) item.append(make("span", word("意外", "unexpected"), "wrong"));
+    const unanswered = seen.reasons.includes("no_answer");
+    if (unanswered) item.append(make("span", word("没有等到答复", "no answer in time"), "slow"));
+    else if (!seen.expected) item.append(make("span", word("意外", "unexpected"), "wrong"));
     item.append(make("span", (seen.repeat ? `${word("同一次", "repeat")} ` : "") + (seen.outcome === "GRANT" ? "" : seen.reasons.join(" ")), "why"));
     return item;
   }));
@@ -141,6 +144,7 @@ function drawTruth() {
   find("#journal").textContent = audit.journal_records;
   find("#held").textContent = audit.platform_records;
   find("#current").textContent = state.current || "–";
+  find("#slow").textContent = state.slow ? state.slow[lang] : "";
   for (const name of ["restrict", "repair"]) {
     const button = find(`[data-do="${name}"]`);
     if (!button.classList.contains("busy")) button.disabled = !state.current;

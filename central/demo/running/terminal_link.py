@@ -11,8 +11,9 @@ import aiohttp
 from central.demo.running.processes import Child, python, run_once
 from central.demo.street.town import Post
 
-READY_S: Final = 30.0
-CALL_S: Final = 5.0
+READY_S: Final = 120.0  # a slow machine is no fault; a process that ends is told at once
+CALL_S: Final = 30.0
+STATUS_S: Final = 5.0
 RECONNECT_S: Final = 0.1
 
 PRESENTS_PER_S: Final = 1_000  # a whole day of visitors comes within seconds
@@ -80,15 +81,16 @@ class TerminalLink:
             return False
 
     @property
-    def screen_url(self) -> str:
-        """The address of its screen, with a token that may act; the token stays in the fragment."""
-        return f"{self.url}/{self.post.screen}?lane={self.post.lane}#token={self.tokens.get('desk', '')}"
+    def screen_path(self) -> str:
+        """Where the demo's page has its screen (`running.through`), with a token that may act in the fragment."""
+        screen = f"/terminal/{self.post.terminal}/{self.post.screen}"
+        return f"{screen}?lane={self.post.lane}#token={self.tokens.get('desk', '')}"
 
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.tokens['integrator']}"}
 
-    async def _call(self, method: str, path: str, body: Json | None = None) -> Json:
-        timeout = aiohttp.ClientTimeout(total=CALL_S)
+    async def _call(self, method: str, path: str, body: Json | None = None, *, within_s: float = CALL_S) -> Json:
+        timeout = aiohttp.ClientTimeout(total=within_s)
         async with self._session.request(
             method, self.url + path, json=body, headers=self._headers(), timeout=timeout
         ) as answer:
@@ -103,9 +105,14 @@ class TerminalLink:
     async def status(self) -> Json | None:
         """Return its status; None while it is down."""
         try:
-            return await self._call("GET", "/v1/status")
+            return await self._call("GET", "/v1/status", within_s=STATUS_S)
         except (aiohttp.ClientError, TimeoutError, KeyError):
             return None
+
+    async def reads(self) -> bool:
+        """Return whether its lane would read a code now."""
+        status = await self.status() or {}
+        return any(lane.get("camera") for lane in status.get("lanes", []))
 
     async def present(self, code: str, **more: Any) -> Json:
         """Hand it a code as a hand scanner or a till does."""

@@ -8,6 +8,7 @@
 
 export const SILENCE_MS = 5000;
 const CALL_MS = 8000;
+const BASE = new URL("..", import.meta.url).pathname.replace(/\/$/, ""); // a proxy may serve the terminal below a path
 const RETRY_MS = [300, 600, 1200, 2400];
 
 const fragment = new URLSearchParams(location.hash.slice(1));
@@ -31,7 +32,7 @@ export async function callAs(bearer, method, path, body) { return call(method, p
 export async function call(method, path, body, bearer = token) {
   let answer;
   try {
-    answer = await fetch(path, {
+    answer = await fetch(BASE + path, {
       method,
       headers: { Authorization: `Bearer ${bearer}`, ...(body === undefined ? {} : { "Content-Type": "application/json" }) },
       body: body === undefined ? undefined : JSON.stringify(body),
@@ -81,7 +82,7 @@ async function readStream(onEvent, onAlive) {
   const stop = new AbortController();
   let timer = setTimeout(() => stop.abort(), SILENCE_MS);
   try {
-    const answer = await fetch("/v1/events", {
+    const answer = await fetch(`${BASE}/v1/events`, {
       headers: { Authorization: `Bearer ${token}`, Accept: "text/event-stream" }, signal: stop.signal, cache: "no-store",
     });
     if (!answer.ok) return answer.status;
