@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from credit.inputs import Intent
+from edge.actuators.tables import GateTable, faults, from_text
 from scanner.spec import SpecError, parse_spec
 from sync.enrol.identity import is_loopback
 
@@ -62,8 +64,9 @@ class LaneTable(Strict, frozen=True):
 
     id: str
     scene: str
+    intent: Intent | None = None
     source: str | None = None
-    actuator: str | None = None
+    actuator: str | GateTable | None = None
     grace_s: int = 10
 
 
@@ -200,12 +203,18 @@ def _source_problems(key: str, lane: LaneTable) -> list[tuple[str, str, str]]:
             parse_spec(lane.source)
     except SpecError as error:
         found.append((f"{key}.source", str(error), "Correct it"))
-    url = urlsplit(lane.actuator or "file:")
-    if url.scheme not in ("file", "http", "https"):
-        found.append((f"{key}.actuator", f"{lane.actuator!r} is not known", 'Write "file:PATH" or "https://…"'))
-    elif url.scheme == "http" and not is_loopback(url.hostname or ""):
-        found.append((f"{key}.actuator", "http:// is allowed to this machine only", "Write https://"))
-    return found
+    return found + _actuator_problems(f"{key}.actuator", lane.actuator)
+
+
+def _actuator_problems(key: str, setting: str | GateTable | None) -> list[tuple[str, str, str]]:
+    if setting is None:
+        return []
+    try:
+        table = from_text(setting) if isinstance(setting, str) else setting
+    except ValueError as error:
+        return [(key, str(error), "Correct it")]
+    dot = "" if isinstance(setting, str) else "."
+    return [(f"{key}{dot}{part if dot else ''}", problem, mend) for part, problem, mend in faults(table)]
 
 
 def _verifier_problems(verifiers: tuple[VerifierTable, ...]) -> list[tuple[str, str, str]]:

@@ -16,7 +16,7 @@ import signal
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AsyncExitStack
 from importlib.metadata import version
 from pathlib import Path
 
@@ -27,7 +27,8 @@ from cache.lists.files import ListFiles
 from cache.lists.store import ListStore
 from cache.offers.own import Shop
 from credit.inputs import Now, Place
-from edge.actuators.gates import from_spec
+from edge.actuators.lines import Turns
+from edge.actuators.making import make_gate
 from edge.api.app import Api
 from edge.api.offers import Offers
 from edge.api.rates import Rates
@@ -39,15 +40,15 @@ from edge.housekeeping import tidy
 from edge.lanes.decider import Decider
 from edge.lanes.lane import Lane
 from edge.lanes.second_check import Verifiers
+from edge.lanes.together import finish, join, read
 from edge.metrics import Metrics
-from edge.watch.alive import Faults, Tasks
+from edge.watch.alive import Tasks
 from edge.watch.bounds import Bounds
 from edge.watch.disk import Disk
 from edge.watch.patrol import Patrol, note
 from edge.watch.readings import Parts, Readings
 from edge.watch.store import OPEN
 from edge.watch.systemd import feed_watchdog, notify
-from scanner.source import Source
 from scanner.sources import open_source
 from storage.jobs import StoreFailedError
 from storage.only_one import only_one
@@ -64,7 +65,6 @@ log = logging.getLogger("xinguan.terminal")
 
 RETRY_S = 1.0
 PATIENCE_S = 3.0  # for a start that neither succeeds nor fails; then the API listens all the same
-FINISH_S = 3.0
 
 
 class Terminal:
@@ -74,6 +74,7 @@ class Terminal:
         self._config = config
         self._reached = reached
         self._stop = asyncio.Event()
+        self._turns = Turns()
         self._tried = asyncio.Event()
         self._begun = asyncio.Event()
         self._ways: Ways | None = None
@@ -107,6 +108,7 @@ class Terminal:
             table.id: await self._lane(table, (parts, decider), events, verifiers, stack)
             for table in self._config.lanes
         }
+        join(lanes.values())
         readings = Readings(parts)
         api = Api(
             lanes=lanes,
@@ -251,14 +253,14 @@ class Terminal:
         stack: AsyncExitStack,
     ) -> Lane:
         parts, decider = made
-        actuator = from_spec(table.actuator)
-        if isinstance(actuator, AbstractAsyncContextManager):
-            await stack.enter_async_context(actuator)
+        gate = make_gate(table.actuator, self._turns)
+        if gate is not None:
+            await stack.enter_async_context(gate)
         return Lane(
             table,
             decider=decider,
             store=parts.store,
-            actuator=actuator,
+            gate=gate,
             events=events,
             metrics=parts.metrics,
             tickets=tuple(parts.identity.profile.ticket_types),
@@ -297,23 +299,3 @@ async def remember(parts: Parts) -> None:
     """Read what the safety bounds count from."""
     await parts.clock.remember()
     parts.bounds.outage.remember((await parts.store.read(chain.cursor)).acked_at_ms)
-
-
-async def read(source: Source, lane: Lane, faults: Faults) -> None:
-    """Hand every sight of a code to the lane; ends with a recording. No code ends the lane: the next one is read."""
-    source.on_dropped = lane.dropped
-    async for presented in source:
-        try:
-            await lane.seen(presented.text, presented.at_ms, presented.beside, presented.raw)
-        except Exception as error:  # noqa: BLE001 - content never kills (illness.md 1)
-            faults.met(f"lane {lane.table.id}", error)
-
-
-async def finish(lanes: dict[str, Lane]) -> None:
-    """Finish the openings in hand: a fact that is missing would open the gate again after the restart."""
-    try:
-        async with asyncio.timeout(FINISH_S):
-            for lane in lanes.values():
-                await lane.openings.drain()
-    except TimeoutError:
-        log.error("openings_left", extra={"after_s": FINISH_S})  # noqa: TRY400 - the deadline is the whole story

@@ -60,7 +60,6 @@ PASS_LAST = (
     " WHERE (id = ?1 OR pass_root = ?1) AND state IN ('granted', 'passed')"
 )
 SWITCHED_ON = "SELECT name FROM switches WHERE state = 1"
-MAY_OPEN = "SELECT 1 FROM redemptions WHERE id = ? AND actuated_ms IS NULL AND state NOT IN ('annulled', 'reversed')"
 STOP_ENTRY = "stop_entry:"
 SUSPENDED = "suspended"
 TWIN = "twin"
@@ -90,12 +89,6 @@ def _used(conn: sqlite3.Connection, key: str, n: int) -> Used:
     if newest is None:
         return Used(n=n)
     return Used(n=n, at_ms=newest[0], where=f"{newest[1]}/{newest[2]}" if newest[1] else None)
-
-
-def may_open(conn: sqlite3.Connection, redemption_id: str) -> bool:
-    """Return whether the gate may open for this redemption: it has not been opened for it, and nothing ended it."""
-    row = conn.execute(MAY_OPEN, (redemption_id,)).fetchone()
-    return row is not None
 
 
 def switched(conn: sqlite3.Connection, name: str) -> bool:

@@ -132,7 +132,7 @@ def too_late(before: Standing, now: Now) -> bool:
     return before.intent is Intent.ENTER and before.passed
 
 
-def actuated(pen: Pen, redemption: str) -> Stepped:
+def actuated(pen: Pen, redemption: str, *, attempt: str | None = None) -> Stepped:
     """Note that the gate was told to open; a repeat within the grace does not open it again.
 
     What was annulled or reversed opens nothing any more: that is an error fact, as any step that cannot happen.
@@ -141,7 +141,7 @@ def actuated(pen: Pen, redemption: str) -> Stepped:
     if before is None or before.state in GIVEN_BACK:
         return _refuse(pen, redemption, "actuated", Reason.NOTHING_OPEN)
     pen.conn.execute(ACTUATED, (pen.now.utc_ms, redemption))
-    seq = pen.fact("actuated", {}, of=redemption)
+    seq = pen.fact("actuated", {} if attempt is None else {"attempt": attempt}, of=redemption)
     return Stepped(redemption=redemption, state=before.state, error=None, journal_seq=seq)
 
 

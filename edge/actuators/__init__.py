@@ -1,1 +1,1 @@
-"""What a lane opens, behind one small Protocol. Never in a decision's way; read `gates` first."""
+"""What a lane moves: gates, relays, printers, lights. Nothing here decides or knows a token; read `gate` first."""

@@ -20,7 +20,7 @@ from cache.ledger.recall import Asking
 from credit.decision import Decision
 from credit.inputs import Intent, Request
 from credit.reasons import Reason
-from edge.actuators.gates import Actuator
+from edge.actuators.gate import Gate
 from edge.config import LaneTable
 from edge.events import Events
 from edge.lanes.challenge import Challenge
@@ -62,7 +62,7 @@ class Lane:
         *,
         decider: Decider,
         store: Store,
-        actuator: Actuator,
+        gate: Gate | None,
         events: Events,
         metrics: Metrics,
         tickets: tuple[TicketType, ...],
@@ -74,7 +74,7 @@ class Lane:
         self._metrics = metrics
         self._tickets = {ticket.id: ticket for ticket in tickets}
         self._turn = asyncio.Lock()
-        self.openings = Openings(table.id, actuator=actuator, decider=decider, store=store, told=self._opening_told)
+        self.openings = Openings(table.id, gate=gate, decider=decider, store=store, told=self._opening_told)
         self._challenge = Challenge()
         self._verifiers = verifiers
         self._held: _Held | None = None
@@ -87,7 +87,7 @@ class Lane:
     @property
     def intent(self) -> Intent:
         """What a code means that is merely shown at this lane."""
-        return INTENT_OF_SCENE.get(self.table.scene, Intent.ENTER)
+        return self.table.intent or INTENT_OF_SCENE.get(self.table.scene, Intent.ENTER)
 
     @property
     def challenge(self) -> str:
@@ -230,9 +230,17 @@ class Lane:
         return self._tickets[ticket].price_fen * request.heads
 
     def _opening_told(self, redemption: str, state: str) -> None:
-        if state == "failed":
+        """Hear what came of an opening; what the gate gave back is not looked at again while it is held there."""
+        if state in ("failed", "unknown"):
             self._metrics.actuator_faults.labels(self.table.id).inc()
-        self._gate(redemption, state)
+        if state == "annulled":
+            self.ended(redemption, state)
+        else:
+            self._gate(redemption, "annulled" if state == "given_back" else state)
+
+    def tell_emergency(self, *, open_: bool) -> None:
+        """Tell the screens that the gate is held open, or that this is over."""
+        self._events.publish("emergency", {"lane": self.table.id, "open": open_})
 
     def _gate(self, redemption: str, state: str) -> None:
         self._events.publish("gate", {"lane": self.table.id, "redemption": redemption, "state": state})

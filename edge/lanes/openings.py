@@ -1,39 +1,58 @@
-"""From a committed answer to an open gate (contract.md §2). One lane's gate opens once for one redemption.
+"""From a committed answer to an open gate (lane.md, "Opening"). One lane's gate opens once for one redemption.
 
 Rules of this file:
 
 - an opening runs in a task of its own: no decision waits for it;
-- while one is under way for a redemption, a repeat of it asks for nothing; just before acting the ledger is asked once
-  more, so that neither a repeat that was decided a moment too early nor an undo opens the gate for a second person;
-- an actuator that obeyed is a fact (`actuated`); one that did not leaves the grant in its grace: the code opens again;
-- stopping finishes what is in hand first: a fact that is missing would open the gate again after the restart.
+- an attempt is a fact before it is sent (`cache.ledger.attempts`), and what came of it is one after; an attempt that
+  cannot be written is not sent. For somebody who leaves it is sent at once, and the fact follows when the store can;
+- a gate that did not answer is asked what became of it, where it can be asked; else nobody knows, and only a person or
+  the gate's own feedback opens or ends it: a code shown again does not;
+- a gate that surely did not open gives the use back at once. One whose "no" somebody in the wire could have said
+  (`Gate.trusted`) gives nothing back by itself, and more than MAX_DENIED of them in an hour are told;
+- what the gate hears: turned is passed, not turned annuls, fire opens and holds;
+- a lane without a gate writes no attempt;
+- stopping finishes what is in hand first.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
 
 from cache.ids import uuid7
-from cache.ledger import steps
-from cache.ledger.facts import may_open
+from cache.ledger import attempts, steps
+from cache.ledger.attempts import Began, Ended
+from cache.ledger.steps import Stepped
 from cache.pen import Pen
-from edge.actuators.gates import Actuator, ActuatorError
-from edge.lanes.decider import Decider
+from credit.inputs import Now
+from edge.actuators.gate import Attempt, Done, Gate, Heard, Outcome, refused, unanswered
 from edge.lanes.presented import Answer
 from storage.jobs import StoreFailedError
 from storage.sqlite import Store
 
 log = logging.getLogger("xinguan.openings")
 
+T = TypeVar("T")
+
+SLACK_S = 0.5  # beyond a gate's own time, before it is taken for hung
+HEAR_AGAIN_S = 2.0
+MAX_OWED = 1_000  # facts about exits that wait for the store
+MAX_DENIED = 3  # an hour, of a gate whose word can be forged
+HOUR_S = 3_600.0
+STATES = {Outcome.ACTUATED: "opened", Outcome.NOT_ACTUATED: "failed", Outcome.UNKNOWN: "unknown"}
+
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """One opening of a gate: for a redemption, or for somebody who leaves (None)."""
+    """One opening of a gate: for a redemption, or for somebody who leaves (None). `by` is a person who asks for it."""
 
     name: str
     redemption: str | None
-    heads: int
+    heads: int = 1
+    by: str | None = None
 
     @classmethod
     def of(cls, answer: Answer) -> "Opening":
@@ -42,22 +61,51 @@ class Opening:
         return cls(name, answer.redemption, answer.heads)
 
 
+class Clock(Protocol):
+    """What tells the time, and hears of points at which tests pull the plug."""
+
+    reached: Callable[[str], None]
+
+    def now(self) -> Now:
+        """Return now."""
+        ...
+
+
 class Openings:
-    """What waits to be opened at one lane. `told` hears (redemption, "opened" | "failed")."""
+    """What waits to be opened at one lane. `told` hears (redemption, "opened" | "failed" | "unknown" …)."""
 
     def __init__(
-        self, lane: str, *, actuator: Actuator, decider: Decider, store: Store, told: Callable[[str, str], None]
+        self, lane: str, *, gate: Gate | None, decider: Clock, store: Store, told: Callable[[str, str], None]
     ) -> None:
         self._lane = lane
-        self._actuator = actuator
+        self._gate = gate
         self._decider = decider
         self._store = store
         self._told = told
         self._waiting: asyncio.Queue[Opening] = asyncio.Queue()
         self._under_way: dict[str, asyncio.Event] = {}
+        self._owed: deque[tuple[str, dict[str, str]]] = deque(maxlen=MAX_OWED)
+        self._denied: deque[float] = deque(maxlen=MAX_DENIED + 1)
+        self._opened: str | None = None  # the redemption for which the gate opened last
+        self._heard: set[asyncio.Task[None]] = set()
+        self.on_fire: Callable[[bool], Awaitable[object]] | None = None  # opens every lane of the terminal
+        self.strikes = 0  # openings running that were not actuated
+        self.alarm = ""  # what the gate tells of itself: fire, fault
+
+    @property
+    def gated(self) -> bool:
+        """Whether there is a gate."""
+        return self._gate is not None
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether a gate whose word can be forged said no too often within the hour."""
+        return len(self._denied) > MAX_DENIED and time.monotonic() - self._denied[0] < HOUR_S
 
     def ask(self, opening: Opening) -> None:
         """Have the gate opened, unless it already is being opened for the same redemption."""
+        if self._gate is None:
+            return
         if opening.redemption is not None:
             if opening.redemption in self._under_way:
                 return
@@ -65,16 +113,19 @@ class Openings:
         self._waiting.put_nowait(opening)
 
     async def run(self) -> None:
-        """Open for each in turn; runs as long as the lane does."""
-        while True:
-            opening = await self._waiting.get()
-            try:
-                await self._open(opening)
-            finally:
-                done = self._under_way.pop(opening.redemption or "", None)
-                if done is not None:
-                    done.set()
-                self._waiting.task_done()
+        """Open for each in turn, and hear what the gate tells; runs as long as the lane does."""
+        async with asyncio.TaskGroup() as group:
+            if self._gate is not None:
+                group.create_task(self._listen(self._gate))
+            while True:
+                opening = await self._waiting.get()
+                try:
+                    await self._serve(opening)
+                finally:
+                    done = self._under_way.pop(opening.redemption or "", None)
+                    if done is not None:
+                        done.set()
+                    self._waiting.task_done()
 
     async def finished(self, redemption: str) -> None:
         """Wait until no opening is under way for this redemption."""
@@ -86,32 +137,178 @@ class Openings:
         """Wait until nothing waits and nothing is under way."""
         await self._waiting.join()
 
-    async def _open(self, opening: Opening) -> None:
-        name, redemption = opening.name, opening.redemption
-        if redemption is not None and not await self._still(redemption):
+    async def hold(self, *, open_: bool, by: str) -> Done:
+        """Open and stay open, or end that: fire, emergency. Needs no store, no clock and no network."""
+        if self._gate is None:
+            return refused("this lane has no gate")
+        done = await self._bounded(self._gate.hold(open_=open_))
+        if open_ and done.outcome is not Outcome.ACTUATED:  # one that cannot be held is at least opened
+            done = await self._bounded(self._gate.open(Attempt(lane=self._lane, redemption="emergency")))
+        self._owe("emergency", {"open": str(open_).lower(), "by": by, "outcome": done.outcome.value})
+        await self._pay()
+        return done
+
+    async def _serve(self, opening: Opening) -> None:
+        if opening.redemption is None:
+            await self._leave(opening)
             return
+        redemption = opening.redemption
         try:
-            await self._actuator.open(redemption=name, heads=opening.heads)
-        except ActuatorError as error:
-            log.error("actuator_failed", extra={"lane": self._lane, "detail": str(error)})  # noqa: TRY400
-            self._told(name, "failed")
-            return
+            began = await self._begin(redemption, opening.by)
+            if began.number is None and began.last is not None and began.last.outcome == attempts.UNKNOWN:
+                began = await self._doubted(redemption, began)
+            if began.number is not None:
+                await self._try(redemption, began.number, began.heads, person=opening.by is not None)
+        except StoreFailedError:  # what is not written is not sent
+            log.exception("attempt_not_written", extra={"lane": self._lane})
+            self._say(redemption, Outcome.NOT_ACTUATED)
+
+    async def _begin(self, redemption: str, by: str | None) -> Began:
+        return await self._write(lambda pen: attempts.begin(pen, redemption, self._lane, by=by))
+
+    async def _doubted(self, redemption: str, began: Began) -> Began:
+        """Ask the gate what became of the last attempt; return the attempt that may follow."""
+        assert self._gate is not None  # noqa: S101 - nothing is asked for without one
+        assert began.last is not None  # noqa: S101 - the caller looked
+        number = began.last.number
+        done = await self._asked(self._attempt(redemption, number, began.heads))
+        if done.outcome is Outcome.UNKNOWN:
+            self._say(redemption, done.outcome)
+            return began
+        await self._note(redemption, number, done, gives_back=done.sent)
+        return await self._begin(redemption, None)
+
+    async def _try(self, redemption: str, number: int, heads: int, *, person: bool) -> None:
+        assert self._gate is not None  # noqa: S101 - nothing is asked for without one
+        attempt = self._attempt(redemption, number, heads)
+        done = await self._bounded(self._gate.open(attempt))
+        if done.outcome is Outcome.UNKNOWN:
+            asked = await self._asked(attempt)
+            done = done if asked.outcome is Outcome.UNKNOWN else asked
         self._decider.reached("after-actuator")
-        self._told(name, "opened")
-        if redemption is not None:
-            await self._note(redemption)
+        if done.outcome is Outcome.ACTUATED:
+            self._opened = redemption
+        await self._note(redemption, number, done, gives_back=not person)
 
-    async def _still(self, redemption: str) -> bool:
-        """Ask the ledger, in the order of its transactions, whether this redemption may still open the gate."""
+    async def _note(self, redemption: str, number: int, done: Done, *, gives_back: bool) -> None:
+        """Write what came of an attempt, and tell."""
+        assert self._gate is not None  # noqa: S101 - nothing is asked for without one
+        sure = done.outcome is Outcome.NOT_ACTUATED and (self._gate.trusted or not done.sent)
+        if done.outcome is Outcome.NOT_ACTUATED and not sure:
+            self._denied.append(time.monotonic())
+        if done.outcome is not Outcome.ACTUATED:
+            log.error("gate_%s", done.outcome, extra={"lane": self._lane, "detail": done.detail})
+        annulled: Stepped | None = None
         try:
-            return await self._store.write(lambda conn: may_open(conn, redemption))
-        except StoreFailedError:  # it was committed a moment ago; the visitor stands in front of the gate
-            log.exception("state_not_read", extra={"lane": self._lane})
-            return True
+            what = Ended(done.outcome.value, done.detail, sure, done.sent)
+            annulled = await self._write(
+                lambda pen: attempts.ended(pen, redemption, number, what, gives_back=gives_back)
+            )
+        except StoreFailedError:  # without the fact the attempt stays unknown: nothing opens by itself
+            log.exception("outcome_not_kept", extra={"lane": self._lane})
+        if annulled is not None and annulled.error is None:
+            self._told(redemption, "given_back")
+        self._say(redemption, done.outcome)
 
-    async def _note(self, redemption: str) -> None:
+    async def _leave(self, opening: Opening) -> None:
+        assert self._gate is not None  # noqa: S101 - nothing is asked for without one
+        attempt = self._attempt(opening.name, 1, opening.heads)
+        done = await self._bounded(self._gate.open(attempt))
+        self._say(opening.name, done.outcome)
+        self._owe(
+            done.outcome.value, {"attempt": attempt.id, "lane": self._lane, "why": done.detail[: attempts.MAX_WHY]}
+        )
+        await self._pay()
+
+    def _attempt(self, redemption: str, number: int, heads: int) -> Attempt:
+        return Attempt(lane=self._lane, redemption=redemption, number=number, heads=heads)
+
+    async def _bounded(self, work: Awaitable[Done]) -> Done:
+        """Wait for a gate no longer than it may take; a fault of ours in it is no word of the gate's."""
+        assert self._gate is not None  # noqa: S101 - nothing is asked for without one
+        try:
+            async with asyncio.timeout(self._gate.timeout_s + SLACK_S):
+                return await work
+        except TimeoutError:
+            return unanswered("no answer in time")
+        except Exception as error:
+            log.exception("gate_broken", extra={"lane": self._lane})
+            return unanswered(f"a fault of the driver: {type(error).__name__}")
+
+    async def _asked(self, attempt: Attempt) -> Done:
+        assert self._gate is not None  # noqa: S101 - nothing is asked for without one
+        try:
+            async with asyncio.timeout(2 * self._gate.timeout_s + SLACK_S):
+                return await self._gate.opened(attempt)
+        except TimeoutError:
+            return unanswered("no answer in time")
+        except Exception as error:
+            log.exception("gate_broken", extra={"lane": self._lane})
+            return unanswered(f"a fault of the driver: {type(error).__name__}")
+
+    def _say(self, name: str, outcome: Outcome) -> None:
+        self.strikes = 0 if outcome is Outcome.ACTUATED else self.strikes + 1
+        self._told(name, STATES[outcome])
+
+    def _owe(self, kind: str, body: dict[str, str]) -> None:
+        self._owed.append((kind, body))
+
+    async def _pay(self) -> None:
+        """Journal what was done for those who leave; what cannot be written now is tried with the next."""
+        while self._owed:
+            kind, body = self._owed[0]
+            try:
+                await self._write(lambda pen: pen.fact(kind, dict(body)))  # noqa: B023 - written before the next turn
+            except StoreFailedError:
+                log.exception("exit_not_kept", extra={"lane": self._lane})
+                return
+            self._owed.popleft()
+
+    async def _write(self, job: Callable[[Pen], T]) -> T:
         now = self._decider.now()
+        return await self._store.write(lambda conn: job(Pen(conn, now, uuid7)))
+
+    async def _listen(self, gate: Gate) -> None:
+        """Hear the gate; that this breaks takes nothing else with it."""
+        while True:
+            try:
+                await gate.listen(self._hear)
+            except Exception:
+                log.exception("gate_not_heard", extra={"lane": self._lane})
+                await asyncio.sleep(HEAR_AGAIN_S)
+            else:
+                return
+
+    def _hear(self, heard: Heard) -> None:
+        """Take in what the gate tells by itself."""
+        log.info("gate_told", extra={"lane": self._lane, "heard": heard.value})
+        if heard in (Heard.TURNED, Heard.NOT_TURNED):
+            redemption, self._opened = self._opened, None
+            if redemption is not None:
+                self._later(self._fed_back(redemption, turned=heard is Heard.TURNED))
+        elif heard in (Heard.FIRE, Heard.FIRE_OVER):
+            self.alarm = "fire" if heard is Heard.FIRE else ""
+            self._later(self._burning(open_=heard is Heard.FIRE))
+        else:
+            self.alarm = "fault" if heard is Heard.FAULT else ""
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._heard.add(task)
+        task.add_done_callback(self._heard.discard)
+
+    async def _burning(self, *, open_: bool) -> None:
+        if self.on_fire is None:
+            await self.hold(open_=open_, by="fire input")
+        else:
+            await self.on_fire(open_)
+
+    async def _fed_back(self, redemption: str, *, turned: bool) -> None:
+        step = steps.passed if turned else steps.annul
         try:
-            await self._store.write(lambda conn: steps.actuated(Pen(conn, now, uuid7), redemption))
+            stepped: Stepped = await self._write(lambda pen: step(pen, redemption))
         except StoreFailedError:
-            log.exception("actuated_not_kept", extra={"lane": self._lane})
+            log.exception("feedback_not_kept", extra={"lane": self._lane})
+            return
+        if stepped.error is None and stepped.state is not None:
+            self._told(redemption, stepped.state.value)

@@ -15,7 +15,7 @@ async def slow_gate():
     async def open_gate(request):
         opened.append((await request.json())["redemption"])
         asked.set()
-        async with asyncio.timeout(0.25):
+        async with asyncio.timeout(0.8):
             await go_on.wait()
         return web.Response()
 

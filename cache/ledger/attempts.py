@@ -1,0 +1,113 @@
+"""Attempts to open a gate, as facts of a redemption (lane.md, "Opening").
+
+    actuating ──▶ actuated | not_actuated | unknown          each names its attempt, `{redemption}.{n}`
+
+Rules of this file:
+
+- an attempt is a fact before anything is sent; what came of it is another. One without the other is unknown: the plug
+  was pulled in between;
+- a gate opens by itself for a redemption that stands (granted, or something open), and only once: when there was no
+  attempt, or the last one surely did not open (`sure`: nothing was sent, or the word cannot be forged);
+- what surely did not open gives its use back; its code is free again only if nothing was sent: a gate that lies may
+  let one person through who is not counted, but never a second one on the same code;
+- whoever has doubts asks the gate, or a person asks again (`by`): that is a new attempt, and a fact that names them;
+- functions run inside the transaction of their pen.
+"""
+
+import json
+import sqlite3
+from dataclasses import dataclass
+from typing import Any
+
+from cache.ledger.steps import Stepped, actuated, annul
+from cache.ledger.writing import NONCE_OF
+from cache.pen import Pen
+from credit.lifecycle import State
+
+ACTUATING, ACTUATED, NOT_ACTUATED, UNKNOWN = "actuating", "actuated", "not_actuated", "unknown"
+TRIED = (
+    "SELECT kind, body FROM journal WHERE redemption = ?"
+    " AND kind IN ('actuating', 'actuated', 'not_actuated', 'unknown') ORDER BY seq"
+)
+STATE = "SELECT state, heads FROM redemptions WHERE id = ?"
+STANDING = frozenset({State.GRANTED, State.OPEN, State.OVERDUE})
+FOR_A_PERSON = STANDING | {State.PASSED}
+MAX_WHY = 200  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """The last attempt of a redemption; `outcome` is UNKNOWN also while nothing is known of it."""
+
+    number: int
+    outcome: str
+    sure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """An attempt that may be sent (`number`), or why there is none: the last one, or nothing that stands."""
+
+    number: int | None
+    heads: int = 1
+    last: Tried | None = None
+
+
+def attempt_id(redemption: str, number: int) -> str:
+    """Return what names an attempt."""
+    return f"{redemption}.{number}"
+
+
+def last_tried(conn: sqlite3.Connection, redemption: str) -> Tried | None:
+    """Return the last attempt, None if there was none."""
+    last: Tried | None = None
+    for kind, text in conn.execute(TRIED, (redemption,)).fetchall():
+        body = json.loads(text)
+        number = int(str(body["attempt"]).rpartition(".")[2]) if "attempt" in body else last.number if last else 0
+        if kind == ACTUATING:
+            last = Tried(number, UNKNOWN)
+        elif last is None or number >= last.number:
+            last = Tried(number, kind, bool(body.get("sure")))
+    return last
+
+
+def begin(pen: Pen, redemption: str, lane: str, *, by: str | None = None) -> Began:
+    """Journal the next attempt if the gate may open; `by` is a person who asks for it, whatever came of the last."""
+    row = pen.conn.execute(STATE, (redemption,)).fetchone()
+    if row is None or State(row[0]) not in (FOR_A_PERSON if by else STANDING):
+        return Began(None)
+    last = last_tried(pen.conn, redemption)
+    settled = last is not None and not (last.outcome == NOT_ACTUATED and last.sure)
+    if settled and by is None:
+        return Began(None, last=last)
+    number = last.number + 1 if last else 1
+    body: dict[str, Any] = {"attempt": attempt_id(redemption, number), "lane": lane}
+    pen.fact(ACTUATING, body if by is None else body | {"by": by}, of=redemption)
+    return Began(number, heads=row[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What came of an attempt. `sure`: it did not open, beyond doubt; `sent`: something may have reached the gate."""
+
+    outcome: str
+    why: str = ""
+    sure: bool = False
+    sent: bool = True
+
+
+def ended(pen: Pen, redemption: str, number: int, what: Ended, *, gives_back: bool) -> Stepped | None:
+    """Journal what came of an attempt; one that surely did not open gives the use back. Returns that annulment."""
+    attempt = attempt_id(redemption, number)
+    if what.outcome == ACTUATED:
+        actuated(pen, redemption, attempt=attempt)
+        return None
+    body: dict[str, Any] = {"attempt": attempt, "why": what.why[:MAX_WHY]}
+    pen.fact(what.outcome, body | ({"sure": True} if what.sure else {}), of=redemption)
+    row = pen.conn.execute(STATE, (redemption,)).fetchone()
+    if not (gives_back and what.sure and row is not None and row[0] == State.GRANTED):
+        return None
+    stepped = annul(pen, redemption, cause="not_actuated")
+    if what.sent:
+        pen.conn.execute(NONCE_OF, (redemption, 0))
+    return stepped

@@ -1,0 +1,185 @@
+"""A gate controller with a web address (lane.md, "HTTP controller"). `edge.actuators.tables.WebTable` is its setting.
+
+Rules of this file:
+
+- a connection of its own for each attempt: one that was kept may be dead, and a request that was lost on it could not
+  be told from one that opened;
+- no redirect is followed: a login page is no open gate;
+- what could not be connected was not sent (not_actuated); what was sent and not answered is unknown;
+- 2xx alone is no yes: the setting names the member that says it, else what controllers usually say is looked for;
+- an answer about another attempt or redemption says nothing about ours;
+- plain http beyond this machine is believed when it says yes, and its "no" gives nothing back (`trusted`).
+"""
+
+import hashlib
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import msgspec
+
+from edge.actuators.gate import Attempt, Done, Outcome, Plain, refused, unanswered, unsent, well, words
+from edge.actuators.tables import Expected, WebTable
+from edge.actuators.templates import MISSING, filled, filled_url, member, told_no
+from sync.enrol.identity import is_loopback
+
+MAX_ANSWER_BYTES = 64 * 1024
+BEHIND = frozenset({502, 504})  # a gateway in front of the controller speaks: it may have opened
+DEFAULT_JSON = {"redemption": "{redemption}", "attempt": "{attempt}", "heads": "{heads}", "lane": "{lane}"}
+
+
+class WebGate(Plain):
+    """Asks a controller over HTTP."""
+
+    def __init__(self, table: WebTable) -> None:
+        self._table = table
+        self.timeout_s = table.timeout_s
+        url = urlsplit(table.url)
+        self.trusted = url.scheme == "https" or is_loopback(url.hostname or "")
+
+    async def open(self, attempt: Attempt) -> Done:
+        """Ask once."""
+        table = self._table
+        body = (
+            table.json if table.json is not None or table.form is not None or table.query is not None else DEFAULT_JSON
+        )
+        if table.method == "GET":
+            body = None
+        return await self._ask(attempt, table.method, table.url, body=body, expected=table.expect)
+
+    async def opened(self, attempt: Attempt) -> Done:
+        """Ask what became of an attempt, where the setting says how."""
+        status = self._table.status
+        if status is None:
+            return await super().opened(attempt)
+        done = await self._ask(attempt, "GET", status.url, body=None, expected=status.open)
+        if done.outcome is Outcome.ACTUATED:
+            return done
+        if status.shut is not None and done.sent:
+            said = await self._ask(attempt, "GET", status.url, body=None, expected=status.shut)
+            if said.outcome is Outcome.ACTUATED:
+                return refused("it did not open for this attempt")
+        return unanswered(done.detail)
+
+    async def hold(self, *, open_: bool) -> Done:
+        """Open and stay open, where the setting says how."""
+        url = self._table.hold_url if open_ else self._table.release_url
+        if url is None:
+            return refused("no hold_url and release_url are set for this controller")
+        attempt = Attempt(lane="", redemption="emergency")
+        return await self._ask(attempt, self._table.method, url, body=None, expected=self._table.expect)
+
+    async def _ask(self, attempt: Attempt, method: str, url: str, *, body: Any, expected: Expected | None) -> Done:
+        sent = False
+
+        async def mark(*_: object) -> None:
+            nonlocal sent
+            sent = True
+
+        table, trace = self._table, aiohttp.TraceConfig()
+        trace.on_request_headers_sent.append(mark)
+        where = filled_url(url, attempt)
+        named = where.partition("?")[0].rpartition("@")[2]
+        try:
+            async with (
+                self._session(trace) as session,
+                session.request(
+                    method,
+                    where,
+                    json=None if body is None else filled(body, attempt),
+                    data=None if table.form is None else filled(table.form, attempt),
+                    params=None if table.query is None else filled(table.query, attempt),
+                    headers=self._headers(attempt),
+                    allow_redirects=False,
+                ) as answer,
+            ):
+                said = await _whole(answer.content)
+                done = judge(answer.status, said, attempt=attempt, expected=expected)
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            never = not sent or isinstance(error, aiohttp.ClientConnectorError)
+            return (unsent if never else unanswered)(f"{named}: {words(error)}")
+        return replace(done, detail=f"{named}: {done.detail}") if done.detail else done
+
+    def _headers(self, attempt: Attempt) -> dict[str, str]:
+        headers = {name: str(filled(value, attempt)) for name, value in self._table.headers.items()}
+        return headers | {name: _secret(file) for name, file in self._table.secret_headers.items()}
+
+    @asynccontextmanager
+    async def _session(self, trace: aiohttp.TraceConfig) -> AsyncIterator[aiohttp.ClientSession]:
+        table = self._table
+        connector = aiohttp.TCPConnector(force_close=True, ssl=_tls(table))
+        login = table.login
+        password = _secret(login.password_file) if login is not None else ""
+        digest: tuple[aiohttp.DigestAuthMiddleware, ...] = ()
+        headers = {}
+        if login is not None and login.scheme == "digest":
+            digest = (aiohttp.DigestAuthMiddleware(login.user, password),)
+        elif login is not None:
+            headers = {"Authorization": aiohttp.encode_basic_auth(login.user, password)}
+        async with aiohttp.ClientSession(
+            connector=connector,
+            timeout=aiohttp.ClientTimeout(total=table.timeout_s),
+            headers=headers,
+            middlewares=digest,
+            trace_configs=[trace],
+            cookie_jar=aiohttp.DummyCookieJar(),
+        ) as session:
+            yield session
+
+
+def judge(status: int, said: bytes, *, attempt: Attempt, expected: Expected | None) -> Done:
+    """Return what an answer means."""
+    if status in BEHIND:
+        return unanswered(f"HTTP {status}")
+    if not 200 <= status < 300:  # noqa: PLR2004 - the class of success
+        return refused(f"HTTP {status}")
+    try:
+        document = msgspec.json.decode(said) if said.strip() else None
+    except msgspec.DecodeError:
+        document = None
+        if expected is not None:
+            return unanswered("the answer is no JSON")
+    for name, ours in (("attempt", attempt.id), ("redemption", attempt.redemption)):
+        other = member(document, name)
+        if other is not MISSING and other != ours:
+            return unanswered(f"the answer is about another {name}")
+    if expected is not None:
+        found = member(document, expected.path)
+        return well() if found == expected.equals else refused(f"{expected.path} is {shown(found)}")
+    no = told_no(document)
+    return well() if no is None else refused(no)
+
+
+def shown(value: Any) -> str:
+    """Return a member of an answer for a message: short, and "missing" where it is."""
+    return "missing" if value is MISSING else repr(value)[:200]
+
+
+async def _whole(content: aiohttp.StreamReader) -> bytes:
+    """Return an answer's body to its end, at most MAX_ANSWER_BYTES of it."""
+    held = bytearray()
+    while len(held) < MAX_ANSWER_BYTES and (data := await content.readany()):
+        held += data
+    return bytes(held)
+
+
+def _secret(file: str) -> str:
+    return Path(file).read_text("utf-8").strip()
+
+
+def _tls(table: WebTable) -> ssl.SSLContext | aiohttp.Fingerprint | bool:
+    if table.certificate_sha256 is not None:
+        return aiohttp.Fingerprint(bytes.fromhex(table.certificate_sha256))
+    if table.ca is not None:
+        return ssl.create_default_context(cafile=table.ca)
+    return True
+
+
+def fingerprint(certificate: bytes) -> str:
+    """Return what `certificate_sha256` wants of a certificate in DER."""
+    return hashlib.sha256(certificate).hexdigest()
