@@ -35,6 +35,7 @@ COMMANDS: dict[str, Command] = {
     "lists": Command("edge.commands.lists", "名单状态、检查、导入", "signed lists: status, check, import"),
     "journal": Command("edge.commands.journal", "流水状态与校验", "journal: status, verify, export"),
     "sync": Command("edge.commands.sync", "立即与平台同步", "synchronise with the platform now"),
+    "staff": Command("edge.staff.command", "员工与口令", "who works here, and their PINs"),
     "backup": Command("edge.commands.backup", "备份终端数据库", "copy the terminal's database safely"),
     "version": Command("edge.commands.version", "版本信息", "version of Xinguan and of what it stands on"),
 }

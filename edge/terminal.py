@@ -42,6 +42,7 @@ from edge.lanes.lane import Lane
 from edge.lanes.second_check import Verifiers
 from edge.lanes.together import finish, join, read
 from edge.metrics import Metrics
+from edge.staff.calls import StaffCalls
 from edge.watch.alive import Tasks
 from edge.watch.bounds import Bounds
 from edge.watch.disk import Disk
@@ -104,10 +105,8 @@ class Terminal:
         parts, decider = await self._open(identity, stack)
         events = Events()
         verifiers = await stack.enter_async_context(Verifiers(self._config.verifiers))
-        lanes = {
-            table.id: await self._lane(table, (parts, decider), events, verifiers, stack)
-            for table in self._config.lanes
-        }
+        parted = (parts, decider)
+        lanes = {one.id: await self._lane(one, parted, events, verifiers, stack) for one in self._config.lanes}
         join(lanes.values())
         readings = Readings(parts)
         api = Api(
@@ -118,12 +117,13 @@ class Terminal:
             about=readings,
             rates=Rates(self._config.api.presents_per_s),
         )
-        routes = [*api.routes(), *self._offers(parts, events, readings).routes()]
+        staff = StaffCalls(store=parts.store, clock=readings, key=identity.key, lanes=lanes)
+        routes = [*api.routes(), *self._offers(parts, events, readings).routes(), *staff.routes()]
         self._signals()
         async with asyncio.TaskGroup() as group:
             opening = group.create_task(self._begin(identity, parts, stack))
             await self._first_try()
-            runner = await stack.enter_async_context(listening(self._config, routes))
+            runner = await stack.enter_async_context(listening(self._config, routes, staff.sessions))
             gates = [group.create_task(lane.openings.run()) for lane in lanes.values()]
             work = self._work(parts, lanes, Patrol(parts, readings, events))
             tasks = [opening, *(group.create_task(one) for one in work)]

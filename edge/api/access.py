@@ -22,6 +22,8 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from edge.staff.persons import Duty
+from edge.staff.sessions import Session, Sessions
 from storage.files import create_file
 from sync.enrol.identity import is_loopback
 
@@ -44,6 +46,7 @@ class Role(StrEnum):
     DESK = "desk"
     INTEGRATOR = "integrator"
     SERVICE = "service"
+    STAFF = "staff"  # a person who unlocked a screen; the token is theirs for five minutes
 
 
 class May(StrEnum):
@@ -53,23 +56,29 @@ class May(StrEnum):
     ACT = "act"
     OFFER = "offer"
     TEND = "tend"
+    STAND = "stand"
 
 
 MEANS: dict[May, str] = {
     May.LOOK: "status, readiness, events, a lane and its challenge, the offers: of a person only what a screen shows",
-    May.ACT: "presenting, a step, the redemptions, again, stopping entry",
+    May.ACT: "presenting, a step, the redemptions, again, stopping entry, who works here, unlocking",
     May.OFFER: "a new offer, editing it, withdrawing it, taking that back",
-    May.TEND: "the camera's picture, synchronising: the service page, whose picture shows the faces of visitors",
+    May.TEND: "the camera's picture, synchronising, a new person, striking one out, a new PIN: the service page, whose "
+    "picture shows the faces of visitors",
+    May.STAND: "locking, stopping entry by name, opening once: what a person does in their own name",
 }
 ALLOWED: dict[Role, frozenset[May]] = {
     Role.DISPLAY: frozenset({May.LOOK}),
     Role.DESK: frozenset({May.LOOK, May.ACT, May.OFFER}),
     Role.INTEGRATOR: frozenset({May.LOOK, May.ACT}),
     Role.SERVICE: frozenset({May.LOOK, May.ACT, May.OFFER, May.TEND}),
+    Role.STAFF: frozenset({May.LOOK, May.ACT, May.OFFER, May.STAND}),
 }
+KEPT = frozenset(Role) - {Role.STAFF}  # whose tokens lie in the file
 
 
 ROLE = web.RequestKey("role", Role)  # whose token a request under /v1 came with
+SESSION = web.RequestKey("session", Session)  # of a staff token: who it is
 
 
 def load_tokens(data: Path) -> dict[Role, str]:
@@ -90,7 +99,7 @@ def load_tokens(data: Path) -> dict[Role, str]:
 
 def _new_tokens(path: Path) -> dict[Role, str]:
     """Make tokens; on a disk that keeps nothing they are good until the process ends."""
-    tokens = {role: secrets.token_urlsafe(TOKEN_BYTES) for role in Role}
+    tokens = {role: secrets.token_urlsafe(TOKEN_BYTES) for role in Role if role in KEPT}
     try:
         create_file(path, msgspec.json.encode(tokens))
     except OSError as error:
@@ -105,11 +114,15 @@ def problem(status: int, title: str, detail: str = "") -> web.Response:
     return web.json_response(body, status=status, content_type="application/problem+json", headers=headers)
 
 
-def role_of(request: web.Request, tokens: dict[Role, str]) -> Role | None:
+def role_of(request: web.Request, tokens: dict[Role, str], sessions: Sessions) -> Role | None:
     """Return the role of the request's bearer token, None when there is none or it is unknown."""
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         return None
+    session = sessions.of(given.strip())
+    if session is not None:
+        request[SESSION] = session
+        return Role.STAFF
     found = None
     said = given.strip().encode("utf-8", "surrogateescape")  # a head may hold any byte
     for role, token in tokens.items():  # no early exit: every comparison takes its time
@@ -132,7 +145,17 @@ def _host_problem(request: web.Request, hosts: frozenset[str]) -> web.Response |
     return None
 
 
-def guard(tokens: dict[Role, str], hosts: frozenset[str], needs: dict[str, May]) -> Middleware:
+def override_problem(request: web.Request) -> str | None:
+    """Return why this caller may not override a decision, None when they may."""
+    role = request[ROLE]
+    if role is Role.DESK:
+        return "an override is a supervisor's: unlock the staff screen with name and PIN"
+    if role is Role.STAFF and request[SESSION].duty is not Duty.SUPERVISOR:
+        return "a supervisor may do this"
+    return None
+
+
+def guard(tokens: dict[Role, str], hosts: frozenset[str], needs: dict[str, May], sessions: Sessions) -> Middleware:
     """Return the middleware that holds the rules above; `needs` maps "METHOD path" to what it asks for."""
 
     @web.middleware
@@ -142,7 +165,7 @@ def guard(tokens: dict[Role, str], hosts: frozenset[str], needs: dict[str, May])
         resource = request.match_info.route.resource
         path = resource.canonical if resource else ""
         if request.path.startswith("/v1"):
-            role = role_of(request, tokens)
+            role = role_of(request, tokens, sessions)
             if role is None:
                 return problem(401, "Unauthorized", "send Authorization: Bearer <token> from api-tokens.json")
             if path and needs.get(f"{request.method} {path}") not in ALLOWED[role]:

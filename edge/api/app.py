@@ -27,9 +27,9 @@ from cache.ledger.recall import Answered, Asking, OtherRequestError
 from cache.ledger.steps import Stepped
 from cache.pen import Pen
 from credit.inputs import Now
-from edge.api.access import ROLE, May
+from edge.api.access import ROLE, SESSION, May, Role, override_problem
 from edge.api.bodies import body_of
-from edge.api.messages import ClaimBody, EntryBody, NoBody, PresentBody, ReverseBody
+from edge.api.messages import ClaimBody, EntryBody, NoBody, OverrideBody, PresentBody, ReverseBody
 from edge.api.once import Once, Told
 from edge.api.rates import Rates
 from edge.events import Event, Events
@@ -150,6 +150,8 @@ class Api:
         if not self._rates.take(request[ROLE]):
             raise web.HTTPTooManyRequests(text="too many presentations for one token", headers={"Retry-After": "1"})
         body: PresentBody = await body_of(request, PresentBody)
+        if body.override is not None:
+            body = self._overriding(request, body, body.override)
         lane = self._lane(body.lane)
         if body.ticket is not None and not lane.knows_ticket(body.ticket):
             raise web.HTTPBadRequest(text=f"there is no ticket {body.ticket!r} here")
@@ -174,6 +176,15 @@ class Api:
             raise web.HTTPConflict(
                 text=f"request_id {error} was used for another request. Give each its own"
             ) from error
+
+    @staticmethod
+    def _overriding(request: web.Request, body: PresentBody, override: OverrideBody) -> PresentBody:
+        """Return the body with the name of who really overrides; a supervisor's session is one, a till's word too."""
+        if why := override_problem(request):
+            raise web.HTTPForbidden(text=why)
+        if request[ROLE] is not Role.STAFF:
+            return body
+        return msgspec.structs.replace(body, override=OverrideBody(by=request[SESSION].person, why=override.why))
 
     async def _present(self, lane: Lane, body: PresentBody, asking: Asking | None = None) -> Answer:
         request = body.request(lane.intent)

@@ -14,6 +14,7 @@ from edge.api.access import ALLOWED, May
 from edge.api.app import Route
 from edge.api.messages import EntryBody, PresentBody, ReverseBody
 from edge.api.offer_bodies import ByBody, OfferBody
+from edge.staff.bodies import OpenBody, PersonBody, PinBody, StopBody, UnlockBody
 
 REF = "#/components/schemas/{name}"
 PROBLEM = {
@@ -59,6 +60,16 @@ CALLS: dict[str, Call] = {
     "DELETE /v1/offers/{offer}": Call("Withdraw an offer", ByBody, errors=(404, 409, 503)),
     "POST /v1/offers/{offer}/undo": Call("Take an offer's last change back", ByBody, errors=(404, 409, 503)),
     "POST /v1/sync": Call("Synchronise now, and what moved"),
+    "GET /v1/staff": Call("Who works here", errors=(503,)),
+    "POST /v1/staff": Call("A new person, with a PIN", PersonBody, errors=(409, 503), done=201),
+    "DELETE /v1/staff/{person}": Call("Strike a person out", errors=(404, 503)),
+    "POST /v1/staff/{person}/reset": Call("Give a person a new PIN", PinBody, errors=(404, 503)),
+    "POST /v1/staff/unlock": Call("Unlock a screen with name and PIN, for five minutes", UnlockBody, errors=(423, 503)),
+    "POST /v1/staff/lock": Call("Lock it again"),
+    "POST /v1/staff/entry": Call("Stop entry in one's own name, or let it go on", StopBody, errors=(503,)),
+    "POST /v1/lanes/{lane}/open": Call(
+        "Open once without a code: a supervisor, with a reason", OpenBody, errors=(404, 503)
+    ),
     "GET /healthz": Call("Whether the process answers"),
     "GET /readyz": Call("Whether a code could be decided now", errors=(503,)),
     "GET /metrics": Call("The figures (Prometheus)", gives="text/plain"),

@@ -13,6 +13,7 @@ from edge.api.door import Door, DoorSite, reserve_files
 from edge.api.openapi import with_description
 from edge.config import Config
 from edge.screens.pages import screen_routes
+from edge.staff.sessions import Sessions
 from edge.watch.logs import hide
 
 STOP_S = 1.0  # for requests in hand when we stop
@@ -28,7 +29,7 @@ def _tls(config: Config) -> ssl.SSLContext | None:
 
 
 @asynccontextmanager
-async def listening(config: Config, routes: list[Route]) -> AsyncIterator[web.AppRunner]:
+async def listening(config: Config, routes: list[Route], sessions: Sessions) -> AsyncIterator[web.AppRunner]:
     """Listen where the configuration says, until the end of the context or `cleanup` of what is given."""
     described = with_description(routes)
     door, tokens = Door(reserve_files()), load_tokens(config.data)
@@ -36,7 +37,7 @@ async def listening(config: Config, routes: list[Route]) -> AsyncIterator[web.Ap
     needs = {f"{method} {path}": may for method, path, may, _handler in described if may is not None}
     app = web.Application(
         client_max_size=MAX_BODY_BYTES,
-        middlewares=[door.middleware(), guard(tokens, frozenset(config.api.hosts), needs)],
+        middlewares=[door.middleware(), guard(tokens, frozenset(config.api.hosts), needs, sessions)],
     )
     for method, path, _may, handler in described:
         app.router.add_route(method, path, handler)

@@ -4,7 +4,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from edge.api.access import ALLOWED, TOKEN_FILE, May, Role, TokensUnusableError, guard, load_tokens
+from edge.api.access import ALLOWED, KEPT, TOKEN_FILE, May, Role, TokensUnusableError, guard, load_tokens
+from edge.staff.persons import Duty
+from edge.staff.sessions import Sessions
 
 NEEDS = {f"GET /v1/{may}": may for may in May}
 
@@ -22,7 +24,9 @@ async def client(tokens):
     async def bug(_request):
         raise ZeroDivisionError
 
-    app = web.Application(middlewares=[guard(tokens, frozenset({"gate.example"}), NEEDS)])
+    sessions = Sessions()
+    tokens[Role.STAFF] = sessions.begin("wang", Duty.KEEPER)
+    app = web.Application(middlewares=[guard(tokens, frozenset({"gate.example"}), NEEDS, sessions)])
     for path in [*(one.split()[1] for one in NEEDS), "/healthz"]:
         app.router.add_get(path, well)
     app.router.add_get("/bug", bug)
@@ -38,7 +42,7 @@ def test_tokens_are_made_once_and_readable_by_their_user_only(tmp_path):
     first = load_tokens(tmp_path)
 
     assert load_tokens(tmp_path) == first
-    assert len(set(first.values())) == len(Role)
+    assert (len(set(first.values())), set(first)) == (len(KEPT), set(KEPT))
     assert stat.S_IMODE((tmp_path / TOKEN_FILE).stat().st_mode) == 0o600
 
 
@@ -64,7 +68,7 @@ async def test_a_call_that_no_table_names_is_forbidden_to_everybody(tokens):
     async def forgotten(_request):
         return web.json_response({"secret": True})
 
-    app = web.Application(middlewares=[guard(tokens, frozenset(), NEEDS)])
+    app = web.Application(middlewares=[guard(tokens, frozenset(), NEEDS, Sessions())])
     app.router.add_get("/v1/forgotten", forgotten)
     async with TestClient(TestServer(app)) as client:
         for token in tokens.values():
@@ -110,7 +114,7 @@ def test_a_token_file_that_a_power_cut_emptied_is_made_anew(tmp_path):
 
     tokens = load_tokens(tmp_path)
 
-    assert len(set(tokens.values())) == len(Role)
+    assert len(set(tokens.values())) == len(KEPT)
     assert load_tokens(tmp_path) == tokens
 
 

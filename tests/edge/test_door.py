@@ -14,6 +14,7 @@ from edge.api.access import May, Role, guard, load_tokens
 from edge.api.bodies import body_of
 from edge.api.door import HEAD_S, IDLE_S, Door, DoorSite
 from edge.api.messages import EntryBody
+from edge.staff.sessions import Sessions
 
 
 class Hand:
@@ -45,7 +46,9 @@ async def served(tmp_path, unused_tcp_port):
         await told.release.wait()
         return web.Response(text="at last")
 
-    app = web.Application(middlewares=[door.middleware(), guard(tokens, frozenset(), {"POST /v1/body": May.ACT})])
+    app = web.Application(
+        middlewares=[door.middleware(), guard(tokens, frozenset(), {"POST /v1/body": May.ACT}, Sessions())]
+    )
     app.router.add_post("/v1/body", body)
     app.router.add_get("/healthz", _well)
     app.router.add_get("/slow", slow)

@@ -4,17 +4,20 @@ import json
 import re
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge.api.access import ALLOWED, MEANS, May, Role
 from edge.api.app import Api
 from edge.api.offers import Offers
 from edge.api.openapi import CALLS, document, with_description
+from edge.staff.calls import StaffCalls
 
 
 def every_route():
     api = Api(lanes={}, store=None, events=None, metrics=None, about=None, rates=None)
     offers = Offers(shop=None, issuer="", lists=None, store=None, events=None, about=None, lanes=[])
-    return with_description([*api.routes(), *offers.routes()])
+    staff = StaffCalls(store=None, clock=None, key=Ed25519PrivateKey.generate(), lanes={})
+    return with_description([*api.routes(), *offers.routes(), *staff.routes()])
 
 
 def test_every_route_is_described_and_nothing_else_is():
@@ -35,7 +38,7 @@ def test_what_a_caller_must_be_is_said(method, path, may, handler):
 
     assert described["security"] == ([{"token": []}] if may else [])
     if may is May.OFFER:
-        assert described["description"] == "Roles: desk, service"
+        assert described["description"] == "Roles: desk, service, staff"
     assert ("requestBody" in described) is bool(CALLS[f"{method} {path}"].takes)
 
 
@@ -56,6 +59,14 @@ NOUNS = {
     "POST /v1/offers/{offer}/undo": "taking that back",
     "GET /v1/lanes/{lane}/preview": "the camera's picture",
     "POST /v1/sync": "synchronising",
+    "GET /v1/staff": "who works here",
+    "POST /v1/staff/unlock": "unlocking",
+    "POST /v1/staff": "a new person",
+    "DELETE /v1/staff/{person}": "striking one out",
+    "POST /v1/staff/{person}/reset": "a new PIN",
+    "POST /v1/staff/lock": "locking",
+    "POST /v1/staff/entry": "stopping entry by name",
+    "POST /v1/lanes/{lane}/open": "opening once",
 }
 
 
