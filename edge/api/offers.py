@@ -20,13 +20,13 @@ from cache.lists.store import ListStore
 from cache.offers import changes
 from cache.offers.changes import KEEP, CannotChangeError, Change, Keep, NoSuchOfferError, left
 from cache.offers.own import OwnOffer, Shop, benefit_of, offers_of, problem_of
+from credit.checking.doubts import never_applies
 from credit.rules.reading import CatalogueError
 from edge.api.access import May
 from edge.api.app import About, Route
 from edge.api.bodies import body_of
 from edge.api.offer_bodies import ByBody, OfferBody
 from edge.events import Events
-from edge.simulator.doubts import never_applies
 from storage.jobs import StoreFailedError
 from storage.sqlite import Job, Store
 

@@ -11,13 +11,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from credit.checking.catalogue import Catalogue
 from credit.inputs import Place, Request, SecondResult
 from credit.keys import Keyring
-from credit.policy import Policy
-from credit.rules.calendars import Calendar
-from credit.rules.catalogue import Benefit
-from credit.rules.documents import IssuerMapping, Sites
-from credit.rules.measures import Codes, MeasureEntry
+from credit.rules.measures import MeasureEntry
 from edge.simulator.token_spec import Presented
 
 
@@ -74,29 +71,12 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Published:
-    """What the platform has in force at one moment."""
+class Published(Catalogue):
+    """What the platform has in force at one moment: its catalogue, and whom its measures and revocations are about."""
 
-    benefits: tuple[Benefit, ...] = ()
-    calendars: Mapping[str, Calendar] = field(default_factory=dict)
-    codes: Codes = field(default_factory=dict)
     entries: tuple[Listed, ...] = ()
-    mapping: Mapping[str, IssuerMapping] = field(default_factory=dict)
-    sites: Sites = field(default_factory=Sites)
     killed: frozenset[str] = frozenset()
     revoked: frozenset[tuple[str, str, str]] = frozenset()
-
-    def compile(self, zone_name: str) -> Policy:
-        """Return the policy; raise CatalogueError for what only the whole shows to be wrong."""
-        homes = {benefit.issuer for benefit in self.benefits}
-        return Policy.compile(
-            benefits=self.benefits,
-            calendars=self.calendars,
-            codes=self.codes,
-            mappings=dict.fromkeys(homes, self.mapping),
-            sites=self.sites,
-            default_zone=zone_name,
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sized
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
+from credit.checking.catalogue import Catalogue
 from credit.rules.calendars import Calendar
 from credit.rules.catalogue import Benefit, OfferKind, Table, When, Where
-from edge.simulator.case import Published
 
 SOON = timedelta(days=60)
 TERMS = ("who", "limits", "capacity", "slot", "needs", "offline", "lifecycle")
@@ -24,7 +24,7 @@ class Doubt(NamedTuple):
     en: str
 
 
-def doubts(published: Published, today: date) -> Iterator[Doubt]:
+def doubts(published: Catalogue, today: date) -> Iterator[Doubt]:
     """Return everything doubtful about what is published."""
     for benefit in published.benefits:
         for one in never_applies(benefit, today, calendars=published.calendars, sets=published.sites.sets):
@@ -41,8 +41,8 @@ def doubts(published: Published, today: date) -> Iterator[Doubt]:
                 f"{benefit.id}: can never win; {better.id} ({better.path}) is better wherever both are offered",
             )
     for calendar in published.calendars.values():
-        end = calendar.covers_until or max(calendar.dates, default=None)
-        if end is not None and end < today + SOON:
+        end = calendar.last_day
+        if end < today + SOON:
             zh, en = f"日历 {calendar.id} 到 {end} 为止，请发布下一年度", f"ends on {end}; publish the next year's"
             yield Doubt(f"$.calendars.{calendar.id}", zh, en)
 
