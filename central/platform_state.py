@@ -2,6 +2,7 @@
 
     central.db          terminals, codes, journals
     platform-key.pem    signs receipts, time and orders (0600)
+    database-url        PostgreSQL address, where the books are not in central.db (0600: it may hold a password)
     operator-token      bearer token of the admin calls (0600)
     keys/, public/      the list repository (central.lists.publishing)
 
@@ -16,7 +17,7 @@ import msgspec
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from storage.files import create_file
+from storage.files import create_file, replace_file
 from sync.wire.jws import kid_of, public_hex
 from sync.wire.messages import Answer, Command, PlatformKey, Receipt, SignedTime
 from sync.wire.seals import ANSWER, COMMAND, RECEIPT, TIME, sign
@@ -24,6 +25,7 @@ from sync.wire.seals import ANSWER, COMMAND, RECEIPT, TIME, sign
 DATABASE = "central.db"
 KEY = "platform-key.pem"
 OPERATOR = "operator-token"
+DATABASE_URL = "database-url"
 TOKEN_BYTES = 32
 
 
@@ -67,6 +69,7 @@ class PlatformState:
     folder: Path
     signer: Signer
     operator_token: str
+    database_url: str | None = None  # PostgreSQL, where the books are not in the folder
 
     @property
     def database(self) -> Path:
@@ -134,4 +137,14 @@ def open_state(folder: Path) -> PlatformState:
         raise StateError(f"{folder}: the platform's key or token cannot be read ({error})") from error
     if not isinstance(key, Ed25519PrivateKey):
         raise StateError(f"{folder / KEY}: is no Ed25519 key")
-    return PlatformState(folder, Signer(key), token)
+    return PlatformState(folder, Signer(key), token, _database_url(folder))
+
+
+def _database_url(folder: Path) -> str | None:
+    path = folder / DATABASE_URL
+    return path.read_text("utf-8").strip() if path.exists() else None
+
+
+def keep_database_url(state: PlatformState, url: str) -> None:
+    """Let the books of this platform be on PostgreSQL at `url`, for every command from now on."""
+    replace_file(state.folder / DATABASE_URL, f"{url}\n".encode())

@@ -3,23 +3,40 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final, TypeVar
+from importlib import import_module
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from central.books.bounds import Catalogue
 from central.books.rebuilding import is_due, rebuild
-from central.platform_state import PlatformState
+from central.platform_state import PlatformState, StateError
 from storage.driven import SqliteJobs
 from storage.jobs import JobStore, TxJob
 from storage.migrations import Schema
 
+if TYPE_CHECKING:
+    from storage.postgres import PostgresJobs
+
 T = TypeVar("T")
-SCHEMA: Final = Schema("central", "schema/sqlite")
+SCHEMAS: Final = {"sqlite": Schema("central", "schema/sqlite"), "postgres": Schema("central", "schema/postgres")}
+SCHEMA: Final = SCHEMAS["sqlite"]
+
+
+def _on_postgres(url: str) -> "PostgresJobs":
+    """Return the books on PostgreSQL; its driver is imported only where it is used."""
+    postgres = import_module("storage.postgres")
+    try:
+        jobs: PostgresJobs = postgres.PostgresJobs(url, SCHEMAS["postgres"])
+    except ValueError as error:
+        raise StateError(f"the database's address: {error}") from error
+    return jobs
 
 
 @asynccontextmanager
 async def open_books(state: PlatformState) -> AsyncIterator[JobStore]:
     """Open the platform's database. Raises on entering: SchemaTooNewError, StoreFailedError."""
-    async with SqliteJobs(state.database, SCHEMA) as books:
+    url = state.database_url
+    jobs = SqliteJobs(state.database, SCHEMAS["sqlite"]) if url is None else _on_postgres(url)
+    async with jobs as books:
         if await books.read(is_due):
             bounds = Catalogue(state.folder).bounds()
             await books.write(lambda tx: rebuild(tx, bounds))

@@ -4,6 +4,8 @@ A job's coroutine is driven to its end by one `send(None)` on the writer's threa
 threads, and a job that awaits anything but its transaction is caught in the act: "ask, then write" is not a habit here.
 """
 
+import fcntl
+import os
 import re
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
@@ -12,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
+from storage.files import PRIVATE
 from storage.jobs import ConstraintError, JobSuspendedError, Row, StoreFailedError, TxJob, Value, checked
 from storage.migrations import Schema
 from storage.sqlite import Job, Store
@@ -104,6 +107,8 @@ class SqliteJobs:
     """
 
     def __init__(self, path: Path, schema: Schema, *, reached: Callable[[str], None] = lambda _point: None) -> None:
+        self._path = path
+        self._held: dict[str, int] = {}
         self._store = Store(path, schema=schema, readers=READERS, reached=reached)
 
     async def __aenter__(self) -> Self:
@@ -111,6 +116,9 @@ class SqliteJobs:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
+        for descriptor in self._held.values():
+            os.close(descriptor)
+        self._held.clear()
         await self._store.__aexit__(*exc)
 
     async def write(self, job: TxJob[T], *, before: float | None = None) -> T:
@@ -120,3 +128,17 @@ class SqliteJobs:
     async def read(self, job: TxJob[T]) -> T:
         """Run `job` on one consistent view."""
         return await self._store.read(driven(job))
+
+    async def hold(self, name: str) -> bool:
+        """Return whether this process alone holds `name`, by a lock on a file beside the database."""
+        if name not in self._held:
+            descriptor = os.open(
+                self._path.with_name(f"{self._path.name}.{name}.lock"), os.O_RDWR | os.O_CREAT, PRIVATE
+            )
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(descriptor)
+                return False
+            self._held[name] = descriptor
+        return True

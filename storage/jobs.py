@@ -118,3 +118,7 @@ class JobStore(Protocol):
     async def read(self, job: TxJob[T]) -> T:
         """Run `job` on one consistent view of what is committed; it cannot change anything."""
         ...
+
+    async def hold(self, name: str) -> bool:
+        """Return whether, of all processes on this database, this one holds `name` now; taken if nobody does."""
+        ...

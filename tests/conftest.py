@@ -1,9 +1,19 @@
 """What was skipped is counted, a line a reason; with XINGUAN_NO_SKIPS set (as .ci/run does) any skip is a failure."""
 
+import importlib.util
 import os
 from collections import Counter
+from pathlib import Path
 
 import pytest
+
+_SPEC = importlib.util.spec_from_file_location("postgres_fixtures", Path(__file__).parent / "postgres_fixtures.py")
+_POSTGRES = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(_POSTGRES)
+pytest_collection_modifyitems = _POSTGRES.pytest_collection_modifyitems
+postgres_tool = _POSTGRES.postgres_tool
+postgres_server = _POSTGRES.postgres_server
+postgres_url = _POSTGRES.postgres_url
 
 
 def skipped(config):

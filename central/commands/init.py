@@ -6,18 +6,23 @@ from pathlib import Path
 
 from central.clock import now_ms
 from central.lists.publishing import Repository
-from central.platform_state import create_state
+from central.platform_state import create_state, keep_database_url
 from central.store import changed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("--state", type=Path, required=True, help="the platform's folder, new or empty")
+    parser.add_argument(
+        "--database", metavar="URL", help="keep the books on PostgreSQL: postgresql://user@host/database"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Make key, operator token, database and an empty list repository."""
     state = create_state(args.state)
+    if args.database:
+        keep_database_url(state, args.database)
     Repository(args.state).create(now_ms=now_ms())
     changed(state, lambda tx: tx.rows("SELECT 1"))
     sys.stdout.write(f"platform {state.signer.public.kid} in {args.state}\n")

@@ -2,18 +2,23 @@
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import os
 import signal
 import socket
 import ssl
 import sys
+from collections.abc import Coroutine
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from central.clock import now_ms
 from central.http.app import serving
 from central.lists.freshening import keep_fresh
 from central.platform_state import PlatformState, StateError, open_state
+from storage.jobs import JobStore
 from storage.only_one import AlreadyRunningError, only_one
 from sync.enrol.identity import is_loopback
 
@@ -23,6 +28,7 @@ DEFAULT_LISTEN = "127.0.0.1:8480"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("--state", type=Path, required=True, help="the platform's folder")
+    parser.add_argument("--database", metavar="URL", help="books on PostgreSQL: postgresql://user@host,host/database")
     parser.add_argument("--listen", default=DEFAULT_LISTEN, metavar="HOST:PORT", help="port 0 picks a free one")
     parser.add_argument("--tls-cert", type=Path, help="certificate chain, PEM; needed beyond this machine")
     parser.add_argument("--tls-key", type=Path, help="its private key, PEM")
@@ -45,14 +51,15 @@ async def _serve(state: PlatformState, host: str, port: int, tls: ssl.SSLContext
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
-    async with serving(state, host=host, port=port, now_ms=now_ms, tls=tls) as url:
+
+    def freshening(books: JobStore) -> Coroutine[Any, Any, None]:
+        return keep_fresh(state.folder, now_ms, books.hold)
+
+    async with serving(state, host=host, port=port, now_ms=now_ms, tls=tls, beside=freshening) as url:
         sys.stdout.write(f"{url}\n")
         sys.stdout.flush()
         _tell_service_manager("READY=1")
-        async with asyncio.TaskGroup() as group:
-            freshening = group.create_task(keep_fresh(state.folder, now_ms))
-            await stop.wait()
-            freshening.cancel()
+        await stop.wait()
 
 
 def _tell_service_manager(state: str) -> None:
@@ -71,8 +78,11 @@ def run(args: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
     host = host.strip("[]")
     state = open_state(args.state)
+    if args.database:
+        state = replace(state, database_url=args.database)
+    alone = only_one(args.state) if state.database_url is None else contextlib.nullcontext()
     try:
-        with only_one(args.state):
+        with alone:
             asyncio.run(_serve(state, host, int(port), _tls(args, host)))
     except AlreadyRunningError as error:
         raise StateError(str(error)) from error

@@ -5,11 +5,12 @@ as it travelled, and the bound on inflating is ours to keep.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from importlib import metadata, resources
 from pathlib import Path
 from ssl import SSLContext
+from typing import Any
 
 from aiohttp import web
 
@@ -64,12 +65,23 @@ def build_app(state: PlatformState, store: JobStore, waking: Waking, now_ms: Cal
 
 @asynccontextmanager
 async def serving(
-    state: PlatformState, *, host: str, port: int, now_ms: Callable[[], int], tls: SSLContext | None = None
+    state: PlatformState,
+    *,
+    host: str,
+    port: int,
+    now_ms: Callable[[], int],
+    tls: SSLContext | None = None,
+    beside: Callable[[JobStore], Coroutine[Any, Any, None]] | None = None,
 ) -> AsyncIterator[str]:
-    """Serve the platform until the context ends; gives the base URL with the port that was bound."""
+    """Serve the platform until the context ends; gives the base URL with the port that was bound.
+
+    `beside` gives what else runs on the same books for that time.
+    """
     async with open_books(state) as store, asyncio.TaskGroup() as group:
         waking = Waking(store, state.lists_version)
-        looking = group.create_task(waking.run())
+        tasks = [group.create_task(waking.run())]
+        if beside is not None:
+            tasks.append(group.create_task(beside(store)))
         app = build_app(state, store, waking, now_ms)
         runner = web.AppRunner(app, auto_decompress=False, access_log=None, shutdown_timeout=SHUTDOWN_S)
         await runner.setup()
@@ -81,4 +93,5 @@ async def serving(
             yield f"{'https' if tls else 'http'}://{shown}:{bound}"
         finally:
             await runner.cleanup()
-            looking.cancel()
+            for task in tasks:
+                task.cancel()

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
@@ -11,21 +11,27 @@ from central.lists.metadata_files import PublishingError
 from central.lists.publishing import Repository
 from central.lists.role_keys import KeyFolderError
 from central.register.registry import RegistryError
+from storage.jobs import StoreFailedError
 
 log = logging.getLogger(__name__)
 
 EVERY_S: Final = 60.0
+SIGNER: Final = "signer"
+Hold = Callable[[str], Awaitable[bool]]
 
 
-async def keep_fresh(state: Path, now_ms: Callable[[], int], *, every_s: float = EVERY_S) -> None:
-    """Publish every `every_s` seconds, for ever. What fails is logged and tried again: old lists stay valid a while."""
+async def keep_fresh(state: Path, now_ms: Callable[[], int], hold: Hold, *, every_s: float = EVERY_S) -> None:
+    """Publish every `every_s` seconds, for ever. What fails is logged and tried again: old lists stay valid a while.
+
+    Of several platform processes one signs: the one for which `hold` says so.
+    """
     while True:
         await asyncio.sleep(every_s)
-        if not Repository(state).exists():
-            continue
         try:
+            if not Repository(state).exists() or not await hold(SIGNER):
+                continue
             published = await asyncio.to_thread(publish, state, now_ms=now_ms())
-        except (PublishingError, RegistryError, KeyFolderError, OSError):
+        except (PublishingError, RegistryError, KeyFolderError, StoreFailedError, OSError):
             log.exception("the lists could not be renewed")
         else:
             if published.changed:

@@ -6,12 +6,14 @@ import time
 
 import pytest
 
-from central.store import SCHEMA
+from central.store import SCHEMAS
 from storage.driven import SqliteJobs
 from storage.jobs import BadValueError, ConstraintError, JobSuspendedError, JobWithdrawnError, StoreFailedError
+from storage.postgres import PostgresJobs
 
 WAIT_S = 10
-TABLE = "CREATE TABLE note (name TEXT PRIMARY KEY, n INTEGER NOT NULL, raw BLOB)"
+TABLE = "CREATE TABLE note (name TEXT PRIMARY KEY, n BIGINT NOT NULL, raw {blob})"
+ENGINES = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 PUT = "INSERT INTO note (name, n, raw) VALUES ($1, $2, $3)"
 NAMES = "SELECT name FROM note ORDER BY name"
 ADD = "UPDATE note SET n = n + $1 WHERE name = $2 RETURNING n"
@@ -29,10 +31,14 @@ async def names(tx):
     return [row[0] for row in await tx.rows(NAMES)]
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=ENGINES)
 async def jobs(request, tmp_path):
-    async with SqliteJobs(tmp_path / "central.db", SCHEMA) as opened:
-        await opened.write(lambda tx: tx.execute(TABLE))
+    if request.param == "sqlite":
+        opening, blob = SqliteJobs(tmp_path / "central.db", SCHEMAS["sqlite"]), "BLOB"
+    else:
+        opening, blob = PostgresJobs(request.getfixturevalue("postgres_url"), SCHEMAS["postgres"]), "BYTEA"
+    async with opening as opened:
+        await opened.write(lambda tx: tx.execute(TABLE.format(blob=blob)))
         yield opened
 
 
@@ -132,7 +138,10 @@ class TestTheContract:
         async def twice(tx):
             first = await names(tx)
             loop.call_soon_threadsafe(seen.set)
-            await waited(go_on)
+            if isinstance(jobs, SqliteJobs):
+                go_on.wait(WAIT_S)  # a slow report holds its reader's thread
+            else:
+                await asyncio.to_thread(go_on.wait, WAIT_S)
             return first, await names(tx)
 
         reading = asyncio.ensure_future(jobs.read(twice))
@@ -159,6 +168,27 @@ class TestTheContract:
 
         assert await jobs.read(names) == []
 
+    async def test_many_rows_give_back_what_each_gives(self, jobs):
+        upsert = f"{PUT} ON CONFLICT (name) DO UPDATE SET n = note.n + excluded.n RETURNING name, n"
+        await jobs.write(put("b", 10))
+
+        told = await jobs.write(lambda tx: tx.rows_many(upsert, [("a", 1, b"x"), ("b", 2, None), ("c", 3, b"")]))
+
+        assert sorted(told) == [("a", 1), ("b", 12), ("c", 3)]
+        assert await jobs.write(lambda tx: tx.rows_many(upsert, [])) == []
+        assert await jobs.read(lambda tx: tx.row("SELECT raw FROM note WHERE name = 'a'")) == (b"x",)
+
+    async def test_many_rows_are_checked_as_one_is(self, jobs):
+        with pytest.raises(BadValueError):
+            await jobs.write(lambda tx: tx.execute_many(PUT, [("a", 1, None), ("\0", 1, None)]))
+        with pytest.raises(ConstraintError):
+            await jobs.write(lambda tx: tx.execute_many(PUT, [("a", 1, None), ("a", 1, None)]))
+
+    async def test_one_process_holds_a_name_and_keeps_it(self, jobs):
+        assert await jobs.hold("signer")
+        assert await jobs.hold("signer")
+        assert await jobs.hold("other")
+
     async def test_a_closed_store_says_so(self, tmp_path, jobs):
         await jobs.__aexit__(None, None, None)
 
@@ -169,20 +199,20 @@ class TestTheContract:
         await jobs.write(put("sum", 0))
 
         async def add(tx):
-            row = await tx.row("SELECT n FROM note WHERE name = $1", "sum")
-            await tx.execute("UPDATE note SET n = $1 WHERE name = $2", row[0] + 1, "sum")
+            return await tx.row("UPDATE note SET n = n + 1 WHERE name = $1 RETURNING n", "sum")
 
         await asyncio.gather(*(jobs.write(add) for _ in range(20)))
 
         assert await jobs.read(lambda tx: tx.row("SELECT n FROM note")) == (20,)
 
 
-async def waited(event):
-    """Wait inside a job: on SQLite by holding the reader's thread, which is what a slow report does."""
-    event.wait(WAIT_S)
-
-
 class TestSqlite:
+    @pytest.fixture
+    async def jobs(self, tmp_path):
+        async with SqliteJobs(tmp_path / "central.db", SCHEMAS["sqlite"]) as opened:
+            await opened.write(lambda tx: tx.execute(TABLE.format(blob="BLOB")))
+            yield opened
+
     async def test_a_job_that_awaits_the_network_is_caught_in_the_act(self, jobs):
         async def wrong(tx):
             await put("half")(tx)
@@ -197,7 +227,7 @@ class TestSqlite:
 
         async def slow(_tx):
             loop.call_soon_threadsafe(begun.set)
-            await waited(go_on)
+            go_on.wait(WAIT_S)
 
         reading = asyncio.ensure_future(jobs.read(slow))
         await asyncio.wait_for(begun.wait(), WAIT_S)

@@ -1,0 +1,316 @@
+"""Coroutine jobs on PostgreSQL 15: the contract of `storage.jobs`, kept by a pool of connections.
+
+1. A job runs at READ COMMITTED on one connection. What the database calls a serialization failure or a deadlock is run
+   again, RETRIES times; jobs may run twice (contract 2) and lock rows in one order, so this is rare.
+2. A COMMIT that was not confirmed by the standbys that are named is not a COMMIT: PostgreSQL then warns "canceling wait
+   for synchronous replication" and says success. We listen, and tell nobody "done".
+3. Reading is REPEATABLE READ READ ONLY: one state, no lock that a writer would wait for.
+4. Hosts are tried side by side, HOST_S each (a hung first host would otherwise hold everybody up), and the one that
+   takes writes on the highest timeline is used. A server on a lower timeline than we have ever seen is an old primary
+   that came back: it is refused, whatever it says of itself.
+5. Whatever breaks on a connection ends that connection; the next job makes a new one.
+6. A many-rows INSERT goes over as arrays (`unnest`): one statement a batch instead of one a row.
+"""
+
+import asyncio
+import contextlib
+import re
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Final, Self, TypeVar
+
+import asyncpg
+
+from storage.jobs import BadValueError, ConstraintError, Row, StoreFailedError, TxJob, Value, checked
+from storage.migrations import Schema, SchemaTooNewError, steps
+from storage.places import Place, Places
+from storage.waiting import Ran, Waiting, withdrawn
+
+T = TypeVar("T")
+POOL: Final = 8  # connections of one process
+RETRIES: Final = 3
+HOST_S: Final = 1.0
+STATEMENT_S: Final = 10.0
+UNCONFIRMED: Final = "synchronous replication"
+PLAIN_VALUES: Final = re.compile(r"VALUES \(((?:\$[0-9]+(?:, )?)+)\)")
+# The timeline of a server that takes writes, NULL for a standby. The last checkpoint's would lag behind a promotion.
+TIMELINE: Final = (
+    "SELECT CASE WHEN NOT pg_is_in_recovery()"
+    " THEN ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int END"
+)
+MIGRATION_LOCK: Final = 0x78696E67  # "xing": one process migrates at a time
+VERSIONS: Final = "CREATE TABLE IF NOT EXISTS schema_version (number BIGINT PRIMARY KEY)"
+GONE: Final = (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
+
+
+class AgainError(StoreFailedError):
+    """The database asks to run the job again: somebody else was faster with the same rows."""
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Give asyncpg's errors the names that every engine's have."""
+    try:
+        yield
+    except asyncpg.DataError as error:
+        raise BadValueError(str(error)) from error
+    except asyncpg.IntegrityConstraintViolationError as error:
+        raise ConstraintError(str(error)) from error
+    except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError) as error:
+        raise AgainError(f"the store asks to try again: {error}") from error
+    except (asyncpg.PostgresError, *GONE) as error:
+        raise StoreFailedError(f"the store failed: {error or type(error).__name__}") from error
+
+
+class PostgresTx:
+    """`storage.jobs.Tx` over one connection whose transaction is open."""
+
+    def __init__(self, conn: asyncpg.Connection, types: dict[str, str]) -> None:
+        self._conn = conn
+        self._types = types  # statement for one row -> statement for arrays
+
+    async def rows(self, sql: str, *values: Value) -> list[Row]:
+        """Return every row."""
+        with translated():
+            return [tuple(row) for row in await self._conn.fetch(sql, *checked(values))]
+
+    async def row(self, sql: str, *values: Value) -> Row | None:
+        """Return the first row or None."""
+        with translated():
+            row = await self._conn.fetchrow(sql, *checked(values))
+        return None if row is None else tuple(row)
+
+    async def execute(self, sql: str, *values: Value) -> int:
+        """Run `sql`; return how many rows it touched."""
+        with translated():
+            status = await self._conn.execute(sql, *checked(values))
+        count = status.rpartition(" ")[2]
+        return int(count) if count.isdecimal() else -1
+
+    async def execute_many(self, sql: str, many: Sequence[Sequence[Value]]) -> None:
+        """Run `sql` once for each."""
+        if many and PLAIN_VALUES.search(sql):
+            await self.rows_many(sql, many)
+        elif many:
+            with translated():
+                await self._conn.executemany(sql, [checked(values) for values in many])
+
+    async def rows_many(self, sql: str, many: Sequence[Sequence[Value]]) -> list[Row]:
+        """Insert all of `many` with one statement and return what it gives."""
+        if not many:
+            return []
+        columns = list(zip(*(checked(values) for values in many), strict=True))
+        with translated():
+            at_once = self._types.get(sql) or await self._as_arrays(sql)
+            return [tuple(row) for row in await self._conn.fetch(at_once, *columns)]
+
+    async def _as_arrays(self, sql: str) -> str:
+        prepared = await self._conn.prepare(sql)
+        arrays = ", ".join(f"${n}::{kind.name}[]" for n, kind in enumerate(prepared.get_parameters(), 1))
+        at_once = PLAIN_VALUES.sub(f"SELECT * FROM unnest({arrays})", sql)  # noqa: S608 - types, told by the server
+        self._types[sql] = at_once
+        return at_once
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """Undo the inside alone when it raises."""
+        inner = self._conn.transaction()
+        with translated():
+            await inner.start()
+        try:
+            yield
+        except BaseException:
+            with translated():
+                await inner.rollback()
+            raise
+        with translated():
+            await inner.commit()
+
+
+class PostgresJobs:
+    """`storage.jobs.JobStore` on PostgreSQL. Enter it to connect and migrate; leave it to finish and close.
+
+    `url` is postgresql://user:password@host:port,host:port/database, or with ?host=/folder for a local socket.
+    Raises on entering: `SchemaTooNewError`, `StoreFailedError`.
+    """
+
+    def __init__(self, url: str, schema: Schema) -> None:
+        self._places = Places.parse(url)
+        self._schema = schema
+        self._idle: list[asyncpg.Connection] = []
+        self._free = asyncio.Semaphore(POOL)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._types: dict[str, str] = {}
+        self._timeline = 0
+        self._held: dict[str, asyncpg.Connection] = {}
+        self._unconfirmed: set[int] = set()  # connections whose last COMMIT no standby confirmed
+        self._open = False
+
+    async def __aenter__(self) -> Self:
+        with translated():
+            conn = await self._connect()
+        with translated():
+            await self._migrate(conn)
+        self._idle.append(conn)
+        self._open = True
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        self._open = False
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        for conn in (*self._idle, *self._held.values()):
+            with contextlib.suppress(asyncpg.PostgresError, *GONE):
+                await conn.close(timeout=HOST_S)
+        self._idle.clear()
+        self._held.clear()
+
+    async def write(self, job: TxJob[T], *, before: float | None = None) -> T:
+        """Run `job` as one transaction; return its result once it is committed, on the named standbys as well."""
+        if not self._open:
+            raise StoreFailedError("the store is closed")
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        waiting = Waiting(job, loop, future, before)
+        task = loop.create_task(self._work(waiting))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        if before is None:
+            return await future
+        timer = loop.call_at(before, waiting.expire)
+        try:
+            return await future
+        finally:
+            timer.cancel()
+
+    async def read(self, job: TxJob[T]) -> T:
+        """Run `job` on one consistent view."""
+        if not self._open:
+            raise StoreFailedError("the store is closed")
+        async with self._connection() as conn:
+            return await self._transact(conn, job, isolation="repeatable_read", readonly=True)
+
+    async def hold(self, name: str) -> bool:
+        """Return whether this process alone holds `name` now, taking it if nobody does. Lost with its connection."""
+        conn = self._held.get(name)
+        with translated():
+            if conn is not None and not conn.is_closed():
+                await conn.fetchval("SELECT 1")
+                return True
+            conn = await self._connect()
+            self._held[name] = conn
+            return bool(await conn.fetchval("SELECT pg_try_advisory_lock(hashtext($1))", name)) or self._let_go(name)
+
+    def _let_go(self, name: str) -> bool:
+        self._held.pop(name).terminate()
+        return False
+
+    async def _work(self, waiting: Waiting) -> None:
+        """Run a job in a task of its own, so that a caller who leaves does not take it along."""
+        try:
+            async with self._connection() as conn:
+                if not waiting.begin():
+                    waiting.tell(withdrawn())
+                    return
+                waiting.tell(Ran(result=await self._again(conn, waiting.job)))
+        except Exception as error:  # noqa: BLE001 - handed to the job's caller, whoever it is
+            waiting.tell(Ran(error=error))
+
+    async def _again(self, conn: asyncpg.Connection, job: TxJob[T]) -> T:
+        for _ in range(RETRIES):
+            try:
+                return await self._transact(conn, job)
+            except AgainError:
+                continue
+        return await self._transact(conn, job)
+
+    async def _transact(self, conn: asyncpg.Connection, job: TxJob[T], **kind: Any) -> T:
+        transaction = conn.transaction(**kind)
+        with translated():
+            await transaction.start()
+        try:
+            result = await job(PostgresTx(conn, self._types))
+        except BaseException:
+            with translated():
+                if not conn.is_closed():
+                    await transaction.rollback()
+            raise
+        self._unconfirmed.discard(id(conn))
+        with translated():
+            await transaction.commit()
+        if id(conn) in self._unconfirmed:
+            conn.terminate()
+            raise StoreFailedError("no standby confirmed it; it may or may not stand")
+        return result
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[asyncpg.Connection]:
+        async with self._free:
+            with translated():
+                conn = await self._usable()
+            try:
+                yield conn
+            except StoreFailedError as error:
+                if not isinstance(error, AgainError) and conn.is_closed():
+                    self._forget_idle()
+                raise
+            finally:
+                if not conn.is_closed():
+                    self._idle.append(conn)
+
+    async def _usable(self) -> asyncpg.Connection:
+        while self._idle:
+            conn = self._idle.pop()
+            if not conn.is_closed():
+                return conn
+        return await self._connect()
+
+    def _forget_idle(self) -> None:
+        """Drop every idle connection: the server behind them is probably gone."""
+        for conn in self._idle:
+            conn.terminate()
+        self._idle.clear()
+
+    async def _connect(self) -> asyncpg.Connection:
+        """Return a connection to the server that takes writes; raise StoreFailedError."""
+        answers = await asyncio.gather(*(self._ask(place) for place in self._places.all), return_exceptions=True)
+        found = [one for one in answers if not isinstance(one, BaseException)]
+        best = max(found, key=lambda one: one[0], default=None)
+        for timeline, conn in found:
+            if best is None or conn is not best[1] or timeline < self._timeline:
+                conn.terminate()
+        if best is None or best[0] < self._timeline:
+            causes = "; ".join(str(one) or type(one).__name__ for one in answers if isinstance(one, BaseException))
+            raise StoreFailedError(f"no database server takes writes ({causes or 'an old primary came back'})")
+        self._timeline = best[0]
+        return best[1]
+
+    async def _ask(self, place: Place) -> tuple[int, asyncpg.Connection]:
+        conn = await asyncpg.connect(**place.arguments, timeout=HOST_S, command_timeout=STATEMENT_S)
+        try:
+            async with asyncio.timeout(HOST_S):
+                timeline = await conn.fetchval(TIMELINE)
+        except BaseException:
+            conn.terminate()
+            raise
+        if timeline is None:
+            conn.terminate()
+            raise StoreFailedError(f"{place.name} is a standby")
+        conn.add_log_listener(self._listen)
+        return int(timeline), conn
+
+    def _listen(self, conn: asyncpg.Connection, message: asyncpg.PostgresLogMessage) -> None:
+        if UNCONFIRMED in str(message.message):
+            self._unconfirmed.add(id(conn))
+
+    async def _migrate(self, conn: asyncpg.Connection) -> None:
+        every = steps(self._schema)
+        async with conn.transaction():
+            await conn.execute("SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK)
+            await conn.execute(VERSIONS)
+            have = await conn.fetchval("SELECT coalesce(max(number), 0) FROM schema_version")
+            if have > len(every):
+                raise SchemaTooNewError(f"database schema {have} is newer than this program's {len(every)}")
+            for step in every[have:]:
+                await conn.execute(step.sql)
+                await conn.execute("INSERT INTO schema_version VALUES ($1)", step.number)
