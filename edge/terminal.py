@@ -4,35 +4,29 @@ Everything that lives is a task of one TaskGroup: a dead lane ends the process, 
 the platform is kept alive whatever it meets (`edge.watch.alive`). SIGTERM: stop taking scans, finish the job in hand,
 close. kill -9 at any instruction is survivable, because nothing that matters lives here: it is in the store.
 
-Starting, in this order: open the store, put the stored lists in force, journal `started` and renew the graces; then the
-API listens and deciding begins. Starting ill is still starting (illness.md 7): where one of these fails, the API, the
-screens and the exits are up at once, everything else is REFER, and the step is tried again every second.
+Starting is `edge.beginning`; how it is put on a port is `edge.api.serving`.
 """
 
 import asyncio
-import collections
 import logging
 import signal
-import sqlite3
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
-from importlib.metadata import version
 from pathlib import Path
 
 from cache.ids import uuid7
-from cache.journal import chain
-from cache.ledger import upkeep
 from cache.lists.files import ListFiles
 from cache.lists.store import ListStore
 from cache.offers.own import Shop
-from credit.inputs import Now, Place
+from credit.inputs import Place
 from edge.actuators.lines import Turns
 from edge.actuators.making import make_gate
 from edge.api.app import Api
 from edge.api.offers import Offers
 from edge.api.rates import Rates
 from edge.api.serving import listening
+from edge.beginning import Beginning
 from edge.clock import Clock, Memory, this_boot
 from edge.config import Config, LaneTable
 from edge.events import Events
@@ -48,13 +42,12 @@ from edge.watch.bounds import Bounds
 from edge.watch.disk import Disk
 from edge.watch.patrol import Patrol, note
 from edge.watch.readings import Parts, Readings
-from edge.watch.store import OPEN
 from edge.watch.systemd import feed_watchdog, notify
 from scanner.sources import open_source
 from storage.jobs import StoreFailedError
 from storage.only_one import only_one
 from storage.sqlite import Store
-from sync.enrol.enrolling import DATABASE_FILE, ensure_epoch
+from sync.enrol.enrolling import DATABASE_FILE
 from sync.enrol.identity import Identity, load_identity
 from sync.peer import Peer
 from sync.pull.puller import Puller
@@ -64,8 +57,7 @@ from sync.ways import Ways, open_ways
 
 log = logging.getLogger("xinguan.terminal")
 
-RETRY_S = 1.0
-PATIENCE_S = 3.0  # for a start that neither succeeds nor fails; then the API listens all the same
+STOP_S = 1.0  # for the last fact
 
 
 class Terminal:
@@ -76,8 +68,6 @@ class Terminal:
         self._reached = reached
         self._stop = asyncio.Event()
         self._turns = Turns()
-        self._tried = asyncio.Event()
-        self._begun = asyncio.Event()
         self._ways: Ways | None = None
 
     async def serve(self) -> None:
@@ -108,7 +98,7 @@ class Terminal:
         parted = (parts, decider)
         lanes = {one.id: await self._lane(one, parted, events, verifiers, stack) for one in self._config.lanes}
         join(lanes.values())
-        readings = Readings(parts)
+        readings = Readings(parts, lambda lane: lanes[lane].openings.strikes)
         api = Api(
             lanes=lanes,
             store=parts.store,
@@ -120,12 +110,13 @@ class Terminal:
         staff = StaffCalls(store=parts.store, clock=readings, key=identity.key, lanes=lanes)
         routes = [*api.routes(), *self._offers(parts, events, readings).routes(), *staff.routes()]
         self._signals()
+        beginning = Beginning(identity, parts)
         async with asyncio.TaskGroup() as group:
-            opening = group.create_task(self._begin(identity, parts, stack))
-            await self._first_try()
+            opening = group.create_task(beginning.run(stack))
+            await beginning.first_try()
             runner = await stack.enter_async_context(listening(self._config, routes, staff.sessions))
             gates = [group.create_task(lane.openings.run()) for lane in lanes.values()]
-            work = self._work(parts, lanes, Patrol(parts, readings, events))
+            work = self._work(parts, lanes, beginning, Patrol(parts, readings, events))
             tasks = [opening, *(group.create_task(one) for one in work)]
             notify("READY=1")
             log.info("serving", extra={"terminal": identity.terminal, "site": identity.site})
@@ -139,59 +130,25 @@ class Terminal:
             for task in gates:
                 task.cancel()
         try:
-            await parts.store.write(note("stopped", {}, parts.decider.now()), before=time.monotonic() + RETRY_S)
+            await parts.store.write(note("stopped", {}, parts.decider.now()), before=time.monotonic() + STOP_S)
         except StoreFailedError:
             log.exception("stop_not_kept")
 
-    async def _begin(self, identity: Identity, parts: Parts, stack: AsyncExitStack) -> None:
-        """Open the store, restore what lies in it, journal the start; each step is tried until it succeeds."""
-        steps: collections.deque[Callable[[], Awaitable[object]]] = collections.deque(
-            (
-                lambda: stack.enter_async_context(parts.store),
-                lambda: remember(parts),
-                parts.sync.pull.restore,
-                lambda: parts.store.write(lambda conn: started(conn, identity, parts.decider.now())),
-            )
-        )
-        while steps:
-            try:
-                await steps[0]()
-                steps.popleft()
-            except (StoreFailedError, sqlite3.Error, OSError) as error:
-                parts.bounds.health.failed(OPEN, error)
-                self._tried.set()
-                await asyncio.sleep(RETRY_S)
-        parts.bounds.health.begin()
-        self._tried.set()
-        self._begun.set()
-
-    async def _first_try(self) -> None:
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                await self._tried.wait()
-        except TimeoutError:
-            log.error("start_is_slow", extra={"after_s": PATIENCE_S})  # noqa: TRY400 - the deadline is the whole story
-
-    def _work(self, parts: Parts, lanes: dict[str, Lane], patrol: Patrol) -> list[Coroutine[None, None, None]]:
+    def _work(
+        self, parts: Parts, lanes: dict[str, Lane], beginning: Beginning, patrol: Patrol
+    ) -> list[Coroutine[None, None, None]]:
         """Return what runs as long as we do; what is kept alive falls without taking the gate with it."""
-        sync, keep, store = parts.sync, parts.tasks.keep, parts.store
+        sync, keep, store, begun = parts.sync, parts.tasks.keep, parts.store, beginning.then
         return [
-            keep("push", self._once_begun(sync.push.run), worked=lambda: sync.push.status.answered_ms),
-            keep("listen", self._once_begun(sync.listen.run), worked=lambda: sync.listen.heard),
-            keep("pull", self._once_begun(sync.pull.run), worked=lambda: sync.pull.last_ok_ms),
-            keep("time", self._once_begun(sync.times.run), worked=lambda: sync.times.learned),
+            keep("push", begun(sync.push.run), worked=lambda: sync.push.status.answered_ms),
+            keep("listen", begun(sync.listen.run), worked=lambda: sync.listen.heard),
+            keep("pull", begun(sync.pull.run), worked=lambda: sync.pull.last_ok_ms),
+            keep("time", begun(sync.times.run), worked=lambda: sync.times.learned),
             keep("patrol", patrol.run, worked=lambda: patrol.rounds),
             keep("tidy", lambda: tidy(store, parts.bounds), worked=lambda: None),
             keep("watchdog", lambda: feed_watchdog(store), worked=lambda: None),
             *(read(source, lanes[name], parts.tasks.faults) for name, source in parts.sources.items()),
         ]
-
-    def _once_begun(self, run: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
-        async def waited() -> None:
-            await self._begun.wait()
-            await run()
-
-        return waited
 
     async def _open(self, identity: Identity, stack: AsyncExitStack) -> tuple[Parts, Decider]:
         """Put together everything this terminal is made of, on a store that is not open yet."""
@@ -229,6 +186,7 @@ class Terminal:
             sync=sync,
             bounds=bounds,
             tasks=Tasks(),
+            database=config.data / DATABASE_FILE,
         )
         return parts, decider
 
@@ -280,22 +238,9 @@ class Terminal:
             loop.add_signal_handler(number, self._stop.set)
 
 
-def started(conn: sqlite3.Connection, identity: Identity, now: Now) -> int:
-    """Journal the start; whoever was granted just before the plug was pulled may show the code again (scene S11)."""
-    ensure_epoch(conn, terminal=identity.terminal, now_ms=now.utc_ms)
-    note("started", {"version": version("xinguan")}, now)(conn)
-    return upkeep.renew_grace(conn, now)
-
-
 def places(config: Config, identity: Identity) -> dict[str, Place]:
     """Return where each lane stands."""
     return {
         table.id: Place(site=identity.site, scene=table.scene, lane=table.id, terminal=identity.terminal)
         for table in config.lanes
     }
-
-
-async def remember(parts: Parts) -> None:
-    """Read what the safety bounds count from."""
-    await parts.clock.remember()
-    parts.bounds.outage.remember((await parts.store.read(chain.cursor)).acked_at_ms)

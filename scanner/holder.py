@@ -44,7 +44,7 @@ def holders(path: str) -> list[tuple[int, str]]:
 
 def describe(path: str) -> str:
     """Return who has the device open, in words."""
-    names = [f"process {pid} ({command})" for pid, command in holders(path)]
+    names = [f"process {pid} ({_name(pid)})" for pid, _command in holders(path)]
     return ", ".join(names) or "a process of another user"
 
 
@@ -64,8 +64,16 @@ def _same(entry: Path, device: os.stat_result) -> bool:
 
 
 def _command(process: Path) -> str:
+    return _said(process / "cmdline").replace("\0", " ").strip() or "unknown"
+
+
+def _name(pid: int) -> str:
+    """Return the program's name; its arguments are nobody's business, and may hold a password."""
+    return _said(Path("/proc") / str(pid) / "comm").strip() or "unknown"
+
+
+def _said(path: Path) -> str:
     try:
-        words = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace").strip()
+        return path.read_bytes().decode("utf-8", "replace")[:MAX_NAME]
     except OSError:
-        words = ""
-    return words[:MAX_NAME] or "unknown"
+        return ""  # gone meanwhile

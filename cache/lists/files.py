@@ -8,6 +8,7 @@ Rules of this file:
 - a file that does not hash to its name (worn flash) is removed when it is found; the next refresh fetches it.
 """
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Callable, Iterable
@@ -29,8 +30,9 @@ class ListFiles:
         self._incoming = folder / "incoming"
         self._targets = folder / "targets"
         self._reached = reached
-        for place in (self._incoming, self._targets):
-            place.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(OSError):  # a disk that takes nothing: what is here is still read
+            for place in (self._incoming, self._targets):
+                place.mkdir(parents=True, exist_ok=True)
 
     def incoming(self, sha256: str) -> Path:
         """Return where a download of that content grows."""

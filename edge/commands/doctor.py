@@ -10,8 +10,11 @@ import ctypes.util
 import json
 import shutil
 import sqlite3
+import ssl
 import stat
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
@@ -19,10 +22,14 @@ from pathlib import Path
 
 from cache.journal import chain
 from cache.journal.chain import JournalError
+from cache.lists.files import ListFiles
 from edge.clock import LOAD, Memory, judge, read_boot_ms, read_wall_ms, this_boot
 from edge.commands.common import EX_CONFIG, add_config
 from edge.config import Config, ConfigError, load
 from edge.ownership import strangers
+from edge.watch.causes import CAUSES, Level
+from edge.watch.status import CLOCK_CAUSES
+from edge.watch.store import fault_of
 from scanner.checks import look_at, probe
 from storage.migrations import steps, version
 from storage.sqlite import connect
@@ -30,6 +37,8 @@ from sync.enrol.enrolling import DATABASE_FILE
 from sync.enrol.identity import IdentityError, load_identity
 
 MIN_FREE_BYTES = 200 * 1024 * 1024
+ASK_S = 2.0  # for the running terminal to answer
+DOCUMENTS = "SELECT path, sha256 FROM list_document ORDER BY path"
 SHOW_S = 10.0  # to show a code to a source
 OLD_DAYS_MS = 24 * 3_600_000
 
@@ -98,8 +107,57 @@ def look(config: Config) -> Iterator[Finding]:
         try:
             for part in (_schema, _integrity, _clock, _journal):
                 yield _guarded(part, conn)
+            yield _guarded(lambda opened: _lists(opened, config.data / "lists"), conn)
         finally:
             conn.close()
+    yield from _running(config)
+
+
+def _running(config: Config) -> Iterator[Finding]:
+    """Ask the running terminal what it sees: the same lines, words and mends as on its service page."""
+    host, port = config.listen
+    scheme, tls = ("https", _unverified()) if config.api.tls_cert else ("http", None)
+    try:
+        with urllib.request.urlopen(f"{scheme}://{host}:{port}/readyz", timeout=ASK_S, context=tls) as answer:  # noqa: S310 - our own address
+            told = answer.read()
+    except urllib.error.HTTPError as error:
+        told = error.read()  # 503 is an answer: it is not ready, and says why
+    except (urllib.error.URLError, OSError):
+        yield Finding("running", "终端未在运行", "the terminal is not running")
+        return
+    try:
+        checks = json.loads(told)["checks"]
+        for check in checks:
+            mend = "" if check["level"] == Level.WELL else f"{check['mend']['zh']} · {check['mend']['en']}"
+            yield Finding(check["name"], check["zh"], check["en"], mend)
+    except (ValueError, KeyError, TypeError):
+        mend = "another program answers there: look at [api] listen"
+        yield Finding(
+            "running", f"{host}:{port} 的答复不是终端的", f"what answers at {host}:{port} is no terminal", mend
+        )
+
+
+def _unverified() -> ssl.SSLContext:
+    """Return a context that takes our own certificate, whoever signed it: nothing secret is asked or told."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def _said(name: str, cause: str, detail: str = "") -> Finding:
+    """Return a finding in the very words of the service page."""
+    said = CAUSES[cause]
+    zh, en = (text.replace("{detail}", detail) for text in (said.zh, said.en))
+    return Finding(name, zh, en, f"{said.mend_zh} · {said.mend_en}" if said.mend_en else "")
+
+
+def _lists(conn: sqlite3.Connection, folder: Path) -> Finding:
+    """Compare the documents on disk with what was signed."""
+    if not folder.is_dir():
+        return _said("lists", "lists.missing", str(folder))
+    files = ListFiles(folder)
+    wrong = [path for path, sha256 in conn.execute(DOCUMENTS) if not files.is_whole(sha256)]
+    return _said("lists", "lists.missing", ", ".join(wrong)) if wrong else _said("lists", "lists.well")
 
 
 def _names() -> Finding:
@@ -173,8 +231,7 @@ def _guarded(part: Callable[[sqlite3.Connection], Finding], conn: sqlite3.Connec
     try:
         return part(conn)
     except sqlite3.Error as error:
-        mend = "restore the newest backup, or enrol again; keep the broken file, it holds facts"
-        return Finding("database", f"数据库读取失败 {error}", f"the database cannot be read: {error}", mend)
+        return _said("database", f"store.{fault_of(error).value}", str(error))
 
 
 def _schema(conn: sqlite3.Connection) -> Finding:
@@ -191,16 +248,13 @@ def _schema(conn: sqlite3.Connection) -> Finding:
 def _integrity(conn: sqlite3.Connection) -> Finding:
     said = conn.execute("PRAGMA quick_check(1)").fetchone()[0]
     well = said == "ok"
-    mend = "" if well else "keep the file; restore the newest backup with `xinguan backup` copies"
-    return Finding("database", "数据库完好" if well else "数据库损坏", f"quick_check: {said}", mend)
+    return _said("database", "store.well") if well else _said("database", "store.corrupt", f"quick_check: {said}")
 
 
 def _clock(conn: sqlite3.Connection) -> Finding:
     memory = Memory(*conn.execute(LOAD).fetchone())
     now = judge(memory, boot_id=this_boot(), wall_ms=read_wall_ms(), boot_ms=read_boot_ms())
-    well = now.clock.value == "trusted"
-    mend = "" if well else "connect the terminal once, so that it sees platform-signed time; set the system clock"
-    return Finding("clock", f"时钟 {now.clock.value}", f"clock {now.clock.value}", mend)
+    return _said("clock", CLOCK_CAUSES[now.clock], now.clock.value)
 
 
 def _journal(conn: sqlite3.Connection) -> Finding:

@@ -80,6 +80,22 @@ CAUSES: Final[dict[str, Cause]] = {
         "运行 xinguan doctor",
         "run: xinguan doctor",
     ),
+    "memory.well": Cause(_W, "本机的核销记录完整", "this terminal remembers what it gave"),
+    "memory.lost": Cause(
+        _B,
+        "本机的核销记录不完整：有次数限制的优惠请人工处理",
+        "this terminal's records are incomplete: benefits with limits go to staff",
+        "联网，由平台补回记录；放置一旁的旧文件请保留",
+        "connect it, the platform gives its records back; keep the old file that was set aside",
+    ),
+    "twin.well": Cause(_W, "没有另一台机器使用本终端的身份", "no other machine bears this terminal's name"),
+    "twin.seen": Cause(
+        _B,
+        "另有机器使用本终端的身份",
+        "another machine bears this terminal's name",
+        "联系平台；由平台确认后重新登记：xinguan enrol --again",
+        "ask the platform's people, who settle which is which; then: xinguan enrol --again",
+    ),
     "disk.well": Cause(_W, "磁盘空间充足", "there is room on the disk"),
     "disk.low": Cause(
         _N,

@@ -34,3 +34,5 @@ class Outage:
             self.since_ms = None
         elif self.since_ms is None:
             self.since_ms = answered_ms or self._last_signed_ms or now_ms
+        else:  # a contact so short that no round saw it
+            self.since_ms = max(self.since_ms, answered_ms)

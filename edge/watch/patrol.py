@@ -12,9 +12,10 @@ from typing import Any, Final
 from cache.ids import uuid7
 from cache.pen import Pen
 from credit.inputs import Now
+from edge import aside
 from edge.events import Events
 from edge.watch.readings import Parts, Readings
-from edge.watch.store import DECIDE, KEEP
+from edge.watch.store import DECIDE, KEEP, Fault
 from storage.jobs import StoreFailedError
 from sync.push.line import PushState
 
@@ -91,6 +92,8 @@ class Patrol:
     async def _store(self) -> None:
         """Take in how late it must be by now; while deciding fails, try what a decision writes."""
         health, store = self._parts.bounds.health, self._parts.store
+        if health.standing is not None and health.standing.fault is Fault.CORRUPT:
+            aside.mark(self._parts.database)
         try:
             await self._parts.clock.learn_floor(self._parts.lists.current.newest_ms)
             if health.failing(KEEP):

@@ -3,9 +3,10 @@
 Reads only: no bound is owned here and nothing is decided; `edge.watch.patrol` keeps the owners told.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -13,7 +14,7 @@ import msgspec
 from cache.journal import chain
 from cache.journal.chain import Unsent
 from cache.journal.orders import revoked
-from cache.ledger.facts import SUSPENDED, switched
+from cache.ledger.facts import STORE_LOST, SUSPENDED, TWIN, switched_on
 from cache.lists.store import ListStore
 from cache.lists.trusted import TrustedLists
 from credit.inputs import ClockState, Now
@@ -64,6 +65,7 @@ class Parts:
     sync: Ways
     bounds: Bounds
     tasks: Tasks
+    database: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +74,16 @@ class _Kept:
 
     unsent: Unsent
     set_aside: int = 0
-    suspended: bool = False
     revoked: bool = False
+    switches: frozenset[str] = frozenset()  # that are on
 
 
 class Readings:
     """Reads the terminal's parts and tells how they are."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, strikes: Callable[[str], int] = lambda _lane: 0) -> None:
         self._parts = parts
+        self._strikes = strikes  # of a lane: openings running that were not actuated
         self._board = Board(parts.metrics)
         self._kept = _Kept(Unsent(0, None))
         parts.metrics.watch(parts.sources)
@@ -139,7 +142,9 @@ class Readings:
             store=parts.bounds.health.standing,
             disk=parts.bounds.disk.stage,
             free_bytes=parts.bounds.disk.free_bytes,
-            suspended=kept.suspended,
+            suspended=SUSPENDED in kept.switches,
+            lost=STORE_LOST in kept.switches,
+            twin=TWIN in kept.switches,
             revoked=kept.revoked,
             faults=parts.tasks.faults.told(),
         )
@@ -150,9 +155,7 @@ class Readings:
         """Read what the store says; while it cannot be read, what it said last."""
         try:
             self._kept = await self._parts.store.read(
-                lambda conn: _Kept(
-                    chain.unsent(conn), chain.set_aside_count(conn), switched(conn, SUSPENDED), revoked(conn)
-                )
+                lambda conn: _Kept(chain.unsent(conn), chain.set_aside_count(conn), revoked(conn), switched_on(conn))
             )
         except StoreFailedError:
             return self._kept  # why it cannot be read is the store's own line
@@ -174,7 +177,8 @@ class Readings:
 
     def _lane(self, table: LaneTable) -> LaneReading:
         source = self._parts.sources.get(table.id)
-        return LaneReading(id=table.id, scene=table.scene, source=None if source is None else source.health)
+        health, strikes = None if source is None else source.health, self._strikes(table.id)
+        return LaneReading(id=table.id, scene=table.scene, source=health, strikes=strikes)
 
     def _measure(self, reading: Reading) -> None:
         metrics = self._parts.metrics

@@ -14,6 +14,12 @@ from edge.watch.store import Failure
 from scanner.health import Health, State
 
 STRIKES = 3  # openings running that were not actuated: the gate, not a visitor, is the fault
+PICTURES = (("the same picture", "source.frozen"), ("in one shade", "source.dark"))  # words of scanner.child.sight
+CLOCK_CAUSES = {
+    ClockState.TRUSTED: "clock.well",
+    ClockState.UNSURE: "clock.challenge",
+    ClockState.WRONG: "clock.untrusted",
+}
 REFUSED, ALARM, UNREACHABLE = "refused", "alarm", "unreachable"
 
 
@@ -76,6 +82,8 @@ class Reading:
     free_bytes: int | None = None
     suspended: bool = False
     revoked: bool = False
+    lost: bool = False
+    twin: bool = False
     faults: str = ""
 
 
@@ -104,6 +112,8 @@ def lines(reading: Reading) -> list[Line]:
     """Return every line, the gravest kinds first."""
     return [
         _store(reading),
+        Line("memory", "memory.lost" if reading.lost else "memory.well"),
+        Line("twin", "twin.seen" if reading.twin else "twin.well"),
         _disk(reading),
         _clock(reading),
         *_lists(reading.lists, reading.platform),
@@ -126,8 +136,7 @@ def _disk(reading: Reading) -> Line:
 
 
 def _clock(reading: Reading) -> Line:
-    causes = {ClockState.TRUSTED: "clock.well", ClockState.UNSURE: "clock.challenge"}
-    return Line("clock", causes.get(reading.clock, "clock.untrusted"), reading.clock.value)
+    return Line("clock", CLOCK_CAUSES[reading.clock], reading.clock.value)
 
 
 def _lists(lists: ListsReading, platform: PlatformReading) -> list[Line]:
@@ -164,7 +173,8 @@ def _lane(lane: LaneReading) -> list[Line]:
     if lane.source is not None:
         causes = {State.LIVE: "source.well", State.ENDED: "source.well", State.STARTING: "source.starting"}
         note = lane.source.note or "没有画面 no picture"
-        found.append(Line(f"source:{lane.id}", causes.get(lane.source.state, "source.down"), note))
+        cause = causes.get(lane.source.state) or next((c for words, c in PICTURES if words in note), "source.down")
+        found.append(Line(f"source:{lane.id}", cause, note))
         dropped = {"backlog": lane.source.dropped, **lane.source.drops}
         detail = ", ".join(f"{why} × {n}" for why, n in sorted(dropped.items()) if n)
         found.append(Line(f"scans:{lane.id}", "scans.dropped" if detail else "scans.well", detail))

@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from cache.journal import chain
+from edge.watch.causes import CAUSES
 from storage.migrations import migrate
 from storage.sqlite import connect
 
@@ -68,7 +69,7 @@ def test_a_broken_database_is_a_finding_and_not_a_crash(terminal):
     code, found = findings(terminal)
 
     assert code == 1
-    assert "backup" in found["database"]["mend"]
+    assert CAUSES["store.corrupt"].mend_en in found["database"]["mend"]
 
 
 def test_a_wrong_configuration_is_the_only_finding(tmp_path):
@@ -84,3 +85,20 @@ def test_sources_are_opened_only_when_asked_for(terminal, tmp_path):
 
     assert "source-live" not in findings(terminal)[1]
     assert not findings(terminal, "--sources")[1]["source-live"]["ok"]
+
+
+def test_it_says_what_the_service_page_says_of_a_clock_and_of_a_damaged_file(terminal):
+    database = terminal.parent / "data" / "terminal.db"
+    clock = findings(terminal)[1]["clock"]
+    with database.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * 4096 * 3)
+
+    damaged = findings(terminal)[1]["database"]
+
+    assert (clock["zh"], clock["en"]) == (CAUSES["clock.challenge"].zh, CAUSES["clock.challenge"].en)
+    assert CAUSES["store.corrupt"].mend_en in damaged["mend"]
+
+
+def test_a_terminal_that_does_not_run_is_no_fault(terminal):
+    assert findings(terminal)[1]["running"]["ok"]

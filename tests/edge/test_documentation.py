@@ -2,6 +2,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from edge.watch.causes import CAUSES, Level, light
+
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -21,3 +23,13 @@ def test_both_readmes_show_the_two_commands_and_the_same_links():
         assert "make test" in first_screen
     links = [{part.split(")")[0] for part in page.split("](")[1:]} - {"README.md", "README.zh-CN.md"} for page in pages]
     assert links[0] == links[1]
+
+
+def test_a_technician_finds_each_line_that_is_not_well_on_the_page_with_its_words_and_its_mend():
+    page = (ROOT / "docs" / "when-things-break.md").read_text()
+
+    for cause, said in CAUSES.items():
+        if said.level is not Level.WELL:
+            (row,) = [line for line in page.splitlines() if f"`{cause}`" in line]
+            for words in (light(said.level), said.zh, said.en, said.mend_zh, said.mend_en):
+                assert words in row

@@ -5,6 +5,7 @@ import pytest
 from edge.metrics import Metrics
 from edge.watch.board import Board, readiness
 from edge.watch.status import LaneReading, Reading, lines, state
+from scanner.child.sight import COVERED, FROZEN
 from scanner.health import Health, State
 
 
@@ -51,3 +52,13 @@ def test_a_lane_without_a_scanner_has_no_line_and_screens_see_which_cameras_read
 
     assert [c["name"] for c in told(*lanes)["checks"] if c["name"].startswith("source:")] == ["source:b"]
     assert [lane["camera"] for lane in state(Reading(lanes=lanes), ready=True)["lanes"]] == [None, False]
+
+
+@pytest.mark.parametrize(
+    ("note", "cause", "ready"),
+    [(FROZEN, "source.frozen", False), (COVERED.format("black"), "source.dark", True), ("gone", "source.down", False)],
+)
+def test_a_picture_that_stands_still_keeps_people_out_and_a_dark_one_is_looked_at(note, cause, ready):
+    answer = told(camera(State.STALLED, note=note))
+
+    assert (line(answer, "source:north")["cause"], answer["ready"]) == (cause, ready)

@@ -45,6 +45,13 @@ class TestOutage:
 
         assert outage.since_ms == 1_000
 
+    def test_a_contact_that_was_over_between_two_rounds_counts(self):
+        outage = Outage(last_signed_ms=1_000)
+
+        outage.note(in_touch=False, answered_ms=7_000, now_ms=9_000)
+
+        assert outage.since_ms == 7_000
+
     def test_it_begins_with_the_last_answer_and_stays_there(self):
         outage = Outage()
         outage.note(in_touch=True, answered_ms=5_000, now_ms=5_000)

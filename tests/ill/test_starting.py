@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 
 import pytest
 
@@ -39,27 +40,15 @@ def full_from_the_start(town, ill):
 
 
 @contextlib.contextmanager
-def damaged(town, ill):
-    """A file whose first page is noise."""
-    with ill.kept(town.gate.data) as put_back:
-        with town.gate.database.open("r+b") as file:
-            file.write(os.urandom(4096))
-        try:
-            yield
-        finally:
-            put_back()
-
-
-@contextlib.contextmanager
 def held_by_another(town, ill):
     with ill.held(town):
         yield
 
 
+ASIDE = re.compile(r"terminal\.db\.damaged-[0-9]+")
 ILL = {
     "a full disk": (full_from_the_start, {"store.full", "store.io"}),
     "a folder that cannot be written": (unwritable, {"store.read_only"}),
-    "a damaged file": (damaged, {"store.corrupt"}),
     "a file that somebody holds": (held_by_another, {"store.busy"}),
 }
 
@@ -91,6 +80,53 @@ async def test_it_starts_says_what_is_wrong_keeps_nobody_in_and_goes_on_by_itsel
     else:
         await ill.line(town, "store", "store.well")
         assert town.gate.process.pid == kept_on
+    well, _ = await ill.enter(town, who)
+    assert well["outcome"] == "GRANT"
+
+
+async def set_aside_and_went_on(town, ill, who):
+    """The gate runs on an empty database that knows what it does not know; the damaged one lies beside it, whole."""
+    await ill.line(town, "lists", "lists.well")
+    causes, ready = await ill.readiness(town)
+    entering, _ = await ill.enter(town, who)
+    leaving, _ = await ill.leave(town, who)
+    (beside,) = [path for path in town.gate.data.iterdir() if ASIDE.fullmatch(path.name)]
+    return causes, ready, ill.code_of(entering), leaving["obligations"], beside
+
+
+@pytest.mark.parametrize("damage", ["the first page is noise", "the root page of a table is destroyed while it runs"])
+async def test_a_damaged_file_is_set_aside_by_name_and_the_terminal_knows_what_it_does_not_know(town, ill, damage):
+    who, other = (town.visitors.resident(town.now_s()) for _ in range(2))
+    await ill.enter(town, other)
+    await town.all_arrived()
+    await town.gate.process.stop()
+    with ill.kept(town.gate.data) as put_back:
+        if "noise" in damage:
+            with town.gate.database.open("r+b") as file:
+                file.write(os.urandom(4096))
+        else:
+            ill.break_table(town.gate.database, "uses")
+            await ill.start_ill(town)
+            for _ in range(3):
+                refused, _ = await ill.enter(town, who)
+                assert ill.code_of(refused) == "store_failed"
+            await ill.line(town, "store", "store.corrupt")
+            for _ in range(20):  # no other work that succeeds makes it well
+                assert (await ill.readiness(town))[0]["store"] == "store.corrupt"
+            await town.until((town.gate.data / "terminal.db.damaged").exists)
+            await town.gate.process.stop()
+        damaged = town.gate.database.read_bytes()[:8192]
+
+        await ill.start_ill(town)
+        causes, ready, reason, obligations, beside = await set_aside_and_went_on(town, ill, other)
+
+        await town.gate.process.stop()
+        assert (causes["store"], causes["memory"], ready) == ("store.well", "memory.lost", False)
+        assert reason == "store_lost"
+        assert obligations == {"open_gate": True}
+        assert beside.read_bytes()[:8192] == damaged
+        put_back()
+    await town.gate.start()
     well, _ = await ill.enter(town, who)
     assert well["outcome"] == "GRANT"
 

@@ -1,0 +1,66 @@
+"""Setting a damaged database aside by name, never deleting it (illness.md 7).
+
+Rules of this file:
+
+- only damage that SQLite itself calls so counts: a file that is held, full or unreadable stays where it is;
+- damage that was met while running leaves a mark beside the file; the next start then looks at the whole file;
+- what is set aside keeps its bytes, with its log files, under a name that says when: unsent facts may be read from it;
+- the terminal that goes on knows that it does not know what it gave (`store_lost`).
+"""
+
+import contextlib
+import logging
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+from cache.ledger.facts import STORE_LOST
+from cache.ledger.upkeep import switch
+from cache.pen import Pen
+from edge.watch.store import Fault, fault_of
+from storage.files import sync_folder
+from storage.sqlite import connect
+
+MARK: Final = ".damaged"
+PARTS: Final = ("", "-wal", "-shm")
+BY: Final = "start"
+
+log = logging.getLogger("xinguan.aside")
+
+
+def mark(database: Path) -> None:
+    """Note beside the file that damage was met in it; a disk that takes no note is no reason to fail."""
+    with contextlib.suppress(OSError):
+        database.with_name(database.name + MARK).touch()
+
+
+def set_aside(database: Path, *, now_ms: int) -> Path | None:
+    """Rename a damaged database and return its new name; None when it is well, or nobody knows. Raises OSError."""
+    marked = database.with_name(database.name + MARK)
+    damaged = database.exists() and _damaged(database, whole=marked.exists())
+    if damaged:
+        name = f"{database.name}.damaged-{now_ms}"
+        for part in PARTS:
+            path = database.with_name(database.name + part)
+            if path.exists():
+                path.replace(database.with_name(name + part))
+        sync_folder(database.parent)
+        log.error("database_set_aside", extra={"path": name})
+    with contextlib.suppress(OSError):
+        marked.unlink(missing_ok=True)
+    return database.with_name(name) if damaged else None
+
+
+def _damaged(database: Path, *, whole: bool) -> bool:
+    try:
+        with contextlib.closing(connect(database, writing=False)) as conn:
+            conn.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            return bool(whole and conn.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok")
+    except sqlite3.Error as error:
+        return fault_of(error) is Fault.CORRUPT
+
+
+def remember_loss(pen: Pen, aside: Path) -> None:
+    """Note that what was given before is not known here, and where it lies."""
+    switch(pen, STORE_LOST, on=True, by=BY)
+    pen.fact("note", {"store_lost": aside.name})
