@@ -142,7 +142,7 @@ class StreamReader:
 
     def __post_init__(self) -> None:
         mend = self.config.mend
-        self._mender = None if mend is None else Mender(mend.prefixes, mend.moving_ms, cpu_ms=self.cpu_ms)
+        self._mender = None if mend is None else Mender(mend.prefixes, mend.moving_ms, cpu_ms=self.cpu_ms, moving=True)
 
     def new(self) -> "StreamReader":
         """Return a reader of the same setting that remembers nothing."""

@@ -4,7 +4,8 @@ Rules:
 
 - it looks only where the scene promises something, and never twice at one frame;
 - a code of a small version that another decoder found is not its business, and then nothing is searched for;
-- in a stream, a search that found nothing pauses for a frame;
+- in a stream a search begins also where motion hides the texture of a code, but pauses for a frame if nothing
+  was like a code;
 - the other steps go on where it reads nothing: it knows only flat codes of ours.
 """
 
@@ -24,7 +25,7 @@ class Mend:
 
     prefixes: tuple[str, ...] = ("XG1:",)  # of the texts that it may read
     still_ms: float = 25.0
-    moving_ms: float = 15.0
+    moving_ms: float = 20.0
 
 
 class Mender:
@@ -32,8 +33,10 @@ class Mender:
 
     name = "mend"
 
-    def __init__(self, prefixes: tuple[str, ...], budget_ms: float, *, cpu_ms: Callable[[], float]) -> None:
-        self._prefixes, self._budget_ms, self._cpu_ms = prefixes, budget_ms, cpu_ms
+    def __init__(
+        self, prefixes: tuple[str, ...], budget_ms: float, *, cpu_ms: Callable[[], float], moving: bool = False
+    ) -> None:
+        self._prefixes, self._budget_ms, self._cpu_ms, self._moving = prefixes, budget_ms, cpu_ms, moving
         self._held: Held | None = None
         self._looked: Plane | None = None
         self._pause = False
@@ -52,9 +55,10 @@ class Mender:
             dense,
             prefixes=self._prefixes,
             held=self._held,
+            gated=not self._moving,
             spare=lambda: self._cpu_ms() - began < self._budget_ms,
         )
         self._held = outcome.held
-        self._pause = search and outcome.held is None
+        self._pause = search and not outcome.likely and outcome.mended is None
         mended = outcome.mended
         return [] if mended is None else [Read(mended.text, mended.corners, self.name)]

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scanner.reading.soft.locate import Candidate
 from scanner.reading.soft.soften import Soft, Values, soften
 from scanner.reading.soft.symbols import Grid, Layout
+from scanner.reading.soft.triples import Candidate
 
 MOST_FRAMES = 15  # a second of a camera: longer no code is held still, or shown
 LEAST_AGREEMENT = 0.8

@@ -32,12 +32,13 @@ import numpy.typing as npt
 
 from scanner.reading.patches import Plane, Region
 from scanner.reading.soft.burst import Held, Look, together
-from scanner.reading.soft.locate import Candidate, located
+from scanner.reading.soft.locate import located
 from scanner.reading.soft.mend import mend
 from scanner.reading.soft.refine import Lay, finder_sign, fixed_match, lay_of, refined, straightened
 from scanner.reading.soft.soften import Values, evened, features, soften
 from scanner.reading.soft.symbols import VERSIONS, layout
 from scanner.reading.soft.texts import text_of
+from scanner.reading.soft.triples import Candidate
 
 Corners = tuple[tuple[int, int], ...]
 Spare = Callable[[], bool]
@@ -70,11 +71,12 @@ class Mended:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
-    """What a frame brought: a text, whether a code is there at all, and what to keep for the next frame."""
+    """What a frame brought: a text, what to keep for the next frame, and else whether any place was like a code's."""
 
     mended: Mended | None = None
-    seen: bool = False
+    seen: bool = False  # a code is there
     held: Held | None = None
+    likely: bool = False  # a place was worth a look
 
 
 def read_soft(
@@ -84,21 +86,26 @@ def read_soft(
     *,
     prefixes: tuple[str, ...],
     held: Held | None = None,
+    gated: bool = True,
     spare: Spare = lambda: True,
 ) -> Outcome:
-    """Return the first code of ours that can be mended; `regions` is empty if nothing is to be searched."""
-    unread: Held | None = None
-    for find in (partial(known_places, nears, held), partial(searched_places, plane, regions)):
+    """Return the first code of ours that can be mended; `regions` is empty if nothing is to be searched.
+
+    `gated` searches only where the texture is that of a dense code: photographs seldom have it, fast motion hides it.
+    """
+    unread, likely = None, False
+    for find in (partial(known_places, nears, held), partial(searched_places, plane, regions, gated=gated)):
         if unread is not None or not spare():
             break
         for place in find():
+            likely = True
             if not spare():
-                return Outcome(None, unread is not None, unread or Held(place))
+                return Outcome(None, unread is not None, unread or Held(place), likely)
             outcome = read_place(plane, place, held, prefixes=prefixes, spare=spare)
             if outcome.mended is not None:
                 return outcome
             unread = unread or outcome.held
-    return Outcome(None, unread is not None, unread)
+    return Outcome(None, unread is not None, unread, likely)
 
 
 def known_places(nears: Iterable[Near], held: Held | None) -> Iterator[Candidate]:
@@ -112,11 +119,11 @@ def known_places(nears: Iterable[Near], held: Held | None) -> Iterator[Candidate
             yield Candidate(lay_of(near.corners, near.version), near.version, 0)
 
 
-def searched_places(plane: Plane, regions: tuple[Region, ...]) -> Iterator[Candidate]:
+def searched_places(plane: Plane, regions: tuple[Region, ...], *, gated: bool) -> Iterator[Candidate]:
     """Yield where the first region looks like a dense code."""
     if regions:
         crop, x, y = _cut(plane, squared(joined(regions)))
-        yield from (_moved(candidate, x, y) for candidate in located(crop))
+        yield from (_moved(candidate, x, y) for candidate in located(crop, gated=gated))
 
 
 def read_place(

@@ -1,0 +1,223 @@
+"""Which three finders make a code, and of which version: the patterns between them say so.
+
+The hard idea: any three of the right handedness, proportions and polarity may be a code of any version. Which it is,
+the timing patterns say, which run from finder to finder: perspective moves each along its own line only, so the two
+slants are found one by one, for all triples and versions at once. For the few best, both slants are tried together
+against all alignment patterns: where motion has wiped out the timing, those still say where the fourth corner is.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from itertools import permutations
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from scanner.reading.soft.symbols import FINDER, TIMING, VERSIONS, layout
+
+Values = npt.NDArray[np.float32]
+Lay = npt.NDArray[np.float64]
+
+THREES = 12  # of peaks that are looked at closer
+MOST_UNEQUAL = 2.0  # sides of a code
+MOST_UNLIKE = 1.5  # sizes of its finders
+LEAST_SINE = 0.75
+SHORTEST, LONGEST = 0.85, 1.4  # of the modules between finders, what the coarse sizes make of them
+SLANTS = np.linspace(-0.2, 0.2, 11, dtype=np.float32)  # perspective along a side: how much smaller the far end is
+COARSE = np.linspace(-0.18, 0.18, 7, dtype=np.float32)
+SLANT_COST = 1.0  # of correlation, for a slant of 1: where little is to be seen the code is taken as flat
+TIMED = 12  # triples with a version whose version words are looked at
+ARMS = 2.0  # the weight of what lies on both timing patterns beside that of themselves
+GUESSES = 3  # whose slants are tried in pairs
+SURE = 0.45  # a correlation that needs no second guess
+LEAST_SCORE = 0.2  # correlation
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """Where a code may lie: modules to pixels, its version, its polarity (-1: light on dark, 0: unknown), its match."""
+
+    lay: Lay
+    version: int
+    sign: int
+    score: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Guess:
+    """A top left finder, the ways from it to the others, a version."""
+
+    a: Any
+    u: Any
+    v: Any
+    version: int
+    sign: int
+
+
+def candidates(even: Values, peaks: npt.NDArray[np.float64]) -> list[Candidate]:
+    """Return the likeliest codes between peaks (x, y, size, sign, strength) of an evened look, best first."""
+    guesses = _threes(peaks)
+    if not guesses:
+        return []
+    timing, slants = _timed(even, guesses)
+    scores = []
+    for at in np.argsort(-timing)[:TIMED]:
+        guess = guesses[at]
+        places, shades = _arms(guess.version)
+        seen = _matched(even, _placed(places, guess, slants[at])[None], shades)
+        scores.append((float(timing[at]) + ARMS * guess.sign * float(seen[0]), at))
+    found: list[Candidate] = []
+    for _, at in sorted(scores, key=lambda score: -score[0])[:GUESSES]:
+        candidate = _slanting(even, guesses[at])
+        found += [candidate] if candidate.score > LEAST_SCORE else []
+        if candidate.score > SURE:
+            break
+    return sorted(found, key=lambda one: -one.score)
+
+
+def _threes(peaks: npt.NDArray[np.float64]) -> list[_Guess]:
+    """Return the strongest triples that may be a code, each with each version it may be of."""
+    threes = np.array(list(permutations(range(len(peaks)), 3)), np.intp).reshape(-1, 3)
+    a, b, c = (peaks[threes[:, i]] for i in range(3))
+    u, v = b[:, :2] - a[:, :2], c[:, :2] - a[:, :2]
+    long, tall = np.hypot(*u.T), np.hypot(*v.T)
+    sizes = np.stack([a[:, 2], b[:, 2], c[:, 2]])
+    cross = u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]
+    fits = (cross > LEAST_SINE * long * tall) & (long < MOST_UNEQUAL * tall) & (tall < MOST_UNEQUAL * long)
+    fits &= (sizes.max(0) < MOST_UNLIKE * sizes.min(0)) & (a[:, 3] == b[:, 3]) & (b[:, 3] == c[:, 3])
+    modules = np.sqrt(long * tall) / sizes.mean(0)
+    fits &= (modules > SHORTEST * _span(VERSIONS[0])) & (modules < LONGEST * _span(VERSIONS[-1]))
+    likely = np.flatnonzero(fits)
+    likely = likely[np.argsort(-(a + b + c)[likely, 4])[:THREES]]
+    return [
+        _Guess(a[i, :2], u[i], v[i], version, int(a[i, 3]))
+        for i in likely
+        for version in VERSIONS
+        if SHORTEST * _span(version) < modules[i] < LONGEST * _span(version)
+    ]
+
+
+def _span(version: int) -> int:
+    """Return the modules from finder to finder."""
+    return layout(version).side - FINDER
+
+
+@cache
+def _timings() -> tuple[Values, Values, Values]:
+    """Return for each version and slant how far along a side its timing modules lie, how far aside, and their shades.
+
+    (versions, slants, modules), (versions, slants, modules), (versions, modules); shades sum to 0 and end in zeros.
+    """
+    most = _span(VERSIONS[-1]) - FINDER - 2
+    shape = (len(VERSIONS), len(COARSE), most)
+    along, aside, shades = np.zeros(shape, np.float32), np.zeros(shape, np.float32), np.zeros(shape[::2], np.float32)
+    for row, version in enumerate(VERSIONS):
+        span = _span(version)
+        modules = np.arange(FINDER + 1, span - 1)
+        t = (modules + 0.5 - FINDER / 2) / span
+        shrunk = 1 / (1 + COARSE[:, None] * t)
+        along[row, :, : len(t)] = t * (1 + COARSE[:, None]) * shrunk
+        aside[row, :, : len(t)] = (TIMING + 0.5 - FINDER / 2) / span * shrunk
+        wanted = np.where(modules % 2, 1.0, -1.0)
+        shades[row, : len(t)] = wanted - wanted.mean()
+    return along, aside, shades
+
+
+def _timed(even: Values, guesses: list[_Guess]) -> tuple[Any, Any]:
+    """Return how far both timing patterns of each guess agree, and under which slants: (guesses,), (guesses, 2)."""
+    along, aside, shades = _timings()
+    rows = [guess.version - VERSIONS[0] for guess in guesses]
+    wanted, sign = shades[rows], np.array([guess.sign for guess in guesses], np.float32)[:, None]
+    valid = wanted != 0
+    a, u, v = (
+        np.array([getattr(guess, name) for guess in guesses], np.float32)[:, None, None] for name in ("a", "u", "v")
+    )
+    ahead, beside = along[rows][..., None], aside[rows][..., None]
+    total, slants = np.zeros(len(guesses), np.float32), np.zeros((len(guesses), 2), np.float32)
+    for side, (one, other) in enumerate(((u, v), (v, u))):
+        at = (a + ahead * one + beside * other).reshape(len(guesses), -1, 2)
+        seen = _sampled(even, at).reshape(len(guesses), len(COARSE), -1) * valid[:, None]
+        match = _correlated(seen, wanted, valid.sum(-1)[:, None]) * sign - SLANT_COST * np.abs(COARSE)
+        total += match.max(1)
+        slants[:, side] = COARSE[match.argmax(1)]
+    return total, slants
+
+
+def _correlated(seen: Any, wanted: Any, count: Any) -> Any:
+    """Return the correlation of rows (guesses, slants, n), zero where invalid, with shades (guesses, n) of sum 0."""
+    spread = np.einsum("gsn,gsn->gs", seen, seen) - seen.sum(-1) ** 2 / count
+    power = np.einsum("gn,gn->g", wanted, wanted)[:, None]
+    return np.einsum("gsn,gn->gs", seen, wanted) / (np.sqrt(np.maximum(spread, 0) * power) + 1e-3)
+
+
+def _sampled(even: Values, at: Any) -> Values:
+    flat = np.ascontiguousarray(at, np.float32)
+    return np.asarray(cv2.remap(even, flat, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT), np.float32)  # type: ignore[call-overload]
+
+
+def _slanting(even: Values, guess: _Guess) -> Candidate:
+    """Return the guess with the pair of slants under which all patterns fit best."""
+    places, shades = _patterns(guess.version)
+    at = _placed(places, guess, (SLANTS[:, None, None], SLANTS[None, :, None]))
+    cost = SLANT_COST * (np.abs(SLANTS[:, None]) + np.abs(SLANTS[None])) / 4
+    match = _matched(even, at, shades) * guess.sign - cost
+    across, down = np.unravel_index(match.argmax(), match.shape)
+    return Candidate(_lay(guess, SLANTS[across], SLANTS[down]), guess.version, guess.sign, float(match.max()))
+
+
+def _placed(places: Values, guess: _Guess, slants: Any) -> Any:
+    """Return where places of the unit square between the finders lie, (..., n, 2)."""
+    a, u, v = (np.asarray(vector, np.float32) for vector in (guess.a, guess.u, guess.v))
+    across, down = slants
+    x, y = places.T
+    shrunk = 1 / (1 + across * x + down * y)
+    right, below = x * (1 + across) * shrunk, y * (1 + down) * shrunk
+    return a + right[..., None] * u + below[..., None] * v
+
+
+def _matched(even: Values, at: Any, wanted: Any) -> npt.NDArray[np.float64]:
+    """Return the correlation along the last axis of what lies at places (..., n, 2) with n wanted shades."""
+    seen = _sampled(even, at.reshape(-1, at.shape[-2], 2))
+    wanted = (wanted - wanted.mean()).astype(np.float32)
+    spread = np.einsum("ij,ij->i", seen, seen) - seen.sum(-1) ** 2 / len(wanted)
+    size = np.sqrt(np.maximum(spread, 0) * float(wanted @ wanted)) + 1e-3
+    return np.asarray((seen @ wanted / size).reshape(at.shape[:-2]), np.float64)
+
+
+@cache
+def _arms(version: int) -> tuple[Values, Values]:
+    """Return places and shades of the version words and of the alignment patterns that the timing patterns cross."""
+    return _chosen(version, lambda x, y: TIMING in {x, y})
+
+
+@cache
+def _patterns(version: int) -> tuple[Values, Values]:
+    """Return places and shades of the version words, the timing and every alignment pattern."""
+    return _chosen(version, lambda _x, _y: True, timing=True)
+
+
+def _chosen(version: int, wanted: Callable[[int, int], bool], *, timing: bool = False) -> tuple[Values, Values]:
+    plan = layout(version)
+    span = plan.side - 7
+    own = np.zeros(plan.fixed.shape, np.bool_)
+    own[:6, -11:-8] = own[-11:-8, :6] = True
+    if timing:
+        own[TIMING, 8:-8] = own[8:-8, TIMING] = True
+    for x, y in plan.alignments.astype(int):
+        if wanted(x, y):
+            own[y - 2 : y + 3, x - 2 : x + 3] = True
+    y, x = np.nonzero(own)
+    places = (np.stack([x, y], 1) + 0.5 - FINDER / 2) / span
+    return places.astype(np.float32), plan.fixed[own]
+
+
+def _lay(guess: _Guess, across: float, down: float) -> Lay:
+    """Return the homography that puts three finders where they are, with a slant along each side."""
+    a, span = guess.a, _span(guess.version)
+    b, c = (a + guess.u) * (1 + across), (a + guess.v) * (1 + down)
+    unit = np.array([[*(b - a), across], [*(c - a), down], [*a, 1.0]]).T
+    to_unit = np.array([[1 / span, 0, -3.5 / span], [0, 1 / span, -3.5 / span], [0, 0, 1]])
+    return np.asarray(unit @ to_unit, np.float64)
