@@ -1,4 +1,7 @@
-"""What was skipped is counted, a line a reason; with XINGUAN_NO_SKIPS set (as .ci/run does) any skip is a failure."""
+"""What was skipped is counted, a line a reason; with XINGUAN_NO_SKIPS set (as .ci/run does) any skip is a failure.
+
+No property test fails for being slow on a busy machine: how fast something is, is measured in bench/.
+"""
 
 import importlib.util
 import os
@@ -6,6 +9,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("xinguan", deadline=None)
+settings.load_profile("xinguan")
 
 _SPEC = importlib.util.spec_from_file_location("postgres_fixtures", Path(__file__).parent / "postgres_fixtures.py")
 _POSTGRES = importlib.util.module_from_spec(_SPEC)

@@ -224,23 +224,25 @@ class TestContent:
             ({"key": "00", "code": 1}, "key '00'"),
             ({"key": "00" * 16, "code": "x"}, "entries[1].code"),
             ({"key": "00" * 16, "code": 1, "until": "2026-02-30"}, "entries[1].until"),
-            ({"key": "00" * 16, "code": 1, "from": "2026-03-01", "until": "2026-02-01"}, "until is before from"),
+            (
+                {"key": "00" * 16, "code": 1, "from": "2026-03-01", "until": "2026-02-01"},
+                "with its last day before its first",
+            ),
             ({"key": "00" * 16, "code": 1, "more": 1}, "more"),
             ({"key": "00" * 16, "code": 1, "state": "gone"}, "entries[1].state"),
         ],
     )
-    async def test_one_bad_entry_names_itself_and_the_old_version_stays(self, platform, terminal, forger, entry, named):
-        wang = platform.issue("wang").subject
-        platform.restrict("wang")
+    async def test_one_bad_entry_is_set_aside_by_name_and_the_rest_is_in_force(self, terminal, forger, entry, named):
         async with terminal.open() as t:
             await t.puller.once()
-            good = {"key": "11" * 16, "code": 1}
+            good = {"key": "11" * 16, "code": 301}
             forger.document(MEASURES, json.dumps({"issuer": HOME, "complete": True, "entries": [good, entry]}).encode())
             pulled = await t.puller.once()
 
-            assert named in pulled.problems[f"lists.{HOME}"]
-            assert MEASURES in pulled.problems[f"lists.{HOME}"]
-            assert t.lists.current.measures(HOME, wang)
+            (aside,) = t.lists.current.set_aside[f"lists.{HOME}"]
+            assert named in aside
+            assert pulled.problems == {}
+            assert t.lists.current.measures(HOME, bytes.fromhex("11" * 16))
 
     @pytest.mark.parametrize("document", [{"entries": []}, {"complete": False, "entries": []}, {"complete": True}])
     async def test_a_list_that_does_not_say_it_is_complete_is_no_all_clear(self, platform, terminal, forger, document):

@@ -153,10 +153,10 @@ class TestMeasures:
             platform.repair(wang, city=FOREIGN)
 
     def test_a_ninth_measure_against_one_person_is_refused(self, platform):
-        for code in range(1, 9):
+        for code in [301, 302] * 4:
             platform.restrict("wang", code=code)
         with pytest.raises(RegistryError, match="8 measures"):
-            platform.restrict("wang", code=9)
+            platform.restrict("wang", code=301)
 
     def test_a_repair_can_lift_one_measure_of_two(self, platform):
         platform.restrict("wang", code=301)
