@@ -90,7 +90,9 @@ class NonceUse:
 class Facts:
     """Everything that a ledger and the lists know about this presentation.
 
-    `twin`: another machine writes this terminal's journal; `store_lost`: what was given before is not known here.
+    `site_reached`: the site's hub answered, so nothing that counts inside this site is offline while the platform is
+    away (claims.md 10). `twin`: another machine writes this terminal's journal; `store_lost`: what was given before is
+    not known here.
     """
 
     place: Place
@@ -107,3 +109,4 @@ class Facts:
     entry_stopped: bool = False
     twin: bool = False
     store_lost: bool = False
+    site_reached: bool = False

@@ -41,6 +41,7 @@ class Known:
     passes: Mapping[str, PassState] = field(default_factory=dict)
     entry_stopped: bool = False
     instead: bool = False
+    site_reached: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +59,7 @@ class Permit:
         known = self.known
         if known is None:
             return own
-        stopped = own.entry_stopped or known.entry_stopped
+        stopped, reached = own.entry_stopped or known.entry_stopped, known.site_reached
         if known.instead:
             return replace(
                 own,
@@ -68,6 +69,7 @@ class Permit:
                 bought=known.bought,
                 passes=known.passes,
                 entry_stopped=stopped,
+                site_reached=reached,
             )
         return replace(
             own,
@@ -77,6 +79,7 @@ class Permit:
             bought=_united(own.bought, known.bought),
             passes={**own.passes, **known.passes},
             entry_stopped=stopped,
+            site_reached=reached,
         )
 
 

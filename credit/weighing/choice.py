@@ -100,7 +100,7 @@ def apply(candidates: tuple[Candidate, ...], situation: Situation) -> Set:
     prices: list[Price] = []
     for one in candidates:
         found = one.price() if rest == whole else one.compiled.pricer(one.compiled.benefit.offer, rest, heads)
-        if one.compiled.bounds.fen or situation.offline:
+        if one.compiled.bounds.fen or one.offline:
             wanted = [demand for demand in demands_of(one, found.fen) if is_fen(demand[1])]
             if kept and not _fits(wanted, sums, situation):
                 continue

@@ -101,6 +101,11 @@ def reach_of(benefit: Benefit, shared: Shared) -> Reach:
     return Reach.SITE if len(frozenset(where.sites or ()).union(*held)) == 1 else Reach.ALL
 
 
+def stays_inside(benefit: Benefit, shared: Shared) -> bool:
+    """Return whether nothing that bounds a benefit counts beyond one site."""
+    return Reach.ALL not in {reach_of(benefit, shared), *(limit_reach(one, benefit, shared) for one in benefit.limits)}
+
+
 def limit_reach(limit: Limit, benefit: Benefit, shared: Shared) -> Reach:
     """Return how far one limit reaches: a terminal's or a site's own no further, a programme's over everything."""
     if limit.per is Per.TERMINAL or benefit.local:
@@ -152,7 +157,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class CompiledBenefit:
-    """A benefit with what remains to be asked, always and in an ordinary situation. `opens`: serves open and lend."""
+    """A benefit with what remains to be asked, always and in an ordinary situation.
+
+    `opens`: serves open and lend; `inside`: nothing of it counts beyond one site.
+    """
 
     benefit: Benefit
     id: str
@@ -162,6 +170,7 @@ class CompiledBenefit:
     lanes: frozenset[str] | None
     opens: bool
     passes: bool
+    inside: bool
     pricer: Pricer
     bounds: Bounds
     always: Asked
@@ -174,11 +183,12 @@ class Candidate:
     `waived` are failures that an override settled.
     """
 
-    __slots__ = ("_distance", "_price", "compiled", "demands", "failures", "situation", "waived")
+    __slots__ = ("_distance", "_price", "compiled", "demands", "failures", "offline", "situation", "waived")
 
     def __init__(self, compiled: CompiledBenefit, situation: Situation) -> None:
         self.compiled = compiled
         self.situation = situation
+        self.offline = situation.offline and not (compiled.inside and situation.facts.site_reached)
         self.failures: list[Failure] = []
         self.demands: Sequence[Demand] = ()
         self.waived: tuple[Failure, ...] = ()

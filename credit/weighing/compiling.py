@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from credit.rules.catalogue import KIND_ORDER, Benefit, LifecycleKind
 from credit.rules.offers import PRICERS
-from credit.weighing.compiled import Asked, CompiledBenefit, Failures, Shared
+from credit.weighing.compiled import Asked, CompiledBenefit, Failures, Shared, stays_inside
 from credit.weighing.conditions import (
     Left,
     id_check,
@@ -48,6 +48,7 @@ def compile_benefit(benefit: Benefit, shared: Shared) -> CompiledBenefit:
         lanes=benefit.where.lanes,
         opens=benefit.lifecycle.kind is LifecycleKind.OPEN_CLOSE,
         passes=benefit.lifecycle.kind is LifecycleKind.PASS,
+        inside=stays_inside(benefit, shared),
         pricer=PRICERS[benefit.offer.kind],
         bounds=bounds,
         always=_asked(benefit, shared, frozenset(), bounded=True),

@@ -19,7 +19,7 @@ from credit.reasons import Reason
 from credit.rules.calendars import timetable
 from credit.rules.catalogue import Benefit, LifecycleKind, OfferKind, When
 from credit.rules.offers import below_min_spend, has_figure
-from credit.weighing.compiled import Failures, Shared
+from credit.weighing.compiled import Failures, Shared, stays_inside
 from credit.weighing.demands import inside_key
 from credit.weighing.eligibility import Lack, asks_of, missing
 from credit.weighing.needs import ID_CHECK, need_of
@@ -243,7 +243,7 @@ def _least(min_spend_fen: int) -> Told:
 def lists(benefit: Benefit, shared: Shared) -> Left:
     """Ask whether the lists are young enough, and whether this may be given offline at all."""
     most_s, age = max_age_s(benefit), shared.age_s(benefit.issuer)
-    rules = benefit.offline
+    rules, inside = benefit.offline, stays_inside(benefit, shared)
     barred = Failure(Cause(Condition.OFFLINE, Reason.OFFLINE_LIMIT, _most, not rules.standard_on_limit), (0,))
 
     def ask(situation: Situation) -> Failures:
@@ -251,11 +251,11 @@ def lists(benefit: Benefit, shared: Shared) -> Left:
         if age_s > most_s:
             bound_s = MAX_LIST_AGE_S if age_s > MAX_LIST_AGE_S else most_s
             found.append(Failure(OLD if age_s <= MAX_LIST_AGE_S else DEAD, (age_s, bound_s)))
-        if situation.offline and not rules.allow:
+        if situation.offline and not rules.allow and not (inside and situation.facts.site_reached):
             found.append(barred)
         return found
 
-    return shared.question((lists, most_s, rules.allow, rules.standard_on_limit, benefit.issuer), ask)
+    return shared.question((lists, most_s, rules.allow, rules.standard_on_limit, benefit.issuer, inside), ask)
 
 
 def max_age_s(benefit: Benefit) -> int:

@@ -43,7 +43,7 @@ def grant(
         offer=offer_of(choice, given),
         obligations=_obligations(situation, choice, consumption),
         left=left(situation, tried, None if asking else choice),
-        offline=situation.offline,
+        offline=situation.offline and any(one.offline for one in choice.candidates),
         clock=situation.now.clock,
         consumption=consumption,
         trials=Trials(partial(trials_of, tried, choice.candidates)),

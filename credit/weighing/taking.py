@@ -18,7 +18,7 @@ from credit.weighing.situation import UNUSED, Situation
 def overruns(one: Candidate) -> None:
     """Find what the benefit takes, and whether there is room for it under every bound."""
     situation, compiled = one.situation, one.compiled
-    value_fen = one.price().fen if compiled.bounds.fen or situation.offline else 0
+    value_fen = one.price().fen if compiled.bounds.fen or one.offline else 0
     demands: list[Demand] = []
     for demander in _demanders(one):
         demander(situation, value_fen, demands)
@@ -39,7 +39,7 @@ def _demanders(one: Candidate) -> tuple[Demander, ...]:
     found = bounds.ordinary if situation.ordinary else bounds.first
     if compiled.passes and reenters(compiled.benefit, situation):
         found = bounds.later
-    return found + bounds.outage if situation.offline else found
+    return found + bounds.outage if one.offline else found
 
 
 def take(one: Candidate, value_fen: int) -> list[Demand]:
@@ -52,7 +52,7 @@ def take(one: Candidate, value_fen: int) -> list[Demand]:
 
 def demands_of(one: Candidate, value_fen: int) -> Sequence[Demand]:
     """Return what `one` takes when it moves `value_fen`, after other benefits took their part of the amount."""
-    same = value_fen == one.price().fen or not (one.compiled.bounds.fen or one.situation.offline)
+    same = value_fen == one.price().fen or not (one.compiled.bounds.fen or one.offline)
     return one.demands if same else take(one, value_fen)
 
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from credit.checking.catalogue import Catalogue
-from credit.inputs import Place, Request, SecondResult
+from credit.inputs import Override, Place, Request, SecondResult
 from credit.keys import Keyring
 from credit.rules.measures import MeasureEntry
 from edge.simulator.token_spec import Presented
@@ -111,6 +111,7 @@ class Show:
     request: Request
     seconds: tuple[SecondSpec, ...]
     of: int | None
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +136,8 @@ class Event:
     on: bool = True
     offset_ms: int = 0
     reach: tuple[str, ...] | None = None
+    hub_answers: bool = False
+    by: Override | None = None
     parts: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -50,19 +50,11 @@ EVENT = (
     "title",
     "why",
     "by",
+    "override",
+    "from",
     *LISTS,
 )
-REQUEST = (
-    "intent",
-    "amount_fen",
-    "heads",
-    "asset",
-    "second",
-    "override",
-    "confirmed",
-    "pledge",
-    "of",
-)
+REQUEST = ("intent", "amount_fen", "heads", "asset", "second", "override", "confirmed", "pledge", "of", "request_id")
 EXPECT = (
     "outcome",
     "benefit",
@@ -110,6 +102,7 @@ class Reader:
     def _show(self, node: Node, base: dict[str, Any]) -> Show:
         token, request = node.get("token"), node.get("request")
         read, seconds, of = _request(request, base["number"])
+        named = request.get("request_id") if request else None
         if token is None and not (read.asset or of):
             raise CatalogueError(f"{node.path}.token", "is missing; only close and give_back do without one")
         return Show(
@@ -118,6 +111,7 @@ class Reader:
             request=read,
             seconds=seconds,
             of=of,
+            request_id=named.text() if named else None,
             **base,
         )
 
@@ -146,7 +140,10 @@ class Reader:
             return replace(event, entry=self._entry(kind, node.need("entry")))
         if kind in OF_TERMINALS:
             event = replace(event, terminals=self._named(node))
-        on, offset = node.get("on"), node.get("offset_s")
+        on, offset, source = node.get("on"), node.get("offset_s"), node.get("from")
+        if source is not None and (kind is not EventKind.CUT_NETWORK or source.text() != "platform"):
+            raise source.wrong('only cut_network takes it, and only "platform"')
+        event = replace(event, hub_answers=source is not None)
         if kind is EventKind.SET_CLOCK:
             offset = node.need("offset_s")
         elif kind is EventKind.KILL_KEY:
@@ -214,7 +211,7 @@ def _signed(node: Node) -> int:
 
 
 def _of_a_step(event: Event, node: Node) -> Event:
-    of, amount, heads = node.get("of"), node.get("amount_fen"), node.get("heads")
+    of, amount, heads, by = node.get("of"), node.get("amount_fen"), node.get("heads"), node.get("override")
     number = None
     if of is not None and of.value != "last":
         number = of.whole(1)
@@ -227,6 +224,7 @@ def _of_a_step(event: Event, node: Node) -> Event:
         of=number,
         amount_fen=amount.whole(0, MAX_FEN) if amount else None,
         heads=heads.whole(1, MAX_HEADS) if heads else None,
+        by=_override(by) if by else None,
     )
 
 
@@ -249,6 +247,7 @@ def _request(node: Node | None, number: int) -> tuple[Request, tuple[SecondSpec,
         asset=asset.text() if asset else None,
         override=_override(override) if override else None,
         confirmed=frozenset(seen),
+        named=node.get("request_id") is not None,
     )
     return request, _seconds(node.get("second")), of.whole(1) if of else None
 

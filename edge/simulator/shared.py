@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from cache.journal.chain import records
 from cache.ledger.entries import Change, Entry, Exit, Written, read_back
 from cache.ledger.facts import counts, open_things, read_facts, used
-from cache.ledger.permit import ALONE, Known, Permit
+from cache.ledger.permit import ALONE, ClaimWord, Known, Permit
 from cache.ledger.visit import Visit
 from cache.ledger.writing import write
 from credit.decision import Sum, Use
@@ -64,28 +64,28 @@ class Site:
         self.town = town
         self.links: list[Link] = []
 
-    def conflicts(self, entry: Entry) -> list[Conflict]:
-        """Return the bounds that `entry`, made while its terminal was cut, overruns now."""
+    def conflicts(self, entry: Entry, *, wide: bool) -> list[Conflict]:
+        """Return the bounds inside the site, or the `wide` ones, that `entry`, told late, overruns now."""
         found: dict[tuple[str, str], set[str]] = {}
+        conn = self.town.conn if wide else self.conn
         taking: tuple[Use | Sum, ...] = (*entry.uses(), *entry.consumption.sums)
         for one in taking:
-            taken, conn = one.n if isinstance(one, Use) else one.fen, self._counting(one.key)
+            if (one.key in self.town.wide) != wide:
+                continue
+            taken = one.n if isinstance(one, Use) else one.fen
             room = (one.limit or 0) - used(conn, one.key, one.since_ms).n
             if one.limit is None or OFFLINE in one.key or room >= taken:
                 continue
             holders = conn.execute(HOLDERS if isinstance(one, Use) else SUM_HOLDERS, (one.key,))
             found.setdefault((one.benefit, _kind(one).value), set()).update(row[0] for row in holders)
         burnt = (entry.issuer, entry.token_id, entry.nonce)
-        if entry.nonce and self.conn.execute(NONCE, burnt).fetchone():
+        if entry.nonce and not wide and self.conn.execute(NONCE, burnt).fetchone():
             holders = self.conn.execute(NONCE_HOLDER, burnt[:2])
             found[(entry.benefit, Reason.REPLAYED.value)] = {row[0] for row in holders}
         return [
             Conflict(redemptions=(*sorted(held), entry.id), benefit=benefit, kind=kind)
             for (benefit, kind), held in sorted(found.items())
         ]
-
-    def _counting(self, key: str) -> sqlite3.Connection:
-        return self.town.conn if key in self.town.wide else self.conn
 
 
 def _kind(one: Use | Sum) -> Reason:
@@ -124,7 +124,7 @@ class Link:
         asked, town = questions(visit.token, visit.request, visit.place, policy, now), self.site.town
         town.wide |= asked.wide
         if not self.to_site:
-            return ALONE
+            return Permit(claim=ClaimWord.ALONE)
         found = read_facts(self.site.conn, asked, visit, now)
         wide = {key: since_ms for key, since_ms in asked.keys.items() if key in asked.wide} if self.to_town else {}
         known = Known(
@@ -135,8 +135,9 @@ class Link:
             passes=found.passes,
             entry_stopped=found.entry_stopped,
             instead=True,
+            site_reached=True,
         )
-        return Permit(known=known)
+        return Permit(claim=ClaimWord.HELD if self.to_town else ClaimWord.SITE, known=known)
 
     def known(self, request: Request, place: Place) -> Permit:
         """Return what the site knows of something brought back without a code."""
@@ -154,12 +155,11 @@ class Link:
                 continue
             fresh = self.to_site and record.seq > self.told.site
             late = self.to_town and record.seq > self.told.town
-            if fresh and isinstance(written, Entry):
-                found += self.site.conflicts(written)
-            if fresh:
-                self._apply(self.site.conn, written)
-            if late:
-                self._apply(self.site.town.conn, written)
+            for reached, wide in ((fresh, False), (late, True)):
+                if reached and isinstance(written, Entry):
+                    found += self.site.conflicts(written, wide=wide)
+                if reached:
+                    self._apply(self.site.town.conn if wide else self.site.conn, written)
         self._read_through()
         return found
 

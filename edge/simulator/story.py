@@ -62,6 +62,7 @@ class Story:
     made: dict[int, Made] = field(default_factory=dict)
     last: Made | None = None
     purse: Purse = field(default_factory=Purse)
+    answers: dict[tuple[str, str | None], Settled] = field(default_factory=dict)
 
     @classmethod
     def begin(cls, case: Case) -> "Story":
@@ -93,13 +94,23 @@ class Story:
         request = replace(step.request, second=tuple(self._second(one, step, terminal) for one in step.seconds))
         if step.of is not None and step.of in self.made:
             request = replace(request, redemption=self.made[step.of].redemption)
-        settled = self._settle(step, terminal, request, now)
+        settled = self._answered(step, terminal, request, now)
         if settled.redemption is not None:
             self._remember(step, settled, request)
         line = {"step": step.number, "at": step.at, "terminal": step.terminal, **to_json(settled.decision)}
         if settled.repeat:
             line["repeat"] = True
         return Played(line=line, step=step, decision=settled.decision, terminal=terminal)
+
+    def _answered(self, step: Show, terminal: Terminal, request: Request, now: Now) -> Settled:
+        """Return the answer of a request that was given something under its id, else decide."""
+        asked = (step.terminal, step.request_id)
+        if step.request_id is not None and (before := self.answers.get(asked)) is not None:
+            return replace(before, repeat=True, open_gate=False)
+        settled = self._settle(step, terminal, request, now)
+        if settled.redemption is not None:
+            self.answers[asked] = settled
+        return settled
 
     def _remember(self, step: Show, settled: Settled, request: Request) -> None:
         known = [one for one in self.made.values() if one.redemption == settled.redemption]
@@ -233,7 +244,7 @@ class Story:
 
     def _at_terminal(self, terminal: Terminal, event: Event) -> None:
         if event.kind is EventKind.CUT_NETWORK:
-            terminal.cut(event.at_ms)
+            terminal.cut(event.at_ms, hub_answers=event.hub_answers)
         elif event.kind is EventKind.SET_CLOCK:
             terminal.set_clock(event.offset_ms, event.at_ms)
         elif event.kind is EventKind.SUSPEND:
@@ -276,9 +287,9 @@ STEPS = {EventKind.PASSED: steps.passed, EventKind.NOT_TURNED: steps.annul, Even
 def _apply(pen: Pen, event: Event, redemption: str) -> steps.Stepped:
     """Take the step that an event tells of."""
     if event.kind is EventKind.CLAIM:
-        return steps.claim(pen, redemption, amount_fen=event.amount_fen or 0)
+        return steps.claim(pen, redemption, amount_fen=event.amount_fen or 0, by=event.by)
     if event.kind is EventKind.REVERSE:
-        return steps.reverse(pen, redemption, amount_fen=event.amount_fen, heads=event.heads)
+        return steps.reverse(pen, redemption, amount_fen=event.amount_fen, heads=event.heads, by=event.by)
     return STEPS[event.kind](pen, redemption)
 
 

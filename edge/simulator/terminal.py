@@ -97,11 +97,12 @@ class Terminal:
             self._unsure_since_ms = at_ms
         self._offset_ms = offset_ms
 
-    def cut(self, at_ms: int) -> None:
-        """Take the network away."""
+    def cut(self, at_ms: int, *, hub_answers: bool = False) -> None:
+        """Take the network away, or the platform alone: then the site still counts together."""
         if self.cut_at_ms is None:
             self.cut_at_ms = at_ms
-            self.link.to_site = self.link.to_town = False
+        self.link.to_town = False
+        self.link.to_site = self.link.to_site and hub_answers
 
     def restore(self) -> list[Conflict]:
         """Give the network back: lists come into force, signed time sets the clock right, conflicts come to light."""

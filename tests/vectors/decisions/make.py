@@ -5,6 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import contract_cases  # noqa: F401 - declares its cases
 import edge_cases  # noqa: F401 - declares its cases
 import money_cases  # noqa: F401 - declares its cases
 import scene_cases  # noqa: F401 - declares its cases
