@@ -50,8 +50,7 @@ OVERRIDABLE = frozenset(
 
 WITHHELD = Cause.of(Condition.STANDING, Reason.WITHHELD, Effective.facts)
 LOST = Cause.of(Condition.LIMITS, Reason.STORE_LOST)
-TIMED = frozenset({Reason.STALE_CODE, Reason.NOT_YET_VALID})
-ALL_TIMED = TIMED | {Reason.EXPIRED}
+TIMED = frozenset({Reason.STALE_CODE, Reason.NOT_YET_VALID, Reason.EXPIRED})
 
 
 def refused(reason: Reason, now: Now, facts: dict[str, Any] | None = None) -> Decision:
@@ -59,8 +58,7 @@ def refused(reason: Reason, now: Now, facts: dict[str, Any] | None = None) -> De
 
     A clock that cannot be believed cannot judge times: then time is not held against the holder (scene S17).
     """
-    doubtful = ALL_TIMED if now.clock is ClockState.WRONG else TIMED if now.clock is ClockState.UNSURE else frozenset()
-    if reason in doubtful:
+    if now.clock is not ClockState.TRUSTED and reason in TIMED:
         facts, reason = {"judged": reason.value}, Reason.CLOCK_NOT_TRUSTED
     return _alone(reason, facts or {}, now)
 

@@ -29,8 +29,6 @@ from edge.simulator.shared import Conflict, Site, Town
 from edge.simulator.terminal import InForce, Terminal
 from edge.simulator.token_spec import Presented, Purse, TokenSpec, fresh_anyway, wrong
 
-TIMED = frozenset({Reason.STALE_CODE, Reason.NOT_YET_VALID})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Played:

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -33,3 +34,19 @@ def test_a_technician_finds_each_line_that_is_not_well_on_the_page_with_its_word
             (row,) = [line for line in page.splitlines() if f"`{cause}`" in line]
             for words in (light(said.level), said.zh, said.en, said.mend_zh, said.mend_en):
                 assert words in row
+
+
+def test_each_test_that_the_threat_model_names_is_there():
+    page = (ROOT / "THREAT_MODEL.md").read_text()
+    named = re.findall(r"`((?:tests|edge)/[a-z_/]+\.py)`", page)
+
+    assert len(named) > 20
+    assert [name for name in named if not (ROOT / name).is_file()] == []
+
+
+def test_each_row_of_the_threat_model_names_a_test_or_says_that_it_is_not_held():
+    page = (ROOT / "THREAT_MODEL.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("| ") and not line.startswith(("| tries", "| state"))]
+
+    assert len(rows) > 25
+    assert [row for row in rows if "`tests/" not in row and "**not held**" not in row] == []

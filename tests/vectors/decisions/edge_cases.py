@@ -478,6 +478,10 @@ case(
 case("clock-unsure-serves-paper", "时钟存疑：纸质码照办，动态码请人工", benefit(),
      [event("05-01 09:00", "set_clock", terminal="gate1", offset_s=61), refer("05-01 09:00:10", "a", "clock_not_trusted"), granted("05-01 09:00:20", "b", token={"class": "printed", "max_uses": 3}),
       granted("05-01 09:00:30", "c", step={"challenged": True, "shown_at": at("05-01 09:01:30")})])
+case("clock-unsure-blames-nobody-for-time", "时钟存疑：说不准是否过期的码请人工", benefit(),
+     [standard("05-01 08:59", "a", "expired", token={"class": "printed", "max_uses": 3, "expires": at("05-01 08:00")}),
+      event("05-01 09:00", "set_clock", terminal="gate1", offset_s=86400),
+      refer("05-01 09:00:10", "a", "clock_not_trusted", token={"class": "printed", "max_uses": 3, "expires": at("05-01 08:00")})])
 case(
     "clock-small-step",
     "六十秒以内的跳变仍可信",
