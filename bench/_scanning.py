@@ -16,7 +16,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,8 @@ HERE = Path(__file__).parent
 BUDGETS = (1, 2, 3, 4, 6, 8, 10, 14, 18, 25, 40)
 FPS = 15
 FRAME = (1280, 720)
+CASCADE = Config(mend=None)
+HARD = ("tilt", "defocus", "motion", "glare", "lowlight", "mixed")
 
 
 def load(name: str) -> Any:
@@ -47,7 +49,7 @@ def load(name: str) -> Any:
     return module
 
 
-drawn, film, report = load("_gate_frames"), load("_film"), load("_scanning_report")
+drawn, film, report, cameras = load("_gate_frames"), load("_film"), load("_scanning_report"), load("_cameras")
 Texts = tuple[str, ...]
 
 
@@ -55,6 +57,11 @@ def with_pyzbar(frame: Any) -> Texts:
     """Read as most programs do."""
     grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
     return tuple(c.data.decode("utf-8", "replace") for c in pyzbar.decode(grey, symbols=[pyzbar.ZBarSymbol.QRCODE]))
+
+
+def with_cascade(frame: Any) -> Texts:
+    """Read as we do, but without the soft decoder."""
+    return read_codes(frame, config=CASCADE)
 
 
 def with_zxing(frame: Any) -> Texts:
@@ -120,8 +127,13 @@ def tell(**figures: Any) -> None:
 
 
 def measure(name: str, shots: Iterable[Any]) -> None:
-    """Tell the figures of still pictures, by condition and in total, for the three readers."""
-    readers: dict[str, Callable[[Any], Texts]] = {"ours": read_codes, "zxing-cpp": with_zxing, "pyzbar": with_pyzbar}
+    """Tell the figures of still pictures, by condition and in total, for the four readers."""
+    readers: dict[str, Callable[[Any], Texts]] = {
+        "ours": read_codes,
+        "cascade": with_cascade,
+        "zxing-cpp": with_zxing,
+        "pyzbar": with_pyzbar,
+    }
     scores: dict[tuple[str, str], Score] = defaultdict(Score)
     for shot in shots:
         for reader, read in readers.items():
@@ -129,7 +141,7 @@ def measure(name: str, shots: Iterable[Any]) -> None:
             for condition in (shot.condition, "total"):
                 scores[reader, condition].add(shot.texts, got, ms, complete=not shot.name.startswith("?"))
     for (reader, condition), score in scores.items():
-        if reader == "ours" or condition == "total":
+        if reader in {"ours", "cascade"} or condition == "total":
             ratio = sum(score.ms) / sum(scores["pyzbar", condition].ms)
             tell(set=name, reader=reader, condition=condition, **score.figures(), ratio=round(ratio, 3))
 
@@ -262,6 +274,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bench/scanner.py")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--each", type=int, default=1, help="frames of each condition and distance")
+    parser.add_argument("--cameras", action="store_true", help="the hard frames again, as other cameras give them")
     parser.add_argument("--streams", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=5.0, help="of each scene before the real child")
     parser.add_argument("--corpus", type=Path, action="append", default=[], metavar="FOLDER")
@@ -271,6 +284,10 @@ def main() -> None:
     cv2.setNumThreads(1)
     shots = list(drawn.stills(args.seed, args.each))
     measure("drawn", shots)
+    if args.cameras:
+        hard = [shot for shot in shots if shot.condition in HARD]
+        for name, change in cameras.CAMERAS.items():
+            measure(name, [replace(shot, frame=change(shot.frame)) for shot in hard])
     for folder in args.corpus:
         measure(clean(folder.name), corpus(folder))
     if args.streams:

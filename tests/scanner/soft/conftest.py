@@ -1,5 +1,8 @@
 """A small camera: codes in linear light under blur, motion, lamps, slant and noise; quicker than the bench."""
 
+import importlib.util
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -72,3 +75,13 @@ def code():
 @pytest.fixture
 def text():
     return TEXT
+
+
+@pytest.fixture
+def serve():
+    """A Motion JPEG camera on this machine: serve(jpegs, fps=15) is a context with a `url`."""
+    path = Path(__file__).parents[3] / "bench" / "_film.py"
+    spec = importlib.util.spec_from_file_location("_film", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.Film
