@@ -3,7 +3,7 @@
 The rules of the repository stand in `central.lists.publishing`; this module knows names, lifetimes and signatures.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -36,6 +36,7 @@ LIFETIME: Final = {
     LISTS: timedelta(days=14),
     RULES: timedelta(days=90),
 }
+TIMESTAMP: Final = "timestamp.json"
 RENEW_AT: Final = 0.5  # of its lifetime a role has left when it is signed anew
 KEEP_OLD: Final = timedelta(hours=1)  # a terminal in mid-refresh still reads the state before this one
 
@@ -61,15 +62,16 @@ class MetadataFiles:
         self.metadata = public / "metadata"
         self.targets = public / "targets"
         self.keys = keys
+        self.signers: dict[str, tuple[str, ...]] = {}  # who signs a role, while its key is being replaced
 
     def exist(self) -> bool:
         """Tell whether a state was ever published here."""
-        return (self.metadata / "timestamp.json").exists()
+        return (self.metadata / TIMESTAMP).exists()
 
     def load(self) -> State:
         """Read the state in force, from the timestamp inwards; raise PublishingError."""
         try:
-            timestamp = Metadata[Timestamp].from_file(str(self.metadata / "timestamp.json"))
+            timestamp = Metadata[Timestamp].from_file(str(self.metadata / TIMESTAMP))
             version = timestamp.signed.snapshot_meta.version
             snapshot = Metadata[Snapshot].from_file(str(self.metadata / f"{version}.snapshot.json"))
             roles = {
@@ -87,22 +89,30 @@ class MetadataFiles:
 
     def newest_root(self) -> bytes:
         """Return the newest root as signed; raise PublishingError if there is none."""
+        return self._root(max)
+
+    def _root(self, which: Callable[[list[int]], int]) -> bytes:
         versions = [int(path.name.split(".")[0]) for path in self.metadata.glob("[0-9]*.root.json")]
         if not versions:
             raise PublishingError(f"{self.metadata}: no root; run `central init` first")
-        return (self.metadata / f"{max(versions)}.root.json").read_bytes()
+        return (self.metadata / f"{which(versions)}.root.json").read_bytes()
 
-    def write_root(self, version: int, now_ms: int) -> None:
-        """Sign a root that names the present keys. Its rename is itself the publication of the new keys."""
+    def root(self, version: int, now_ms: int) -> bytes:
+        """Return a root that names the keys in force, or their successors where a key is being replaced.
+
+        Putting it into the folder is itself the publication of those keys.
+        """
         root = Root(version=version, consistent_snapshot=True)
         root.roles["root"] = Role([], ROOT_THRESHOLD)
         for name in ROOT_KEYS:
             root.add_key(self.keys.public(name), "root")
         for name in TOP_LEVEL:
-            root.add_key(self.keys.public(name), name)
-        replace_file(
-            self.metadata / f"{version}.root.json", self._sign(root, ROOT_KEYS, now_ms, of="root"), mode=PUBLIC
-        )
+            root.add_key(self.keys.public(self._signers_of(name)[-1]), name)
+        return self._sign(root, ROOT_KEYS, now_ms, of="root")
+
+    def put(self, name: str, data: bytes) -> None:
+        """Make a metadata file public, in one step."""
+        replace_file(self.metadata / name, data, mode=PUBLIC)
 
     def write_target(self, path: str, sha256: str, data: bytes) -> None:
         """Write a document under its content's name."""
@@ -110,9 +120,9 @@ class MetadataFiles:
         replace_file(self.targets / folder / f"{sha256}.{name}", data, mode=PUBLIC)
 
     def write_role(self, role: str, signed: Targets, *, now_ms: int) -> None:
-        """Sign one version of a targets role, with the key of that name."""
+        """Sign one version of a targets role."""
         pair = city_of(role)
-        data = self._sign(signed, (role,), now_ms, of=pair[0] if pair else role)
+        data = self._sign(signed, self._signers_of(role), now_ms, of=pair[0] if pair else role)
         replace_file(self.metadata / f"{signed.version}.{role}.json", data, mode=PUBLIC)
 
     def write_snapshot(self, snapshot: Snapshot, versions: Mapping[str, int], *, now_ms: int) -> None:
@@ -120,21 +130,35 @@ class MetadataFiles:
         for role, version in versions.items():
             data = (self.metadata / f"{version}.{role}.json").read_bytes()
             snapshot.meta[f"{role}.json"] = MetaFile.from_data(version, data, ["sha256"])
-        data = self._sign(snapshot, ("snapshot",), now_ms, of="snapshot")
+        data = self._sign(snapshot, self._signers_of("snapshot"), now_ms, of="snapshot")
         replace_file(self.metadata / f"{snapshot.version}.snapshot.json", data, mode=PUBLIC)
 
-    def write_timestamp(self, version: int, snapshot: Snapshot, *, now_ms: int) -> None:
-        """Sign the timestamp and put it in force."""
+    def timestamp(self, version: int, snapshot: Snapshot, *, now_ms: int) -> bytes:
+        """Return the timestamp that puts `snapshot` in force, signed and not yet public."""
         data = (self.metadata / f"{snapshot.version}.snapshot.json").read_bytes()
         timestamp = Timestamp(version=version, snapshot_meta=MetaFile.from_data(snapshot.version, data, ["sha256"]))
-        replace_file(
-            self.metadata / "timestamp.json", self._sign(timestamp, ("timestamp",), now_ms, of="timestamp"), mode=PUBLIC
-        )
+        return self._sign(timestamp, self._signers_of("timestamp"), now_ms, of="timestamp")
+
+    def seen(self, state: State) -> dict[str, bytes]:
+        """Return the top-level files of a state as terminals have them: the newest that they may remember."""
+        names = {
+            "timestamp": TIMESTAMP,
+            "snapshot": f"{state.snapshot.signed.version}.snapshot.json",
+            "targets": f"{state.roles['targets'].signed.version}.targets.json",
+        }
+        return {role: (self.metadata / name).read_bytes() for role, name in names.items()}
+
+    def first_root(self) -> bytes:
+        """Return the root that the oldest terminals were enrolled with; raise PublishingError if there is none."""
+        return self._root(min)
+
+    def _signers_of(self, role: str) -> tuple[str, ...]:
+        return self.signers.get(role, (role,))
 
     def prune(self, state: State, *, now_ms: int) -> None:
         """Remove what neither the state in force nor one of the last hour needs. Roots stay for ever."""
         wanted = {f"{meta.version}.{name}" for name, meta in state.snapshot.signed.meta.items()}
-        wanted |= {"timestamp.json", f"{state.snapshot.signed.version}.snapshot.json"}
+        wanted |= {TIMESTAMP, f"{state.snapshot.signed.version}.snapshot.json"}
         wanted |= {
             f"{target.hashes['sha256']}.{path.rpartition('/')[2]}"
             for role in state.roles.values()

@@ -7,23 +7,29 @@ Rules of this file:
 - snapshots are consistent: every file but `timestamp.json` has its version or its SHA-256 in its name and is never
   changed once a timestamp names it;
 - publishing writes and syncs the files first and renames `timestamp.json` last: that rename is the publication. A
-  power cut before it leaves the old state whole and only files that nobody reads;
+  power cut before it leaves the old state whole and only files that nobody reads, keys included: a successor lies
+  beside its key until metadata that names it is public;
+- what is to be published is verified as a terminal does, before the rename: what one would refuse is refused here;
+- versions are max(previous + 1, unix milliseconds), so that a repository restored from a backup is not older than its
+  terminals. Root alone is numbered 1, 2, 3 … as the specification wants;
 - what is published is read back from the files, from `timestamp.json` inwards; there is no second book-keeping;
 - every role carries `issued_ms`, the time it was signed: the age that terminals show and judge by.
 
 A timestamp says "this is still the newest" and must be renewed (`freshen`) even when nothing changed.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from tuf.api.metadata import DelegatedRole, Delegations, Key, Metadata, Snapshot, TargetFile, Targets  # type: ignore[attr-defined]
 
-from central.lists.metadata_files import MetadataFiles, PublishingError, State, is_old
-from central.lists.role_keys import ROOT_KEYS, TOP_LEVEL, RoleKeys
+from central.lists.metadata_files import TIMESTAMP, MetadataFiles, PublishingError, State, is_old
+from central.lists.role_keys import ROOT_KEYS, TOP_LEVEL, RoleKeys, following_of
 from credit.rules.listing import DOCUMENTS, ISSUERS, KINDS, OPTIONAL, city_of, is_city, path_of, pattern_of, role_of
 from storage.files import locked
+from sync.pull.examine import Draft, examine
+from sync.pull.verify import ListRefusedError
 
 __all__ = ["Published", "PublishingError", "Repository"]
 
@@ -53,12 +59,16 @@ class Repository:
                 raise PublishingError(f"{self.public}: a repository is already here")
             for name in (*ROOT_KEYS, *TOP_LEVEL):
                 self.keys.make(name)
-            self._files.write_root(1, now_ms)
-            self._files.write_role("targets", Targets(delegations=Delegations({}, {})), now_ms=now_ms)
-            snapshot = Snapshot(meta={})
-            self._files.write_snapshot(snapshot, {"targets": 1}, now_ms=now_ms)
-            self._files.write_timestamp(1, snapshot, now_ms=now_ms)
-            return Published(version=1, at_ms=now_ms, changed=())
+            self._files.put("1.root.json", self._files.root(1, now_ms))
+            first = _next(0, now_ms)
+            targets = Targets(version=first, delegations=Delegations({}, {}))
+            self._files.write_role("targets", targets, now_ms=now_ms)
+            snapshot = Snapshot(version=first, meta={})
+            self._files.write_snapshot(snapshot, {"targets": first}, now_ms=now_ms)
+            timestamp = self._files.timestamp(first, snapshot, now_ms=now_ms)
+            self._examine({TIMESTAMP: timestamp}, {}, now_ms=now_ms)
+            self._files.put(TIMESTAMP, timestamp)
+            return Published(version=first, at_ms=now_ms, changed=())
 
     def exists(self) -> bool:
         """Tell whether a repository was created here."""
@@ -73,28 +83,30 @@ class Repository:
         if not is_city(city):
             raise PublishingError(f"{city!r}: a city is named with a-z, 0-9 and hyphens, at most 32 letters")
         with locked(self._lock):
-            state = self._files.load()
+            state = self._load()
             if role_of(ISSUERS, city) in _delegated(state):
                 raise PublishingError(f"{city}: already delegated to")
             for kind in KINDS:
                 role = role_of(kind, city)
-                _delegate(state, role, self.keys.make(role))
+                _delegate(state, role, self.keys.successor(role))
+                self._files.signers[role] = (following_of(role),)
             return self._publish(state, documents, now_ms=now_ms, resign={"targets"})
 
     def rekey_city(self, city: str, kind: str, *, now_ms: int) -> Published:
         """Give a city's role a new key (the old one was lost or stolen) and sign its documents anew."""
         role = role_of(kind, city)
         with locked(self._lock):
-            state = self._files.load()
+            state = self._load()
             if role not in _delegated(state):
                 raise PublishingError(f"{city}: not delegated to")
-            _delegate(state, role, self.keys.rotate(role))
+            _delegate(state, role, self.keys.successor(role))
+            self._files.signers = {role: (following_of(role),)}
             return self._publish(state, {}, now_ms=now_ms, resign={"targets", role})
 
     def expel_city(self, city: str, *, now_ms: int) -> Published:
         """Withdraw a city's delegations: terminals drop its keys and lists with the next refresh."""
         with locked(self._lock):
-            state = self._files.load()
+            state = self._load()
             if role_of(ISSUERS, city) not in _delegated(state):
                 raise PublishingError(f"{city}: not delegated to")
             for kind in KINDS:
@@ -102,19 +114,35 @@ class Repository:
             return self._publish(state, {}, now_ms=now_ms, resign={"targets"})
 
     def rotate(self, name: str, *, now_ms: int) -> Published:
-        """Replace the key of targets, snapshot or timestamp by a new root, signed by the root keys."""
+        """Replace the key of targets, snapshot or timestamp by a new root, signed by the root keys.
+
+        First everything is signed by the old key and its successor: that is good under the old root and under the new
+        one, so there is no moment in which a terminal finds one without the other.
+        """
         if name not in TOP_LEVEL:
             raise PublishingError(f"{name}: only {', '.join(TOP_LEVEL)} rotate this way")
         with locked(self._lock):
-            state = self._files.load()
-            self.keys.rotate(name)
-            self._files.write_root(state.root.signed.version + 1, now_ms)
-            return self._publish(state, {}, now_ms=now_ms, resign={"targets", "snapshot"})
+            state = self._load()
+            self.keys.successor(name)
+            self._files.signers = {name: (name, following_of(name))}
+            published = self._publish(state, {}, now_ms=now_ms, resign={"targets", "snapshot"})
+            number = state.root.signed.version + 1
+            root = self._files.root(number, now_ms)
+            self._examine({f"{number}.root.json": root}, self._files.seen(self._files.load()), now_ms=now_ms)
+            self._files.put(f"{number}.root.json", root)
+            self._load()
+            return published
 
     def publish(self, documents: Mapping[str, bytes], *, now_ms: int) -> Published:
         """Sign what differs from the state in force and put it in force; what is not named stays as it is."""
         with locked(self._lock):
-            return self._publish(self._files.load(), documents, now_ms=now_ms)
+            return self._publish(self._load(), documents, now_ms=now_ms)
+
+    def resign(self, *, now_ms: int) -> Published:
+        """Sign every role anew: after a restore, so that no terminal has seen a newer version of any."""
+        with locked(self._lock):
+            state = self._load()
+            return self._publish(state, {}, now_ms=now_ms, resign={"targets", *_delegated(state)})
 
     def publish_from(self, render: Callable[[tuple[str, ...]], Mapping[str, bytes]], *, now_ms: int) -> Published:
         """Publish what `render` gives for the cities delegated to, asked for while nobody else can publish.
@@ -122,7 +150,7 @@ class Repository:
         Documents that were rendered before waiting for another publication would undo it.
         """
         with locked(self._lock):
-            state = self._files.load()
+            state = self._load()
             return self._publish(state, render(_cities(state)), now_ms=now_ms)
 
     def freshen(self, *, now_ms: int) -> Published:
@@ -141,24 +169,50 @@ class Repository:
         now_ms: int,
         resign: frozenset[str] | set[str] = frozenset(),
     ) -> Published:
+        seen = self._files.seen(state)
         changed = self._take_in(state, documents)
         _check_complete(state)
         wanted = {*resign, *(_signer_of(path) for path in changed)}
         for role in ("targets", *_delegated(state)):
             signed = state.roles[role].signed
             if role in wanted or is_old(signed, role, now_ms):
-                signed.version += 1
+                signed.version = _next(signed.version, now_ms)
                 self._files.write_role(role, signed, now_ms=now_ms)
                 wanted.add(role)
         snapshot = state.snapshot.signed
         if wanted or is_old(snapshot, "snapshot", now_ms):
-            snapshot.version += 1
+            snapshot.version = _next(snapshot.version, now_ms)
             versions = {role: state.roles[role].signed.version for role in wanted & state.roles.keys()}
             self._files.write_snapshot(snapshot, versions, now_ms=now_ms)
-        version = state.timestamp.signed.version + 1
-        self._files.write_timestamp(version, snapshot, now_ms=now_ms)
+        version = _next(state.timestamp.signed.version, now_ms)
+        timestamp = self._files.timestamp(version, snapshot, now_ms=now_ms)
+        self._examine({TIMESTAMP: timestamp}, seen, now_ms=now_ms, roles=wanted & _delegated(state).keys())
+        self._files.put(TIMESTAMP, timestamp)
+        self._settle(state)
         self._files.prune(state, now_ms=now_ms)
         return Published(version=version, at_ms=now_ms, changed=changed)
+
+    def _load(self) -> State:
+        """Return the state in force, and let every role have the key that it names."""
+        state = self._files.load()
+        self._files.signers = {}
+        self._settle(state)
+        return state
+
+    def _settle(self, state: State) -> None:
+        named = {name: state.root.signed.roles[name].keyids[0] for name in TOP_LEVEL}
+        named |= {role: delegated.keyids[0] for role, delegated in _delegated(state).items()}
+        self.keys.settle(named)
+
+    def _examine(
+        self, pending: Mapping[str, bytes], seen: Mapping[str, bytes], *, now_ms: int, roles: Iterable[str] = ()
+    ) -> None:
+        """Raise PublishingError unless a terminal would take what is to be public."""
+        draft = Draft(self.public, pending)
+        try:
+            examine(draft, trust_root=self._files.first_root(), now_ms=now_ms, roles=sorted(roles), seen=seen)
+        except ListRefusedError as error:
+            raise PublishingError(f"terminals would refuse this, so nothing was published: {error}") from error
 
     def _take_in(self, state: State, documents: Mapping[str, bytes]) -> tuple[str, ...]:
         changed = []
@@ -172,6 +226,11 @@ class Repository:
                 state.roles[role].signed.targets[path] = target
                 changed.append(path)
         return tuple(changed)
+
+
+def _next(version: int, now_ms: int) -> int:
+    """Return the version after `version`: by time, so that nothing restored is older than what was seen."""
+    return max(version + 1, now_ms)
 
 
 def _delegations(state: State) -> tuple[dict[str, Key], dict[str, DelegatedRole]]:

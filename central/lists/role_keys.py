@@ -4,12 +4,15 @@ Rules of this file:
 
 - a file `<name>.pem` (PKCS #8, mode 0600) is one Ed25519 key; making one that exists is an error, never a new key;
 - root has three keys of which two must sign; every other role has one;
+- a successor is made beside its key, as `<name>.next.pem`, and takes its place only when the metadata that names it is
+  public (`settle`): a power cut at any instruction leaves a key that the public metadata names, or one step to it;
 - a retired key's file is renamed to `<name>.retired-<n>.pem`, never deleted.
 
 The reference platform keeps all of them in one folder so that it runs out of the box. A city in earnest keeps root and
-`issuers.*` keys on offline machines: nothing but `make`, `rotate` and re-signing those roles needs them.
+`issuers.*` keys on offline machines: nothing but `make`, `successor` and re-signing those roles needs them.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -17,11 +20,16 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.signer import CryptoSigner, SSlibKey  # type: ignore[attr-defined]  # its own exports
 
-from storage.files import PRIVATE, replace_file
+from storage.files import PRIVATE, replace_file, sync_folder
 
 ROOT_KEYS: Final = ("root-1", "root-2", "root-3")
 ROOT_THRESHOLD: Final = 2
 TOP_LEVEL: Final = ("targets", "snapshot", "timestamp")
+
+
+def following_of(name: str) -> str:
+    """Return under which name the successor of a key lies."""
+    return f"{name}.next"
 
 
 class KeyFolderError(Exception):
@@ -43,13 +51,36 @@ class RoleKeys:
         replace_file(path, _pem(Ed25519PrivateKey.generate()), mode=PRIVATE)
         return self.public(name)
 
-    def rotate(self, name: str) -> SSlibKey:
-        """Put the key of `name` aside and make its successor."""
-        path = self._path(name)
-        number = len(list(self.folder.glob(f"{name}.retired-*.pem"))) + 1
-        path.rename(self.folder / f"{name}.retired-{number}.pem")
-        self._loaded.pop(name, None)
-        return self.make(name)
+    def successor(self, name: str) -> SSlibKey:
+        """Return the public half of the key that shall follow `name`'s: made now, or in a try that was cut short."""
+        following = following_of(name)
+        return self.public(following) if self._path(following).exists() else self.make(following)
+
+    def settle(self, named: Mapping[str, str]) -> None:
+        """Let each role of `named` have the key that its public metadata names (key id): the plug may have been pulled.
+
+        A successor that is named takes its place; one that is not waits, or is found again among the retired.
+        """
+        for name, keyid in named.items():
+            if self._keyid(name) != keyid:
+                self._find(name, keyid)
+
+    def _keyid(self, name: str) -> str | None:
+        return self.public(name).keyid if self._path(name).exists() else None
+
+    def _find(self, name: str, keyid: str) -> None:
+        following, path = self._path(following_of(name)), self._path(name)
+        others = [following, *self.folder.glob(f"{name}.retired-*.pem")]
+        found = next((one for one in others if one.exists() and self._keyid(one.stem) == keyid), None)
+        if found is None:
+            return  # signing will say which file is missing; a client would see it as well
+        if path.exists():
+            number = len(list(self.folder.glob(f"{name}.retired-*.pem"))) + 1
+            waits = found != following and not following.exists()  # a successor that was never named
+            path.rename(following if waits else self._path(f"{name}.retired-{number}"))
+        found.rename(path)
+        sync_folder(self.folder)
+        self._loaded.clear()
 
     def signer(self, name: str) -> CryptoSigner:
         """Return the signer of `name`; raise KeyFolderError."""

@@ -47,7 +47,10 @@ class Forger:
         snapshot.version += 1
         snapshot.meta.update(changed)
         self.files.write_snapshot(snapshot, {}, now_ms=self.platform.later())
-        self.files.write_timestamp(state.timestamp.signed.version + 1, snapshot, now_ms=self.platform.later())
+        self.files.put(
+            "timestamp.json",
+            self.files.timestamp(state.timestamp.signed.version + 1, snapshot, now_ms=self.platform.later()),
+        )
 
     def document(self, path, data, *, role=None):
         """Let `role` (by default the right one) sign `data` as the document at `path`."""
@@ -86,7 +89,10 @@ class TestMetadata:
 
     async def test_a_thief_who_counted_the_timestamp_up_cannot_lock_us_out_for_ever(self, platform, terminal, forger):
         async with terminal.open() as t:
-            forger.files.write_timestamp(2**31, forger.files.load().snapshot.signed, now_ms=platform.later())
+            forger.files.put(
+                "timestamp.json",
+                forger.files.timestamp(2**52, forger.files.load().snapshot.signed, now_ms=platform.later()),
+            )
             await t.puller.once()
             platform.restrict("wang")
             _count_down(platform, 7)
@@ -109,8 +115,8 @@ class TestMetadata:
             root.signed.version += 1
             root.signatures.clear()
             root.sign(forger.keys.signer("root-1"))
-            (forger.files.metadata / "2.root.json").write_bytes(root.to_bytes())
             platform.repository.freshen(now_ms=platform.later())
+            (forger.files.metadata / "2.root.json").write_bytes(root.to_bytes())
             with pytest.raises(PullFailedError, match="signed by 1/2"):
                 await t.puller.once()
 
@@ -139,7 +145,10 @@ class TestMetadata:
             await t.puller.once()
             version = json.loads((platform.public / "metadata" / "timestamp.json").read_bytes())["signed"]["version"]
             expired_ms = platform.clock.ms - 20 * 86_400_000
-            forger.files.write_timestamp(version + 1, forger.files.load().snapshot.signed, now_ms=expired_ms)
+            forger.files.put(
+                "timestamp.json",
+                forger.files.timestamp(version + 1, forger.files.load().snapshot.signed, now_ms=expired_ms),
+            )
             terminal.clock.ms = 0
             with pytest.raises(PullFailedError, match="expired"):
                 await t.puller.once()
@@ -186,7 +195,9 @@ class TestMetadata:
             old = (platform.public / "metadata" / f"{version}.lists.{HOME}.json").read_bytes()
             wang = platform.issue("wang").subject
             platform.restrict("wang")
-            site.answers[f"metadata/{version + 1}.lists.{HOME}.json"] = old
+            newer = json.loads((platform.public / "metadata" / "timestamp.json").read_bytes())["signed"]["version"]
+            assert newer > version  # versions are times: the role's newest is the publication's
+            site.answers[f"metadata/{newer}.lists.{HOME}.json"] = old
             pulled = await t.puller.once()
             assert f"lists.{HOME}" in pulled.problems
 
@@ -388,7 +399,7 @@ class TestDownload:
 def _count_down(platform, version):
     """Sign the state in force with a lower timestamp version, by the key in force."""
     files = MetadataFiles(platform.public, RoleKeys(platform.state / "keys"))
-    files.write_timestamp(version, files.load().snapshot.signed, now_ms=platform.later())
+    files.put("timestamp.json", files.timestamp(version, files.load().snapshot.signed, now_ms=platform.later()))
 
 
 def _newest(platform):

@@ -99,7 +99,8 @@ class TestRepository:
         before = version(f"lists.{HOME}"), version(f"issuers.{HOME}")
         platform.repository.freshen(now_ms=platform.later(8 * 86_400_000))
 
-        assert (version(f"lists.{HOME}"), version(f"issuers.{HOME}")) == (before[0] + 1, before[1])
+        after = version(f"lists.{HOME}"), version(f"issuers.{HOME}")
+        assert (after[0] > before[0], after[1] == before[1]) == (True, True)
 
     @pytest.mark.parametrize(
         "path", ["lists/yunling/keys.json", "else/yunling/keys.json", "lists/nowhere/measures.json", "x"]
