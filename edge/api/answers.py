@@ -1,0 +1,269 @@
+"""What the local API answers, as types: the OpenAPI document and the generated clients are made from these.
+
+Rules of this file:
+
+- nothing here makes an answer; tests hold the answers of a real terminal against these types, and every member of every
+  answer must be named here;
+- a member that may be absent has `UNSET` for its default; one that is always there has none;
+- money is in fen, times are milliseconds UTC, unless the name says otherwise.
+"""
+
+from typing import Any, Literal
+
+from msgspec import UNSET, Struct, UnsetType
+
+from credit.inputs import ClockState, Intent
+from credit.lifecycle import State
+from credit.reasons import Outcome, Reason
+from credit.rules.catalogue import OfferKind
+
+
+class Answered(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An answer: every member is named."""
+
+
+class Text(Answered, frozen=True):
+    """Words for people, Chinese first."""
+
+    zh: str
+    en: str
+
+
+class ReasonShown(Answered, frozen=True):
+    """One reason: its stable code, its words, what to do next, and the facts behind it (docs/reasons.md)."""
+
+    code: Reason
+    zh: str
+    en: str
+    next: Text
+    facts: dict[str, Any]
+    benefits: list[str] | UnsetType = UNSET
+
+
+class OfferShown(Struct, frozen=True, kw_only=True):
+    """What is given: `kind`, and the members of that kind; sums only where an amount was named."""
+
+    kind: OfferKind
+    percent_off: int | UnsetType = UNSET
+    off_fen: int | UnsetType = UNSET
+    waived_fen: int | UnsetType = UNSET
+    to_pay_fen: int | UnsetType = UNSET
+
+
+class GivenShown(Answered, frozen=True):
+    """One benefit that is given, with whose it is and in which version; `local` is the shop's own."""
+
+    benefit: str
+    issuer: str
+    code: int
+    version: int
+    offer: OfferShown
+    local: bool
+    title: dict[str, str]
+
+
+class Crowd(Answered, frozen=True):
+    """How full the site is."""
+
+    used: int
+    max: int
+
+
+class Obligations(Struct, frozen=True, kw_only=True):
+    """What must be done now. The gate opens only with `open_gate`; `pay_fen` is to be paid before it does."""
+
+    open_gate: bool | UnsetType = UNSET
+    confirm_by_staff: bool | UnsetType = UNSET
+    to_pay_fen: int | UnsetType = UNSET
+    pay_fen: int | UnsetType = UNSET
+    due: str | UnsetType = UNSET
+    override: bool | UnsetType = UNSET
+    nearly_full: Crowd | UnsetType = UNSET
+
+
+class PresentAnswer(Struct, frozen=True, kw_only=True):
+    """The answer about a code: the outcome, what is given, what must be done, and every reason at once."""
+
+    outcome: Outcome
+    benefit: str | None
+    benefits: list[str]
+    offer: OfferShown | None
+    offers: list[GivenShown]
+    obligations: Obligations
+    reasons: list[ReasonShown]
+    offline: bool
+    clock: ClockState
+    redemption: str | None
+    journal_seq: int | None
+    lane: str
+    at_ms: int
+    repeat: bool
+    intent: Intent
+    ticket: str | None
+    list_price_fen: int | None
+    amount_fen: int | None
+    left: dict[str, int] | UnsetType = UNSET
+
+
+class RedemptionShown(Struct, frozen=True, kw_only=True):
+    """A redemption as screens and tills list it; `answer` is the object that was shown when it was given."""
+
+    id: str
+    at_ms: int
+    lane: str
+    scene: str
+    intent: Intent
+    benefit: str
+    state: State
+    asset: str | None
+    amount_fen: int | None
+    heads: int
+    due_ms: int | None
+    passed_ms: int | None
+    ended_ms: int | None
+    claimed_fen: int | None
+    returned_fen: int
+    returned_heads: int
+    answer: dict[str, Any]
+
+
+class StepAnswer(Struct, frozen=True, kw_only=True):
+    """What a step came to: the redemption afterwards, and where either fact stands in the journal."""
+
+    redemption: RedemptionShown
+    state: State | None
+    journal_seq: int
+    error: Reason | None = None
+
+
+class ListShown(Answered, frozen=True):
+    """One signed list in force, and how old it is."""
+
+    name: str
+    version: int
+    age_s: int
+
+
+class LaneShown(Struct, frozen=True, kw_only=True):
+    """A lane of this terminal; `camera` is null where it has no reader of its own."""
+
+    id: str
+    scene: str
+    camera: bool | None
+
+
+class LaneAnswer(Struct, frozen=True, kw_only=True):
+    """What a lane is for, and the challenge that a phone without a trusted clock answers."""
+
+    id: str
+    scene: str
+    intent: Intent
+    challenge: str
+
+
+class StatusAnswer(Struct, frozen=True, kw_only=True):
+    """Who this terminal is and how it is."""
+
+    terminal: str
+    site: str
+    title: dict[str, str]
+    issuer: str
+    test: bool
+    version: str
+    now_ms: int
+    ready: bool
+    clock: ClockState
+    offline: bool
+    offline_s: int | None
+    suspended: bool
+    unsent: int
+    oldest_unsent_s: int | None
+    set_aside: int
+    lists: list[ListShown]
+    lanes: list[LaneShown]
+    ticket_types: list[dict[str, Any]]
+    pledge: dict[str, str]
+    grade: str
+    texts: dict[str, dict[str, str]]
+
+
+class CheckShown(Struct, frozen=True, kw_only=True):
+    """One line of readiness: well, warn or bad, since when, and the mend (docs/when-things-break.md)."""
+
+    name: str
+    ok: bool
+    level: Literal["well", "warn", "bad"]
+    cause: str
+    since_ms: int
+    zh: str
+    en: str
+    mend: Text | None
+
+
+class ReadinessAnswer(Struct, frozen=True, kw_only=True):
+    """Whether somebody with a right would be let in now."""
+
+    ready: bool
+    checks: list[CheckShown]
+
+
+class EntryAnswer(Answered, frozen=True):
+    """Whether entry is stopped now, and where the fact stands."""
+
+    stopped: bool
+    journal_seq: int
+
+
+class MovedAnswer(Struct, frozen=True, kw_only=True):
+    """What a synchronisation moved; `problem` is empty when all is well."""
+
+    sent: int
+    unsent: int
+    orders: int
+    conflicts: int
+    lists_version: int | None
+    lists_changed: bool
+    problem: str
+
+
+class PersonAnswer(Struct, frozen=True, kw_only=True):
+    """Somebody who works here."""
+
+    person: str
+    role: Literal["keeper", "supervisor"] | UnsetType = UNSET
+
+
+class SessionAnswer(Answered, frozen=True):
+    """An unlocked screen: its token, good for `seconds`."""
+
+    token: str
+    person: str
+    role: Literal["keeper", "supervisor"]
+    seconds: int
+
+
+class OpenedAnswer(Answered, frozen=True):
+    """A lane was asked to open once, by name."""
+
+    lane: str
+    journal_seq: int
+
+
+class Problem(Struct, frozen=True, kw_only=True):
+    """What went wrong with a call (RFC 9457); `reason` is a stable code where a step was refused."""
+
+    title: str
+    status: int
+    detail: str
+    type: str | UnsetType = UNSET
+    reason: Reason | UnsetType = UNSET
+
+
+class Nothing(Answered, frozen=True):
+    """Done; there is nothing to say."""
+
+
+class HealthAnswer(Answered, frozen=True):
+    """The process answers."""
+
+    ok: bool

@@ -1,0 +1,92 @@
+"""The answers of a real terminal are what its OpenAPI document says: every member named, every type right.
+
+Generated clients are made from that document; a member that it does not know is one that a vendor cannot learn of.
+"""
+
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
+
+import aiohttp
+import msgspec
+import pytest
+import pytest_asyncio
+
+from edge.api.openapi import CALLS
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def served(tmp_path_factory, running_town):
+    async with running_town(tmp_path_factory.mktemp("town")) as built:
+        await built.gate.start()
+        yield built
+
+
+def unnamed(kind, value, where="$"):
+    """Yield the paths of members that the type does not name."""
+    origin = get_origin(kind)
+    if origin in (Union, UnionType):
+        kinds = [one for one in get_args(kind) if isinstance(one, type) and issubclass(one, msgspec.Struct)]
+        if kinds and isinstance(value, dict):
+            yield from unnamed(kinds[0], value, where)
+    elif origin is list:
+        for number, one in enumerate(value):
+            yield from unnamed(get_args(kind)[0], one, f"{where}[{number}]")
+    elif isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        fields = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
+        yield from (f"{where}.{name}" for name in value.keys() - fields.keys())
+        for name in value.keys() & fields.keys():
+            yield from unnamed(fields[name], value[name], f"{where}.{name}")
+
+
+def test_a_member_that_no_type_names_is_found():
+    kind = CALLS["GET /v1/readiness"].answers
+    line = {"name": "x", "ok": True, "mend": {"zh": "a", "en": "b", "fr": "c"}}
+
+    assert list(unnamed(kind, {"ready": True, "checks": [line], "more": 1})) == ["$.more", "$.checks[0].mend.fr"]
+
+
+async def ask(served, method, path, role="integrator", body=None, **query):
+    """Ask a real terminal, and hold its answer against the type that the document gives the call."""
+    headers = {"Authorization": f"Bearer {served.gate.tokens[role]}"}
+    parts = path.format(**query.pop("of", {}))
+    async with (
+        aiohttp.ClientSession(served.gate.url, headers=headers) as session,
+        session.request(method, parts, json=body, params=query) as answer,
+    ):
+        found = await answer.json()
+    call = CALLS[f"{method} {path}"]
+    assert answer.status == call.done, found
+    if call.answers != dict[str, Any]:
+        msgspec.convert(found, call.answers)
+        assert list(unnamed(call.answers, found)) == []
+    return found
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_every_answer_of_a_gate_is_typed(served):
+    who = served.visitors.resident(served.now_s())
+    entry = {"code": who.code(served.now_s()), "lane": "A", "intent": "enter", "ticket": "adult"}
+
+    granted = await ask(served, "POST", "/v1/present", body=entry)
+    again = await ask(served, "POST", "/v1/present", body=entry)
+    refused = await ask(served, "POST", "/v1/present", body=entry | {"code": "XG1:NONSENSE"})
+    assert (granted["outcome"], again["repeat"], refused["outcome"]) == ("GRANT", True, "STANDARD")
+
+    step = {"redemption": granted["redemption"], "step": "passed"}
+    assert (await ask(served, "POST", "/v1/redemptions/{redemption}/{step}", body={}, of=step))["state"]
+    assert await ask(served, "GET", "/v1/redemptions", recent="5")
+    await ask(served, "GET", "/v1/redemptions", state="open")
+    await ask(served, "GET", "/v1/lanes/{lane}", of={"lane": "A"})
+    await ask(served, "POST", "/v1/lanes/{lane}/again", of={"lane": "A"})
+    for path in ("/v1/status", "/v1/readiness", "/healthz", "/readyz", "/openapi.json"):
+        await ask(served, "GET", path)
+    await ask(served, "POST", "/v1/sync", role="service")
+    for stopped in (True, False):
+        await ask(served, "POST", "/v1/entry", body={"stopped": stopped, "by": "test"})
+
+
+def test_generated_clients_get_a_name_for_every_call_and_no_two_alike():
+    names = [call.name for call in CALLS.values()]
+
+    assert len(set(names)) == len(names)
+    assert all(name.isidentifier() for name in names)
