@@ -6,7 +6,9 @@ Rules of this file:
   code lives, so no answer is `stale_code` because this machine is slow;
 - an answer belongs to the visitor whose code it is about (`street.hearing`); one that comes late corrects what was
   noted of that visitor;
-- a visitor who waits longer than SLOW_S is told of: the machine is slow.
+- a visitor who waits longer than SLOW_S is told of: the machine is slow;
+- a gate that could not write in time refers the visitor to staff ("store_failed") and has given nothing: a visitor of
+  the same kind shows a fresh code, as staff would ask, at most TRIES times in all.
 """
 
 import asyncio
@@ -14,7 +16,7 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from central.clock import now_ms
@@ -26,10 +28,12 @@ from central.demo.street.turnstile import Turnstile
 from central.demo.street.visitors import KINDS, Person, Visit, Visitors
 
 PATIENCE_S: Final = 25.0  # how long a visitor holds the phone up before giving up; a code is good for 30 s
+TRIES: Final = 3
 SLOW_S: Final = 5.0  # an answer that takes longer is told
 READS_S: Final = 120.0  # how long a scanner may take to start
 POLL_S: Final = 0.05
 NOTICE_EVERY_S: Final = 3.2  # a lane gives its friendly notice at most once in 3 s
+UNWRITTEN: Final = ("store_failed",)
 MAX_KEPT: Final = 256  # visits whose late answer still finds them
 
 Json = dict[str, Any]
@@ -57,6 +61,11 @@ class Seen:
         """Whether the gate said nothing (yet)."""
         return self.reasons == ("no_answer",)
 
+    @property
+    def slow(self) -> bool:
+        """Whether the machine was too slow for an answer about the code."""
+        return self.unanswered or self.reasons == UNWRITTEN
+
     def to_json(self) -> Json:
         """Return it for the page."""
         return {
@@ -66,6 +75,7 @@ class Seen:
             "reasons": list(self.reasons),
             "repeat": self.repeat,
             "expected": self.expected,
+            "slow": self.slow,
         }
 
 
@@ -93,21 +103,20 @@ class AtGate:
         """Let the next visitor of this kind come to the gate; return what the gate said."""
         async with self._turn:
             await self._free()
-            visit = await asyncio.to_thread(self._visitors.next, kind, now_ms() // 1000)
-            return await self._hold_up(visit)
+            return await self._served(lambda now_s: self._visitors.next(kind, now_s))
 
     async def visit_through_power_cut(self, pull_the_plug: Callable[[], Awaitable[None]]) -> tuple[Seen, Seen]:
         """Pull the plug as soon as a visitor is let in; return what the gate said before and after."""
         async with self._turn:
             await self._free()
-            visit = await asyncio.to_thread(self._visitors.next, "eligible", now_ms() // 1000)
             self.turnstile.lose_power()  # the arm goes first, the terminal an instant later: between commit and relay
-            first = await self._hold_up(visit, linger_s=0.0)
+            first = await self._served(lambda now_s: self._visitors.next("eligible", now_s), linger_s=0.0)
+            who = self.current
             await pull_the_plug()
             await self._free()
-            if visit.who is None:
-                raise RuntimeError("an eligible visitor has a credential")
-            return first, await self._hold_up(replace(visit, text=visit.who.code(now_ms() // 1000)))
+            if who is None:
+                raise LookupError("the gate has said nothing to anybody yet")
+            return first, await self._served(lambda now_s: Visit(kind="eligible", text=who.code(now_s), who=who))
 
     async def _free(self) -> None:
         """Wait until nobody is walking and the gate reads codes; after READS_S the visitor comes all the same."""
@@ -116,6 +125,17 @@ class AtGate:
             async with asyncio.timeout(READS_S):
                 while not await self._link.reads():  # noqa: ASYNC110 - another process: nothing to wait on
                     await asyncio.sleep(POLL_S)
+
+    async def _served(self, make: Callable[[int], Visit], *, linger_s: float | None = None) -> Seen:
+        """Hold up what `make` makes for the second that it is; a gate that could not write in time is asked again."""
+        for _ in range(TRIES):
+            seen = await self._hold_up(await asyncio.to_thread(make, now_ms() // 1000), linger_s=linger_s)
+            if seen.reasons != UNWRITTEN:
+                break
+            self.say(
+                "闸机没能及时写盘，什么也没给；请再出示一次 · the gate could not write in time and gave nothing; again"
+            )
+        return seen
 
     async def _hold_up(self, visit: Visit, *, linger_s: float | None = None) -> Seen:
         if KINDS[visit.kind].outcome is None:

@@ -18,7 +18,7 @@ import aiohttp
 from aiohttp import web
 
 from central.clock import now_ms
-from central.demo.at_gate import AtGate, Seen
+from central.demo.at_gate import TRIES, UNWRITTEN, AtGate, Seen
 from central.demo.audit import Audit, compare, read_platform, read_terminal
 from central.demo.running.overlay import Overlay
 from central.demo.running.pace import Pace
@@ -127,7 +127,10 @@ class World:
         return await self._shot(self.counter, who, intent="buy", amount_fen=amount_fen)
 
     async def _shot(self, link: TerminalLink, who: Person, *, challenge: bytes | None = None, **more: Any) -> Json:
-        answer = await link.present(who.code(now_ms() // 1000, challenge=challenge), **more)
+        for _ in range(TRIES):
+            answer = await link.present(who.code(now_ms() // 1000, challenge=challenge), **more)
+            if tuple(reason["code"] for reason in answer["reasons"]) != UNWRITTEN:
+                break
         self.at_gate.outcomes[str(answer["outcome"])] += 1
         self.say(f"{link.post.zh} · {link.post.en}: {answer['outcome']} {answer.get('offer') or ''}")
         return answer

@@ -5,7 +5,7 @@ import contextlib
 
 import pytest
 
-from central.demo.at_gate import AtGate
+from central.demo.at_gate import TRIES, AtGate
 from central.demo.running.pace import SLOW, Pace, sample
 from central.demo.story import Story
 from central.demo.street.hearing import Hearing, Said, fingerprint
@@ -15,6 +15,7 @@ from edge.lanes import lane
 CODES = {"eligible": "XG1:AAA", "not_eligible": "XG1:BBB", "payment": "https://pay.example/1"}
 GRANT = {"outcome": "GRANT", "reasons": [{"code": "ok"}], "at_ms": 1}
 STANDARD = {"outcome": "STANDARD", "reasons": [{"code": "not_eligible"}], "at_ms": 2}
+UNWRITTEN = {"outcome": "REFER", "reasons": [{"code": "store_failed"}], "at_ms": 3}
 NOTICE = {"code": "not_a_code", "at_ms": 3}
 
 
@@ -87,6 +88,26 @@ class TestAnswersFindTheirVisitor:
 
         assert (await visit).expected
         assert town.gate.outcomes == {"GRANT": 1}
+
+    async def test_a_gate_that_could_not_write_in_time_is_asked_again(self, town):
+        visit = asyncio.create_task(town.gate.visit("eligible"))
+        for answer in (UNWRITTEN, GRANT):
+            await until(lambda: town.shows("eligible") and town.gate.camera._phone is not None)
+            town.answer("eligible", answer)
+            await until(lambda: not town.shows("eligible"))
+
+        assert (await visit).expected
+        assert [(seen.outcome, seen.slow) for seen in town.gate.seen] == [("REFER", True), ("GRANT", False)]
+
+    async def test_a_gate_that_never_writes_is_a_fault_after_all(self, town):
+        visit = asyncio.create_task(town.gate.visit("eligible"))
+        for _ in range(TRIES):
+            await until(lambda: town.shows("eligible") and town.gate.camera._phone is not None)
+            town.answer("eligible", UNWRITTEN)
+            await until(lambda: not town.shows("eligible"))
+
+        seen = await visit
+        assert (seen.outcome, seen.expected) == ("REFER", False)
 
     async def test_a_busy_machine_is_named_as_the_reason(self, town):
         town.gate.slow_s, town.gate.patience_s = 0.01, 0.02

@@ -101,8 +101,7 @@ function drawSeen() {
     const kind = state.kinds.find((one) => one.kind === seen.kind);
     const item = make("li", null, seen.outcome || "");
     item.append(make("time", clock(seen.at_ms)), make("b", seen.outcome || "—"), make("span", word(kind.zh, kind.en)));
-    const unanswered = seen.reasons.includes("no_answer");
-    if (unanswered) item.append(make("span", word("没有等到答复", "no answer in time"), "slow"));
+    if (seen.slow) item.append(make("span", word("本机太慢", "machine too slow"), "slow"));
     else if (!seen.expected) item.append(make("span", word("意外", "unexpected"), "wrong"));
     item.append(make("span", (seen.repeat ? `${word("同一次", "repeat")} ` : "") + (seen.outcome === "GRANT" ? "" : seen.reasons.join(" ")), "why"));
     return item;

@@ -90,6 +90,10 @@ class TerminalLink:
         return {"Authorization": f"Bearer {self.tokens['integrator']}"}
 
     async def _call(self, method: str, path: str, body: Json | None = None, *, within_s: float = CALL_S) -> Json:
+        found: Json = await self._ask(method, path, body, within_s=within_s)
+        return found
+
+    async def _ask(self, method: str, path: str, body: Json | None = None, *, within_s: float = CALL_S) -> Any:
         timeout = aiohttp.ClientTimeout(total=within_s)
         async with self._session.request(
             method, self.url + path, json=body, headers=self._headers(), timeout=timeout
@@ -99,8 +103,7 @@ class TerminalLink:
                 raise aiohttp.ClientResponseError(
                     answer.request_info, answer.history, status=answer.status, message=f"{path}: {text[:300]}"
                 )
-            found: Json = json.loads(text)
-            return found
+            return json.loads(text)
 
     async def status(self) -> Json | None:
         """Return its status; None while it is down."""
@@ -121,6 +124,11 @@ class TerminalLink:
     async def challenge(self) -> bytes:
         """Return what the lane's screen shows for a phone to answer."""
         return bytes.fromhex((await self._call("GET", f"/v1/lanes/{self.post.lane}"))["challenge"])
+
+    async def state_of(self, redemption: str) -> str | None:
+        """Return the state of one of its recent redemptions, None for any other."""
+        recent = await self._ask("GET", "/v1/redemptions?recent=50")
+        return next((str(one["state"]) for one in recent if one["id"] == redemption), None)
 
     async def step(self, redemption: str, name: str, **more: Any) -> Json:
         """Take a redemption one step."""
