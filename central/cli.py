@@ -49,6 +49,8 @@ COMMANDS: dict[str, Command] = {
     ),
     "publish": Command("central.commands.publish", "签名并发布名单", "sign and publish what the offices changed"),
     "demo": Command("central.demo.command", "一条命令看全流程演示", "the whole story on this machine, in one command"),
+    "backup": Command("central.commands.backup", "备份平台：一个快照", "the platform's folder as one snapshot"),
+    "restore": Command("central.commands.restore", "从备份恢复平台", "put a backup in the platform's place"),
     "report": Command("central.commands.report", "对账报告", "reconciliation report"),
 }
 

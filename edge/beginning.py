@@ -55,6 +55,7 @@ class Beginning:
                 self._remember,
                 self._parts.sync.pull.restore,
                 lambda: self._parts.store.write(self._started),
+                self._parts.sync.orders.once,
             )
         )
         while steps:

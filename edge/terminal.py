@@ -142,6 +142,7 @@ class Terminal:
         return [
             keep("push", begun(sync.push.run), worked=lambda: sync.push.status.answered_ms),
             keep("listen", begun(sync.listen.run), worked=lambda: sync.listen.heard),
+            keep("orders", begun(sync.orders.run), worked=lambda: sync.orders.rounds),
             keep("pull", begun(sync.pull.run), worked=lambda: sync.pull.last_ok_ms),
             keep("time", begun(sync.times.run), worked=lambda: sync.times.learned),
             keep("patrol", patrol.run, worked=lambda: patrol.rounds),

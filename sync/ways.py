@@ -5,9 +5,9 @@ person beside the terminal asks for: every wait is interrupted, and what moved i
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from cache.journal.chain import unsent
 from storage.jobs import StoreFailedError
@@ -17,6 +17,7 @@ from sync.push.line import Clock as LineClock
 from sync.push.line import Line, PushState, PushStatus
 from sync.push.listener import Listener
 from sync.push.pusher import Pusher
+from sync.push.upholding import Upholder
 from sync.times import Clock, TimeSync
 
 SYNC_S = 8.0  # how long a person is kept waiting for the report
@@ -46,15 +47,12 @@ class Ways:
     listen: Listener
     times: TimeSync
     pull: Puller
+    orders: Upholder
 
     @property
     def status(self) -> PushStatus:
         """How the way out is."""
         return self.line.status
-
-    def tasks(self) -> list[Coroutine[Any, Any, None]]:
-        """Return what runs for ever."""
-        return [self.push.run(), self.listen.run(), self.times.run(), self.pull.run()]
 
     async def synchronise(self, *, within_s: float = SYNC_S) -> Moved:
         """Interrupt every wait, and return what moved once all is quiet or `within_s` is over."""
@@ -110,4 +108,5 @@ def open_ways(
         listen=Listener(line, push),
         times=TimeSync(line.peer, line.identity, clock, poll_s=poll_s),
         pull=pull,
+        orders=Upholder(line.store, line.identity, clock),
     )

@@ -194,7 +194,7 @@ class Line:
             raise WireError("foreign_receipt", "the receipt is for another end than it stands beside")
         return receipt
 
-    def _orders(self, answer: Answer) -> list[Command]:
-        """Return the orders that came with an answer, verified; raise WireError("foreign_command")."""
+    def _orders(self, answer: Answer) -> list[tuple[Command, str]]:
+        """Return the orders that came with an answer, verified, each with its text; raise WireError."""
         keys, terminal = self.identity.platform_keys, self.identity.terminal
-        return [open_command(order, keys, terminal=terminal) for order in answer.orders]
+        return [(open_command(order, keys, terminal=terminal), order) for order in answer.orders]

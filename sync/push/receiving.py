@@ -55,7 +55,7 @@ def take_in(
     *,
     answer: Answer,
     receipts: Sequence[tuple[Receipt, str]],
-    orders: Iterable[Command],
+    orders: Iterable[tuple[Command, str]],
     now_ms: int,
 ) -> int:
     """Move the cursor and note what came with the answer; return how many conflicts were new.
@@ -73,9 +73,14 @@ def take_in(
         set_aside(conn, seq=entry.seq, detail=entry.detail, at_ms=now_ms)
     about_us = [conflict for conflict in answer.conflicts if conflict.seq <= signed_through]
     fresh = note_conflicts(conn, about_us, now_ms=now_ms)
-    for order in sorted(orders, key=lambda order: order.number):
-        obey(conn, Order(number=order.number, action=order.action, reason=order.reason), at_ms=now_ms)
+    for command, text in sorted(orders, key=lambda one: one[0].number):
+        obey(conn, as_order(command, text), at_ms=now_ms)
     return fresh
+
+
+def as_order(command: Command, signed: str) -> Order:
+    """Return a verified command as the journal's order."""
+    return Order(number=command.number, action=command.action, reason=command.reason, signed=signed)
 
 
 def ours(conn: sqlite3.Connection, answer: Answer, receipts: Sequence[Receipt]) -> list[tuple[Receipt, str]]:

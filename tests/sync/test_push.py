@@ -19,6 +19,7 @@ from storage.sqlite import Store
 from sync.auth import Authenticator
 from sync.push.pusher import PushState
 from sync.push.resume import is_ours
+from sync.push.upholding import Upholder
 from sync.transport import RefusedError, UnreachableError, exchange
 from sync.wire.messages import Held
 from sync.wire.seals import COMMAND, RECEIPT, sign
@@ -319,6 +320,62 @@ class TestOrders:
 
             assert pusher.status.state is PushState.ALARM
         assert await self.standing(terminal) == (False, False)
+
+
+class TestTheSwitch:
+    """Row 8: the switch is a copy; what the platform signed is what counts."""
+
+    async def suspended(self, terminal):
+        return await terminal.store.read(lambda conn: switched(conn, SUSPENDED))
+
+    async def revoked_terminal(self, town):
+        terminal = await town.terminal()
+        town.change(lambda tx: set_state(tx, "gate-a", "revoke", reason="stolen", now_ms=1))
+        await terminal.pusher().drain()
+        return terminal
+
+    @pytest.mark.parametrize(
+        "edit",
+        [
+            "DELETE FROM switches WHERE name = 'suspended'",
+            "UPDATE switches SET state = 0",
+            "UPDATE orders SET action = 'resume'",
+            "UPDATE orders SET action = 'resume', signed = 'e.y.J'",
+        ],
+    )
+    async def test_a_switch_that_was_turned_is_turned_back_and_a_fact_says_so(self, town, edit):
+        terminal = await self.revoked_terminal(town)
+        await terminal.store.write(lambda conn: conn.execute(edit))
+        await terminal.store.write(lambda conn: conn.execute("UPDATE switches SET state = 0"))
+        upholder = Upholder(terminal.store, terminal.identity, terminal.clock)
+
+        mended = [await upholder.once() for _ in range(2)]
+
+        assert (mended, await self.suspended(terminal)) == ([True, False], True)
+        await terminal.pusher().drain()
+        assert town.ledger()["by_kind"]["note"] == 1
+
+    async def test_a_resumed_terminal_stays_so(self, town):
+        terminal = await town.terminal()
+        for action in ("suspend", "resume"):
+            town.change(lambda tx, action=action: set_state(tx, "gate-a", action, reason="", now_ms=1))
+            await terminal.pusher().drain()
+
+        assert await Upholder(terminal.store, terminal.identity, terminal.clock).once() is False
+        assert await self.suspended(terminal) is False
+
+    async def test_a_number_that_comes_with_two_contents_is_told_and_not_obeyed(self, town):
+        terminal = await self.revoked_terminal(town)
+        town.change(lambda tx: tx.execute("UPDATE commands SET action = 'resume'"))
+        town.change(lambda tx: tx.execute("UPDATE terminals SET obeyed = 0"))
+        for _ in range(3):
+            await terminal.pusher().drain()
+        upholder = Upholder(terminal.store, terminal.identity, terminal.clock)
+        await upholder.once()
+
+        number = town.rows("SELECT number FROM commands")[0][0]
+        assert (upholder.contradiction, await self.suspended(terminal)) == (number, True)
+        assert town.ledger()["by_kind"]["note"] == 1
 
 
 STRANGER = Signer(Ed25519PrivateKey.generate())
