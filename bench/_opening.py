@@ -68,8 +68,8 @@ def make() -> Shown:
             "region": 500156,
             "status_index": 123456 + number,
         }
-        static.append(minting.to_text(minting.mint_credential(issuer, **claims, max_uses=5)))
-        credential = minting.mint_credential(issuer, **claims, holder_key=holder.public_key())
+        static.append(minting.to_text(minting.mint_credential(issuer, minting.Credential(**claims, max_uses=5))))
+        credential = minting.mint_credential(issuer, minting.Credential(**claims, holder_key=holder.public_key()))
         bound.append(minting.to_text(minting.present(credential, holder, iat=NOW, nonce=bytes(8), audience=SITE)))
     return Shown(static, bound, keyring, issuer.private.public_key(), minting.sign(issuer.private, MESSAGE))
 

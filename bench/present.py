@@ -76,8 +76,7 @@ class Visitors:
         """Return the next visitor's fresh code."""
         self._number += 1
         number = self._number
-        raw = minting.mint_credential(
-            self._issuer,
+        said = minting.Credential(
             subject=number.to_bytes(16, "big"),
             tier=3,
             groups=[12],
@@ -87,6 +86,7 @@ class Visitors:
             status_index=number,
             holder_key=self._phone.public_key(),
         )
+        raw = minting.mint_credential(self._issuer, said)
         return minting.to_text(minting.present(raw, self._phone, iat=NOW, nonce=number.to_bytes(8, "big")))
 
 

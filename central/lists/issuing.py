@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from central.lists.cities import STATUS_BLOCK, publish
-from central.register.minting import ALL_CLASSES, IssuerKey, mint_credential, public_entry, to_text
+from central.register.minting import ALL_CLASSES, Credential, IssuerKey, mint_credential, public_entry, to_text
 from central.register.registry import RegistryError, pseudonym, register, zone_of
 from credit.claims import Grant, Reservation, SubjectKind, TokenClass
 from storage.files import PRIVATE, replace_file
@@ -101,9 +101,9 @@ def issue(state: Path, city: str, wanted: Wanted, *, now_s: int, iat: int | None
             " VALUES (?, ?, ?, ?, ?, ?)",
             (token_id, city, subject, index, issued_at, expires),
         )
-    raw = mint_credential(
-        key, token_id=token_id, iat=issued_at, exp=expires, status_index=index, **_claims(wanted, subject)
-    )
+    claims = _claims(wanted, subject)
+    said = Credential(token_id=token_id, iat=issued_at, exp=expires, status_index=index, **claims)
+    raw = mint_credential(key, said)
     if index % STATUS_BLOCK == 0 and index:  # terminals need the next block of the status list before this one is full
         publish(state, now_ms=now_s * 1000, cities=(city,))
     return Issued(raw=raw, text=to_text(raw), token_id=token_id, subject=subject, status_index=index, expires_s=expires)

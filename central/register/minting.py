@@ -83,44 +83,49 @@ def issuer_key(issuer: str, seed: bytes) -> IssuerKey:
     return IssuerKey(issuer, ed25519.Ed25519PrivateKey.from_private_bytes(seed))
 
 
-def mint_credential(  # noqa: PLR0913 - one keyword for each claim
-    key: IssuerKey,
-    *,
-    subject: bytes,
-    tier: int,
-    token_id: bytes,
-    iat: int,
-    exp: int,
-    groups: Iterable[int] = (),
-    grants: Sequence[Grant] = (),
-    holder_key: object | None = None,
-    nbf: int | None = None,
-    region: int | None = None,
-    status_index: int | None = None,
-    max_uses: int | None = None,
-    kind: SubjectKind = SubjectKind.PERSON,
-    id_check: bool = False,
-    test: bool = False,
-    reservation: Reservation | None = None,
-) -> bytes:
-    """Return a signed credential. `holder_key` is a public key object; times are seconds UTC."""
-    flags = _KIND_FLAGS[kind] | (FLAG_ID_CHECK if id_check else 0) | (FLAG_TEST if test else 0)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """What a credential says: a member for each claim. `holder_key` is a public key; times are seconds UTC."""
+
+    subject: bytes
+    tier: int
+    token_id: bytes
+    iat: int
+    exp: int
+    groups: Iterable[int] = ()
+    grants: Sequence[Grant] = ()
+    holder_key: object | None = None
+    nbf: int | None = None
+    region: int | None = None
+    status_index: int | None = None
+    max_uses: int | None = None
+    kind: SubjectKind = SubjectKind.PERSON
+    id_check: bool = False
+    test: bool = False
+    reservation: Reservation | None = None
+
+
+def mint_credential(key: IssuerKey, said: Credential) -> bytes:
+    """Return the signed credential that says so."""
+    flags = _KIND_FLAGS[said.kind] | (FLAG_ID_CHECK if said.id_check else 0) | (FLAG_TEST if said.test else 0)
     credit = _present_members(
         {
             SCHEMA: 1,
-            SUBJECT: subject,
-            TIER: tier,
-            GROUPS: sorted(groups),
-            GRANTS: [_grant(grant) for grant in grants],
-            REGION: region,
-            STATUS: status_index,
-            MAX_USES: max_uses,
+            SUBJECT: said.subject,
+            TIER: said.tier,
+            GROUPS: sorted(said.groups),
+            GRANTS: [_grant(grant) for grant in said.grants],
+            REGION: said.region,
+            STATUS: said.status_index,
+            MAX_USES: said.max_uses,
             FLAGS: flags or None,
-            RESERVATION: None if reservation is None else _reservation(reservation),
+            RESERVATION: None if said.reservation is None else _reservation(said.reservation),
         }
     )
-    cnf = None if holder_key is None else {COSE_KEY: cose_map(holder_key)}
-    claims = _present_members({EXP: exp, NBF: nbf, IAT: iat, CTI: token_id, CNF: cnf, CREDIT: credit})
+    cnf = None if said.holder_key is None else {COSE_KEY: cose_map(said.holder_key)}
+    claims = _present_members(
+        {EXP: said.exp, NBF: said.nbf, IAT: said.iat, CTI: said.token_id, CNF: cnf, CREDIT: credit}
+    )
     return sign1(key.private, {ALG: key.alg, KID: key.kid, TYP: TYP_CREDENTIAL}, cbor.encode(claims))
 
 

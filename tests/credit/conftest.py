@@ -42,7 +42,7 @@ def make_world():
             "holder_key": holder.public_key(),
             "status_index": 7,
         }
-        return minting.mint_credential(key, **{**claims, **changes})
+        return minting.mint_credential(key, minting.Credential(**{**claims, **changes}))
 
     def presentation(raw=None, private=holder, **changes):
         claims = {"iat": NOW - 3, "nonce": b"nonce-01"}

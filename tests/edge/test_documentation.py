@@ -50,3 +50,19 @@ def test_each_row_of_the_threat_model_names_a_test_or_says_that_it_is_not_held()
 
     assert len(rows) > 25
     assert [row for row in rows if "`tests/" not in row and "**not held**" not in row] == []
+
+
+def test_both_readmes_name_the_way_of_a_decision_and_every_folder_that_there_is():
+    ways = []
+    for name in ("README.md", "README.zh-CN.md"):
+        page = (ROOT / name).read_text()
+        ways.append(re.findall(r"^\d+\. `([a-z_/]+\.py)`", page, re.MULTILINE))
+        folders = re.findall(r"^\| `([a-z]+)/`", page, re.MULTILINE)
+        rows = re.findall(r"^\| `([a-z]+)/` \| (.*)", page, re.MULTILINE)
+        rooms = {f"{folder}/{room}" for folder, row in rows for room in re.findall(r"`([a-z]+)/`", row)}
+        assert {"credit", "storage", "cache", "sync", "scanner", "edge", "central", "systemd"} <= set(folders)
+        assert [room for room in rooms if not (ROOT / room).is_dir()] == []
+
+    assert ways[0] == ways[1]
+    assert [path for path in ways[0] if not (ROOT / path).is_file()] == []
+    assert all((ROOT / path).read_text().count('"""') >= 2 for path in ways[0])

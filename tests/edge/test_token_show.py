@@ -25,7 +25,7 @@ def credential(**changes):
         "holder_key": HOLDER.public_key(),
         "status_index": 7,
     }
-    return minting.mint_credential(ISSUER, **{**claims, **changes})
+    return minting.mint_credential(ISSUER, minting.Credential(**{**claims, **changes}))
 
 
 def bound(raw=None, **changes):

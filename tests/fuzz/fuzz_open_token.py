@@ -32,9 +32,10 @@ HOLDER = minting.issuer_key("holder", b"\x02" * 32).private
 KEYRING = Keyring.from_json(json.dumps([minting.public_entry(ISSUER, from_s=0, until_s=2**40)]).encode())
 HEADER = cbor.encode({1: ISSUER.alg, 4: ISSUER.kid, 16: 65001})
 STEPS = range(1, 15)
-CREDENTIAL = minting.mint_credential(
-    ISSUER, subject=bytes(16), tier=4, token_id=bytes(8), iat=NOW, exp=NOW + 3600, holder_key=HOLDER.public_key()
+SAID = minting.Credential(
+    subject=bytes(16), tier=4, token_id=bytes(8), iat=NOW, exp=NOW + 3600, holder_key=HOLDER.public_key()
 )
+CREDENTIAL = minting.mint_credential(ISSUER, SAID)
 PRESENTING = cbor.encode({1: -19, 13: cbor.decode(CREDENTIAL), 16: 294})
 
 
