@@ -2,6 +2,7 @@
 
 import argparse
 import sqlite3
+import ssl
 import sys
 from pathlib import Path
 
@@ -40,6 +41,18 @@ def read_config(path: Path) -> Config:
         complain(str(error))
         sys.exit(EX_NOPERM)
     return config
+
+
+def local_api(config: Config) -> tuple[str, ssl.SSLContext | None]:
+    """Return the address of this machine's own terminal, and with which certificate alone it is believed."""
+    host, port = config.listen
+    here = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared, not listened on
+    if config.api.tls_cert is None:
+        return f"http://{here}:{port}", None
+    context = ssl.create_default_context(cafile=config.api.tls_cert)
+    context.check_hostname = False  # it is the very certificate of the file, whatever names stand in it
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    return f"https://{here}:{port}", context
 
 
 def open_database(config: Config) -> sqlite3.Connection:

@@ -10,7 +10,6 @@ import ctypes.util
 import json
 import shutil
 import sqlite3
-import ssl
 import stat
 import sys
 import urllib.error
@@ -24,7 +23,7 @@ from cache.journal import chain
 from cache.journal.chain import JournalError
 from cache.lists.files import ListFiles
 from edge.clock import LOAD, Memory, judge, read_boot_ms, read_wall_ms, this_boot
-from edge.commands.common import EX_CONFIG, add_config
+from edge.commands.common import EX_CONFIG, add_config, local_api
 from edge.config import Config, ConfigError, load
 from edge.ownership import strangers
 from edge.watch.causes import CAUSES, Level
@@ -115,10 +114,14 @@ def look(config: Config) -> Iterator[Finding]:
 
 def _running(config: Config) -> Iterator[Finding]:
     """Ask the running terminal what it sees: the same lines, words and mends as on its service page."""
-    host, port = config.listen
-    scheme, tls = ("https", _unverified()) if config.api.tls_cert else ("http", None)
     try:
-        with urllib.request.urlopen(f"{scheme}://{host}:{port}/readyz", timeout=ASK_S, context=tls) as answer:  # noqa: S310 - our own address
+        base, tls = local_api(config)
+    except OSError as error:
+        mend = "name a PEM file that can be read in [api] tls_cert"
+        yield Finding("running", "证书无法读取", f"the certificate cannot be used ({error})", mend)
+        return
+    try:
+        with urllib.request.urlopen(f"{base}/readyz", timeout=ASK_S, context=tls) as answer:  # noqa: S310 - our own address
             told = answer.read()
     except urllib.error.HTTPError as error:
         told = error.read()  # 503 is an answer: it is not ready, and says why
@@ -132,16 +135,7 @@ def _running(config: Config) -> Iterator[Finding]:
             yield Finding(check["name"], check["zh"], check["en"], mend)
     except (ValueError, KeyError, TypeError):
         mend = "another program answers there: look at [api] listen"
-        yield Finding(
-            "running", f"{host}:{port} 的答复不是终端的", f"what answers at {host}:{port} is no terminal", mend
-        )
-
-
-def _unverified() -> ssl.SSLContext:
-    """Return a context that takes our own certificate, whoever signed it: nothing secret is asked or told."""
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context
+        yield Finding("running", f"{base} 的答复不是终端的", f"what answers at {base} is no terminal", mend)
 
 
 def _said(name: str, cause: str, detail: str = "") -> Finding:

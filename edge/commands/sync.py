@@ -7,7 +7,7 @@ import urllib.request
 from typing import Any
 
 from edge.api.access import Role, load_tokens
-from edge.commands.common import EX_UNAVAILABLE, add_config, complain, read_config
+from edge.commands.common import EX_UNAVAILABLE, add_config, complain, local_api, read_config
 from edge.config import Config
 from sync.ways import SYNC_S
 
@@ -22,13 +22,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def wake(config: Config, *, report: bool = True) -> dict[str, Any]:
     """Send the running terminal to the platform and return what moved; raise URLError or TimeoutError if it is down."""
-    host, port = config.listen
-    request = urllib.request.Request(
-        f"http://{host}:{port}/v1/sync{'' if report else '?report=no'}",
+    base, tls = local_api(config)
+    request = urllib.request.Request(  # noqa: S310 - our own address
+        f"{base}/v1/sync{'' if report else '?report=no'}",
         method="POST",
         headers={"Authorization": f"Bearer {load_tokens(config.data)[Role.SERVICE]}"},
     )
-    with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310 - our own loopback address
+    with urllib.request.urlopen(request, timeout=TIMEOUT_S, context=tls) as answer:  # noqa: S310 - our own address
         moved: dict[str, Any] = json.loads(answer.read())
     return moved
 

@@ -4,16 +4,25 @@ import asyncio
 import contextlib
 import doctest
 import json
+import urllib.error
+import urllib.request
+from datetime import UTC, datetime, timedelta
 
 import aiohttp
 import pytest
 from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge.api import rates
 from edge.api.access import May, Role, guard, load_tokens
 from edge.api.bodies import body_of
 from edge.api.door import HEAD_S, IDLE_S, Door, DoorSite
 from edge.api.messages import EntryBody
+from edge.api.serving import listening
+from edge.commands.common import local_api
+from edge.config import parse
 from edge.staff.sessions import Sessions
 
 
@@ -194,3 +203,51 @@ async def test_no_body_is_answered_with_500(served, body, headers):
 
 def test_the_examples_of_rates_are_true():
     assert doctest.testmod(rates).failed == 0
+
+
+def certificate(folder):
+    """A certificate for another name, signed by nobody: as a shop makes one."""
+    key = Ed25519PrivateKey.generate()
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "till.example")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, None)
+    )
+    form = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    (folder / "key.pem").write_bytes(key.private_bytes(serialization.Encoding.PEM, *form))
+    return folder / "cert.pem", folder / "key.pem"
+
+
+async def test_beyond_this_machine_it_speaks_tls_and_our_own_commands_believe_that_certificate_alone(
+    tmp_path, unused_tcp_port
+):
+    mine, other = tmp_path / "mine", tmp_path / "other"
+    for folder in (mine, other):
+        folder.mkdir()
+    (cert, key), (foreign, _key) = certificate(mine), certificate(other)
+    text = (
+        f'[terminal]\ndata = "{tmp_path}"\n[platform]\nurl = "https://p.example"\n'
+        f'[[lanes]]\nid = "A"\nscene = "gate"\n'
+        f'[api]\nlisten = "0.0.0.0:{unused_tcp_port}"\nhosts = ["till.example"]\ntls_key = "{key}"\n'
+    )
+    ours, theirs = (parse(f'{text}tls_cert = "{one}"\n', "test") for one in (cert, foreign))
+
+    def ask(config):
+        base, tls = local_api(config)
+        with urllib.request.urlopen(f"{base}/healthz", timeout=10, context=tls) as answer:
+            return base, answer.status
+
+    async with listening(ours, [("GET", "/healthz", None, _well)], Sessions()):
+        base, status = await asyncio.to_thread(ask, ours)
+        with pytest.raises(urllib.error.URLError, match="CERTIFICATE_VERIFY_FAILED"):
+            await asyncio.to_thread(ask, theirs)
+
+    assert (base, status) == (f"https://127.0.0.1:{unused_tcp_port}", 200)
