@@ -19,7 +19,7 @@ from typing import Any
 
 from credit.claims import Token, TokenClass
 from credit.decision import Cause, Condition, Decision, Failure, Finding, Trials
-from credit.facts import Facts
+from credit.facts import Facts, NonceUse
 from credit.inputs import ENDING, ClockState, Now, Request
 from credit.policy import Policy
 from credit.reasons import Outcome, Reason, outcome_of
@@ -111,11 +111,15 @@ def _before_benefits(situation: Situation, policy: Policy) -> Decision | None:
     again = facts_repeat(facts, now)  # 4
     if again is not None:
         return restricted or again
-    if facts.nonce is not None:
-        where = {"at": iso(facts.nonce.at_ms, policy.default_zone), "where": facts.nonce.where}
-        reason = Reason.LIMIT_USED if facts.nonce.same_lane else Reason.REPLAYED
-        return _alone(reason, where, now)
-    return restricted
+    return restricted if facts.nonce is None else _burnt(facts.nonce, policy, now)
+
+
+def _burnt(nonce: NonceUse, policy: Policy, now: Now) -> Decision:
+    """Return the answer to a code that was used already, or is being decided about somewhere at this moment."""
+    if nonce.held:
+        return _alone(Reason.IN_USE, {}, now)
+    where = {"at": iso(nonce.at_ms, policy.default_zone), "where": nonce.where}
+    return _alone(Reason.LIMIT_USED if nonce.same_lane else Reason.REPLAYED, where, now)
 
 
 def measures_here(situation: Situation, policy: Policy) -> list[Effective]:

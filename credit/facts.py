@@ -16,11 +16,21 @@ from credit.rules.measures import MeasureEntry
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Used:
-    """How much stands under a key (uses or fen), and when and where the newest of it was taken."""
+    """How much stands under a key (uses or fen), and when and where the newest of it was taken.
+
+    `left` is what whoever counts beyond this terminal said there is room for, None where nobody was asked; `held`: only
+    because somebody is being decided with it at this moment (claims.md 4).
+    """
 
     n: int = 0
     at_ms: int | None = None
     where: str | None = None
+    left: int | None = None
+    held: bool = False
+
+    def under(self, limit: int) -> int:
+        """Return how much stands under a key of this limit, as far as anybody knows."""
+        return self.n if self.left is None else max(self.n, limit - self.left)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,11 +89,12 @@ class Repeat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NonceUse:
-    """Where and when a nonce was burnt."""
+    """Where and when a nonce was burnt; `held`: it is being decided about at this moment."""
 
     same_lane: bool
     at_ms: int
     where: str
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

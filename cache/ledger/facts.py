@@ -8,7 +8,7 @@ Rules of this file:
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -39,6 +39,7 @@ GRACE = (
 NONCE = (
     "SELECT terminal, lane, at_ms, redemption FROM nonces WHERE issuer = ? AND token = ? AND nonce = ? AND freed = 0"
 )
+LIVING = "SELECT DISTINCT redemption FROM uses WHERE key = ? AND given_back_by IS NULL ORDER BY at_ms DESC LIMIT 50"
 SHOWN = "SELECT id, answer FROM redemptions WHERE id = ? AND intent = ? AND state NOT IN ('annulled', 'reversed')"
 OPEN_COLUMNS = "id, benefit, issuer, scene, site, intent, asset, at_ms, due_ms, on_overdue, answer"
 OPEN_OF_SUBJECT = (
@@ -89,6 +90,11 @@ def _used(conn: sqlite3.Connection, key: str, n: int) -> Used:
     if newest is None:
         return Used(n=n)
     return Used(n=n, at_ms=newest[0], where=f"{newest[1]}/{newest[2]}" if newest[1] else None)
+
+
+def living(conn: sqlite3.Connection, keys: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Return the redemptions that stand under each key here, the newest first, as many as one ask may name."""
+    return {key: tuple([row[0] for row in conn.execute(LIVING, (key,))]) for key in keys}
 
 
 def switched(conn: sqlite3.Connection, name: str) -> bool:

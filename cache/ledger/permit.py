@@ -14,9 +14,11 @@ Rules of this file:
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, NamedTuple, TypeVar
 
+from credit.decision import Decision
 from credit.facts import Bought, Facts, NonceUse, OpenThing, PassState, Used
+from credit.inputs import Now
 
 T = TypeVar("T", OpenThing, Bought)
 
@@ -46,13 +48,31 @@ class Known:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permit:
-    """What may be taken: `redemption` is the id under which `keys` are held, None where nothing is."""
+    """What may be taken: `redemption` is the id under which `keys` are held, None where nothing is.
+
+    `ended` are redemptions of ours that somebody brought back elsewhere; `alone_since_ms`: since when nobody answers
+    for a count that was wanted; `word`: whose refusal a denial rests on, as its fact says it.
+    """
 
     claim: ClaimWord | None = None
     redemption: str | None = None
     keys: frozenset[str] = frozenset()
     hub_no: int | None = None
     known: Known | None = None
+    ended: frozenset[str] = frozenset()
+    alone_since_ms: int | None = None
+    word: Mapping[str, Any] | None = None
+
+    @property
+    def binding(self) -> bool:
+        """Whether somebody answered for all that counts beyond this terminal: what he does not hold is not taken."""
+        return self.hub_no is not None and self.claim not in (ClaimWord.ALONE, ClaimWord.DOUBTFUL)
+
+    def moment(self, now: Now) -> Now:
+        """Return the moment with what silence makes of it: nobody answers, so the offline bounds count."""
+        if self.alone_since_ms is None or now.offline:
+            return now
+        return replace(now, offline_since_ms=self.alone_since_ms)
 
     def over(self, own: Facts) -> Facts:
         """Return this terminal's own facts with what others know."""
@@ -86,8 +106,18 @@ class Permit:
 ALONE = Permit()
 
 
+class Dry(NamedTuple):
+    """What a decision would come to, and the own living redemptions under each key that counts beyond this terminal."""
+
+    decision: Decision
+    mine: Mapping[str, tuple[str, ...]]
+
+
 def _more(own: Used | None, known: Used) -> Used:
-    return own if own is not None and own.n >= known.n else known
+    if own is None:
+        return known
+    newest = known if known.at_ms is not None else own
+    return Used(n=max(own.n, known.n), at_ms=newest.at_ms, where=newest.where, left=known.left, held=known.held)
 
 
 def _united(own: tuple[T, ...], known: tuple[T, ...]) -> tuple[T, ...]:

@@ -13,25 +13,27 @@ asked is decided again here, on what the ledger says inside the transaction, and
 taken under it.
 """
 
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any, NamedTuple
 
 from cache.ledger import entries, facts, writing
-from cache.ledger.permit import ALONE, Permit
+from cache.ledger.permit import ALONE, ClaimWord, Dry, Permit
 from cache.ledger.steps import write_closing, write_reversal
 from cache.ledger.visit import Lists, Settled, Visit, grace_key
 from cache.pen import Pen
 from credit.decide import decide
-from credit.decision import Decision
+from credit.decision import Decision, Finding, Reach, Sum, Use
 from credit.facts import Facts
 from credit.inputs import ASKING, ENDING, Intent, Place, Request
 from credit.policy import Policy
-from credit.reasons import Outcome
+from credit.reasons import Outcome, Reason
 from credit.telling.answers import to_text
 from credit.weighing.endings import end, returning
 from credit.weighing.questions import questions
 
 HASHED_ID_BYTES = 16
+STARTS = {Intent.QUOTE: Intent.BUY, Intent.CHECK: Intent.ENTER}
 ACTUATED_OF = "SELECT actuated_ms FROM redemptions WHERE id = ?"
 
 
@@ -44,6 +46,8 @@ class Weighed(NamedTuple):
 
 def settle(pen: Pen, visit: Visit, lists: Lists, policy: Policy, permit: Permit = ALONE) -> Settled:
     """Decide on a presentation and write what follows from it; one step of one transaction."""
+    if permit.ended:
+        writing.end_elsewhere(pen.conn, permit.ended, pen.now.utc_ms)
     decision, known = weigh(pen, visit, lists, policy, permit)
     if decision.repeats is not None:
         return _repeated(pen, decision)
@@ -53,15 +57,35 @@ def settle(pen: Pen, visit: Visit, lists: Lists, policy: Policy, permit: Permit 
         return Settled(decision=decision, journal_seq=pen.fact("not_granted", _denial(visit, decision, permit)))
     if visit.request.intent in ENDING:
         return _write_ending(pen, visit, decision, known)
-    return _write_grant(pen, visit, decision, permit)
+    outside = _outside(decision, permit)
+    return Settled(decision=decision, outside=outside) if outside else _write_grant(pen, visit, decision, permit)
+
+
+def _outside(decision: Decision, permit: Permit) -> frozenset[str]:
+    """Return the keys that a decision takes and whoever answered for them does not hold (claims.md, gate 5)."""
+    if not permit.binding:
+        return frozenset()
+    taking: tuple[Use | Sum, ...] = (*decision.consumption.uses, *decision.consumption.sums)
+    wide = [one.key for one in taking if one.reach is not Reach.TERMINAL and one.limit is not None]
+    return frozenset(wide) - permit.keys
 
 
 def weigh(pen: Pen, visit: Visit, lists: Lists, policy: Policy, permit: Permit = ALONE) -> Weighed:
     """Decide on a presentation and write nothing: what would be given, and what it would take."""
-    asked = questions(visit.token, visit.request, visit.place, policy, pen.now)
-    own = facts.read_facts(pen.conn, asked, visit, pen.now)
-    known = facts.with_lists(permit.over(own), lists, asked, visit, pen.now)
-    return Weighed(decide(visit.token, visit.request, known, policy, pen.now), known)
+    now = permit.moment(pen.now)
+    asked = questions(visit.token, visit.request, visit.place, policy, now)
+    own = facts.read_facts(pen.conn, asked, visit, now)
+    known = facts.with_lists(permit.over(own), lists, asked, visit, now)
+    return Weighed(decide(visit.token, visit.request, known, policy, now), known)
+
+
+def dry(pen: Pen, visit: Visit, lists: Lists, policy: Policy, permit: Permit = ALONE) -> Dry:
+    """Say what a visit would come to, and write nothing: quote and check as what they ask about."""
+    intent = STARTS.get(visit.request.intent, visit.request.intent)
+    meant = replace(visit, request=replace(visit.request, intent=intent))
+    decision, _ = weigh(pen, meant, lists, policy, permit)
+    keys = [one.key for one in decision.consumption.uses if one.reach is not Reach.TERMINAL]
+    return Dry(decision, facts.living(pen.conn, keys))
 
 
 def bring_back(pen: Pen, request: Request, place: Place, policy: Policy, permit: Permit = ALONE) -> Settled:
@@ -69,9 +93,19 @@ def bring_back(pen: Pen, request: Request, place: Place, policy: Policy, permit:
     own = Facts(place=place, open=facts.open_things(pen.conn, None, request))
     decision = end(request, permit.over(own), pen.now, policy.default_zone)
     if decision.outcome is not Outcome.GRANT or decision.ends is None:
-        return Settled(decision=decision)
+        silent = permit.claim is ClaimWord.ALONE and (request.redemption or request.asset)
+        return _unmatched(pen, request) if silent else Settled(decision=decision)
     seq = write_closing(pen, decision.ends)
     return Settled(decision=decision, redemption=decision.ends, journal_seq=seq)
+
+
+def _unmatched(pen: Pen, request: Request) -> Settled:
+    """Take back what nobody here knows while somebody who may know it is silent (claims.md 6)."""
+    body = {"step": "closed", "unmatched": True} | ({"asset": request.asset} if request.asset else {})
+    seq = pen.fact("closed", body, of=request.redemption)
+    now = pen.now
+    decision = Decision(outcome=Outcome.GRANT, findings=(Finding(Reason.OK),), offline=now.offline, clock=now.clock)
+    return Settled(decision=decision, journal_seq=seq)
 
 
 def _repeated(pen: Pen, decision: Decision) -> Settled:
@@ -92,6 +126,7 @@ def _claimed(permit: Permit) -> dict[str, Any]:
     if permit.claim is None:
         return {}
     told: dict[str, Any] = {"claim": permit.claim.value}
+    told |= permit.word or {}
     return told if permit.hub_no is None else told | {"hub_no": permit.hub_no}
 
 

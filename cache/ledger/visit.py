@@ -45,7 +45,8 @@ class Settled:
     """A decision and what was written of it: `redemption` and `journal_seq` are None where nothing was.
 
     `repeat` says that grace answered; `open_gate` whether the actuator may act on this answer (contract.md §2).
-    `outside`: keys that it wanted and its permit does not hold; then nothing was written.
+    `outside`: keys that it wanted and its permit does not hold; then nothing was written. `uncertain`: the store was
+    not done in time, and may still write it.
     """
 
     decision: Decision
@@ -54,6 +55,7 @@ class Settled:
     repeat: bool = False
     open_gate: bool = False
     outside: frozenset[str] = frozenset()
+    uncertain: bool = False
 
 
 def grace_key(issuer: str, token_id: bytes, request: Request, place: Place) -> tuple[Any, ...]:

@@ -11,6 +11,7 @@ Rules of this file:
 
 import json
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,6 +75,12 @@ MOVE = (
     "UPDATE redemptions SET state = ?, passed_ms = coalesce(passed_ms, ?), ended_ms = ?, claimed_fen = ? WHERE id = ?"
 )
 ANNULLED_BY = "UPDATE redemptions SET annulled_by = ? WHERE id = ?"
+ENDED = (
+    "UPDATE redemptions SET state = CASE WHEN state IN ('open', 'overdue') THEN 'closed' ELSE 'reversed' END,"
+    " ended_ms = ? WHERE id = ? AND ended_ms IS NULL"
+)
+GIVEN_BACK = "UPDATE uses SET given_back_by = 'elsewhere' WHERE redemption = ? AND given_back_by IS NULL"
+SUMS_GIVEN_BACK = "UPDATE sums SET given_back_fen = fen WHERE redemption = ?"
 RETURNED = "UPDATE redemptions SET returned_fen = ?, returned_heads = ? WHERE id = ?"
 ENDS = frozenset({State.ANNULLED, State.REVERSED, State.CLOSED, State.CLAIMED})
 
@@ -293,6 +300,15 @@ def write_exit(conn: sqlite3.Connection, gone: Exit) -> int:
         conn.execute(GIVE_BACK, (gone.record, rowid))
         conn.execute(LEFT, (gone.at_ms, redemption))
     return max(freed.values(), default=0)
+
+
+def end_elsewhere(conn: sqlite3.Connection, redemptions: Iterable[str], at_ms: int) -> None:
+    """Note that these were brought back at another terminal, whose fact says so: what they took here is free again."""
+    for redemption in redemptions:
+        conn.execute(ENDED, (at_ms, redemption))
+        conn.execute(GIVEN_BACK, (redemption,))
+        conn.execute(SUMS_GIVEN_BACK, (redemption,))
+        conn.execute(END_GRACE, (redemption,))
 
 
 def forget_old(conn: sqlite3.Connection, now: Now) -> None:

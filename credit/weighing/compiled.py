@@ -144,6 +144,8 @@ class Bounds:
     site: tuple[Demander, ...]
     grants: tuple[Demander, ...]
     fen: bool
+    reach: Reach
+    pass_source: Source
 
 
 @dataclass(frozen=True, slots=True, eq=False)

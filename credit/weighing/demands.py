@@ -79,6 +79,8 @@ def bounds_of(benefit: Benefit, shared: Shared) -> Bounds:
         site=tuple([_capacity(at, benefit, shared) for at, one in enumerate(benefit.capacity) if one.site]),
         grants=tuple(grants),
         fen=any(one.count is Count.AMOUNT for one in benefit.limits),
+        reach=reach_of(benefit, shared),
+        pass_source=_states("pass", benefit),
     )
 
 

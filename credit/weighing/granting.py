@@ -64,6 +64,7 @@ def _consumption(situation: Situation, offered: tuple[CompiledBenefit, ...], cho
     first = choice.benefits[0]
     passing = [one for one in choice.benefits if one.lifecycle.kind is LifecycleKind.PASS]
     root = next((situation.facts.passes[one.key].root for one in passing if reenters(one, situation)), None)
+    bounds = choice.candidates[0].compiled.bounds
     return Consumption(
         uses=tuple(uses.values()),
         sums=tuple(sums.values()),
@@ -75,6 +76,8 @@ def _consumption(situation: Situation, offered: tuple[CompiledBenefit, ...], cho
         pass_root=root,
         pass_of=passing[0].key if passing else None,
         pass_entries=passing[0].lifecycle.entries if passing else None,
+        pass_reach=bounds.reach,
+        pass_source=bounds.pass_source,
         grants=_granted(situation, choice),
     )
 
@@ -152,7 +155,7 @@ def left(situation: Situation, tried: Sequence[Candidate], taken: Choice | None)
             least = None
             for bound, key, _, limit in own_limits(one) if one.compiled.passes else one.demands:
                 if bound.own:
-                    room = (limit or 0) - held.get(key, UNUSED).n - consumed.get(key, 0)
+                    room = (limit or 0) - held.get(key, UNUSED).under(limit or 0) - consumed.get(key, 0)
                     least = room if least is None else min(least, room)
             if least is not None:
                 found[one.compiled.id] = max(least, 0)

@@ -8,11 +8,15 @@ Rules of this file:
 
 from collections.abc import Sequence
 
-from credit.decision import Failure
+from credit.decision import Cause, Condition, Failure
 from credit.inputs import ENTERING
+from credit.reasons import Reason
 from credit.rules.catalogue import Benefit, LifecycleKind
 from credit.weighing.compiled import Bound, Candidate, CompiledBenefit, Demand, Demander
 from credit.weighing.situation import UNUSED, Situation
+
+IN_USE = Cause.of(Condition.LIMITS, Reason.IN_USE, lambda *_told: {})
+"""Somebody is being decided with this right at this moment: nobody is told that it is used up (claims.md 4)."""
 
 
 def overruns(one: Candidate) -> None:
@@ -25,9 +29,10 @@ def overruns(one: Candidate) -> None:
     held = situation.facts.used
     for bound, key, n, limit in demands:
         used = held.get(key, UNUSED)
-        if limit is not None and used.n + n > limit:
-            one.failures.append(Failure(bound.cause, (used, limit, compiled.zone)))
-            if bound.also is not None and used.n:
+        if limit is not None and used.under(limit) + n > limit:
+            cause = IN_USE if used.held and used.n + n <= limit else bound.cause
+            one.failures.append(Failure(cause, (used, limit, compiled.zone)))
+            if cause is bound.cause and bound.also is not None and used.n:
                 one.failures.append(Failure(bound.also, (used, limit, compiled.zone)))
     one.demands = demands
 

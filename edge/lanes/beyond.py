@@ -10,13 +10,12 @@ Rules of this file:
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from cache.ledger.permit import ALONE, Permit
+from cache.ledger.permit import ALONE, Dry, Permit
 from cache.ledger.visit import Visit
-from credit.decision import Decision
 from credit.inputs import Place, Request
 
-Weigh = Callable[[Permit], Awaitable[Decision]]
-"""Decides on what the ledger says now, with a permit, and writes nothing."""
+Weigh = Callable[[Permit], Awaitable[Dry]]
+"""Says what a decision would come to on what the ledger says now, with a permit, and writes nothing."""
 
 
 class Beyond(Protocol):

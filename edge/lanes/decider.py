@@ -25,14 +25,13 @@ from typing import Any
 
 from cache.ids import uuid7
 from cache.ledger import recall, settle, upkeep
-from cache.ledger.permit import ClaimWord, Permit
+from cache.ledger.permit import ClaimWord, Dry, Permit
 from cache.ledger.visit import Settled, Visit
 from cache.lists.store import ListStore
 from cache.lists.trusted import TrustedLists
 from cache.pen import Pen
 from credit.claims import Token
 from credit.decide import refused
-from credit.decision import Decision
 from credit.facts import Facts
 from credit.inputs import ENDING, ClockState, Intent, Now, Place
 from credit.keys import Keyring
@@ -53,7 +52,7 @@ log = logging.getLogger("xinguan.decider")
 
 UNJUDGED_S = 2**40  # any time is as good as another, to a clock that is not believed
 MAX_OWED = 10_000  # exits kept in memory until the ledger can be written again
-ASK_S = 0.15  # all that asking may take of the half second that a visitor waits (claims.md)
+ASK_S = 0.17  # whoever asks gives up by himself before this (claims.md: 150 ms)
 ROUNDS = 2  # a decision that wants more than its permit is asked for once more
 
 
@@ -151,16 +150,17 @@ class Decider:
         """Ask, then write; a decision that wants more than it was permitted is asked for once more."""
         policy = trusted.policy
 
-        async def weigh(permit: Permit) -> Decision:
+        async def weigh(permit: Permit) -> Dry:
             return await self._store.read(
-                lambda conn: settle.weigh(Pen(conn, now, uuid7), visit, trusted, policy, permit).decision
+                lambda conn: settle.dry(Pen(conn, now, uuid7), visit, trusted, policy, permit)
             )
 
         for _ in range(ROUNDS):
             permit = await self._asked(self._beyond.permit(visit, weigh), presented)
             job = functools.partial(settle.settle, visit=visit, lists=trusted, policy=policy, permit=permit)
             settled = await self._written(job, presented, now)
-            self._beyond.settled(permit, settled.redemption if settled.redemption == permit.redemption else None)
+            if not settled.uncertain:
+                self._beyond.settled(permit, settled.redemption if settled.redemption == permit.redemption else None)
             if not settled.outside:
                 return settled
         return _unsettled(Reason.IN_USE, now)
@@ -186,7 +186,8 @@ class Decider:
         except StoreFailedError as error:
             if presented.request.intent is not Intent.EXIT:  # an exit waits less than a store may take
                 self._bounds.health.failed(DECIDE, error)
-            return self._without_store(presented, now, owed=not isinstance(error, LateError))
+            late = isinstance(error, LateError)
+            return replace(self._without_store(presented, now, owed=not late), uncertain=late)
         except sqlite3.IntegrityError:  # the second lock held what the first let through
             log.exception("bound_held", extra={"lane": presented.lane})
             return _unsettled(Reason.STORE_FAILED, now)

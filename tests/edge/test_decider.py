@@ -2,201 +2,20 @@
 
 import asyncio
 import hashlib
-import json
 import time
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from cache.journal.chain import begin_epoch
 from cache.ledger.entries import GRANTING
-from cache.ledger.permit import ALONE, ClaimWord, Known, Permit
+from cache.ledger.permit import ClaimWord, Known, Permit
 from cache.ledger.recall import Asking
-from central.register import minting
 from credit.facts import Used
-from credit.inputs import ClockState, Intent, Now, Place, Request
-from credit.keys import Keyring
-from credit.policy import Policy
+from credit.inputs import ClockState, Intent
 from credit.reasons import Outcome, Reason
-from credit.rules.benefits import parse_benefits
-from edge.lanes.decider import Decider
-from edge.lanes.presented import Presented
-from edge.metrics import Metrics
-from edge.watch.bounds import ANSWER_S
-from edge.watch.store import StoreHealth
 from storage.sqlite import Store
-
-NOW_S = 1_790_000_000
-SHORT_S = 0.2  # an answer's time, where the store is made slow
-GATE = Place(site="park", scene="gate", lane="A", terminal="gate1")
-STAND = Place(site="park", scene="stand", lane="S", terminal="gate1")
-SHOP = Place(site="park", scene="shop", lane="T", terminal="gate1")
-BENEFITS = [
-    {
-        "id": "free",
-        "code": 1,
-        "issuer": "wulong",
-        "offer": {"kind": "free"},
-        "where": {"scenes": ["gate"]},
-        "limits": [{"max": 1}],
-    },
-    {
-        "id": "umbrella",
-        "code": 2,
-        "issuer": "wulong",
-        "offer": {"kind": "deposit_waiver", "cap_fen": 5000},
-        "where": {"scenes": ["stand"]},
-        "needs": ["asset"],
-        "lifecycle": {"open_close": {"due": "P1D"}},
-    },
-    {
-        "id": "shop",
-        "code": 3,
-        "issuer": "wulong",
-        "offer": {"kind": "percent", "percent_off": 10},
-        "where": {"scenes": ["shop"]},
-    },
-]
-KEY = f"u|wulong/free|subject:wulong:{(1).to_bytes(16, 'big').hex()}|ever"
-
-
-class Clock:
-    def __init__(self):
-        self.at_ms, self.state = NOW_S * 1000, ClockState.TRUSTED
-
-    def now(self):
-        return Now(utc_ms=self.at_ms, clock=self.state)
-
-    def boot_ms(self):
-        return self.at_ms
-
-
-class Lists:
-    """Lists of this minute in which nobody stands."""
-
-    def __init__(self, keyring):
-        self.keyring, self.policy = keyring, Policy.compile(benefits=parse_benefits(BENEFITS))
-
-    @property
-    def current(self):
-        return self
-
-    def missing(self, city):
-        return ()
-
-    def measures(self, issuer, subject):
-        return ()
-
-    def revoked(self, issuer, token_id, status_index):
-        return False
-
-    def age_s(self, issuer, now_s):
-        return 0
-
-
-class Phones:
-    """Really signed codes of any number of holders."""
-
-    def __init__(self):
-        self._issuer = minting.issuer_key("wulong", b"\x01" * 32)
-        self._phone = Ed25519PrivateKey.from_private_bytes(b"\x02" * 32)
-        row = minting.public_entry(self._issuer, from_s=0, until_s=2 * NOW_S)
-        self.keyring = Keyring.from_json(json.dumps([row]).encode())
-        self._shown = 0
-
-    def code(self, holder=1, at_s=NOW_S):
-        self._shown += 1
-        said = minting.Credential(
-            subject=holder.to_bytes(16, "big"),
-            tier=3,
-            groups=[],
-            token_id=holder.to_bytes(8, "big"),
-            iat=NOW_S - 3600,
-            exp=NOW_S + 30 * 86_400,
-            status_index=holder,
-            holder_key=self._phone.public_key(),
-        )
-        raw = minting.mint_credential(self._issuer, said)
-        nonce = self._shown.to_bytes(8, "big")
-        return minting.to_text(minting.present(raw, self._phone, iat=at_s, nonce=nonce))
-
-
-class Slow:
-    """Somebody beyond this terminal who takes his time, and grants everything."""
-
-    def __init__(self, takes_s, permit=ALONE):
-        self.takes_s, self.given, self.heard = takes_s, permit, []
-
-    async def permit(self, visit, weigh):
-        await asyncio.sleep(self.takes_s)
-        return self.given
-
-    async def known(self, request, place):
-        await asyncio.sleep(self.takes_s)
-        return self.given
-
-    def settled(self, permit, redemption):
-        self.heard.append((permit, redemption))
-
-
-class Together(Slow):
-    """Somebody who answers nobody before so many are asking at once."""
-
-    def __init__(self, many):
-        super().__init__(0)
-        self.many, self.asking, self.most, self.all_here = many, 0, 0, asyncio.Event()
-
-    async def permit(self, visit, weigh):
-        self.asking += 1
-        self.most = max(self.most, self.asking)
-        if self.asking == self.many:
-            self.all_here.set()
-        try:
-            await self.all_here.wait()
-        finally:
-            self.asking -= 1
-        return self.given
-
-
-class Town:
-    def __init__(self, store):
-        self.store, self.clock, self.phones = store, Clock(), Phones()
-        self.at_commit = []
-        self.bounds = SimpleNamespace(
-            clock=self.clock, outage=SimpleNamespace(since_ms=None), health=StoreHealth(), answer_s=ANSWER_S
-        )
-        self.bounds.health.begin()
-        self.lists = Lists(self.phones.keyring)
-
-    def decider(self, beyond=None, reached=lambda _point: None):
-        return Decider(
-            store=self.store,
-            bounds=self.bounds,
-            lists=self.lists,
-            profile=SimpleNamespace(site="park", issuer="wulong", test=False),
-            places={"A": GATE, "S": STAND, "T": SHOP},
-            metrics=Metrics(),
-            reached=reached,
-            beyond=beyond,
-        )
-
-    def show(self, text=None, lane="A", asking=None, **request):
-        return Presented(text=text or self.phones.code(), lane=lane, request=Request(**request), asking=asking)
-
-    async def until(self, kind):
-        """Wait for a fact of this kind, and return all of them."""
-        async with asyncio.timeout(5):
-            while not await self.facts(kind):
-                await self.store.write(lambda conn: None)
-        return await self.facts()
-
-    async def facts(self, *kinds):
-        rows = await self.store.read(
-            lambda conn: conn.execute("SELECT kind, body FROM journal ORDER BY seq").fetchall()
-        )
-        return [(kind, json.loads(body)) for kind, body in rows if not kinds or kind in kinds]
+from tests.edge.deciding import KEY, NOW_S, SHORT_S, Slow, Together, Town
 
 
 @pytest.fixture

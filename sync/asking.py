@@ -1,0 +1,143 @@
+"""Asking a hub before a decision is written: drives `sync.claims.Rounds` over a network, within one budget.
+
+Rules of this file:
+
+- one budget for all rounds of a visit; whatever goes wrong in it means that this terminal goes alone;
+- an id that was not committed, for whatever reason, is released with the next ask, and each second by `run`;
+- an answer that comes after its time belongs to nobody: its ask was cancelled, and its id is released.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from cache.ledger.permit import Dry, Known, Permit
+from cache.ledger.visit import Visit
+from credit.inputs import ENDING, Now, Place, Request
+from sync.claims import BUDGET_S, Asker, Rounds, known_of
+from sync.patience import Breaker, Pending
+from sync.wire.claims import About, ClaimAnswer, ClaimRequest
+from sync.wire.messages import WireError
+
+log = logging.getLogger("xinguan.asking")
+
+RELEASE_S = 1.0
+Weigh = Callable[[Permit], Awaitable[Dry]]
+
+
+class AuthorityError(Exception):
+    """Whoever counts did not answer, or not as the protocol says."""
+
+
+class Authority(Protocol):
+    """Who counts beyond this terminal: a hub, or the platform where there is none."""
+
+    async def claim(self, request: ClaimRequest) -> ClaimAnswer:
+        """Return the answer to an ask. Raises AuthorityError, WireError."""
+        ...
+
+
+class Asking:
+    """Asks an authority for each visit (implements `edge.lanes.beyond.Beyond`)."""
+
+    def __init__(self, authority: Authority, asker: Asker, now: Callable[[], Now]) -> None:
+        self._authority = authority
+        self._asker = asker
+        self._now = now
+        self._breaker = Breaker()
+        self.pending = Pending()
+
+    async def permit(self, visit: Visit, weigh: Weigh) -> Permit:
+        """Return what may be taken for a visit; never raises for what a network does."""
+        rounds = Rounds(self._asker, visit, self._now())
+        try:
+            async with asyncio.timeout(BUDGET_S):
+                await self._ask(rounds, weigh)
+        except (TimeoutError, AuthorityError, WireError) as error:
+            self._silent(error)
+            rounds.silent()
+        except asyncio.CancelledError:
+            self._drop(rounds.asked, None)
+            raise
+        self._drop(rounds.asked, rounds.permit.redemption)
+        return rounds.permit
+
+    async def _ask(self, rounds: Rounds, weigh: Weigh) -> None:
+        done = False
+        while not done:
+            request = rounds.ask(await weigh(rounds.permit), self.pending.next())
+            if request is None:
+                return
+            if not self._breaker.may_ask(self._running_s()):
+                rounds.silent()
+                return
+            done = rounds.hear(await self._sent(request))
+
+    async def known(self, request: Request, place: Place) -> Permit:
+        """Return what is known of something brought back without a code."""
+        del place
+        about = About(asset=request.asset) if request.asset is not None else About(redemption=request.redemption)
+        ask = self._empty(about)
+        if request.intent not in ENDING or not self._breaker.may_ask(self._running_s()):
+            return self._alone()
+        try:
+            async with asyncio.timeout(BUDGET_S):
+                return Permit(hub_no=self._asker.hub_no, known=known_of(Known(), await self._sent(ask), ask))
+        except (TimeoutError, AuthorityError, WireError) as error:
+            self._silent(error)
+            return self._alone()
+
+    def settled(self, permit: Permit, redemption: str | None) -> None:
+        """Hear what became of a permit: what it held and nobody committed is released."""
+        if permit.redemption is not None and redemption != permit.redemption:
+            self.pending.add(permit.redemption)
+
+    async def run(self) -> None:
+        """Release what waits, once a second; never returns."""
+        while True:
+            await asyncio.sleep(RELEASE_S)
+            if len(self.pending) and self._breaker.may_ask(self._running_s()):
+                await self.release()
+
+    async def release(self) -> None:
+        """Tell the authority which ids were not committed and never will be."""
+        try:
+            async with asyncio.timeout(BUDGET_S):
+                await self._sent(self._empty(None))
+        except (TimeoutError, AuthorityError, WireError) as error:
+            self._silent(error)
+
+    async def _sent(self, request: ClaimRequest) -> ClaimAnswer:
+        answer = await self._authority.claim(request)
+        self._breaker.answered()
+        self.pending.heard(request.release)
+        return answer
+
+    def _empty(self, about: About | None) -> ClaimRequest:
+        now, asker = self._now(), self._asker
+        return ClaimRequest(
+            run=asker.run,
+            hub_no=asker.hub_no,
+            redemption=asker.ids(now.utc_ms),
+            at_ms=now.utc_ms,
+            about=about,
+            release=self.pending.next(),
+            versions=dict(asker.versions),
+        )
+
+    def _drop(self, asked: tuple[str, ...], kept: str | None) -> None:
+        """Release every id that was asked for and is not the one that may still be committed."""
+        for one in asked:
+            if one != kept:
+                self.pending.add(one)
+
+    def _alone(self) -> Permit:
+        return Rounds.alone(self._asker, self._now())
+
+    def _silent(self, error: Exception) -> None:
+        self._breaker.silent(self._running_s())
+        log.warning("nobody_answers", extra={"detail": str(error) or type(error).__name__})
+
+    def _running_s(self) -> float:
+        return asyncio.get_running_loop().time()

@@ -1,0 +1,261 @@
+"""Asking whoever counts beyond this terminal: what to ask, and what an answer means (claims.md, gate 1 to 9). Pure.
+
+The hard idea: a claim is provisional. Only the fact that the journal then carries takes a place; so an id that was
+asked for is either committed by its fact or released, never both, and an answer that was lost costs nothing but time.
+
+Rules of this file:
+
+- no I/O and no clock: `Rounds` says what to ask next and takes in what was heard; whoever drives it has the network;
+- only keys that count beyond this terminal are claimed, and only those that the decision would take;
+- at most MAX_ROUNDS asks, each under a new id; a refusal becomes something known, and the decision is made again;
+- silence, an error, a hub that is still learning: this terminal goes alone under the id it asked for, as if offline.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import msgspec
+
+from cache.ledger.permit import ClaimWord, Dry, Known, Permit
+from cache.ledger.visit import Visit
+from cache.pen import Ids
+from credit.decision import Reach, Source, Sum, Use
+from credit.facts import Bought, NonceUse, OpenThing, PassState, Used
+from credit.inputs import ASKING, ENDING, Now
+from credit.reasons import Outcome
+from sync.wire.claims import (
+    MAX_ROWS,
+    NONCE_PREFIX,
+    About,
+    BoughtRow,
+    ClaimAnswer,
+    ClaimKey,
+    ClaimRequest,
+    OpenRow,
+    Refused,
+    SiteRows,
+)
+
+MAX_ROUNDS: Final = 3
+BUDGET_S: Final = 0.15  # all rounds together
+BORNE: Final = frozenset({"printed", "grant", "order"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asker:
+    """Who asks: this start of the terminal, the hub's number, its terminal id, list versions, and how ids are made."""
+
+    run: str
+    hub_no: int
+    terminal: str
+    ids: Ids
+    versions: Mapping[str, int] = field(default_factory=dict)
+
+
+def nonce_key(visit: Visit) -> str | None:
+    """Return the key of the nonce that a grant burns, None for paper."""
+    burns = visit.token.burns
+    return None if burns is None else f"{NONCE_PREFIX}{visit.token.issuer}:{visit.token.token_id.hex()}:{burns.hex()}"
+
+
+def wide_keys(visit: Visit, dry: Dry) -> list[ClaimKey]:
+    """Return what a decision would take that counts beyond this terminal, its nonce first."""
+    taken, found = dry.decision.consumption, []
+    nonce = nonce_key(visit)
+    if nonce is not None:
+        found.append(ClaimKey(key=nonce, n=1))
+    asked: list[Use | Sum] = [*taken.uses, *taken.sums]
+    if taken.pass_root is not None:
+        heads = visit.request.heads
+        key = f"p|{taken.pass_root}"
+        asked.append(Use(key, heads, taken.pass_entries, reach=taken.pass_reach, source=taken.pass_source))
+    found += [_key(one, one.source, dry.mine.get(one.key, ())) for one in asked if is_wide(one) and one.source]
+    return found
+
+
+def is_wide(one: Use | Sum) -> bool:
+    """Return whether somebody beyond this terminal has the count, and it can be full."""
+    counted = one.limit is not None or (one.source is not None and one.source.part == "inside")
+    return one.reach is not Reach.TERMINAL and counted
+
+
+def _key(one: Use | Sum, source: Source, mine: Sequence[str]) -> ClaimKey:
+    n, fen = (one.n, None) if isinstance(one, Use) else (None, one.fen)
+    asked: dict[str, Any] = {
+        "key": one.key,
+        "n": n,
+        "fen": fen,
+        "since_ms": one.since_ms,
+        "mine": list(mine)[:MAX_ROWS],
+    }
+    if source.part in BORNE:
+        asked |= {"bound": one.limit, "borne": source.part}
+    else:
+        asked["by"] = source._asdict()
+    return msgspec.convert(asked, ClaimKey)
+
+
+class Rounds:
+    """The asks about one visit. Drive it: `ask` with each dry decision, `hear` each answer, then take `permit`."""
+
+    def __init__(self, asker: Asker, visit: Visit, now: Now) -> None:
+        self._asker = asker
+        self._visit = visit
+        self._now = now
+        self._asked: ClaimRequest | None = None
+        self._rounds = 0
+        self._claimed: list[str] = []
+        self.permit = Permit(hub_no=asker.hub_no, known=Known())
+
+    @classmethod
+    def alone(cls, asker: Asker, now: Now) -> Permit:
+        """Return the permit of a terminal that nobody answers."""
+        return Permit(hub_no=asker.hub_no, claim=ClaimWord.ALONE, alone_since_ms=now.utc_ms)
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The ids under which something may be held now: asked for, and not said to be refused or gone."""
+        return tuple(self._claimed)
+
+    def ask(self, dry: Dry, release: Iterable[str] = ()) -> ClaimRequest | None:
+        """Return what to ask, None when nothing is wanted of anybody or nothing more may be asked."""
+        ending = self._visit.request.intent in ENDING
+        wanted = dry.decision.outcome is Outcome.GRANT and dry.decision.repeats is None and not ending
+        keys = wide_keys(self._visit, dry) if wanted else []
+        if self._rounds == MAX_ROUNDS or not (keys or (ending and self._rounds == 0)):
+            return None
+        self._rounds += 1
+        token = self._visit.token
+        self._asked = ClaimRequest(
+            run=self._asker.run,
+            hub_no=self._asker.hub_no,
+            redemption=self._asker.ids(self._now.utc_ms),
+            at_ms=self._now.utc_ms,
+            keys=keys,
+            about=About(subject=f"{token.issuer}:{token.subject.hex()}") if ending else None,
+            dry=self._visit.request.intent in ASKING,
+            release=list(release)[:MAX_ROWS],
+            versions=dict(self._asker.versions),
+        )
+        if keys and not self._asked.dry:
+            self._claimed.append(self._asked.redemption)
+        return self._asked
+
+    def hear(self, answer: ClaimAnswer) -> bool:
+        """Take in an answer; return whether that is all, else decide and ask again."""
+        asked = self._asked
+        if asked is None:
+            raise AssertionError("nothing was asked")
+        known = known_of(self.permit.known or Known(), answer, asked)
+        ended = self.permit.ended | frozenset(answer.ended)
+        self.permit = replace(self.permit, known=known, ended=ended)
+        if (answer.refused is not None or answer.gone) and asked.redemption in self._claimed:
+            self._claimed.remove(asked.redemption)  # nothing is held under it, and never will be
+        if answer.refused is not None:
+            self._refuse(answer.refused)
+        if answer.refused is not None or answer.gone:
+            return False
+        if answer.granted:
+            self._grant(asked, reach_all=answer.reach == "all")
+        elif answer.doubtful:
+            self.permit = replace(self.permit, claim=ClaimWord.DOUBTFUL, alone_since_ms=self._now.utc_ms)
+        else:  # it is learning
+            self.silent()
+        return True
+
+    def silent(self) -> None:
+        """Note that nobody answers: this terminal goes alone, under the id it asked for."""
+        asked = self._asked
+        self.permit = replace(
+            self.permit,
+            claim=ClaimWord.ALONE,
+            redemption=asked.redemption if asked and not asked.dry and asked.keys else None,
+            alone_since_ms=self._now.utc_ms,
+        )
+
+    def _grant(self, asked: ClaimRequest, *, reach_all: bool) -> None:
+        holds = bool(asked.keys) and not asked.dry
+        known = replace(self.permit.known or Known(), site_reached=True)
+        self.permit = replace(
+            self.permit,
+            claim=ClaimWord.HELD if reach_all else ClaimWord.SITE,
+            redemption=asked.redemption if holds else None,
+            keys=frozenset(one.key for one in asked.keys),
+            known=known,
+            alone_since_ms=None if reach_all else self._now.utc_ms,
+        )
+
+    def _refuse(self, refused: Refused) -> None:
+        known, held = self.permit.known or Known(), refused.state == "held"
+        where = None if refused.site is None else f"{refused.site}/{refused.terminal or ''}".rstrip("/")
+        if refused.key.startswith(NONCE_PREFIX):
+            same = refused.terminal == self._asker.terminal
+            nonce = NonceUse(same_lane=same, at_ms=refused.at_ms or self._now.utc_ms, where=where or "", held=held)
+            known = replace(known, nonce=nonce)
+        else:
+            full = Used(n=0, at_ms=refused.at_ms, where=where, left=refused.left, held=held)
+            known = replace(known, used={**known.used, refused.key: full})
+        word = {
+            "key": refused.key,
+            "with": {"site": refused.site, "terminal": refused.terminal, "at_ms": refused.at_ms},
+        }
+        self.permit = replace(self.permit, claim=ClaimWord.HELD, known=known, word=word)
+
+
+def known_of(before: Known, answer: ClaimAnswer, asked: ClaimRequest) -> Known:
+    """Return what is known after an answer."""
+    used = dict(before.used)
+    for one in asked.keys:
+        if one.key in answer.left:  # as it stood before this claim
+            used[one.key] = Used(n=0, left=answer.left[one.key] + (one.n or one.fen or 0 if answer.granted else 0))
+    return replace(
+        before,
+        used=used,
+        open=before.open + tuple(map(_open, answer.site.open)),
+        bought=before.bought + tuple(map(_bought, answer.site.bought)),
+        passes={**before.passes, **_passes(answer.site)},
+        site_reached=True,
+    )
+
+
+def _open(row: OpenRow) -> OpenThing:
+    answer = json.loads(row.answer)
+    return OpenThing(
+        redemption=row.redemption,
+        benefit=row.benefit,
+        issuer=row.issuer,
+        scene=row.scene,
+        site="",
+        intent=row.intent,
+        asset=row.asset,
+        at_ms=row.at_ms,
+        due_ms=row.due_ms,
+        withhold_when_overdue=row.on_overdue == "withhold",
+        given=tuple(answer.get("offers", ())),
+        offer=answer.get("offer") or {},
+    )
+
+
+def _bought(row: BoughtRow) -> Bought:
+    answer = json.loads(row.answer)
+    return Bought(
+        redemption=row.redemption,
+        benefit=row.benefit,
+        at_ms=row.at_ms,
+        until_ms=row.until_ms,
+        amount_fen=row.amount_fen,
+        heads=row.heads,
+        returned_fen=row.returned_fen,
+        returned_heads=row.returned_heads,
+        to_pay_fen=(answer.get("offer") or {}).get("to_pay_fen"),
+        given=tuple(answer.get("offers", ())),
+        offer=answer.get("offer") or {},
+    )
+
+
+def _passes(site: SiteRows) -> dict[str, PassState]:
+    return {
+        one.benefit: PassState(root=one.redemption, entries=one.entries, last_ms=one.last_ms) for one in site.passes
+    }
