@@ -145,11 +145,16 @@ class ListShown(Answered, frozen=True):
 
 
 class LaneShown(Struct, frozen=True, kw_only=True):
-    """A lane of this terminal; `camera` is null where it has no reader of its own."""
+    """A lane of this terminal; `camera` is null where it has no reader of its own.
+
+    `actuator`: whether it opens something; `intent`: what a code means that is merely shown, null by its scene.
+    """
 
     id: str
     scene: str
     camera: bool | None
+    actuator: bool
+    intent: str | None
 
 
 class LaneAnswer(Struct, frozen=True, kw_only=True):
@@ -176,6 +181,7 @@ class StatusAnswer(Struct, frozen=True, kw_only=True):
     offline: bool
     offline_s: int | None
     suspended: bool
+    entry_stopped: bool
     unsent: int
     oldest_unsent_s: int | None
     set_aside: int

@@ -1,4 +1,4 @@
-"""The screens as HTTP routes: three pages and their static files.
+"""The screens as HTTP routes: five pages and their static files.
 
 Rules of this file:
 
@@ -14,7 +14,7 @@ from typing import Final
 
 from aiohttp import web
 
-PAGES: Final = ("gate", "desk", "counter")
+PAGES: Final = ("gate", "desk", "counter", "staff", "service")
 KINDS: Final = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 HEADERS: Final = {
     "Content-Security-Policy": (
@@ -32,7 +32,7 @@ def _answer(body: bytes, kind: str) -> web.Response:
 
 
 def screen_routes() -> list[web.RouteDef]:
-    """Return GET routes for /gate, /desk, /counter and /static/NAME; they need no bearer token."""
+    """Return GET routes for /gate, /desk, /counter, /staff, /service and /static/NAME; they need no bearer token."""
     here = files("edge.screens")
     pages = {name: here.joinpath(f"{name}.html").read_bytes() for name in PAGES}
     static = {item.name: item.read_bytes() for item in here.joinpath("static").iterdir() if item.is_file()}

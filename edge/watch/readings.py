@@ -14,7 +14,7 @@ import msgspec
 from cache.journal import chain
 from cache.journal.chain import Unsent
 from cache.journal.orders import revoked
-from cache.ledger.facts import STORE_LOST, SUSPENDED, TWIN, switched_on
+from cache.ledger.facts import STOP_ENTRY, STORE_LOST, SUSPENDED, TWIN, switched_on
 from cache.lists.store import ListStore
 from cache.lists.trusted import TrustedLists
 from credit.inputs import ClockState, Now
@@ -146,6 +146,7 @@ class Readings:
             lost=STORE_LOST in kept.switches,
             twin=TWIN in kept.switches,
             revoked=kept.revoked,
+            entry_stopped=STOP_ENTRY + self.site in kept.switches,
             faults=parts.tasks.faults.told(),
         )
         self._measure(reading)
@@ -177,8 +178,14 @@ class Readings:
 
     def _lane(self, table: LaneTable) -> LaneReading:
         source = self._parts.sources.get(table.id)
-        health, strikes = None if source is None else source.health, self._strikes(table.id)
-        return LaneReading(id=table.id, scene=table.scene, source=health, strikes=strikes)
+        return LaneReading(
+            id=table.id,
+            scene=table.scene,
+            source=None if source is None else source.health,
+            strikes=self._strikes(table.id),
+            intent=None if table.intent is None else table.intent.value,
+            gated=table.actuator is not None,
+        )
 
     def _measure(self, reading: Reading) -> None:
         metrics = self._parts.metrics

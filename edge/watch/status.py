@@ -25,12 +25,17 @@ REFUSED, ALARM, UNREACHABLE = "refused", "alarm", "unreachable"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneReading:
-    """One lane: `source` is None when it has no source of its own; `strikes` openings running were not actuated."""
+    """One lane: `source` is None when it has no source of its own; `strikes` openings running were not actuated.
+
+    `intent` is what a code means that is merely shown; `gated` tells that the lane opens something.
+    """
 
     id: str
     scene: str
     source: Health | None = None
     strikes: int = 0
+    intent: str | None = None
+    gated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +89,7 @@ class Reading:
     revoked: bool = False
     lost: bool = False
     twin: bool = False
+    entry_stopped: bool = False
     faults: str = ""
 
 
@@ -99,7 +105,17 @@ def state(reading: Reading, *, ready: bool) -> dict[str, Any]:
         "oldest_unsent_s": platform.oldest_unsent_s,
         "set_aside": platform.set_aside,
         "lists": [{"name": one.name, "version": one.version, "age_s": one.age_s} for one in reading.lists.in_force],
-        "lanes": [{"id": lane.id, "scene": lane.scene, "camera": _reads(lane)} for lane in reading.lanes],
+        "entry_stopped": reading.entry_stopped,
+        "lanes": [
+            {
+                "id": lane.id,
+                "scene": lane.scene,
+                "camera": _reads(lane),
+                "actuator": lane.gated,
+                "intent": lane.intent,
+            }
+            for lane in reading.lanes
+        ],
         "ready": ready,
     }
 

@@ -165,6 +165,10 @@ SHOWS: dict[str, dict[str, Any]] = {
 }
 
 
+CHECKS = [
+    {"name": "keys", "ok": False, "zh": "没有发行密钥：请同步名单", "en": "no issuer keys"},
+    {"name": "clock", "ok": True, "zh": "时钟可信", "en": "the clock is trusted"},
+]
 OFFERS: list[dict[str, Any]] = [
     {
         "id": "shop.1", "code": 1, "version": 2, "local": True, "title": {"zh": "赠龙井一杯", "en": "A cup of tea"},
@@ -180,7 +184,9 @@ OFFERS: list[dict[str, Any]] = [
         "warnings": [{"path": "$.when", "zh": "不会生效：时段已过", "en": "never applies: it is over"}],
     },
 ]  # fmt: skip
-LANES = {"gate": "A", "desk": "D", "counter": "C"}
+LANES = {"gate": "A", "desk": "D", "counter": "C", "staff": "A", "service": "A"}
+PERSONS = [{"person": "王芳", "role": "supervisor"}, {"person": "李强", "role": "keeper"}]
+PIN = "730195"
 
 
 class LookAlike:
@@ -195,6 +201,7 @@ class LookAlike:
         self.may_act = True
         self.refuses: dict[str, str] = {}  # step → the reason why it cannot be taken
         self.silent = False
+        self.checks: list[dict[str, Any]] = []
         self._beat = asyncio.Event()
         self._listeners: set[asyncio.Queue[tuple[str, Any] | None]] = set()
         self.app = web.Application(middlewares=[self._authorised])
@@ -208,6 +215,9 @@ class LookAlike:
                 web.post("/v1/redemptions/{id}/{step}", self._step),
                 web.get("/v1/lanes/{lane}", self._lane),
                 web.get("/v1/offers", self._offers),
+                web.get("/v1/staff", self._staff),
+                web.post("/v1/staff/{action}", self._staff_action),
+                web.post("/v1/lanes/{lane}/open", self._staff_action),
             ]
         )
 
@@ -232,7 +242,9 @@ class LookAlike:
 
     @web.middleware
     async def _authorised(self, request: web.Request, handler: Any) -> web.StreamResponse:
-        if request.path.startswith("/v1") and request.headers.get("Authorization") != f"Bearer {TOKEN}":
+        if request.path.startswith("/v1") and not request.headers.get("Authorization", "").startswith(
+            f"Bearer {TOKEN}"
+        ):
             return web.json_response({"title": "Unauthorized"}, status=401)
         if request.path.startswith("/v1/redemptions") and not self.may_act:
             return web.json_response({"title": "Forbidden"}, status=403)
@@ -262,15 +274,13 @@ class LookAlike:
             self._listeners.discard(queue)
 
     async def _readiness(self, _request: web.Request) -> web.Response:
-        checks = [
-            {"name": "keys", "ok": False, "zh": "没有发行密钥：请同步名单", "en": "no issuer keys"},
-            {"name": "clock", "ok": True, "zh": "时钟 trusted", "en": "clock trusted"},
-        ]
+        checks = self.checks or CHECKS
         return web.json_response({"ready": False, "checks": checks})
 
     async def _redemptions(self, _request: web.Request) -> web.Response:
         offer = {"waived_fen": 30_000, "off_fen": 1_288, "to_pay_fen": 11_592}
-        answer = {"offers": [{"title": {"zh": "住宿免押金", "en": "No deposit"}}], "offer": offer}
+        offers = [{"title": {"zh": "住宿免押金", "en": "No deposit"}}]
+        answer = {"outcome": "GRANT", "reasons": [OK], "offers": offers, "offer": offer}
         rows = [
             {
                 "id": f"r{room}",
@@ -301,6 +311,19 @@ class LookAlike:
     async def _lane(self, request: web.Request) -> web.Response:
         lane = {"id": request.match_info["lane"], "scene": "hotel", "intent": "open", "challenge": "9f3c2a7be1d04856"}
         return web.json_response(lane)
+
+    async def _staff(self, _request: web.Request) -> web.Response:
+        return web.json_response(PERSONS)
+
+    async def _staff_action(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        if request.match_info.get("action") != "unlock":
+            self.posted.append((request.path, body))
+            return web.json_response({"journal_seq": 12})
+        if body["pin"] != PIN:
+            return web.json_response({"title": "Forbidden"}, status=403)
+        role = next(one["role"] for one in PERSONS if one["person"] == body["person"])
+        return web.json_response({"token": f"{TOKEN}-{role}", "person": body["person"], "role": role, "seconds": 300})
 
     async def _offers(self, _request: web.Request) -> web.Response:
         return web.json_response(OFFERS)

@@ -218,4 +218,58 @@ COUNTER = (
     State("counter read only", "counter", codes=0, token=terminal_like.TOKEN, status={"read_only": True}),
     State("counter lost", "counter", "lost", enter=lambda _page, terminal: terminal.close(), codes=0),
 )
-STATES = (*GATE, *DESK, *COUNTER, *REASONS)
+
+
+async def _unlock(page: Any, person: str) -> None:
+    await page.wait_for_selector("#person option", state="attached")
+    await page.select_option("#person", person)
+    await page.fill("#pin", terminal_like.PIN)
+    await page.press("#pin", "Enter")
+    await page.wait_for_selector("#unlocked:not([hidden])")
+
+
+async def _supervisor(page: Any, _terminal: Any) -> None:
+    await _unlock(page, "王芳")
+
+
+async def _keeper(page: Any, _terminal: Any) -> None:
+    await _unlock(page, "李强")
+
+
+async def _wrong_pin(page: Any, _terminal: Any) -> None:
+    await page.wait_for_selector("#person option", state="attached")
+    await page.fill("#pin", "111222")
+    await page.press("#pin", "Enter")
+    await page.wait_for_selector("#pin[aria-invalid]")
+
+
+async def _slip(page: Any, _terminal: Any) -> None:
+    await page.locator("#recent li").first.get_by_role("button").last.click()
+    await page.wait_for_selector("dialog.slip[open]")
+
+
+async def _checks(page: Any, _terminal: Any) -> None:
+    await page.wait_for_selector("#checks li")
+
+
+GATED = {"lanes": [{"id": "A", "scene": "gate", "camera": True, "actuator": True}]}
+STAFF = (
+    State("staff locked", "staff", needs=("#person", "#pin"), codes=0),
+    State("staff wrong pin", "staff", enter=_wrong_pin, needs=("#pin-problem",), codes=0),
+    State("staff keeper", "staff", enter=_keeper, needs=("#stop",), codes=0),
+    State("staff supervisor", "staff", enter=_supervisor, needs=("#why", "#open-once"), codes=0),
+    State("staff supervisor, big type", "staff", enter=_supervisor, codes=0, big=True),
+    State(
+        "staff denial with all its facts", "staff", "answer", TWO_MEASURES, (".result h1", ".fact.authority"), codes=0
+    ),
+    State("staff slip", "staff", enter=_slip, needs=(".slip .paper",)),
+    State("service", "service", enter=_checks, needs=("#verdict", "#checks li"), codes=0),
+)
+FOLLOWING = (
+    State("gate opening", "gate", "answer", grant(), (".result h1",), status=GATED, codes=0),
+    State("gate rest to pay", "gate", "answer", grant(obligations={"pay_fen": 3000}), (".money .pay b",), codes=0),
+    *(State(f"gate {state}", "gate", "stuck", enter=told("gate", {"redemption": "r", "state": state}))
+      for state in ("not_actuated", "unknown")),
+    State("gate no such lane", "gate", "no_lane", lane="Z", codes=0),
+)  # fmt: skip
+STATES = (*GATE, *DESK, *COUNTER, *STAFF, *FOLLOWING, *REASONS)

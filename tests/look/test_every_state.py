@@ -30,11 +30,12 @@ async def reach(chromium, terminal, state, lang):
     """Open a page in the state, with its clock standing still."""
     terminal.status = dict(state.status)
     page = await chromium.new_page(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
+    page.set_default_timeout(8_000)
     await page.clock.install()
     await page.clock.pause_at(time.time() + 1)
     lane = f"&lane={state.lane}" if state.lane else ""
     await page.goto(f"{terminal.base}/{state.page}?lang={lang}{lane}#token={state.token}")
-    start = state.view if state.view in ("not_ready", "forbidden") else "waiting"
+    start = state.view if state.view in ("not_ready", "forbidden", "no_lane") else "waiting"
     await page.wait_for_selector(f'body[data-view="{start}"]')
     if state.big:
         await page.click("#big")

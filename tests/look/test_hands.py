@@ -206,3 +206,93 @@ class TestTime:
 
         await waiting(page)
         assert await page.evaluate("document.activeElement.id") == "room"
+
+
+GATED = {"lanes": [{"id": "A", "scene": "gate", "camera": True, "actuator": True}]}
+
+
+class TestFollowingTheGate:
+    async def test_nothing_is_green_before_the_gate_has_moved(self, open_screen, terminal):
+        terminal.status = GATED
+        page = await open_screen("gate")
+        await waiting(page)
+
+        terminal.tell("decision", {"lane": "A", "at_ms": terminal_like.now_ms(), **grant(redemption="r1")})
+        await page.wait_for_selector(".result.OPENING")
+        assert await page.locator(".result.GRANT").count() == 0
+        terminal.tell("gate", {"lane": "A", "redemption": "r1", "state": "opened"})
+
+        await page.wait_for_selector(".result.GRANT")
+
+    @pytest.mark.parametrize("state", ["failed", "not_actuated", "unknown"])
+    async def test_a_gate_that_did_not_open_is_amber_at_once_and_says_what_to_do(self, open_screen, terminal, state):
+        terminal.status = GATED
+        page = await open_screen("gate")
+        await waiting(page)
+        terminal.tell("decision", {"lane": "A", "at_ms": terminal_like.now_ms(), **grant(redemption="r1")})
+        await page.wait_for_selector(".result.OPENING")
+
+        terminal.tell("gate", {"lane": "A", "redemption": "r1", "state": state})
+
+        await page.wait_for_selector(".message.stuck", timeout=1_000)
+        assert "再出示一次" in await page.locator(".message.stuck").inner_text()
+
+    async def test_a_gate_that_says_nothing_is_no_green_either(self, open_screen, terminal):
+        terminal.status = GATED
+        page = await open_screen("gate")
+        await waiting(page)
+
+        terminal.tell("decision", {"lane": "A", "at_ms": terminal_like.now_ms(), **grant(redemption="r1")})
+
+        await page.wait_for_selector(".message.stuck")
+        assert await page.locator(".result").count() == 0
+
+    async def test_the_reader_of_another_lane_does_not_close_this_one(self, open_screen, terminal):
+        terminal.status = {"ready": False}
+        terminal.checks = [{"name": "source:B", "ok": False, "zh": "B 道没有画面", "en": "lane B: no picture"}]
+        page = await open_screen("gate")
+
+        await waiting(page)
+
+
+class TestStaff:
+    async def test_a_keeper_sees_nothing_a_keeper_may_not_press(self, open_screen):
+        page = await open_screen("staff")
+        await unlock(page, "李强")
+
+        assert not await page.locator("#override").is_visible()
+        assert await page.locator("#stop").is_visible()
+
+    async def test_a_supervisor_overrides_with_a_reason_in_their_own_name(self, open_screen, terminal):
+        page = await open_screen("staff")
+        await unlock(page, "王芳")
+        assert await page.evaluate("document.activeElement.id") == "override-code"
+
+        await page.fill("#override-code", "xg1: a$b 9.x/3")
+        await page.press("#override-code", "Enter")
+        await page.wait_for_selector("#why[aria-invalid]")
+        assert presented(terminal) == []
+        await page.fill("#why", "核对了身份证")
+        await page.press("#why", "Enter")
+        await page.wait_for_selector(".result")
+
+        [body] = presented(terminal)
+        assert (body["code"], body["override"]) == (SCAN, {"by": "王芳", "why": "核对了身份证"})
+
+    async def test_a_wrong_pin_is_said_and_the_field_is_empty(self, open_screen):
+        page = await open_screen("staff")
+        await page.wait_for_selector("#person option", state="attached")
+        await page.fill("#pin", "111222")
+        await page.press("#pin", "Enter")
+
+        await page.wait_for_selector("#pin[aria-invalid]")
+        assert await page.input_value("#pin") == ""
+        assert "不对" in await page.locator("#pin-problem").inner_text()
+
+
+async def unlock(page, person):
+    await page.wait_for_selector("#person option", state="attached")
+    await page.select_option("#person", person)
+    await page.fill("#pin", terminal_like.PIN)
+    await page.press("#pin", "Enter")
+    await page.wait_for_selector("#unlocked:not([hidden])")

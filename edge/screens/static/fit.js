@@ -33,6 +33,7 @@ function measure(node) {
     set(node, lean, low);
     return;
   }
+  node.tabIndex = 0; // nothing helps: staff scroll, with keys as well (a public screen never comes here: `make look`)
 }
 
 /** Keep `node` fitted to its place for as long as it is in the document. */

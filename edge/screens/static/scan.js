@@ -4,6 +4,7 @@
 // - liberal before the token, strict in it: input methods, Caps Lock, preambles and control characters are undone, which
 //   loses nothing (XG1's alphabet is upper-case ASCII); text that is no XG1 code keeps its characters;
 // - a code in a field that is not for codes is a scan: the field gets back what stood there before;
+// - a field marked `data-code` takes codes for a purpose of its own (an override) and keeps them;
 // - Enter in any field submits what belongs there; a scanner without Enter is heard by its silence.
 
 const CODE = /XG1:/;
@@ -33,7 +34,7 @@ export function hearScans(field, send) {
   let before = null; // {node, value, atEnd}: a field as it was when typing in it began
   let last = 0;
   let silence = null;
-  const isField = (node) => node instanceof HTMLInputElement && node.type !== "checkbox";
+  const isField = (node) => node instanceof HTMLInputElement && node.type !== "checkbox" && !("code" in node.dataset);
 
   /** Take a code out of a field that is not meant for it; undefined if there is none. */
   function taken(node) {
@@ -60,7 +61,7 @@ export function hearScans(field, send) {
       event.preventDefault();
       event.stopImmediatePropagation();
       send(code);
-    } else if (event.key.length === 1 && !isField(at) && !(at instanceof HTMLTextAreaElement) && !(at instanceof HTMLSelectElement)) {
+    } else if (event.key.length === 1 && !(at instanceof HTMLInputElement) && !(at instanceof HTMLTextAreaElement) && !(at instanceof HTMLSelectElement)) {
       if (event.key === " " && at instanceof HTMLButtonElement) return;
       field.focus();
     }

@@ -20,9 +20,10 @@ const FRESH_MS = 3000;
 const GRANT_MS = 3000;
 const READ_MS = 20_000;
 const GATE_MS = 2500;
+const WHY_EVERY_MS = 5000;
 const PAY_MS = 120_000;
 const CHALLENGE_EVERY_MS = 15_000; // it changes every minute, and the one before still counts
-const SCENES = { gate: ["gate"], desk: ["hotel", "desk"], counter: ["shop", "counter"] };
+const SCENES = { gate: ["gate"], desk: ["hotel", "desk"], counter: ["shop", "counter"], staff: ["gate"], service: [] };
 const OPENED = new Set(["opened", "actuated", "passed"]);
 const STUCK = { failed: "gate_failed", not_actuated: "gate_failed", unknown: "gate_unknown" };
 
@@ -42,6 +43,7 @@ export class Screen {
     this.count = 0;
     this.drawn = "";
     this.challenge = null;
+    this.asked = -Infinity;
   }
 
   start() {
@@ -70,7 +72,8 @@ export class Screen {
   take(status) {
     if (!status.lanes) return; // a hello without a status
     if (status.now_ms) this.offset = Math.max(this.offset, status.now_ms - Date.now());
-    if (status.ready === false && this.status?.ready !== false) this.askWhy();
+    if (status.ready === false && Date.now() - this.asked > WHY_EVERY_MS) this.askWhy();
+    if (status.ready !== false) { this.missing = []; this.asked = -Infinity; }
     this.status = status;
     this.lane ??= (status.lanes.find((lane) => SCENES[this.scene].includes(lane.scene)) ?? status.lanes[0])?.id ?? null;
     this.heard.onStatus?.(status);
@@ -141,11 +144,13 @@ export class Screen {
     this.shown = null;
   }
 
-  /** Ask once, when readiness is lost, what is missing; the answer is drawn when it comes. */
+  /** Ask, while readiness is lost, what is missing here: another lane's reader keeps nobody out of this one. */
   async askWhy() {
+    this.asked = Date.now();
     try {
       const { checks } = await call("GET", "/v1/readiness");
-      this.missing = checks.filter((check) => !check.ok);
+      this.missing = checks.filter((check) => !check.ok && (!check.name.includes(":") || check.name.endsWith(`:${this.lane}`)));
+      if (checks.some((check) => !check.ok) && !this.missing.length) this.missing = null; // nothing of ours
     } catch (error) {
       if (!(error instanceof Trouble)) throw error;
       this.missing = [];
@@ -173,7 +178,7 @@ export class Screen {
     if (!this.status) return "connecting";
     if (this.lane && !this.about) return "no_lane";
     if (this.shown) return this.shown.kind;
-    return this.status.ready === false ? "not_ready" : "waiting";
+    return this.status.ready === false && this.missing !== null && this.scene !== "service" ? "not_ready" : "waiting";
   }
 
   draw() {
@@ -218,7 +223,7 @@ export class Screen {
       const key = named in WORDS ? named : "notice_not_a_code";
       return drawMessage("notice", "notice", key, `${key}_hint`);
     }
-    if (view === "not_ready") return drawMessage("not_ready", "not_ready", "not_ready", this.scene === "gate" ? "not_ready_hint" : "not_ready_work", ...this.missing.map((check) => toldNode(check)));
+    if (view === "not_ready") return drawMessage("not_ready", "not_ready", "not_ready", this.scene === "gate" ? "not_ready_hint" : "not_ready_work", ...(this.missing ?? []).map((check) => toldNode(check)));
     const [iconName, key] = { connecting: ["connecting", "connecting"], lost: ["lost", "lost"], forbidden: ["lost", "forbidden"] }[view];
     return drawMessage(view, iconName, key, `${key}_hint`);
   }

@@ -25,7 +25,7 @@ const MARKUP = `
   <span class="pills"><span id="last"></span><span id="net" class="pill"></span><span id="unsent" class="pill"></span><span id="lists" class="pill"></span><span id="clock" class="pill warn"></span></span>
   <span class="also-here" id="strip-more"><button id="language" type="button" data-also-self></button><button id="big" type="button" data-say="big" aria-pressed="false"></button><button id="sound" type="button" aria-pressed="false"></button></span>`;
 
-function ago(seconds) {
+export function ago(seconds) {
   if (seconds < 100) return `${Math.round(seconds)} ${say("seconds")}`;
   if (seconds < 5400) return `${Math.round(seconds / 60)} ${say("minutes")}`;
   if (seconds < 172_800) return `${Math.round(seconds / 3600)} ${say("hours")}`;

@@ -78,6 +78,31 @@ export function eventReader(onEvent) {
   };
 }
 
+/** The parts of a multipart stream (the camera's pictures), each as bytes; ends with the stream or `signal`. */
+export async function* stream(path, signal) {
+  const answer = await fetch(BASE + path, { headers: { Authorization: `Bearer ${token}` }, signal, cache: "no-store" });
+  if (!answer.ok) throw new Trouble(answer.status, `HTTP ${answer.status}`);
+  const reader = answer.body.getReader();
+  let held = new Uint8Array(0);
+  const text = new TextDecoder("latin1");
+  for (;;) {
+    const head = text.decode(held.subarray(0, 400));
+    const end = head.indexOf("\r\n\r\n");
+    const length = Number(/Content-Length: (\d+)/i.exec(head)?.[1]);
+    if (end >= 0 && held.length >= end + 4 + length) {
+      yield held.slice(end + 4, end + 4 + length);
+      held = held.slice(end + 4 + length);
+      continue;
+    }
+    const { value, done } = await reader.read();
+    if (done) return;
+    const more = new Uint8Array(held.length + value.length);
+    more.set(held);
+    more.set(value, held.length);
+    held = more;
+  }
+}
+
 async function readStream(onEvent, onAlive) {
   const stop = new AbortController();
   let timer = setTimeout(() => stop.abort(), SILENCE_MS);
