@@ -23,6 +23,7 @@ Corners = tuple[tuple[int, int], ...]
 
 WITH_ECI = "]Q2"  # the code says what its characters are
 MISREAD = re.compile("[\uff61-\uff9f\u0080-\u00ff\ufffd]")  # half-width katakana, Latin letters beyond ASCII
+KANA = re.compile("[\u3041-\u3096\u30a1-\u30fa]")  # full-width: GB18030 has their octets for rare characters only
 QR = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCodeModel2)
 
 
@@ -91,7 +92,7 @@ def _text(code: zxingcpp.Barcode) -> str:
         return raw.decode("ascii")
     guessed = str(code.text)
     unnamed = code.symbology_identifier != WITH_ECI and MISREAD.search(guessed)
-    return decoded(raw) if unnamed and is_gb18030(raw) else guessed
+    return decoded(raw) if unnamed and not KANA.search(guessed) and is_gb18030(raw) else guessed
 
 
 def corners_of(p: zxingcpp.Position) -> Corners:

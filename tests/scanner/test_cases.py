@@ -7,7 +7,9 @@ import pty
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
+import segno
 
 from scanner.checks import look_at
 from scanner.decode import read_codes
@@ -146,3 +148,14 @@ def test_a_second_code_in_gbk_without_eci_is_read_as_chinese():
     frame = cv2.imread(str(CASES / "qr-second-gbk-no-eci.png"))
 
     assert read_codes(frame) == (EXPECTED["qr-second-gbk-no-eci.png"],)
+
+
+@pytest.mark.parametrize("text", ["[外側QRコード] *ﾀﾞﾌﾞﾙQR*", "<ﾃﾞｻﾞｲﾝQR> ｲﾗｽﾄ入りｶﾗｰQRｺｰﾄﾞ"])
+def test_a_second_code_in_japanese_stays_japanese(text):
+    symbol = segno.make(text.encode("shift_jis"), mode="byte", error="m")
+    side = symbol.symbol_size(scale=8, border=4)[0]
+    frame = np.full((side, side), 255, np.uint8)
+    for row, modules in enumerate(symbol.matrix_iter(scale=8, border=4)):
+        frame[row] = [0 if module else 255 for module in modules]
+
+    assert read_codes(frame) == (text,)
