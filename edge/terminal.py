@@ -52,7 +52,7 @@ from sync.enrol.identity import Identity, load_identity
 from sync.peer import Peer
 from sync.pull.puller import Puller
 from sync.push.line import Line
-from sync.transport import open_session
+from sync.transport import IDLE_S, open_session
 from sync.ways import Ways, open_ways
 
 log = logging.getLogger("xinguan.terminal")
@@ -196,8 +196,9 @@ class Terminal:
     ) -> Ways:
         """Open the ways to the platform."""
         platform = self._config.platform
-        session = await stack.enter_async_context(open_session(Path(platform.ca) if platform.ca else None))
         base_url, poll_s = f"{identity.platform}/lists/", platform.poll_s
+        ca, idle_s = Path(platform.ca) if platform.ca else None, max(IDLE_S, 1.5 * poll_s)
+        session = await stack.enter_async_context(open_session(ca, idle_s=idle_s))
         pull = Puller(lists, session, base_url=base_url, trust_root=identity.trust_root, clock=clock, poll_s=poll_s)
         await stack.enter_async_context(pull)
         line = Line(store, Peer(session, identity.platform), identity, clock)

@@ -29,6 +29,7 @@ TOTAL_S = 30.0
 MAX_ANSWER_BYTES = 1024 * 1024
 MAX_WAIT_S = 600.0  # what is worth telling; how much of it is obeyed stands in `sync.backoff`
 KEEPALIVE_S, KEEPALIVE_TRIES = 5, 2
+IDLE_S = 90.0  # an idle connection is kept for longer than a poll takes to come round, so that TLS is agreed on once
 OK, MOVED, SERVER_ERROR, LOGIN_REQUIRED = 200, 300, 500, 511
 WEB_PAGE = "网页代替平台作答，此网络可能要求登录 a web page answered instead of the platform: log in to this network"
 
@@ -71,10 +72,10 @@ def _socket(address: tuple[Any, ...]) -> socket.socket:
 
 
 @asynccontextmanager
-async def open_session(ca: Path | None = None) -> AsyncIterator[aiohttp.ClientSession]:
-    """Open the session that everything to the platform goes through."""
+async def open_session(ca: Path | None = None, *, idle_s: float = IDLE_S) -> AsyncIterator[aiohttp.ClientSession]:
+    """Open the session that everything to the platform goes through; a connection may be idle for `idle_s`."""
     timeout = aiohttp.ClientTimeout(total=TOTAL_S, sock_connect=CONNECT_S, sock_read=SILENT_S)
-    connector = aiohttp.TCPConnector(ssl=tls(ca), limit=8, socket_factory=_socket)
+    connector = aiohttp.TCPConnector(ssl=tls(ca), limit=8, socket_factory=_socket, keepalive_timeout=idle_s)
     jar = aiohttp.DummyCookieJar()
     async with aiohttp.ClientSession(connector=connector, timeout=timeout, cookie_jar=jar, trust_env=False) as session:
         yield session

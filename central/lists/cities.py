@@ -79,8 +79,11 @@ def put_rules(state: Path, city: str, files: Mapping[str, bytes]) -> None:
         replace_file(state / CITIES / city / name, data, mode=PUBLIC)
 
 
-def publish(state: Path, *, now_ms: int, cities: Iterable[str] | None = None) -> Published:
-    """Publish what changed in `cities` (all of them, if none is named); raise PublishingError."""
+def publish(state: Path, *, now_ms: int, cities: Iterable[str] | None = None, only_due: bool = False) -> Published:
+    """Publish what changed in `cities` (all of them, if none is named); raise PublishingError.
+
+    With `only_due` nothing is signed where nothing changed and nothing has to be renewed yet.
+    """
     only = None if cities is None else tuple(cities)
 
     def render(known: tuple[str, ...]) -> dict[str, bytes]:
@@ -89,7 +92,7 @@ def publish(state: Path, *, now_ms: int, cities: Iterable[str] | None = None) ->
             changed |= documents(state, city, now_ms=now_ms)
         return changed
 
-    return Repository(state).publish_from(render, now_ms=now_ms)
+    return Repository(state).publish_from(render, now_ms=now_ms, only_due=only_due)
 
 
 def documents(state: Path, city: str, *, now_ms: int) -> dict[str, bytes]:

@@ -1,4 +1,7 @@
-"""Keeping the lists fresh while the platform serves: a new timestamp, entries that begin or end today."""
+"""Keeping the lists fresh while the platform serves: entries that begin or end today, and a timestamp in time.
+
+Looking costs the terminals nothing; what is signed, each of them fetches. So a look that finds nothing signs nothing.
+"""
 
 import asyncio
 import logging
@@ -21,16 +24,17 @@ Hold = Callable[[str], Awaitable[bool]]
 
 
 async def keep_fresh(state: Path, now_ms: Callable[[], int], hold: Hold, *, every_s: float = EVERY_S) -> None:
-    """Publish every `every_s` seconds, for ever. What fails is logged and tried again: old lists stay valid a while.
+    """Publish what is due, looking every `every_s` seconds, for ever.
 
-    Of several platform processes one signs: the one for which `hold` says so.
+    What fails is logged and tried again: old lists stay valid a while. Of several platform processes
+    one signs: the one for which `hold` says so.
     """
     while True:
         await asyncio.sleep(every_s)
         try:
             if not Repository(state).exists() or not await hold(SIGNER):
                 continue
-            published = await asyncio.to_thread(publish, state, now_ms=now_ms())
+            published = await asyncio.to_thread(publish, state, now_ms=now_ms(), only_due=True)
         except (PublishingError, RegistryError, KeyFolderError, StoreFailedError, OSError):
             log.exception("the lists could not be renewed")
         else:

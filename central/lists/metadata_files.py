@@ -38,6 +38,7 @@ LIFETIME: Final = {
 }
 TIMESTAMP: Final = "timestamp.json"
 RENEW_AT: Final = 0.5  # of its lifetime a role has left when it is signed anew
+RENEW_TIMESTAMP: Final = min(LIFETIME["timestamp"] / 3, timedelta(minutes=30))  # half of the strictest bound on age
 KEEP_OLD: Final = timedelta(hours=1)  # a terminal in mid-refresh still reads the state before this one
 
 
@@ -183,6 +184,14 @@ def is_old(signed: Signed, role: str, now_ms: int) -> bool:
     """Tell whether a role has used so much of its life that it is due to be signed anew."""
     pair = city_of(role)
     return signed.expires - _moment(now_ms) < LIFETIME[pair[0] if pair else role] * RENEW_AT
+
+
+def is_due(timestamp: Signed, now_ms: int) -> bool:
+    """Tell whether a timestamp must be signed anew though it names the newest snapshot: it makes the lists look old.
+
+    A benefit may ask for lists of at most an hour (`offline.max_list_age_h`), and age counts from the last signature.
+    """
+    return now_ms - int(timestamp.unrecognized_fields["issued_ms"]) >= RENEW_TIMESTAMP / timedelta(milliseconds=1)
 
 
 def _moment(now_ms: int) -> datetime:

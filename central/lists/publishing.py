@@ -15,7 +15,8 @@ Rules of this file:
 - what is published is read back from the files, from `timestamp.json` inwards; there is no second book-keeping;
 - every role carries `issued_ms`, the time it was signed: the age that terminals show and judge by.
 
-A timestamp says "this is still the newest" and must be renewed (`freshen`) even when nothing changed.
+A timestamp says "this is still the newest" and must be renewed (`freshen`) even when nothing changed; but not at every
+look: each renewal is a file that every terminal fetches.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -24,7 +25,7 @@ from pathlib import Path
 
 from tuf.api.metadata import DelegatedRole, Delegations, Key, Metadata, Snapshot, TargetFile, Targets  # type: ignore[attr-defined]
 
-from central.lists.metadata_files import TIMESTAMP, MetadataFiles, PublishingError, State, is_old
+from central.lists.metadata_files import TIMESTAMP, MetadataFiles, PublishingError, State, is_due, is_old
 from central.lists.role_keys import ROOT_KEYS, TOP_LEVEL, RoleKeys, following_of
 from credit.rules.listing import DOCUMENTS, ISSUERS, KINDS, OPTIONAL, city_of, is_city, path_of, pattern_of, role_of
 from storage.files import locked
@@ -144,14 +145,17 @@ class Repository:
             state = self._load()
             return self._publish(state, {}, now_ms=now_ms, resign={"targets", *_delegated(state)})
 
-    def publish_from(self, render: Callable[[tuple[str, ...]], Mapping[str, bytes]], *, now_ms: int) -> Published:
+    def publish_from(
+        self, render: Callable[[tuple[str, ...]], Mapping[str, bytes]], *, now_ms: int, only_due: bool = False
+    ) -> Published:
         """Publish what `render` gives for the cities delegated to, asked for while nobody else can publish.
 
-        Documents that were rendered before waiting for another publication would undo it.
+        Documents that were rendered before waiting for another publication would undo it. With `only_due` nothing is
+        signed where nothing changed and nothing has to be renewed yet.
         """
         with locked(self._lock):
             state = self._load()
-            return self._publish(state, render(_cities(state)), now_ms=now_ms)
+            return self._publish(state, render(_cities(state)), now_ms=now_ms, only_due=only_due)
 
     def freshen(self, *, now_ms: int) -> Published:
         """Renew the timestamp, and any role that has used half of its life."""
@@ -168,6 +172,7 @@ class Repository:
         *,
         now_ms: int,
         resign: frozenset[str] | set[str] = frozenset(),
+        only_due: bool = False,
     ) -> Published:
         seen = self._files.seen(state)
         changed = self._take_in(state, documents)
@@ -179,12 +184,15 @@ class Repository:
                 signed.version = _next(signed.version, now_ms)
                 self._files.write_role(role, signed, now_ms=now_ms)
                 wanted.add(role)
-        snapshot = state.snapshot.signed
-        if wanted or is_old(snapshot, "snapshot", now_ms):
+        snapshot, timestamp_now = state.snapshot.signed, state.timestamp.signed
+        stale = bool(wanted) or is_old(snapshot, "snapshot", now_ms)
+        if only_due and not stale and not is_due(timestamp_now, now_ms):
+            return Published(version=timestamp_now.version, at_ms=now_ms, changed=())
+        if stale:
             snapshot.version = _next(snapshot.version, now_ms)
             versions = {role: state.roles[role].signed.version for role in wanted & state.roles.keys()}
             self._files.write_snapshot(snapshot, versions, now_ms=now_ms)
-        version = _next(state.timestamp.signed.version, now_ms)
+        version = _next(timestamp_now.version, now_ms)
         timestamp = self._files.timestamp(version, snapshot, now_ms=now_ms)
         self._examine({TIMESTAMP: timestamp}, seen, now_ms=now_ms, roles=wanted & _delegated(state).keys())
         self._files.put(TIMESTAMP, timestamp)

@@ -14,6 +14,7 @@ import asyncio
 from abc import abstractmethod
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import CancelledError, Future
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from typing import IO, Any, Final, TypeVar
@@ -26,6 +27,7 @@ from sync.transport import CONNECT_S, SILENT_S
 
 OK: Final = 200
 PARTIAL: Final = 206
+NOT_MODIFIED: Final = 304
 RANGE_REFUSED: Final = 416
 MAX_METADATA_BYTES: Final = 5_000_000
 GIVEN_UP: Final = "the refresh was given up"
@@ -33,6 +35,16 @@ OWN_DEADLINE: Final = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, 
 PLAIN: Final = {"Accept-Encoding": "identity"}
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What stands at an address: its bytes (None: as the tag says), entity tag and times, as the server says them."""
+
+    body: bytes | None
+    tag: str | None = None
+    date: str | None = None
+    modified: str | None = None
 
 
 class DocumentFetcher(FetcherInterface):
@@ -62,7 +74,7 @@ class ListFetcher(DocumentFetcher):
 
     def download_bytes(self, url: str, max_length: int) -> bytes:
         """Return what stands at `url`; raise DownloadError."""
-        return self._wait(self.get(url, max_length))
+        return self._wait(self._get(url, max_length))
 
     def download_document(self, url: str, path: Path, size: int) -> None:
         """Let the file at `path` grow to `size` bytes from `url`; raise DownloadError and keep what came."""
@@ -96,23 +108,30 @@ class ListFetcher(DocumentFetcher):
         except CancelledError as error:
             raise DownloadError(GIVEN_UP) from error
 
-    async def get(self, url: str, max_length: int) -> bytes:
-        """Return what stands at `url`, on the event loop; raise DownloadError."""
+    async def ask(self, url: str, max_length: int, *, tag: str | None = None) -> Found:
+        """Return what stands at `url` unless it still bears `tag`, on the event loop; raise DownloadError."""
+        headers = PLAIN if tag is None else {**PLAIN, "If-None-Match": tag}
         data = bytearray()
         try:
             async with (
                 asyncio.timeout_at(self._deadline),
-                self._session.get(url, headers=PLAIN, timeout=OWN_DEADLINE) as response,
+                self._session.get(url, headers=headers, timeout=OWN_DEADLINE) as response,
             ):
+                if response.status == NOT_MODIFIED and tag is not None:
+                    return Found(body=None)
                 if response.status != OK:
                     raise DownloadHTTPError(f"{url}: HTTP {response.status}", response.status)
                 async for chunk in response.content.iter_any():
                     data += chunk
                     if len(data) > max_length:
                         raise DownloadLengthMismatchError(f"{url}: more than {max_length} bytes")
+                told = response.headers
         except (aiohttp.ClientError, OSError) as error:
             raise self._failure(url, error) from error
-        return bytes(data)
+        return Found(body=bytes(data), tag=told.get("ETag"), date=told.get("Date"), modified=told.get("Last-Modified"))
+
+    async def _get(self, url: str, max_length: int) -> bytes:
+        return (await self.ask(url, max_length)).body or b""
 
     async def _grow(self, url: str, file: IO[bytes], *, size: int, have: int) -> None:
         headers = {**PLAIN, "Range": f"bytes={have}-"} if have else PLAIN

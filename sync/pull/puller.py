@@ -2,8 +2,9 @@
 
 Rules of this file:
 
-- a poll asks for `timestamp.json` alone; only when it differs from the stored one is the rest verified, and at least
-  every FULL_EVERY_S, so that new root keys are found whatever the timestamp says;
+- a poll is one request (`sync.pull.polling`); only when the snapshot is another one is the rest verified, and at least
+  every FULL_EVERY_S, so that new root keys are found whatever the timestamp says. One signed anew over the same
+  snapshot makes the lists in force younger and changes nothing else;
 - one refresh = one verifier session, one deadline, its own scratch folder; first the issuers' roles come into force,
   then lists and rules together;
 - one city's fault is that city's problem: its old version stays in force, the others go on;
@@ -23,14 +24,12 @@ import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, Protocol, Self, TypeVar
 
 import aiohttp
 from tuf.api.exceptions import DownloadError, DownloadHTTPError, DownloadLengthMismatchError
-from tuf.api.metadata import Metadata, Timestamp  # type: ignore[attr-defined]
 
 from cache.lists.store import Change, ListStore
 from cache.lists.values import Chain, RoleState, Stored, Verified
@@ -40,14 +39,14 @@ from sync.backoff import Backoff
 from sync.pull.bundle import BASE, BundleFetcher
 from sync.pull.fetcher import DocumentFetcher, ListFetcher
 from sync.pull.handover import Answer, Handover
+from sync.pull.polling import Poll
 from sync.pull.replay import Replayed, replay
 from sync.pull.verify import ListRefusedError, Session, root_issued_ms
 
 log = logging.getLogger(__name__)
 
 STAGES: Final = ((ISSUERS,), (LISTS, RULES))
-MAX_TIMESTAMP_BYTES: Final = 16_384
-FULL_EVERY_S: Final = 600.0
+FULL_EVERY_S: Final = 3600.0
 DEADLINE_S: Final = 30.0
 POLL_JITTER: Final = 0.1
 DISK: Final = "this terminal's disk does not do its part"
@@ -109,6 +108,7 @@ class Puller:
         self._base_url = base_url if base_url.endswith("/") else f"{base_url}/"
         self._trust_root = trust_root
         self._root_ms = root_issued_ms(trust_root)
+        self._poll = Poll(self._base_url, trust_root)
         self._clock = clock
         self._poll_s = poll_s
         self._deadline_s = deadline_s
@@ -210,7 +210,7 @@ class Puller:
         fetcher = ListFetcher(self._session, deadline_s=self._deadline_s)
         reference_ms = max(self._clock.now_ms(), stored.newest_ms, self._root_ms)
         try:
-            if await self._is_unchanged(stored, fetcher, reference_ms):
+            if await self._is_newest(stored, fetcher, reference_ms):
                 pulled = Pulled(problems=self._lists.current.problems)
             else:
                 pulled = await self._verified(stored, fetcher, base_url=self._base_url, reference_ms=reference_ms)
@@ -235,18 +235,15 @@ class Puller:
             )
             return await self._refresh(session, fetcher)
 
-    async def _is_unchanged(self, stored: Stored, fetcher: ListFetcher, reference_ms: int) -> bool:
-        full_due = asyncio.get_running_loop().time() >= self._full_at
-        if stored.timestamp is None or full_due or self._lists.current.problems:
+    async def _is_newest(self, stored: Stored, fetcher: ListFetcher, reference_ms: int) -> bool:
+        """Tell whether what is in force is the newest, and take in the timestamp that says so anew."""
+        if asyncio.get_running_loop().time() >= self._full_at or self._lists.current.problems:
             return False
-        found = await fetcher.get(f"{self._base_url}metadata/timestamp.json", MAX_TIMESTAMP_BYTES)
-        if found != stored.timestamp:
-            return False
-        if Metadata[Timestamp].from_bytes(found).signed.is_expired(datetime.fromtimestamp(reference_ms / 1000, UTC)):
-            raise PullFailedError(
-                "timestamp.json is past its expiry: the platform, or somebody between, holds back news"
-            )
-        return True
+        polled = await self._poll.ask(stored, fetcher, reference_ms=reference_ms)
+        if polled.renewal is not None:
+            renewed = Verified(chain=polled.renewal, roles=(), floors={}, problems={})
+            await self._lists.take_in(renewed, at_ms=self._clock.now_ms())
+        return polled.unchanged
 
     async def _refresh(self, session: Session, fetcher: DocumentFetcher) -> Pulled:
         self._full_at = 0.0  # until this one has come to its end, the stored timestamp alone proves nothing

@@ -125,7 +125,7 @@ class Session:
         self._check_floor(*ROOT_FLOOR, root.version)
         floors = {ROOT_FLOOR: root.version}
         for name, signed in (("timestamp", timestamp), ("snapshot", snapshot), ("targets", targets)):
-            keys = _key_names(root.roles[name].keyids)
+            keys = key_names(root.roles[name].keyids)
             self._check_floor(name, keys, signed.version)
             floors[name, keys] = signed.version
         self._delegating = targets
@@ -151,7 +151,7 @@ class Session:
 
     def _role_keys(self, role: str) -> str:
         delegations = self._delegating.delegations if self._delegating else None
-        return _key_names(delegations.roles[role].keyids) if delegations and delegations.roles else ""
+        return key_names(delegations.roles[role].keyids) if delegations and delegations.roles else ""
 
     def _check_floor(self, role: str, keys: str, version: int) -> None:
         floor = self._stored.floors.get((role, keys), 0)
@@ -223,5 +223,6 @@ def root_issued_ms(trust_root: bytes) -> int:
         return 0
 
 
-def _key_names(keyids: list[str]) -> str:
+def key_names(keyids: list[str]) -> str:
+    """Return key ids as a floor names them."""
     return " ".join(sorted(keyids))

@@ -150,18 +150,31 @@ async def test_the_same_calls_over_http_need_the_operators_token(state):
         assert (await post("publish", {}))[1]["changed"] == []
 
 
-async def test_a_serving_platform_signs_its_timestamp_again(state):
+async def test_a_serving_platform_signs_its_timestamp_again_before_its_lists_look_old(state):
+    """And one that is not the signer signs nothing."""
+
     def version():
         return json.loads((state / "public" / "metadata" / "timestamp.json").read_bytes())["signed"]["version"]
 
-    before = version()
-    task = asyncio.create_task(keep_fresh(state, now_ms, every_s=0.01))
+    async def hold(name):
+        asked.append(name)
+        return len(asked) > 3
+
+    def clock():
+        seen.append(version())
+        return now_ms() + len(seen) * 3_600_000
+
+    asked, seen, before = [], [], version()
+    task = asyncio.create_task(keep_fresh(state, clock, hold, every_s=0.01))
     async with asyncio.timeout(20):
-        while version() < before + 2:
+        while version() == before or len(seen) < 3:
             await asyncio.sleep(0.01)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+    assert asked[:4] == ["signer"] * 4
+    assert seen[0] == before
+    assert len(set(seen)) == len(seen)
 
 
 @pytest.mark.parametrize(

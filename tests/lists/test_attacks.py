@@ -115,7 +115,7 @@ class TestMetadata:
             root.signed.version += 1
             root.signatures.clear()
             root.sign(forger.keys.signer("root-1"))
-            platform.repository.freshen(now_ms=platform.later())
+            platform.restrict("wang")
             (forger.files.metadata / "2.root.json").write_bytes(root.to_bytes())
             with pytest.raises(PullFailedError, match="signed by 1/2"):
                 await t.puller.once()
