@@ -48,6 +48,7 @@ OVERRIDABLE = frozenset(
 )
 """What a supervisor may take on themselves: what a person can look at. Never a bound, a refusal or a stopped entry."""
 
+AHEAD_S = 5  # a code that is no further ahead is as any other
 WITHHELD = Cause.of(Condition.STANDING, Reason.WITHHELD, Effective.facts)
 LOST = Cause.of(Condition.LIMITS, Reason.STORE_LOST)
 TIMED = frozenset({Reason.STALE_CODE, Reason.NOT_YET_VALID, Reason.EXPIRED})
@@ -111,7 +112,21 @@ def _before_benefits(situation: Situation, policy: Policy) -> Decision | None:
     again = facts_repeat(facts, now)  # 4
     if again is not None:
         return restricted or again
+    if restricted is None and _ahead(situation):
+        return _alone(Reason.NEEDS_CHALLENGE, {}, now)
     return restricted if facts.nonce is None else _burnt(facts.nonce, policy, now)
+
+
+def _ahead(situation: Situation) -> bool:
+    """Return whether a code bears a time so far ahead that it lives long, and nobody else was asked about it.
+
+    A phone's clock may be fast. But a code drawn for later could be shown at two gates: so it is good only where its
+    nonce was claimed, or where there is no other lane (contract.md §10, "Skew").
+    """
+    token, facts = situation.token, situation.facts
+    if token.presented_at is None or token.challenged or token.presented_at - situation.now.utc_s <= AHEAD_S:
+        return False
+    return not (facts.nonce_claimed or situation.place.only_lane)
 
 
 def _burnt(nonce: NonceUse, policy: Policy, now: Now) -> Decision:

@@ -102,8 +102,8 @@ class Facts:
     """Everything that a ledger and the lists know about this presentation.
 
     `site_reached`: the site's hub answered, so nothing that counts inside this site is offline while the platform is
-    away (claims.md 10). `twin`: another machine writes this terminal's journal; `store_lost`: what was given before is
-    not known here.
+    away (claims.md 10). `nonce_claimed`: whoever counts for the site holds this nonce for us. `twin`: another machine
+    writes this terminal's journal; `store_lost`: what was given before is not known here.
     """
 
     place: Place
@@ -121,3 +121,4 @@ class Facts:
     twin: bool = False
     store_lost: bool = False
     site_reached: bool = False
+    nonce_claimed: bool = False

@@ -90,13 +90,17 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where it is asked. `merchant_tier` is the site's own grade, None when it has none."""
+    """Where it is asked. `merchant_tier` is the site's own grade, None when it has none.
+
+    `only_lane`: the site has no other, so its own ledger has seen every nonce.
+    """
 
     site: str
     scene: str
     lane: str
     terminal: str = ""
     merchant_tier: int | None = None
+    only_lane: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

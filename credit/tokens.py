@@ -69,7 +69,7 @@ class _Credential(NamedTuple):
     holder: CoseKey | None
 
 
-def open_token(
+def open_token(  # noqa: PLR0913 - its signature is the contract's (contract.md 7, 10)
     text: str,
     keyring: Keyring,
     *,
@@ -77,6 +77,7 @@ def open_token(
     audience: str | None = None,
     challenge: bytes | None = None,
     skew_s: int = SKEW_S,
+    ahead_s: int | None = None,
     allow_test: bool = False,
     allow_expired: bool = False,
 ) -> Token:
@@ -86,6 +87,7 @@ def open_token(
     names a site is refused if `audience` is None. `challenge` is what the lane shows: `Token.challenged` tells if the
     presentation answers it, another answer is refused. `allow_test` is the site profile's `test`. `allow_expired` is
     for giving back and leaving (contract.md §3): the token's and the key's end no longer matter, all else does.
+    `ahead_s` is how far a phone's clock may be ahead of ours (None: `skew_s`); the decision looks at it again.
     """
     shown = layers_of(text)  # 1 to 5
     known = _open_credential(shown, keyring, Rules(now, skew_s, allow_test, allow_expired))  # 4 to 12
@@ -97,7 +99,7 @@ def open_token(
         _refuse(12, Reason.BAD_SIGNATURE, "a presentation of a credential without holder key")
     check_signature(shown.presentation, known.holder, step=13)
     claims = read_presentation(shown.presentation.claims)  # 10
-    check_fresh(claims, now=now, skew_s=skew_s)  # 14
+    check_fresh(claims, now=now, skew_s=skew_s, ahead_s=skew_s if ahead_s is None else max(ahead_s, skew_s))  # 14
     if claims.audience is not None and claims.audience != audience:
         _refuse(14, Reason.WRONG_AUDIENCE, "made for another site")
     challenged = claims.challenge is not None and challenge is not None
@@ -197,11 +199,11 @@ def _holder_key(claims: CredentialClaims) -> CoseKey | None:
         _refuse(12, Reason.BAD_SIGNATURE, f"holder key: {error}", error)
 
 
-def check_fresh(claims: PresentationClaims, *, now: int, skew_s: int) -> None:
+def check_fresh(claims: PresentationClaims, *, now: int, skew_s: int, ahead_s: int | None = None) -> None:
     """Raise TokenError unless a presentation was made within the freshness window."""
     if claims.issued_at < now - FRESH_S - skew_s:
         _refuse(14, Reason.STALE_CODE, f"made more than {FRESH_S} s ago")
-    if claims.issued_at > now + skew_s:
+    if claims.issued_at > now + (skew_s if ahead_s is None else ahead_s):
         _refuse(14, Reason.NOT_YET_VALID, "made in the future")
 
 

@@ -76,10 +76,11 @@ class Permit:
 
     def over(self, own: Facts) -> Facts:
         """Return this terminal's own facts with what others know."""
-        known = self.known
-        if known is None:
+        if self.known is None and self.claim is None and self.hub_no is None:
             return own
+        known = self.known or Known()
         stopped, reached = own.entry_stopped or known.entry_stopped, known.site_reached
+        claimed = self.claim in (ClaimWord.HELD, ClaimWord.SITE) or self.binding
         if known.instead:
             return replace(
                 own,
@@ -90,6 +91,7 @@ class Permit:
                 passes=known.passes,
                 entry_stopped=stopped,
                 site_reached=reached,
+                nonce_claimed=claimed,
             )
         return replace(
             own,
@@ -100,6 +102,7 @@ class Permit:
             passes={**own.passes, **known.passes},
             entry_stopped=stopped,
             site_reached=reached,
+            nonce_claimed=claimed,
         )
 
 

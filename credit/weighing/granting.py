@@ -155,7 +155,8 @@ def left(situation: Situation, tried: Sequence[Candidate], taken: Choice | None)
             least = None
             for bound, key, _, limit in own_limits(one) if one.compiled.passes else one.demands:
                 if bound.own:
-                    room = (limit or 0) - held.get(key, UNUSED).under(limit or 0) - consumed.get(key, 0)
+                    used, most = held.get(key, UNUSED), limit or 0
+                    room = most - (used.n if used.left is None else used.under(most)) - consumed.get(key, 0)
                     least = room if least is None else min(least, room)
             if least is not None:
                 found[one.compiled.id] = max(least, 0)

@@ -29,7 +29,7 @@ def overruns(one: Candidate) -> None:
     held = situation.facts.used
     for bound, key, n, limit in demands:
         used = held.get(key, UNUSED)
-        if limit is not None and used.under(limit) + n > limit:
+        if limit is not None and (used.n + n > limit or (used.left is not None and n > used.left)):
             cause = IN_USE if used.held and used.n + n <= limit else bound.cause
             one.failures.append(Failure(cause, (used, limit, compiled.zone)))
             if cause is bound.cause and bound.also is not None and used.n:

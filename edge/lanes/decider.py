@@ -248,6 +248,7 @@ class Decider:
                     allow_test=self._profile.test,
                     allow_expired=ending,
                     skew_s=skew_s,
+                    ahead_s=self._profile.skew_ahead_s,
                 )
             except TokenError as error:
                 if error.reason is not Reason.NEEDS_CHALLENGE:

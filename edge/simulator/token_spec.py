@@ -239,6 +239,9 @@ class Purse:
         return drawn
 
 
+SKEW_AHEAD_S = 30  # the default of a profile
+
+
 def wrong(token: Token, *, now_s: int, site: str, killed: bool, allow_expired: bool, allow_test: bool) -> Reason | None:  # noqa: PLR0911 - one return per numbered check
     """Return why a described token would not open at a terminal that sees `now_s`; None when it would."""
     if killed:  # 6
@@ -255,7 +258,7 @@ def wrong(token: Token, *, now_s: int, site: str, killed: bool, allow_expired: b
     if token.presented_at is not None:  # 14
         if token.presented_at < now_s - FRESH_S - SKEW_S:
             return Reason.STALE_CODE
-        if token.presented_at > now_s + SKEW_S:
+        if token.presented_at > now_s + SKEW_AHEAD_S:
             return Reason.NOT_YET_VALID
     return Reason.WRONG_AUDIENCE if token.audience not in (None, site) else None
 

@@ -85,6 +85,7 @@ class Profile(Struct, frozen=True, kw_only=True):
     texts: Annotated[dict[Name, Annotated[dict[Name, LongText], Meta(max_length=8)]], Meta(max_length=100)] = {}
     pledge: Annotated[dict[Name, LongText], Meta(max_length=8)] = {}
     grade: Text = ""
+    skew_ahead_s: Annotated[int, Meta(ge=5, le=120)] = 30  # how far a phone's clock may be ahead
 
 
 class EnrolRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -171,6 +171,12 @@ class TestTimes:
         assert refusal(text, world.keyring(), world.now + 36) is Reason.STALE_CODE
         assert refusal(text, world.keyring(), world.now - 6) is Reason.NOT_YET_VALID
 
+    def test_how_far_a_phone_may_be_ahead_makes_no_code_live_longer(self, world):
+        text = world.text(world.presentation(iat=world.now))
+        open_token(text, world.keyring(), now=world.now - 30, ahead_s=30)
+        assert refusal(text, world.keyring(), world.now - 31, ahead_s=30) is Reason.NOT_YET_VALID
+        assert refusal(text, world.keyring(), world.now + 36, ahead_s=30) is Reason.STALE_CODE
+
 
 class TestPresentations:
     def test_another_phone_cannot_present_it(self, world):

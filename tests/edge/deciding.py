@@ -165,7 +165,7 @@ class Town:
             store=self.store,
             bounds=self.bounds,
             lists=self.lists,
-            profile=SimpleNamespace(site="park", issuer="wulong", test=False),
+            profile=SimpleNamespace(site="park", issuer="wulong", test=False, skew_ahead_s=30),
             places={"A": GATE, "S": STAND, "T": SHOP},
             metrics=Metrics(),
             reached=reached,

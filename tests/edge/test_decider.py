@@ -237,3 +237,16 @@ async def test_a_bound_that_the_program_forgot_is_held_by_the_store_and_answered
 def slack():
     """Return what a busy machine may add: this test measures waiting for each other, not speed."""
     return 0.1
+
+
+class TestAhead:
+    async def test_a_fast_phone_is_let_in_where_everybody_was_asked_and_shown_the_challenge_where_nobody_was(
+        self, town
+    ):
+        code, later = town.phones.code(at_s=NOW_S + 20), town.phones.code(2, at_s=NOW_S + 20)
+
+        alone = await town.decider().decide(town.show(code))
+        asked_for = await town.decider(Slow(0, Permit(claim=ClaimWord.HELD))).decide(town.show(later))
+
+        assert (alone.decision.outcome, alone.decision.reasons) == (Outcome.REFER, (Reason.NEEDS_CHALLENGE,))
+        assert asked_for.decision.outcome is Outcome.GRANT

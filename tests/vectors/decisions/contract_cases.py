@@ -1,7 +1,7 @@
 # ruff: noqa: E501 - a table of cases reads across
 """What contract.md §10 adds: annulment, sales, campaigns, calendars, grants, reversal, wide keys, a living hub."""
 
-from building import TWO_GATES, benefit, case, event, granted, refer, refuse, standard, uses
+from building import TWO_GATES, at, benefit, case, event, granted, refer, refuse, standard, uses
 
 SHOP = {"till": {"site": "mall", "scene": "shop", "lane": "T1"}, "till2": {"site": "mall", "scene": "shop", "lane": "T2"}}
 PERCENT = {"kind": "percent", "percent_off": 10}
@@ -100,3 +100,10 @@ case("platform-away-wide-key-counts-in-the-site", "外网断开：全城的次�
       granted("05-01 09:30", terminal="west"),
       event("05-01 10:00", "restore_network", terminal=["east", "east2"], conflicts=[{"steps": [2, 4], "benefit": "b", "kind": "limit_used"}]),
       standard("05-01 10:01", why="limit_used", terminal="east2")], terminals=CITY)
+
+case("phone-clock-ahead", "手机时钟快：问过全场所才算数，断网时请扫屏幕验证码", benefit(),
+     [granted("05-01 09:00:00", "a", step={"shown_at": at("05-01 09:00:20")}),
+      event("05-01 09:01:00", "cut_network", terminal="gate1"),
+      granted("05-01 09:02:00", "b", step={"shown_at": at("05-01 09:02:05")}),
+      refer("05-01 09:03:00", "c", why="needs_challenge", step={"shown_at": at("05-01 09:03:06")}),
+      granted("05-01 09:04:00", "d", step={"shown_at": at("05-01 09:04:06"), "challenged": True})])

@@ -428,7 +428,8 @@ case("token-expired-at-the-second", "到期时刻即失效；归还不受影响"
       granted("05-01 09:00:10", token={"expires": at("05-01 09:00")}, intent="close")])
 case("token-fresh-edges", "动态码35秒内有效（含容差）", benefit(),
      [granted("05-01 09:00:35", "a", step={"shown_at": at("05-01 09:00:00")}), standard("05-01 09:00:36", "b", "stale_code", step={"shown_at": at("05-01 09:00:00")}),
-      granted("05-01 09:01:00", "c", step={"shown_at": at("05-01 09:01:05")}), standard("05-01 09:01:00", "d", "not_yet_valid", step={"shown_at": at("05-01 09:01:06")})])
+      granted("05-01 09:01:00", "c", step={"shown_at": at("05-01 09:01:05")}), granted("05-01 09:01:00", "d", step={"shown_at": at("05-01 09:01:06")}),
+      granted("05-01 09:01:00", "e", step={"shown_at": at("05-01 09:01:30")}), standard("05-01 09:01:00", "f", "not_yet_valid", step={"shown_at": at("05-01 09:01:31")})])
 case(
     "token-audience",
     "为别处生成的码",
