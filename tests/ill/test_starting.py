@@ -169,6 +169,7 @@ async def test_the_first_caller_after_a_power_cut_finds_the_grace_renewed(town, 
 async def test_an_outage_is_as_old_after_a_restart_as_before(town, ill):
     """The offline bound counts from the last contact, not from the last start."""
     await town.all_arrived()
+    await town.until(lambda: in_touch(town))
     town.network.cut()
     before = await town.until(lambda: offline(town))
     await town.gate.process.stop()
@@ -178,6 +179,11 @@ async def test_an_outage_is_as_old_after_a_restart_as_before(town, ill):
     town.network.restore()
 
     assert after["offline_s"] >= before
+
+
+async def in_touch(town):
+    status = await town.gate.status()
+    return status and not status["offline"]
 
 
 async def offline(town):
