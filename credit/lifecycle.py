@@ -5,6 +5,7 @@ Rules of this file:
 - every step is an appended fact; the state is derived by walking the table;
 - `passed` ends the grace and changes no counter; `annulled` gives the use back, and comes only before `passed`;
 - who passes after an annulment has passed: the use is taken again (contract.md §10);
+- what is to be paid first waits (`awaiting`); paid in time, or while what it took is still free, it is granted;
 - a part reversed stays as it was, until the rest is reversed too.
 """
 
@@ -16,6 +17,7 @@ from credit.reasons import Reason
 class State(StrEnum):
     """Where a redemption stands."""
 
+    AWAITING = "awaiting"  # granted, and not paid yet
     GRANTED = "granted"
     PASSED = "passed"
     ANNULLED = "annulled"
@@ -29,6 +31,7 @@ class State(StrEnum):
 class Step(StrEnum):
     """What can happen to a redemption."""
 
+    PAID = "paid"
     PASSED = "passed"
     ANNULLED = "annulled"
     REVERSED_PART = "reversed_part"
@@ -39,6 +42,9 @@ class Step(StrEnum):
 
 
 LIFECYCLE: dict[tuple[State, Step], State] = {
+    (State.AWAITING, Step.PAID): State.GRANTED,
+    (State.AWAITING, Step.ANNULLED): State.ANNULLED,
+    (State.ANNULLED, Step.PAID): State.GRANTED,
     (State.GRANTED, Step.PASSED): State.PASSED,
     (State.GRANTED, Step.ANNULLED): State.ANNULLED,
     (State.GRANTED, Step.REVERSED_PART): State.GRANTED,

@@ -76,6 +76,8 @@ class Reason(StrEnum):
     IN_USE = "in_use"
     CALENDAR_ENDED = "calendar_ended"
     STORE_LOST = "store_lost"
+    WRONG_AMOUNT = "wrong_amount"
+    ORDER_USED = "order_used"
     TWIN = "twin"
 
 

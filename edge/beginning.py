@@ -13,7 +13,7 @@ import asyncio
 import collections
 import logging
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from importlib.metadata import version
 from pathlib import Path
@@ -78,7 +78,7 @@ class Beginning:
         except TimeoutError:
             log.error("start_is_slow", extra={"after_s": PATIENCE_S})  # noqa: TRY400 - the deadline is the whole story
 
-    def then(self, run: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+    def then(self, run: Callable[[], Awaitable[None]]) -> Callable[[], Coroutine[None, None, None]]:
         """Return a task that waits until deciding has begun."""
 
         async def waited() -> None:

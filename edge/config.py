@@ -67,6 +67,9 @@ class LaneTable(Strict, frozen=True):
     intent: Intent | None = None
     source: str | None = None
     actuator: str | GateTable | None = None
+    ticket: str | None = None
+    prices: bool = True
+    pay_within_s: float = 120.0
     grace_s: int = 10
 
 
@@ -192,6 +195,8 @@ def _lane_problems(lanes: tuple[LaneTable, ...]) -> list[tuple[str, str, str]]:
         found += _source_problems(key, lane)
         if not 0 <= lane.grace_s <= 60:  # noqa: PLR2004 - bounds of a setting, named in the mend
             found.append((f"{key}.grace_s", f"{lane.grace_s} is out of range", "Write 0 to 60 seconds"))
+        if not 1 <= lane.pay_within_s <= 3_600:  # noqa: PLR2004 - the same
+            found.append((f"{key}.pay_within_s", f"{lane.pay_within_s} is out of range", "Write 1 to 3600 seconds"))
         seen.add(lane.id)
     return found
 

@@ -23,7 +23,6 @@ from credit.inputs import Place
 from edge.actuators.lines import Turns
 from edge.actuators.making import make_gate
 from edge.api.app import Api
-from edge.api.offers import Offers
 from edge.api.rates import Rates
 from edge.api.serving import listening
 from edge.beginning import Beginning
@@ -34,8 +33,9 @@ from edge.housekeeping import tidy
 from edge.lanes.decider import Decider
 from edge.lanes.lane import Lane
 from edge.lanes.second_check import Verifiers
-from edge.lanes.together import finish, join, read
+from edge.lanes.together import finish, join, read, resume
 from edge.metrics import Metrics
+from edge.offers.calls import Offers
 from edge.staff.calls import StaffCalls
 from edge.watch.alive import Tasks
 from edge.watch.bounds import Bounds
@@ -146,6 +146,7 @@ class Terminal:
             keep("pull", begun(sync.pull.run), worked=lambda: sync.pull.last_ok_ms),
             keep("time", begun(sync.times.run), worked=lambda: sync.times.learned),
             keep("patrol", patrol.run, worked=lambda: patrol.rounds),
+            begun(lambda: resume(lanes, store))(),
             keep("tidy", lambda: tidy(store, parts.bounds), worked=lambda: None),
             keep("watchdog", lambda: feed_watchdog(store), worked=lambda: None),
             *(read(source, lanes[name], parts.tasks.faults) for name, source in parts.sources.items()),

@@ -19,6 +19,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
+from cache.ledger.paying import is_paid
 from cache.ledger.steps import Stepped, actuated, annul
 from cache.ledger.writing import NONCE_OF
 from cache.pen import Pen
@@ -105,7 +106,8 @@ def ended(pen: Pen, redemption: str, number: int, what: Ended, *, gives_back: bo
     body: dict[str, Any] = {"attempt": attempt, "why": what.why[:MAX_WHY]}
     pen.fact(what.outcome, body | ({"sure": True} if what.sure else {}), of=redemption)
     row = pen.conn.execute(STATE, (redemption,)).fetchone()
-    if not (gives_back and what.sure and row is not None and row[0] == State.GRANTED):
+    keeps = row is None or row[0] != State.GRANTED or is_paid(pen.conn, redemption)  # money was taken: staff see to it
+    if keeps or not (gives_back and what.sure):
         return None
     stepped = annul(pen, redemption, cause="not_actuated")
     if what.sent:

@@ -23,6 +23,7 @@ from credit.telling.answers import given_json, to_json
 
 GRANTING = frozenset({"granted", "opened"})
 STEPPING = {
+    "paid": Step.PAID,
     "passed": Step.PASSED,
     "annulled": Step.ANNULLED,
     "reversed": Step.REVERSED,
@@ -50,7 +51,15 @@ class Entry(NamedTuple):
     @property
     def state(self) -> State:
         """Return the state it starts in."""
-        return State.OPEN if self.consumption.opens else State.GRANTED
+        if self.consumption.opens:
+            return State.OPEN
+        return State.GRANTED if self.pay_fen is None else State.AWAITING
+
+    @property
+    def pay_fen(self) -> int | None:
+        """Return what is to be paid before the gate opens, None for nothing."""
+        due: int | None = self.answer.get("obligations", {}).get("pay_fen")
+        return due
 
     def uses(self) -> tuple[Use, ...]:
         """Return the uses it takes, the entry of a pass included."""
@@ -149,6 +158,8 @@ def grant_body(entry: Entry, visit: Visit, decision: Decision) -> dict[str, Any]
         body["reversal_until_ms"] = taken.reversal_until_ms
     if not taken.gives_back:
         body["gives_back"] = False
+    if entry.pay_fen is not None:
+        body |= {"awaiting": True, "pay_fen": entry.pay_fen}
     if taken.pass_of is not None:
         body["pass"] = {"of": taken.pass_of, "root": taken.pass_root, "entries": taken.pass_entries}
     return body
@@ -193,6 +204,8 @@ def _entry_back(record: Record, named: str, terminal: str) -> Entry:
         intent=Intent(body["intent"]), amount_fen=body.get("amount_fen"), heads=body["heads"], asset=body.get("asset")
     )
     shown = {"offers": body["given"], "offer": body.get("offer", dict(given[0].offer) if given else None)}
+    if "pay_fen" in body:
+        shown["obligations"] = {"pay_fen": body["pay_fen"]}
     return Entry(
         named,
         record.at_ms,

@@ -64,25 +64,28 @@ def claim(pen: Pen, redemption: str, *, amount_fen: int, by: Override | None = N
     goods = _goods(pen, redemption)
     waived = (goods.offer or {}).get("waived_fen") if goods else None
     if by is None and waived is not None and amount_fen > waived:
-        return _refuse(pen, redemption, Step.CLAIMED, Reason.NEEDS_STAFF)
+        return refuse(pen, redemption, Step.CLAIMED, Reason.NEEDS_STAFF)
     stepped = _step(pen, redemption, Step.CLAIMED, amount_fen)
     return _overridden(pen, stepped, by)
 
 
 def _step(pen: Pen, redemption: str, step: Step, fen: int | None = None, cause: str | None = None) -> Stepped:
+    said = ({} if fen is None else {"fen": fen}) | ({} if cause is None else {"cause": cause})
+    return take_step(pen, redemption, step, said, fen=fen)
+
+
+def take_step(pen: Pen, redemption: str, step: Step, said: dict[str, Any], *, fen: int | None = None) -> Stepped:
+    """Take a step that the table allows, `said` in its fact; else note that it cannot happen."""
     before = standing(pen.conn, redemption)
     to = before.after(step) if before else Reason.NOTHING_OPEN
     if isinstance(to, Reason):
-        return _refuse(pen, redemption, step, to)
-    seq = _write(
-        pen,
-        _change(pen, redemption, step, fen),
-        ({} if fen is None else {"fen": fen}) | ({} if cause is None else {"cause": cause}),
-    )
+        return refuse(pen, redemption, step, to)
+    seq = _write(pen, _change(pen, redemption, step, fen), said)
     return Stepped(redemption=redemption, state=to, error=None, journal_seq=seq)
 
 
-def _refuse(pen: Pen, redemption: str, step: str, why: Reason) -> Stepped:
+def refuse(pen: Pen, redemption: str, step: str, why: Reason) -> Stepped:
+    """Keep a step that cannot happen as an error fact."""
     before = standing(pen.conn, redemption)
     body = {"error": why.value, "step": str(step), "state": before.state.value if before else "unknown"}
     seq = pen.fact("note", body, of=redemption)
@@ -107,16 +110,16 @@ def reverse(
     """Take a redemption back, in part (`amount_fen` or `heads`) or as a whole, within its window; after it, `by`."""
     before, goods = standing(pen.conn, redemption), _goods(pen, redemption)
     if before is None or goods is None:
-        return _refuse(pen, redemption, Step.REVERSED, Reason.NOTHING_OPEN)
+        return refuse(pen, redemption, Step.REVERSED, Reason.NOTHING_OPEN)
     to = before.after(Step.REVERSED)
     if isinstance(to, Reason):
-        return _refuse(pen, redemption, Step.REVERSED, to)
+        return refuse(pen, redemption, Step.REVERSED, to)
     late = too_late(before, pen.now)
     if late and by is None:
-        return _refuse(pen, redemption, Step.REVERSED, Reason.TOO_LATE)
+        return refuse(pen, redemption, Step.REVERSED, Reason.TOO_LATE)
     fen_left, heads_left = (goods.amount_fen or 0) - goods.returned_fen, goods.heads - goods.returned_heads
     if (amount_fen or 0) > fen_left or (heads or 0) > heads_left:
-        return _refuse(pen, redemption, Step.REVERSED, Reason.NOTHING_OPEN)
+        return refuse(pen, redemption, Step.REVERSED, Reason.NOTHING_OPEN)
     fen, back = returning(goods, amount_fen=amount_fen, heads=heads)
     seq = write_reversal(pen, goods, fen, back)
     reached = standing(pen.conn, redemption)
@@ -139,7 +142,7 @@ def actuated(pen: Pen, redemption: str, *, attempt: str | None = None) -> Steppe
     """
     before = standing(pen.conn, redemption)
     if before is None or before.state in GIVEN_BACK:
-        return _refuse(pen, redemption, "actuated", Reason.NOTHING_OPEN)
+        return refuse(pen, redemption, "actuated", Reason.NOTHING_OPEN)
     pen.conn.execute(ACTUATED, (pen.now.utc_ms, redemption))
     seq = pen.fact("actuated", {} if attempt is None else {"attempt": attempt}, of=redemption)
     return Stepped(redemption=redemption, state=before.state, error=None, journal_seq=seq)

@@ -18,7 +18,7 @@ from credit.reasons import Reason
 RESTART_GRACE_MS = 60_000
 MINUTE_MS = 60_000
 WAITING = (
-    "SELECT id FROM redemptions WHERE at_ms > ? AND state IN ('granted', 'open')"
+    "SELECT id FROM redemptions WHERE at_ms > ? AND state IN ('awaiting', 'granted', 'open')"
     " AND actuated_ms IS NULL AND passed_ms IS NULL"
 )
 RENEW = "UPDATE graces SET until_ms = ? WHERE redemption = ? AND until_ms < ?"

@@ -19,6 +19,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+import aiohttp
+
 from central.clock import now_ms
 from central.demo.running.pace import Pace
 from central.demo.running.terminal_link import TerminalLink
@@ -149,9 +151,20 @@ class AtGate:
         if said is not None and said.name == "notice":
             self._noticed_s = time.monotonic()
         seen = self._note(visit, said)
+        if said is not None:
+            await self._pay(said.data)
         await asyncio.sleep(self.linger_s if linger_s is None else linger_s)
         await self.camera.take_away()
         return seen
+
+    async def _pay(self, answer: Json) -> None:
+        """Pay what is due, as a visitor does at the window; the gate opens then."""
+        due, redemption = answer.get("obligations", {}).get("pay_fen"), answer.get("redemption")
+        if due is None or answer.get("repeat"):
+            return
+        with contextlib.suppress(aiohttp.ClientError, TimeoutError):  # the terminal is down: nobody can pay
+            await self._link.step(str(redemption), "paid", order=f"window-{redemption}", amount_fen=due)
+            self.say(f"付款 {due / 100:.2f} 元 · paid at the window")
 
     def _wait_on(self) -> None:
         words = self._pace.words() if self._pace.slow else {"zh": "闸机还没有答复，再等等", "en": "no answer yet"}

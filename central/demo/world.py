@@ -66,6 +66,7 @@ class World:
             web.get("/overlay", self.overlay.serve),
             *Through(self.terminals, self._session).routes(),
             web.post("/turnstile", self.at_gate.turnstile.serve),
+            web.get("/turnstile/{redemption}", self.at_gate.turnstile.asked),
         ]
 
     async def start(self, own_url: str) -> None:

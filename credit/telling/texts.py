@@ -113,6 +113,8 @@ TEXTS: dict[Reason, Text] = {
     ),
     Reason.CALENDAR_ENDED: Text("本机的节假日日历已到期", "This terminal's calendar of holidays has ended", *STAFF),
     Reason.STORE_LOST: Text("本机的核销记录不完整", "This terminal's records are incomplete", *STAFF),
+    Reason.WRONG_AMOUNT: Text("付款金额与应付不符", "The amount paid is not what was due", *STAFF),
+    Reason.ORDER_USED: Text("此订单已用于另一笔核销", "This order has paid for something else", *STAFF),
     Reason.TWIN: Text("另有一台设备在冒用本终端的身份", "Another machine uses this terminal's identity", *STAFF),
 }
 

@@ -22,6 +22,8 @@ from credit.weighing.situation import UNUSED, Situation, iso
 from credit.weighing.taking import own_limits, reenters, since_ms, site_demands
 
 HOUR_MS = 3_600_000
+TAKING_OFF = frozenset({OfferKind.PERCENT, OfferKind.AMOUNT, OfferKind.FIXED_PRICE})
+STAFF_CONFIRM = "staff-confirm"
 BY_STAFF = frozenset({OfferKind.SERVICE, OfferKind.GIFT})
 
 
@@ -126,11 +128,11 @@ def due_ms(benefit: Benefit, situation: Situation) -> int | None:
 def _obligations(situation: Situation, choice: Choice, consumption: Consumption) -> dict[str, Any]:
     """Return what must be done now: open the gate, confirm, collect, tell the due time, heed the crowd."""
     found: dict[str, Any] = {}
+    rest = choice.prices[-1].rest_fen
     if situation.request.intent is Intent.ENTER:
-        found["open_gate"] = True
+        found |= _gate(situation, choice, consumption)
     if any(one.offer.kind in BY_STAFF for one in choice.benefits):
         found["confirm_by_staff"] = True
-    rest = choice.prices[-1].rest_fen
     if rest is not None:
         found["to_pay_fen"] = rest
     if consumption.due_ms is not None:
@@ -142,6 +144,22 @@ def _obligations(situation: Situation, choice: Choice, consumption: Consumption)
         if bound.warn is not None and inside >= bound.warn:
             found.setdefault("nearly_full", {"used": inside, "max": limit})
     return found
+
+
+def _gate(situation: Situation, choice: Choice, consumption: Consumption) -> dict[str, Any]:
+    """Return what opens the gate: nothing, where nothing is left to pay; else the rest, or somebody who confirms.
+
+    Where no price is known, an offer that takes something off opens only when staff have seen to the rest. Who comes
+    back on a pass has paid for it.
+    """
+    rest, kinds = choice.prices[-1].rest_fen, {one.offer.kind for one in choice.benefits}
+    if consumption.pass_root is not None or rest == 0 or OfferKind.FREE in kinds:
+        return {"open_gate": True}
+    if rest is not None:
+        return {"pay_fen": rest}
+    if kinds & TAKING_OFF and STAFF_CONFIRM not in situation.request.confirmed:
+        return {"confirm_by_staff": True}
+    return {"open_gate": True}
 
 
 def left(situation: Situation, tried: Sequence[Candidate], taken: Choice | None) -> dict[str, int]:

@@ -131,9 +131,26 @@ class StepAnswer(Struct, frozen=True, kw_only=True):
     """What a step came to: the redemption afterwards, and where either fact stands in the journal."""
 
     redemption: RedemptionShown
-    state: State | None
-    journal_seq: int
+    state: State | None = None
+    journal_seq: int | None = None
     error: Reason | None = None
+    refund_fen: int | None = None
+    attempt: str | None = None
+    outcome: str | None = None
+
+
+class GateAnswer(Struct, frozen=True, kw_only=True):
+    """What came of holding one lane's gate open."""
+
+    outcome: str
+    detail: str
+
+
+class EmergencyAnswer(Struct, frozen=True, kw_only=True):
+    """What came of opening everything, by lane."""
+
+    open: bool
+    lanes: dict[str, GateAnswer]
 
 
 class ListShown(Answered, frozen=True):

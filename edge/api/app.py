@@ -12,26 +12,25 @@ import asyncio
 import contextlib
 import json
 import re
-import sqlite3
 import time
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 from aiohttp import web
 
 from cache.ids import uuid7
-from cache.ledger import facts, listing, steps, upkeep
+from cache.ledger import facts, listing, upkeep
 from cache.ledger.recall import Answered, Asking, OtherRequestError
-from cache.ledger.steps import Stepped
 from cache.pen import Pen
 from credit.inputs import Now
 from edge.api.access import ROLE, SESSION, May, Role, override_problem
 from edge.api.bodies import body_of
-from edge.api.messages import ClaimBody, EntryBody, NoBody, OverrideBody, PresentBody, ReverseBody
+from edge.api.messages import EntryBody, OverrideBody, PresentBody
 from edge.api.once import Once, Told
 from edge.api.rates import Rates
+from edge.api.steps import Steps
 from edge.events import Event, Events
 from edge.lanes.lane import Lane
 from edge.lanes.openings import Opening
@@ -47,23 +46,6 @@ MAX_BODY_BYTES = 16 * 1024
 RECENT = re.compile(r"[0-9]{1,6}")  # ASCII: other digits are no number here
 
 T = TypeVar("T")
-
-
-class StepKind(NamedTuple):
-    """One step of a redemption: its body and the ledger's job."""
-
-    body: type[msgspec.Struct]
-    job: Callable[..., Stepped]
-
-
-STEPS: dict[str, StepKind] = {
-    "passed": StepKind(NoBody, steps.passed),
-    "annul": StepKind(NoBody, steps.annul),
-    "actuated": StepKind(NoBody, steps.actuated),
-    "close": StepKind(NoBody, steps.close),
-    "claim": StepKind(ClaimBody, steps.claim),
-    "reverse": StepKind(ReverseBody, steps.reverse),
-}
 
 
 class About(Protocol):
@@ -118,6 +100,7 @@ class Api:
         self._metrics = metrics
         self._about = about
         self._once = Once(store, about)
+        self._steps = Steps(lanes=lanes, store=store, clock=about)
         self._reports: set[asyncio.Future[Moved]] = set()
 
     def routes(self) -> list[Route]:
@@ -128,7 +111,7 @@ class Api:
             ("GET", "/v1/events", May.LOOK, self.events),
             ("POST", "/v1/present", May.ACT, self.present),
             ("GET", "/v1/redemptions", May.ACT, self.redemptions),
-            ("POST", "/v1/redemptions/{redemption}/{step}", May.ACT, self.step),
+            *self._steps.routes(),
             ("GET", "/v1/lanes/{lane}", May.LOOK, self.lane),
             ("POST", "/v1/lanes/{lane}/again", May.ACT, self.again),
             ("GET", "/v1/lanes/{lane}/preview", May.TEND, self.preview),
@@ -199,31 +182,6 @@ class Api:
             count = min(int(recent), 200) if RECENT.fullmatch(recent) else 20
             found = await self._store.read(lambda conn: listing.recent(conn, count))
         return web.json_response([msgspec.to_builtins(one) for one in found])
-
-    async def step(self, request: web.Request) -> web.Response:
-        """Take a redemption one step: passed, annul, close, claim, reverse, actuated."""
-        name, redemption = request.match_info["step"], request.match_info["redemption"]
-        kind = STEPS.get(name)
-        if kind is None:
-            raise web.HTTPNotFound(text=f"a redemption has no step {name!r}; it has {', '.join(STEPS)}")
-        body = await body_of(request, kind.body)
-        arguments = {key: value for key, value in msgspec.structs.asdict(body).items() if value is not None}
-        now = self._about.now()
-
-        def job(conn: sqlite3.Connection) -> Stepped:
-            return kind.job(Pen(conn, now, uuid7), redemption, **arguments)
-
-        before = await self._store.read(lambda conn: listing.redemption(conn, redemption))
-        if before is None:
-            raise web.HTTPNotFound(text=f"this terminal knows no redemption {redemption!r}")
-        lane = self._lanes.get(before.lane)
-        if lane is not None:
-            await lane.openings.finished(redemption)  # an undo never overtakes the opening that it undoes
-        stepped: Stepped = await self._write(job)
-        listed = await self._store.read(lambda conn: listing.redemption(conn, redemption))
-        if lane is not None and stepped.error is None and stepped.state is not None:
-            lane.ended(redemption, stepped.state.value)
-        return web.json_response(msgspec.to_builtins(stepped) | {"redemption": msgspec.to_builtins(listed)})
 
     async def entry(self, request: web.Request) -> web.Response:
         """Stop entry to the site at once, or let it go on. A fact names who did."""

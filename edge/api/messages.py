@@ -64,18 +64,56 @@ class EntryBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     by: Id
 
 
-class NoBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A step that takes nothing."""
+class StepBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every step takes: the caller's id of this request; asked again under it, the answer is the same."""
+
+    request_id: Id | None = None
 
 
-class ClaimBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A claim: what the holder owes for damage."""
+class NoBody(StepBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A step that takes nothing else."""
 
+
+class PaidBody(StepBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A payment: the order that paid, and how much."""
+
+    order: Id
     amount_fen: Fen
 
 
-class ReverseBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A reversal of a part; of all that is left without members."""
+class OpenAgainBody(StepBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A person has the gate opened once more; `by` says who."""
+
+    by: Id
+
+
+class ClaimBody(StepBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A claim: what the holder owes for damage; above what was waived a supervisor says why."""
+
+    amount_fen: Fen
+    override: OverrideBody | None = None
+
+
+class ReverseBody(StepBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A reversal of a part; of all that is left without members. Past its time a supervisor says why."""
 
     amount_fen: Fen | None = None
     heads: Heads | None = None
+    override: OverrideBody | None = None
+
+
+class EmergencyBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`POST /v1/emergency`: open every gate and keep it open, or end that; `by` says who."""
+
+    open: bool
+    by: Id
+
+
+class AnyStep(StepBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What steps take, for the description: each step takes its own members and no others."""
+
+    order: Id | None = None
+    amount_fen: Fen | None = None
+    heads: Heads | None = None
+    by: Id | None = None
+    override: OverrideBody | None = None

@@ -13,8 +13,8 @@ from aiohttp import web
 from edge.api import answers
 from edge.api.access import ALLOWED, May
 from edge.api.app import Route
-from edge.api.messages import EntryBody, PresentBody, ReverseBody
-from edge.api.offer_bodies import ByBody, OfferBody
+from edge.api.messages import AnyStep, EmergencyBody, EntryBody, PresentBody
+from edge.offers.bodies import ByBody, OfferBody
 from edge.staff.bodies import OpenBody, PersonBody, PinBody, StopBody, UnlockBody
 
 REF = "#/components/schemas/{name}"
@@ -58,10 +58,14 @@ CALLS: dict[str, Call] = {
     ),
     "POST /v1/redemptions/{redemption}/{step}": Call(
         "step",
-        "One step: passed, annul, actuated, close take {}, claim takes amount_fen, reverse amount_fen or heads",
-        ReverseBody,
+        "One step, each with request_id: passed, annul (not_turned), actuated, close; paid takes order and amount_fen,"
+        " claim amount_fen, reverse amount_fen or heads, open by. A step that cannot happen is 409 with its reason",
+        AnyStep,
         answers.StepAnswer,
-        errors=(404, 503),
+        errors=(404, 409, 503),
+    ),
+    "POST /v1/emergency": Call(
+        "emergency", "Open every gate and keep it open, or end that", EmergencyBody, answers.EmergencyAnswer
     ),
     "GET /v1/lanes/{lane}": Call(
         "lane", "What a lane is for, and its challenge", answers=answers.LaneAnswer, errors=(404,)

@@ -16,9 +16,10 @@ import time
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
+from cache.ledger.paying import UNPAID
 from cache.ledger.recall import Asking
 from credit.decision import Decision
-from credit.inputs import Intent, Request
+from credit.inputs import ENTERING, Intent, Request
 from credit.reasons import Reason
 from edge.actuators.gate import Gate
 from edge.config import LaneTable
@@ -26,6 +27,7 @@ from edge.events import Events
 from edge.lanes.challenge import Challenge
 from edge.lanes.decider import Decider
 from edge.lanes.openings import Opening, Openings
+from edge.lanes.payments import Payments
 from edge.lanes.presented import Answer, Presented
 from edge.lanes.second_check import Second, Verifiers
 from edge.metrics import Metrics
@@ -82,7 +84,8 @@ class Lane:
         self._shown: dict[str, str] = {}  # redemption → text, while it may be annulled
         self._noticed_ms = -NOTICE_EVERY_MS
         self._together_ms: dict[str, int] = {}  # code → when it was last seen together with another new one
-        self.ticket = tickets[0].id if tickets and table.scene == "gate" else None
+        self.payments = Payments(within_s=table.pay_within_s, clock=decider, store=store, told=self._opening_told)
+        self.ticket = self._own_ticket()
 
     @property
     def intent(self) -> Intent:
@@ -93,6 +96,15 @@ class Lane:
     def challenge(self) -> str:
         """What this lane shows for a phone to answer, in hex."""
         return self._challenge.shown(self._decider.boot_ms()).hex()
+
+    def _own_ticket(self) -> str | None:
+        """Return the ticket that is meant when none is named, None for a lane without prices."""
+        if not self.table.prices or not self._tickets:
+            return None
+        named = self.table.ticket
+        if named is not None and named not in self._tickets:
+            log.error("ticket_not_sold", extra={"lane": self.table.id, "ticket": named})
+        return named if named in self._tickets else next(iter(self._tickets))
 
     def knows_ticket(self, ticket: str) -> bool:
         """Return whether the site sells a ticket of this id."""
@@ -111,7 +123,7 @@ class Lane:
         if not self._seen.fresh(text, at_ms):
             return None
         if text.startswith(PREFIX):
-            return await self._present(text, Request(intent=self.intent), ticket=self.ticket)
+            return await self._present(text, Request(intent=self.intent))
         held = self._held
         if held is not None and self._decider.boot_ms() < held.until_ms:
             second = Second(text, raw)
@@ -173,6 +185,8 @@ class Lane:
         second: Second | None = None,
         asking: Asking | None = None,
     ) -> Answer:
+        if ticket is None and request.amount_fen is None and request.intent in ENTERING:
+            ticket = self.ticket
         price = self._price(ticket, request)
         if price is not None and request.amount_fen is None:
             request = replace(request, amount_fen=price)
@@ -207,6 +221,8 @@ class Lane:
                 del self._shown[next(iter(self._shown))]
         if answer.open_gate:
             self.openings.ask(Opening.of(answer))
+        elif answer.redemption is not None and answer.decision.obligations.get("pay_fen") and not answer.repeat:
+            self.payments.await_(answer.redemption)
         return answer
 
     async def _decide(self, presented: Presented, second: Second | None) -> Answer:
@@ -233,7 +249,7 @@ class Lane:
         """Hear what came of an opening; what the gate gave back is not looked at again while it is held there."""
         if state in ("failed", "unknown"):
             self._metrics.actuator_faults.labels(self.table.id).inc()
-        if state == "annulled":
+        if state in ("annulled", UNPAID):
             self.ended(redemption, state)
         else:
             self._gate(redemption, "annulled" if state == "given_back" else state)
@@ -248,9 +264,19 @@ class Lane:
     def ended(self, redemption: str, state: str) -> None:
         """Hear that a redemption of this lane passed or was annulled; annulled, its code is looked at again at once."""
         text = self._shown.get(redemption)
-        if text is not None and state == "annulled":
+        self.payments.ended(redemption)
+        if text is not None and state in ("annulled", UNPAID):
             self._seen.forget(text)
         self._gate(redemption, state)
+
+    def stepped(self, redemption: str, step: str, state: str) -> None:
+        """Hear that somebody took a redemption of this lane a step; what is paid for is opened."""
+        if step != "paid":
+            self.ended(redemption, state)
+            return
+        self.payments.ended(redemption)
+        self._gate(redemption, step)
+        self.openings.ask(Opening(redemption, redemption))
 
     def again(self) -> None:
         """Forget what was just seen: staff pressed "again"."""

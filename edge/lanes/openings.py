@@ -175,7 +175,7 @@ class Openings:
         if done.outcome is Outcome.UNKNOWN:
             self._say(redemption, done.outcome)
             return began
-        await self._note(redemption, number, done, gives_back=done.sent)
+        await self._note(redemption, number, done, gives_back=False)
         return await self._begin(redemption, None)
 
     async def _try(self, redemption: str, number: int, heads: int, *, person: bool) -> None:

@@ -11,10 +11,12 @@ import asyncio
 import logging
 from collections.abc import Iterable, Mapping
 
+from cache.ledger import paying
 from edge.actuators.gate import Done
 from edge.lanes.lane import Lane
 from edge.watch.alive import Faults
 from scanner.source import Source
+from storage.sqlite import Store
 
 log = logging.getLogger("xinguan.lanes")
 
@@ -47,11 +49,19 @@ async def hold(lanes: Iterable[Lane], *, open_: bool, by: str) -> dict[str, Done
     return {lane.table.id: one for lane, one in zip(every, done, strict=True)}
 
 
+async def resume(lanes: Mapping[str, Lane], store: Store) -> None:
+    """After a restart: whoever had not paid has the whole time again."""
+    unpaid = await store.read(paying.awaiting)
+    for name, lane in lanes.items():
+        lane.payments.resume(redemption for redemption, where in unpaid.items() if where == name)
+
+
 async def finish(lanes: Mapping[str, Lane]) -> None:
     """Finish the openings in hand: a fact that is missing would leave it open whether somebody passed."""
     try:
         async with asyncio.timeout(FINISH_S):
             for lane in lanes.values():
                 await lane.openings.drain()
+                await lane.payments.close()
     except TimeoutError:
         log.error("openings_left", extra={"after_s": FINISH_S})  # noqa: TRY400 - the deadline is the whole story

@@ -23,6 +23,8 @@ class EventKind(StrEnum):
 
     PASSED = "passed"
     NOT_TURNED = "not_turned"
+    PAID = "paid"
+    UNPAID = "unpaid"
     CLOSE = "close"
     CLAIM = "claim"
     REVERSE = "reverse"
@@ -45,6 +47,8 @@ OF_A_STEP = frozenset(
     {
         EventKind.PASSED,
         EventKind.NOT_TURNED,
+        EventKind.PAID,
+        EventKind.UNPAID,
         EventKind.CLOSE,
         EventKind.CLAIM,
         EventKind.REVERSE,
@@ -127,6 +131,7 @@ class Event:
     terminals: tuple[str, ...] = ()
     of: int | None = None
     amount_fen: int | None = None
+    order: str | None = None
     heads: int | None = None
     entry: Mapping[str, Any] = field(default_factory=dict)
     issuer: str = ""

@@ -37,6 +37,7 @@ EVENT = (
     "all",
     "of",
     "amount_fen",
+    "order",
     "heads",
     "entry",
     "issuer",
@@ -212,17 +213,19 @@ def _signed(node: Node) -> int:
 
 def _of_a_step(event: Event, node: Node) -> Event:
     of, amount, heads, by = node.get("of"), node.get("amount_fen"), node.get("heads"), node.get("override")
+    order = node.get("order")
     number = None
     if of is not None and of.value != "last":
         number = of.whole(1)
         if number >= event.number:
             raise of.wrong(f'step {number} does not lie before this one; name an earlier step or "last"')
-    if event.kind is EventKind.CLAIM and amount is None:
+    if event.kind in (EventKind.CLAIM, EventKind.PAID) and amount is None:
         node.need("amount_fen")
     return replace(
         event,
         of=number,
         amount_fen=amount.whole(0, MAX_FEN) if amount else None,
+        order=order.text() if order else None,
         heads=heads.whole(1, MAX_HEADS) if heads else None,
         by=_override(by) if by else None,
     )

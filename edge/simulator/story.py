@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cache.ledger import settle, steps, upkeep
+from cache.ledger import paying, settle, steps, upkeep
 from cache.ledger.facts import STOP_ENTRY, SUSPENDED
 from cache.ledger.visit import Settled, Visit
 from cache.pen import Pen
@@ -286,6 +286,10 @@ def _apply(pen: Pen, event: Event, redemption: str) -> steps.Stepped:
     """Take the step that an event tells of."""
     if event.kind is EventKind.CLAIM:
         return steps.claim(pen, redemption, amount_fen=event.amount_fen or 0, by=event.by)
+    if event.kind is EventKind.PAID:
+        return paying.paid(pen, redemption, order=event.order or event.at, amount_fen=event.amount_fen or 0)
+    if event.kind is EventKind.UNPAID:
+        return paying.unpaid(pen, redemption) or steps.refuse(pen, redemption, "unpaid", Reason.NOTHING_OPEN)
     if event.kind is EventKind.REVERSE:
         return steps.reverse(pen, redemption, amount_fen=event.amount_fen, heads=event.heads, by=event.by)
     return STEPS[event.kind](pen, redemption)

@@ -8,8 +8,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge.api.access import ALLOWED, MEANS, May, Role
 from edge.api.app import Api
-from edge.api.offers import Offers
 from edge.api.openapi import CALLS, document, with_description
+from edge.offers.calls import Offers
 from edge.staff.calls import StaffCalls
 
 
@@ -53,6 +53,7 @@ NOUNS = {
     "GET /v1/redemptions": "the redemptions",
     "POST /v1/lanes/{lane}/again": "again",
     "POST /v1/entry": "stopping entry",
+    "POST /v1/emergency": "emergency opening",
     "POST /v1/offers": "a new offer",
     "PUT /v1/offers/{offer}": "editing it",
     "DELETE /v1/offers/{offer}": "withdrawing it",

@@ -53,7 +53,13 @@ class TerminalLink:
             f"id = {_quoted(self.post.lane)}",
             f"scene = {_quoted(self.post.scene)}",
         ]
-        lines += [f"{key} = {_quoted(value)}" for key, value in (("source", source), ("actuator", actuator)) if value]
+        lines += [f"source = {_quoted(source)}"] if source else []
+        if actuator is not None and actuator.startswith("http"):
+            lines += ["[lanes.actuator]", 'kind = "http"', f"url = {_quoted(actuator)}", "[lanes.actuator.status]"]
+            lines += [f"url = {_quoted(actuator + '/{redemption}')}", 'open = {path = "opened", equals = true}']
+            lines += ['shut = {path = "opened", equals = false}']
+        elif actuator is not None:
+            lines += [f"actuator = {_quoted(actuator)}"]
         return "\n".join(lines) + "\n"
 
     @property

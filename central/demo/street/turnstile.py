@@ -40,6 +40,13 @@ class Turnstile:
             self._walking[redemption] = asyncio.create_task(self._walk(redemption))
         return web.json_response({"opened": True})
 
+    async def asked(self, request: web.Request) -> web.Response:
+        """Say whether it opened for a redemption: a terminal that lost power between asking and noting asks."""
+        if not self._power:
+            raise web.HTTPServiceUnavailable(text="no power")
+        redemption = request.match_info["redemption"]
+        return web.json_response({"opened": redemption in self._walking or self.passages[redemption] > 0})
+
     async def _walk(self, redemption: str) -> None:
         await asyncio.sleep(WALK_S)
         self.passages[redemption] += 1

@@ -55,6 +55,40 @@ case("money-hold-business-day", "营业日四点切换：凌晨一点的保留�
      benefit(offer={"kind": "hold", "until": "28:00"}, when={"day_starts": "04:00"}),
      [granted("05-02 01:00", offer={"until": "2026-05-02T04:00:00+08:00"})])
 
+HALF = benefit(offer=percent(50), limits=[uses(1)])
+ENTER = {"intent": "enter", "amount_fen": 6000}
+DUE = {"obligations": {"pay_fen": 3000}}
+OPEN = {"obligations": {"open_gate": True}}
+case("gate-a-rest-is-paid-before-it-opens", "有余款先付款：不开闸；付清即开", HALF,
+     [granted("05-01 09:00", more=DUE, **ENTER), event("05-01 09:01", "paid", amount_fen=3000, order="o1"),
+      event("05-01 09:02", "passed"), standard("05-01 09:03", why="limit_used", **ENTER)])
+case("gate-nothing-left-to-pay-opens", "无余款：直接开闸", [benefit("free", 1, offer={"kind": "free"}), benefit("all", 2, offer=percent(100))],
+     [granted("05-01 09:00", more=OPEN, **ENTER), granted("05-01 09:01", "li", more=OPEN, intent="enter")])
+case("gate-another-amount-pays-nothing", "少付、多付都不算", HALF,
+     [granted("05-01 09:00", more=DUE, **ENTER), event("05-01 09:01", "paid", amount_fen=2999, order="o1", error="wrong_amount"),
+      event("05-01 09:01", "passed", error="nothing_open"), event("05-01 09:02", "paid", amount_fen=3000, order="o1")])
+case("gate-told-twice-is-paid-once", "同一订单报两次只算一次；别的订单不再收", HALF,
+     [granted("05-01 09:00", more=DUE, **ENTER), event("05-01 09:01", "paid", amount_fen=3000, order="o1"),
+      event("05-01 09:01", "paid", amount_fen=3000, order="o1"), event("05-01 09:02", "paid", amount_fen=3000, order="o2", error="nothing_open")])
+case("gate-an-order-pays-once", "一张订单只能付一笔", HALF,
+     [granted("05-01 09:00", more=DUE, **ENTER), event("05-01 09:01", "paid", amount_fen=3000, order="o1"),
+      granted("05-01 09:02", "li", more=DUE, **ENTER), event("05-01 09:03", "paid", amount_fen=3000, order="o1", error="order_used")])
+case("gate-unpaid-gives-the-use-back", "超时未付：次数退回", HALF,
+     [granted("05-01 09:00", more=DUE, **ENTER), event("05-01 09:02", "unpaid"), granted("05-01 09:03", more=DUE, **ENTER)])
+case("gate-paid-late-and-still-free", "超时后付款，名额仍在：仍可入", HALF,
+     [granted("05-01 09:00", more=DUE, **ENTER), event("05-01 09:02", "unpaid"), event("05-01 09:03", "paid", amount_fen=3000, order="o1"),
+      event("05-01 09:04", "passed"), standard("05-01 09:05", why="limit_used", **ENTER)])
+case("gate-paid-late-and-gone", "超时后付款，名额已用：退款", HALF,
+     [granted("05-01 09:00", more=DUE, **ENTER), event("05-01 09:02", "unpaid"), granted("05-01 09:03", more=DUE, **ENTER),
+      event("05-01 09:04", "paid", of=1, amount_fen=3000, order="o1", error="too_late")])
+case("gate-annulled-by-staff-is-not-paid-for", "工作人员撤销后付款：退款", HALF,
+     [granted("05-01 09:00", more=DUE, **ENTER), event("05-01 09:01", "not_turned"),
+      event("05-01 09:02", "paid", amount_fen=3000, order="o1", error="too_late")])
+case("gate-without-a-price-staff-see-to-the-rest", "闸口不知票价：减价须工作人员确认", HALF,
+     [granted("05-01 09:00", more={"obligations": {"confirm_by_staff": True}}, intent="enter"),
+      granted("05-01 09:01", "li", more=OPEN, intent="enter", confirmed=["staff-confirm"])])
+case("gate-leaving-never-costs", "离开不收钱", HALF, [granted("05-01 09:00", more={"obligations": {"open_gate": True}}, intent="exit", amount_fen=6000)])
+
 A = {"intent": "buy", "amount_fen": 1000}
 case("choice-more-money-wins", "减得多者得", [benefit("ten", 1, offer=percent(10)), benefit("off", 2, offer={"kind": "amount", "off_fen": 101})],
      [granted("05-01 09:00", by="off", **A), granted("05-01 09:01", "b", by="ten", intent="buy", amount_fen=2000)])
