@@ -226,3 +226,8 @@ def is_private(host: str) -> bool:
         return False
     nets = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
     return any(address.version == net.version and address in net for net in map(ipaddress.ip_network, nets))
+
+
+def in_clear(setting: str | GateTable | None) -> bool:
+    """Return whether a gate is spoken to in plain http beyond this machine: told where the terminal tells of itself."""
+    return isinstance(setting, WebTable) and setting.insecure == "lan"

@@ -172,6 +172,7 @@ class LaneShown(Struct, frozen=True, kw_only=True):
     camera: bool | None
     actuator: bool
     intent: str | None
+    pay_within_s: float | None
 
 
 class LaneAnswer(Struct, frozen=True, kw_only=True):

@@ -22,6 +22,8 @@ from pathlib import Path
 from cache.journal import chain
 from cache.journal.chain import JournalError
 from cache.lists.files import ListFiles
+from edge.actuators.tables import in_clear
+from edge.actuators.trial import trial
 from edge.clock import LOAD, Memory, judge, read_boot_ms, read_wall_ms, this_boot
 from edge.commands.common import EX_CONFIG, add_config, local_api
 from edge.config import Config, ConfigError, load
@@ -58,10 +60,11 @@ class Finding:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the configuration, `--json` and `--sources`."""
+    """Add the configuration, `--json`, `--sources` and `--open`."""
     add_config(parser)
     parser.add_argument("--json", action="store_true", help="findings as JSON lines")
     parser.add_argument("--sources", action="store_true", help="open each lane's scanner too; show it a code meanwhile")
+    parser.add_argument("--open", metavar="LANE", help="open the gate of this lane once; stand at it meanwhile")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -79,7 +82,21 @@ def run(args: argparse.Namespace) -> int:
         for finding in _probed(lane.source):
             _show(finding, as_json=args.json)
             well = well and finding.ok
+    if args.open is not None:
+        finding = _opened(config, args.open)
+        _show(finding, as_json=args.json)
+        well = well and finding.ok
     return 0 if well else 1
+
+
+def _opened(config: Config, name: str) -> Finding:
+    """Open a lane's gate once: the self-test of docs/devices.md."""
+    lane = next((one for one in config.lanes if one.id == name), None)
+    if lane is None:
+        known = ", ".join(one.id for one in config.lanes)
+        return Finding("gate", f"没有 {name} 道", f"there is no lane {name!r}", f"name one of {known}")
+    zh, en, mend = asyncio.run(trial(name, lane.actuator))
+    return Finding("gate", f"{name} 道：{zh}", f"lane {name}: {en}", mend)
 
 
 def _show(finding: Finding, *, as_json: bool) -> None:
@@ -98,6 +115,12 @@ def look(config: Config) -> Iterator[Finding]:
     for lane in config.lanes:
         if lane.source is not None:
             yield from (Finding(one.name, one.zh, one.en, one.mend) for one in look_at(lane.source))
+        if in_clear(lane.actuator):
+            zh, en = (
+                f"{lane.id} 道闸机为明文 HTTP",
+                f"lane {lane.id} speaks to its gate in plain http on the local network",
+            )
+            yield Finding("gate-in-clear", zh, en)
     yield from _folder(config.data)
     yield _identity(config.data)
     path = config.data / DATABASE_FILE

@@ -89,7 +89,7 @@ class Openings:
         self._opened: str | None = None  # the redemption for which the gate opened last
         self._heard: set[asyncio.Task[None]] = set()
         self.on_fire: Callable[[bool], Awaitable[object]] | None = None  # opens every lane of the terminal
-        self.strikes = 0  # openings running that were not actuated
+        self._running = 0  # openings running that were not actuated
         self.alarm = ""  # what the gate tells of itself: fire, fault
 
     @property
@@ -101,6 +101,11 @@ class Openings:
     def doubtful(self) -> bool:
         """Whether a gate whose word can be forged said no too often within the hour."""
         return len(self._denied) > MAX_DENIED and time.monotonic() - self._denied[0] < HOUR_S
+
+    @property
+    def strikes(self) -> int:
+        """How many openings running were not actuated; a doubtful gate counts as one that does not open."""
+        return max(self._running, len(self._denied) if self.doubtful else 0)
 
     def ask(self, opening: Opening) -> None:
         """Have the gate opened, unless it already is being opened for the same redemption."""
@@ -247,7 +252,7 @@ class Openings:
             return unanswered(f"a fault of the driver: {type(error).__name__}")
 
     def _say(self, name: str, outcome: Outcome) -> None:
-        self.strikes = 0 if outcome is Outcome.ACTUATED else self.strikes + 1
+        self._running = 0 if outcome is Outcome.ACTUATED else self._running + 1
         self._told(name, STATES[outcome])
 
     def _owe(self, kind: str, body: dict[str, str]) -> None:

@@ -185,6 +185,7 @@ class Readings:
             strikes=self._strikes(table.id),
             intent=None if table.intent is None else table.intent.value,
             gated=table.actuator is not None,
+            pay_within_s=table.pay_within_s if table.prices else None,
         )
 
     def _measure(self, reading: Reading) -> None:

@@ -36,6 +36,7 @@ class LaneReading:
     strikes: int = 0
     intent: str | None = None
     gated: bool = False
+    pay_within_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +114,7 @@ def state(reading: Reading, *, ready: bool) -> dict[str, Any]:
                 "camera": _reads(lane),
                 "actuator": lane.gated,
                 "intent": lane.intent,
+                "pay_within_s": lane.pay_within_s,
             }
             for lane in reading.lanes
         ],
