@@ -52,6 +52,7 @@ from sync.enrol.identity import Identity, load_identity
 from sync.peer import Peer
 from sync.pull.puller import Puller
 from sync.push.line import Line
+from sync.reask import Reasker
 from sync.transport import IDLE_S, open_session
 from sync.ways import Ways, open_ways
 
@@ -171,6 +172,7 @@ class Terminal:
             reached=self._reached,
         )
         sync = self._ways = await self._sync(identity, store, clock, lists, stack)
+        decider.asks = Reasker(sync.peer, store, clock, terminal=identity.terminal, sign=sync.line.signed)
         sources = {
             table.id: await stack.enter_async_context(open_source(table.source, clock=clock))
             for table in config.lanes

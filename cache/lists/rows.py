@@ -53,6 +53,12 @@ def stored(conn: sqlite3.Connection) -> Stored:
     )
 
 
+def targets(conn: sqlite3.Connection) -> bytes | None:
+    """Return the verified `targets` in force, None where none is."""
+    row = conn.execute("SELECT body FROM list_chain WHERE role = 'targets'").fetchone()
+    return bytes(row[0]) if row else None
+
+
 def put_chain(conn: sqlite3.Connection, chain: Chain) -> None:
     """Keep a verified chain, raise its floors, confirm the roles that it still names as newest, drop expelled ones."""
     conn.execute("DELETE FROM list_chain WHERE role <> 'root'")

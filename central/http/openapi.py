@@ -18,6 +18,7 @@ from sync.wire.messages import (
     Problem,
     TimeAnswer,
 )
+from sync.wire.reasks import Reask, ReaskAnswer
 
 NONE, TERMINAL, OPERATOR = "none", "terminal", "operator"
 REF = "#/components/schemas/{name}"
@@ -48,6 +49,7 @@ CALLS = (
         Answer,
         (409, 413, 422),
     ),
+    Call("post", "/v1/reask", "What stands against one subject now, signed", TERMINAL, Reask, ReaskAnswer),
     Call("post", "/v1/admin/codes", "Register a terminal and make a code for it", OPERATOR, CodeRequest),
     Call(
         "post",
@@ -76,6 +78,8 @@ def _parameters(call: Call) -> list[dict[str, Any]]:
     found = []
     if "{terminal}" in call.path:
         found.append({"name": "terminal", "in": "path", "required": True, "schema": {"type": "string"}})
+    if call.path == "/v1/reask":
+        found.append({"name": "terminal", "in": "query", "required": True, "schema": {"type": "string"}})
     if call.path == "/v1/time":
         nonce = {"type": "string", "minLength": 8, "maxLength": 64}
         found.append({"name": "nonce", "in": "query", "required": True, "schema": nonce})

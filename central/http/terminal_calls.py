@@ -21,8 +21,11 @@ from central.http.inflate import TooLargeError, inflate
 from central.http.problems import problem
 from central.http.tries import WrongTries
 from central.http.waking import Poll, Waking
+from central.lists.reasking import answer_reask
+from central.lists.role_keys import KeyFolderError
 from central.platform_state import PlatformState
 from central.register.enrolment import Offered, use_code
+from central.register.registry import RegistryError
 from storage.jobs import JobStore, Tx
 from sync.wire.jws import public_key
 from sync.wire.messages import (
@@ -36,13 +39,16 @@ from sync.wire.messages import (
     WireError,
     decode,
 )
+from sync.wire.reasks import Reask, ReaskAnswer
 from sync.wire.seals import open_auth, open_batch
 
 MAX_ENROL_BYTES = 8 * 1024
+MAX_REASK_BYTES = 1024
 CHUNK = 64 * 1024
 BODY_S = 30.0
 MAX_WAIT_S = 60
 KEY_OF = "SELECT public_key FROM terminals WHERE terminal = $1"
+ACTIVE = "SELECT 1 FROM terminals WHERE terminal = $1 AND state = 'active'"
 SEEN = "UPDATE terminals SET seen_ms = $1 WHERE terminal = $2"
 WRONG_TRIES = frozenset({"unknown_code", "code_used", "bad_proof"})
 
@@ -109,6 +115,7 @@ class TerminalCalls:
             web.get("/v1/time", self.time),
             web.get("/v1/terminals/{terminal}/standing", self.standing),
             web.post("/v1/terminals/{terminal}/journal", self.journal),
+            web.post("/v1/reask", self.reask),
         ]
 
     async def enrol(self, request: web.Request) -> web.Response:
@@ -189,9 +196,26 @@ class TerminalCalls:
         taken, told = await self._store.write(job)
         return self._answered(caller, told, taken)
 
+    async def reask(self, request: web.Request) -> web.Response:
+        """Say what stands against one subject now, signed by the city's list key; an active terminal may ask."""
+        body = await read_bounded(request, MAX_REASK_BYTES)
+        try:
+            caller = await self._caller(request, body)
+        except WrongClockError as error:
+            return self._wrong_clock(error)
+        row = await self._store.read(lambda tx: tx.row(ACTIVE, caller.terminal))
+        if row is None:
+            raise WireError("unknown_terminal", "this terminal is suspended or revoked")
+        asked = decode(body, Reask)
+        try:
+            text = await asyncio.to_thread(answer_reask, self._state.folder, asked, now_ms=self._now_ms())
+        except (RegistryError, KeyFolderError) as error:
+            raise WireError("bad_message", f"{asked.issuer}: not answered for here") from error
+        return _json(ReaskAnswer(answer=text))
+
     async def _caller(self, request: web.Request, body: bytes) -> Caller:
         """Return who asks, proven; raise WireError or WrongClockError."""
-        terminal = request.match_info["terminal"]
+        terminal = request.match_info.get("terminal") or request.query.get("terminal", "")
         row = await self._store.read(lambda tx: tx.row(KEY_OF, terminal))
         if row is None or row[0] is None:
             raise WireError("unknown_terminal", "no terminal of this name is enrolled here")

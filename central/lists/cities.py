@@ -51,6 +51,7 @@ IN_FORCE: Final = (
     "SELECT subject, code, from_day, until_day, authority, basis, state FROM entry"
     " WHERE city = ? AND lifted_ms IS NULL AND from_day <= ? AND until_day >= ? ORDER BY subject, code, number"
 )
+IN_FORCE_OF: Final = IN_FORCE.replace(" ORDER BY", " AND subject = ? ORDER BY")
 REVOKED: Final = "SELECT status_index, revoked_ms IS NOT NULL FROM credential WHERE city = ? AND expires_s >= ?"
 
 
@@ -151,20 +152,29 @@ def _keys(conn: sqlite3.Connection, city: str) -> list[Any]:
     return [json.loads(entry) | {"killed": killed_ms is not None} for entry, killed_ms in rows]
 
 
-def _measures(conn: sqlite3.Connection, city: str, now_ms: int) -> dict[str, Any]:
+def entries(conn: sqlite3.Connection, city: str, now_ms: int, *, subject: bytes | None = None) -> list[dict[str, Any]]:
+    """Return the measures of a city that are in force today, of one subject if it is named; raise RegistryError."""
     today = datetime.fromtimestamp(now_ms / 1000, tz=UTC).astimezone(zone_of(conn, city)).date().isoformat()
-    entries = []
-    for subject, code, from_day, until_day, authority, basis, state in conn.execute(IN_FORCE, (city, today, today)):
-        entry = {
-            "key": subject.hex(),
-            "code": code,
-            "from": from_day,
-            "until": until_day,
-            "authority": authority,
-            "state": state,
-        }
-        entries.append(entry | ({"basis": basis} if basis else {}))
-    return {"issuer": city, "complete": True, "entries": entries}
+    asked = (city, today, today)
+    found = conn.execute(IN_FORCE, asked) if subject is None else conn.execute(IN_FORCE_OF, (*asked, subject))
+    return [_entry(row) for row in found]
+
+
+def _entry(row: tuple[Any, ...]) -> dict[str, Any]:
+    subject, code, from_day, until_day, authority, basis, state = row
+    entry = {
+        "key": subject.hex(),
+        "code": code,
+        "from": from_day,
+        "until": until_day,
+        "authority": authority,
+        "state": state,
+    }
+    return entry | ({"basis": basis} if basis else {})
+
+
+def _measures(conn: sqlite3.Connection, city: str, now_ms: int) -> dict[str, Any]:
+    return {"issuer": city, "complete": True, "entries": entries(conn, city, now_ms)}
 
 
 def _revocations(conn: sqlite3.Connection, city: str, now_ms: int) -> dict[str, Any]:

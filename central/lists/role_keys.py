@@ -85,17 +85,15 @@ class RoleKeys:
     def signer(self, name: str) -> CryptoSigner:
         """Return the signer of `name`; raise KeyFolderError."""
         if name not in self._loaded:
-            self._loaded[name] = self._load(name)
+            self._loaded[name] = CryptoSigner(self.private(name))
         return self._loaded[name]
 
     def public(self, name: str) -> SSlibKey:
         """Return the public key of `name` as it stands in metadata; raise KeyFolderError."""
         return self.signer(name).public_key
 
-    def _path(self, name: str) -> Path:
-        return self.folder / f"{name}.pem"
-
-    def _load(self, name: str) -> CryptoSigner:
+    def private(self, name: str) -> Ed25519PrivateKey:
+        """Return the key itself, for what is signed beside metadata; raise KeyFolderError."""
         path = self._path(name)
         try:
             private = serialization.load_pem_private_key(path.read_bytes(), password=None)
@@ -105,7 +103,10 @@ class RoleKeys:
             raise KeyFolderError(f"{path}: not a PEM private key: {error}") from error
         if not isinstance(private, Ed25519PrivateKey):
             raise KeyFolderError(f"{path}: an Ed25519 key is wanted")
-        return CryptoSigner(private)
+        return private
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{name}.pem"
 
 
 def _pem(private: Ed25519PrivateKey) -> bytes:

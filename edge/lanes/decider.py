@@ -4,7 +4,8 @@ One way for every lane, whether the text came from a camera, a hand scanner or t
 
 1. `open_token`: no database yet; a `TokenError` is an answer too, and only its reason is kept;
 2. ask, then write: who counts beyond this terminal is asked first, side by side for all lanes and within ASK_S; what
-   he says is a `Permit`. A time that is over, or whatever goes wrong in asking, means that this terminal counts alone;
+   he says is a `Permit`. A time that is over, or whatever goes wrong in asking, means that this terminal counts alone.
+   Beside it a negative of our own lists is asked about once more (`edge.lanes.reasking`);
 3. one job on the writer thread: facts → decide → commit. No network in it;
 4. a store that cannot commit gives REFER and a loud light, never GRANT; so does a bound that would not hold;
 5. metrics and screens hear of it after the commit.
@@ -26,7 +27,7 @@ from typing import Any
 from cache.ids import uuid7
 from cache.ledger import recall, settle, upkeep
 from cache.ledger.permit import ClaimWord, Dry, Permit
-from cache.ledger.visit import Settled, Visit
+from cache.ledger.visit import Lists, Settled, Visit
 from cache.lists.store import ListStore
 from cache.lists.trusted import TrustedLists
 from cache.pen import Pen
@@ -41,6 +42,7 @@ from credit.weighing.endings import end
 from edge.lanes.beyond import Beyond, ThisTerminal
 from edge.lanes.presented import Answer, Presented, answer_of
 from edge.lanes.punctual import EXIT_S, LateError, Punctual
+from edge.lanes.reasking import Asks, asked_again
 from edge.metrics import Metrics
 from edge.watch.bounds import Bounds
 from edge.watch.store import DECIDE
@@ -71,6 +73,7 @@ class Decider:
         reached: Callable[[str], None] = lambda _point: None,
         beyond: Beyond | None = None,
     ) -> None:
+        self.asks: Asks | None = None  # who is asked about a negative once more, if somebody sets it
         self._beyond = beyond or ThisTerminal()
         self._store = store
         self._bounds = bounds
@@ -148,16 +151,18 @@ class Decider:
 
     async def _permitted(self, visit: Visit, trusted: TrustedLists, presented: Presented, now: Now) -> Settled:
         """Ask, then write; a decision that wants more than it was permitted is asked for once more."""
-        policy = trusted.policy
+        policy, asks = trusted.policy, self.asks
+        lists: Lists = trusted
 
         async def weigh(permit: Permit) -> Dry:
-            return await self._store.read(
-                lambda conn: settle.dry(Pen(conn, now, uuid7), visit, trusted, policy, permit)
-            )
+            return await self._store.read(lambda conn: settle.dry(Pen(conn, now, uuid7), visit, lists, policy, permit))
 
         for _ in range(ROUNDS):
-            permit = await self._asked(self._beyond.permit(visit, weigh), presented)
-            job = functools.partial(settle.settle, visit=visit, lists=trusted, policy=policy, permit=permit)
+            permit, lists = await asyncio.gather(
+                self._asked(self._beyond.permit(visit, weigh), presented), asked_again(asks, visit, lists)
+            )
+            asks = None  # once a visit: a second round wants room, not another answer
+            job = functools.partial(settle.settle, visit=visit, lists=lists, policy=policy, permit=permit)
             settled = await self._written(job, presented, now)
             if not settled.uncertain:
                 self._beyond.settled(permit, settled.redemption if settled.redemption == permit.redemption else None)

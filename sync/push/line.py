@@ -93,6 +93,10 @@ class Line:
         """The platform, and whether it is well."""
         return self._peer
 
+    def signed(self, body: bytes) -> dict[str, str]:
+        """Return the headers that prove who sends `body`."""
+        return self._auth.bearer(body).header
+
     async def call(
         self,
         method: Literal["GET", "POST"],
