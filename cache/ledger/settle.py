@@ -17,12 +17,12 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from cache.ledger import entries, facts, writing
+from cache.ledger import entries, facts, upkeep, writing
 from cache.ledger.permit import ALONE, ClaimWord, Dry, Permit
 from cache.ledger.steps import write_closing, write_reversal
-from cache.ledger.visit import Lists, Settled, Visit, grace_key
+from cache.ledger.visit import Lists, Settled, Stage, Visit, grace_key
 from cache.pen import Pen
-from credit.decide import decide
+from credit.decide import decide, refused
 from credit.decision import Decision, Finding, Reach, Sum, Use
 from credit.facts import Facts
 from credit.inputs import ASKING, ENDING, Intent, Place, Request
@@ -54,7 +54,7 @@ def settle(pen: Pen, visit: Visit, lists: Lists, policy: Policy, permit: Permit 
     if visit.request.intent in ASKING:
         return Settled(decision=decision)
     if decision.outcome is not Outcome.GRANT:
-        return Settled(decision=decision, journal_seq=pen.fact("not_granted", _denial(visit, decision, permit)))
+        return Settled(decision=decision, journal_seq=_write_denial(pen, visit, decision, permit))
     if visit.request.intent in ENDING:
         return _write_ending(pen, visit, decision, known)
     outside = _outside(decision, permit)
@@ -76,7 +76,15 @@ def weigh(pen: Pen, visit: Visit, lists: Lists, policy: Policy, permit: Permit =
     asked = questions(visit.token, visit.request, visit.place, policy, now)
     own = facts.read_facts(pen.conn, asked, visit, now)
     known = facts.with_lists(permit.over(own), lists, asked, visit, now)
-    return Weighed(decide(visit.token, visit.request, known, policy, now), known)
+    decision = decide(visit.token, visit.request, known, policy, now)
+    if visit.disk is Stage.LAST and _begins(visit, decision):
+        decision = refused(Reason.STORE_FAILED, now, {"disk": "last"})
+    return Weighed(decision, known)
+
+
+def _begins(visit: Visit, decision: Decision) -> bool:
+    """Return whether a decision gives something new: no ending does, and grace only repeats."""
+    return decision.outcome is Outcome.GRANT and decision.repeats is None and visit.request.intent not in ENDING
 
 
 def dry(pen: Pen, visit: Visit, lists: Lists, policy: Policy, permit: Permit = ALONE) -> Dry:
@@ -113,6 +121,14 @@ def _repeated(pen: Pen, decision: Decision) -> Settled:
     again = not decision.repeats or (row is not None and row[0] is None)  # without a redemption: an exit, never barred
     opens = again and bool(decision.obligations.get("open_gate"))
     return Settled(decision=decision, redemption=decision.repeats or None, repeat=True, open_gate=opens)
+
+
+def _write_denial(pen: Pen, visit: Visit, decision: Decision, permit: Permit) -> int | None:
+    """Write down that somebody was not granted; with little room left he is only counted."""
+    if visit.disk is Stage.ROOM:
+        return pen.fact("not_granted", _denial(visit, decision, permit))
+    upkeep.count_refusal(pen, visit.place.lane, decision.findings[0].reason)
+    return None
 
 
 def _denial(visit: Visit, decision: Decision, permit: Permit) -> dict[str, Any]:

@@ -28,6 +28,7 @@ UNVERIFIED = (
     "INSERT INTO unverified (lane, minute, reason, n) VALUES (?, ?, ?, 1)"
     " ON CONFLICT (lane, minute, reason) DO UPDATE SET n = n + 1"
 )
+COUNTED = "refused:"  # before the reason of somebody whose token was good
 SUMMARIES = "SELECT lane, minute, reason, n FROM unverified WHERE minute < ? ORDER BY minute, lane, reason"
 
 
@@ -63,17 +64,27 @@ def refuse_unverified(pen: Pen, lane: str, reason: Reason) -> None:
 
     Nothing of what was presented is kept: it was not signed by anybody (contract.md §7).
     """
+    _count(pen, lane, reason.value)
+
+
+def count_refusal(pen: Pen, lane: str, reason: Reason) -> None:
+    """Count somebody who was not granted, instead of a fact of his own: the disk is nearly full (journal.md)."""
+    _count(pen, lane, COUNTED + reason.value)
+
+
+def _count(pen: Pen, lane: str, what: str) -> None:
     minute = pen.now.utc_ms // MINUTE_MS
     summarise(pen, before_minute=minute)
-    pen.conn.execute(UNVERIFIED, (lane, minute, reason.value))
+    pen.conn.execute(UNVERIFIED, (lane, minute, what))
 
 
 def summarise(pen: Pen, *, before_minute: int) -> None:
     """Journal the summaries of minutes before `before_minute`, and forget the counts."""
-    summaries: dict[tuple[str, int], dict[str, int]] = {}
-    for lane, minute, reason, n in pen.conn.execute(SUMMARIES, (before_minute,)).fetchall():
-        summaries.setdefault((lane, minute), {})[reason] = n
-    for (lane, minute), reasons in summaries.items():
-        pen.fact("not_granted", {"lane": lane, "minute_ms": minute * MINUTE_MS, "unverified": reasons})
+    summaries: dict[tuple[str, int], dict[str, dict[str, int]]] = {}
+    for lane, minute, what, n in pen.conn.execute(SUMMARIES, (before_minute,)).fetchall():
+        kind = "refused" if what.startswith(COUNTED) else "unverified"
+        summaries.setdefault((lane, minute), {}).setdefault(kind, {})[what.removeprefix(COUNTED)] = n
+    for (lane, minute), counts in summaries.items():
+        pen.fact("not_granted", {"lane": lane, "minute_ms": minute * MINUTE_MS} | counts)
     if summaries:
         pen.conn.execute("DELETE FROM unverified WHERE minute < ?", (before_minute,))

@@ -7,6 +7,7 @@ Rules of this file:
 """
 
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any, Protocol
 
 from credit.claims import Token
@@ -15,13 +16,22 @@ from credit.inputs import Place, Request
 from credit.rules.measures import MeasureEntry
 
 
+class Stage(IntEnum):
+    """How far the disk is from full; whoever is let in is owed more facts, so they stop before those must."""
+
+    ROOM = 0
+    LOW = 1  # refusals are counted, no longer written down one by one
+    LAST = 2  # facts that are owed must still fit: nothing new is granted
+
+
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """Who shows what, asks for what, and where."""
+    """Who shows what, asks for what, and where; `disk` is how much room there is to write it down."""
 
     token: Token
     request: Request
     place: Place
+    disk: Stage = Stage.ROOM
 
 
 class Lists(Protocol):

@@ -3,26 +3,20 @@
 Rules of this file:
 
 - one owner: `edge.watch.patrol` measures, the decider and the readiness only read `stage`;
+- what a stage means for a visitor stands in `cache.ledger.settle`;
 - a stage ends only `SPARE_BYTES` above where it began, so that it does not come and go.
 """
 
 import shutil
-from enum import IntEnum
 from pathlib import Path
 from typing import Final
+
+from cache.ledger.visit import Stage
 
 MIB: Final = 2**20
 LOW_BYTES: Final = 200 * MIB
 LAST_BYTES: Final = 20 * MIB
 SPARE_BYTES: Final = 5 * MIB
-
-
-class Stage(IntEnum):
-    """How far the disk is from full."""
-
-    ROOM = 0
-    LOW = 1
-    LAST = 2  # facts that are owed must still fit: nothing new is granted
 
 
 class Disk:

@@ -7,9 +7,10 @@ The question behind every line is "would somebody with a right be let in now?" (
 from dataclasses import dataclass, field
 from typing import Any
 
+from cache.ledger.visit import Stage
 from credit.inputs import ClockState
 from edge.watch.board import Line
-from edge.watch.disk import MIB, Stage
+from edge.watch.disk import MIB
 from edge.watch.store import Failure
 from scanner.health import Health, State
 

@@ -328,6 +328,16 @@ class TestUnverified:
         assert len(bodies) == 1
         assert '"unverified":{"bad_signature":1,"not_a_code":2}' in bodies[0]
 
+    def test_a_refusal_that_was_only_counted_is_not_called_unverified(self, terminal):
+        for count, reason in ((upkeep.count_refusal, Reason.EXPIRED), (upkeep.refuse_unverified, Reason.EXPIRED)):
+            with terminal.writing() as pen:
+                count(pen, "A", reason)
+        with terminal.writing(60_000) as pen:
+            upkeep.summarise(pen, before_minute=pen.now.utc_ms // 60_000)
+
+        [body] = [json.loads(row[0]) for row in terminal.conn.execute("SELECT body FROM journal")]
+        assert (body["refused"], body["unverified"]) == ({"expired": 1}, {"expired": 1})
+
 
 def test_the_journal_holds_together_after_all_of_it(terminal):
     first = terminal.present()

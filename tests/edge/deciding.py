@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -16,6 +17,7 @@ from edge.lanes.decider import Decider
 from edge.lanes.presented import Presented
 from edge.metrics import Metrics
 from edge.watch.bounds import ANSWER_S
+from edge.watch.disk import Disk
 from edge.watch.store import StoreHealth
 
 NOW_S = 1_790_000_000
@@ -155,7 +157,11 @@ class Town:
         self.store, self.clock, self.phones = store, Clock(), Phones()
         self.at_commit = []
         self.bounds = SimpleNamespace(
-            clock=self.clock, outage=SimpleNamespace(since_ms=None), health=StoreHealth(), answer_s=ANSWER_S
+            clock=self.clock,
+            outage=SimpleNamespace(since_ms=None),
+            health=StoreHealth(),
+            disk=Disk(Path("/")),
+            answer_s=ANSWER_S,
         )
         self.bounds.health.begin()
         self.lists = Lists(self.phones.keyring)

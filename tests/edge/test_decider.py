@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,6 +15,8 @@ from cache.ledger.recall import Asking
 from credit.facts import Used
 from credit.inputs import ClockState, Intent
 from credit.reasons import Outcome, Reason
+from edge.housekeeping import pieces
+from edge.watch.disk import MIB
 from storage.sqlite import Store
 from tests.edge.deciding import KEY, NOW_S, SHORT_S, Slow, Together, Town
 
@@ -250,3 +253,79 @@ class TestAhead:
 
         assert (alone.decision.outcome, alone.decision.reasons) == (Outcome.REFER, (Reason.NEEDS_CHALLENGE,))
         assert asked_for.decision.outcome is Outcome.GRANT
+
+
+class TestLittleRoom:
+    """The patrol measures the disk; what it says is acted upon before the disk is full."""
+
+    @pytest.fixture
+    def left(self, town, monkeypatch):
+        def mib(free):
+            monkeypatch.setattr("shutil.disk_usage", lambda _folder: SimpleNamespace(free=free * MIB))
+            town.bounds.disk.look()
+
+        return mib
+
+    async def test_with_little_room_refusals_are_counted_and_grants_go_on(self, town, left):
+        decider = town.decider()
+        left(199)
+        granted = await decider.decide(town.show())
+        town.clock.at_ms += 20_000  # grace is over
+        refused = [await decider.decide(town.show(town.phones.code(at_s=NOW_S + 20))) for _ in range(3)]
+        town.clock.at_ms += 60_000
+        await town.store.write(pieces(town.clock.now())[1][0])
+
+        assert granted.decision.outcome is Outcome.GRANT
+        assert {one.decision.reasons for one in refused} == {(Reason.LIMIT_USED,)}
+        [(_, body)] = await town.facts("not_granted")
+        assert (body["lane"], body["refused"]) == ("A", {"limit_used": 3})
+
+    async def test_with_room_again_each_refusal_is_a_fact_again(self, town, left):
+        decider = town.decider()
+        left(199)
+        await decider.decide(town.show())
+        left(300)
+        town.clock.at_ms += 20_000  # grace is over
+
+        await decider.decide(town.show(town.phones.code(at_s=NOW_S + 20)))
+
+        [(_, body)] = await town.facts("not_granted")
+        assert body["reasons"] == ["limit_used"]
+
+    async def test_all_but_full_nothing_is_given_and_nothing_new_is_written(self, town, left):
+        decider = town.decider()
+        left(19)
+
+        entering = await decider.decide(town.show())
+        quoted = await decider.decide(town.show(lane="T", intent=Intent.QUOTE, amount_fen=1000))
+        refused = await decider.decide(town.show(intent=Intent.OPEN))
+
+        assert (entering.decision.outcome, entering.decision.reasons) == (Outcome.REFER, (Reason.STORE_FAILED,))
+        assert not entering.open_gate
+        assert entering.decision.findings[0].facts == {"disk": "last"}
+        assert quoted.decision.reasons == (Reason.STORE_FAILED,)
+        assert refused.decision.reasons == (Reason.WRONG_SITE,)  # what would be refused anyway says why
+        assert await town.facts() == []
+
+    async def test_all_but_full_grace_exits_and_bringing_back_go_on(self, town, left):
+        decider, code = town.decider(), town.phones.code()
+        entered = await decider.decide(town.show(code))
+        lent = await decider.decide(town.show(lane="S", intent=Intent.LEND, asset="U1"))
+        left(19)
+
+        again = await decider.decide(town.show(code))
+        back = await decider.decide(town.show(lane="S", intent=Intent.GIVE_BACK))
+        leaving = await decider.decide(town.show(intent=Intent.EXIT))
+
+        assert (again.decision.outcome, again.redemption) == (Outcome.GRANT, entered.redemption)
+        assert (back.decision.outcome, back.redemption) == (Outcome.GRANT, lent.redemption)
+        assert leaving.open_gate
+        assert [kind for kind, _ in await town.facts()] == ["granted", "opened", "closed", "exited"]
+
+    async def test_whoever_asks_beyond_this_terminal_is_told_that_nothing_was_taken(self, town, left):
+        beyond = Slow(0, Permit(claim=ClaimWord.HELD, redemption="claimed-1", keys=frozenset({KEY})))
+        left(19)
+
+        await town.decider(beyond).decide(town.show())
+
+        assert beyond.heard == [(beyond.given, None)]
