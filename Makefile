@@ -12,5 +12,6 @@ docs: setup ; .venv/bin/python docs/make.py
 lock: setup ; .venv/bin/python requirements/lock.py $(ARGS)
 deb: setup ; .venv/bin/python systemd/packaging/build.py deb $(ARGS)
 tarball: setup ; .venv/bin/python systemd/packaging/build.py tarball $(ARGS)
-.PHONY: look
+.PHONY: look picture
 look: setup ; .venv/bin/python -m pytest -n 2 -m look -q --no-header $(ARGS)
+picture: setup ; .venv/bin/python tests/tools/take_picture.py docs/pictures/demo.png

@@ -201,6 +201,7 @@ class LookAlike:
         self.may_act = True
         self.refuses: dict[str, str] = {}  # step → the reason why it cannot be taken
         self.silent = False
+        self.connections = 0  # of screens to the events, since the start
         self.checks: list[dict[str, Any]] = []
         self._beat = asyncio.Event()
         self._listeners: set[asyncio.Queue[tuple[str, Any] | None]] = set()
@@ -256,6 +257,7 @@ class LookAlike:
         queue: asyncio.Queue[tuple[str, Any] | None] = asyncio.Queue()
         queue.put_nowait(("hello", status(**self.status)))
         self._listeners.add(queue)
+        self.connections += 1
         try:
             while True:
                 try:

@@ -37,6 +37,7 @@ export class Screen {
     this.lane = query.get("lane");
     this.shown = null; // {kind: "answer" | "notice" | "undone" | "stuck" | "unpaid", value, opening}
     this.seen = new Set();
+    this.answers = 0; // shown since the page was opened
     this.offset = -Infinity; // terminal clock − this clock; the least delayed message knows best
     this.timer = null;
     this.missing = [];
@@ -90,6 +91,8 @@ export class Screen {
     this.seen.add(key);
     if (this.seen.size > 200) this.seen.delete(this.seen.values().next().value);
     if (answer.at_ms && answer.at_ms < Date.now() + this.offset - FRESH_MS) return;
+    this.answers += 1;
+    document.body.dataset.answers = this.answers;
     this.heard.onAnswer?.(answer);
     if (answer.reasons.some((reason) => reason.code === "needs_challenge")) this.showChallenge();
     const opens = answer.outcome === "GRANT" && answer.obligations?.open_gate && this.about?.actuator;
