@@ -23,6 +23,11 @@ class Text:
 
 
 FRESH = ("请打开手机出示最新的动态码", "Show a fresh code on the phone")
+RENEW = (
+    "凭证已到期，请在小程序续领；今日可按普通方式办理",
+    "Renew the credential in the app; today the ordinary way is open",
+)
+PHONE_CLOCK = ("请将手机时间设为自动，再出示一次", "Set the phone's clock to automatic, then show the code again")
 ORDINARY = ("可按普通方式办理", "The ordinary ticket, price or deposit applies")
 DESK = ("请到服务台办理", "Please go to the service desk")
 STAFF = ("请工作人员查看", "A member of staff will help")
@@ -34,8 +39,8 @@ TEXTS: dict[Reason, Text] = {
     Reason.BAD_SIGNATURE: Text("信用码签名无效", "The code's signature is not valid", *DESK),
     Reason.UNKNOWN_KEY: Text("本机不认识发码机构", "This terminal does not know who issued the code", *DESK),
     Reason.KEY_REVOKED: Text("发码机构的密钥已被停用", "The issuer's key has been revoked", *DESK),
-    Reason.EXPIRED: Text("信用码已过期", "The code has expired", *FRESH),
-    Reason.NOT_YET_VALID: Text("信用码尚未生效", "The code is not valid yet", *FRESH),
+    Reason.EXPIRED: Text("信用码已过期", "The code has expired", *RENEW),
+    Reason.NOT_YET_VALID: Text("信用码尚未生效", "The code is not valid yet", *PHONE_CLOCK),
     Reason.STALE_CODE: Text("动态码已失效（超过30秒）", "The code is more than 30 seconds old", *FRESH),
     Reason.REPLAYED: Text("此码刚在别处使用过", "This code was just used elsewhere", *FRESH),
     Reason.BARE_BOUND_TOKEN: Text(

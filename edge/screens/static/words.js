@@ -62,7 +62,7 @@ export const WORDS = {
   notice_scanner_hint: ["请再扫一次；若仍不行请找工作人员", "Please scan again, or ask the staff"],
   notice_damaged_code: ["二维码不完整", "The code is incomplete"],
   notice_damaged_code_hint: ["请调亮屏幕后重试", "Please brighten the screen and try again"],
-  code_field: ["扫码或输入短码", "Scan or short code"],
+  code_field: ["扫码或输入码", "Scan or type a code"],
   send: ["提交", "Submit"],
   undo: ["撤销上一次", "Undo last"],
   undo_sure: ["确认撤销？", "Really undo?"],
