@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib import import_module
+from importlib import import_module, resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from central.books.bounds import Catalogue
@@ -21,6 +22,16 @@ SCHEMAS: Final = {"sqlite": Schema("central", "schema/sqlite"), "postgres": Sche
 SCHEMA: Final = SCHEMAS["sqlite"]
 
 
+def sqlite_books(path: Path) -> SqliteJobs:
+    """Return books in a SQLite file, with their provisional tables."""
+    return SqliteJobs(path, SCHEMAS["sqlite"], provisional=provisional_sql())
+
+
+def provisional_sql() -> str:
+    """Return the tables of provisional claims on SQLite, which live in memory."""
+    return resources.files("central").joinpath("schema", "provisional.sql").read_text("utf-8")
+
+
 def _on_postgres(url: str) -> "PostgresJobs":
     """Return the books on PostgreSQL; its driver is imported only where it is used."""
     postgres = import_module("storage.postgres")
@@ -35,7 +46,7 @@ def _on_postgres(url: str) -> "PostgresJobs":
 async def open_books(state: PlatformState) -> AsyncIterator[JobStore]:
     """Open the platform's database. Raises on entering: SchemaTooNewError, StoreFailedError."""
     url = state.database_url
-    jobs = SqliteJobs(state.database, SCHEMAS["sqlite"]) if url is None else _on_postgres(url)
+    jobs = sqlite_books(state.database) if url is None else _on_postgres(url)
     async with jobs as books:
         if await books.read(is_due):
             bounds = Catalogue(state.folder).bounds()

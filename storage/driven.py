@@ -10,13 +10,13 @@ import re
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
 from storage.files import PRIVATE
 from storage.jobs import ConstraintError, JobSuspendedError, Row, StoreFailedError, TxJob, Value, checked
-from storage.migrations import Schema
+from storage.migrations import Schema, statements
 from storage.sqlite import Job, Store
 
 T = TypeVar("T")
@@ -100,19 +100,34 @@ def driven(job: TxJob[T]) -> Job[T]:
     return lambda conn: drive(job(SqliteTx(conn)))
 
 
+def _execute(sql: str, conn: sqlite3.Connection) -> None:
+    conn.execute(sql)
+
+
 class SqliteJobs:
     """`storage.jobs.JobStore` on one SQLite file. Enter it to open and migrate; leave it to finish and close.
 
+    `provisional` is SQL of TEMP tables: what lives as long as this process and needs no disk.
     Raises on entering: `SchemaTooNewError`, `StoreFailedError`.
     """
 
-    def __init__(self, path: Path, schema: Schema, *, reached: Callable[[str], None] = lambda _point: None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        schema: Schema,
+        *,
+        provisional: str = "",
+        reached: Callable[[str], None] = lambda _point: None,
+    ) -> None:
+        self._provisional = provisional
         self._path = path
         self._held: dict[str, int] = {}
         self._store = Store(path, schema=schema, readers=READERS, reached=reached)
 
     async def __aenter__(self) -> Self:
         await self._store.__aenter__()
+        for statement in statements(self._provisional):
+            await self._store.write(partial(_execute, statement))
         return self
 
     async def __aexit__(self, *exc: object) -> None:

@@ -96,9 +96,11 @@ class PostgresTx:
                 await self._conn.executemany(sql, [checked(values) for values in many])
 
     async def rows_many(self, sql: str, many: Sequence[Sequence[Value]]) -> list[Row]:
-        """Insert all of `many` with one statement and return what it gives."""
+        """Insert all of `many` with one statement, where its VALUES are plain; return what it gives."""
         if not many:
             return []
+        if not PLAIN_VALUES.search(sql):
+            return [row for values in many for row in await self.rows(sql, *values)]
         columns = list(zip(*(checked(values) for values in many), strict=True))
         with translated():
             at_once = self._types.get(sql) or await self._as_arrays(sql)

@@ -5,7 +5,7 @@ Rules of this file:
 - a batch is booked within one savepoint. When that fails, each fact is booked within its own, and what still fails is
   written down as a finding, with its cause in the log: one terminal's nonsense stops nobody, least of all others;
 - a database that fails is no finding: the whole batch is refused then, facts and all, and comes again;
-- tables are touched in one order by everybody: tallies, uses, conflicts, redemptions, totals, kinds.
+- tables are touched in one order by everybody: pledges, tallies, uses, conflicts, redemptions, totals, kinds.
 """
 
 import json
@@ -16,7 +16,8 @@ from typing import Final, NamedTuple
 
 from central.books.bounds import Bounds
 from central.books.conflicts import Noticed, notice
-from central.books.counts import UNDONE
+from central.books.counts import GRANTING, UNDONE
+from central.books.pledges import begin_run, confirm
 from central.books.tallies import Booking, Side, Step, book, plan
 from central.books.totals import ADD, KINDS, Place, Sheet, changed, granted, undone_by
 from credit.records import Record
@@ -25,6 +26,7 @@ from storage.jobs import StoreFailedError, Tx
 log = logging.getLogger("central.books")
 
 MAX_DETAIL: Final = 200  # characters
+MAX_RUN: Final = 64
 REDEMPTION: Final = (
     "INSERT INTO redemptions (redemption, terminal, epoch, seq, kind, site, at_ms, received_ms, state, keys)"
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING"
@@ -78,12 +80,17 @@ async def find(tx: Tx, incoming: Incoming, seq: int, kind: str, detail: str) -> 
 
 
 async def _book(tx: Tx, incoming: Incoming, records: Sequence[Record], bounds: Bounds) -> None:
+    await confirm(tx, {str(one.redemption) for one in records if one.kind in GRANTING and one.redemption})
     booking = await plan(tx, incoming.terminal, [Step(incoming.epoch, record) for record in records])
     spent = await book(tx, booking)
     noticed = await notice(tx, booking, spent, bounds, now_ms=incoming.received_ms)
     await _write_redemptions(tx, incoming, booking)
     await _write_totals(tx, incoming, booking, noticed)
     await tx.rows_many(f"{KINDS} RETURNING kind", sorted(Counter(record.kind for record in records).items()))
+    for record in records:
+        run = record.body.get("run")
+        if record.kind == "started" and isinstance(run, str):
+            await begin_run(tx, incoming.terminal, run[:MAX_RUN], now_ms=incoming.received_ms)
     for side in booking.again:
         await find(tx, incoming, side.seq, "granted_again", f"redemption {side.redemption}")
 

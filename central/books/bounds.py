@@ -13,8 +13,20 @@ from pathlib import Path
 from typing import Final
 
 from credit.rules.benefits import parse_benefits
-from credit.rules.catalogue import Benefit, CapacityPer, Count, LifecycleKind, Limit, OfferKind, Per, Period, Scope
+from credit.rules.catalogue import (
+    Benefit,
+    CapacityPer,
+    Count,
+    LifecycleKind,
+    Limit,
+    OfferKind,
+    Per,
+    Period,
+    Scope,
+    Table,
+)
 from credit.rules.reading import CatalogueError
+from sync.wire.claims import BoundBy
 
 LETTERS: Final = {Count.USES: "u", Count.OPEN: "o"}
 PREFIX: Final = {Per.GROUP: "group:", Per.TOKEN: "token:", Per.ORDER: "order:", Per.ASSET: "asset:"}
@@ -48,11 +60,32 @@ class Bounds:
             found += _opening(benefit, letter, reach, rest) + _capacity(benefit, letter, reach, rest)
         return max(found, default=None)
 
+    def by(self, by: BoundBy) -> int | None:
+        """Return the bound that a claim says the catalogue states there; None when it states none."""
+        benefit = next((one for one in self._by_issuer.get(by.issuer, ()) if one.code == by.code), None)
+        if benefit is None:
+            return None
+        raises = benefit.offer.kind is OfferKind.RAISE_LIMIT
+        stated: dict[str, list[int | None]] = {
+            "limit": [_at(one.max, by.tier) for one in benefit.limits],
+            "capacity": [one.max for one in benefit.capacity],
+            "inside": [one.max for one in benefit.capacity],
+            "stock": [benefit.offer.stock],
+            "pass": [benefit.lifecycle.entries],
+            "open": [_at(benefit.offer.table, by.tier) if raises else 1],
+        }
+        listed = stated[by.part]
+        return listed[by.at] if by.at < len(listed) else None
+
     def _named(self, name: str) -> list[Benefit]:
         if name.endswith("/*"):
             return self._by_issuer.get(name[:-2], [])
         one = self._by_key.get(name)
         return [one] if one else []
+
+
+def _at(table: Table, tier: int | None) -> int | None:
+    return table.fixed if tier is None or not table.by_tier else dict(table.by_tier).get(tier)
 
 
 def _most(limit: Limit) -> int:

@@ -18,7 +18,7 @@ from typing import Any, Final, Literal
 
 from central.books.bounds import Bounds
 from central.books.counts import window
-from central.books.tallies import Booking, Side, Taking, spent_within
+from central.books.tallies import Booking, Side, spent_within
 from storage.jobs import Row, Tx
 from sync.wire.messages import Conflict, Other
 
@@ -81,37 +81,41 @@ async def notice(tx: Tx, booking: Booking, spent: dict[str, int], bounds: Bounds
     noticed = Noticed()
     for here, there in booking.doubles:
         await _note_both(tx, noticed, ("redemption", here.redemption), here, there, now_ms=now_ms)
-    for taking in sorted(booking.takings):
-        if taking.use.n > taking.back:
-            await _overrun(tx, noticed, taking, spent[taking.use.key], bounds, now_ms=now_ms)
+    taken = [(one.use.key, one.side) for one in booking.takings if one.use.n > one.back]
+    taken += [(one.key, one.side) for one in booking.backs if one.change < 0]  # passed after its own annulment
+    for key, side in sorted(taken):
+        await _overrun(tx, noticed, (key, side), spent[key], bounds, now_ms=now_ms)
     for key in sorted({one.key for one in booking.backs if one.change > 0}):
         await _dissolve(tx, noticed, key, now_ms=now_ms)
     return noticed
 
 
-async def _overrun(tx: Tx, noticed: Noticed, taking: Taking, spent: int, bounds: Bounds, *, now_ms: int) -> None:
-    key, side = taking.use.key, taking.side
+async def _overrun(
+    tx: Tx, noticed: Noticed, taken: tuple[str, Side], spent: int, bounds: Bounds, *, now_ms: int
+) -> None:
+    key, side = taken
     bound = await _bound(tx, key, bounds)
     if bound is None or spent <= bound:
         return
     within = window(key, side.at_ms)
     if within is not None and await spent_within(tx, key, within) <= bound:
         return
-    others = [Side(*row) for row in await tx.rows(HOLDERS, key, *(within or ALWAYS)) if Side(*row) != side]
+    holders = [Side(*row) for row in await tx.rows(HOLDERS, key, *(within or ALWAYS))]
+    others = [one for one in holders if one.whose != side.whose]
     if not others:
         return
     await tx.execute(OVERRUN, key, KINDS[key[0]], bound, now_ms)
     await _note(tx, noticed, (KINDS[key[0]], key), side, others[0], now_ms=now_ms)
-    for other in _newest_of_each(others, side):
+    for other in _newest_of_each(others):
         await _note(tx, noticed, (KINDS[key[0]], key), other, side, now_ms=now_ms)
 
 
-def _newest_of_each(others: Sequence[Side], side: Side) -> list[Side]:
+def _newest_of_each(others: Sequence[Side]) -> list[Side]:
     """Return the newest use of each other terminal; of the same terminal the newest other one."""
     found: dict[tuple[str, str], Side] = {}
     for other in others:
         found.setdefault((other.terminal, other.epoch), other)
-    return [one for one in found.values() if one != side][:MAX_SIDES]
+    return list(found.values())[:MAX_SIDES]
 
 
 async def _bound(tx: Tx, key: str, bounds: Bounds) -> int | None:

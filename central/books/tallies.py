@@ -54,6 +54,11 @@ class Side(NamedTuple):
     at_ms: int
     redemption: str
 
+    @property
+    def whose(self) -> tuple[str, str, str]:
+        """Return who used it: two facts of one redemption are one use."""
+        return self.terminal, self.epoch, self.redemption
+
 
 class Taking(NamedTuple):
     """A use that a fresh fact takes, and how much of it is given back already."""
@@ -86,6 +91,11 @@ class Booking:
     states: dict[tuple[str, str, str], str] = field(default_factory=dict)  # of this batch's grants, by their place
     later: list[tuple[str, str, str, str, str]] = field(default_factory=list)  # place, state before, state after
     ended: list[tuple[str, Back, int]] = field(default_factory=list)
+
+    def after(self, redemption: str, terminal: str, epoch: str, written: str) -> str:
+        """Return the state of a grant on record, with what this batch has said of it so far."""
+        said = [one[4] for one in self.later if one[:3] == (redemption, terminal, epoch)]
+        return said[-1] if said else written
 
     def deltas(self) -> list[tuple[str, int]]:
         """Return the change under each key, in the order in which rows are locked."""
@@ -149,29 +159,51 @@ async def _step(tx: Tx, booking: Booking, terminal: str, record: Record) -> None
     back, state, redemption = back_of(record), state_after(record), str(record.redemption)
     if back is None and not state:
         return
-    fresh = [key for key in booking.states if key[0] == redemption]
-    for index, taking in _fresh(booking, redemption):
-        if back is not None and taking.use.key.startswith(back.part):
-            now = min(taking.use.n, taking.back + back.heads)
-            booking.takings[index] = taking._replace(back=now, back_ms=record.at_ms)
-        elif record.kind == "passed" and taking.side.terminal == terminal:
-            booking.takings[index] = taking._replace(back=0, back_ms=None)
-    for key in fresh:
-        booking.states[key] = state or booking.states[key]
+    fresh = [place for place in booking.states if place[0] == redemption]
+    for place in fresh:
+        _step_fresh(booking, place, record, own=place[1] == terminal)
     found = [] if fresh else await tx.rows(HELD_GRANTS, redemption)
-    for held_at, epoch, seq, before, keys in found:
-        again = record.kind == "passed" and before in WHOLE and held_at == terminal
+    for held_at, epoch, seq, written, keys in found:
+        before = booking.after(redemption, held_at, epoch, written)
+        again = takes_again(before, record.kind, own=held_at == terminal)
         side = Side(held_at, epoch, seq, record.at_ms, redemption)
         for key in sorted(json.loads(keys)) if back is not None or again else ():
             await _change(tx, booking, key, side, back)
-        if state and (before not in WHOLE or again):
+        if moves(before, state, again=again):
             booking.later.append((redemption, held_at, epoch, before, state))
     if back is not None and not found and not fresh:
         booking.ended.append((redemption, back, record.at_ms))
 
 
-def _fresh(booking: Booking, redemption: str) -> list[tuple[int, Taking]]:
-    return [(at, one) for at, one in enumerate(booking.takings) if one.side.redemption == redemption]
+def takes_again(before: str, kind: str, *, own: bool) -> bool:
+    """Return whether a fact takes again what was given back: a passage after the own annulment, and nothing else."""
+    return kind == "passed" and before == "annulled" and own
+
+
+def moves(before: str, after: str, *, again: bool) -> bool:
+    """Return whether a step changes the state: what is undone stays so, and a reversal outlasts an annulment."""
+    return bool(after) and (before not in WHOLE or again or (before == "annulled" and after == "reversed"))
+
+
+def _step_fresh(booking: Booking, place: tuple[str, str, str], record: Record, *, own: bool) -> None:
+    """Apply a step to a grant of the same batch."""
+    before, back, state = booking.states[place], back_of(record), state_after(record)
+    again = takes_again(before, record.kind, own=own)
+    for index, taking in _fresh(booking, place):
+        if back is not None and taking.use.key.startswith(back.part):
+            now = min(taking.use.n, taking.back + back.heads)
+            booking.takings[index] = taking._replace(back=now, back_ms=record.at_ms)
+        elif again:
+            booking.takings[index] = taking._replace(back=0, back_ms=None)
+    if moves(before, state, again=again):
+        booking.states[place] = state
+
+
+def _fresh(booking: Booking, place: tuple[str, str, str]) -> list[tuple[int, Taking]]:
+    redemption, terminal, epoch = place
+    own = (redemption, terminal, epoch)
+    takings = enumerate(booking.takings)
+    return [(at, one) for at, one in takings if (one.side.redemption, one.side.terminal, one.side.epoch) == own]
 
 
 async def _change(tx: Tx, booking: Booking, key: str, side: Side, back: Back | None) -> None:

@@ -14,7 +14,9 @@ from typing import Any
 
 from aiohttp import web
 
+from central.books.bounds import Catalogue
 from central.http.admin_calls import AdminCalls
+from central.http.claim_calls import ClaimCalls
 from central.http.list_calls import ListCalls
 from central.http.openapi import document
 from central.http.problems import answer_problems
@@ -51,7 +53,10 @@ def build_app(state: PlatformState, store: JobStore, waking: Waking, now_ms: Cal
     """Return the application over an opened platform."""
     app = web.Application(middlewares=[answer_problems])
     app.on_shutdown.append(waking.close)
-    app.add_routes(TerminalCalls(state, store, waking, now_ms).routes())
+    calls = TerminalCalls(state, store, waking, now_ms)
+    claims = ClaimCalls(store, calls, Catalogue(state.folder), now_ms)
+    app.add_routes([*calls.routes(), *claims.routes()])
+    app.on_startup.append(lambda _app: claims.begin())
     admin = AdminCalls(state, store, now_ms)
     app.add_routes(admin.routes())
     app.add_routes(ListCalls(state.folder, now_ms).routes(admin.guarded))

@@ -10,6 +10,7 @@ import msgspec
 
 from central.http.admin_calls import CodeRequest, StateRequest
 from central.http.list_calls import IssueRequest, PublishRequest, RestrictRequest, SubjectRequest
+from sync.wire.claims import ClaimAnswer, ClaimRequest, LeaseAnswer, LeaseRequest
 from sync.wire.messages import (
     Answer,
     Batch,
@@ -50,6 +51,8 @@ CALLS = (
         (409, 413, 422),
     ),
     Call("post", "/v1/reask", "What stands against one subject now, signed", TERMINAL, Reask, ReaskAnswer),
+    Call("post", "/v1/claims", "Ask before giving", TERMINAL, ClaimRequest, ClaimAnswer, (403, 409, 503)),
+    Call("post", "/v1/leases", "A lease on a quota", TERMINAL, LeaseRequest, LeaseAnswer, (403, 409, 503)),
     Call("post", "/v1/admin/codes", "Register a terminal and make a code for it", OPERATOR, CodeRequest),
     Call(
         "post",

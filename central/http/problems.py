@@ -8,7 +8,7 @@ from aiohttp import web
 
 from central.books.intake import GapError
 from central.http.inflate import NotGzipError, TooLargeError
-from storage.jobs import StoreFailedError
+from storage.jobs import JobWithdrawnError, StoreFailedError
 from sync.wire.messages import Held, Problem, WireError
 
 log = logging.getLogger("central")
@@ -22,17 +22,22 @@ STATUS = {
     "code_used": 409,
     "gap": 409,
     "hash_mismatch": 409,
+    "learning": 503,
+    "not_active": 403,
     "not_found": 404,
     "too_large": 413,
     "too_many_tries": 429,
     "too_slow": 408,
+    "unknown_bound": 409,
     "unknown_code": 404,
+    "unknown_lease": 409,
     "unknown_terminal": 401,
     "wrong_operator": 401,
 }
 TITLES = {
     400: "the request is not as the protocol says",
     401: "who asks is not proven",
+    403: "who asks may not",
     404: "there is no such thing",
     408: "the request takes too long",
     409: "this does not fit what is held here",
@@ -40,6 +45,7 @@ TITLES = {
     422: "the seal does not hold",
     429: "too many tries",
     500: "the platform is ill",
+    503: "not now",
 }
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -75,9 +81,15 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
         return problem("too_large" if isinstance(error, TooLargeError) else "bad_message", str(error))
     except web.HTTPException as error:
         return _plain(error.status, error.reason)
-    except StoreFailedError:
-        log.exception("the database failed at %s %s", request.method, request.path)
-        return _plain(500, "the database failed; nothing was stored")
+    except StoreFailedError as error:
+        return _store_failed(error, request)
+
+
+def _store_failed(error: StoreFailedError, request: web.Request) -> web.Response:
+    if isinstance(error, JobWithdrawnError):
+        return _plain(503, "no answer was possible in time; nothing was taken")
+    log.error("the database failed at %s %s", request.method, request.path, exc_info=error)
+    return _plain(500, "the database failed; nothing was stored")
 
 
 def _plain(status: int, detail: str) -> web.Response:

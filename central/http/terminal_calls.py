@@ -107,6 +107,7 @@ class TerminalCalls:
         self._tries = WrongTries()
         self._catalogue = Catalogue(state.folder)
         self._audiences = frozenset({state.signer.public.kid})
+        self.heard: Callable[[str], None] = lambda _terminal: None  # who has spoken (central.hub.learning)
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes of these calls."""
@@ -147,7 +148,7 @@ class TerminalCalls:
     async def standing(self, request: web.Request) -> web.Response:
         """Say what is held of a terminal's journal, and what it has to be told; with `wait`, once there is news."""
         try:
-            caller = await self._caller(request, b"")
+            caller = await self.caller(request, b"")
         except WrongClockError as error:
             return self._wrong_clock(error)
         wait_s, known = _wait_of(request), request.query.get("state", "")
@@ -164,6 +165,7 @@ class TerminalCalls:
                     await asyncio.wait_for(poll.wait(), left)
 
     async def _standing(self, caller: Caller) -> Told:
+        self.heard(caller.terminal)
         now_ms, lists = self._now_ms(), self._state.lists_version()
 
         async def job(tx: Tx) -> Told:
@@ -180,7 +182,7 @@ class TerminalCalls:
         """Take in a sealed batch."""
         body = await read_bounded(request, MAX_BATCH_BYTES)
         try:
-            caller = await self._caller(request, body)
+            caller = await self.caller(request, body)
         except WrongClockError as error:
             return self._wrong_clock(error)
         if request.headers.get("Content-Encoding", "identity") == "gzip":
@@ -194,13 +196,14 @@ class TerminalCalls:
             return taken, await to_tell(tx, caller.terminal, lists)
 
         taken, told = await self._store.write(job)
+        self.heard(caller.terminal)
         return self._answered(caller, told, taken)
 
     async def reask(self, request: web.Request) -> web.Response:
         """Say what stands against one subject now, signed by the city's list key; an active terminal may ask."""
         body = await read_bounded(request, MAX_REASK_BYTES)
         try:
-            caller = await self._caller(request, body)
+            caller = await self.caller(request, body)
         except WrongClockError as error:
             return self._wrong_clock(error)
         row = await self._store.read(lambda tx: tx.row(ACTIVE, caller.terminal))
@@ -213,9 +216,9 @@ class TerminalCalls:
             raise WireError("bad_message", f"{asked.issuer}: not answered for here") from error
         return _json(ReaskAnswer(answer=text))
 
-    async def _caller(self, request: web.Request, body: bytes) -> Caller:
+    async def caller(self, request: web.Request, body: bytes, *, terminal: str = "") -> Caller:
         """Return who asks, proven; raise WireError or WrongClockError."""
-        terminal = request.match_info.get("terminal") or request.query.get("terminal", "")
+        terminal = terminal or request.match_info.get("terminal") or request.query.get("terminal", "")
         row = await self._store.read(lambda tx: tx.row(KEY_OF, terminal))
         if row is None or row[0] is None:
             raise WireError("unknown_terminal", "no terminal of this name is enrolled here")

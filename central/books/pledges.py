@@ -1,0 +1,108 @@
+"""Provisional claims as the books see them: places taken by who is being decided, until a fact or a release.
+
+    (none) --take-->  held  --LAPSE_MS without fact or release-->  lapsed
+    held, lapsed  --fact of that id-->         (none; the fact counts now)
+    held, lapsed  --release, later run-->      gone
+    (none)        --refused, released-->       gone, for GONE_MS: a claim never revives it, a fact may
+
+Rules of this file:
+
+- rows of `pledges` are touched in sorted order of their keys, and before those of `tallies`;
+- a fact ends the claim of its id, whatever keys the claim named: the fact says what was taken;
+- `started` of a later run ends what earlier runs of that terminal claimed, after the facts before it were booked.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+
+from storage.jobs import Tx
+
+LAPSE_MS: Final = 60_000  # of the authority's running time
+GONE_MS: Final = 600_000
+
+PLEDGE: Final = (
+    "INSERT INTO pledges (key, held, lapsed) VALUES ($1, $2, $3) ON CONFLICT (key) DO UPDATE SET"
+    " held = pledges.held + excluded.held, lapsed = pledges.lapsed + excluded.lapsed RETURNING key, held, lapsed"
+)
+CLAIM: Final = "INSERT INTO claims (redemption, terminal, run, state, since_ms) VALUES ($1, $2, $3, $4, $5)"
+CLAIMED: Final = "INSERT INTO claimed (redemption, key, n) VALUES ($1, $2, $3)"
+STATE: Final = "SELECT state, terminal FROM claims WHERE redemption = $1"
+KEYS: Final = "SELECT key, n FROM claimed WHERE redemption = $1 ORDER BY key"
+SET_STATE: Final = "UPDATE claims SET state = $2, since_ms = $3 WHERE redemption = $1"
+DROP: Final = "DELETE FROM claims WHERE redemption = $1"
+DROP_KEYS: Final = "DELETE FROM claimed WHERE redemption = $1"
+OLD: Final = "SELECT redemption FROM claims WHERE state = 'held' AND since_ms <= $1 ORDER BY redemption"
+FORGOTTEN: Final = "DELETE FROM claims WHERE state = 'gone' AND since_ms <= $1"
+EARLIER: Final = (
+    "SELECT c.redemption FROM claims c JOIN runs r ON r.terminal = c.terminal AND r.run = c.run"
+    " WHERE c.terminal = $1 AND r.over = 1 AND c.state <> 'gone' ORDER BY c.redemption"
+)
+BEGUN: Final = "INSERT INTO runs (terminal, run, at_ms, over) VALUES ($1, $2, $3, 0) ON CONFLICT DO NOTHING"
+OVER: Final = "UPDATE runs SET over = 1 WHERE terminal = $1 AND run <> $2 AND over = 0"
+
+
+class Claim(NamedTuple):
+    """Whose claim it is: an id, the terminal that asked, and its run."""
+
+    redemption: str
+    terminal: str
+    run: str
+
+
+async def hold(tx: Tx, claim: Claim, keys: Sequence[tuple[str, int]], *, now_ms: int) -> None:
+    """Take the places; whoever calls has seen that there is room."""
+    await tx.execute(CLAIM, *claim, "held", now_ms)
+    await tx.execute_many(CLAIMED, [(claim.redemption, key, n) for key, n in sorted(keys)])
+    await tx.rows_many(PLEDGE, [(key, n, 0) for key, n in sorted(keys)])
+
+
+async def forbid(tx: Tx, claim: Claim, *, now_ms: int) -> None:
+    """Remember an id that was refused or released before it was claimed: no claim brings it to life."""
+    await tx.execute(f"{CLAIM} ON CONFLICT DO NOTHING", *claim, "gone", now_ms)
+
+
+async def standing(tx: Tx, redemption: str) -> tuple[str, str] | None:
+    """Return (state, terminal) of a claim, None when there is none."""
+    row = await tx.row(STATE, redemption)
+    return None if row is None else (row[0], row[1])
+
+
+async def free(tx: Tx, redemption: str, *, now_ms: int) -> None:
+    """Void a claim that is held or lapsed; anything else stays as it is."""
+    if await _drop_keys(tx, redemption):
+        await tx.execute(SET_STATE, redemption, "gone", now_ms)
+
+
+async def confirm(tx: Tx, redemptions: Iterable[str]) -> None:
+    """End the claims whose facts have come."""
+    for redemption in sorted(redemptions):
+        if await _drop_keys(tx, redemption):
+            await tx.execute(DROP, redemption)
+
+
+async def _drop_keys(tx: Tx, redemption: str) -> bool:
+    row = await tx.row(STATE, redemption)
+    if row is None or row[0] == "gone":
+        return False
+    held = row[0] == "held"
+    keys = await tx.rows(KEYS, redemption)
+    await tx.rows_many(PLEDGE, [(key, -n if held else 0, 0 if held else -n) for key, n in keys])
+    await tx.execute(DROP_KEYS, redemption)
+    return True
+
+
+async def lapse(tx: Tx, *, now_ms: int) -> None:
+    """Let claims lapse that nobody has spoken of, and forget old names."""
+    for (redemption,) in await tx.rows(OLD, now_ms - LAPSE_MS):
+        keys = await tx.rows(KEYS, redemption)
+        await tx.rows_many(PLEDGE, [(key, -n, n) for key, n in keys])
+        await tx.execute(SET_STATE, redemption, "lapsed", now_ms)
+    await tx.execute(FORGOTTEN, now_ms - GONE_MS)
+
+
+async def begin_run(tx: Tx, terminal: str, run: str, *, now_ms: int) -> None:
+    """Void what earlier runs of this terminal claimed and did not commit: it has started anew."""
+    await tx.execute(BEGUN, terminal, run, now_ms)
+    await tx.execute(OVER, terminal, run)
+    for (redemption,) in await tx.rows(EARLIER, terminal):
+        await free(tx, redemption, now_ms=now_ms)

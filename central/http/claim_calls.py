@@ -1,0 +1,118 @@
+"""The calls by which terminals ask before they give: claims and leases (claims.md, "The call"; docs/protocol.md).
+
+The platform is the authority of keys wider than a site, and of a site's keys where its profile names no hub. A terminal
+waits 150 ms for an answer, so a job that has not begun by then is withdrawn: nothing is held for somebody who left.
+"""
+
+import time
+from base64 import urlsafe_b64decode
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from central.books.bounds import Catalogue
+from central.http.terminal_calls import TerminalCalls, read_bounded
+from central.hub.claims import Asker, answer_claim
+from central.hub.learning import Learning
+from central.hub.leases import answer_lease
+from storage.jobs import JobStore, Tx
+from sync.wire.claims import ClaimAnswer, ClaimRequest, LeaseAnswer, LeaseRequest
+from sync.wire.messages import WireError, decode
+
+MAX_ASK_BYTES: Final = 64 * 1024
+BUDGET_S: Final = 0.15
+STATES: Final = "SELECT state FROM terminals WHERE terminal = $1"
+EXPECTED: Final = "SELECT terminal FROM terminals WHERE state = 'active' AND seen_ms > $1 ORDER BY terminal"
+RECENT_MS: Final = 60_000
+
+
+class RunningClock:
+    """Time that only runs forward: the wall clock as it stood at the start, and what has passed since."""
+
+    def __init__(self, now_ms: Callable[[], int]) -> None:
+        self._wall_ms = now_ms()
+        self._from = time.monotonic()
+
+    def now_ms(self) -> int:
+        """Return the running time in milliseconds, on the scale of the wall clock."""
+        return self._wall_ms + int((time.monotonic() - self._from) * 1000)
+
+
+class ClaimCalls:
+    """Handlers over one authority. `learning` is asked before every answer."""
+
+    def __init__(self, store: JobStore, calls: TerminalCalls, catalogue: Catalogue, now_ms: Callable[[], int]) -> None:
+        self._store = store
+        self._calls = calls
+        self._catalogue = catalogue
+        self._clock = RunningClock(now_ms)
+        self._learning = Learning((), started_ms=self._clock.now_ms())
+        calls.heard = self._learning.hear
+
+    async def begin(self) -> None:
+        """Learn whom to wait for: the active terminals that were seen within RECENT_MS."""
+        since_ms = self._clock.now_ms() - RECENT_MS
+        rows = await self._store.read(lambda tx: tx.rows(EXPECTED, since_ms))
+        self._learning = Learning([row[0] for row in rows], started_ms=self._clock.now_ms())
+        self._calls.heard = self._learning.hear
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the routes of these calls."""
+        return [web.post("/v1/claims", self.claims), web.post("/v1/leases", self.leases)]
+
+    async def claims(self, request: web.Request) -> web.Response:
+        """Answer a claim within the asker's budget, or not at all."""
+        before = time.monotonic() + BUDGET_S
+        body = await read_bounded(request, MAX_ASK_BYTES)
+        caller = await self._calls.caller(request, body, terminal=named_in(request))
+        ask = decode(body, ClaimRequest)
+        if not self._learning.is_over(self._clock.now_ms()):
+            return _json(ClaimAnswer(learning=True))
+        bounds, asker = self._catalogue.bounds(), Asker(caller.terminal)
+
+        async def job(tx: Tx) -> ClaimAnswer:
+            await _check_may_ask(tx, caller.terminal)
+            return await answer_claim(tx, asker, ask, bounds, now_ms=self._clock.now_ms())
+
+        return _json(await self._store.write(job, before=before))
+
+    async def leases(self, request: web.Request) -> web.Response:
+        """Grant, repeat or take back a lease."""
+        body = await read_bounded(request, MAX_ASK_BYTES)
+        caller = await self._calls.caller(request, body, terminal=named_in(request))
+        ask = decode(body, LeaseRequest)
+        if not self._learning.is_over(self._clock.now_ms()):
+            raise WireError("learning", "this authority has just started; ask again in a second")
+        bounds = self._catalogue.bounds()
+
+        async def job(tx: Tx) -> LeaseAnswer:
+            await _check_may_ask(tx, caller.terminal)
+            return await answer_lease(tx, caller.terminal, ask, bounds)
+
+        return _json(await self._store.write(job))
+
+
+async def _check_may_ask(tx: Tx, terminal: str) -> None:
+    row = await tx.row(STATES, terminal)
+    if row is None or row[0] != "active":
+        raise WireError("not_active", "a suspended or revoked terminal is given nothing")
+
+
+def named_in(request: web.Request) -> str:
+    """Return the terminal that a request token says it speaks for; nothing is believed of it yet."""
+    token = request.headers.get("Authorization", "").partition(" ")[2]
+    head = token.partition(".")[0]
+    try:
+        return msgspec.json.decode(urlsafe_b64decode(head + "=" * (-len(head) % 4)), type=_Head).kid
+    except (ValueError, msgspec.MsgspecError) as error:
+        raise WireError("bad_token", "a request carries Authorization: Bearer and a request token") from error
+
+
+class _Head(msgspec.Struct):
+    kid: str
+
+
+def _json(message: msgspec.Struct) -> web.Response:
+    return web.Response(body=msgspec.json.encode(message), content_type="application/json")

@@ -1,0 +1,1 @@
+"""One authority for each key: claims, leases, learning, and the hub's way to the platform. Read `claims` first."""

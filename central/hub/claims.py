@@ -1,0 +1,206 @@
+"""Answering a claim: is there room under these keys, with everybody's facts and asks counted.
+
+The text is claims.md, lines 10–18 of its pseudo-code; the numbers below are its own. Everything here is one job of a
+store, so that asks of one key follow each other; nothing waits for a network (`central.hub.asking` asks the platform).
+
+1. A redemption id lives once: held → the same answer; refused, released, void, given back → `gone`.
+2. Releases of the same ask come first. A release of a committed id does nothing.
+3. live = living uses by facts + held claims + what is leased and not used; doubt = lapsed claims.
+4. What facts alone forbid is `used`; what somebody claims beside is `held`; what a silent terminal may have taken is
+   `doubtful`, and takes nothing. All keys or none; a refused id is remembered.
+5. Own living redemptions that the asker names and nobody here has heard of count as facts.
+6. Rolling keys count by time; a use of a group or a household tells nothing but its time.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from central.books import pledges
+from central.books.bounds import Bounds
+from central.books.counts import WHOLE, window
+from central.books.tallies import spent_within
+from storage.jobs import Tx
+from sync.wire.claims import ClaimAnswer, ClaimKey, ClaimRequest, Refused
+from sync.wire.messages import WireError
+
+PRIVATE_HOLDERS: Final = ("group:", "all")  # whose use is told by its time alone
+NONCE: Final = "n|"
+
+COMMITTED: Final = "SELECT state FROM redemptions WHERE redemption = $1"
+ENDED: Final = "SELECT 1 FROM endings WHERE redemption = $1"
+VOID_RUN: Final = "SELECT 1 FROM runs WHERE terminal = $1 AND run = $2 AND over = 1"
+SPENT: Final = "SELECT spent FROM tallies WHERE key = $1"
+LEASED: Final = (
+    "SELECT CAST(coalesce(sum(CASE WHEN total > used THEN total - used ELSE 0 END), 0) AS BIGINT) FROM (SELECT total,"
+    " (SELECT coalesce(sum(u.n - u.back), 0) FROM uses u WHERE u.key = l.quota AND u.terminal = l.terminal) AS used"
+    " FROM leases l WHERE l.quota = $1) AS out_of_it"
+)
+NEWEST: Final = (
+    "SELECT u.at_ms, u.terminal, t.site FROM uses u JOIN terminals t ON t.terminal = u.terminal"
+    " WHERE u.key = $1 AND u.n > u.back ORDER BY u.at_ms DESC, u.seq DESC LIMIT 1"
+)
+OWN: Final = "SELECT n, back FROM uses WHERE key = $1 AND redemption = $2"
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What stands under one key, and its bound."""
+
+    key: str
+    n: int
+    bound: int
+    proved: int
+    live: int
+    doubt: int
+
+    @property
+    def verdict(self) -> str:
+        """Return used, held, doubtful or free, in the order in which they decide."""
+        if self.proved + self.n > self.bound:
+            return "used"
+        if self.live + self.n > self.bound:
+            return "held"
+        return "doubtful" if self.live + self.doubt + self.n > self.bound else "free"
+
+    @property
+    def left(self) -> int:
+        """Return how much could still be taken."""
+        return max(0, self.bound - self.live)
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks, proven by a request token."""
+
+    terminal: str
+
+
+async def answer_claim(tx: Tx, asker: Asker, ask: ClaimRequest, bounds: Bounds, *, now_ms: int) -> ClaimAnswer:
+    """Answer one ask at `now_ms` of this authority's running time; raise WireError for a key without a bound."""
+    await pledges.lapse(tx, now_ms=now_ms)
+    for released in ask.release:
+        await release(tx, pledges.Claim(released, asker.terminal, ask.run), now_ms=now_ms)
+    if await tx.row(VOID_RUN, asker.terminal, ask.run):
+        return ClaimAnswer(gone=True)
+    claim = pledges.Claim(ask.redemption, asker.terminal, ask.run)
+    known = await _known(tx, claim)
+    if known == "gone":
+        return ClaimAnswer(gone=True)
+    if known == "held" and not ask.dry:
+        return ClaimAnswer(granted=True)
+    rooms, ended = await _rooms(tx, ask, bounds)
+    answer = await _weigh(tx, rooms)
+    answer = replace_ended(answer, ended, rooms)
+    if ask.dry or not ask.keys:
+        return answer
+    if answer.granted:
+        keys = [(room.key, room.n) for room in rooms]
+        await pledges.hold(tx, claim, keys, now_ms=now_ms)
+    elif answer.refused is not None:
+        await pledges.forbid(tx, claim, now_ms=now_ms)
+    return answer
+
+
+def replace_ended(answer: ClaimAnswer, ended: list[str], rooms: list[Room]) -> ClaimAnswer:
+    """Return `answer` with what the asker did not know: his own that were given back, and what is left."""
+    return ClaimAnswer(
+        granted=answer.granted,
+        refused=answer.refused,
+        doubtful=answer.doubtful,
+        ended=ended,
+        left={room.key: room.left for room in rooms},
+    )
+
+
+async def release(tx: Tx, claim: pledges.Claim, *, now_ms: int) -> None:
+    """Void what this terminal will never commit. Another's claim, and what facts have told, stay as they are."""
+    if await tx.row(COMMITTED, claim.redemption) is not None:
+        return
+    standing = await pledges.standing(tx, claim.redemption)
+    if standing is None:
+        await pledges.forbid(tx, claim, now_ms=now_ms)
+    elif standing[1] == claim.terminal:
+        await pledges.free(tx, claim.redemption, now_ms=now_ms)
+
+
+async def _known(tx: Tx, claim: pledges.Claim) -> str:
+    """Return held, gone, or nothing for an id that was never heard of. A lapsed claim is not renewed by asking."""
+    committed = await tx.row(COMMITTED, claim.redemption)
+    if committed is not None:
+        return "gone" if committed[0] in WHOLE else "held"
+    if await tx.row(ENDED, claim.redemption) is not None:
+        return "gone"
+    standing = await pledges.standing(tx, claim.redemption)
+    if standing is None:
+        return ""
+    return "held" if standing == ("held", claim.terminal) else "gone"
+
+
+async def _rooms(tx: Tx, ask: ClaimRequest, bounds: Bounds) -> tuple[list[Room], list[str]]:
+    """Return the room under each key, its rows locked in order, and which of the asker's own were given back."""
+    asked = sorted(ask.keys, key=lambda one: one.key)
+    locked = {
+        key: (held, lapsed)
+        for key, held, lapsed in await tx.rows_many(pledges.PLEDGE, [(one.key, 0, 0) for one in asked])
+    }
+    rooms, ended = [], set()
+    for one in asked:
+        unknown = 0
+        for own in one.mine:
+            row = await tx.row(OWN, one.key, own)
+            if (row is None and await tx.row(ENDED, own)) or (row is not None and row[1] >= row[0]):
+                ended.add(own)
+            elif row is None:
+                unknown += 1
+        room = await _room(tx, one, bounds, locked[one.key], at_ms=ask.at_ms)
+        rooms.append(replace(room, proved=room.proved + unknown, live=room.live + unknown))
+    return rooms, sorted(ended)
+
+
+async def _room(tx: Tx, one: ClaimKey, bounds: Bounds, pledged: tuple[int, int], *, at_ms: int) -> Room:
+    bound = _bound(one, bounds)
+    rolling = window(one.key, at_ms)
+    if rolling is None:
+        row = await tx.row(SPENT, one.key)
+        proved = 0 if row is None else int(row[0])
+    else:
+        proved = await spent_within(tx, one.key, rolling)
+    leased = int((await tx.rows(LEASED, one.key))[0][0])
+    held, lapsed = pledged
+    return Room(one.key, one.n or one.fen or 0, bound, proved, proved + held + leased, lapsed)
+
+
+def _bound(one: ClaimKey, bounds: Bounds) -> int:
+    """Return the bound: of a nonce one, of what a token bears what it says, else the catalogue's."""
+    if one.key.startswith(NONCE):
+        return 1
+    if one.bound is not None:
+        return one.bound
+    known = bounds.by(one.by) if one.by is not None else None
+    if known is None:
+        known = bounds.of(one.key)
+    if known is None:
+        raise WireError("unknown_bound", f"no catalogue here bounds {one.key!r}")
+    return known
+
+
+async def _weigh(tx: Tx, rooms: list[Room]) -> ClaimAnswer:
+    by_verdict = {verdict: [one for one in rooms if one.verdict == verdict] for verdict in ("used", "held", "doubtful")}
+    if by_verdict["used"]:
+        return ClaimAnswer(refused=await _used(tx, by_verdict["used"][0]))
+    if by_verdict["held"]:
+        room = by_verdict["held"][0]
+        return ClaimAnswer(refused=Refused(key=room.key, state="held", left=room.left))
+    if by_verdict["doubtful"]:
+        return ClaimAnswer(doubtful=[room.key for room in by_verdict["doubtful"]])
+    return ClaimAnswer(granted=True)
+
+
+async def _used(tx: Tx, room: Room) -> Refused:
+    row = await tx.row(NEWEST, room.key)
+    if row is None:
+        return Refused(key=room.key, state="used", left=room.left)
+    at_ms, terminal, site = row
+    if any(part in room.key for part in (f"|{one}" for one in PRIVATE_HOLDERS)):
+        return Refused(key=room.key, state="used", left=room.left, at_ms=at_ms)
+    return Refused(key=room.key, state="used", left=room.left, at_ms=at_ms, site=site, terminal=terminal)

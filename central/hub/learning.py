@@ -1,0 +1,35 @@
+"""An authority that has just started knows less than its terminals: it answers no claim until it has heard them.
+
+Provisional claims need no disk because of this rule (claims.md 8): whatever was given in the last second before the
+start comes as a fact of a terminal that is in reach, and who is not in reach counts as cut.
+
+Rules of this file (running time, milliseconds):
+
+- nothing is answered before SETTLE_MS: a decision that was under way ends within it;
+- then, as soon as every expected terminal was heard after the start; who is silent for PATIENCE_MS is not waited for.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+SETTLE_MS: Final = 1_000
+PATIENCE_MS: Final = 10_000
+
+
+class Learning:
+    """Whether this authority may answer yet. `expected`: the terminals that it counts for."""
+
+    def __init__(self, expected: Iterable[str], *, started_ms: int) -> None:
+        self._silent = set(expected)
+        self._started_ms = started_ms
+        self._over = False
+
+    def hear(self, terminal: str) -> None:
+        """Note that `terminal` has sent what we lacked."""
+        self._silent.discard(terminal)
+
+    def is_over(self, now_ms: int) -> bool:
+        """Return whether claims are answered now; once over, it stays over."""
+        passed = now_ms - self._started_ms
+        self._over = self._over or passed >= PATIENCE_MS or (passed >= SETTLE_MS and not self._silent)
+        return self._over

@@ -1,0 +1,48 @@
+"""Leases: totals that a terminal may give out of a quota without asking (claims.md 9).
+
+A lease says everything ever granted under its number; the terminal's room is that less its own uses. So an answer that
+comes twice, late or never adds nothing: the total is the same. Time frees nothing here; only the terminal's word does.
+
+    number = mine, total wanted   total grows, as far as the quota has room; it never shrinks
+    number < mine                 an old message: ignored, what stands is told
+    number = mine + 1, used       given back: total = used under the new number
+"""
+
+from typing import Final
+
+from central.books.bounds import Bounds
+from central.books.pledges import PLEDGE
+from central.hub.claims import LEASED, SPENT
+from storage.jobs import Tx
+from sync.wire.claims import LeaseAnswer, LeaseRequest
+from sync.wire.messages import WireError
+
+FOR_MS: Final = 600_000
+MINE: Final = "SELECT number, total FROM leases WHERE quota = $1 AND terminal = $2"
+USED: Final = "SELECT CAST(coalesce(sum(n - back), 0) AS BIGINT) FROM uses WHERE key = $1 AND terminal = $2"
+PUT: Final = (
+    "INSERT INTO leases (quota, terminal, number, total) VALUES ($1, $2, $3, $4)"
+    " ON CONFLICT (quota, terminal) DO UPDATE SET number = excluded.number, total = excluded.total"
+)
+
+
+async def answer_lease(tx: Tx, terminal: str, ask: LeaseRequest, bounds: Bounds) -> LeaseAnswer:
+    """Grant, repeat or take back; raise WireError for a quota that no catalogue bounds."""
+    bound = bounds.of(ask.quota)
+    if bound is None:
+        raise WireError("unknown_bound", f"no catalogue here bounds {ask.quota!r}")
+    _key, held, _lapsed = (await tx.rows_many(PLEDGE, [(ask.quota, 0, 0)]))[0]
+    row = await tx.row(MINE, ask.quota, terminal)
+    number, total = row if row is not None else (ask.number - (ask.total is None), 0)
+    spent = await tx.row(SPENT, ask.quota)
+    live = (int(spent[0]) if spent else 0) + held + int((await tx.rows(LEASED, ask.quota))[0][0])
+    if ask.used is not None and ask.number == number + 1:
+        number, total = ask.number, ask.used
+    elif ask.total is not None and ask.number == number:
+        used = int((await tx.rows(USED, ask.quota, terminal))[0][0])
+        beyond = max(0, min(ask.total - max(total, used), bound - live))
+        total = max(total, used) + beyond if beyond else total
+    elif ask.number > number:
+        raise WireError("unknown_lease", "this number was never heard of here; give back first")
+    await tx.execute(PUT, ask.quota, terminal, number, total)
+    return LeaseAnswer(number=number, total=total, for_ms=FOR_MS, call_back=live > bound)

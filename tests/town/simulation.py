@@ -1,0 +1,578 @@
+"""A town in one process, from one seed: gates, an authority, a network that loses, doubles and reorders, and a clock.
+
+The authority is the real one (central.hub.claims, central.books over SQLite in memory). The gates are the pseudo-code
+of claims.md, lines 1–9. Everything random comes from the seed, so a failing one is its own story: `play(seed).story`.
+
+After everything has come to rest: each fact is held once; what the authority counts is what the facts say; nothing is
+held by nobody; every excess is a conflict told to each holder, and nothing else is; nobody was refused for a reason
+that was not true; what was released was never committed.
+"""
+
+import random
+from dataclasses import dataclass, field
+
+from central.books import booking, conflicts, pledges, tallies
+from central.books.bounds import Bounds
+from central.books.conflicts import most_at_once
+from central.books.intake import GapError, take_in
+from central.hub import claims
+from central.hub.claims import Asker, answer_claim
+from central.hub.learning import PATIENCE_MS, Learning
+from central.store import SCHEMAS, provisional_sql
+from credit.records import Record, chain_next, chain_start, encode
+from storage.driven import driven
+from storage.migrations import statements
+from storage.sqlite import immediate, memory
+from sync.wire.claims import ClaimKey, ClaimRequest
+from sync.wire.messages import Seal
+from sync.wire.seals import Link, Sealed
+
+KEY = "u|w/first|subject:w:1|ever"
+EPOCH = "e"
+ASK_MS = 150
+STEPS = 60
+GATES = ("g1", "g2", "g3")
+
+
+class BrokenError(AssertionError):
+    """An invariant does not hold."""
+
+
+@dataclass
+class Gate:
+    """A terminal: its journal, its own count, what it has in hand. A crash forgets all but the journal."""
+
+    name: str
+    run: int = 0
+    asks: int = 0
+    journal: list = field(default_factory=list)
+    living: dict = field(default_factory=dict)  # redemption -> n, by its own ledger
+    pending: list = field(default_factory=list)
+    hand: tuple | None = None  # (redemption, deadline)
+    acked: int = 0
+    up: bool = True
+    cut: bool = False
+    released: set = field(default_factory=set)
+    annulled: list = field(default_factory=list)
+
+    def write(self, kind, redemption, at_ms, **body):
+        seq = len(self.journal) + 1
+        record = Record(seq=seq, id=f"{self.name}-{seq:05d}", at_ms=at_ms, kind=kind, redemption=redemption, body=body)
+        self.journal.append(record)
+
+
+class Town:
+    """The town of one seed. `plant` names a fault that is put in on purpose."""
+
+    def __init__(self, seed, plant=""):
+        self.random = random.Random(seed)
+        self.plant = plant
+        self.now = 1_000_000
+        self.bound = self.random.choice((1, 1, 2))
+        self.alone_ok = self.random.random() < 0.7
+        self.gates = {name: Gate(name) for name in GATES[: self.random.choice((2, 2, 3))]}
+        self.wire = []
+        self.story = [f"seed {seed}: bound {self.bound}, alone {'allowed' if self.alone_ok else 'forbidden'}"]
+        self.conn = memory(SCHEMAS["sqlite"])
+        self._provisional()
+        for name in self.gates:
+            self.conn.execute("INSERT INTO terminals (terminal, site, profile) VALUES (?, 's', '{}')", (name,))
+        for gate in self.gates.values():
+            gate.write("started", None, self.now, run=f"{gate.name}.0")
+        self.learning = Learning((), started_ms=self.now - 60_000)
+        self.told = {}  # redemption -> what facts told the authority: n living
+        self.promised, self.before_start, self.started = set(), set(), self.now
+        self.held = {}  # redemption -> when it was granted, while nothing ended it
+
+    def _provisional(self):
+        for table in ("claims", "claimed", "pledges"):
+            self.conn.execute(f"DROP TABLE IF EXISTS temp.{table}")
+        for statement in statements(provisional_sql()):
+            self.conn.execute(statement)
+
+    def job(self, job):
+        with immediate(self.conn):
+            return driven(job)(self.conn)
+
+    def say(self, text):
+        self.story.append(f"{self.now - 1_000_000:>8} {text}")
+
+    # -- gates
+
+    def visit(self, gate):
+        if gate.hand or not gate.up:
+            return
+        gate.asks += 1
+        redemption = f"{gate.name}.{gate.run}.{gate.asks}"
+        gate.hand = (redemption, self.now + ASK_MS)
+        self.say(f"{gate.name}: visitor, asks {redemption}, releases {gate.pending}")
+        released = [] if self.plant == "release dropped" else list(gate.pending)
+        ask = ClaimRequest(
+            run=f"{gate.name}.{gate.run}",
+            hub_no=1,
+            redemption=redemption,
+            at_ms=self.now,
+            keys=[ClaimKey(key=KEY, n=1, bound=self.bound, borne="grant", mine=sorted(gate.living))],
+            release=released[:50],
+        )
+        self.send(gate, ("ask", gate.name, ask))
+
+    def answered(self, gate, ask, answer):
+        gate.living = {one: n for one, n in gate.living.items() if one not in answer.ended}
+        gate.pending = [one for one in gate.pending if one not in ask.release]
+        if gate.hand is None or gate.hand[0] != ask.redemption:
+            return
+        if answer.granted:
+            self.commit(gate, "held")
+        elif answer.doubtful:
+            self.commit(gate, "doubtful") if self.alone_ok else self.drop(gate)
+        elif answer.learning:
+            self.commit(gate, "alone") if self.alone_ok else self.drop(gate)
+        else:
+            self.drop(gate)
+
+    def commit(self, gate, word):
+        redemption, _deadline = gate.hand
+        gate.hand = None
+        if self.random.random() < 0.1 or sum(gate.living.values()) + 1 > self.bound:
+            self.say(f"{gate.name}: does not commit {redemption}")
+            gate.hand = (redemption, 0)
+            return self.drop(gate)
+        self.say(f"{gate.name}: granted {redemption} ({word})")
+        use = {"key": KEY, "n": 1, "max": self.bound}
+        gate.write("granted", redemption, self.now, issuer="w", uses=[use], claim=word)
+        gate.living[redemption] = 1
+        if self.plant == "time-out releases what was given alone" and word == "alone":
+            gate.pending.append(redemption)
+            gate.released.add(redemption)
+        return None
+
+    def drop(self, gate):
+        redemption, _deadline = gate.hand
+        gate.hand = None
+        gate.pending.append(redemption)
+        gate.released.add(redemption)
+
+    def annul(self, gate):
+        if not gate.living or not gate.up:
+            return
+        redemption = self.random.choice(sorted(gate.living))
+        self.say(f"{gate.name}: annuls {redemption}")
+        gate.write("annulled", redemption, self.now)
+        del gate.living[redemption]
+        gate.annulled.append(redemption)
+
+    def passes(self, gate):
+        """Somebody whose grant was annulled walks through after all."""
+        if gate.annulled and gate.up:
+            redemption = gate.annulled.pop()
+            self.say(f"{gate.name}: {redemption} passed after all")
+            gate.write("passed", redemption, self.now)
+            gate.living[redemption] = 1
+
+    def bring_back(self, gate):
+        """Something given at one gate is reversed at another, which may be heard first."""
+        everywhere = sorted(one for other in self.gates.values() for one in other.living)
+        if not everywhere or not gate.up:
+            return
+        redemption = self.random.choice(everywhere)
+        self.say(f"{gate.name}: takes back {redemption}")
+        gate.write("reversed", redemption, self.now, whole=True)
+        gate.living.pop(redemption, None)
+
+    def crash(self, gate):
+        self.say(f"{gate.name}: crashes and starts anew")
+        gate.hand, gate.pending, gate.run = None, [], gate.run + 1
+        gate.write("started", None, self.now, run=f"{gate.name}.{gate.run}")
+
+    def push(self, gate):
+        if gate.up and gate.acked < len(gate.journal):
+            self.send(gate, ("facts", gate.name, gate.acked, tuple(gate.journal[gate.acked :])))
+        elif gate.up:
+            self.send(gate, ("standing", gate.name, len(gate.journal)))
+
+    # -- the network and the authority
+
+    def send(self, gate, message):
+        if gate.cut or self.random.random() < 0.1:
+            return
+        self.wire.append(message)
+        if self.random.random() < 0.1:
+            self.wire.append(message)
+
+    def deliver(self, at):
+        message = self.wire.pop(at)
+        kind, gate = message[0], self.gates[message[1]]
+        if gate.cut:
+            return
+        if kind == "ask":
+            self.claim(gate, message[2])
+        elif kind == "answer":
+            self.answered(gate, message[2], message[3])
+        elif kind == "facts":
+            self.take_in(gate, message[2], message[3])
+        elif kind == "standing" and message[2] == self.through().get(gate.name, 0) == len(gate.journal):
+            self.learning.hear(gate.name)
+        elif kind == "ack":
+            gate.acked = max(gate.acked, message[2])
+
+    def claim(self, gate, ask):
+        if not self.learning.is_over(self.now) and self.plant != "answers while learning":
+            answer = claims.ClaimAnswer(learning=True)
+        else:
+            if self.now - self.started >= PATIENCE_MS:
+                self.promised -= self.before_start  # who was silent for so long counts as cut
+            before = self.counted()
+            answer = self.job(lambda tx: answer_claim(tx, Asker(gate.name), ask, Bounds(), now_ms=self.now))
+            self.judge(ask, answer, before)
+        self.say(f"authority to {gate.name} about {ask.redemption}: {verdict(answer)}")
+        if answer.learning:
+            ask = ClaimRequest(run=ask.run, hub_no=1, redemption=ask.redemption, at_ms=ask.at_ms)  # released nothing
+        self.send(gate, ("answer", gate.name, ask, answer))
+
+    def counted(self):
+        """What the authority was told by facts: living uses."""
+        return sum(self.told.values())
+
+    def judge(self, ask, answer, proved):
+        for one in ask.release:
+            self.held.pop(one, None)
+        self.held = {one: at for one, at in self.held.items() if self.now - at < pledges.LAPSE_MS}
+        unknown = [one for one in ask.keys[0].mine if one not in self.told and one not in self.told_back()]
+        proved += len(unknown)
+        beside = len([one for one in self.held if one != ask.redemption])
+        if answer.granted and ask.redemption not in {*self.told, *self.held} and not ask.dry:
+            if proved + beside + 1 > self.bound:
+                raise BrokenError(
+                    f"yes to {ask.redemption} although {proved} stand and {beside} are held of {self.bound}"
+                )
+            self.held.setdefault(ask.redemption, self.now)
+            self.judge_promises(ask, proved)
+            self.promised.add(ask.redemption)
+        if answer.refused and answer.refused.state == "used" and proved + 1 <= self.bound:
+            raise BrokenError(f"{ask.redemption} was told limit_used, and facts prove only {proved} of {self.bound}")
+
+    def judge_promises(self, ask, proved):
+        """A yes to somebody else whom a gate has let in, and not told of yet, still stands: also a minute later."""
+        wrote = {record.redemption for gate in self.gates.values() for record in gate.journal}
+        stands = sorted(one for one in self.promised if one in wrote and one not in self.told and one != ask.redemption)
+        known = set(ask.keys[0].mine)
+        if proved + len([one for one in stands if one not in known]) + 1 > self.bound:
+            raise BrokenError(f"yes to {ask.redemption} although {stands} were let in with a yes")
+
+    def take_in(self, gate, after, records):
+        start = chain_start(gate.name, EPOCH)
+        for record in gate.journal[:after]:
+            start = chain_next(start, encode(record))
+        links, current = [], start
+        for record in records:
+            raw = encode(record)
+            current = chain_next(current, raw)
+            links.append(Link(record.seq, raw, current))
+        first, last = records[0].seq, records[-1].seq
+        seal = Seal(
+            terminal=gate.name,
+            epoch=EPOCH,
+            first=first,
+            last=last,
+            count=len(records),
+            prev_hash=start.hex(),
+            head_hash=current.hex(),
+        )
+        try:
+            self.job(lambda tx: take_in(tx, Sealed(seal, "", tuple(links)), now_ms=self.now))
+        except GapError:
+            return
+        self.say(f"authority: has the facts of {gate.name} through {last}")
+        for record in records:
+            if record.kind == "started":
+                over = int(record.body["run"].split(".")[1])
+                for one in [one for one in self.held if one.split(".")[0] == gate.name]:
+                    if int(one.split(".")[1]) < over:
+                        del self.held[one]
+            self.held.pop(record.redemption, None)
+        self.told = self.truth(through=self.through())
+        if last == len(gate.journal):
+            self.learning.hear(gate.name)
+        self.send(gate, ("ack", gate.name, last))
+
+    def through(self):
+        rows = self.conn.execute("SELECT terminal, top FROM epochs").fetchall()
+        return dict(rows)
+
+    def told_back(self):
+        """What the authority was told is given back, also before it heard of the grant."""
+        through = self.through()
+        told = [one for gate in self.gates.values() for one in gate.journal[: through.get(gate.name, 0)]]
+        return {one.redemption for one in told if one.kind == "reversed"}
+
+    def truth(self, through=None):
+        """What stands by the journals, told through a sequence of each gate: redemption -> n."""
+        granted, ended, again = {}, set(), set()
+        for gate in self.gates.values():
+            upto = len(gate.journal) if through is None else through.get(gate.name, 0)
+            for record in gate.journal[:upto]:
+                if record.kind == "granted":
+                    granted[record.redemption] = 1
+                elif record.kind == "annulled":
+                    again.discard(record.redemption)
+                    ended.add((record.redemption, "annulled"))
+                elif record.kind == "reversed":
+                    ended.add((record.redemption, "reversed"))
+                elif record.kind == "passed":
+                    again.add(record.redemption)
+        gone = {one for one, why in ended if why == "reversed" or one not in again}
+        return {one: 0 if one in gone else 1 for one in granted}
+
+    def restart_authority(self):
+        self.say("authority: restarts, knows no claim, learns")
+        self._provisional()
+        self.wire = [one for one in self.wire if one[0] != "ask"]  # requests end with the connections of the process
+        self.held = {}
+        reached = {gate.name for gate in self.gates.values() if not gate.cut}
+        self.promised = {one for one in self.promised if one.split(".")[0] in reached}
+        waited = [gate.name for gate in self.gates.values()]
+        self.learning = Learning(waited, started_ms=self.now)
+        self.started, self.before_start = self.now, set(self.promised)
+
+    # -- the play
+
+    def step(self):
+        gate = self.gates[self.random.choice(sorted(self.gates))]
+        actions = ["visit"] * 6 + ["deliver"] * 14 + ["push"] * 6 + ["time"] * 4
+        actions += ["annul", "annul", "passes", "passes", "bring_back", "crash", "cut", "heal", "minute", "restart"]
+        action = self.random.choice(actions)
+        self.now += self.random.choice((1, 5, 20))
+        if action == "deliver" and self.wire:
+            self.deliver(self.random.randrange(min(len(self.wire), 4)))
+        elif action == "time":
+            self.now += 200
+        elif action == "minute":
+            self.now += pledges.LAPSE_MS + 1
+            self.say("a minute passes")
+        elif action in ("cut", "heal"):
+            gate.cut = action == "cut"
+            self.say(f"{gate.name}: {'is cut off' if gate.cut else 'is back'}")
+        elif action == "restart":
+            self.restart_authority()
+        elif action in ("visit", "annul", "passes", "bring_back", "crash", "push"):
+            getattr(self, action)(gate)
+        self.time_out()
+
+    def time_out(self):
+        for gate in self.gates.values():
+            if gate.hand and self.now >= gate.hand[1]:
+                self.say(f"{gate.name}: nobody answered about {gate.hand[0]}")
+                self.commit(gate, "alone") if self.alone_ok else self.drop(gate)
+
+    def rest(self):
+        """Let everything arrive: nobody is cut, nothing is lost, and each gate releases what it dropped."""
+        self.say("-- rest")
+        self.random = random.Random(0)
+        self.random.random = lambda: 1.0
+        for gate in self.gates.values():
+            gate.cut = False
+        for _ in range(40):
+            self.now += 300
+            self.time_out()
+            while self.wire:
+                self.deliver(0)
+            for gate in self.gates.values():
+                self.push(gate)
+                if gate.pending:
+                    released = [] if self.plant == "release dropped" else gate.pending[:50]
+                    ask = ClaimRequest(
+                        run=f"{gate.name}.{gate.run}",
+                        hub_no=1,
+                        redemption=f"{gate.name}.release.{self.now}",
+                        at_ms=self.now,
+                        dry=True,
+                        keys=[ClaimKey(key=KEY, n=1, bound=self.bound, borne="grant", mine=sorted(gate.living))],
+                        release=released,
+                    )
+                    self.send(gate, ("ask", gate.name, ask))
+        self.now += pledges.LAPSE_MS + 1
+
+    def check(self):
+        held = self.conn.execute("SELECT terminal, seq, count(*) FROM facts GROUP BY terminal, seq").fetchall()
+        wrote = sorted((gate.name, record.seq, 1) for gate in self.gates.values() for record in gate.journal)
+        if sorted(held) != wrote:
+            raise BrokenError("a fact is missing or stands twice")
+        truth = self.truth()
+        spent = self.conn.execute("SELECT spent FROM tallies WHERE key = ?", (KEY,)).fetchone()
+        if (spent[0] if spent else 0) != sum(truth.values()):
+            raise BrokenError(f"{spent} counted, and facts say {sum(truth.values())}")
+        self.job(lambda tx: pledges.lapse(tx, now_ms=self.now))
+        for name, n, lapsed in self.conn.execute("SELECT key, held, lapsed FROM pledges"):
+            if n:
+                raise BrokenError(f"{n} of {name} held by nobody after a minute")
+            if lapsed:
+                raise BrokenError(f"{lapsed} of {name} in doubt although every gate has spoken")
+        committed = {
+            record.redemption for gate in self.gates.values() for record in gate.journal if record.kind == "granted"
+        }
+        for gate in self.gates.values():
+            if committed & gate.released:
+                raise BrokenError(f"{committed & gate.released} was released and committed")
+        self.check_conflicts(truth)
+
+    def check_conflicts(self, truth):
+        told = set(self.conn.execute("SELECT redemption FROM conflicts WHERE kind <> 'dissolved'").fetchall())
+        events = self.conn.execute("SELECT at_ms, n, back, back_ms FROM uses WHERE key = ?", (KEY,)).fetchall()
+        standing = {one for one, n in truth.items() if n}
+        if len(standing) > self.bound:
+            holders = {one.rsplit(".", 2)[0] for one in standing}
+            heard = {one[0].rsplit(".", 2)[0] for one in told}
+            if not holders <= heard:
+                raise BrokenError(f"{len(standing)} stand of {self.bound}, and {sorted(holders - heard)} were not told")
+        if told and most_at_once(events) <= self.bound:
+            raise BrokenError(f"a conflict stands about {sorted(told)}, and the bound was never overrun")
+
+
+def verdict(answer):
+    if answer.refused:
+        return f"no, {answer.refused.state}"
+    return next(word for word in ("granted", "doubtful", "learning", "gone") if getattr(answer, word))
+
+
+def play(seed, plant="", steps=STEPS):
+    """Play one seed to its end; raise BrokenError with the story in `args`."""
+    town = Town(seed, plant)
+    with planted(plant):
+        try:
+            for _ in range(steps):
+                town.step()
+            town.rest()
+            town.check()
+        except BrokenError as broken:
+            raise BrokenError("\n".join([*town.story, f"BROKEN: {broken}"])) from None
+        finally:
+            town.conn.close()
+    return town
+
+
+class planted:  # noqa: N801 - reads as a word where it is used
+    """Put one fault into the authority for the time of the block."""
+
+    def __init__(self, plant):
+        self._undo = []
+        self._plant = plant
+
+    def set(self, module, name, value):
+        self._undo.append((module, name, getattr(module, name)))
+        setattr(module, name, value)
+
+    def __enter__(self):
+        make = FAULTS.get(self._plant)
+        if make is not None:
+            make(self)
+
+    def __exit__(self, *exc):
+        for module, name, value in self._undo:
+            setattr(module, name, value)
+
+
+async def _nothing(*_args, **_kwargs):
+    return None
+
+
+def _revives(p):
+    real = claims._known
+
+    async def known(tx, claim):
+        found = await real(tx, claim)
+        if found == "gone":
+            await tx.execute(pledges.DROP, claim.redemption)
+            await tx.execute(pledges.DROP_KEYS, claim.redemption)
+            return ""
+        return found
+
+    p.set(claims, "_known", known)
+
+
+def _cached(p):
+    granted = set()
+    real, hold = claims._known, pledges.hold
+
+    async def known(tx, claim):
+        return "held" if claim.redemption in granted else await real(tx, claim)
+
+    async def remember(tx, claim, keys, *, now_ms):
+        granted.add(claim.redemption)
+        await hold(tx, claim, keys, now_ms=now_ms)
+
+    p.set(claims, "_known", known)
+    p.set(pledges, "hold", remember)
+
+
+def _frees(p):
+    async def lapse(tx, *, now_ms):
+        for (redemption,) in await tx.rows(pledges.OLD, now_ms - pledges.LAPSE_MS):
+            await pledges.free(tx, redemption, now_ms=now_ms)
+
+    p.set(pledges, "lapse", lapse)
+
+
+def _used_for_held(p):
+    real = claims.Room.verdict
+    p.set(claims.Room, "verdict", property(lambda room: real.fget(room).replace("held", "used")))
+
+
+def _other_terminal_only(p):
+    real = conflicts._overrun
+
+    async def overrun(tx, noticed, taken, spent, bounds, *, now_ms):
+        other = "SELECT 1 FROM uses WHERE key = $1 AND terminal <> $2 AND n > back"
+        if await tx.rows(other, taken[0], taken[1].terminal):
+            await real(tx, noticed, taken, spent, bounds, now_ms=now_ms)
+
+    p.set(conflicts, "_overrun", overrun)
+
+
+def _excess_uncounted(p):
+    real = tallies.book
+
+    async def book(tx, booked):
+        spent = await real(tx, booked)
+        await tx.execute("UPDATE tallies SET spent = 1 WHERE key = $1 AND spent > 1", KEY)
+        return spent
+
+    p.set(booking, "book", book)
+
+
+def _release_gives_back(p):
+    async def release(tx, claim, *, now_ms):
+        await tx.execute("UPDATE uses SET back = n WHERE redemption = $1", claim.redemption)
+        await tx.execute(
+            "UPDATE tallies SET spent = (SELECT coalesce(sum(n - back), 0) FROM uses WHERE key = $1) WHERE key = $1",
+            KEY,
+        )
+        await pledges.free(tx, claim.redemption, now_ms=now_ms)
+
+    p.set(claims, "release", release)
+
+
+FORGETS = (
+    "UPDATE endings SET heads = 0 WHERE redemption = $1 AND part = $2 AND heads = $3 AND at_ms = $4 AND state = $5"
+)
+FAULTS = {
+    "release dropped": lambda _: None,
+    "answers while learning": lambda _: None,
+    "time-out releases what was given alone": lambda _: None,
+    "claim revives a released or refused id": _revives,
+    "grant cached by id": _cached,
+    "fact of a claimed id takes twice": lambda p: p.set(booking, "confirm", _nothing),
+    "expiry frees a silent holder": _frees,
+    "provisional never ends": lambda p: (p.set(pledges, "lapse", _nothing), p.set(booking, "begin_run", _nothing)),
+    "give-back before grant forgotten": lambda p: p.set(
+        tallies,
+        "END",
+        FORGETS,
+    ),
+    "limit_used for a provisional": _used_for_held,
+    "conflict only with another terminal": _other_terminal_only,
+    "conflict never dissolved": lambda p: p.set(conflicts, "_dissolve", _nothing),
+    "excess not counted": _excess_uncounted,
+    "annul sends a release": _release_gives_back,
+    "release of an earlier run forgotten": lambda p: p.set(booking, "begin_run", _nothing),
+}

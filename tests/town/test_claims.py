@@ -1,0 +1,290 @@
+"""An authority's answers, one rule of claims.md at a time, on both engines; and over HTTP with real terminals."""
+
+import asyncio
+import time
+
+import pytest
+
+from central.books import pledges
+from central.books.bounds import Bounds
+from central.hub.claims import Asker, answer_claim
+from central.hub.learning import PATIENCE_MS, SETTLE_MS, Learning
+from central.hub.leases import answer_lease
+from central.store import SCHEMAS, sqlite_books
+from credit.rules.benefits import parse_benefits
+from storage.postgres import PostgresJobs
+from sync.wire.claims import ClaimKey, ClaimRequest, LeaseRequest
+from sync.wire.messages import WireError
+
+NOW = 1_790_000_000_000
+KEY = "u|w/first|subject:w:1|ever"
+QUOTA = "u|w/first|day:2026-09-21"
+USE = "INSERT INTO uses (key, terminal, epoch, redemption, seq, at_ms, n) VALUES ($1, $2, 'e', $3, 1, $4, $5)"
+TALLY = "INSERT INTO tallies (key, spent) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET spent = tallies.spent + $2"
+REDEMPTION = (
+    "INSERT INTO redemptions (redemption, terminal, epoch, seq, kind, site, at_ms, received_ms, state, keys)"
+    " VALUES ($1, $2, 'e', 1, 'granted', 's', $3, $3, 'granted', '[]')"
+)
+TERMINAL = "INSERT INTO terminals (terminal, site, profile) VALUES ($1, 'tiankeng', '{}')"
+BENEFITS = parse_benefits(
+    {
+        "issuer": "w",
+        "version": 1,
+        "benefits": [
+            {
+                "id": "first",
+                "code": 7,
+                "version": 1,
+                "title": {"zh": "首次"},
+                "offer": {"kind": "free"},
+                "who": {},
+                "where": {},
+                "when": {"from": "2026-01-01", "until": "2027-12-31"},
+                "limits": [{"max": 2, "per": "subject", "period": "ever"}],
+                "capacity": [{"per": "day", "scope": "benefit", "max": 10}],
+            }
+        ],
+    }
+)
+ENGINES = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
+
+
+@pytest.fixture(params=ENGINES)
+async def authority(request, tmp_path):
+    if request.param == "sqlite":
+        opening = sqlite_books(tmp_path / "c.db")
+    else:
+        opening = PostgresJobs(request.getfixturevalue("postgres_url"), SCHEMAS["postgres"])
+    async with opening as jobs:
+        for name in ("g1", "g2"):
+            await jobs.write(lambda tx, name=name: tx.execute(TERMINAL, name))
+        yield Authority(jobs)
+
+
+class Authority:
+    def __init__(self, jobs):
+        self.jobs = jobs
+        self.now = NOW
+        self.bounds = Bounds(BENEFITS)
+        self.asked = 0
+
+    async def ask(self, gate="g1", redemption=None, key=KEY, run="r", **more):
+        self.asked += 1
+        keys = more.pop("keys", None) or [
+            ClaimKey(key=key, **(more.pop("asked", None) or {"n": 1, "bound": 1, "borne": "grant"}))
+        ]
+        ask = ClaimRequest(
+            run=run, hub_no=1, redemption=redemption or f"R{self.asked}", at_ms=self.now, keys=keys, **more
+        )
+        return await self.jobs.write(lambda tx: answer_claim(tx, Asker(gate), ask, self.bounds, now_ms=self.now))
+
+    async def lease(self, gate, **members):
+        ask = LeaseRequest(run="r", hub_no=1, quota=QUOTA, **members)
+        return await self.jobs.write(lambda tx: answer_lease(tx, gate, ask, self.bounds))
+
+    async def used(self, gate, redemption, key=KEY, n=1):
+        async def job(tx):
+            await pledges.confirm(tx, [redemption])
+            await tx.execute(USE, key, gate, redemption, self.now, n)
+            await tx.execute(TALLY, key, n)
+            await tx.execute(REDEMPTION, redemption, gate, self.now)
+
+        await self.jobs.write(job)
+
+
+class TestClaims:
+    async def test_what_somebody_is_being_decided_with_is_held_and_not_used(self, authority):
+        assert (await authority.ask("g1", "A")).granted
+
+        refused = (await authority.ask("g2", "B")).refused
+
+        assert (refused.state, refused.left, refused.terminal) == ("held", 0, None)
+
+    async def test_what_facts_prove_is_used_and_says_when_and_where(self, authority):
+        await authority.used("g1", "A")
+
+        refused = (await authority.ask("g2")).refused
+
+        assert (refused.state, refused.at_ms, refused.site, refused.terminal) == ("used", NOW, "tiankeng", "g1")
+
+    async def test_of_a_household_s_use_nothing_but_the_time_is_told(self, authority):
+        await authority.used("g1", "A", key="u|w/first|group:w:5021|ever")
+
+        refused = (await authority.ask("g2", key="u|w/first|group:w:5021|ever")).refused
+
+        assert (refused.at_ms, refused.site, refused.terminal) == (NOW, None, None)
+
+    async def test_one_id_has_one_answer_while_it_is_held_and_none_after(self, authority):
+        assert [(await authority.ask("g1", "A")).granted for _ in range(2)] == [True, True]
+        refused = await authority.ask("g2", "B", release=[])
+        released = await authority.ask("g1", "C", release=["A"])
+
+        assert refused.refused
+        assert released.granted
+        assert (await authority.ask("g1", "A")).gone
+        assert (await authority.ask("g2", "B")).gone
+
+    async def test_a_release_that_overtakes_its_claim_makes_the_claim_void(self, authority):
+        await authority.ask("g1", "X", key="u|other|all", release=["A"])
+
+        assert (await authority.ask("g1", "A")).gone
+
+    async def test_nobody_releases_another_terminal_s_claim_or_asks_under_its_id(self, authority):
+        await authority.ask("g1", "A")
+        await authority.ask("g2", "X", key="u|other|all", release=["A"])
+
+        assert (await authority.ask("g2", "B")).refused.state == "held"
+        assert (await authority.ask("g2", "A")).gone
+
+    async def test_a_release_of_what_a_fact_has_told_does_nothing(self, authority):
+        await authority.ask("g1", "A")
+        await authority.used("g1", "A")
+
+        assert (await authority.ask("g1", "B", release=["A"])).refused.state == "used"
+
+    async def test_a_claim_nobody_speaks_of_lapses_into_doubt_and_its_fact_ends_the_doubt(self, authority):
+        await authority.ask("g1", "A")
+        authority.now += pledges.LAPSE_MS
+
+        assert (await authority.ask("g2", "B")).doubtful == [KEY]
+        assert (await authority.ask("g2", "B2")).doubtful == [KEY]  # it took nothing
+        await authority.used("g1", "A")
+        assert (await authority.ask("g2", "C")).refused.state == "used"
+
+    async def test_a_new_start_of_its_terminal_ends_what_an_earlier_one_claimed(self, authority):
+        for run in ("r1", "r2"):
+            await authority.jobs.write(lambda tx, run=run: pledges.begin_run(tx, "g1", run, now_ms=NOW))
+            if run == "r1":
+                await authority.ask("g1", "A", run="r1")
+
+        assert (await authority.ask("g2", "B")).granted
+        assert (await authority.ask("g1", "A", run="r1")).gone
+        assert (await authority.ask("g1", "C", run="r1", key="u|other|all")).gone
+
+    async def test_all_keys_or_none(self, authority):
+        await authority.used("g1", "A", key="u|second|all")
+        both = [ClaimKey(key=one, n=1, bound=1, borne="grant") for one in ("u|first|all", "u|second|all")]
+
+        assert (await authority.ask("g2", keys=both)).refused.key == "u|second|all"
+        assert (await authority.ask("g2", key="u|first|all")).granted
+
+    async def test_the_bound_is_the_catalogue_s_and_a_nonce_s_is_one(self, authority):
+        by = {"issuer": "w", "code": 7, "version": 1, "part": "limit"}
+        key = ClaimKey(key=KEY, n=1, by=_by(by))
+        nonce = ClaimKey(key="n|w:01:02", n=1)
+
+        assert [(await authority.ask(keys=[key])).granted for _ in range(2)] == [True, True]
+        assert (await authority.ask(keys=[key])).refused.state == "held"
+        assert (await authority.ask(keys=[nonce])).granted
+        assert (await authority.ask(keys=[nonce])).refused.state == "held"
+
+    async def test_a_key_that_nobody_bounds_is_no_question_for_us(self, authority):
+        unknown = ClaimKey(key="u|x/none|all", n=1, by=_by({"issuer": "x", "code": 1, "version": 1, "part": "limit"}))
+
+        with pytest.raises(WireError) as wrong:
+            await authority.ask(keys=[unknown])
+        assert wrong.value.code == "unknown_bound"
+
+    async def test_own_living_uses_that_nobody_here_heard_of_count_as_facts(self, authority):
+        mine = ClaimKey(key=KEY, n=1, bound=1, borne="grant", mine=["unsent"])
+
+        assert (await authority.ask("g1", keys=[mine])).refused.state == "used"
+
+    async def test_own_uses_that_were_given_back_elsewhere_are_named(self, authority):
+        await authority.used("g1", "A")
+        await authority.jobs.write(lambda tx: tx.execute("UPDATE uses SET back = n"))
+        await authority.jobs.write(lambda tx: tx.execute("UPDATE tallies SET spent = 0"))
+        mine = ClaimKey(key=KEY, n=1, bound=1, borne="grant", mine=["A"])
+
+        answer = await authority.ask("g1", keys=[mine])
+
+        assert (answer.granted, answer.ended) == (True, ["A"])
+
+    async def test_a_dry_ask_takes_nothing(self, authority):
+        assert (await authority.ask(dry=True)).granted
+        assert (await authority.ask(dry=True)).left == {KEY: 1}
+        assert (await authority.ask("g2")).granted
+
+    async def test_of_many_asks_at_once_as_many_are_granted_as_there_is_room(self, authority):
+        key = [ClaimKey(key=KEY, n=1, bound=3, borne="grant")]
+
+        told = await asyncio.gather(*(authority.ask("g1", f"A{n}", keys=key) for n in range(12)))
+
+        assert sum(one.granted for one in told) == 3
+
+
+def _by(members):
+    from sync.wire.claims import BoundBy
+
+    return BoundBy(**members)
+
+
+class TestLeases:
+    async def test_the_same_ask_twice_grants_the_same_total(self, authority):
+        first = await authority.lease("g1", number=1, total=6)
+
+        assert await authority.lease("g1", number=1, total=6) == first
+        assert (first.number, first.total) == (1, 6)
+
+    async def test_totals_never_exceed_the_quota_and_never_shrink(self, authority):
+        await authority.lease("g1", number=1, total=6)
+
+        assert (await authority.lease("g2", number=1, total=6)).total == 4
+        assert (await authority.lease("g1", number=1, total=2)).total == 6
+
+    async def test_what_was_used_inside_a_lease_counts_once(self, authority):
+        await authority.lease("g1", number=1, total=6)
+        await authority.used("g1", "A", key=QUOTA, n=5)
+
+        assert (await authority.lease("g2", number=1, total=9)).total == 4
+        assert (await authority.lease("g1", number=1, total=9)).total == 6
+
+    async def test_given_back_is_free_for_others_and_an_old_message_changes_nothing(self, authority):
+        await authority.lease("g1", number=1, total=6)
+        await authority.used("g1", "A", key=QUOTA, n=2)
+        back = await authority.lease("g1", number=2, used=2)
+        late = await authority.lease("g1", number=1, total=6)
+
+        assert (back.number, back.total, late.number, late.total) == (2, 2, 2, 2)
+        assert (await authority.lease("g2", number=1, total=9)).total == 8
+        assert (await authority.lease("g1", number=2, used=2)).total == 2
+
+    async def test_a_claim_beside_a_lease_finds_the_room_that_is_left(self, authority):
+        await authority.lease("g1", number=1, total=9)
+        key = [ClaimKey(key=QUOTA, n=1, by=_by({"issuer": "w", "code": 7, "version": 1, "part": "capacity"}))]
+
+        assert (await authority.ask("g2", keys=key)).granted
+        assert (await authority.ask("g2", keys=key)).refused.state == "held"
+
+
+class TestLearning:
+    def test_it_waits_for_everybody_and_at_least_a_second(self):
+        learning = Learning(["g1", "g2"], started_ms=0)
+        learning.hear("g1")
+
+        assert not learning.is_over(SETTLE_MS)
+        learning.hear("g2")
+        assert not Learning([], started_ms=0).is_over(SETTLE_MS - 1)
+        assert learning.is_over(SETTLE_MS)
+
+    def test_who_is_silent_is_waited_for_ten_seconds_and_it_is_over_for_good(self):
+        learning = Learning(["g1"], started_ms=0)
+
+        assert [learning.is_over(PATIENCE_MS - 1), learning.is_over(PATIENCE_MS), learning.is_over(0)] == [
+            False,
+            True,
+            True,
+        ]
+
+
+async def test_a_claim_needs_no_disk(tmp_path):
+    async with sqlite_books(tmp_path / "c.db") as jobs:
+        authority = Authority(jobs)
+        await authority.jobs.write(lambda tx: tx.execute(TERMINAL, "g1"))
+        before = (tmp_path / "c.db-wal").stat().st_size, (tmp_path / "c.db").stat().st_size
+        start = time.monotonic()
+        for _ in range(50):
+            await authority.ask(key=f"u|{authority.asked}|all")
+
+        assert ((tmp_path / "c.db-wal").stat().st_size, (tmp_path / "c.db").stat().st_size) == before
+        assert time.monotonic() - start < 10
