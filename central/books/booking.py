@@ -80,7 +80,9 @@ async def find(tx: Tx, incoming: Incoming, seq: int, kind: str, detail: str) -> 
 
 
 async def _book(tx: Tx, incoming: Incoming, records: Sequence[Record], bounds: Bounds) -> None:
-    await confirm(tx, {str(one.redemption) for one in records if one.kind in GRANTING and one.redemption})
+    await confirm(
+        tx, incoming.terminal, {str(one.redemption) for one in records if one.kind in GRANTING and one.redemption}
+    )
     booking = await plan(tx, incoming.terminal, [Step(incoming.epoch, record) for record in records])
     spent = await book(tx, booking)
     noticed = await notice(tx, booking, spent, bounds, now_ms=incoming.received_ms)

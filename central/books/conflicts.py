@@ -18,7 +18,7 @@ from typing import Any, Final, Literal
 
 from central.books.bounds import Bounds
 from central.books.counts import window
-from central.books.tallies import Booking, Side, spent_within
+from central.books.tallies import UNBOUNDED, Booking, Side, Tally, spent_within
 from storage.jobs import Row, Tx
 from sync.wire.messages import Conflict, Other
 
@@ -27,7 +27,6 @@ MAX_SIDES: Final = 100  # terminals that are told of one overrun
 MAX_TOLD: Final = 100  # conflicts in one answer
 MAX_EVENTS: Final = 10_000  # uses of one key that are looked at to dissolve
 
-WIDEST: Final = "SELECT max(bound) FROM uses WHERE key = $1"
 HOLDERS: Final = (
     "SELECT terminal, epoch, seq, at_ms, redemption FROM uses WHERE key = $1 AND n > back AND at_ms > $2 AND at_ms < $3"
     " ORDER BY at_ms DESC, seq DESC LIMIT 1000"
@@ -76,7 +75,7 @@ class Noticed:
         self.cleared: set[tuple[str, str, str]] = set()
 
 
-async def notice(tx: Tx, booking: Booking, spent: dict[str, int], bounds: Bounds, *, now_ms: int) -> Noticed:
+async def notice(tx: Tx, booking: Booking, spent: dict[str, Tally], bounds: Bounds, *, now_ms: int) -> Noticed:
     """Note every overrun that a booking brought to light, and take back those that it explains away."""
     noticed = Noticed()
     for here, there in booking.doubles:
@@ -91,11 +90,12 @@ async def notice(tx: Tx, booking: Booking, spent: dict[str, int], bounds: Bounds
 
 
 async def _overrun(
-    tx: Tx, noticed: Noticed, taken: tuple[str, Side], spent: int, bounds: Bounds, *, now_ms: int
+    tx: Tx, noticed: Noticed, taken: tuple[str, Side], tally: Tally, bounds: Bounds, *, now_ms: int
 ) -> None:
     key, side = taken
-    bound = await _bound(tx, key, bounds)
-    if bound is None or spent <= bound:
+    signed = bounds.of(key)
+    bound = tally.bound if signed is None else signed
+    if bound == UNBOUNDED or tally.spent <= bound:
         return
     within = window(key, side.at_ms)
     if within is not None and await spent_within(tx, key, within) <= bound:
@@ -116,14 +116,6 @@ def _newest_of_each(others: Sequence[Side]) -> list[Side]:
     for other in others:
         found.setdefault((other.terminal, other.epoch), other)
     return list(found.values())[:MAX_SIDES]
-
-
-async def _bound(tx: Tx, key: str, bounds: Bounds) -> int | None:
-    signed = bounds.of(key)
-    if signed is not None:
-        return signed
-    row = await tx.row(WIDEST, key)
-    return None if row is None or row[0] is None else int(row[0])
 
 
 async def _note_both(tx: Tx, noticed: Noticed, what: tuple[str, str], here: Side, there: Side, *, now_ms: int) -> None:

@@ -27,6 +27,7 @@ PLEDGE: Final = (
 CLAIM: Final = "INSERT INTO claims (redemption, terminal, run, state, since_ms) VALUES ($1, $2, $3, $4, $5)"
 CLAIMED: Final = "INSERT INTO claimed (redemption, key, n) VALUES ($1, $2, $3)"
 STATE: Final = "SELECT state, terminal FROM claims WHERE redemption = $1"
+CLAIMS_OF: Final = "SELECT redemption FROM claims WHERE terminal = $1 AND state <> 'gone'"
 KEYS: Final = "SELECT key, n FROM claimed WHERE redemption = $1 ORDER BY key"
 SET_STATE: Final = "UPDATE claims SET state = $2, since_ms = $3 WHERE redemption = $1"
 DROP: Final = "DELETE FROM claims WHERE redemption = $1"
@@ -73,9 +74,10 @@ async def free(tx: Tx, redemption: str, *, now_ms: int) -> None:
         await tx.execute(SET_STATE, redemption, "gone", now_ms)
 
 
-async def confirm(tx: Tx, redemptions: Iterable[str]) -> None:
-    """End the claims whose facts have come."""
-    for redemption in sorted(redemptions):
+async def confirm(tx: Tx, terminal: str, redemptions: Iterable[str]) -> None:
+    """End the claims of `terminal` whose facts have come."""
+    claimed = {row[0] for row in await tx.rows(CLAIMS_OF, terminal)}
+    for redemption in sorted(claimed.intersection(redemptions)):
         if await _drop_keys(tx, redemption):
             await tx.execute(DROP, redemption)
 

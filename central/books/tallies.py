@@ -21,13 +21,16 @@ from credit.records import Record
 from storage.jobs import Tx, Value
 
 TALLY: Final = (
-    "INSERT INTO tallies (key, spent) VALUES ($1, $2)"
-    " ON CONFLICT (key) DO UPDATE SET spent = tallies.spent + excluded.spent RETURNING key, spent"
+    "INSERT INTO tallies (key, spent, bound) VALUES ($1, $2, $3) ON CONFLICT (key) DO UPDATE SET"
+    " spent = tallies.spent + excluded.spent,"
+    " bound = CASE WHEN excluded.bound > tallies.bound THEN excluded.bound ELSE tallies.bound END"
+    " RETURNING key, spent, bound"
 )
 TAKE: Final = (
     "INSERT INTO uses (key, terminal, epoch, redemption, seq, at_ms, n, bound, back, back_ms)"
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING"
 )
+UNBOUNDED: Final = -1
 SPENT_WITHIN: Final = (
     "SELECT CAST(coalesce(sum(n - back), 0) AS BIGINT) FROM uses WHERE key = $1 AND at_ms > $2 AND at_ms < $3"
 )
@@ -58,6 +61,13 @@ class Side(NamedTuple):
     def whose(self) -> tuple[str, str, str]:
         """Return who used it: two facts of one redemption are one use."""
         return self.terminal, self.epoch, self.redemption
+
+
+class Tally(NamedTuple):
+    """What is used under a key, and the widest bound that a holder reported (UNBOUNDED: none did)."""
+
+    spent: int
+    bound: int
 
 
 class Taking(NamedTuple):
@@ -97,14 +107,17 @@ class Booking:
         said = [one[4] for one in self.later if one[:3] == (redemption, terminal, epoch)]
         return said[-1] if said else written
 
-    def deltas(self) -> list[tuple[str, int]]:
-        """Return the change under each key, in the order in which rows are locked."""
-        found: dict[str, int] = {}
+    def deltas(self) -> list[tuple[str, int, int]]:
+        """Return the change under each key and the widest bound reported, in the order in which rows are locked."""
+        found: dict[str, tuple[int, int]] = {}
         for taking in self.takings:
-            found[taking.use.key] = found.get(taking.use.key, 0) + taking.use.n - taking.back
+            n, bound = found.get(taking.use.key, (0, UNBOUNDED))
+            said = UNBOUNDED if taking.use.bound is None else taking.use.bound
+            found[taking.use.key] = (n + taking.use.n - taking.back, max(bound, said))
         for back in self.backs:
-            found[back.key] = found.get(back.key, 0) - back.change
-        return sorted(found.items())
+            n, bound = found.get(back.key, (0, UNBOUNDED))
+            found[back.key] = (n - back.change, bound)
+        return [(key, *change) for key, change in sorted(found.items())]
 
 
 class Step(NamedTuple):
@@ -121,8 +134,8 @@ async def plan(tx: Tx, terminal: str, steps: Sequence[Step]) -> Booking:
     """
     booking = Booking()
     grants = Counter(str(one.record.redemption) for one in steps if one.record.kind in GRANTING)
-    first = [(f"r|{one}", n) for one, n in sorted(grants.items())]
-    spoken: dict[str, int] = dict(await tx.rows_many(TALLY, first))
+    first = [(f"r|{one}", n, UNBOUNDED) for one, n in sorted(grants.items())]
+    spoken: dict[str, int] = {key: n for key, n, _bound in await tx.rows_many(TALLY, first)}
     for epoch, record in steps:
         if record.redemption is None:
             continue
@@ -223,9 +236,9 @@ async def _change(tx: Tx, booking: Booking, key: str, side: Side, back: Back | N
         booking.backs.append(GivingBack(key, side, after, after - before, side.at_ms))
 
 
-async def book(tx: Tx, booking: Booking) -> dict[str, int]:
-    """Write the booking; return what is spent now under each key that it touched."""
-    spent: dict[str, int] = dict(await tx.rows_many(TALLY, booking.deltas()))
+async def book(tx: Tx, booking: Booking) -> dict[str, Tally]:
+    """Write the booking; return what stands now under each key that it touched."""
+    spent = {row[0]: Tally(*row[1:]) for row in await tx.rows_many(TALLY, booking.deltas())}
     rows: list[tuple[Value, ...]] = []
     for use, side, back, back_ms in booking.takings:
         place = (use.key, side.terminal, side.epoch, side.redemption)
@@ -235,7 +248,7 @@ async def book(tx: Tx, booking: Booking) -> dict[str, int]:
         side = one.side
         await tx.execute(SET_BACK, one.key, side.terminal, side.epoch, side.redemption, one.back, one.at_ms)
     for redemption, ending, at_ms in booking.ended:
-        await tx.rows(TALLY, f"r|{redemption}", 1)
+        await tx.rows(TALLY, f"r|{redemption}", 1, UNBOUNDED)
         await tx.execute(END, redemption, ending.part, ending.heads, at_ms, ending.state)
     return spent
 

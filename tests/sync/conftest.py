@@ -14,7 +14,9 @@ from central.books.reports import ledger
 from central.http.app import serving
 from central.platform_state import PlatformState, create_state
 from central.register.enrolment import make_code, qr_text
+from central.store import provisional_sql
 from storage.driven import driven
+from storage.migrations import statements
 from storage.sqlite import Store, connect, immediate
 from sync.enrol.enrolling import DATABASE_FILE, enrol, read_ticket
 from sync.enrol.identity import Identity
@@ -238,6 +240,8 @@ class Town:
 
     def change(self, job):
         with contextlib.closing(connect(self.state.database, writing=True)) as conn, immediate(conn):
+            for statement in statements(provisional_sql()):
+                conn.execute(statement)
             return driven(job)(conn)
 
     def lose(self, after):

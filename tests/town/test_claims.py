@@ -84,7 +84,7 @@ class Authority:
 
     async def used(self, gate, redemption, key=KEY, n=1):
         async def job(tx):
-            await pledges.confirm(tx, [redemption])
+            await pledges.confirm(tx, gate, [redemption])
             await tx.execute(USE, key, gate, redemption, self.now, n)
             await tx.execute(TALLY, key, n)
             await tx.execute(REDEMPTION, redemption, gate, self.now)

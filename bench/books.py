@@ -1,0 +1,121 @@
+"""How much taking journals in costs: processor time and database bytes a fact, and a claim, on SQLite and PostgreSQL.
+
+    python bench/books.py [postgresql://…]
+
+Batches are sealed beforehand; what is measured is open, check, store and book. Prints one JSON line an engine.
+"""
+
+import asyncio
+import gzip
+import json
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from central.books.bounds import Bounds
+from central.books.intake import take_in
+from central.hub.claims import Asker, answer_claim
+from central.register.enrolment import make_code
+from central.store import SCHEMAS, sqlite_books
+from credit.records import Record, chain_next, chain_start, encode
+from storage.jobs import JobStore
+from storage.postgres import PostgresJobs
+from sync.wire.claims import ClaimKey, ClaimRequest
+from sync.wire.messages import Profile, Seal, decode
+from sync.wire.seals import open_batch, seal_batch
+
+TERMINALS = 40
+BATCH = 400
+CLAIMS = 2_000
+NOW = 1_790_000_000_000
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+PROFILE = decode(
+    b'{"site": "s", "title": {"zh": "z"}, "issuer": "w", "lanes": [{"id": "A", "scene": "gate"}]}', Profile
+)
+
+
+def batch(terminal: str) -> bytes:
+    """Return a sealed batch of BATCH grants of one terminal, each of another visitor."""
+    raw = []
+    for seq in range(1, BATCH + 1):
+        keys = [f"u|w/first|subject:w:{terminal}{seq}|ever", "u|w/first|day:2026-09-21"]
+        uses = [{"key": keys[0], "n": 1, "max": 1}, {"key": keys[1], "n": 1, "max": 1_000_000}]
+        given = [{"benefit": "w/first", "issuer": "w", "offer": {"kind": "percent", "off_fen": 3000}}]
+        body = {"issuer": "w", "class": "bound", "heads": 1, "given": given, "uses": uses, "proof": "0" * 64}
+        name = f"{terminal}-{seq:08d}"
+        raw.append(encode(Record(seq=seq, id=name, at_ms=NOW, kind="granted", redemption=name, body=body)))
+    head = prev = chain_start(terminal, "e")
+    for one in raw:
+        head = chain_next(head, one)
+    seal = Seal(
+        terminal=terminal,
+        epoch="e",
+        first=1,
+        last=BATCH,
+        count=BATCH,
+        prev_hash=prev.hex(),
+        head_hash=head.hex(),
+    )
+    return gzip.decompress(seal_batch(seal, raw, KEY))
+
+
+def cpu_s() -> float:
+    """Return this process's processor time."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+async def measure(jobs: JobStore, name: str) -> dict[str, float | str]:
+    """Take everything in, ask CLAIMS times, and return the figures."""
+    names = [f"t{number}" for number in range(TERMINALS)]
+    for one in names:
+        await jobs.write(lambda tx, one=one: make_code(tx, terminal=one, profile=PROFILE, now_ms=NOW))
+    plain = {one: batch(one) for one in names}
+    bounds, facts = Bounds(), TERMINALS * BATCH
+
+    async def bring(one: str) -> None:
+        sealed = open_batch(plain[one], terminal=one, key=KEY.public_key())
+        await jobs.write(lambda tx: take_in(tx, sealed, now_ms=NOW, bounds=bounds))
+
+    start, used = time.perf_counter(), cpu_s()
+    await asyncio.gather(*(bring(one) for one in names))
+    spent, used = time.perf_counter() - start, cpu_s() - used
+    took = []
+    claims_cpu = cpu_s()
+    for number in range(CLAIMS):
+        key = ClaimKey(key=f"u|w/second|subject:w:{number}|ever", n=1, bound=1, borne="grant")
+        ask = ClaimRequest(run="r", hub_no=1, redemption=f"R{number}", at_ms=NOW, keys=[key])
+        begun = time.perf_counter()
+        await jobs.write(lambda tx, ask=ask: answer_claim(tx, Asker("t0"), ask, bounds, now_ms=NOW))
+        took.append((time.perf_counter() - begun) * 1000)
+    took.sort()
+    return {
+        "bench": "books",
+        "engine": name,
+        "facts_per_s": round(facts / spent),
+        "cpu_us_a_fact": round(used / facts * 1e6, 1),
+        "claim_p50_ms": round(took[CLAIMS // 2], 2),
+        "claim_p99_ms": round(took[CLAIMS * 99 // 100], 2),
+        "claim_cpu_ms": round((cpu_s() - claims_cpu) / CLAIMS * 1000, 3),
+    }
+
+
+async def main() -> None:
+    """Measure each engine that there is."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "central.db"
+        async with sqlite_books(path) as jobs:
+            found = await measure(jobs, "sqlite")
+        found["bytes_a_fact"] = round(path.stat().st_size / (TERMINALS * BATCH))
+        print(json.dumps(found))
+    for url in sys.argv[1:]:
+        async with PostgresJobs(url, SCHEMAS["postgres"]) as jobs:
+            print(json.dumps(await measure(jobs, "postgresql")))
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
