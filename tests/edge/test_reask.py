@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from cache.journal.chain import begin_epoch
+from cache.ledger.permit import ClaimWord, Permit
 from credit.inputs import Intent
 from credit.policy import Policy
 from credit.reasons import Outcome, Reason
@@ -17,6 +18,7 @@ from sync.reask import ReaskFailedError
 from tests.edge.deciding import BENEFITS, Slow, Town
 
 SMOKING, FARE = 302, 303
+HARMLESS = 999  # a code of no catalogue: it has no effect, but it is asked about
 CODES = {
     "issuer": "wulong",
     "codes": {
@@ -131,8 +133,20 @@ async def test_nobody_is_asked_about_whom_nothing_stands_against(town, codes):
     assert platform.asked == []
 
 
-async def test_nobody_is_asked_for_whoever_leaves(town):
+@pytest.mark.parametrize("intent", [Intent.EXIT, Intent.GIVE_BACK])
+async def test_nobody_is_asked_for_whoever_leaves_or_brings_back(town, intent):
     stale(town, SMOKING)
     platform = Platform()
-    assert (await decided(town, platform, intent=Intent.EXIT)).outcome is Outcome.GRANT
+    assert Reason.RESTRICTED not in (await decided(town, platform, intent=intent)).reasons
     assert platform.asked == []
+
+
+async def test_a_second_round_of_claims_asks_nobody_about_the_negative_again(town):
+    """A permit that lacks what the decision wants: the claim is asked for twice, the platform once."""
+    stale(town, SMOKING, HARMLESS)
+    platform, claim = Platform(HARMLESS), Slow(0, Permit(claim=ClaimWord.HELD, redemption="claimed-1", hub_no=7))
+
+    await decided(town, platform, claim)
+
+    assert len(claim.heard) == 2
+    assert len(platform.asked) == 1

@@ -119,6 +119,33 @@ async def test_two_publications_in_one_second_are_two_whatever_the_servers_tags_
         assert t.lists.current.measures(HOME, wang)
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"ETag": '"x"', "Last-Modified": "Wed, 18 Nov 2026 10:00:01 GMT"},
+        {"ETag": '"x"', "Last-Modified": "yesterday"},
+        {"ETag": '"x"'},
+    ],
+)
+async def test_a_tag_that_might_name_two_contents_is_not_asked_with(platform, site, terminal, headers):
+    told = []
+
+    async def answer(request):
+        told.append(request.headers.get("If-None-Match"))
+        return web.Response(
+            body=(platform.public / TIMESTAMP).read_bytes(),
+            headers={"Date": "Wed, 18 Nov 2026 10:00:02 GMT", **headers},
+        )
+
+    async with terminal.open() as t:
+        await t.puller.once()
+        site.answers[TIMESTAMP] = answer
+        await t.puller.once()
+        await t.puller.once()
+
+    assert told == [None, None]
+
+
 async def test_a_304_over_a_timestamp_past_its_expiry_is_a_failure(platform, site, terminal):
     async with terminal.open() as t:
         await t.puller.once()
