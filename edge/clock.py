@@ -30,6 +30,7 @@ TRUST_MS = 7 * 86_400_000  # a cheap oscillator drifts below 20 ppm: 12 s in tha
 JUMP_MS = 60_000  # a wall clock that moves this much against the boot clock was set by somebody
 
 LOAD = "SELECT floor_ms, signed_ms, error_ms, boot_ms, boot_id FROM clock"
+RAISE = "UPDATE clock SET floor_ms = ? WHERE floor_ms < ?"
 KEEP = "UPDATE clock SET floor_ms = max(floor_ms, ?), signed_ms = ?, error_ms = ?, boot_ms = ?, boot_id = ?"
 
 
@@ -68,6 +69,12 @@ def read_wall_ms() -> int:
 def read_boot_ms() -> int:
     """Read the boot clock: milliseconds since power-on, sleep included."""
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+
+
+def raise_floor(conn: sqlite3.Connection, now: Now) -> None:
+    """Let a later start know that it is at least this late: in the job of a fact, and only on trusted time."""
+    if now.clock is ClockState.TRUSTED:
+        conn.execute(RAISE, (now.utc_ms, now.utc_ms))
 
 
 class Clock:

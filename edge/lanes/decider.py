@@ -39,6 +39,7 @@ from credit.keys import Keyring
 from credit.reasons import Reason
 from credit.tokens import SKEW_S, TokenError, open_token
 from credit.weighing.endings import end
+from edge.clock import raise_floor
 from edge.lanes.beyond import Beyond, ThisTerminal
 from edge.lanes.presented import Answer, Presented, answer_of
 from edge.lanes.punctual import EXIT_S, LateError, Punctual
@@ -232,6 +233,8 @@ class Decider:
         if presented.asking is not None and settled.redemption is not None:
             answer = json.dumps(answer_of(presented, settled, now).to_json(), ensure_ascii=False)
             recall.remember(pen, presented.asking, lane=presented.lane, redemption=settled.redemption, answer=answer)
+        if settled.journal_seq is not None:
+            raise_floor(conn, now)
         self.reached("before-commit")
         return settled
 

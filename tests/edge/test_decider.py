@@ -173,6 +173,19 @@ class TestInTime:
 
 
 class TestClock:
+    async def test_after_a_power_cut_it_is_never_earlier_than_the_last_fact_on_trusted_time(self, town):
+        await town.decider().decide(town.show())
+
+        [[floor_ms]] = await town.store.read(lambda conn: conn.execute("SELECT floor_ms FROM clock").fetchall())
+        assert floor_ms == town.clock.at_ms
+
+    async def test_a_time_that_nobody_trusts_raises_no_floor(self, town):
+        town.clock.state, town.clock.at_ms = ClockState.UNSURE, town.clock.at_ms + 365 * 86_400_000
+        await town.decider().decide(town.show(intent=Intent.EXIT))
+
+        [[floor_ms]] = await town.store.read(lambda conn: conn.execute("SELECT floor_ms FROM clock").fetchall())
+        assert floor_ms == 0
+
     async def test_a_clock_that_is_not_believed_bars_nobody_from_bringing_back(self, town):
         decider = town.decider()
         lent = await decider.decide(town.show(lane="S", intent=Intent.LEND, asset="U1"))
