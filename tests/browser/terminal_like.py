@@ -201,6 +201,7 @@ class LookAlike:
         self.may_act = True
         self.refuses: dict[str, str] = {}  # step → the reason why it cannot be taken
         self.silent = False
+        self.awaiting: int | None = None  # fen that the newest redemption has still to pay
         self.connections = 0  # of screens to the events, since the start
         self.checks: list[dict[str, Any]] = []
         self._beat = asyncio.Event()
@@ -297,6 +298,9 @@ class LookAlike:
             }
             for room, due in (("308", 60_000_000), ("215", 60_000_000), ("402", -60_000))
         ]
+        if self.awaiting is not None:
+            due = {"state": "awaiting", "answer": answer | {"obligations": {"pay_fen": self.awaiting}}}
+            rows[0] |= due
         return web.json_response(rows)
 
     async def _present(self, request: web.Request) -> web.Response:

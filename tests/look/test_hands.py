@@ -1,5 +1,7 @@
 """What hands do at a counter: scan with the cursor anywhere, leave the input method on, click twice, mistype a sum."""
 
+import time
+
 import pytest
 import terminal_like
 from states import OPEN, denial, grant, sale
@@ -180,6 +182,7 @@ class TestTime:
     async def test_a_denial_stays_until_it_can_be_read_and_a_grant_goes(self, open_screen, terminal, chromium):
         page = await chromium.new_page(viewport={"width": 1280, "height": 800})
         await page.clock.install()
+        await page.clock.pause_at(time.time() + 1)
         await page.goto(f"{terminal.base}/gate?lang=zh#token={terminal_like.TOKEN}")
         await waiting(page)
         now = terminal_like.now_ms()
@@ -288,6 +291,19 @@ class TestStaff:
         await page.wait_for_selector("#pin[aria-invalid]")
         assert await page.input_value("#pin") == ""
         assert "不对" in await page.locator("#pin-problem").inner_text()
+
+    async def test_a_rest_that_waits_is_paid_with_its_very_sum(self, open_screen, terminal):
+        terminal.awaiting = 3_000
+        page = await open_screen("staff")
+        await page.wait_for_selector("#due li")
+
+        await page.locator("#due button").click()
+        await page.click("#due .armed")
+        await page.wait_for_function("!document.querySelector('#due .sure')")
+
+        [body] = [body for path, body in terminal.posted if path.endswith("/paid")]
+        assert body["amount_fen"] == 3_000
+        assert body["order"]
 
 
 async def unlock(page, person):

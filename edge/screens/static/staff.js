@@ -14,10 +14,10 @@ import { Screen } from "./screen.js";
 import { showSlip } from "./slip.js";
 import { attempt, lineOf, step, Strip, toast } from "./strip.js";
 import { call, callAs, requestId, Trouble } from "./terminal.js";
-import { onLanguage, say, toldNode } from "./words.js";
+import { onLanguage, say, toldNode, WORDS } from "./words.js";
 
 const RECENT = 30;
-const UNDOABLE = new Set(["granted", "open"]);
+const UNDOABLE = new Set(["granted", "awaiting", "open"]);
 let rows = [];
 let denied = []; // answers since this page was opened that gave nothing: they stand in no ledger
 let session = null; // {token, person, role, until}
@@ -164,7 +164,7 @@ function draw() {
   const all = [...given, ...refused].sort((a, b) => b.at - a.at).slice(0, RECENT);
   find("#no-recent").hidden = all.length > 0;
   redraw(find("#recent"), all.map((one) => one.node()));
-  const due = rows.filter((row) => row.awaiting || (row.answer?.obligations?.pay_fen && row.state === "granted" && row.awaiting !== false));
+  const due = rows.filter((row) => row.state === "awaiting" && row.answer?.obligations?.pay_fen);
   find("#payments").hidden = due.length === 0;
   redraw(find("#due"), due.map(dueRow));
 }
@@ -173,7 +173,7 @@ function passageRow(listed) {
   const row = rowOf(listed);
   const node = make("li",
     make("div.line", make("span", make("b.chip.GRANT", say("word_GRANT")), " ", toldNode(row.title)), make("b", row.pay === null ? "" : yuan(row.pay))),
-    make("div.line.sub", make("span", clockTime(row.atMs)), make("span", `${say("lane")} ${listed.lane ?? ""} · ${say(`state_${row.state}`)}`)));
+    make("div.line.sub", make("span", clockTime(row.atMs)), make("span", `${say("lane")} ${listed.lane ?? ""} · ${say(`state_${row.state}` in WORDS ? `state_${row.state}` : "state_granted")}`)));
   node.dataset.key = row.id;
   const acts = make("div.acts");
   if (UNDOABLE.has(row.state)) {

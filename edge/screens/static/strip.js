@@ -13,7 +13,7 @@ import { fill, onLanguage, say, switchLanguage, told, WORDS } from "./words.js";
 import { titleOf } from "./answers.js";
 
 const TOAST_MS = 5000;
-const UNDOABLE = new Set(["granted", "passed", "open"]);
+const UNDOABLE = new Set(["granted", "awaiting", "open"]);
 const MARKUP = `
   <form id="code-form" autocomplete="off">
     <input id="code" data-say-placeholder="code_field" spellcheck="false" autocapitalize="off" autocorrect="off" maxlength="700">

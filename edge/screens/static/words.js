@@ -273,6 +273,7 @@ export const WORDS = {
   staff_paid_sure: ["确认收到", "Received"],
   staff_recent: ["最近通行", "Recent passages"],
   undo_this: ["撤销", "Undo"],
+  state_awaiting: ["待付款", "to be paid"],
   state_granted: ["已通过", "granted"],
   state_passed: ["已过闸", "passed"],
   state_open: ["进行中", "open"],
