@@ -25,7 +25,7 @@ from sync.peer import Peer
 from sync.push.line import Line
 from sync.push.pusher import Pusher
 from sync.transport import open_session
-from sync.wire.messages import Lane, Profile
+from sync.wire.profiles import Lane, Profile
 
 RUNS = 3
 FACTS = 5_000

@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from storage.files import create_file, replace_file
 from sync.wire.jws import kid_of, public_hex
 from sync.wire.messages import Answer, Command, PlatformKey, Receipt, SignedTime
-from sync.wire.seals import ANSWER, COMMAND, RECEIPT, TIME, sign
+from sync.wire.profiles import SignedProfile
+from sync.wire.seals import ANSWER, COMMAND, PROFILE, RECEIPT, TIME, sign
 
 DATABASE = "central.db"
 KEY = "platform-key.pem"
@@ -56,6 +57,14 @@ class Signer:
     def answer(self, answer: Answer) -> str:
         """Return the signed answer."""
         return sign(answer, self.key, typ=ANSWER, kid=self.public.kid)
+
+    def profile(self, profile: SignedProfile) -> str:
+        """Return the signed profile."""
+        return sign(profile, self.key, typ=PROFILE, kid=self.public.kid)
+
+    def order(self, order: Command | SignedProfile) -> str:
+        """Return an order, or a new profile, signed."""
+        return self.profile(order) if isinstance(order, SignedProfile) else self.command(order)
 
     def command(self, command: Command) -> str:
         """Return the signed order."""

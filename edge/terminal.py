@@ -99,6 +99,7 @@ class Terminal:
         parted = (parts, decider)
         lanes = {one.id: await self._lane(one, parted, events, verifiers, stack) for one in self._config.lanes}
         join(lanes.values())
+        identity.held.told.append(lambda: adopt(self._config, identity, decider, lanes))
         readings = Readings(parts, lambda lane: lanes[lane].openings.strikes)
         api = Api(
             lanes=lanes,
@@ -241,6 +242,14 @@ class Terminal:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
+
+
+def adopt(config: Config, identity: Identity, decider: Decider, lanes: dict[str, Lane]) -> None:
+    """Put the profile that the platform ordered in force: the next decision is made with it."""
+    decider.adopt(identity.profile, places(config, identity))
+    for lane in lanes.values():
+        lane.adopt(tuple(identity.profile.ticket_types))
+    log.info("profile_in_force", extra={"number": identity.held.number})
 
 
 def places(config: Config, identity: Identity) -> dict[str, Place]:

@@ -20,10 +20,13 @@ from cache.ids import uuid7
 from cache.journal.chain import NewFact, append, begin_epoch, current_epoch
 
 KNOWN = "SELECT action, reason FROM orders WHERE number = ?"
-NEWEST = "SELECT number, action, signed FROM orders WHERE action <> 'new_epoch' ORDER BY number DESC LIMIT 1"
+NEWEST = (
+    "SELECT number, action, signed FROM orders WHERE action IN ('suspend', 'resume', 'revoke')"
+    " ORDER BY number DESC LIMIT 1"
+)
 SWITCHED = "SELECT state FROM switches WHERE name = 'suspended'"
 LAST = "SELECT coalesce(max(number), 0) FROM orders"
-STANDING = "SELECT action FROM orders WHERE action <> 'new_epoch' ORDER BY number DESC LIMIT 1"
+STANDING = "SELECT action FROM orders WHERE action IN ('suspend', 'resume', 'revoke') ORDER BY number DESC LIMIT 1"
 SAID = (
     "SELECT 1 FROM journal WHERE kind IN ('suspended', 'note') AND seq > (SELECT acked_through FROM cursor)"
     " AND json_extract(body, '$.order') = ?"
@@ -35,12 +38,13 @@ CONTRADICTED = (
 KEEP = "INSERT INTO orders (number, action, reason, at_ms, signed) VALUES (?, ?, ?, ?, ?)"
 SWITCH = "INSERT OR REPLACE INTO switches (name, state, at_ms) VALUES ('suspended', ?, ?)"
 NEW_EPOCH = "new_epoch"
+PROFILE = "profile"
 REVOKE = "revoke"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """A verified order. `action` is suspend, resume, revoke or new_epoch; `signed` its JWS."""
+    """A verified order. `action` is suspend, resume, revoke, new_epoch or profile; `signed` its JWS."""
 
     number: int
     action: str
@@ -63,6 +67,8 @@ def obey(conn: sqlite3.Connection, order: Order, *, at_ms: int) -> bool:
     if order.action == NEW_EPOCH:
         terminal = current_epoch(conn).terminal
         said["epoch"] = begin_epoch(conn, epoch=uuid7(at_ms), terminal=terminal, reason=f"order {order.number}").id
+        kind = "note"
+    elif order.action == PROFILE:
         kind = "note"
     else:
         conn.execute(SWITCH, (int(order.action != "resume"), at_ms))

@@ -11,7 +11,8 @@ from central.clock import now_ms
 from central.platform_state import StateError, open_state
 from central.register.enrolment import make_code, qr_text
 from central.store import changed
-from sync.wire.messages import Profile, TerminalId, WireError, decode
+from sync.wire.messages import TerminalId, WireError, decode
+from sync.wire.profiles import Profile
 
 HOUR_MS = 3_600_000
 
@@ -26,7 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--qr", type=Path, help="write the enrolment QR here (.svg or .png)")
 
 
-def _profile(path: Path) -> Profile:
+def read_profile(path: Path) -> Profile:
+    """Return the profile in a JSON file; raise StateError."""
     try:
         return decode(path.read_bytes(), Profile)
     except (OSError, WireError) as error:
@@ -35,7 +37,7 @@ def _profile(path: Path) -> Profile:
 
 def run(args: argparse.Namespace) -> int:
     """Make the code and print it, with the QR's text."""
-    state, profile = open_state(args.state), _profile(args.profile)
+    state, profile = open_state(args.state), read_profile(args.profile)
     _check_id(args.terminal)
     at_ms, valid_ms = now_ms(), args.hours * HOUR_MS
     code = changed(

@@ -1,4 +1,4 @@
-"""`xinguan central terminals`: who is enrolled and how far each journal is; suspend, resume, revoke."""
+"""`xinguan central terminals`: who is enrolled and how far each journal is; suspend, resume, revoke, a new profile."""
 
 import argparse
 import sys
@@ -6,18 +6,22 @@ from pathlib import Path
 
 from central.books.reports import terminals
 from central.clock import now_ms
-from central.platform_state import open_state
-from central.register.standing import set_state
+from central.commands.codes import read_profile
+from central.platform_state import StateError, open_state
+from central.register.standing import set_profile, set_state
 from central.store import changed, looked
 from sync.wire.messages import WireError
+
+ACTIONS = ("list", "suspend", "resume", "revoke", "profile")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("--state", type=Path, required=True, help="the platform's folder")
-    parser.add_argument("action", nargs="?", default="list", choices=["list", "suspend", "resume", "revoke"])
+    parser.add_argument("action", nargs="?", default="list", choices=[*ACTIONS])
     parser.add_argument("terminal", nargs="?", help="which terminal")
     parser.add_argument("--reason", default="", help="shown at the terminal")
+    parser.add_argument("--profile", type=Path, help="JSON file with the terminal's new profile, for `profile`")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -31,7 +35,13 @@ def run(args: argparse.Namespace) -> int:
             )
         return 0
     try:
-        number = changed(state, lambda tx: set_state(tx, terminal, args.action, reason=args.reason, now_ms=at_ms))
+        if args.action == "profile":
+            if args.profile is None:
+                raise StateError("profile: name the file: --profile FILE")
+            profile = read_profile(args.profile)
+            number = changed(state, lambda tx: set_profile(tx, terminal, profile, now_ms=at_ms))
+        else:
+            number = changed(state, lambda tx: set_state(tx, terminal, args.action, reason=args.reason, now_ms=at_ms))
     except WireError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -13,9 +13,10 @@ from central.http.problems import Handler
 from central.http.terminal_calls import read_bounded
 from central.platform_state import PlatformState
 from central.register.enrolment import make_code, qr_text
-from central.register.standing import set_state
+from central.register.standing import set_profile, set_state
 from storage.jobs import JobStore
-from sync.wire.messages import Profile, TerminalId, WireError, decode
+from sync.wire.messages import TerminalId, WireError, decode
+from sync.wire.profiles import Profile
 
 MAX_BODY_BYTES = 256 * 1024
 HOUR_MS = 3_600_000
@@ -54,6 +55,7 @@ class AdminCalls:
         return [
             web.post("/v1/admin/codes", self.guarded(self.codes)),
             web.post("/v1/admin/terminals/{terminal}/state", self.guarded(self.terminal_state)),
+            web.post("/v1/admin/terminals/{terminal}/profile", self.guarded(self.terminal_profile)),
             web.get("/v1/admin/ledger", self.guarded(self.ledger)),
         ]
 
@@ -90,6 +92,13 @@ class AdminCalls:
             lambda tx: set_state(tx, terminal, asked.action, reason=asked.reason, now_ms=now_ms)
         )
         return _json({"terminal": terminal, "action": asked.action, "number": number})
+
+    async def terminal_profile(self, request: web.Request) -> web.Response:
+        """Give a terminal another profile: it is in force there with its next call."""
+        profile = decode(await read_bounded(request, MAX_BODY_BYTES), Profile)
+        terminal, now_ms = request.match_info["terminal"], self._now_ms()
+        number = await self._store.write(lambda tx: set_profile(tx, terminal, profile, now_ms=now_ms))
+        return _json({"terminal": terminal, "action": "profile", "number": number})
 
     async def ledger(self, _request: web.Request) -> web.Response:
         """Say what the journals add up to."""

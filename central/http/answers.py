@@ -18,7 +18,17 @@ from central.http.waking import state_of
 from central.platform_state import Signer
 from central.register.standing import standing_orders
 from storage.jobs import Tx
-from sync.wire.messages import MAX_TOLD, Answer, AuthClaims, Command, Conflict, Held, Receipt, SetAside
+from sync.wire.messages import (
+    MAX_TOLD,
+    Answer,
+    AuthClaims,
+    Command,
+    Conflict,
+    Held,
+    Receipt,
+    SetAside,
+)
+from sync.wire.profiles import SignedProfile
 
 SET_ASIDE_CHARS = 200
 
@@ -29,7 +39,7 @@ class Told:
 
     state: str
     conflicts: list[Conflict]
-    orders: list[Command]
+    orders: list[Command | SignedProfile]
     lists_version: int | None
     held: tuple[Held, ...] = ()
 
@@ -63,7 +73,7 @@ def signed_answer(signer: Signer, claims: AuthClaims, told: Told, taken: Taken |
         held=[_with_receipt(signer, claims.iss, end) for end in told.held],
         conflicts=conflicts,
         set_aside=[] if taken is None else _short(taken),
-        orders=[signer.command(order) for order in told.orders],
+        orders=[signer.order(order) for order in told.orders],
         lists_version=told.lists_version,
     )
     return signer.answer(answer)

@@ -11,14 +11,8 @@ import msgspec
 from central.http.admin_calls import CodeRequest, StateRequest
 from central.http.list_calls import IssueRequest, PublishRequest, RestrictRequest, SubjectRequest
 from sync.wire.claims import ClaimAnswer, ClaimRequest, LeaseAnswer, LeaseRequest
-from sync.wire.messages import (
-    Answer,
-    Batch,
-    EnrolAnswer,
-    EnrolRequest,
-    Problem,
-    TimeAnswer,
-)
+from sync.wire.messages import Answer, Batch, EnrolAnswer, EnrolRequest, Problem, TimeAnswer
+from sync.wire.profiles import Profile
 from sync.wire.reasks import Reask, ReaskAnswer
 
 NONE, TERMINAL, OPERATOR = "none", "terminal", "operator"
@@ -60,6 +54,15 @@ CALLS = (
         "Suspend, resume or revoke a terminal",
         OPERATOR,
         StateRequest,
+        None,
+        (404,),
+    ),
+    Call(
+        "post",
+        "/v1/admin/terminals/{terminal}/profile",
+        "Give a terminal another profile",
+        OPERATOR,
+        Profile,
         None,
         (404,),
     ),

@@ -136,7 +136,7 @@ class TerminalCalls:
 
     async def _use_code(self, request: web.Request, now_ms: int) -> EnrolAnswer:
         asked = decode(await read_bounded(request, MAX_ENROL_BYTES), EnrolRequest)
-        offered = Offered(self._state.trust_root(), (self._state.signer.public,))
+        offered = Offered(self._state.trust_root(), (self._state.signer.public,), self._state.signer.profile)
         return await self._store.write(lambda tx: use_code(tx, asked, offered, now_ms=now_ms))
 
     async def time(self, request: web.Request) -> web.Response:

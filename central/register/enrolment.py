@@ -12,12 +12,15 @@ import base64
 import hashlib
 import hmac
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
 
+from central.register.standing import order, profile_of
 from storage.jobs import Tx
-from sync.wire.messages import EnrolAnswer, EnrolRequest, PlatformKey, Profile, WireError, decode
+from sync.wire.messages import EnrolAnswer, EnrolRequest, PlatformKey, WireError, decode
+from sync.wire.profiles import Profile, SignedProfile
 from sync.wire.seals import check_proof
 
 CODE_BYTES = 10
@@ -32,16 +35,17 @@ REGISTER = (
     "INSERT INTO terminals (terminal, site, profile) VALUES ($1, $2, $3)"
     " ON CONFLICT (terminal) DO UPDATE SET site = excluded.site, profile = excluded.profile"
 )
-PROFILE = "SELECT profile FROM terminals WHERE terminal = $1"
+ENROLLED = "SELECT profile FROM terminals WHERE terminal = $1 AND public_key IS NOT NULL"
 MAKE = "INSERT INTO codes (code_sha256, terminal, made_ms, until_ms) VALUES ($1, $2, $3, $4)"
 
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """What every terminal is given beside its own profile."""
+    """What every terminal is given beside its own profile, and who signs that."""
 
     trust_root: bytes
     platform_keys: tuple[PlatformKey, ...]
+    signed: Callable[[SignedProfile], str]
 
 
 def _hash(code: str) -> bytes:
@@ -51,7 +55,11 @@ def _hash(code: str) -> bytes:
 async def make_code(tx: Tx, *, terminal: str, profile: Profile, now_ms: int, valid_ms: int = DAY_MS) -> str:
     """Register `terminal` with `profile` and return a fresh code for it."""
     plain = base64.b32encode(secrets.token_bytes(CODE_BYTES)).decode()
-    await tx.execute(REGISTER, terminal, profile.site, msgspec.json.encode(profile).decode())
+    before = await tx.row(ENROLLED, terminal)
+    text = msgspec.json.encode(profile).decode()
+    await tx.execute(REGISTER, terminal, profile.site, text)
+    if before is not None and before[0] != text:
+        await order(tx, terminal, "profile", reason="", now_ms=now_ms)  # it serves: it is told
     await tx.execute(MAKE, _hash(plain), terminal, now_ms, now_ms + valid_ms)
     return "-".join(plain[i : i + 4] for i in range(0, len(plain), 4))
 
@@ -76,11 +84,11 @@ async def use_code(tx: Tx, request: EnrolRequest, offered: Offered, *, now_ms: i
         return decode(given, EnrolAnswer)
     if now_ms >= until_ms:
         raise WireError("unknown_code", "this code has expired")
-    profile = decode((await tx.rows(PROFILE, terminal))[0][0], Profile)
+    profile = await profile_of(tx, terminal)
     answer = EnrolAnswer(
         terminal=terminal,
         site=profile.site,
-        profile=profile,
+        profile=offered.signed(SignedProfile(terminal=terminal, number=now_ms, profile=profile)),
         trust_root=offered.trust_root,
         platform_keys=list(offered.platform_keys),
     )

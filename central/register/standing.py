@@ -10,10 +10,13 @@ passes over what it knows.
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from storage.jobs import Tx
-from sync.wire.messages import MAX_ORDERS, Command, WireError
+import msgspec
 
-Action = Literal["suspend", "resume", "revoke", "new_epoch"]
+from storage.jobs import Tx
+from sync.wire.messages import MAX_ORDERS, Command, WireError, decode
+from sync.wire.profiles import Profile, SignedProfile
+
+Action = Literal["suspend", "resume", "revoke", "new_epoch", "profile"]
 STATE_AFTER = {"suspend": "suspended", "resume": "active", "revoke": "revoked"}
 
 LAST = "SELECT coalesce(max(number), 0) FROM commands"
@@ -27,6 +30,8 @@ OBEYED = (
 )
 FORGOTTEN = "UPDATE terminals SET obeyed = 0 WHERE terminal = $1"
 ORDER = "INSERT INTO commands (terminal, number, action, reason, made_ms) VALUES ($1, $2, $3, $4, $5)"
+PROFILE = "SELECT profile FROM terminals WHERE terminal = $1"
+SET_PROFILE = "UPDATE terminals SET site = $1, profile = $2 WHERE terminal = $3"
 SET_STATE = "UPDATE terminals SET state = $1 WHERE terminal = $2"
 VOID_CODES = "DELETE FROM codes WHERE terminal = $1 AND used_ms IS NULL"
 
@@ -39,10 +44,33 @@ async def order(tx: Tx, terminal: str, action: Action, *, reason: str, now_ms: i
     return number
 
 
-async def standing_orders(tx: Tx, terminal: str) -> list[Command]:
-    """Return the orders that `terminal` has not obeyed, oldest first, as many as one answer tells."""
-    rows = await tx.rows(NEXT, terminal, MAX_ORDERS)
-    return [Command(terminal=terminal, number=row[0], action=row[1], reason=row[2]) for row in rows]
+async def standing_orders(tx: Tx, terminal: str) -> list[Command | SignedProfile]:
+    """Return the orders that `terminal` has not obeyed, oldest first, as many as one answer tells.
+
+    Of several new profiles the newest is told, under each number.
+    """
+    found: list[Command | SignedProfile] = []
+    for number, action, reason in await tx.rows(NEXT, terminal, MAX_ORDERS):
+        if action == "profile":
+            found.append(SignedProfile(terminal=terminal, number=number, profile=await profile_of(tx, terminal)))
+        else:
+            found.append(Command(terminal=terminal, number=number, action=action, reason=reason))
+    return found
+
+
+async def profile_of(tx: Tx, terminal: str) -> Profile:
+    """Return the profile of a registered terminal; raise WireError("not_found")."""
+    row = await tx.row(PROFILE, terminal)
+    if row is None:
+        raise WireError("not_found", f"no terminal {terminal!r} is registered here")
+    return decode(row[0], Profile)
+
+
+async def set_profile(tx: Tx, terminal: str, profile: Profile, *, now_ms: int) -> int:
+    """Give `terminal` another profile and return the order's number; raise WireError("not_found")."""
+    if not await tx.execute(SET_PROFILE, profile.site, msgspec.json.encode(profile).decode(), terminal):
+        raise WireError("not_found", f"no terminal {terminal!r} is registered here")
+    return await order(tx, terminal, "profile", reason="", now_ms=now_ms)
 
 
 async def hear_obeyed(tx: Tx, terminal: str, body: Mapping[str, Any]) -> None:

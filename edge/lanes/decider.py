@@ -49,7 +49,7 @@ from edge.watch.bounds import Bounds
 from edge.watch.store import DECIDE
 from storage.jobs import StoreFailedError
 from storage.sqlite import Store
-from sync.wire.messages import Profile
+from sync.wire.profiles import Profile
 
 log = logging.getLogger("xinguan.decider")
 
@@ -85,6 +85,10 @@ class Decider:
         self.reached = reached
         self._punctual = Punctual(store, self.now)
         self._owed: deque[tuple[dict[str, Any], int]] = deque(maxlen=MAX_OWED)
+
+    def adopt(self, profile: Profile, places: Mapping[str, Place]) -> None:
+        """Decide by another profile from now on."""
+        self._profile, self._places = profile, places
 
     def now(self, *, grace_s: int = 10) -> Now:
         """Return now as the ledger wants it."""

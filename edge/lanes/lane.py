@@ -34,7 +34,7 @@ from edge.metrics import Metrics
 from scanner.cleaning import PREFIX, clean
 from scanner.seen import SeenJustNow
 from storage.sqlite import Store
-from sync.wire.messages import TicketType
+from sync.wire.profiles import TicketType
 
 log = logging.getLogger("xinguan.lane")
 
@@ -74,7 +74,7 @@ class Lane:
         self._decider = decider
         self._events = events
         self._metrics = metrics
-        self._tickets = {ticket.id: ticket for ticket in tickets}
+        self.adopt(tickets)
         self._turn = asyncio.Lock()
         self.openings = Openings(table.id, gate=gate, decider=decider, store=store, told=self._opening_told)
         self._challenge = Challenge()
@@ -85,6 +85,10 @@ class Lane:
         self._noticed_ms = -NOTICE_EVERY_MS
         self._together_ms: dict[str, int] = {}  # code → when it was last seen together with another new one
         self.payments = Payments(within_s=table.pay_within_s, clock=decider, store=store, told=self._opening_told)
+
+    def adopt(self, tickets: tuple[TicketType, ...]) -> None:
+        """Sell these tickets from now on."""
+        self._tickets = {ticket.id: ticket for ticket in tickets}
         self.ticket = self._own_ticket()
 
     @property

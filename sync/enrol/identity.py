@@ -13,7 +13,7 @@ import hashlib
 import ipaddress
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -24,8 +24,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from storage.files import create_file, replace_file
 from sync.wire.jws import JwsError, kid_of, public_hex, public_key
-from sync.wire.messages import EnrolAnswer, Profile, WireError, decode
+from sync.wire.messages import EnrolAnswer, WireError, decode
+from sync.wire.profiles import Profile, SignedProfile
+from sync.wire.seals import open_profile
 
+PROFILE_FILE = "profile.jwt"
 KEY_FILE = "terminal-key.pem"
 ENROLMENT_FILE = "enrolment.json"
 
@@ -46,18 +49,44 @@ class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
     answer: EnrolAnswer
 
 
+class ProfileHeld:
+    """The profile in force, and who is told when another comes. It is the only part of an identity that changes."""
+
+    def __init__(self, signed: SignedProfile) -> None:
+        self.number = signed.number
+        self.profile = signed.profile
+        self.told: list[Callable[[], None]] = []
+
+    def adopt(self, signed: SignedProfile) -> None:
+        """Put a newer profile in force: the next decision is made with it."""
+        if signed.number > self.number:
+            self.number, self.profile = signed.number, signed.profile
+            for tell in self.told:
+                tell()
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """An enrolled terminal. `platform` is the base URL without a trailing slash; `trust_root` are exact bytes."""
 
+    folder: Path
     terminal: str
-    site: str
-    profile: Profile
+    held: ProfileHeld
     platform: str
     trust_root: bytes
     platform_keys: Mapping[str, Ed25519PublicKey]
     audience: str
     key: Ed25519PrivateKey
+
+    @property
+    def profile(self) -> Profile:
+        """The profile in force."""
+        return self.held.profile
+
+    @property
+    def site(self) -> str:
+        """The site this terminal stands at."""
+        return self.held.profile.site
 
 
 def is_loopback(host: str) -> bool:
@@ -131,9 +160,33 @@ def check_answer(answer: EnrolAnswer, *, root_sha256: str | None) -> None:
             f"the platform sent another trust root ({found}) than the enrolment code announces ({root_sha256}). "
             "Nothing was kept. Ask the platform for a new code; if it happens again, somebody stands in between"
         )
-    if answer.site != answer.profile.site:
-        raise IdentityError(f"the platform names two sites: {answer.site} and {answer.profile.site}")
-    platform_keys(answer)
+    profile = profile_of(answer).profile
+    if answer.site != profile.site:
+        raise IdentityError(f"the platform names two sites: {answer.site} and {profile.site}")
+
+
+def profile_of(answer: EnrolAnswer) -> SignedProfile:
+    """Return the profile that came with the enrolment; raise IdentityError unless the platform signed it for us."""
+    try:
+        return open_profile(answer.profile, platform_keys(answer), terminal=answer.terminal)
+    except WireError as error:
+        raise IdentityError(f"the platform's profile: {error}") from error
+
+
+def keep_profile(folder: Path, text: str) -> None:
+    """Write a newer profile down, durably, as it was signed. It has been verified."""
+    replace_file(folder / PROFILE_FILE, text.encode())
+
+
+def _newest_profile(folder: Path, answer: EnrolAnswer) -> SignedProfile:
+    """Return the newest profile: of the enrolment, or of an order since. One that does not verify is passed over."""
+    enrolled = profile_of(answer)
+    try:
+        text = (folder / PROFILE_FILE).read_bytes().decode("ascii")
+        ordered = open_profile(text, platform_keys(answer), terminal=answer.terminal)
+    except (OSError, UnicodeDecodeError, WireError):
+        return enrolled  # there is none, or it was edited: the platform tells it again
+    return max(enrolled, ordered, key=lambda one: one.number)
 
 
 def platform_keys(answer: EnrolAnswer) -> dict[str, Ed25519PublicKey]:
@@ -172,9 +225,9 @@ def load_identity(folder: Path) -> Identity:
         raise IdentityError(f"{path}: was written for another key than {KEY_FILE}. Enrol this terminal again")
     check_answer(answer, root_sha256=None)
     return Identity(
+        folder=folder,
         terminal=answer.terminal,
-        site=answer.site,
-        profile=answer.profile,
+        held=ProfileHeld(_newest_profile(folder, answer)),
         platform=platform_url(enrolment.platform),
         trust_root=answer.trust_root,
         platform_keys=platform_keys(answer),

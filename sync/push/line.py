@@ -10,6 +10,7 @@ Rules of this file:
 `Pusher` and `Listener` share one `Line`; its `status` is what screens and metrics show of both.
 """
 
+import asyncio
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,15 +18,17 @@ from enum import StrEnum
 from typing import Literal, Protocol
 
 from cache.journal.chain import Batch, ForeignReceiptError, epoch_of
+from storage.jobs import StoreFailedError
 from storage.sqlite import Store
 from sync.auth import Authenticator
-from sync.enrol.identity import Identity
+from sync.enrol.identity import Identity, keep_profile
 from sync.peer import Peer
 from sync.push.receiving import ours, take_in
 from sync.push.resume import resume_after
 from sync.transport import SILENT_S, RefusedError
 from sync.wire.messages import Answer, Command, Held, Receipt, WireError
-from sync.wire.seals import open_answer, open_command, open_receipt
+from sync.wire.profiles import SignedProfile
+from sync.wire.seals import open_answer, open_order, open_receipt
 
 UNAUTHORIZED = 401
 
@@ -136,7 +139,7 @@ class Line:
         standing = await self.call("GET", f"/standing{query}", silent_s=silent_s)
         if standing.receipt is not None or standing.set_aside:
             raise WireError("foreign_answer", "a standing has no receipt of its own and sets nothing aside")
-        orders, now_ms = self._orders(standing), self._clock.now_ms()
+        orders, now_ms = await self._orders(standing), self._clock.now_ms()
         receipts = [self._receipt_of(end) for end in standing.held]
 
         def job(conn: sqlite3.Connection) -> tuple[int, int]:
@@ -160,7 +163,7 @@ class Line:
             raise WireError("foreign_receipt", "the platform signed for another batch")
         if not all(sent.first <= entry.seq <= sent.last for entry in answer.set_aside):
             raise WireError("foreign_answer", "the platform sets a record aside that it was not sent")
-        orders, now_ms = self._orders(answer), self._clock.now_ms()
+        orders, now_ms = await self._orders(answer), self._clock.now_ms()
 
         def job(conn: sqlite3.Connection) -> int:
             if epoch_of(conn, receipt.acked_through).id != receipt.epoch:
@@ -198,7 +201,18 @@ class Line:
             raise WireError("foreign_receipt", "the receipt is for another end than it stands beside")
         return receipt
 
-    def _orders(self, answer: Answer) -> list[tuple[Command, str]]:
-        """Return the orders that came with an answer, verified, each with its text; raise WireError."""
-        keys, terminal = self.identity.platform_keys, self.identity.terminal
-        return [(open_command(order, keys, terminal=terminal), order) for order in answer.orders]
+    async def _orders(self, answer: Answer) -> list[tuple[Command | SignedProfile, str]]:
+        """Return the orders that came with an answer, verified, each with its text; raise WireError.
+
+        A newer profile is on disk before the fact that says so: it is in force as soon as it is.
+        """
+        keys, held, terminal = self.identity.platform_keys, self.identity.held, self.identity.terminal
+        orders = [(open_order(order, keys, terminal=terminal), order) for order in answer.orders]
+        for order, text in orders:
+            if isinstance(order, SignedProfile) and order.number > held.number:
+                try:
+                    await asyncio.to_thread(keep_profile, self.identity.folder, text)
+                except OSError as error:
+                    raise StoreFailedError(f"the new profile cannot be kept: {error}") from error
+                held.adopt(order)
+        return orders

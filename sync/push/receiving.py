@@ -21,6 +21,7 @@ from cache.pen import Pen
 from credit.inputs import Now
 from sync.push.resume import is_ours
 from sync.wire.messages import Answer, Command, Conflict, Receipt
+from sync.wire.profiles import SignedProfile
 
 KNOWN = "SELECT 1 FROM told_conflicts WHERE name = ?"
 TELL = "INSERT INTO told_conflicts (name, seq) VALUES (?, ?)"
@@ -55,7 +56,7 @@ def take_in(
     *,
     answer: Answer,
     receipts: Sequence[tuple[Receipt, str]],
-    orders: Iterable[tuple[Command, str]],
+    orders: Iterable[tuple[Command | SignedProfile, str]],
     now_ms: int,
 ) -> int:
     """Move the cursor and note what came with the answer; return how many conflicts were new.
@@ -78,8 +79,10 @@ def take_in(
     return fresh
 
 
-def as_order(command: Command, signed: str) -> Order:
-    """Return a verified command as the journal's order."""
+def as_order(command: Command | SignedProfile, signed: str) -> Order:
+    """Return a verified command, or a new profile, as the journal's order."""
+    if isinstance(command, SignedProfile):
+        return Order(number=command.number, action="profile", reason="", signed="")  # the text has a file of its own
     return Order(number=command.number, action=command.action, reason=command.reason, signed=signed)
 
 

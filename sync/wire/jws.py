@@ -79,6 +79,14 @@ def _header(text: str) -> dict[str, object]:
     return dict(header)
 
 
+def typ_of(text: str) -> object:
+    """Return what `text` calls itself, unverified: for choosing how to open it. None when it is no JWS."""
+    try:
+        return _header(text).get("typ")
+    except JwsError:
+        return None
+
+
 def open_jws(
     text: str, *, typ: str, key_of: Callable[[str | None], Ed25519PublicKey], max_chars: int = MAX_JWS_CHARS
 ) -> Opened:

@@ -22,6 +22,7 @@ from credit.records import MAX_SAFE_INTEGER
 MAX_RECORDS = 500
 MAX_BATCH_BYTES = 256 * 1024  # of the whole body, after decompression
 ENVELOPE_BYTES = 4 * 1024  # what of that the envelope, the seal and the commas may take
+MAX_PROFILE_CHARS = 64 * 1024
 MAX_DETAIL = 300  # characters of an error that quotes what came
 AUTH_SECONDS = 60
 MAX_TOLD = 100  # conflicts in one answer, and set-asides
@@ -40,6 +41,7 @@ Key = Annotated[str, Meta(min_length=1, max_length=512)]  # what a use counts un
 Text = Annotated[str, Meta(max_length=200)]
 LongText = Annotated[str, Meta(max_length=4000)]  # a pledge, a notice
 Jws = Annotated[str, Meta(max_length=4096)]  # a receipt, an order, a time, a seal
+ProfileJws = Annotated[str, Meta(max_length=MAX_PROFILE_CHARS)]
 Nonce = Annotated[str, Meta(min_length=8, max_length=64)]
 AtMs = Annotated[int, Meta(ge=-MAX_SAFE_INTEGER, le=MAX_SAFE_INTEGER)]
 Number = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
@@ -58,36 +60,6 @@ class WireError(Exception):
         self.detail = detail
 
 
-class Lane(Struct, frozen=True, kw_only=True):
-    """A lane of the profile."""
-
-    id: Name
-    scene: Name
-
-
-class TicketType(Struct, frozen=True, kw_only=True):
-    """A ticket the site sells; `price_fen` is its list price."""
-
-    id: Name
-    title: Title
-    price_fen: Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
-
-
-class Profile(Struct, frozen=True, kw_only=True):
-    """What the platform says this terminal is. `issuer` is the home city; `test` allows test tokens."""
-
-    site: Name
-    title: Title
-    issuer: Name
-    lanes: Annotated[list[Lane], Meta(max_length=64)]
-    test: bool = False
-    ticket_types: Annotated[list[TicketType], Meta(max_length=200)] = []
-    texts: Annotated[dict[Name, Annotated[dict[Name, LongText], Meta(max_length=8)]], Meta(max_length=100)] = {}
-    pledge: Annotated[dict[Name, LongText], Meta(max_length=8)] = {}
-    grade: Text = ""
-    skew_ahead_s: Annotated[int, Meta(ge=5, le=120)] = 30  # how far a phone's clock may be ahead
-
-
 class EnrolRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`proof` is a JWS of type PROOF by `public_key` (64 hex digits) over the code's characters."""
 
@@ -104,11 +76,11 @@ class PlatformKey(Struct, frozen=True, kw_only=True):
 
 
 class EnrolAnswer(Struct, frozen=True, kw_only=True):
-    """`trust_root` is the list repository's root file, base64 of its exact bytes."""
+    """`profile` is a JWS of SignedProfile; `trust_root` the list repository's root file, base64 of its exact bytes."""
 
     terminal: TerminalId
     site: Name
-    profile: Profile
+    profile: ProfileJws
     trust_root: Annotated[bytes, Meta(max_length=64 * 1024)]
     platform_keys: Annotated[list[PlatformKey], Meta(min_length=1, max_length=8)]
 
@@ -234,7 +206,7 @@ class Answer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     held: Annotated[list[Held], Meta(max_length=MAX_ENDS)]
     conflicts: Annotated[list[Conflict], Meta(max_length=MAX_TOLD)]
     set_aside: Annotated[list[SetAside], Meta(max_length=MAX_TOLD)]
-    orders: Annotated[list[Jws], Meta(max_length=MAX_ORDERS)]
+    orders: Annotated[list[ProfileJws], Meta(max_length=MAX_ORDERS)]
     lists_version: Number | None
 
 

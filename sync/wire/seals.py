@@ -17,9 +17,10 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from credit.records import Record, chain_next, encode
-from sync.wire.jws import MAX_JWS_CHARS, JwsError, open_jws, public_key, sign_jws
+from sync.wire.jws import MAX_JWS_CHARS, JwsError, open_jws, public_key, sign_jws, typ_of
 from sync.wire.messages import (
     AUTH_SECONDS,
+    MAX_PROFILE_CHARS,
     Answer,
     AuthClaims,
     Batch,
@@ -33,12 +34,14 @@ from sync.wire.messages import (
     decode,
     digest,
 )
+from sync.wire.profiles import SignedProfile
 
 SEAL = "xg-seal+jwt"
 RECEIPT = "xg-receipt+jwt"
 TIME = "xg-time+jwt"
 COMMAND = "xg-command+jwt"
 ANSWER = "xg-answer+jwt"
+PROFILE = "xg-profile+jwt"
 PROOF = "xg-enrol+jwt"
 AUTH = "xg-auth+jwt"
 
@@ -126,6 +129,21 @@ def open_command(text: str, keys: Mapping[str, Ed25519PublicKey], *, terminal: s
     if command.terminal != terminal:
         raise WireError("foreign_command", "this order is for another terminal")
     return command
+
+
+def open_profile(text: str, keys: Mapping[str, Ed25519PublicKey], *, terminal: str) -> SignedProfile:
+    """Return the profile of `terminal`; raise WireError("foreign_profile")."""
+    found = _open(text, SignedProfile, typ=PROFILE, keys=keys, code="foreign_profile", max_chars=MAX_PROFILE_CHARS)
+    if found.terminal != terminal:
+        raise WireError("foreign_profile", "this profile is for another terminal")
+    return found
+
+
+def open_order(text: str, keys: Mapping[str, Ed25519PublicKey], *, terminal: str) -> Command | SignedProfile:
+    """Return an order to `terminal`, or its new profile, whichever the text is; raise WireError."""
+    if typ_of(text) == PROFILE:
+        return open_profile(text, keys, terminal=terminal)
+    return open_command(text, keys, terminal=terminal)
 
 
 def open_answer(raw: bytes, keys: Mapping[str, Ed25519PublicKey], *, terminal: str, nonce: str, body: bytes) -> Answer:

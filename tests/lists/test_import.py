@@ -18,7 +18,8 @@ from storage.only_one import only_one
 from sync.enrol.identity import keep_enrolment, load_or_make_key
 from sync.pull.handover import Handover
 from sync.pull.puller import PullFailedError
-from sync.wire.messages import EnrolAnswer, Lane, Profile
+from sync.wire.messages import EnrolAnswer
+from sync.wire.profiles import Lane, Profile, SignedProfile
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def enrolled(terminal, platform, tmp_path):
     answer = EnrolAnswer(
         terminal="gate1",
         site="yunling-shan",
-        profile=profile,
+        profile=signer.profile(SignedProfile(terminal="gate1", number=1, profile=profile)),
         trust_root=platform.repository.trust_root(),
         platform_keys=[signer.public],
     )

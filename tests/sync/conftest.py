@@ -26,7 +26,8 @@ from sync.push.listener import Listener
 from sync.push.pusher import Pusher
 from sync.times import TimeSync
 from sync.transport import open_session
-from sync.wire.messages import Profile, decode
+from sync.wire.messages import decode
+from sync.wire.profiles import Profile
 
 NOON = 1_790_000_000_000
 ROOT = b'{"signed": {"_type": "root", "version": 1}, "signatures": []}'

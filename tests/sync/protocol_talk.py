@@ -31,7 +31,8 @@ from sync.push.line import Line
 from sync.push.pusher import Pusher
 from sync.times import TimeSync
 from sync.transport import RefusedError, open_session
-from sync.wire.messages import Profile, decode
+from sync.wire.messages import decode
+from sync.wire.profiles import Profile
 
 NOW = 1_790_000_000_000
 ROOT = b'{"signatures":[],"signed":{"_type":"root","version":1}}'
@@ -155,6 +156,7 @@ async def _conversation(folder, state, notes, session, clock, stack):
     (terminal / KEY_FILE).chmod(0o600)
     notes.name = "enrol"
     identity = await enrol(read_ticket(text), folder=terminal, session=session, now_ms=NOW)
+    notes.said["profile"] = shown(json.loads(notes.said["enrol-answer"])["profile"].encode())
     store = await stack.enter_async_context(Store(terminal / DATABASE_FILE))
     notes.name = "time"
     await TimeSync(Peer(session, identity.platform), identity, clock).once()

@@ -22,7 +22,8 @@ from credit.records import Record, chain_next, chain_start, encode
 from storage.driven import SqliteJobs
 from storage.jobs import StoreFailedError
 from storage.postgres import PostgresJobs
-from sync.wire.messages import Profile, Seal, decode
+from sync.wire.messages import Seal, decode
+from sync.wire.profiles import Profile
 from sync.wire.seals import open_batch, seal_batch
 
 pytestmark = pytest.mark.postgres
