@@ -17,9 +17,8 @@ from central.books.rebuilding import rebuild
 from central.books.reports import ledger
 from central.platform_state import create_state, keep_database_url, open_state
 from central.register.enrolment import make_code
-from central.store import SCHEMAS, open_books
+from central.store import SCHEMAS, open_books, sqlite_books
 from credit.records import Record, chain_next, chain_start, encode
-from storage.driven import SqliteJobs
 from storage.jobs import StoreFailedError
 from storage.postgres import PostgresJobs
 from sync.wire.messages import Seal, decode
@@ -78,7 +77,7 @@ class TestBooks:
             ("closed", "x9"),
             ("note", None),
         ]
-        for jobs in (SqliteJobs(tmp_path / "c.db", SCHEMAS["sqlite"]), PostgresJobs(postgres_url, SCHEMAS["postgres"])):
+        for jobs in (sqlite_books(tmp_path / "c.db"), PostgresJobs(postgres_url, SCHEMAS["postgres"])):
             async with jobs:
                 await registered(jobs, "a", "b")
                 for terminal in ("a", "b"):
