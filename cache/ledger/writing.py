@@ -249,7 +249,7 @@ def _take_again(conn: sqlite3.Connection, change: Change, before: Standing) -> b
     """Take what an annulment gave back: its visitor went through all the same (lane.md, "Feedback")."""
     redemption, beyond = change.redemption, False
     for key, n, bound, since_ms in conn.execute(GONE, (redemption,)).fetchall():
-        beyond |= take(conn, Use(key, n, bound, "", since_ms), redemption, change.at_ms, accepted=True)
+        beyond |= take(conn, Use(key, n, bound, "", since_ms), redemption, before.at_ms, accepted=True)
     part, of = _part(before, before.returned_fen, before.returned_heads)
     for rowid, fen in conn.execute(SUMS_OF, (redemption,)).fetchall():
         conn.execute(SUM_AGAIN, (share(fen, part, of), rowid))

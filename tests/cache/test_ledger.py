@@ -362,3 +362,16 @@ def test_what_is_brought_back_late_is_told_its_due_time_in_the_city_s_zone(termi
 
     assert late.decision.reasons == (Reason.OK, Reason.OVERDUE)
     assert late.decision.findings[1].facts["due"] == "2026-09-22T22:13:20+08:00"
+
+
+def test_a_passage_that_is_reported_a_day_late_counts_when_it_was_given_not_when_it_was_heard_of(terminal):
+    """Else a controller that catches up after a night takes tomorrow's free visit from an honest visitor."""
+    rolling = [{**BENEFITS[0], "limits": [{"scope": "site", "max": 1, "period": {"rolling_h": 24}}]}]
+    terminal.policy = Policy.compile(benefits=parse_benefits(rolling))
+    first = terminal.present()
+    terminal.step(steps.annul, first.redemption, at=1000)
+    terminal.step(steps.passed, first.redemption, at=30 * 3_600_000)
+
+    again = terminal.present(token(nonce=b"n2"), at=31 * 3_600_000)
+
+    assert again.decision.outcome is Outcome.GRANT
