@@ -31,7 +31,7 @@ from central.lists.issuing import Wanted, issue
 from central.lists.measure_calls import Measure, repair, restrict
 from central.lists.publishing import Repository
 from storage.sqlite import Store
-from sync.pull.puller import Puller
+from sync.pull.puller import Pace, Puller
 
 POLL_S = 1.0
 STARTS = 20
@@ -85,7 +85,7 @@ async def bench(folder: Path, rounds: int) -> None:
         lists = ListStore(store, ListFiles(folder / "lists"), home=example_town.HOME, ids=uuid7)
         root = Repository(state).trust_root()
         puller = await stack.enter_async_context(
-            Puller(lists, session, base_url=url, trust_root=root, clock=Clock(), poll_s=POLL_S)
+            Puller(lists, session, base_url=url, trust_root=root, clock=Clock(), pace=Pace(poll_s=POLL_S))
         )
         await puller.once()
         await floors(session, url, folder)

@@ -28,14 +28,14 @@ COMMANDS: dict[str, Command] = {
     "doctor": Command("edge.commands.doctor", "检查安装并说明如何修复", "check the installation; name each mend"),
     "config": Command("edge.commands.config", "检查配置文件", "check the configuration file"),
     "scan": Command("scanner.command", "识读图片或摄像头中的二维码", "read the QR codes in pictures or from a camera"),
-    "token": Command("edge.commands.token_show", "逐层解释一个凭证码", "explain a credit token layer by layer"),
+    "token": Command("edge.commands.token.show", "逐层解释一个凭证码", "explain a credit token layer by layer"),
     "simulate": Command(
         "edge.simulator.command", "演算策略案例：为什么这样决定", "play a policy case: why was this decided"
     ),
     "lists": Command("edge.commands.lists", "名单状态、检查、导入", "signed lists: status, check, import"),
     "journal": Command("edge.commands.journal", "流水状态与校验", "journal: status, verify, export"),
     "sync": Command("edge.commands.sync", "立即与平台同步", "synchronise with the platform now"),
-    "staff": Command("edge.staff.command", "员工与口令", "who works here, and their PINs"),
+    "staff": Command("edge.commands.staff", "员工与口令", "who works here, and their PINs"),
     "backup": Command("edge.commands.backup", "备份终端数据库", "copy the terminal's database safely"),
     "version": Command("edge.commands.version", "版本信息", "version of Xinguan and of what it stands on"),
 }

@@ -23,6 +23,8 @@ from credit.inputs import Place
 from edge.actuators.lines import Turns
 from edge.actuators.making import make_gate
 from edge.api.app import Api
+from edge.api.calls.offers import Offers
+from edge.api.calls.staff import StaffCalls
 from edge.api.rates import Rates
 from edge.api.serving import listening
 from edge.beginning import Beginning
@@ -35,8 +37,6 @@ from edge.lanes.lane import Lane
 from edge.lanes.second_check import Verifiers
 from edge.lanes.together import finish, join, read, resume
 from edge.metrics import Metrics
-from edge.offers.calls import Offers
-from edge.staff.calls import StaffCalls
 from edge.watch.alive import Tasks
 from edge.watch.bounds import Bounds
 from edge.watch.disk import Disk
@@ -50,7 +50,7 @@ from storage.sqlite import Store
 from sync.enrol.enrolling import DATABASE_FILE
 from sync.enrol.identity import Identity, load_identity
 from sync.peer import Peer
-from sync.pull.puller import Puller
+from sync.pull.puller import Pace, Puller
 from sync.push.line import Line
 from sync.reask import Reasker
 from sync.transport import IDLE_S, open_session
@@ -170,8 +170,8 @@ class Terminal:
             profile=identity.profile,
             places=places(config, identity),
             metrics=metrics,
-            reached=self._reached,
         )
+        decider.reached = self._reached
         sync = self._ways = await self._sync(identity, store, clock, lists, stack)
         decider.asks = Reasker(sync.peer, store, clock, terminal=identity.terminal, sign=sync.line.signed)
         sources = {
@@ -203,7 +203,9 @@ class Terminal:
         base_url, poll_s = f"{identity.platform}/lists/", platform.poll_s
         ca, idle_s = Path(platform.ca) if platform.ca else None, max(IDLE_S, 1.5 * poll_s)
         session = await stack.enter_async_context(open_session(ca, idle_s=idle_s))
-        pull = Puller(lists, session, base_url=base_url, trust_root=identity.trust_root, clock=clock, poll_s=poll_s)
+        pull = Puller(
+            lists, session, base_url=base_url, trust_root=identity.trust_root, clock=clock, pace=Pace(poll_s=poll_s)
+        )
         await stack.enter_async_context(pull)
         line = Line(store, Peer(session, identity.platform), identity, clock)
         return open_ways(line, pull, clock, poll_s=poll_s, reached=self._reached)
@@ -220,16 +222,17 @@ class Terminal:
         gate = make_gate(table.actuator, self._turns)
         if gate is not None:
             await stack.enter_async_context(gate)
-        return Lane(
+        lane = Lane(
             table,
             decider=decider,
             store=parts.store,
             gate=gate,
             events=events,
             metrics=parts.metrics,
-            tickets=tuple(parts.identity.profile.ticket_types),
             verifiers=verifiers,
         )
+        lane.adopt(tuple(parts.identity.profile.ticket_types))
+        return lane
 
     def _offers(self, parts: Parts, events: Events, about: Readings) -> Offers:
         identity, lanes = parts.identity, [table.id for table in self._config.lanes]

@@ -13,9 +13,9 @@ from aiohttp import web
 from edge.api import answers
 from edge.api.access import ALLOWED, May
 from edge.api.app import Route
+from edge.api.calls.offer_bodies import ByBody, OfferBody
+from edge.api.calls.staff_bodies import OpenBody, PersonBody, PinBody, StopBody, UnlockBody
 from edge.api.messages import AnyStep, EmergencyBody, EntryBody, PresentBody
-from edge.offers.bodies import ByBody, OfferBody
-from edge.staff.bodies import OpenBody, PersonBody, PinBody, StopBody, UnlockBody
 
 REF = "#/components/schemas/{name}"
 PROBLEM_KIND = "application/problem+json"

@@ -71,7 +71,6 @@ class Decider:
         profile: Profile,
         places: Mapping[str, Place],
         metrics: Metrics,
-        reached: Callable[[str], None] = lambda _point: None,
         beyond: Beyond | None = None,
     ) -> None:
         self.asks: Asks | None = None  # who is asked about a negative once more, if somebody sets it
@@ -82,7 +81,7 @@ class Decider:
         self._profile = profile
         self._places = places
         self._metrics = metrics
-        self.reached = reached
+        self.reached: Callable[[str], None] = lambda _point: None  # told where a redemption stands
         self._punctual = Punctual(store, self.now)
         self._owed: deque[tuple[dict[str, Any], int]] = deque(maxlen=MAX_OWED)
 

@@ -67,14 +67,13 @@ class Lane:
         gate: Gate | None,
         events: Events,
         metrics: Metrics,
-        tickets: tuple[TicketType, ...],
         verifiers: Verifiers,
     ) -> None:
         self.table = table
         self._decider = decider
         self._events = events
         self._metrics = metrics
-        self.adopt(tickets)
+        self.adopt(())
         self._turn = asyncio.Lock()
         self.openings = Openings(table.id, gate=gate, decider=decider, store=store, told=self._opening_told)
         self._challenge = Challenge()

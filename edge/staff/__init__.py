@@ -1,1 +1,1 @@
-"""People who work at a terminal: names, PINs, and the five minutes for which an unlocked screen acts in one's name."""
+"""Who works here: persons, their PINs, and the sessions they unlock. Knows no HTTP; read `persons` first."""

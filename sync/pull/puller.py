@@ -87,6 +87,18 @@ class _Examined:
     problems: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How often to look and how long one refresh may take (seconds); `uniform` draws the jitter."""
+
+    poll_s: float = 60.0
+    deadline_s: float = DEADLINE_S
+    uniform: Callable[[float, float], float] = random.uniform
+
+
+USUAL: Final = Pace()
+
+
 class Puller:
     """Keeps a `ListStore` fresh from the static files below `base_url` (".../lists/"). Enter it to have its thread."""
 
@@ -98,9 +110,7 @@ class Puller:
         base_url: str,
         trust_root: bytes,
         clock: Clock,
-        poll_s: float = 60.0,
-        deadline_s: float = DEADLINE_S,
-        uniform: Callable[[float, float], float] = random.uniform,
+        pace: Pace = USUAL,
     ) -> None:
         self.turn: Callable[[], Awaitable[None]] = lambda: asyncio.sleep(0)  # before each try: is it decent?
         self._lists = lists
@@ -110,9 +120,7 @@ class Puller:
         self._root_ms = root_issued_ms(trust_root)
         self._poll = Poll(self._base_url, trust_root)
         self._clock = clock
-        self._poll_s = poll_s
-        self._deadline_s = deadline_s
-        self._uniform = uniform
+        self._pace = pace
         self._handover = Handover(lists.files.folder)
         self._woken = asyncio.Event()
         self._full_at = 0.0
@@ -155,7 +163,7 @@ class Puller:
 
     async def run(self) -> None:
         """Refresh for ever."""
-        backoff = Backoff(self._uniform)
+        backoff = Backoff(self._pace.uniform)
         while True:
             self._woken.clear()
             try:
@@ -168,10 +176,10 @@ class Puller:
                 self.last_error = str(error)
                 unreachable = isinstance(error, PullFailedError) and error.unreachable
                 self.refusal = None if unreachable else self.last_error
-                pause_s = backoff.unreachable_s() if unreachable else min(backoff.refused_s(None), self._poll_s)
+                pause_s = backoff.unreachable_s() if unreachable else min(backoff.refused_s(None), self._pace.poll_s)
             else:
                 backoff.succeeded()
-                pause_s = self._poll_s * self._uniform(1 - POLL_JITTER, 1 + POLL_JITTER)
+                pause_s = self._pace.poll_s * self._pace.uniform(1 - POLL_JITTER, 1 + POLL_JITTER)
             self.turns += 1
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), pause_s)
@@ -207,7 +215,7 @@ class Puller:
     async def once(self) -> Pulled:
         """Refresh now and return what changed; raise PullFailedError or StoreFailedError."""
         stored = await self._lists.stored()
-        fetcher = ListFetcher(self._session, deadline_s=self._deadline_s)
+        fetcher = ListFetcher(self._session, deadline_s=self._pace.deadline_s)
         reference_ms = max(self._clock.now_ms(), stored.newest_ms, self._root_ms)
         try:
             if await self._is_newest(stored, fetcher, reference_ms):

@@ -167,16 +167,17 @@ class Town:
         self.lists = Lists(self.phones.keyring)
 
     def decider(self, beyond=None, reached=lambda _point: None):
-        return Decider(
+        made = Decider(
             store=self.store,
             bounds=self.bounds,
             lists=self.lists,
             profile=SimpleNamespace(site="park", issuer="wulong", test=False, skew_ahead_s=30),
             places={"A": GATE, "S": STAND, "T": SHOP},
             metrics=Metrics(),
-            reached=reached,
             beyond=beyond,
         )
+        made.reached = reached
+        return made
 
     def show(self, text=None, lane="A", asking=None, **request):
         return Presented(text=text or self.phones.code(), lane=lane, request=Request(**request), asking=asking)

@@ -8,9 +8,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge.api.access import ALLOWED, MEANS, May, Role
 from edge.api.app import Api
+from edge.api.calls.offers import Offers
+from edge.api.calls.staff import StaffCalls
 from edge.api.openapi import CALLS, document, with_description
-from edge.offers.calls import Offers
-from edge.staff.calls import StaffCalls
 
 
 def every_route():

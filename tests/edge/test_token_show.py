@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from central.register import minting
 from credit.claims import Grant, Reservation
-from edge.commands import token_show
+from edge.commands.token import show as token_show
 
 NOW = 1_790_000_000
 ISSUER = minting.issuer_key("wulong", b"\x01" * 32)

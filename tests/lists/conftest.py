@@ -17,7 +17,7 @@ from central import example_town
 from central.lists import issuing, measure_calls
 from central.lists.publishing import Repository
 from storage.sqlite import Store
-from sync.pull.puller import Puller
+from sync.pull.puller import Pace, Puller
 
 NOW_MS = 1_795_000_000_000  # 2026-11-18
 DAY_MS = 86_400_000
@@ -117,7 +117,7 @@ class Terminal:
                     base_url=self.url,
                     trust_root=self.trust_root,
                     clock=self.clock,
-                    **{"poll_s": 1.0, "deadline_s": 10.0, **options},
+                    pace=Pace(**{"poll_s": 1.0, "deadline_s": 10.0, **options}),
                 )
             )
             await puller.restore()

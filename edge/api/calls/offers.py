@@ -25,8 +25,8 @@ from credit.rules.reading import CatalogueError
 from edge.api.access import May
 from edge.api.app import About, Route
 from edge.api.bodies import body_of
+from edge.api.calls.offer_bodies import ByBody, OfferBody
 from edge.events import Events
-from edge.offers.bodies import ByBody, OfferBody
 from storage.jobs import StoreFailedError
 from storage.sqlite import Job, Store
 

@@ -27,7 +27,7 @@ from credit.opening.claim_types import CredentialClaims, PresentationClaims, rea
 from credit.telling.texts import TEXTS
 from credit.tokens import PREFIX, Rules, Shown, TokenError, check_fresh, check_standing, open_token, take_apart
 from edge.clock import read_wall_ms
-from edge.commands.words.token_words import (
+from edge.commands.token.words import (
     BAD,
     FLAGS,
     GOOD,

@@ -24,10 +24,10 @@ from credit.inputs import Now
 from edge.api.access import SESSION, May
 from edge.api.app import Route
 from edge.api.bodies import body_of
+from edge.api.calls.staff_bodies import OpenBody, PersonBody, PinBody, StopBody, UnlockBody
 from edge.lanes.lane import Lane
 from edge.lanes.openings import Opening
 from edge.staff import persons
-from edge.staff.bodies import OpenBody, PersonBody, PinBody, StopBody, UnlockBody
 from edge.staff.persons import Duty, Person
 from edge.staff.pins import WeakPinError, WrongPinError, check_pin, hash_pin, secret_of
 from edge.staff.sessions import SESSION_S, Session, Sessions

@@ -1,0 +1,1 @@
+"""Calls of the local API that a shop and its people make: own offers, staff. Decides nothing; read `offers` first."""

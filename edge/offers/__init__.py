@@ -1,1 +1,0 @@
-"""The shop's own offers over HTTP: read `calls` first. What an offer may be is said in `cache.offers`."""
