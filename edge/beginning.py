@@ -102,7 +102,7 @@ class Beginning:
         now = self._parts.decider.now()
         pen = Pen(conn, now, uuid7)
         ensure_epoch(conn, terminal=self._identity.terminal, now_ms=now.utc_ms)
-        pen.fact("started", {"version": version("xinguan")})
+        pen.fact("started", {"run": self._identity.instance, "version": version("xinguan")})
         if self._aside is not None:
             aside.remember_loss(pen, self._aside)
         upkeep.renew_grace(conn, now)

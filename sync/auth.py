@@ -58,6 +58,7 @@ class Authenticator:
             exp=issued + AUTH_SECONDS,
             jti=jti,
             body=digest(body),
+            instance=identity.instance,
         )
         return Bearer(sign(claims, identity.key, typ=AUTH, kid=identity.terminal), jti)
 

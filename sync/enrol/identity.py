@@ -12,9 +12,10 @@ Rules of this file:
 import hashlib
 import ipaddress
 import os
+import secrets
 import stat
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -31,6 +32,7 @@ from sync.wire.seals import open_profile
 PROFILE_FILE = "profile.jwt"
 KEY_FILE = "terminal-key.pem"
 ENROLMENT_FILE = "enrolment.json"
+INSTANCE_BYTES = 16
 
 
 class IdentityError(Exception):
@@ -67,7 +69,11 @@ class ProfileHeld:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """An enrolled terminal. `platform` is the base URL without a trailing slash; `trust_root` are exact bytes."""
+    """An enrolled terminal. `platform` is the base URL without a trailing slash; `trust_root` are exact bytes.
+
+    `instance` is drawn whenever an identity is loaded, which a process that serves does once, at its start: by it the
+    platform tells two machines of one name apart (illness.md 4), and an authority the claims of an earlier run.
+    """
 
     folder: Path
     terminal: str
@@ -77,6 +83,7 @@ class Identity:
     platform_keys: Mapping[str, Ed25519PublicKey]
     audience: str
     key: Ed25519PrivateKey
+    instance: str = field(default_factory=lambda: secrets.token_urlsafe(INSTANCE_BYTES))
 
     @property
     def profile(self) -> Profile:

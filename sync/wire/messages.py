@@ -43,6 +43,7 @@ LongText = Annotated[str, Meta(max_length=4000)]  # a pledge, a notice
 Jws = Annotated[str, Meta(max_length=4096)]  # a receipt, an order, a time, a seal
 ProfileJws = Annotated[str, Meta(max_length=MAX_PROFILE_CHARS)]
 Nonce = Annotated[str, Meta(min_length=8, max_length=64)]
+Instance = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{22}\Z")]  # 16 bytes, base64url
 AtMs = Annotated[int, Meta(ge=-MAX_SAFE_INTEGER, le=MAX_SAFE_INTEGER)]
 Number = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
 State = Annotated[str, Meta(pattern=r"^[0-9A-Za-z._~-]{1,128}\Z")]
@@ -139,8 +140,11 @@ class Command(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reason: Annotated[str, Meta(max_length=500)] = ""
 
 
-class AuthClaims(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The request JWT: times in seconds; `body` is the SHA-256 of the body as it travels, in hex."""
+class AuthClaims(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The request JWT: times in seconds; `body` is the SHA-256 of the body as it travels, in hex.
+
+    `instance` is drawn at each start of the process (illness.md 4); None: by whoever does not serve.
+    """
 
     iss: TerminalId
     aud: Name
@@ -148,6 +152,7 @@ class AuthClaims(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     exp: AtMs
     jti: Nonce
     body: Hash
+    instance: Instance | None = None
 
 
 class Held(Struct, frozen=True, kw_only=True):

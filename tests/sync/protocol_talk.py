@@ -124,6 +124,7 @@ async def talk(folder, monkeypatch):
     (state.public / "metadata" / "1.root.json").write_bytes(ROOT)
     state = replace(state, signer=Signer(key(b"p")))
     nonces = (f"{number:032x}" for number in itertools.count(1))
+    monkeypatch.setattr("sync.enrol.identity.secrets.token_urlsafe", lambda n: "A" * 22)
     monkeypatch.setattr(auth.secrets, "token_hex", lambda _n: next(nonces))
     monkeypatch.setattr(enrolment.secrets, "token_bytes", lambda n: bytes(range(n)))
     clock = Clock()
