@@ -25,7 +25,8 @@ from credit.records import Record, chain_next, chain_start, encode
 from storage.jobs import JobStore
 from storage.postgres import PostgresJobs
 from sync.wire.claims import ClaimKey, ClaimRequest
-from sync.wire.messages import Profile, Seal, decode
+from sync.wire.messages import Seal, decode
+from sync.wire.profiles import Profile
 from sync.wire.seals import open_batch, seal_batch
 
 TERMINALS = 40

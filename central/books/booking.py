@@ -11,27 +11,40 @@ Rules of this file:
 import json
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from central.books.bounds import Bounds
 from central.books.conflicts import Noticed, notice
-from central.books.counts import GRANTING, UNDONE
+from central.books.counts import GRANTING
 from central.books.pledges import begin_run, confirm
+from central.books.settling.accounts import Steps, packed
 from central.books.tallies import Booking, Side, Step, book, plan
-from central.books.totals import ADD, KINDS, Place, Sheet, changed, granted, undone_by
+from central.books.totals import (
+    ADD,
+    KINDS,
+    Place,
+    Sheet,
+    clashing,
+    early_steps,
+    fresh_steps,
+    granted,
+    settle_steps,
+    site_of,
+)
 from credit.records import Record
-from storage.jobs import StoreFailedError, Tx
+from storage.jobs import StoreFailedError, Tx, Value
 
 log = logging.getLogger("central.books")
 
 MAX_DETAIL: Final = 200  # characters
 MAX_RUN: Final = 64
 REDEMPTION: Final = (
-    "INSERT INTO redemptions (redemption, terminal, epoch, seq, kind, site, at_ms, received_ms, state, keys)"
-    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING"
+    "INSERT INTO redemptions (redemption, terminal, epoch, seq, kind, site, at_ms, received_ms, state, keys,"
+    " account) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING"
 )
 STATE: Final = "UPDATE redemptions SET state = $4 WHERE redemption = $1 AND terminal = $2 AND epoch = $3"
+ACCOUNT: Final = "UPDATE redemptions SET account = $4 WHERE redemption = $1 AND terminal = $2 AND epoch = $3"
 CLASH: Final = (
     "UPDATE redemptions SET clash = $4 WHERE redemption = $1 AND terminal = $2 AND epoch = $3 AND clash <> $4"
 )
@@ -86,8 +99,12 @@ async def _book(tx: Tx, incoming: Incoming, records: Sequence[Record], bounds: B
     booking = await plan(tx, incoming.terminal, [Step(incoming.epoch, record) for record in records])
     spent = await book(tx, booking)
     noticed = await notice(tx, booking, spent, bounds, now_ms=incoming.received_ms)
-    await _write_redemptions(tx, incoming, booking)
-    await _write_totals(tx, incoming, booking, noticed)
+    sheet = Sheet()
+    known = {one: await early_steps(tx, one) for one in sorted(booking.spoken)}
+    steps = {place: fresh_steps(booking, place, known.get(place[0], Steps())) for place in booking.states}
+    accounts = await settle_steps(tx, sheet, booking)
+    await _write_redemptions(tx, incoming, booking, steps, accounts)
+    await _write_totals(tx, incoming, booking, steps, (noticed, sheet))
     await tx.rows_many(f"{KINDS} RETURNING kind", sorted(Counter(record.kind for record in records).items()))
     for record in records:
         run = record.body.get("run")
@@ -97,27 +114,32 @@ async def _book(tx: Tx, incoming: Incoming, records: Sequence[Record], bounds: B
         await find(tx, incoming, side.seq, "granted_again", f"redemption {side.redemption}")
 
 
-async def _write_redemptions(tx: Tx, incoming: Incoming, booking: Booking) -> None:
+async def _write_redemptions(
+    tx: Tx, incoming: Incoming, booking: Booking, steps: Mapping[Place, Steps], accounts: Mapping[Place, str]
+) -> None:
     keys: dict[Side, list[str]] = {}
     for taking in booking.takings:
         keys.setdefault(taking.side, []).append(taking.use.key)
-    rows = []
+    rows: list[tuple[Value, ...]] = []
     for side, record in booking.grants:
-        state = booking.states[side.redemption, side.terminal, side.epoch]
-        head = (side.redemption, side.terminal, side.epoch, side.seq, record.kind, incoming.site, side.at_ms)
-        rows.append((*head, incoming.received_ms, state, json.dumps(keys.get(side, []))))
+        place = (side.redemption, side.terminal, side.epoch)
+        account = json.dumps(packed(steps[place])) if steps[place] != Steps() else None
+        head = (*place, side.seq, record.kind, site_of(record, incoming.site), side.at_ms, incoming.received_ms)
+        rows.append((*head, booking.states[place], json.dumps(keys.get(side, [])), account))
     await tx.execute_many(REDEMPTION, rows)
     for redemption, terminal, epoch, _before, state in booking.later:
         await tx.execute(STATE, redemption, terminal, epoch, state)
+    for place, account in accounts.items():
+        await tx.execute(ACCOUNT, *place, account)
 
 
-async def _write_totals(tx: Tx, incoming: Incoming, booking: Booking, noticed: Noticed) -> None:
-    sheet = Sheet()
+async def _write_totals(
+    tx: Tx, incoming: Incoming, booking: Booking, steps: Mapping[Place, Steps], told: tuple[Noticed, Sheet]
+) -> None:
+    noticed, sheet = told
     for side, record in booking.grants:
-        undone = booking.states[side.redemption, side.terminal, side.epoch] in UNDONE
-        granted(sheet, record, site=incoming.site, undone=undone, received_ms=incoming.received_ms)
-    for place, change in undone_by(booking):
-        await changed(tx, sheet, place, undone=change)
+        known = steps[side.redemption, side.terminal, side.epoch]
+        granted(sheet, record, known, site=incoming.site, received_ms=incoming.received_ms)
     for place in sorted(noticed.clashing - noticed.cleared):
         await _clash(tx, sheet, place, 1)
     for place in sorted(noticed.cleared):
@@ -128,4 +150,4 @@ async def _write_totals(tx: Tx, incoming: Incoming, booking: Booking, noticed: N
 async def _clash(tx: Tx, sheet: Sheet, place: Place, clash: int) -> None:
     """Mark a redemption as clashing or not, and count it once."""
     if await tx.execute(CLASH, *place, clash):
-        await changed(tx, sheet, place, clashes=1 if clash else -1)
+        await clashing(tx, sheet, place, 1 if clash else -1)

@@ -86,7 +86,8 @@ def back_of(record: Record) -> Back | None:
     return None
 
 
-LIFECYCLE: Final = frozenset({"granted", "opened", "passed", "annulled", "reversed", "closed", "overdue"})
+LIFECYCLE: Final = frozenset({"granted", "opened", "paid", "passed", "annulled", "reversed", "closed", "overdue"})
+REACHED: Final = {"paid": "granted"}  # where a step leads to a state of another name
 
 
 def state_after(record: Record) -> str:
@@ -94,7 +95,9 @@ def state_after(record: Record) -> str:
     step = record.body.get("step", record.kind)
     if record.kind not in LIFECYCLE or step == "reversed_part" or not isinstance(step, str):
         return ""
-    return step[:32]
+    if record.kind in GRANTING and record.body.get("awaiting") is True:
+        return "awaiting"
+    return REACHED.get(step, step)[:32]
 
 
 def window(key: str, at_ms: int) -> tuple[int, int] | None:

@@ -12,7 +12,7 @@ from storage.jobs import Tx
 from sync.wire.messages import WireError
 from sync.wire.seals import Link, open_record
 
-BOOKS: Final = ("uses", "tallies", "redemptions", "endings", "totals", "kinds", "overruns", "findings")
+BOOKS: Final = ("uses", "tallies", "redemptions", "endings", "early", "totals", "kinds", "overruns", "findings")
 DUE: Final = "SELECT 1 FROM marks WHERE name = 'books' AND value = 'due'"
 DONE: Final = "DELETE FROM marks WHERE name = 'books'"
 PAGE: Final = 500

@@ -2,7 +2,8 @@
 
 Rules of this file:
 
-- a redemption counts on the civil day of its grant, whenever it arrived; money is fen, as the terminal told it;
+- a redemption counts on the civil day of its grant, at the site its signed fact names, whenever it arrived;
+- money is fen, as the terminal told it: `off`, `waived` and `later` are what stands after everything that came back;
 - `net` is what stands at the end: granted and not annulled, not wholly reversed;
 - late is what arrived more than 24 h after it happened (零迟报); a missing number is a seq that nobody brought;
 - a fork's two sides are both counted, and named: people settle which one happened;
@@ -17,13 +18,15 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from central.books.reports import terminals
+from central.books.settling.accounts import FIGURES
 from central.books.totals import QUARTER_MS
 from storage.jobs import Tx
 
+SUMMED: Final = (*FIGURES, "clashes", "late")
 DAY: Final = (
-    "SELECT site, issuer, benefit, CAST(sum(granted) AS BIGINT), CAST(sum(heads) AS BIGINT),"
-    " CAST(sum(undone) AS BIGINT), CAST(sum(off_fen) AS BIGINT), CAST(sum(waived_fen) AS BIGINT),"
-    " CAST(sum(clashes) AS BIGINT), CAST(sum(late) AS BIGINT), max(latest_ms), max(local)"
+    "SELECT site, issuer, benefit, "  # noqa: S608 - columns of our own
+    + ", ".join(f"CAST(sum({name}) AS BIGINT)" for name in SUMMED)
+    + ", max(latest_ms), max(local)"
     " FROM totals WHERE quarter >= $1 AND quarter < $2 GROUP BY site, issuer, benefit ORDER BY site, issuer, benefit"
 )
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run instead of show
@@ -33,6 +36,8 @@ FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would ru
 class Line:
     """One line of the report. `heads` are people or pieces; money in fen; `latest_s` is the longest way here.
 
+    `later` was deferred, of which `repaid` is settled and `overdue` fell due; `refund` went back to visitors, and
+    benefits got `back` their part; `claim` is damage; `paid` was taken at gates (central.books.settling.accounts).
     `local`: a merchant's own offer, which the city does not pay for.
     """
 
@@ -46,6 +51,16 @@ class Line:
     net: int = 0
     off_fen: int = 0
     waived_fen: int = 0
+    later_fen: int = 0
+    repaid_fen: int = 0
+    refund_fen: int = 0
+    back_fen: int = 0
+    returns: int = 0
+    claims: int = 0
+    claim_fen: int = 0
+    overdue: int = 0
+    overdue_fen: int = 0
+    paid_fen: int = 0
     conflicts: int = 0
     late: int = 0
     latest_s: int = 0
@@ -102,21 +117,11 @@ async def reconcile(tx: Tx, *, first: date, last: date, zone: str) -> Report:
     return Report(first=first, last=last, zone=zone, lines=lines, terminals=await terminals(tx))
 
 
-def _line(day: str, site: str, issuer: str, benefit: str, *figures: int) -> Line:
-    granted, heads, undone, off_fen, waived_fen, clashes, late, latest_ms, local = figures
-    return Line(
-        day=day,
-        site=site,
-        issuer=issuer,
-        benefit=benefit,
-        granted=granted,
-        heads=heads,
-        undone=undone,
-        net=granted - undone,
-        off_fen=off_fen,
-        waived_fen=waived_fen,
-        conflicts=clashes,
-        late=late,
-        latest_s=latest_ms // 1000,
-        local=bool(local),
-    )
+def _line(day: str, site: str, issuer: str, benefit: str, *row: int) -> Line:
+    figures = dict(zip(SUMMED, row, strict=False))
+    conflicts, (latest_ms, local) = figures.pop("clashes"), row[len(SUMMED) :]
+    line = Line(day=day, site=site, issuer=issuer, benefit=benefit, conflicts=conflicts)
+    for name, figure in figures.items():
+        setattr(line, name, figure)
+    line.net, line.latest_s, line.local = line.granted - line.undone, latest_ms // 1000, bool(local)
+    return line

@@ -40,7 +40,7 @@ SET_BACK: Final = (
 )
 GRANTS: Final = "SELECT terminal, epoch, seq, at_ms FROM redemptions WHERE redemption = $1 ORDER BY terminal, epoch"
 HELD_GRANTS: Final = (
-    "SELECT terminal, epoch, seq, state, keys FROM redemptions WHERE redemption = $1 ORDER BY terminal, epoch"
+    "SELECT terminal, epoch, seq, state, keys, account FROM redemptions WHERE redemption = $1 ORDER BY terminal, epoch"
 )
 ENDED: Final = "SELECT part, heads, at_ms, state FROM endings WHERE redemption = $1"
 END: Final = (
@@ -101,6 +101,10 @@ class Booking:
     states: dict[tuple[str, str, str], str] = field(default_factory=dict)  # of this batch's grants, by their place
     later: list[tuple[str, str, str, str, str]] = field(default_factory=list)  # place, state before, state after
     ended: list[tuple[str, Back, int]] = field(default_factory=list)
+    fresh: dict[tuple[str, str, str], list[Record]] = field(default_factory=dict)  # steps of this batch's grants
+    on_record: dict[tuple[str, str, str], tuple[str | None, list[Record]]] = field(default_factory=dict)
+    spoken: set[str] = field(default_factory=set)  # of this batch's grants, those that were spoken of before
+    early: dict[str, list[Record]] = field(default_factory=dict)  # steps that come before their grant
 
     def after(self, redemption: str, terminal: str, epoch: str, written: str) -> str:
         """Return the state of a grant on record, with what this batch has said of it so far."""
@@ -151,6 +155,8 @@ async def plan(tx: Tx, terminal: str, steps: Sequence[Step]) -> Booking:
 async def _grant(tx: Tx, booking: Booking, side: Side, record: Record, *, known: bool) -> None:
     """Take what a grant used. `known`: this redemption was granted or ended before."""
     ended = await tx.rows(ENDED, side.redemption) if known else []
+    if known:
+        booking.spoken.add(side.redemption)
     place = (side.redemption, side.terminal, side.epoch)
     for terminal, epoch, seq, at_ms in await tx.rows(GRANTS, side.redemption) if known else []:
         if (terminal, epoch) == place[1:]:
@@ -174,9 +180,11 @@ async def _step(tx: Tx, booking: Booking, terminal: str, record: Record) -> None
         return
     fresh = [place for place in booking.states if place[0] == redemption]
     for place in fresh:
+        booking.fresh.setdefault(place, []).append(record)
         _step_fresh(booking, place, record, own=place[1] == terminal)
     found = [] if fresh else await tx.rows(HELD_GRANTS, redemption)
-    for held_at, epoch, seq, written, keys in found:
+    for held_at, epoch, seq, written, keys, account in found:
+        booking.on_record.setdefault((redemption, held_at, epoch), (account, []))[1].append(record)
         before = booking.after(redemption, held_at, epoch, written)
         again = takes_again(before, record.kind, own=held_at == terminal)
         side = Side(held_at, epoch, seq, record.at_ms, redemption)
@@ -184,13 +192,15 @@ async def _step(tx: Tx, booking: Booking, terminal: str, record: Record) -> None
             await _change(tx, booking, key, side, back)
         if moves(before, state, again=again):
             booking.later.append((redemption, held_at, epoch, before, state))
-    if back is not None and not found and not fresh:
-        booking.ended.append((redemption, back, record.at_ms))
+    if not found and not fresh:
+        booking.early.setdefault(redemption, []).append(record)
+        if back is not None:
+            booking.ended.append((redemption, back, record.at_ms))
 
 
 def takes_again(before: str, kind: str, *, own: bool) -> bool:
-    """Return whether a fact takes again what was given back: a passage after the own annulment, and nothing else."""
-    return kind == "passed" and before == "annulled" and own
+    """Return whether a fact takes again what was given back: a passage or payment after the own annulment."""
+    return kind in ("passed", "paid") and before == "annulled" and own
 
 
 def moves(before: str, after: str, *, again: bool) -> bool:
@@ -247,8 +257,9 @@ async def book(tx: Tx, booking: Booking) -> dict[str, Tally]:
     for one in booking.backs:
         side = one.side
         await tx.execute(SET_BACK, one.key, side.terminal, side.epoch, side.redemption, one.back, one.at_ms)
-    for redemption, ending, at_ms in booking.ended:
+    for redemption in sorted(booking.early):
         await tx.rows(TALLY, f"r|{redemption}", 1, UNBOUNDED)
+    for redemption, ending, at_ms in booking.ended:
         await tx.execute(END, redemption, ending.part, ending.heads, at_ms, ending.state)
     return spent
 

@@ -1,31 +1,39 @@
 """Running totals of what was given, by quarter of an hour, site, issuer and benefit. No page or report scans facts.
 
-Every civil day of every time zone is made of whole quarters. A grant adds to its lines when it is booked; what comes
-later about it (undone, clashing) reads the grant's own fact again and changes the same lines.
+Every civil day of every time zone is made of whole quarters. A grant adds to the lines of its own site when it is
+booked; each later step adds the difference between what the redemption is worth now and what it was worth before
+(central.books.settling.accounts). A step that comes before its grant waits in `early` and is applied on arrival.
 """
 
 import json
-from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from dataclasses import astuple, replace
+from typing import Final
 
-from central.books.counts import UNDONE, given_of
+from central.books.settling.accounts import (
+    FIGURES,
+    Figures,
+    Grant,
+    Steps,
+    grant_of,
+    packed,
+    stepped,
+    unpacked,
+    worth,
+)
 from central.books.tallies import Booking
 from credit.records import Record
 from storage.jobs import Tx
 
 QUARTER_MS: Final = 900_000
 LATE_MS: Final = 86_400_000
-MAX_FIGURE: Final = 2**53 - 1
-MAX_NAME: Final = 129
+COUNTED: Final = (*FIGURES, "clashes", "late")
+COLUMNS: Final = ("quarter", "site", "issuer", "benefit", "local", *COUNTED, "latest_ms")
 ADD: Final = (
-    "INSERT INTO totals (quarter, site, issuer, benefit, local,"
-    " granted, heads, undone, off_fen, waived_fen, clashes, late, latest_ms)"
-    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
-    " ON CONFLICT (quarter, site, issuer, benefit, local) DO UPDATE SET granted = totals.granted + excluded.granted,"
-    " heads = totals.heads + excluded.heads, undone = totals.undone + excluded.undone,"
-    " off_fen = totals.off_fen + excluded.off_fen, waived_fen = totals.waived_fen + excluded.waived_fen,"
-    " clashes = totals.clashes + excluded.clashes, late = totals.late + excluded.late,"
-    " latest_ms = CASE WHEN excluded.latest_ms > totals.latest_ms THEN excluded.latest_ms ELSE totals.latest_ms END"
+    f"INSERT INTO totals ({', '.join(COLUMNS)}) VALUES ({', '.join(f'${n}' for n in range(1, len(COLUMNS) + 1))})"  # noqa: S608 - columns of our own
+    " ON CONFLICT (quarter, site, issuer, benefit, local) DO UPDATE SET "
+    + ", ".join(f"{name} = totals.{name} + excluded.{name}" for name in COUNTED)
+    + ", latest_ms = CASE WHEN excluded.latest_ms > totals.latest_ms THEN excluded.latest_ms ELSE totals.latest_ms END"
 )
 KINDS: Final = "INSERT INTO kinds (kind, n) VALUES ($1, $2) ON CONFLICT (kind) DO UPDATE SET n = kinds.n + excluded.n"
 GRANT: Final = (
@@ -33,9 +41,13 @@ GRANT: Final = (
     " ON f.terminal = r.terminal AND f.epoch = r.epoch AND f.seq = r.seq"
     " WHERE r.redemption = $1 AND r.terminal = $2 AND r.epoch = $3"
 )
+EARLY: Final = "SELECT steps FROM early WHERE redemption = $1"
+PUT_EARLY: Final = (
+    "INSERT INTO early (redemption, steps) VALUES ($1, $2)"
+    " ON CONFLICT (redemption) DO UPDATE SET steps = excluded.steps"
+)
 Place = tuple[str, str, str]  # redemption, terminal, epoch
 Key = tuple[int, str, str, str, int]
-FIGURES: Final = 8
 
 
 class Sheet:
@@ -44,58 +56,85 @@ class Sheet:
     def __init__(self) -> None:
         self._lines: dict[Key, list[int]] = {}
 
-    def add(self, key: Key, figures: Sequence[int], latest_ms: int = 0) -> None:
-        """Add figures: granted, heads, undone, off, waived, clashes, late."""
-        line = self._lines.setdefault(key, [0] * FIGURES)
-        for index, figure in enumerate(figures):
+    def add(self, key: Key, figures: Figures, *, clashes: int = 0, late: int = 0, latest_ms: int = 0) -> None:
+        """Add figures to the line of `key`."""
+        line = self._lines.setdefault(key, [0] * (len(COUNTED) + 1))
+        for index, figure in enumerate((*astuple(figures), clashes, late)):
             line[index] += figure
         line[-1] = max(line[-1], latest_ms)
 
     def rows(self) -> list[tuple[int | str, ...]]:
         """Return the changes, sorted."""
-        return [(*key, *line) for key, line in sorted(self._lines.items())]
+        return [(*key, *line) for key, line in sorted(self._lines.items()) if any(line)]
 
 
-def _text(value: Any) -> str:
-    return value[:MAX_NAME] if isinstance(value, str) and "\0" not in value else "?"
+def _keys(grant: Grant, at_ms: int) -> dict[tuple[str, bool], Key]:
+    quarter = at_ms // QUARTER_MS
+    return {
+        (one.benefit, one.local): (quarter, grant.site, grant.issuer, one.benefit, int(one.local))
+        for one in grant.items
+    }
 
 
-def _whole(value: Any) -> int:
-    """Return a figure that somebody could have meant; anything else counts as nothing."""
-    good = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_FIGURE
-    return value if good else 0
-
-
-def granted(sheet: Sheet, record: Record, *, site: str, undone: bool, received_ms: int) -> None:
-    """Add a grant to the lines it belongs to."""
+def granted(sheet: Sheet, record: Record, steps: Steps, *, site: str, received_ms: int) -> None:
+    """Add a grant to the lines it belongs to, with what is known of it already."""
     way_ms = received_ms - record.at_ms
-    for key, off, waived, heads in lines_of(record.body, site, record.at_ms):
-        money = (0, 0) if undone else (off, waived)
-        sheet.add(key, (1, heads, int(undone), *money, 0, int(way_ms > LATE_MS)), max(0, way_ms))
+    grant = grant_of(record.body, site=site)
+    keys = _keys(grant, record.at_ms)
+    for name, figures in worth(grant, steps).items():
+        sheet.add(keys[name], figures, late=int(way_ms > LATE_MS), latest_ms=max(0, way_ms))
 
 
-def lines_of(body: dict[str, Any], site: str, at_ms: int) -> Iterable[tuple[Key, int, int, int]]:
-    """Return for each given benefit its line, what was taken off and waived in fen, and the heads."""
-    for given in given_of(body):
-        offer = given.get("offer")
-        offer = offer if isinstance(offer, dict) else {}
-        local = int(given.get("local") is True)
-        key = (at_ms // QUARTER_MS, site, _text(body.get("issuer")), _text(given.get("benefit")), local)
-        yield key, _whole(offer.get("off_fen")), _whole(offer.get("waived_fen")), max(1, _whole(body.get("heads")))
+def site_of(record: Record, site: str) -> str:
+    """Return where a grant happened: as the signed fact says, else where its terminal stands."""
+    return grant_of(record.body, site=site).site
 
 
-async def changed(tx: Tx, sheet: Sheet, place: Place, *, undone: int = 0, clashes: int = 0) -> None:
-    """Add to the lines of a grant that is on record: undone (+1, or −1 when it passed after all), clashes (+1, −1)."""
+async def changed(tx: Tx, sheet: Sheet, place: Place, before: Steps, after: Steps) -> None:
+    """Add to the lines of a grant that is on record what its steps changed."""
     for site, at_ms, raw in await tx.rows(GRANT, *place):
-        for key, off, waived, _heads in lines_of(json.loads(raw)["body"], site, at_ms):
-            sheet.add(key, (0, 0, undone, -undone * off, -undone * waived, clashes, 0))
+        grant = grant_of(json.loads(raw)["body"], site=site)
+        keys, was = _keys(grant, at_ms), worth(grant, before)
+        for name, figures in worth(grant, after).items():
+            sheet.add(keys[name], figures - was[name])
 
 
-def undone_by(booking: Booking) -> list[tuple[Place, int]]:
-    """Return which grants on record a booking undoes (+1) or lets stand after all (−1)."""
-    found = []
-    for redemption, terminal, epoch, before, after in booking.later:
-        change = int(after in UNDONE) - int(before in UNDONE)
-        if change:
-            found.append(((redemption, terminal, epoch), change))
-    return found
+async def clashing(tx: Tx, sheet: Sheet, place: Place, clashes: int) -> None:
+    """Count a clash (+1, -1) at the lines of a grant that is on record."""
+    for site, at_ms, raw in await tx.rows(GRANT, *place):
+        for key in _keys(grant_of(json.loads(raw)["body"], site=site), at_ms).values():
+            sheet.add(key, Figures(), clashes=clashes)
+
+
+async def early_steps(tx: Tx, redemption: str) -> Steps:
+    """Return what was heard of a redemption before its grant."""
+    row = await tx.row(EARLY, redemption)
+    return Steps() if row is None else unpacked(json.loads(row[0]))
+
+
+async def settle_steps(tx: Tx, sheet: Sheet, booking: Booking) -> dict[Place, str]:
+    """Apply the batch's steps: of grants on record, whose new accounts are returned, and of grants yet to come."""
+    accounts: dict[Place, str] = {}
+    for place, (account, records) in sorted(booking.on_record.items()):
+        before = Steps() if account is None else unpacked(json.loads(account))
+        after = _all(before, records)
+        if after == before:
+            continue
+        accounts[place] = json.dumps(packed(after))
+        if before.annulled or replace(after, passed=before.passed) != before:  # else it only passed: no figure moves
+            await changed(tx, sheet, place, before, after)
+    for redemption, records in sorted(booking.early.items()):
+        steps = _all(await early_steps(tx, redemption), records)
+        await tx.execute(PUT_EARLY, redemption, json.dumps(packed(steps)))
+    return accounts
+
+
+def _all(steps: Steps, records: Sequence[Record]) -> Steps:
+    for record in records:
+        steps = stepped(steps, record)
+    return steps
+
+
+def fresh_steps(booking: Booking, place: Place, known: Steps) -> Steps:
+    """Return the steps of a grant of this batch, with what was heard before it."""
+    return _all(known, booking.fresh.get(place, ()))

@@ -179,3 +179,64 @@ async def test_the_command_prints_both_forms_and_names_a_conflict_in_its_exit_co
     assert (whole.returncode, clash.returncode, wrong.returncode) == (0, 1, 78)
     assert '"benefit": "wulong.half"' in whole.stdout
     assert clash.stdout.startswith("day,site,issuer,benefit,granted")
+
+
+async def test_a_terminal_that_moves_takes_no_past_redemption_with_it(town):
+    terminal = await town.terminal()
+    await terminal.write(redemption="a", body=grant(off_fen=700) | {"site": "tiankeng"})
+    await send(town, terminal)
+    town.change(lambda tx: tx.execute("UPDATE terminals SET site = 'elsewhere'"))
+    await terminal.write(redemption="b", body=grant(off_fen=300) | {"site": "tiankeng"})
+    await terminal.write(redemption="c", body=grant(off_fen=5) | {"site": "elsewhere"})
+
+    await send(town, terminal)
+
+    assert [(line.site, line.off_fen) for line in report(town).lines] == [("elsewhere", 5), ("tiankeng", 1000)]
+    assert {one["site"] for one in town.ledger()["redemptions"]} == {"elsewhere", "tiankeng"}
+
+
+async def test_two_parts_that_come_back_leave_the_subsidy_of_the_rest(town):
+    terminal = await town.terminal()
+    for name, amount in (("a", 20_000), ("b", 30_000)):
+        body = grant(off_fen=amount // 5, to_pay_fen=amount - amount // 5) | {"amount_fen": amount}
+        await terminal.write(redemption=name, body=body)
+        part = {"step": "reversed_part", "whole": False, "fen": 10_000, "heads": 0}
+        await terminal.write(kind="reversed", redemption=name, body=part)
+
+    await send(town, terminal)
+    line = report(town).lines[0]
+
+    assert (line.off_fen, line.refund_fen, line.back_fen, line.returns) == (6_000, 16_000, 4_000, 2)
+
+
+async def test_what_was_deferred_is_owed_until_it_is_closed(town):
+    terminal = await town.terminal()
+    for name in "abc":
+        body = grant(later_fen=20_000, to_pay_fen=0) | {"amount_fen": 20_000}
+        await terminal.write(kind="opened", redemption=name, body=body)
+    await terminal.write(kind="overdue", redemption="b", body={"step": "overdue"})
+    await terminal.write(kind="overdue", redemption="c", body={"step": "overdue"})
+    await terminal.write(kind="closed", redemption="c", body={"step": "closed"})
+    await terminal.write(kind="closed", redemption="a", body={"step": "claimed", "fen": 12_000})
+
+    await send(town, terminal)
+    line = report(town).lines[0]
+
+    assert (line.later_fen, line.repaid_fen, line.overdue, line.overdue_fen) == (60_000, 20_000, 1, 20_000)
+    assert (line.claims, line.claim_fen) == (1, 12_000)
+
+
+async def test_what_waits_for_a_payment_costs_nobody_anything_until_it_is_paid(town):
+    terminal = await town.terminal()
+    body = grant(off_fen=3_000, to_pay_fen=3_000) | {"amount_fen": 6_000, "awaiting": True, "pay_fen": 3_000}
+    for name in "ab":
+        await terminal.write(redemption=name, body=body)
+        await terminal.write(kind="annulled", redemption=name, body={"cause": "unpaid"})
+    await send(town, terminal)
+    assert [(one.off_fen, one.undone) for one in report(town).lines] == [(0, 2)]
+
+    await terminal.write(kind="paid", redemption="a", body={"step": "paid", "order": "1", "amount_fen": 3_000})
+    await send(town, terminal)
+
+    assert [(one.off_fen, one.paid_fen, one.undone) for one in report(town).lines] == [(3_000, 3_000, 1)]
+    assert sorted(one["state"] for one in town.ledger()["redemptions"]) == ["annulled", "granted"]
