@@ -60,7 +60,10 @@ class ApiTable(Strict, frozen=True):
 
 
 class LaneTable(Strict, frozen=True):
-    """`[[lanes]]`: one lane, its scene, where its codes come from and what it opens."""
+    """`[[lanes]]`: one lane, its scene, where its codes come from and what it opens.
+
+    The signed profile wins over intent, ticket, prices, pay_within_s and notice (`edge.terms`).
+    """
 
     id: str
     scene: str
@@ -68,8 +71,9 @@ class LaneTable(Strict, frozen=True):
     source: str | None = None
     actuator: str | GateTable | None = None
     ticket: str | None = None
-    prices: bool = True
-    pay_within_s: float = 120.0
+    prices: bool | None = None
+    pay_within_s: float | None = None
+    notice: Literal["discreet", "full"] | None = None
     grace_s: int = 10
 
 
@@ -195,7 +199,7 @@ def _lane_problems(lanes: tuple[LaneTable, ...]) -> list[tuple[str, str, str]]:
         found += _source_problems(key, lane)
         if not 0 <= lane.grace_s <= 60:  # noqa: PLR2004 - bounds of a setting, named in the mend
             found.append((f"{key}.grace_s", f"{lane.grace_s} is out of range", "Write 0 to 60 seconds"))
-        if not 1 <= lane.pay_within_s <= 3_600:  # noqa: PLR2004 - the same
+        if lane.pay_within_s is not None and not 1 <= lane.pay_within_s <= 3_600:  # noqa: PLR2004 - the same
             found.append((f"{key}.pay_within_s", f"{lane.pay_within_s} is out of range", "Write 1 to 3600 seconds"))
         seen.add(lane.id)
     return found

@@ -37,6 +37,7 @@ from edge.lanes.lane import Lane
 from edge.lanes.second_check import Verifiers
 from edge.lanes.together import finish, join, read, resume
 from edge.metrics import Metrics
+from edge.terms import terms_of
 from edge.watch.alive import Tasks
 from edge.watch.bounds import Bounds
 from edge.watch.disk import Disk
@@ -222,8 +223,8 @@ class Terminal:
         gate = make_gate(table.actuator, self._turns)
         if gate is not None:
             await stack.enter_async_context(gate)
-        lane = Lane(
-            table,
+        return Lane(
+            terms_of(table, parts.identity.profile),
             decider=decider,
             store=parts.store,
             gate=gate,
@@ -231,8 +232,6 @@ class Terminal:
             metrics=parts.metrics,
             verifiers=verifiers,
         )
-        lane.adopt(tuple(parts.identity.profile.ticket_types))
-        return lane
 
     def _offers(self, parts: Parts, events: Events, about: Readings) -> Offers:
         identity, lanes = parts.identity, [table.id for table in self._config.lanes]
@@ -250,14 +249,15 @@ class Terminal:
 def adopt(config: Config, identity: Identity, decider: Decider, lanes: dict[str, Lane]) -> None:
     """Put the profile that the platform ordered in force: the next decision is made with it."""
     decider.adopt(identity.profile, places(config, identity))
-    for lane in lanes.values():
-        lane.adopt(tuple(identity.profile.ticket_types))
+    for table in config.lanes:
+        lanes[table.id].terms = terms_of(table, identity.profile)
     log.info("profile_in_force", extra={"number": identity.held.number})
 
 
 def places(config: Config, identity: Identity) -> dict[str, Place]:
     """Return where each lane stands."""
+    scenes = {table.id: terms_of(table, identity.profile).scene for table in config.lanes}
     return {
-        table.id: Place(site=identity.site, scene=table.scene, lane=table.id, terminal=identity.terminal)
-        for table in config.lanes
+        lane: Place(site=identity.site, scene=scene, lane=lane, terminal=identity.terminal)
+        for lane, scene in scenes.items()
     }

@@ -136,7 +136,7 @@ class Api:
         if body.override is not None:
             body = self._overriding(request, body, body.override)
         lane = self._lane(body.lane)
-        if body.ticket is not None and not lane.knows_ticket(body.ticket):
+        if body.ticket is not None and body.ticket not in lane.terms.tickets:
             raise web.HTTPBadRequest(text=f"there is no ticket {body.ticket!r} here")
         if body.request_id is None:
             return web.json_response((await self._present(lane, body)).to_json())
@@ -152,7 +152,7 @@ class Api:
         asking = Asking(body.request_id, sha256(msgspec.json.encode(body)).digest())
         try:
             return web.Response(
-                text=await self._once.answer(lane.table.id, asking, decide=decide, again=again),
+                text=await self._once.answer(lane.id, asking, decide=decide, again=again),
                 content_type="application/json",
             )
         except OtherRequestError as error:
@@ -170,7 +170,7 @@ class Api:
         return msgspec.structs.replace(body, override=OverrideBody(by=request[SESSION].person, why=override.why))
 
     async def _present(self, lane: Lane, body: PresentBody, asking: Asking | None = None) -> Answer:
-        request = body.request(lane.intent)
+        request = body.request(lane.terms.intent)
         return await lane.present(body.code, request, ticket=body.ticket, second=body.second, asking=asking)
 
     async def redemptions(self, request: web.Request) -> web.Response:
@@ -199,7 +199,8 @@ class Api:
     async def lane(self, request: web.Request) -> web.Response:
         """Say what a lane is for, and the challenge it shows for a phone to answer."""
         lane = self._lane(request.match_info["lane"])
-        shown = {"id": lane.table.id, "scene": lane.table.scene, "intent": lane.intent, "challenge": lane.challenge}
+        terms = lane.terms
+        shown = {"id": lane.id, "scene": terms.scene, "intent": terms.intent, "challenge": lane.challenge}
         return web.json_response(shown)
 
     async def again(self, request: web.Request) -> web.Response:
@@ -242,9 +243,9 @@ class Api:
     async def preview(self, request: web.Request) -> web.StreamResponse:
         """Stream the lane camera's pictures with the decode overlay (multipart JPEG), while somebody looks."""
         lane = self._lane(request.match_info["lane"])
-        source = self._about.source(lane.table.id)
+        source = self._about.source(lane.id)
         if source is None or not source.spec.is_camera:
-            raise web.HTTPNotFound(text=f"lane {lane.table.id} has no camera")
+            raise web.HTTPNotFound(text=f"lane {lane.id} has no camera")
         response = web.StreamResponse(headers={"Content-Type": "multipart/x-mixed-replace; boundary=frame"})
         await response.prepare(request)
         async with contextlib.aclosing(source.preview()) as pictures:

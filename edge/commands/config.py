@@ -1,8 +1,10 @@
-"""`xinguan config check`: whether the configuration file is right."""
+"""`xinguan config check`: whether the configuration file is right, by itself and beside the signed profile."""
 
 import argparse
 
-from edge.commands.common import add_config, read_config
+from edge.commands.common import EX_CONFIG, add_config, complain, read_config
+from edge.terms import differences
+from sync.enrol.identity import IdentityError, NotEnrolledError, load_identity
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -12,8 +14,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check and say so; a wrong file ends with exit code 78."""
+    """Check and say so; a wrong file, or one that the enrolled profile contradicts, ends with exit code 78."""
     config = read_config(args.config)
+    try:
+        profile = load_identity(config.data).profile
+    except NotEnrolledError:
+        beside = "尚未登记，未与档案比对 not enrolled, compared with no profile"
+    except IdentityError as error:
+        beside = f"未与档案比对 compared with no profile: {error}"
+    else:
+        found = list(differences(config.lanes, profile))
+        for one in found:
+            complain(
+                f"{args.config}: {one}. The profile wins: correct the file, or have the platform correct the profile"
+            )
+        if found:
+            return EX_CONFIG
+        beside = "与平台档案一致 agrees with the profile"
     lanes = ", ".join(f"{lane.id} ({lane.scene})" for lane in config.lanes)
-    print(f"{args.config}: 正确 ok — lanes {lanes}; data {config.data}; platform {config.platform.url}")
+    print(f"{args.config}: 正确 ok — lanes {lanes}; data {config.data}; platform {config.platform.url}; {beside}")
     return 0

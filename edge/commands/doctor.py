@@ -28,6 +28,7 @@ from edge.clock import LOAD, Memory, judge, read_boot_ms, read_wall_ms, this_boo
 from edge.commands.common import EX_CONFIG, add_config, local_api
 from edge.config import Config, ConfigError, load
 from edge.ownership import strangers
+from edge.terms import differences
 from edge.watch.causes import CAUSES, Level
 from edge.watch.status import CLOCK_CAUSES
 from edge.watch.store import fault_of
@@ -122,7 +123,7 @@ def look(config: Config) -> Iterator[Finding]:
             )
             yield Finding("gate-in-clear", zh, en)
     yield from _folder(config.data)
-    yield _identity(config.data)
+    yield _identity(config)
     path = config.data / DATABASE_FILE
     if path.is_file():
         conn = connect(path, writing=False)
@@ -236,11 +237,13 @@ def _folder(data: Path) -> Iterator[Finding]:
     )
 
 
-def _identity(data: Path) -> Finding:
+def _identity(config: Config) -> Finding:
     try:
-        identity = load_identity(data)
+        identity = load_identity(config.data)
     except IdentityError as error:
         return Finding("identity", "尚未登记或身份有误", "not enrolled, or the identity is unusable", str(error))
+    if found := "; ".join(map(str, differences(config.lanes, identity.profile))):
+        return _said("profile", "profile.differs", found)
     return Finding("identity", f"终端 {identity.terminal}", f"terminal {identity.terminal} of {identity.site}")
 
 

@@ -22,7 +22,6 @@ from credit.decision import Decision
 from credit.inputs import ENTERING, Intent, Request
 from credit.reasons import Reason
 from edge.actuators.gate import Gate
-from edge.config import LaneTable
 from edge.events import Events
 from edge.lanes.challenge import Challenge
 from edge.lanes.decider import Decider
@@ -31,10 +30,10 @@ from edge.lanes.payments import Payments
 from edge.lanes.presented import Answer, Presented
 from edge.lanes.second_check import Second, Verifiers
 from edge.metrics import Metrics
+from edge.terms import Terms
 from scanner.cleaning import PREFIX, clean
 from scanner.seen import SeenJustNow
 from storage.sqlite import Store
-from sync.wire.profiles import TicketType
 
 log = logging.getLogger("xinguan.lane")
 
@@ -42,7 +41,6 @@ NOTICE_EVERY_MS = 3_000
 APART_MS = 1_000  # a code that came together with another counts once it was alone in view for so long
 MAX_TOGETHER = 64  # codes
 HOLD_MS = 10_000  # how long a first code waits for its second check
-INTENT_OF_SCENE = {"gate": Intent.ENTER, "hotel": Intent.OPEN, "shop": Intent.QUOTE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +58,7 @@ class Lane:
 
     def __init__(
         self,
-        table: LaneTable,
+        terms: Terms,
         *,
         decider: Decider,
         store: Store,
@@ -69,13 +67,13 @@ class Lane:
         metrics: Metrics,
         verifiers: Verifiers,
     ) -> None:
-        self.table = table
+        self.terms = terms
+        self.id = terms.id
         self._decider = decider
         self._events = events
         self._metrics = metrics
-        self.adopt(())
         self._turn = asyncio.Lock()
-        self.openings = Openings(table.id, gate=gate, decider=decider, store=store, told=self._opening_told)
+        self.openings = Openings(terms.id, gate=gate, decider=decider, store=store, told=self._opening_told)
         self._challenge = Challenge()
         self._verifiers = verifiers
         self._held: _Held | None = None
@@ -83,35 +81,13 @@ class Lane:
         self._shown: dict[str, str] = {}  # redemption → text, while it may be annulled
         self._noticed_ms = -NOTICE_EVERY_MS
         self._together_ms: dict[str, int] = {}  # code → when it was last seen together with another new one
-        self.payments = Payments(within_s=table.pay_within_s, clock=decider, store=store, told=self._opening_told)
-
-    def adopt(self, tickets: tuple[TicketType, ...]) -> None:
-        """Sell these tickets from now on."""
-        self._tickets = {ticket.id: ticket for ticket in tickets}
-        self.ticket = self._own_ticket()
-
-    @property
-    def intent(self) -> Intent:
-        """What a code means that is merely shown at this lane."""
-        return self.table.intent or INTENT_OF_SCENE.get(self.table.scene, Intent.ENTER)
+        within_s = lambda: self.terms.pay_within_s  # noqa: E731 - what is in force when the time begins
+        self.payments = Payments(within_s=within_s, clock=decider, store=store, told=self._opening_told)
 
     @property
     def challenge(self) -> str:
         """What this lane shows for a phone to answer, in hex."""
         return self._challenge.shown(self._decider.boot_ms()).hex()
-
-    def _own_ticket(self) -> str | None:
-        """Return the ticket that is meant when none is named, None for a lane without prices."""
-        if not self.table.prices or not self._tickets:
-            return None
-        named = self.table.ticket
-        if named is not None and named not in self._tickets:
-            log.error("ticket_not_sold", extra={"lane": self.table.id, "ticket": named})
-        return named if named in self._tickets else next(iter(self._tickets))
-
-    def knows_ticket(self, ticket: str) -> bool:
-        """Return whether the site sells a ticket of this id."""
-        return ticket in self._tickets
 
     async def seen(
         self, text: str, at_ms: int, beside: tuple[str, ...] = (), raw: bytes | None = None
@@ -126,7 +102,7 @@ class Lane:
         if not self._seen.fresh(text, at_ms):
             return None
         if text.startswith(PREFIX):
-            return await self._present(text, Request(intent=self.intent))
+            return await self._present(text, Request(intent=self.terms.intent))
         held = self._held
         if held is not None and self._decider.boot_ms() < held.until_ms:
             second = Second(text, raw)
@@ -152,11 +128,11 @@ class Lane:
         if at_ms - self._noticed_ms >= NOTICE_EVERY_MS:
             self._noticed_ms = at_ms
             about = {} if text is None else {"presented": fingerprint(text)}
-            self._events.publish("notice", {"lane": self.table.id, "code": code, "at_ms": at_ms} | about)
+            self._events.publish("notice", {"lane": self.id, "code": code, "at_ms": at_ms} | about)
 
     def dropped(self, why: str) -> None:
         """Hear that the lane's scanner sent what cannot be a code; whoever holds it should not wait for an answer."""
-        log.warning("scan_dropped", extra={"lane": self.table.id, "why": why})
+        log.warning("scan_dropped", extra={"lane": self.id, "why": why})
         self._notice(self._decider.now().utc_ms, "scanner")
 
     async def present(
@@ -175,7 +151,7 @@ class Lane:
         """
         cleaned = clean(text)
         for name in cleaned.found:
-            self._metrics.cleaned.labels(self.table.id, name).inc()
+            self._metrics.cleaned.labels(self.id, name).inc()
         other = None if second is None else Second(clean(second).text, None)
         return await self._present(cleaned.text, request, ticket=ticket, second=other, asking=asking)
 
@@ -189,18 +165,18 @@ class Lane:
         asking: Asking | None = None,
     ) -> Answer:
         if ticket is None and request.amount_fen is None and request.intent in ENTERING:
-            ticket = self.ticket
-        price = self._price(ticket, request)
+            ticket = self.terms.ticket
+        price = self.terms.price_fen(ticket, request.heads)
         if price is not None and request.amount_fen is None:
             request = replace(request, amount_fen=price)
         presented = Presented(
             text=text,
-            lane=self.table.id,
+            lane=self.id,
             request=request,
             ticket=ticket,
             list_price_fen=request.amount_fen,
             challenges=self._challenge.accepted(self._decider.boot_ms()),
-            grace_s=self.table.grace_s,
+            grace_s=self.terms.grace_s,
             asking=asking,
         )
         if request.intent is Intent.EXIT:  # whoever leaves waits for nobody
@@ -239,19 +215,14 @@ class Lane:
             self._held = _Held(presented.text, presented.request, presented.ticket, until_ms)
             return answer
         self._held = None
-        check = await self._verifiers.check(name, second, lane=self.table.id)
+        check = await self._verifiers.check(name, second, lane=self.id)
         request = replace(presented.request, second=(check,))
         return await self._decider.decide(replace(presented, request=request, arrived=time.monotonic()))
-
-    def _price(self, ticket: str | None, request: Request) -> int | None:
-        if ticket is None:
-            return None
-        return self._tickets[ticket].price_fen * request.heads
 
     def _opening_told(self, redemption: str, state: str) -> None:
         """Hear what came of an opening; what the gate gave back is not looked at again while it is held there."""
         if state in ("failed", "unknown"):
-            self._metrics.actuator_faults.labels(self.table.id).inc()
+            self._metrics.actuator_faults.labels(self.id).inc()
         if state in ("annulled", UNPAID):
             self.ended(redemption, state)
         else:
@@ -259,10 +230,10 @@ class Lane:
 
     def tell_emergency(self, *, open_: bool) -> None:
         """Tell the screens that the gate is held open, or that this is over."""
-        self._events.publish("emergency", {"lane": self.table.id, "open": open_})
+        self._events.publish("emergency", {"lane": self.id, "open": open_})
 
     def _gate(self, redemption: str, state: str) -> None:
-        self._events.publish("gate", {"lane": self.table.id, "redemption": redemption, "state": state})
+        self._events.publish("gate", {"lane": self.id, "redemption": redemption, "state": state})
 
     def ended(self, redemption: str, state: str) -> None:
         """Hear that a redemption of this lane passed or was annulled; annulled, its code is looked at again at once."""

@@ -38,7 +38,9 @@ class Clock(Protocol):
 class Payments:
     """The unpaid of one lane. `told` hears (redemption, "unpaid") when the time of one is over."""
 
-    def __init__(self, *, within_s: float, clock: Clock, store: Store, told: Callable[[str, str], None]) -> None:
+    def __init__(
+        self, *, within_s: Callable[[], float], clock: Clock, store: Store, told: Callable[[str, str], None]
+    ) -> None:
         self._within_s = within_s
         self._clock = clock
         self._store = store
@@ -76,7 +78,7 @@ class Payments:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _over(self, redemption: str) -> None:
-        await asyncio.sleep(self._within_s)
+        await asyncio.sleep(self._within_s())
         while True:
             job = functools.partial(_unpaid, now=self._clock.now(), redemption=redemption)
             try:

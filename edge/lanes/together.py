@@ -30,7 +30,7 @@ async def read(source: Source, lane: Lane, faults: Faults) -> None:
         try:
             await lane.seen(presented.text, presented.at_ms, presented.beside, presented.raw)
         except Exception as error:  # noqa: BLE001 - content never kills (illness.md 1)
-            faults.met(f"lane {lane.table.id}", error)
+            faults.met(f"lane {lane.id}", error)
 
 
 def join(lanes: Iterable[Lane]) -> None:
@@ -46,7 +46,7 @@ async def hold(lanes: Iterable[Lane], *, open_: bool, by: str) -> dict[str, Done
     done = await asyncio.gather(*(lane.openings.hold(open_=open_, by=by) for lane in every))
     for lane in every:
         lane.tell_emergency(open_=open_)
-    return {lane.table.id: one for lane, one in zip(every, done, strict=True)}
+    return {lane.id: one for lane, one in zip(every, done, strict=True)}
 
 
 async def resume(lanes: Mapping[str, Lane], store: Store) -> None:

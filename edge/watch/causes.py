@@ -235,6 +235,14 @@ CAUSES: Final[dict[str, Cause]] = {
         "联系平台核对",
         "ask the platform's people to look at them",
     ),
+    "profile.well": Cause(_W, "配置与平台一致", "the configuration agrees with the profile"),
+    "profile.differs": Cause(
+        _B,
+        "配置与平台下发的档案不一致，以档案为准：{detail}",
+        "the configuration says otherwise than the profile, which wins: {detail}",
+        "改正 terminal.toml（xinguan config check），或请平台更正档案",
+        "correct terminal.toml (xinguan config check), or have the platform correct the profile",
+    ),
     "source.well": Cause(_W, "识读正常", "codes are read"),
     "source.starting": Cause(_N, "识读设备正在启动", "the reader is starting", "稍候", "wait a moment"),
     "source.down": Cause(

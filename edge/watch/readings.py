@@ -23,6 +23,7 @@ from credit.rules.listing import KINDS, city_of, role_of
 from edge.clock import Clock
 from edge.config import LaneTable
 from edge.metrics import Metrics
+from edge.terms import differences, terms_of
 from edge.watch import status
 from edge.watch.alive import Tasks
 from edge.watch.board import Board, Shown, readiness
@@ -136,6 +137,7 @@ class Readings:
         kept = await self._from_store()
         reading = Reading(
             lanes=tuple(map(self._lane, parts.lanes)),
+            differs="; ".join(map(str, differences(parts.lanes, parts.identity.profile)))[:MAX_DETAIL],
             lists=lists_reading(parts.lists.current, home=parts.identity.profile.issuer, now_ms=now.utc_ms),
             platform=self._platform(kept, now.utc_ms),
             clock=now.clock,
@@ -178,14 +180,16 @@ class Readings:
 
     def _lane(self, table: LaneTable) -> LaneReading:
         source = self._parts.sources.get(table.id)
+        terms = terms_of(table, self._parts.identity.profile)
         return LaneReading(
             id=table.id,
-            scene=table.scene,
+            scene=terms.scene,
             source=None if source is None else source.health,
             strikes=self._strikes(table.id),
-            intent=None if table.intent is None else table.intent.value,
+            intent=terms.intent.value,
             gated=table.actuator is not None,
-            pay_within_s=table.pay_within_s if table.prices else None,
+            pay_within_s=None if terms.ticket is None else terms.pay_within_s,
+            notice=terms.notice,
         )
 
     def _measure(self, reading: Reading) -> None:

@@ -38,6 +38,7 @@ class LaneReading:
     intent: str | None = None
     gated: bool = False
     pay_within_s: float | None = None
+    notice: str = "discreet"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +94,7 @@ class Reading:
     twin: bool = False
     entry_stopped: bool = False
     faults: str = ""
+    differs: str = ""  # what terminal.toml says otherwise than the profile
 
 
 def state(reading: Reading, *, ready: bool) -> dict[str, Any]:
@@ -116,6 +118,7 @@ def state(reading: Reading, *, ready: bool) -> dict[str, Any]:
                 "actuator": lane.gated,
                 "intent": lane.intent,
                 "pay_within_s": lane.pay_within_s,
+                "notice": lane.notice,
             }
             for lane in reading.lanes
         ],
@@ -138,6 +141,7 @@ def lines(reading: Reading) -> list[Line]:
         *_lists(reading.lists, reading.platform),
         _suspended(reading),
         *_platform(reading.platform),
+        Line("profile", "profile.differs" if reading.differs else "profile.well", reading.differs),
         Line("faults", "faults.seen", reading.faults) if reading.faults else Line("faults", "faults.well"),
         *(line for lane in reading.lanes for line in _lane(lane)),
     ]

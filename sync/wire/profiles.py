@@ -7,20 +7,24 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from credit.inputs import Intent
 from credit.records import MAX_SAFE_INTEGER
 from sync.wire.messages import Hash, LongText, Name, Number, Seq, TerminalId, Text, Title
 
 
 class Lane(Struct, frozen=True, kw_only=True):
-    """A lane of the profile. `prices` False: nothing is sold here; `ticket` is what is asked where nobody says."""
+    """A lane of the profile. `prices` False: nothing is sold here; `ticket` is what is asked where nobody says.
+
+    What is None is left to the terminal's own file, and there to the default.
+    """
 
     id: Name
     scene: Name
-    intent: Name | None = None
+    intent: Intent | None = None
     ticket: Name | None = None
-    prices: bool = True
-    pay_within_s: Annotated[int, Meta(ge=10, le=3600)] = 120
-    notice: Literal["discreet", "full"] = "discreet"
+    prices: bool | None = None
+    pay_within_s: Annotated[int, Meta(ge=1, le=3600)] | None = None
+    notice: Literal["discreet", "full"] | None = None
 
 
 class HubAt(Struct, frozen=True, kw_only=True):

@@ -149,10 +149,10 @@ class StaffCalls:
             raise web.HTTPNotFound(text=f"there is no such lane; there are {', '.join(self._lanes)}")
         session, now = request[SESSION], self._clock.now()
         _only_supervisor(session)
-        said = {"opened": lane.table.id, "by": session.person, "why": body.why}
+        said = {"opened": lane.id, "by": session.person, "why": body.why}
         seq = await self._write(lambda conn: Pen(conn, now, uuid7).fact("note", said))
         lane.openings.ask(Opening(f"staff-{seq}", None, 1))
-        return web.json_response({"lane": lane.table.id, "journal_seq": seq})
+        return web.json_response({"lane": lane.id, "journal_seq": seq})
 
     def _not_locked(self, known: Person | None) -> None:
         wait_ms = 0 if known is None else known.locked_until_ms - self._clock.now().utc_ms
