@@ -58,6 +58,7 @@ LINES = {
     "news": "名单更新 news of the lists",
     "partners": "伙伴城市 partner cities",
     "entries": "名单条目 entries of the lists",
+    "profile": "配置 the configuration beside the profile",
     "suspended": "平台指令 orders of the platform",
     "platform": "平台联通 in touch with the platform",
     "push": "事实上传 facts going up",
