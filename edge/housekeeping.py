@@ -20,6 +20,7 @@ from storage.jobs import StoreFailedError
 from storage.sqlite import Store
 
 EVERY_S: Final = 60.0
+SOON_S: Final = 1.0  # while nothing may be tidied yet: the store is not open, or no signed time has come
 PAUSE_S: Final = 0.01
 MINUTE_MS: Final = 60_000
 RETAIN_MS: Final = 180 * 86_400_000  # facts that the platform signed for stay this long
@@ -28,16 +29,19 @@ DUE: Final = 20  # the same for what writes a fact for each row
 
 
 async def tidy(store: Store, bounds: Bounds) -> None:
-    """Tidy once a minute; never returns. A store that fails is told to its health and tried again."""
+    """Tidy once a minute, the first time as soon as it may be; never returns.
+
+    A store that fails is told to its health and tried again.
+    """
     while True:
-        now = bounds.clock.now()
-        for piece, most in pieces(now) if bounds.health.begun else ():
+        may = pieces(bounds.clock.now()) if bounds.health.begun else []
+        for piece, most in may:
             try:
                 await _whole(store, piece, most)
             except StoreFailedError as error:
                 bounds.health.failed(KEEP, error)
                 break
-        await asyncio.sleep(EVERY_S)
+        await asyncio.sleep(EVERY_S if may else SOON_S)
 
 
 async def _whole(store: Store, piece: Callable[[sqlite3.Connection], int], most: int) -> None:

@@ -6,7 +6,8 @@ Rules of this file:
 - an outage does not begin anew with a process: while nobody answered since the start, it counts from the moment that
   the platform last signed for something, which is on disk.
 
->>> outage = Outage(last_signed_ms=5_000)
+>>> outage = Outage()
+>>> outage.remember(5_000)
 >>> outage.note(in_touch=False, answered_ms=0, now_ms=9_000)
 >>> outage.since_ms
 5000
@@ -19,13 +20,11 @@ True
 class Outage:
     """Owns since when this terminal is offline (ms UTC); `since_ms` is None while it is in touch."""
 
-    def __init__(self, *, last_signed_ms: int = 0) -> None:
-        self._last_signed_ms = last_signed_ms
-        self.since_ms: int | None = last_signed_ms or None
+    def __init__(self) -> None:
+        self.since_ms: int | None = None
 
     def remember(self, last_signed_ms: int) -> None:
-        """Take in from disk when the platform last signed for something, before anything is asked of it."""
-        self._last_signed_ms = last_signed_ms
+        """Take in from disk when the platform last signed for something (0: never), before anything is asked of it."""
         self.since_ms = last_signed_ms or None
 
     def note(self, *, in_touch: bool, answered_ms: int, now_ms: int) -> None:
@@ -33,6 +32,6 @@ class Outage:
         if in_touch:
             self.since_ms = None
         elif self.since_ms is None:
-            self.since_ms = answered_ms or self._last_signed_ms or now_ms
+            self.since_ms = answered_ms or now_ms
         else:  # a contact so short that no round saw it
             self.since_ms = max(self.since_ms, answered_ms)

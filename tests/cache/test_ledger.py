@@ -198,6 +198,14 @@ class TestReplay:
 
         assert (other.decision.outcome, other.decision.reasons) == (Outcome.REFUSE, (Reason.REPLAYED,))
 
+    def test_a_code_that_was_used_stays_used_whoever_came_since(self, terminal):
+        terminal.present()
+        terminal.present(token(subject=b"li", nonce=b"n2"), at=3_600_000)
+
+        other = terminal.present(at=3_600_001, place=replace(GATE, lane="B"))
+
+        assert (other.decision.outcome, other.decision.reasons) == (Outcome.REFUSE, (Reason.REPLAYED,))
+
     def test_what_was_not_granted_burns_no_nonce(self, terminal):
         stranger = replace(token(), groups=frozenset())
         terminal.present(stranger)

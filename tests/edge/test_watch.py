@@ -46,7 +46,8 @@ class TestOutage:
         assert outage.since_ms == 1_000
 
     def test_a_contact_that_was_over_between_two_rounds_counts(self):
-        outage = Outage(last_signed_ms=1_000)
+        outage = Outage()
+        outage.remember(1_000)
 
         outage.note(in_touch=False, answered_ms=7_000, now_ms=9_000)
 

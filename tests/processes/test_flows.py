@@ -213,3 +213,16 @@ async def test_the_platform_holds_every_step(served):
     figures = await served.all_arrived()
 
     assert (figures.lost, figures.duplicated, figures.unsent) == (0, 0, 0)
+
+
+async def test_a_loan_that_fell_due_while_the_terminal_was_off_is_overdue_soon_after_the_start(served):
+    lent = await shown(served, served.visitors.person(served.now_s()), "books", "lend", asset="B9")
+    assert brief(lent) == ("GRANT", "ok")
+    await served.gate.process.stop()
+    with closing(sqlite3.connect(served.gate.database)) as conn:
+        conn.execute("UPDATE redemptions SET due_ms = at_ms WHERE id = ?", (lent["redemption"],))
+        conn.commit()
+
+    await served.gate.start()
+
+    await served.until(lambda: lent["redemption"] in [of for of, _body in facts(served, "overdue")], 5)

@@ -127,6 +127,23 @@ class TestWhatThePlatformMaySign:
         with pytest.raises(WireError, match="signature"):
             await terminal.line().ask()
 
+    async def test_a_record_set_aside_that_was_not_sent_is_an_alarm_and_nothing_is_set_aside(self, town, monkeypatch):
+        terminal = await town.terminal()
+        pusher = terminal.pusher()
+        await terminal.write(many=2)
+        await pusher.drain()
+        await terminal.write(many=2)
+        honest = Signer.answer
+        beyond = [SetAside(seq=99, detail="another's")]
+        monkeypatch.setattr(
+            Signer, "answer", lambda self, a: honest(self, msgspec.structs.replace(a, set_aside=beyond))
+        )
+
+        with pytest.raises(WireError, match="not sent"):
+            await pusher.once()
+
+        assert await terminal.store.read(lambda conn: conn.execute("SELECT seq FROM set_aside").fetchall()) == []
+
     async def test_a_conflict_is_written_down_once_and_one_about_somebody_elses_fact_never(self, town, monkeypatch):
         terminal = await town.terminal()
         await terminal.write(many=2)
