@@ -16,11 +16,24 @@ from urllib.parse import parse_qsl, urlsplit, urlunsplit
 CAMERAS = frozenset({"v4l2", "http", "https", "rtsp", "file", "folder"})
 KEYBOARDS = frozenset({"serial", "hid"})
 WEB = frozenset({"http", "https", "rtsp"})
+PERCENT_ZH = "用户名或密码中：# 写作 %23，/ 写作 %2F，? 写作 %3F，@ 写作 %40，: 写作 %3A，% 写作 %25"
+FORMS = "v4l2:0, http://…, rtsp://…, file:…, folder:…, serial:… or hid:…"
 PERCENT = "In a user name or password write # as %23, / as %2F, ? as %3F, @ as %40, : as %3A and % as %25"
 
 
+# What Linux' termios knows (CBAUD).
+BAUDS: tuple[int, ...] = (
+    *(300, 600, 1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200, 230_400, 460_800, 500_000, 576_000),
+    *(921_600, 1_000_000, 1_152_000, 1_500_000, 2_000_000, 2_500_000, 3_000_000, 3_500_000, 4_000_000),
+)
+
+
 class SpecError(ValueError):
-    """A source setting that cannot be used; the message says how to mend it."""
+    """A source setting that cannot be used; the message says how to mend it, `zh` in the first language."""
+
+    def __init__(self, zh: str, en: str) -> None:
+        super().__init__(en)
+        self.zh = zh
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +89,12 @@ def _one_of(**values: Any) -> Callable[[str], Any]:
     return parse
 
 
+def _baud(text: str) -> int:
+    if not text.isdecimal() or int(text[:9]) not in BAUDS:
+        raise ValueError("a rate that lines have: " + ", ".join(map(str, BAUDS)))
+    return int(text)
+
+
 _ON_OFF = _one_of(on=True, off=False)
 _V4L2 = frozenset({"v4l2"})
 OPTIONS: Mapping[str, _Option] = {
@@ -97,7 +116,7 @@ OPTIONS: Mapping[str, _Option] = {
     "memory_mb": _Option(_whole(256, 8192), 1024, CAMERAS),
     "nice": _Option(_whole(0, 19), 5, CAMERAS),
     "transport": _Option(_one_of(tcp="tcp", udp="udp"), "tcp", frozenset({"rtsp"})),
-    "baud": _Option(_whole(300, 4_000_000), 115_200, frozenset({"serial"})),
+    "baud": _Option(_baud, 115_200, frozenset({"serial"})),
     "suffix": _Option(
         _one_of(cr=b"\r", lf=b"\n", crlf=b"\r\n", tab=b"\t", none=b"", any=None), None, frozenset({"serial"})
     ),
@@ -113,7 +132,7 @@ def parse_spec(text: str) -> Spec:
     kind, colon, rest = bare.partition(":")
     if not colon or kind not in CAMERAS | KEYBOARDS or not rest or not bare.isprintable():
         said = "what holds an @" if "@" in text else repr(text)
-        raise SpecError(f"{said}: a source reads like v4l2:0, http://…, rtsp://…, file:…, folder:…, serial:… or hid:…")
+        raise SpecError(f"{said}：来源应形如 {FORMS}", f"{said}: a source reads like {FORMS}")
     target = name = bare if kind in WEB else rest
     if kind in WEB:
         name = _without_secret(bare)
@@ -127,7 +146,8 @@ def _refuse_bare_marks(bare: str, fragment: str) -> None:
         return
     netloc = re.split(r"[/?]", rest, maxsplit=1)[0]
     if "@" in fragment or ("@" in rest and "@" not in netloc and ":" in netloc):
-        raise SpecError(f"source URL: an @ stands behind #, / or ?. {PERCENT}")
+        zh = f"来源网址：@ 出现在 #、/ 或 ? 之后。{PERCENT_ZH}"
+        raise SpecError(zh, f"source URL: an @ stands behind #, / or ?. {PERCENT}")
 
 
 def _without_secret(url: str) -> str:
@@ -135,9 +155,11 @@ def _without_secret(url: str) -> str:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        raise SpecError(f"source URL: the host or the port cannot be read. {PERCENT}") from None
+        zh = f"来源网址：主机或端口无法识别。{PERCENT_ZH}"
+        raise SpecError(zh, f"source URL: the host or the port cannot be read. {PERCENT}") from None
     if not host:
-        raise SpecError("source URL: no host; write for example rtsp://192.168.1.20/stream")
+        example = "rtsp://192.168.1.20/stream"
+        raise SpecError(f"来源网址没有主机；例如 {example}", f"source URL: no host; write for example {example}")
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
@@ -147,9 +169,11 @@ def _options(kind: str, fragment: str) -> dict[str, Any]:
         option = OPTIONS.get(name)
         if option is None or kind not in option.kinds:
             known = ", ".join(sorted(n for n, o in OPTIONS.items() if kind in o.kinds))
-            raise SpecError(f"option {name!r} is not known for {kind}: sources; known: {known}")
+            zh = f"{kind} 来源没有 {name!r} 选项；有：{known}"
+            raise SpecError(zh, f"option {name!r} is not known for {kind}: sources; known: {known}")
         try:
             options[name] = option.parse(value)
         except ValueError as error:
-            raise SpecError(f"option {name}={value!r}: expected {error}") from error
+            zh = f"选项 {name}={value!r} 不对，应为 {error}"
+            raise SpecError(zh, f"option {name}={value!r}: expected {error}") from error
     return options

@@ -1,23 +1,23 @@
 """The settings of gates as they stand in terminal.toml: `actuator = {kind = "…", …}` (docs/devices.md).
 
 Rules of this file: structs are strict, each default is safe, a secret is a file's name; `faults` says of a setting what
-the types cannot hold, with the mend.
+the types cannot hold, with the mend. What it names on this machine is `edge.settings.around`'s to judge.
 """
 
 import ipaddress
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
 
-from edge.actuators.templates import KNOWN, unknown_places
+from edge.actuators.templates import KNOWN, PLACE, unknown_places
+from edge.problems import Problem, web_address
+from scanner.spec import BAUDS
 from sync.enrol.identity import is_loopback
 
-Fault = tuple[str, str, str]
 Seconds = Annotated[float, Meta(ge=0.05, le=10)]
 PulseMs = Annotated[int, Meta(ge=50, le=10_000)]
 Port = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -157,25 +157,59 @@ def from_text(spec: str) -> GateTable:
     raise ValueError(f'{spec!r} is not known; write "file:PATH", "https://…" or a table with kind = "…"')
 
 
-def faults(table: GateTable) -> Iterator[Fault]:
-    """Yield (key, problem, mend) of a setting."""
+def faults(table: GateTable) -> Iterator[Problem]:
+    """Yield what is wrong with a setting, by its keys. Files that it names are not looked at."""
     if isinstance(table, WebTable):
         yield from _web_faults(table)
-    if isinstance(table, RelayTable | ModbusTable | TalkTable) and not LINE.fullmatch(table.port):
-        yield "port", f"{table.port!r} is no line", "Write serial:/dev/serial/by-path/… or tcp://address:port"
+    if isinstance(table, RelayTable | ModbusTable | TalkTable):
+        yield from _line_faults(table)
     if isinstance(table, ModbusTable):
-        if (table.coil is None) == (not table.registers):
-            yield "coil", "neither or both of coil and registers are set", "Write one of them: it is what opens"
-        if table.framing == "tcp" and table.port.startswith("serial:"):
-            yield "framing", "a serial line carries no Modbus TCP", 'Write framing = "rtu"'
-        for name in table.registers:
-            if not name.isdigit() or int(name) > 65_535:  # noqa: PLR2004 - the highest register
-                yield "registers", f"{name!r} is no register", 'Write {"3" = [4, 10]}'
+        yield from _modbus_faults(table)
     if isinstance(table, TalkTable):
-        yield from _template_faults("send", re.sub(r"\{hex:[^}]*\}", "", table.send))
+        for key in ("send", "ask"):
+            yield from _template_faults(key, re.sub(r"\{hex:[^}]*\}", "", getattr(table, key) or ""))
+        yield from _byte_faults(table)
 
 
-def _web_faults(table: WebTable) -> Iterator[Fault]:
+def _line_faults(table: RelayTable | ModbusTable | TalkTable) -> Iterator[Problem]:
+    if not LINE.fullmatch(table.port) or (table.port.startswith("tcp:") and not _is_port(table.port)):
+        mend = "serial:/dev/serial/by-path/… 或 tcp://地址:端口", "serial:/dev/serial/by-path/… or tcp://address:port"
+        zh, en = f"{table.port!r} 不是线路", f"{table.port!r} is no line"
+        yield Problem("port", zh, en, f"请写 {mend[0]}", f"Write {mend[1]}")
+    if table.baud not in BAUDS:
+        near = min(BAUDS, key=lambda one: abs(one - table.baud))
+        mend = f"请写 {near}", f"Write {near}"
+        yield Problem("baud", f"没有 {table.baud} 这一波特率", f"no line runs at {table.baud} baud", *mend)
+
+
+def _is_port(line: str) -> bool:
+    return 0 < int(line.rpartition(":")[2]) <= 65_535  # noqa: PLR2004 - the highest TCP port
+
+
+def _modbus_faults(table: ModbusTable) -> Iterator[Problem]:
+    if (table.coil is None) == (not table.registers):
+        zh, en = "coil 与 registers 应且只应填一项", "neither or both of coil and registers are set"
+        yield Problem("coil", zh, en, "它决定如何开闸", "Write one of them: it is what opens")
+    if table.framing == "tcp" and table.port.startswith("serial:"):
+        zh, en = "串行线路不能用 Modbus TCP", "a serial line carries no Modbus TCP"
+        yield Problem("framing", zh, en, '请写 framing = "rtu"', 'Write framing = "rtu"')
+    for name in table.registers:
+        if not re.fullmatch("[0-9]{1,5}", name) or int(name) > 65_535:  # noqa: PLR2004 - the highest register
+            mend = '请写 {"3" = [4, 10]}', 'Write {"3" = [4, 10]}'
+            yield Problem("registers", f"{name!r} 不是寄存器", f"{name!r} is no register", *mend)
+
+
+def _byte_faults(table: TalkTable) -> Iterator[Problem]:
+    for key in ("send", "expect", "refuse", "ask", "asked_open"):
+        for digits in re.findall(r"\{hex:([^}]*)\}", getattr(table, key) or ""):
+            try:
+                bytes.fromhex(digits)
+            except ValueError:
+                mend = "请写 {hex:02 41}", "Write {hex:02 41}"
+                yield Problem(key, f"{digits!r} 不是十六进制字节", f"{digits!r} are no bytes in hex", *mend)
+
+
+def _web_faults(table: WebTable) -> Iterator[Problem]:
     urls = {"url": table.url, "hold_url": table.hold_url, "release_url": table.release_url}
     urls |= {"status.url": table.status.url if table.status else None}
     for key, text in urls.items():
@@ -189,33 +223,30 @@ def _web_faults(table: WebTable) -> Iterator[Fault]:
         ("headers", table.headers),
     ):
         yield from _template_faults(key, template)
-    files = [
-        *table.secret_headers.values(),
-        *([table.login.password_file] if table.login else []),
-        *filter(None, [table.ca]),
-    ]
-    for file in files:
-        if not Path(file).is_file():
-            yield "secret_headers", f"{file} is not a file", "Name a file that the service's user can read"
     if sum(one is not None for one in (table.json, table.form)) > 1:
-        yield "form", "a request has one body", "Write json or form"
+        mend = "请写 json 或 form", "Write json or form"
+        yield Problem("form", "一个请求只有一个正文", "a request has one body", *mend)
 
 
-def _url_faults(key: str, text: str, *, lan: bool) -> Iterator[Fault]:
-    url = urlsplit(text)
-    if url.scheme not in ("http", "https") or not url.hostname:
-        yield key, "is no web address", "Write https://host/path"
+def _url_faults(key: str, text: str, *, lan: bool) -> Iterator[Problem]:
+    url = web_address(PLACE.sub("x", text))
+    if url is None:
+        yield Problem(key, "不是网址", "is no web address", "请写 https://主机/路径", "Write https://host/path")
     elif url.username is not None:
-        yield key, "holds a user name", "Write login = {user = …, password_file = …}"
-    elif url.scheme == "http" and not is_loopback(url.hostname) and not (lan and is_private(url.hostname)):
-        mend = 'Write https://, or insecure = "lan" for one private address (10.x, 172.16-31.x, 192.168.x, fd…)'
-        yield key, "http:// is allowed to this machine only", mend
+        mend = "login = {user = …, password_file = …}"
+        yield Problem(key, "含用户名", "holds a user name", f"请写 {mend}", f"Write {mend}")
+    elif url.scheme == "http" and not is_loopback(url.hostname or "") and not (lan and is_private(url.hostname or "")):
+        zh, en = "http:// 只允许用于本机", "http:// is allowed to this machine only"
+        private = "10.x, 172.16-31.x, 192.168.x, fd…"
+        mend_zh = f'请写 https://，或对一个内网地址（{private}）写 insecure = "lan"'
+        yield Problem(key, zh, en, mend_zh, f'Write https://, or insecure = "lan" for one private address ({private})')
 
 
-def _template_faults(key: str, template: Any) -> Iterator[Fault]:
+def _template_faults(key: str, template: Any) -> Iterator[Problem]:
     if unknown := unknown_places(template):
         known = " ".join(f"{{{name}}}" for name in KNOWN)
-        yield key, f"{{{min(unknown)}}} stands for nothing", f"There are {known}"
+        zh, en = f"{{{min(unknown)}}} 没有含义", f"{{{min(unknown)}}} stands for nothing"
+        yield Problem(key, zh, en, f"只有 {known}", f"There are {known}")
 
 
 def is_private(host: str) -> bool:

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from edge.commands.common import add_config, complain, open_database, read_config
-from edge.rights import PRIVATE
+from edge.commands.owner import PRIVATE
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,9 +7,12 @@ import sys
 from pathlib import Path
 
 from edge.commands.owner import NotOwnerError, act_as_owner
-from edge.config import DEFAULT_PATH, Config, ConfigError, load
+from edge.config import Config
+from edge.settings.enrolled import strangers
+from edge.settings.reading import DEFAULT_PATH, ConfigError, load
 from storage.sqlite import connect
 from sync.enrol.enrolling import DATABASE_FILE
+from sync.enrol.identity import IdentityError, load_identity
 
 EX_CONFIG = 78  # sysexits.h: something is wrong with the configuration
 EX_UNAVAILABLE = 69  # sysexits.h: something needed is not there
@@ -40,6 +43,23 @@ def read_config(path: Path) -> Config:
     except NotOwnerError as error:
         complain(str(error))
         sys.exit(EX_NOPERM)
+    return config
+
+
+def read_enrolled(path: Path) -> Config:
+    """Return the configuration as `read_config` does, and end the program when the profile does not know a lane.
+
+    What else differs is told while the terminal serves by the profile (`edge.terms`). A terminal that is not enrolled
+    yet has nothing to compare with.
+    """
+    config = read_config(path)
+    try:
+        profile = load_identity(config.data).profile
+    except (IdentityError, OSError):
+        return config  # whoever needs an identity says what is wrong with it
+    if found := strangers(config.lanes, profile):
+        complain(str(ConfigError(str(path), found)))
+        sys.exit(EX_CONFIG)
     return config
 
 

@@ -3,7 +3,8 @@
 import argparse
 
 from edge.commands.common import EX_CONFIG, add_config, complain, read_config
-from edge.terms import differences
+from edge.settings.enrolled import problems
+from edge.settings.reading import ConfigError
 from sync.enrol.identity import IdentityError, NotEnrolledError, load_identity
 
 
@@ -23,12 +24,8 @@ def run(args: argparse.Namespace) -> int:
     except IdentityError as error:
         beside = f"未与档案比对 compared with no profile: {error}"
     else:
-        found = list(differences(config.lanes, profile))
-        for one in found:
-            complain(
-                f"{args.config}: {one}. The profile wins: correct the file, or have the platform correct the profile"
-            )
-        if found:
+        if found := problems(config.lanes, profile):
+            complain(str(ConfigError(str(args.config), found)))
             return EX_CONFIG
         beside = "与平台档案一致 agrees with the profile"
     lanes = ", ".join(f"{lane.id} ({lane.scene})" for lane in config.lanes)

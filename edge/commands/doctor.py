@@ -26,8 +26,9 @@ from edge.actuators.tables import in_clear
 from edge.actuators.trial import trial
 from edge.clock import LOAD, Memory, judge, read_boot_ms, read_wall_ms, this_boot
 from edge.commands.common import EX_CONFIG, add_config, local_api
-from edge.config import Config, ConfigError, load
+from edge.config import Config
 from edge.ownership import strangers
+from edge.settings.reading import ConfigError, load
 from edge.terms import differences
 from edge.watch.causes import CAUSES, Level
 from edge.watch.status import CLOCK_CAUSES

@@ -10,7 +10,7 @@ import sys
 
 from edge.clock import read_wall_ms
 from edge.commands.common import add_config, complain, read_config
-from edge.rights import keep_private
+from edge.commands.owner import keep_private
 from sync.enrol import enrolling
 
 

@@ -5,9 +5,9 @@ import asyncio
 import logging
 
 from edge.api.access import TokensUnusableError
-from edge.commands.common import EX_CONFIG, EX_UNAVAILABLE, add_config, complain, read_config
+from edge.commands.common import EX_CONFIG, EX_UNAVAILABLE, add_config, complain, read_enrolled
+from edge.commands.owner import keep_private
 from edge.ownership import strangers
-from edge.rights import keep_private
 from edge.terminal import Terminal
 from edge.watch.logs import set_up
 from storage.migrations import SchemaTooNewError
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve. Exit codes: 0 stopped, 1 a task died, 69 not enrolled or already running, 78 configuration."""
-    config = read_config(args.config)
+    config = read_enrolled(args.config)
     if found := strangers():
         owners = "; ".join(f"{name}: {', '.join(others)}" for name, others in found.items())
         complain(f"other packages own our names ({owners}). Install Xinguan into an environment of its own")

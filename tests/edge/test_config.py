@@ -1,6 +1,6 @@
 import pytest
 
-from edge.config import ConfigError, load, parse
+from edge.settings.reading import ConfigError, load, parse
 
 GOOD = """
 [terminal]
@@ -26,16 +26,20 @@ def test_a_small_file_is_enough():
     [
         (('data = "/var/lib/xinguan"', ""), "terminal", "Add it"),
         (("[[lanes]]", "[[lane]]"), "'lane'", "Remove it or correct its spelling"),
-        (('scene = "gate"', 'scene = "gate"\ngrace = 3'), "lanes[0]: unknown key 'grace'", "spelling"),
+        (
+            ('scene = "gate"', 'scene = "gate"\ngrace = 3'),
+            "lanes[0]",
+            "unknown key 'grace'. Remove it or correct its spelling. Did you mean grace_s?",
+        ),
         (("https://platform.example", "http://platform.example"), "platform.url", "https://"),
         (("https://platform.example", "ftp://x"), "platform.url", "Write https://"),
-        (('scene = "gate"', 'scene = "gate"\ngrace_s = "10"'), "lanes[0].grace_s", "Expected `int`"),
+        (('scene = "gate"', 'scene = "gate"\ngrace_s = "10"'), "lanes[0].grace_s", "Write a whole number"),
         (('scene = "gate"', 'scene = "gate"\ngrace_s = 99'), "lanes[0].grace_s", "0 to 60"),
         (("http://127.0.0.1:1/stream", "bogus:/dev/nothing"), "lanes[0].source", "v4l2:0"),
         (('scene = "gate"', 'scene = "gate"\nactuator = "gpio-banana"'), "lanes[0].actuator", "file:PATH"),
         (('scene = "gate"', 'scene = "gate"\nactuator = "http://10.0.0.9/open"'), "lanes[0].actuator", "https://"),
         (('id = "A"', 'id = "A B"'), "lanes[0].id", "letters"),
-        (("[terminal]", "[terminal"), "t.toml: not TOML", "Mend that line"),
+        (("[terminal]", "[terminal"), "not TOML", "Mend that line"),
         (("[[lanes]]", '[api]\nlisten = "0.0.0.0:8470"\n[[lanes]]'), "api.hosts", "Name the hosts"),
         (("[[lanes]]", '[api]\nlisten = "nowhere"\n[[lanes]]'), "api.listen", "127.0.0.1:8470"),
         (

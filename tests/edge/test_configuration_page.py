@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from edge.actuators.tables import GateTable, Tagged, faults
-from edge.config import ApiTable, LaneTable, PlatformTable, TerminalTable, VerifierTable, parse
+from edge.config import ApiTable, LaneTable, PlatformTable, TerminalTable, VerifierTable
+from edge.settings.reading import parse
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "configuration.md").read_text()
@@ -68,4 +69,4 @@ def test_each_example_of_a_gate_is_good():
     for table in tables:
         gate = msgspec.convert(table, GateTable)
         assert isinstance(gate, Tagged)
-        assert {key for key, *_ in faults(gate)} <= {"secret_headers"}  # the file stands on another machine
+        assert not list(faults(gate))

@@ -22,7 +22,7 @@ from edge.api.door import HEAD_S, IDLE_S, Door, DoorSite
 from edge.api.messages import EntryBody
 from edge.api.serving import listening
 from edge.commands.common import local_api
-from edge.config import parse
+from edge.settings.reading import parse
 from edge.staff.sessions import Sessions
 
 

@@ -4,7 +4,7 @@ import stat
 
 import pytest
 
-from edge.rights import keep_private
+from edge.commands.owner import keep_private
 from storage.only_one import AlreadyRunningError, only_one
 
 

@@ -81,11 +81,23 @@ async def test_a_file_that_says_otherwise_is_an_error_of_config_check_and_a_red_
 
     checked = xinguan("config", "check", "--config", str(served.gate.config))
     assert checked.returncode == 78
-    assert "lanes.A.scene: gate here, museum in the profile" in checked.stderr
+    assert 'lanes[0].scene: 登记为 "museum"，此处为 "gate"' in checked.stderr
+    assert 'Write scene = "museum"' in checked.stderr
     async with served.gate._session.get(f"{served.gate.url}/readyz") as answer:
         ready = await answer.json()
     assert not ready["ready"]
     assert [one["level"] for one in ready["checks"] if one["name"] == "profile"] == ["bad"]
+
+
+async def test_a_terminal_does_not_start_with_a_lane_that_its_profile_does_not_name(served, tmp_path):
+    config = tmp_path / "t.toml"
+    config.write_text(served.gate.config.read_text().replace('id = "A"', 'id = "north"'))
+
+    refused = xinguan("run", "--config", str(config))
+
+    assert refused.returncode == 78
+    assert "lanes[0].id: " in refused.stderr
+    assert "Write one of A" in refused.stderr
 
 
 async def _told(served, **wanted):

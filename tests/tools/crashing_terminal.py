@@ -10,7 +10,7 @@ import signal
 import sys
 from pathlib import Path
 
-from edge.config import load
+from edge.settings.reading import load
 from edge.terminal import Terminal
 from edge.watch.logs import set_up
 

@@ -275,7 +275,6 @@ async def test_a_certificate_is_pinned_and_another_is_sent_nothing(certificate):
         ({"url": "http://127.0.0.1/{token}"}, "url"),
         ({"url": "http://127.0.0.1/", "json": {"x": ["{code}"]}}, "json"),
         ({"url": "http://127.0.0.1/", "json": {}, "form": {}}, "form"),
-        ({"url": "http://127.0.0.1/", "secret_headers": {"X": "/none"}}, "secret_headers"),
         ({"url": "https://c/", "status": WebStatus(url="http://c/", open=Expected(path="a", equals=1))}, "status.url"),
     ],
 )
