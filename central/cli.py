@@ -48,6 +48,10 @@ COMMANDS: dict[str, Command] = {
         "central.commands.measures.revoke", "吊销凭证或签名密钥", "revoke a token, or kill a signing key"
     ),
     "publish": Command("central.commands.publish", "签名并发布名单", "sign and publish what the offices changed"),
+    "operator": Command(
+        "central.commands.office.accounts", "办公人员账号与职责", "accounts of the office and their duties"
+    ),
+    "acts": Command("central.commands.office.acts", "办公操作记录与核验", "the office journal; whether it is whole"),
     "demo": Command("central.demo.command", "一条命令看全流程演示", "the whole story on this machine, in one command"),
     "backup": Command("central.commands.backup", "备份平台：一个快照", "the platform's folder as one snapshot"),
     "restore": Command("central.commands.restore", "从备份恢复平台", "put a backup in the platform's place"),

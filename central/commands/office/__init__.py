@@ -1,0 +1,1 @@
+"""Commands for the office: its people, its journal, its reports. Whoever runs them holds the platform's folder."""
