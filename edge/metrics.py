@@ -1,8 +1,14 @@
-"""Figures for Prometheus (terminal.md, "Operations"). One registry a terminal, so that tests can have many."""
+"""Figures for Prometheus (terminal.md, "Operations"). One registry a terminal, so that tests can have many.
 
+What happened last is told as a time, not as an age: a figure that nobody renews would stay young. The rules and the
+dashboard that read these figures stand in systemd/monitoring.
+"""
+
+import platform
 from collections.abc import Iterator, Mapping
+from importlib.metadata import version
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -25,8 +31,24 @@ class Metrics:
             "xinguan_stage_seconds", "Time per stage of a decision", ("stage",), buckets=BUCKETS_S, registry=registry
         )
         self.unsent = Gauge("xinguan_unsent_facts", "Facts that the platform has not signed for", registry=registry)
-        self.oldest_unsent = Gauge("xinguan_oldest_unsent_seconds", "Age of the oldest unsent fact", registry=registry)
-        self.list_age = Gauge("xinguan_list_age_seconds", "Age of each signed list", ("list",), registry=registry)
+        self.oldest_unsent = Gauge(
+            "xinguan_oldest_unsent_timestamp_seconds",
+            "When the oldest unsent fact happened; 0 when none waits",
+            registry=registry,
+        )
+        self.list_signed = Gauge(
+            "xinguan_list_signed_timestamp_seconds",
+            "When the newest of each city's lists was signed",
+            ("list",),
+            registry=registry,
+        )
+        self.answered = Gauge(
+            "xinguan_platform_answered_timestamp_seconds",
+            "When the platform last answered; 0: never",
+            registry=registry,
+        )
+        self.disk_free = Gauge("xinguan_disk_free_bytes", "Room left in the data folder", registry=registry)
+        self.database = Gauge("xinguan_database_bytes", "Size of the ledger and its log", registry=registry)
         self.clock = Gauge("xinguan_clock_state", "1 for the state the clock is in", ("state",), registry=registry)
         self.lines = Gauge(
             "xinguan_line", "How each line of readiness stands: 0 well, 1 warn, 2 bad", ("line",), registry=registry
@@ -41,6 +63,10 @@ class Metrics:
             ("lane", "what"),
             registry=registry,
         )
+
+        ProcessCollector(registry=registry)
+        build = Gauge("xinguan_build_info", "1 for the program that runs", ("version", "python"), registry=registry)
+        build.labels(version("xinguan"), platform.python_version()).set(1)
 
     def watch(self, sources: Mapping[str, Source]) -> None:
         """Tell of these sources too, by lane."""

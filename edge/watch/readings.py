@@ -30,6 +30,7 @@ from edge.watch.board import Board, Shown, readiness
 from edge.watch.bounds import Bounds
 from edge.watch.status import LaneReading, ListReading, ListsReading, PlatformReading, Reading, lines
 from scanner.source import Source
+from storage.files import BESIDE
 from storage.jobs import StoreFailedError
 from storage.sqlite import Store
 from sync.enrol.identity import Identity
@@ -195,11 +196,22 @@ class Readings:
     def _measure(self, reading: Reading) -> None:
         metrics = self._parts.metrics
         metrics.unsent.set(reading.platform.unsent)
-        metrics.oldest_unsent.set(reading.platform.oldest_unsent_s or 0)
+        now_s = self._parts.clock.now_ms() / 1000
+        waited_s = reading.platform.oldest_unsent_s
+        metrics.oldest_unsent.set(0 if waited_s is None else now_s - waited_s)
+        metrics.answered.set(self._parts.sync.push.status.answered_ms / 1000)
+        metrics.disk_free.set(reading.free_bytes or 0)
+        metrics.database.set(size_of(self._parts.database))
         for one in reading.lists.in_force:
-            metrics.list_age.labels(one.name).set(one.age_s)
+            metrics.list_signed.labels(one.name).set(now_s - one.age_s)
         for state in ClockState:
             metrics.clock.labels(state.value).set(state is reading.clock)
+
+
+def size_of(database: Path) -> int:
+    """Return what a database takes with its log (bytes); a part that is not there takes nothing."""
+    parts = (database.with_name(database.name + ending) for ending in BESIDE)
+    return sum(part.stat().st_size for part in parts if part.exists())
 
 
 def lists_reading(trusted: TrustedLists, *, home: str, now_ms: int) -> ListsReading:

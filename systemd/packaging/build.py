@@ -206,6 +206,8 @@ def add_environment(target: Target, tree: Path) -> None:
         ("terminal.toml", "usr/share/doc/xinguan/examples/terminal.toml"),
     ):
         put(tree / place, (ROOT / "systemd" / source).read_text("utf-8"))
+    for name in ("rules.yml", "dashboard.json"):
+        put(tree / "usr/share/xinguan/monitoring" / name, (ROOT / "systemd/monitoring" / name).read_text("utf-8"))
     for page in ("README.md", "README.zh-CN.md", "CHANGELOG.md", "docs/install.md", "docs/commands.md"):
         put(tree / "usr/share/doc/xinguan" / Path(page).name, (ROOT / page).read_text("utf-8"))
     put(tree / "usr/share/doc/xinguan/copyright", (ROOT / "LICENSE").read_text("utf-8"))

@@ -59,7 +59,7 @@ def test_what_root_types_leaves_nothing_that_the_service_cannot_read(data):
 @as_root
 @pytest.mark.root
 def test_anybody_else_is_told_in_one_line_what_to_type(data):
-    code = f"import os; os.setgid({STRANGER}); os.setuid({STRANGER})\n{TRY}"
+    code = f"import os, edge.commands.owner; os.setgid({STRANGER}); os.setuid({STRANGER})\n{TRY}"
 
     said = subprocess.run([sys.executable, "-I", "-c", code, data], capture_output=True, text=True)
 
