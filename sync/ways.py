@@ -18,6 +18,7 @@ from sync.push.line import Line, PushState, PushStatus
 from sync.push.listener import Listener
 from sync.push.pusher import Pusher
 from sync.push.upholding import Upholder
+from sync.shorts import Shorts
 from sync.times import Clock, TimeSync
 
 SYNC_S = 8.0  # how long a person is kept waiting for the report
@@ -48,6 +49,7 @@ class Ways:
     times: TimeSync
     pull: Puller
     orders: Upholder
+    shorts: Shorts
 
     @property
     def status(self) -> PushStatus:
@@ -109,4 +111,5 @@ def open_ways(
         times=TimeSync(line.peer, line.identity, clock, poll_s=poll_s),
         pull=pull,
         orders=Upholder(line.store, line.identity, clock),
+        shorts=Shorts(line.peer, terminal=line.identity.terminal, sign=line.signed),
     )

@@ -54,7 +54,8 @@ def settle(pen: Pen, visit: Visit, lists: Lists, policy: Policy, permit: Permit 
     if visit.request.intent in ASKING:
         return Settled(decision=decision)
     if decision.outcome is not Outcome.GRANT:
-        return Settled(decision=decision, journal_seq=_write_denial(pen, visit, decision, permit))
+        seq = _write_denial(pen, visit, decision, permit)
+        return Settled(decision=decision, journal_seq=seq, notice=None if seq is None else visit.notice)
     if visit.request.intent in ENDING:
         return _write_ending(pen, visit, decision, known)
     outside = _outside(decision, permit)
@@ -134,7 +135,8 @@ def _write_denial(pen: Pen, visit: Visit, decision: Decision, permit: Permit) ->
 def _denial(visit: Visit, decision: Decision, permit: Permit) -> dict[str, Any]:
     token = visit.token
     hashed = sha256(token.issuer.encode() + token.token_id).digest()[:HASHED_ID_BYTES].hex()
-    return entries.base_body(visit, decision) | {"token_hash": hashed} | _claimed(permit)
+    noticed = {} if visit.notice is None else {"notice": visit.notice}
+    return entries.base_body(visit, decision) | {"token_hash": hashed} | noticed | _claimed(permit)
 
 
 def _claimed(permit: Permit) -> dict[str, Any]:

@@ -26,12 +26,16 @@ class Stage(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """Who shows what, asks for what, and where; `disk` is how much room there is to write it down."""
+    """Who shows what, asks for what, and where; `disk` is how much room there is to write it down.
+
+    `notice` is the random name under which a denial is told to whoever reads it off a screen (lane.md).
+    """
 
     token: Token
     request: Request
     place: Place
     disk: Stage = Stage.ROOM
+    notice: str | None = None
 
 
 class Lists(Protocol):
@@ -66,6 +70,7 @@ class Settled:
     open_gate: bool = False
     outside: frozenset[str] = frozenset()
     uncertain: bool = False
+    notice: str | None = None  # of a denial that was written down
 
 
 def grace_key(issuer: str, token_id: bytes, request: Request, place: Place) -> tuple[Any, ...]:

@@ -24,6 +24,7 @@ from typing import Final
 from central.books.booking import Incoming, book_all
 from central.books.bounds import Bounds
 from central.books.conflicts import hear
+from central.register import notices
 from central.register.standing import hear_obeyed, order, tell_again
 from credit.records import Record, chain_start
 from storage.jobs import BadValueError, Tx, Value, checked
@@ -104,6 +105,7 @@ async def take_in(tx: Tx, sealed: Sealed, *, now_ms: int, bounds: Bounds | None 
         await book_all(tx, incoming, records, bounds or Bounds())
         for record in records:
             await _hear(tx, seal.terminal, record)
+            await notices.keep(tx, seal.terminal, record, received_ms=now_ms)
     receipt = Receipt(
         terminal=seal.terminal, epoch=seal.epoch, acked_through=seal.last, head_hash=sealed.links[-1].hash.hex()
     )

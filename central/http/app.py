@@ -21,6 +21,8 @@ from central.http.list_calls import ListCalls
 from central.http.openapi import document
 from central.http.problems import answer_problems
 from central.http.terminal_calls import TerminalCalls
+from central.http.visitors.notices import NoticePage
+from central.http.visitors.shorts import ShortCalls
 from central.http.waking import Waking
 from central.platform_state import PlatformState
 from central.store import open_books
@@ -59,6 +61,8 @@ def build_app(state: PlatformState, store: JobStore, waking: Waking, now_ms: Cal
     app.on_startup.append(lambda _app: claims.begin())
     admin = AdminCalls(state, store, now_ms)
     app.add_routes(admin.routes())
+    app.add_routes(ShortCalls(state.folder, store, calls, now_ms).routes(admin.guarded))
+    app.add_routes(NoticePage(store).routes())
     app.add_routes(ListCalls(state.folder, now_ms).routes(admin.guarded))
     app.add_routes([web.get("/healthz", _health), web.get("/openapi.json", _openapi), web.get("/", _ledger_page)])
     state.public.mkdir(parents=True, exist_ok=True)

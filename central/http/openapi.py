@@ -10,10 +10,12 @@ import msgspec
 
 from central.http.admin_calls import CodeRequest, StateRequest
 from central.http.list_calls import IssueRequest, PublishRequest, RestrictRequest, SubjectRequest
+from central.http.visitors.shorts import ShortRequest
 from sync.wire.claims import ClaimAnswer, ClaimRequest, LeaseAnswer, LeaseRequest
 from sync.wire.messages import Answer, Batch, EnrolAnswer, EnrolRequest, Problem, TimeAnswer
 from sync.wire.profiles import Profile
 from sync.wire.reasks import Reask, ReaskAnswer
+from sync.wire.shorts import ShortAnswer, ShortMade
 
 NONE, TERMINAL, OPERATOR = "none", "terminal", "operator"
 REF = "#/components/schemas/{name}"
@@ -72,6 +74,8 @@ CALLS = (
     Call("post", "/v1/admin/repair", "Lift measures and publish that", OPERATOR, SubjectRequest),
     Call("post", "/v1/admin/dispute", "Dispute measures, or reject a dispute", OPERATOR, SubjectRequest),
     Call("post", "/v1/admin/publish", "Publish what changed", OPERATOR, PublishRequest),
+    Call("post", "/v1/admin/short", "Make a short code", OPERATOR, ShortRequest, ShortMade),
+    Call("get", "/v1/short/{code}", "Redeem a short code, once", TERMINAL, None, ShortAnswer, (404, 429)),
     Call("get", "/healthz", "Whether the platform answers", NONE),
 )
 
@@ -84,7 +88,9 @@ def _parameters(call: Call) -> list[dict[str, Any]]:
     found = []
     if "{terminal}" in call.path:
         found.append({"name": "terminal", "in": "path", "required": True, "schema": {"type": "string"}})
-    if call.path == "/v1/reask":
+    if "{code}" in call.path:
+        found.append({"name": "code", "in": "path", "required": True, "schema": {"type": "string"}})
+    if call.path in ("/v1/reask", "/v1/short/{code}"):
         found.append({"name": "terminal", "in": "query", "required": True, "schema": {"type": "string"}})
     if call.path == "/v1/time":
         nonce = {"type": "string", "minLength": 8, "maxLength": 64}

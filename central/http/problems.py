@@ -18,6 +18,7 @@ STATUS = {
     "bad_proof": 400,
     "bad_seal": 422,
     "bad_token": 401,
+    "bad_short": 400,
     "clock": 401,
     "code_used": 409,
     "gap": 409,
@@ -31,6 +32,7 @@ STATUS = {
     "unknown_bound": 409,
     "unknown_code": 404,
     "unknown_lease": 409,
+    "unknown_short": 404,
     "unknown_terminal": 401,
     "wrong_operator": 401,
 }

@@ -18,7 +18,7 @@ from central.books.bounds import Catalogue
 from central.books.intake import Taken, ends, take_in
 from central.http.answers import Told, signed_answer, to_tell
 from central.http.inflate import TooLargeError, inflate
-from central.http.problems import problem
+from central.http.problems import Handler, problem
 from central.http.tries import WrongTries
 from central.http.waking import Poll, Waking
 from central.lists.reasking import answer_reask
@@ -232,6 +232,17 @@ class TerminalCalls:
         if not claims.iat - MAX_SKEW_S <= self._now_ms() // 1000 <= claims.exp:
             raise WrongClockError(claims.jti)
         return Caller(terminal, key, claims)
+
+    def clocked(self, handler: Handler) -> Handler:
+        """Return `handler` that answers a wrong clock with the signed time, as the calls here do."""
+
+        async def answered(request: web.Request) -> web.StreamResponse:
+            try:
+                return await handler(request)
+            except WrongClockError as error:
+                return self._wrong_clock(error)
+
+        return answered
 
     def _wrong_clock(self, error: WrongClockError) -> web.Response:
         signed = self._state.signer.time(nonce=error.jti, now_ms=self._now_ms())

@@ -103,6 +103,7 @@ class PresentAnswer(Struct, frozen=True, kw_only=True):
     list_price_fen: int | None
     amount_fen: int | None
     left: dict[str, int] | UnsetType = UNSET
+    notice: str | UnsetType = UNSET
 
 
 class RedemptionShown(Struct, frozen=True, kw_only=True):
@@ -164,15 +165,17 @@ class ListShown(Answered, frozen=True):
 class LaneShown(Struct, frozen=True, kw_only=True):
     """A lane of this terminal; `camera` is null where it has no reader of its own.
 
-    `actuator`: whether it opens something; `intent`: what a code means that is merely shown, null by its scene.
+    `actuator`: whether it opens something; `intent`: what a code means that is merely shown; `notice`: how much a
+    public screen tells of a denial.
     """
 
     id: str
     scene: str
     camera: bool | None
     actuator: bool
-    intent: str | None
+    intent: Intent
     pay_within_s: float | None
+    notice: Literal["discreet", "full"]
 
 
 class LaneAnswer(Struct, frozen=True, kw_only=True):
@@ -209,6 +212,7 @@ class StatusAnswer(Struct, frozen=True, kw_only=True):
     pledge: dict[str, str]
     grade: str
     texts: dict[str, dict[str, str]]
+    notices: str
 
 
 class CheckShown(Struct, frozen=True, kw_only=True):

@@ -25,8 +25,10 @@ from cache.ledger import facts, listing, upkeep
 from cache.ledger.recall import Answered, Asking, OtherRequestError
 from cache.pen import Pen
 from credit.inputs import Now
+from credit.reasons import Reason
 from edge.api.access import ROLE, SESSION, May, Role, override_problem
 from edge.api.bodies import body_of
+from edge.api.calls.short_words import refused_short
 from edge.api.messages import EntryBody, OverrideBody, PresentBody
 from edge.api.once import Once, Told
 from edge.api.rates import Rates
@@ -40,7 +42,9 @@ from edge.watch.bounds import ANSWER_S
 from scanner.source import Source
 from storage.jobs import StoreFailedError
 from storage.sqlite import Job, Store
+from sync.shorts import ShortRefusedError, ShortUnansweredError
 from sync.ways import Moved
+from sync.wire.messages import WireError
 
 MAX_BODY_BYTES = 16 * 1024
 RECENT = re.compile(r"[0-9]{1,6}")  # ASCII: other digits are no number here
@@ -70,6 +74,10 @@ class About(Protocol):
 
     async def synchronise(self) -> Moved:
         """Interrupt every wait on the way to the platform and return what moved."""
+        ...
+
+    async def token_of(self, short: str) -> str:
+        """Return what a short code stands for; raise WireError, ShortRefusedError, ShortUnansweredError."""
         ...
 
     def source(self, lane: str) -> Source | None:
@@ -135,6 +143,8 @@ class Api:
         body: PresentBody = await body_of(request, PresentBody)
         if body.override is not None:
             body = self._overriding(request, body, body.override)
+        if body.short is not None and body.code:
+            raise web.HTTPBadRequest(text="code and short: name one of them")
         lane = self._lane(body.lane)
         if body.ticket is not None and body.ticket not in lane.terms.tickets:
             raise web.HTTPBadRequest(text=f"there is no ticket {body.ticket!r} here")
@@ -170,8 +180,15 @@ class Api:
         return msgspec.structs.replace(body, override=OverrideBody(by=request[SESSION].person, why=override.why))
 
     async def _present(self, lane: Lane, body: PresentBody, asking: Asking | None = None) -> Answer:
-        request = body.request(lane.terms.intent)
-        return await lane.present(body.code, request, ticket=body.ticket, second=body.second, asking=asking)
+        request, code = body.request(lane.terms.intent), body.code
+        if body.short is not None:
+            try:
+                code = await self._about.token_of(body.short)
+            except ShortUnansweredError:
+                return await lane.referred(request, Reason.NEEDS_STAFF)
+            except (ShortRefusedError, WireError) as error:
+                raise refused_short(error) from error
+        return await lane.present(code, request, ticket=body.ticket, second=body.second, asking=asking)
 
     async def redemptions(self, request: web.Request) -> web.Response:
         """List open redemptions (`state=open`) or the recent ones (`recent=N`)."""

@@ -26,7 +26,8 @@ class OverrideBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 class PresentBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`POST /v1/present`. Without `lane` the first one; without `intent` what a shown code means there.
 
-    An empty `code` serves to close or give back by `asset` or `redemption` alone.
+    An empty `code` serves to close or give back by `asset` or `redemption` alone, and beside `short`: eight characters
+    that a person reads out, which the platform turns into a token.
     """
 
     code: Annotated[str, Meta(max_length=MAX_CODE)]
@@ -39,6 +40,7 @@ class PresentBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ticket: Id | None = None
     redemption: Id | None = None
     second: Annotated[str, Meta(max_length=MAX_CODE)] | None = None
+    short: Annotated[str, Meta(min_length=1, max_length=32)] | None = None
     confirmed: Annotated[list[Id], Meta(max_length=8)] = []
     override: OverrideBody | None = None
 

@@ -22,6 +22,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from secrets import token_urlsafe
 from typing import Any
 
 from cache.ids import uuid7
@@ -56,6 +57,7 @@ log = logging.getLogger("xinguan.decider")
 UNJUDGED_S = 2**40  # any time is as good as another, to a clock that is not believed
 MAX_OWED = 10_000  # exits kept in memory until the ledger can be written again
 ASK_S = 0.17  # whoever asks gives up by himself before this (claims.md: 150 ms)
+NOTICE_BYTES = 16
 ROUNDS = 2  # a decision that wants more than its permit is asked for once more
 
 
@@ -126,8 +128,9 @@ class Decider:
         if not self._bounds.health.begun:
             return self._without_store(presented, now)
         trusted, place = self._lists.current, self._places[presented.lane]
-        if trusted.missing(self._profile.issuer) and not presented.without_code:
-            return await self._without_lists(presented, now)
+        listless = trusted.missing(self._profile.issuer) and not presented.without_code
+        if presented.refusal is not None or listless:
+            return await self._unasked(presented, now)
         if presented.without_code:
             permit = await self._asked(self._beyond.known(presented.request, place), presented)
             job = functools.partial(
@@ -141,17 +144,18 @@ class Decider:
             refusal = functools.partial(_note_refusal, lane=presented.lane, reason=error.reason)
             return await self._written(refusal, presented, now)
         named = replace(presented.request, named=presented.asking is not None)
-        visit = Visit(token, named, place, self._bounds.disk.stage)
+        visit = Visit(token, named, place, self._bounds.disk.stage, token_urlsafe(NOTICE_BYTES))
         if presented.request.intent is Intent.EXIT:  # nobody's word is waited for where somebody leaves
             job = functools.partial(settle.settle, visit=visit, lists=trusted, policy=trusted.policy)
             return await self._written(job, presented, now)
         return await self._permitted(visit, trusted, presented, now)
 
-    async def _without_lists(self, presented: Presented, now: Now) -> Settled:
-        """Answer while lists of the home city are not here: that is no fault of a visitor, and keeps nobody in."""
+    async def _unasked(self, presented: Presented, now: Now) -> Settled:
+        """Answer where no code can be judged: that is no fault of a visitor, and keeps nobody in."""
         if presented.request.intent is Intent.EXIT:
-            return self._without_store(presented, now, why="lists_missing")
-        refusal = functools.partial(_note_refusal, lane=presented.lane, reason=Reason.LIST_TOO_OLD)
+            return self._without_store(presented, now, why="short_unanswered" if presented.refusal else "lists_missing")
+        reason = presented.refusal or Reason.LIST_TOO_OLD
+        refusal = functools.partial(_note_refusal, lane=presented.lane, reason=reason)
         return await self._written(refusal, presented, now)
 
     async def _permitted(self, visit: Visit, trusted: TrustedLists, presented: Presented, now: Now) -> Settled:

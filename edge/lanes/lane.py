@@ -155,6 +155,12 @@ class Lane:
         other = None if second is None else Second(clean(second).text, None)
         return await self._present(cleaned.text, request, ticket=ticket, second=other, asking=asking)
 
+    async def referred(self, request: Request, reason: Reason) -> Answer:
+        """Answer somebody about whom nobody could be asked; whoever leaves is let out all the same."""
+        grace_s = self.terms.grace_s
+        presented = Presented(text="", lane=self.id, request=request, grace_s=grace_s, refusal=reason)
+        return self._told("", await self._decider.decide(presented))
+
     async def _present(
         self,
         text: str,

@@ -9,6 +9,7 @@ from cache.ledger.recall import Asking
 from cache.ledger.visit import Settled
 from credit.decision import Decision
 from credit.inputs import Intent, Now, Request
+from credit.reasons import Reason
 from credit.telling.answers import to_json
 
 BRINGING_BACK = frozenset({Intent.CLOSE, Intent.GIVE_BACK})
@@ -26,6 +27,7 @@ class Presented:
     challenges: tuple[bytes, ...] = ()
     grace_s: int = 10
     asking: Asking | None = None
+    refusal: Reason | None = None  # no code could be had: this is the answer, but to whoever leaves
     arrived: float = field(default_factory=time.monotonic)  # freshness and the deadline count from here
 
     @property
@@ -77,5 +79,6 @@ def answer_of(presented: Presented, settled: Settled, now: Now) -> Answer:
             "list_price_fen": presented.list_price_fen,
             "intent": presented.request.intent.value,
             "amount_fen": presented.request.amount_fen,
-        },
+        }
+        | ({} if settled.notice is None else {"notice": settled.notice}),
     )

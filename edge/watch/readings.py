@@ -35,6 +35,7 @@ from storage.jobs import StoreFailedError
 from storage.sqlite import Store
 from sync.enrol.identity import Identity
 from sync.ways import Moved, Ways
+from sync.wire.profiles import Profile
 
 MAX_DETAIL: Final = 200  # characters of somebody else's words on a line
 VERSION: Final = version("xinguan")  # read once: asking opens a file
@@ -103,6 +104,10 @@ class Readings:
         """Interrupt every wait on the way to the platform and return what moved."""
         return await self._parts.sync.synchronise()
 
+    async def token_of(self, short: str) -> str:
+        """Return what a short code stands for; raise WireError, ShortRefusedError, ShortUnansweredError."""
+        return await self._parts.sync.shorts.token(short)
+
     def source(self, lane: str) -> Source | None:
         """Return what a lane reads from, None when it has no source of its own."""
         return self._parts.sources.get(lane)
@@ -120,6 +125,7 @@ class Readings:
             "pledge": profile.pledge,
             "grade": profile.grade,
             "texts": profile.texts,
+            "notices": _notices(profile, self._parts.identity.platform),
             "version": VERSION,
             "now_ms": self._parts.clock.now_ms(),  # screens drop what is older than what they show
         }
@@ -212,6 +218,12 @@ def size_of(database: Path) -> int:
     """Return what a database takes with its log (bytes); a part that is not there takes nothing."""
     parts = (database.with_name(database.name + ending) for ending in BESIDE)
     return sum(part.stat().st_size for part in parts if part.exists())
+
+
+def _notices(profile: Profile, platform: str) -> str:
+    """Return what stands before a notice's name in its address: as visitors reach the platform."""
+    said = profile.texts.get("notice_url", {})
+    return said.get("zh") or said.get("en") or f"{platform}/n/"
 
 
 def lists_reading(trusted: TrustedLists, *, home: str, now_ms: int) -> ListsReading:

@@ -10,7 +10,7 @@ from central.http.openapi import CALLS, document
 from central.http.waking import Waking
 from sync.transport import RefusedError, exchange, open_session
 
-OWN_PAGES = {"/", "/openapi.json"}
+OWN_PAGES = {"/", "/openapi.json", "/n/{notice}"}
 
 
 def test_every_served_call_is_described_and_every_described_one_is_served(town):

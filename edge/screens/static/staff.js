@@ -75,7 +75,7 @@ function lock() {
   const { token } = session ?? {};
   session = null;
   if (token) callAs(token, "POST", "/v1/staff/lock", {}).catch(() => console.info("the session had ended"));
-  for (const id of ["#override-code", "#why"]) find(id).value = "";
+  for (const id of ["#override-code", "#why", "#short"]) find(id).value = "";
   drawSession();
   draw();
   find("#pin").focus();
@@ -136,6 +136,24 @@ find("#override").addEventListener("submit", async (event) => {
   find("#override-code").value = "";
   find("#why").value = "";
   screen.answer(answer);
+});
+
+// A visitor without a phone: the office reads a short code out, the platform turns it into a token, once.
+find("#short-form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const field = find("#short");
+  if (!field.value.trim()) { field.focus(); return; }
+  try {
+    const answer = await callAs(session.token, "POST", "/v1/present", { code: "", short: field.value, lane: screen.lane, request_id: requestId() });
+    field.value = "";
+    complain(field, "");
+    screen.answer(answer);
+  } catch (error) {
+    if (!(error instanceof Trouble)) throw error;
+    if (error.status === 401) lock();
+    complain(field, say({ 400: "staff_short_typo", 404: "staff_short_none", 429: "staff_short_wait", 401: "staff_over" }[error.status] ?? "no_answer"));
+    field.select();
+  }
 });
 
 async function openOnce() {

@@ -1,0 +1,102 @@
+"""A visitor without a phone, and one who is told no: through the platform's and the terminal's real processes."""
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from central.demo.street import town
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def served(tmp_path_factory, running_town):
+    async with running_town(tmp_path_factory.mktemp("town")) as built:
+        await built.gate.start()
+        yield built
+
+
+async def made(served, **more):
+    """Let the office make a short code."""
+    token = (served.platform.state / "operator-token").read_text().strip()
+    body = {"city": town.CITY, "subject": "granny-li", "tier": 5, "groups": [town.TRUSTED_GROUP], "test": True} | more
+    async with served.gate._session.post(
+        f"{served.platform.url}/v1/admin/short", json=body, headers={"Authorization": f"Bearer {token}"}
+    ) as answer:
+        return (await answer.json())["short"]
+
+
+async def post(served, body, role="desk"):
+    head = {"Authorization": f"Bearer {served.gate.tokens[role]}"}
+    async with (
+        aiohttp.ClientSession(served.gate.url, headers=head) as session,
+        session.post("/v1/present", json={"code": "", "lane": "A"} | body) as answer,
+    ):
+        return answer.status, await answer.json()
+
+
+async def test_a_short_code_goes_the_usual_way_once_and_a_repeat_of_the_request_gets_the_same(served):
+    short = await made(served)
+    before = len(served.openings)
+
+    status, answer = await post(
+        served, {"short": f"{short[:4]}-{short[4:]}".lower(), "intent": "check", "request_id": "s1"}
+    )
+    again = await post(served, {"short": f"{short[:4]}-{short[4:]}".lower(), "intent": "check", "request_id": "s1"})
+
+    assert (status, answer["outcome"] in ("GRANT", "STANDARD"), again[1]["reasons"]) == (200, True, answer["reasons"])
+    assert "not_a_code" not in [one["code"] for one in answer["reasons"]]
+    assert len(served.openings) == before
+
+
+async def test_a_code_that_is_none_is_told_to_whoever_typed_it_and_decides_nothing(served):
+    before = served.kinds().count("not_granted")
+
+    typo = await post(served, {"short": "7K3M9QXU"})
+    none = await post(served, {"short": "00000000"})
+    both = await post(served, {"short": "00000000", "code": "XG1:X"})
+
+    assert (typo[0], none[0], both[0]) == (400, 404, 400)
+    assert served.kinds().count("not_granted") == before
+
+
+async def test_offline_staff_decide_and_nobody_who_leaves_is_kept(served):
+    short = await made(served)
+    served.network.cut()
+    try:
+        await served.until(lambda: _offline(served))
+        status, answer = await post(served, {"short": short})
+        leaving = await post(served, {"short": short, "intent": "exit"})
+    finally:
+        served.network.restore()
+
+    assert (status, answer["outcome"], [one["code"] for one in answer["reasons"]]) == (200, "REFER", ["needs_staff"])
+    assert leaving[1]["outcome"] == "GRANT"
+
+
+async def test_a_denial_has_a_page_of_its_own_that_names_nobody(served):
+    who = served.visitors.person(served.now_s(), tier=0)
+    answer = await served.gate.present(who.code(served.now_s()))
+    assert answer["outcome"] == "STANDARD"
+    status = await served.gate.status()
+
+    assert status["notices"].endswith("/n/")
+    assert answer["redemption"] is None
+    page = await served.until(lambda: _page(served, answer["notice"]))
+    assert "本次没有可用的优惠" in page
+    assert answer["notice"] not in str(served.gate.tokens)
+
+
+async def test_who_is_let_in_has_no_notice(served):
+    who = served.visitors.resident(served.now_s())
+
+    assert "notice" not in await served.gate.present(who.code(served.now_s()))
+
+
+async def _page(served, notice):
+    async with served.gate._session.get(f"{served.platform.url}/n/{notice}") as answer:
+        return await answer.text() if answer.status == 200 else None
+
+
+async def _offline(served):
+    return (await served.gate.status() or {}).get("offline")
