@@ -4,7 +4,7 @@ Rules of this file:
 
 - the profile wins; what it leaves out the file may say; what neither says has the default of `Terms`;
 - a value of the file that the profile contradicts, and a lane that it does not name, are told (`differences`): an error
-  of `xinguan config check`, a bad line of readiness. The lane serves meanwhile, by the profile;
+  of `xinguan config check` and a line of readiness, red for the first, yellow for the second; the lane serves;
 - source, actuator, printer, light, sound and grace are the file's alone.
 
 >>> from sync.wire.profiles import Lane, Profile

@@ -236,6 +236,13 @@ CAUSES: Final[dict[str, Cause]] = {
         "ask the platform's people to look at them",
     ),
     "profile.well": Cause(_W, "配置与平台一致", "the configuration agrees with the profile"),
+    "profile.unnamed": Cause(
+        _N,
+        "有通道未在平台档案中登记：{detail}",
+        "a lane is not in the profile: {detail}",
+        "请平台把该通道写入档案，或改正 terminal.toml",
+        "have the platform add the lane to the profile, or correct terminal.toml",
+    ),
     "profile.differs": Cause(
         _B,
         "配置与平台下发的档案不一致，以档案为准：{detail}",

@@ -144,7 +144,7 @@ class Readings:
         kept = await self._from_store()
         reading = Reading(
             lanes=tuple(map(self._lane, parts.lanes)),
-            differs="; ".join(map(str, differences(parts.lanes, parts.identity.profile)))[:MAX_DETAIL],
+            differs=tuple(differences(parts.lanes, parts.identity.profile)),
             lists=lists_reading(parts.lists.current, home=parts.identity.profile.issuer, now_ms=now.utc_ms),
             platform=self._platform(kept, now.utc_ms),
             clock=now.clock,

@@ -9,11 +9,13 @@ from typing import Any
 
 from cache.ledger.visit import Stage
 from credit.inputs import ClockState
+from edge.terms import Difference
 from edge.watch.board import Line
 from edge.watch.disk import MIB
 from edge.watch.store import Failure
 from scanner.health import Health, State
 
+MAX_DETAIL = 200  # characters
 STRIKES = 3  # openings running that were not actuated: the gate, not a visitor, is the fault
 PICTURES = (("the same picture", "source.frozen"), ("in one shade", "source.dark"))  # words of scanner.child.sight
 CLOCK_CAUSES = {
@@ -94,7 +96,7 @@ class Reading:
     twin: bool = False
     entry_stopped: bool = False
     faults: str = ""
-    differs: str = ""  # what terminal.toml says otherwise than the profile
+    differs: tuple[Difference, ...] = ()  # what terminal.toml says otherwise than the profile
 
 
 def state(reading: Reading, *, ready: bool) -> dict[str, Any]:
@@ -141,7 +143,7 @@ def lines(reading: Reading) -> list[Line]:
         *_lists(reading.lists, reading.platform),
         _suspended(reading),
         *_platform(reading.platform),
-        Line("profile", "profile.differs" if reading.differs else "profile.well", reading.differs),
+        _profile(reading.differs),
         Line("faults", "faults.seen", reading.faults) if reading.faults else Line("faults", "faults.well"),
         *(line for lane in reading.lanes for line in _lane(lane)),
     ]
@@ -172,6 +174,13 @@ def _lists(lists: ListsReading, platform: PlatformReading) -> list[Line]:
         Line("partners", "partners.trouble" if lists.partner_trouble else "partners.well", lists.partner_trouble),
         Line("entries", "entries.set_aside" if lists.set_aside else "entries.well", lists.set_aside),
     ]
+
+
+def _profile(differs: tuple[Difference, ...]) -> Line:
+    """Return the profile's line: what it does not name serves by the file, what it contradicts by the profile."""
+    contradicted = any(one.ours is not None for one in differs)
+    cause = "profile.differs" if contradicted else "profile.unnamed" if differs else "profile.well"
+    return Line("profile", cause, "; ".join(map(str, differs))[:MAX_DETAIL])
 
 
 def _suspended(reading: Reading) -> Line:

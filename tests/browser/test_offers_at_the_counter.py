@@ -16,8 +16,7 @@ _SPEC.loader.exec_module(_TOWN)
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def shop(tmp_path_factory):
-    async with _TOWN.started_town(tmp_path_factory.mktemp("counter")) as built:
-        built.gate.config.write_text(built.gate.config.read_text() + '\n[[lanes]]\nid = "C"\nscene = "shop"\n')
+    async with _TOWN.started_town(tmp_path_factory.mktemp("counter"), lanes=[{"id": "C", "scene": "shop"}]) as built:
         await built.gate.start()
         yield built
 

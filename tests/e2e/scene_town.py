@@ -227,7 +227,8 @@ class SceneTown:
         await asyncio.to_thread(lambda: publish(self.state, now_ms=now_ms()))
         self.terminal.config.write_text(self.configuration(), encoding="utf-8")
         address = f"http://127.0.0.1:{self.network.port}"
-        await self.terminal.enrol(await self.platform.code_for(town.GATE, platform=address))
+        lanes = [{"id": scene, "scene": scene} for scene in SCENES if scene != "gate"] + [{"id": "B", "scene": "gate"}]
+        await self.terminal.enrol(await self.platform.code_for(town.GATE, platform=address, lanes=lanes))
         await self.terminal.start()
         await self.until(lambda: self._is_offline(wanted=False))
 

@@ -6,6 +6,7 @@ from credit.inputs import Intent
 from edge import terminal as serving
 from edge.config import LaneTable
 from edge.terms import differences, terms_of
+from edge.watch.causes import Level
 from edge.watch.status import Reading, lines
 from sync.wire.profiles import Lane, Profile, TicketType
 
@@ -64,12 +65,22 @@ def test_a_lane_without_prices_has_no_ticket_and_one_that_is_not_sold_is_not_ask
     assert terms_of(table(ticket="senior"), profile(Lane(id="A", scene="gate"))).ticket == "adult"
 
 
-def test_a_difference_is_a_bad_line_in_words():
-    line = next(
-        one for one in lines(Reading(differs="lanes.A.scene: gate here, shop in the profile")) if one.name == "profile"
+def profile_line(file, signed):
+    return next(one for one in lines(Reading(differs=tuple(differences([file], signed)))) if one.name == "profile")
+
+
+def test_a_difference_is_a_red_line_in_words_and_a_lane_that_is_not_named_a_yellow_one():
+    line = profile_line(table(), profile(Lane(id="A", scene="shop")))
+    assert (line.cause, line.detail, line.level) == (
+        "profile.differs",
+        "lanes.A.scene: gate here, shop in the profile",
+        Level.BAD,
     )
 
-    assert (line.cause, line.detail) == ("profile.differs", "lanes.A.scene: gate here, shop in the profile")
+    line = profile_line(table(id="Z"), profile(Lane(id="A", scene="shop")))
+    assert (line.cause, line.level) == ("profile.unnamed", Level.WARN)
+
+    assert profile_line(table(), profile(Lane(id="A", scene="gate"))).cause == "profile.well"
 
 
 def test_where_a_lane_stands_is_the_profiles_word():

@@ -17,11 +17,7 @@ pytestmark = [pytest.mark.look, pytest.mark.browser, pytest.mark.timeout(280), p
 _SPEC = importlib.util.spec_from_file_location("day_town", Path(__file__).parents[1] / "processes" / "conftest.py")
 _TOWN = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(_TOWN)
-LANES = """
-[[lanes]]
-id = "C"
-scene = "shop"
-"""
+LANES = [{"id": "C", "scene": "shop"}]
 CUSTOMERS = 40
 LONG_MS = 30_000
 BAD = ("forged", "expired", "damaged")
@@ -29,8 +25,7 @@ BAD = ("forged", "expired", "damaged")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def town(tmp_path_factory):
-    async with _TOWN.started_town(tmp_path_factory.mktemp("day")) as built:
-        built.gate.config.write_text(built.gate.config.read_text() + LANES)
+    async with _TOWN.started_town(tmp_path_factory.mktemp("day"), lanes=LANES) as built:
         await built.gate.start()
         yield built
 

@@ -41,8 +41,8 @@ async def until(true, within_s=PATIENCE_S):
 class Town:
     """Platform, network, gate. `openings` are the lines of the gate's actuator: who was let through."""
 
-    def __init__(self, folder, session):
-        self.folder = folder
+    def __init__(self, folder, session, lanes=()):
+        self.folder, self.lanes = folder, lanes
         platform_port, gate_port = free_ports(2)
         self.platform = PlatformLink(folder, platform_port, session)
         self.network = CuttableProxy(platform_port)
@@ -63,10 +63,13 @@ class Town:
 
     async def start(self):
         await self.platform.start()
-        self.gate.config.write_text(
-            self.gate.configuration(platform=self.network_url, source=None, actuator=f"file:{self.folder / 'openings'}")
+        text = self.gate.configuration(
+            platform=self.network_url, source=None, actuator=f"file:{self.folder / 'openings'}"
         )
-        await self.gate.enrol(await self.platform.code_for(town.GATE, platform=self.network_url))
+        more = "".join(f'[[lanes]]\nid = "{one["id"]}"\nscene = "{one["scene"]}"\n' for one in self.lanes)
+        self.gate.config.write_text(text + more)
+        code = await self.platform.code_for(town.GATE, platform=self.network_url, lanes=self.lanes)
+        await self.gate.enrol(code)
 
     async def platform_returns(self):
         await self.platform.process.start()
@@ -95,9 +98,10 @@ class Town:
 
 
 @asynccontextmanager
-async def started_town(folder):
+async def started_town(folder, *, lanes=()):
+    """Run a town; `lanes` are further ones of the gate's terminal, {id, scene}, in its profile and its file."""
     async with aiohttp.ClientSession() as session:
-        built = Town(folder, session)
+        built = Town(folder, session, lanes)
         async with built.network:
             await built.start()
             try:

@@ -57,12 +57,11 @@ OVERRIDE = {"by": "sup-7", "why": "当面核对证件"}
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def served(tmp_path_factory, running_town):
-    async with running_town(tmp_path_factory.mktemp("flows")) as built:
+    lanes = [{"id": row["id"], "scene": row["id"]} for row in BENEFITS]
+    async with running_town(tmp_path_factory.mktemp("flows"), lanes=lanes) as built:
         rules = {"issuer": town.CITY, "version": 2, "benefits": BENEFITS}
         put_rules(built.platform.state, town.CITY, {"benefits.json": json.dumps(rules).encode()})
         publish(built.platform.state, now_ms=built.now_s() * 1000, cities=(town.CITY,))
-        lanes = [f'[[lanes]]\nid = "{row["id"]}"\nscene = "{row["id"]}"\n' for row in BENEFITS]
-        built.gate.config.write_text(built.gate.config.read_text() + "".join(lanes))
         await built.gate.start()
         yield built
 

@@ -17,9 +17,7 @@ TWENTY = {"title": {"zh": "本店八折"}, "offer": {"kind": "percent", "percent
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def served(tmp_path_factory, running_town):
-    async with running_town(tmp_path_factory.mktemp("shop")) as built:
-        text = built.gate.config.read_text()
-        built.gate.config.write_text(text + '\n[[lanes]]\nid = "C"\nscene = "shop"\n')
+    async with running_town(tmp_path_factory.mktemp("shop"), lanes=[{"id": "C", "scene": "shop"}]) as built:
         await built.gate.start()
         yield built
 

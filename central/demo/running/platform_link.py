@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -74,9 +75,9 @@ class PlatformLink:
             found: Json = json.loads(text)
             return found
 
-    async def code_for(self, post: town.Post, *, platform: str) -> str:
-        """Return the enrolment QR's text for this terminal; `platform` is the address it will use."""
-        body = {"terminal": post.terminal, "profile": town.profile(post), "platform": platform}
+    async def code_for(self, post: town.Post, *, platform: str, lanes: Sequence[Json] = ()) -> str:
+        """Return the enrolment QR's text for this terminal; `lanes` are further ones than its own."""
+        body = {"terminal": post.terminal, "profile": town.profile(post, lanes), "platform": platform}
         return str((await self._call("POST", "/v1/admin/codes", body))["qr"])
 
     async def ledger(self) -> Json:

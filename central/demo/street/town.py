@@ -5,6 +5,7 @@ write this (decision.md, "Benefit catalogue").
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -117,14 +118,14 @@ COUNTER: Final = Post(
 POSTS: Final = (GATE, DESK, COUNTER)
 
 
-def profile(post: Post) -> Document:
-    """Return the profile that enrolment gives this terminal."""
+def profile(post: Post, more: Sequence[Document] = ()) -> Document:
+    """Return the profile that enrolment gives this terminal, with further lanes after its own."""
     return {
         "site": SITE,
         "title": {"zh": f"云溪古镇 · {post.zh}", "en": f"Yunxi Old Town · {post.en}"},
         "issuer": CITY,
         "test": True,
-        "lanes": [{"id": post.lane, "scene": post.scene}],
+        "lanes": [{"id": post.lane, "scene": post.scene}, *more],
         "ticket_types": [
             {"id": name, "title": {"zh": zh, "en": en}, "price_fen": fen} for name, zh, en, fen in post.ticket_types
         ],
