@@ -73,10 +73,17 @@ def decide(token: Token, request: Request, facts: Facts, policy: Policy, now: No
     """Return what this presentation earns here and now."""
     if request.intent in ENDING:
         return facts_repeat(facts, now) or end(request, facts, now, policy.default_zone)
-    situation = Situation(token, request, facts, policy, now)
+    situation = Situation(_still_granted(token, facts), request, facts, policy, now)
     decision = _before_benefits(situation, policy) or _among_benefits(situation, policy)
     notes = without_effect(facts.measures, policy)
     return replace(decision, notes=notes) if notes else decision
+
+
+def _still_granted(token: Token, facts: Facts) -> Token:
+    """Return the token without the grants that its issuer has withdrawn: for everything else it stays good."""
+    if not facts.withdrawn:
+        return token
+    return replace(token, grants=tuple(one for one in token.grants if one.grant_id not in facts.withdrawn))
 
 
 def without_effect(entries: tuple[MeasureEntry, ...], policy: Policy) -> tuple[Finding, ...]:

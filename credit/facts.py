@@ -103,13 +103,15 @@ class Facts:
 
     `site_reached`: the site's hub answered, so nothing that counts inside this site is offline while the platform is
     away (claims.md 10). `nonce_claimed`: whoever counts for the site holds this nonce for us. `twin`: another machine
-    writes this terminal's journal; `store_lost`: what was given before is not known here.
+    writes this terminal's journal; `store_lost`: what was given before is not known here. `withdrawn`: ids of grants
+    that the token carries and its issuer has taken back.
     """
 
     place: Place
     used: Mapping[str, Used] = field(default_factory=dict)
     measures: tuple[MeasureEntry, ...] = ()
     revoked: bool = False
+    withdrawn: frozenset[bytes] = frozenset()
     ages_s: Mapping[str, int] = field(default_factory=dict)
     repeat: Repeat | None = None
     nonce: NonceUse | None = None

@@ -241,5 +241,8 @@ def with_lists(facts: Facts, lists: Lists, asked: Questions, visit: Visit, now: 
         facts,
         measures=lists.measures(token.issuer, token.subject),
         revoked=lists.revoked(token.issuer, token.token_id, token.status_index),
+        withdrawn=frozenset(
+            one.grant_id for one in token.grants if one.grant_id and lists.revoked(token.issuer, one.grant_id, None)
+        ),
         ages_s={issuer: lists.age_s(issuer, now.utc_s) for issuer in {token.issuer, *asked.issuers}},
     )

@@ -17,6 +17,7 @@ TERMINALS: Final = (
     " (SELECT count(*) FROM forks k WHERE k.terminal = t.terminal)"
     " FROM terminals t LEFT JOIN journals j ON j.terminal = t.terminal ORDER BY t.terminal"
 )
+PROFILES: Final = "SELECT site, profile FROM terminals WHERE state <> 'revoked'"
 REDEMPTIONS: Final = (
     "SELECT r.redemption, r.terminal, r.site, r.seq, r.at_ms, r.received_ms, r.kind, r.state, f.raw"
     " FROM redemptions r JOIN facts f ON f.terminal = r.terminal AND f.epoch = r.epoch AND f.seq = r.seq"
@@ -50,6 +51,16 @@ TERMINAL_FIELDS: Final = (
     "missing",
     "forks",
 )
+
+
+async def sites_and_scenes(tx: Tx) -> tuple[frozenset[str], frozenset[str]]:
+    """Return at which sites and in which scenes a terminal stands that was not revoked."""
+    sites, scenes = set(), set()
+    for site, profile in await tx.rows(PROFILES):
+        lanes = json.loads(profile).get("lanes", [])
+        sites.add(str(site))
+        scenes |= {str(one["scene"]) for one in lanes if isinstance(one, dict) and "scene" in one}
+    return frozenset(sites), frozenset(scenes)
 
 
 async def _count(tx: Tx, sql: str) -> int:

@@ -12,6 +12,7 @@ from central.lists.issuing import DAY_S, Wanted, issue, picture
 from central.register.registry import RegistryError
 from credit.claims import Grant, SubjectKind
 
+GRANT_ID_BYTES = 8
 HolderKey = ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey
 
 
@@ -20,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_subject(parser)
     parser.add_argument("--tier", type=int, default=0, choices=range(10), metavar="0-9")
     parser.add_argument("--group", type=int, action="append", default=[], metavar="CODE", help="may be repeated")
-    parser.add_argument("--grant", type=int, action="append", default=[], metavar="CODE", help="an approved benefit")
+    parser.add_argument("--grant", action="append", default=[], metavar="CODE:ID:USES", help="an approved benefit")
     parser.add_argument("--days", type=int, default=30, help="how long it is valid")
     parser.add_argument("--kind", choices=[str(kind) for kind in SubjectKind], default=str(SubjectKind.PERSON))
     parser.add_argument("--region", type=int, help="GB/T 2260 code")
@@ -41,7 +42,7 @@ def _issue(args: argparse.Namespace) -> Answer:
         subject=args.subject,
         tier=args.tier,
         groups=args.group,
-        grants=[Grant(code=code) for code in args.grant],
+        grants=[_grant(text) for text in args.grant],
         valid_s=args.days * DAY_S,
         holder_key=_holder_key(args.holder_key) if args.holder_key else None,
         max_uses=args.max_uses,
@@ -61,6 +62,18 @@ def _issue(args: argparse.Namespace) -> Answer:
         "subject": issued.subject.hex(),
         "expires": issued.expires_s,
     }
+
+
+def _grant(text: str) -> Grant:
+    code, _, rest = text.partition(":")
+    name, _, uses = rest.partition(":")
+    try:
+        granted = bytes.fromhex(name)
+        if len(granted) == GRANT_ID_BYTES and int(uses) > 0:
+            return Grant(code=int(code), grant_id=granted, uses=int(uses))
+    except ValueError:
+        pass
+    raise RegistryError(f"--grant {text!r}: write CODE:ID:USES, the id as 16 hex digits; the office's page shows it")
 
 
 def _holder_key(path: Path) -> HolderKey:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from central.lists.publishing import Published, PublishingError, Repository
+from central.register import withdrawals
 from central.register.registry import add_city, register, zone_of
 from credit.policy import Policy
 from credit.rules.benefits import parse_benefits
@@ -182,7 +183,8 @@ def _revocations(conn: sqlite3.Connection, city: str, now_ms: int) -> dict[str, 
     bits = bytearray(((highest or 0) // STATUS_BLOCK + 2) * STATUS_BLOCK // BITS)
     for index, revoked in conn.execute(REVOKED, (city, now_ms // 1000)):
         bits[index // BITS] |= revoked << index % BITS
-    return {"issuer": city, "complete": True, "tokens": [], "status": base64.b64encode(bytes(bits)).decode()}
+    gone = withdrawals.standing(conn, city, now_s=now_ms // 1000)
+    return {"issuer": city, "complete": True, "tokens": gone, "status": base64.b64encode(bytes(bits)).decode()}
 
 
 def _render(document: object) -> bytes:

@@ -119,6 +119,8 @@ def picture(text: str, *, kind: str = "png", scale: int = 8, error: str = "l") -
 
 
 def _claims(wanted: Wanted, subject: bytes) -> dict[str, Any]:
+    if any(one.grant_id is None or one.uses is None for one in wanted.grants):
+        raise RegistryError("a grant is issued with its id and its number of uses: without them it is a blank cheque")
     return {
         "subject": subject,
         "tier": wanted.tier,

@@ -1,0 +1,160 @@
+"""Grants: what was approved, for whom, how often, until when; used n of m; withdrawn.
+
+Rules of this file:
+
+- a grant has 8 random bytes as its id and a number of uses; the credential carries {code, id, uses}, each fact names
+  them, and what is used is counted by the platform's own tallies under the grant's key, over all terminals;
+- a reversal gives a use back, because it gives the tally back;
+- withdrawing marks the grant here and puts its id into the city's revocations: within two seconds no terminal counts it
+  as held any more, and the credential stays good for everything else.
+"""
+
+import json
+import secrets
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from central.lists.cities import CITIES, publish
+from central.lists.publishing import Published
+from central.office.desk import Desk
+from central.office.drafts.deciding import Asked
+from central.office.drafts.kinds import told
+from central.office.refusals import NotThereError, RefusedError
+from central.register import withdrawals
+from central.register.accounts.acts import Act
+from central.register.accounts.duties import Person
+from central.register.registry import register
+from credit.claims import Grant as Claim
+from credit.rules.benefits import parse_benefits
+from credit.rules.listing import BENEFITS
+from storage.jobs import Row, Tx
+
+ID_BYTES: Final = 8
+MAX_CARRIED: Final = 8  # grants in one credential: the code has to stay readable
+
+COLUMNS: Final = "grant_id, city, subject, code, uses, until_s, state, application, made_ms, withdrawn_ms, reason"
+PUT: Final = (
+    "INSERT INTO grants (grant_id, city, subject, code, uses, until_s, state, application, made_ms)"
+    " VALUES ($1, $2, $3, $4, $5, $6, 'active', $7, $8)"
+)
+ONE: Final = f"SELECT {COLUMNS} FROM grants WHERE grant_id = $1"  # noqa: S608 - columns of our own
+OF: Final = f"SELECT {COLUMNS} FROM grants WHERE city = $1 AND subject = $2 ORDER BY made_ms DESC, grant_id"  # noqa: S608
+LISTED: Final = f"SELECT {COLUMNS} FROM grants WHERE city = $1 ORDER BY made_ms DESC, grant_id LIMIT $2"  # noqa: S608
+WITHDRAW: Final = (
+    "UPDATE grants SET state = 'withdrawn', withdrawn_ms = $2, reason = $3 WHERE grant_id = $1 AND state = 'active'"
+)
+SPENT: Final = "SELECT spent FROM tallies WHERE key = $1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """What was approved. `subject` and `grant_id` in hex; it ends at `until_s`, in seconds UTC."""
+
+    grant_id: str
+    city: str
+    subject: str
+    code: int
+    uses: int
+    until_s: int
+    state: str = "active"
+    application: str | None = None
+    made_ms: int = 0
+    withdrawn_ms: int | None = None
+    reason: str | None = None
+    used: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON values, with what is left."""
+        return {name: getattr(self, name) for name in self.__slots__} | {"left": max(0, self.uses - self.used)}
+
+    def claim(self) -> Claim:
+        """Return what a credential says of it."""
+        return Claim(code=self.code, grant_id=bytes.fromhex(self.grant_id), uses=self.uses)
+
+
+def fresh(city: str, subject: str, *, code: int, uses: int, until_s: int) -> Grant:
+    """Return a new grant under a random id."""
+    name = secrets.token_hex(ID_BYTES)
+    return Grant(grant_id=name, city=city, subject=subject, code=code, uses=uses, until_s=until_s)
+
+
+async def put(tx: Tx, grant: Grant, *, application: str | None, now_ms: int) -> None:
+    """Keep a new grant."""
+    what = (grant.grant_id, grant.city, grant.subject, grant.code, grant.uses, grant.until_s)
+    await tx.execute(PUT, *what, application, now_ms)
+
+
+def _read(row: Row) -> Grant:
+    names = [name for name in Grant.__slots__ if name != "used"]
+    return Grant(**dict(zip(names, row, strict=True)))
+
+
+def keys(desk: Desk, city: str) -> dict[int, list[str]]:
+    """Return the keys of benefits by their code, as facts count them."""
+    found: dict[int, list[str]] = {}
+    path = desk.folder / CITIES / city / BENEFITS
+    for one in parse_benefits(json.loads(path.read_bytes())) if path.exists() else ():
+        found.setdefault(one.code, []).append(one.key)
+    return found
+
+
+async def with_uses(tx: Tx, grant: Grant, keys_of: dict[int, list[str]]) -> Grant:
+    """Return a grant with what was used of it, everywhere."""
+    used = 0
+    for key in keys_of.get(grant.code, ()):
+        row = await tx.row(SPENT, f"u|grant:{grant.city}:{grant.grant_id}|{key}")
+        used += 0 if row is None else int(row[0])
+    return replace(grant, used=used)
+
+
+async def listed(desk: Desk, city: str, *, subject: str | None = None, many: int = 200) -> list[Grant]:
+    """Return grants of a city, or of one subject, newest first, with what was used of each."""
+    keys_of = await desk.run(lambda: keys(desk, city))
+
+    async def job(tx: Tx) -> list[Grant]:
+        rows = await (tx.rows(LISTED, city, many) if subject is None else tx.rows(OF, city, subject))
+        return [await with_uses(tx, _read(row), keys_of) for row in rows]
+
+    return await desk.books.read(job)
+
+
+async def carried(desk: Desk, city: str, subject: str) -> tuple[Claim, ...]:
+    """Return the grants that a new credential of somebody carries: active, not ended, not used up; newest first."""
+    now_s = desk.now_ms() // 1000
+    good = [
+        one
+        for one in await listed(desk, city, subject=subject)
+        if one.state == "active" and one.until_s > now_s and one.used < one.uses
+    ]
+    return tuple(one.claim() for one in good[:MAX_CARRIED])
+
+
+async def withdraw(desk: Desk, who: Person, grant_id: str, asked: Asked) -> Grant:
+    """Withdraw a grant and publish that; raise RefusedError, NotThereError, ForbiddenError."""
+    row = await desk.books.read(lambda tx: tx.row(ONE, grant_id))
+    if row is None or not who.may("read", _read(row).city):
+        raise NotThereError(f"没有批准 {grant_id} · there is no grant {grant_id}")
+    grant = _read(row)
+    who.check("grant.withdraw", grant.city)
+    now_ms = desk.now_ms()
+    asked = asked.checked(now_ms)
+    if grant.state != "active":
+        raise RefusedError("该批准已撤回 · the grant is withdrawn already")
+
+    def work() -> Published:
+        with register(desk.folder) as conn:
+            withdrawals.enter(conn, grant.city, bytes.fromhex(grant_id), until_s=grant.until_s)
+        return publish(desk.folder, now_ms=desk.now_ms(), cities=(grant.city,))
+
+    act = Act(
+        act="grant.withdraw",
+        city=grant.city,
+        subject=grant.subject,
+        why=asked.why,
+        before=grant.to_json(),
+        once=asked.once,
+    )
+    await desk.effect(who, act, work, told)
+    await desk.books.write(lambda tx: tx.execute(WITHDRAW, grant_id, now_ms, asked.why))
+    row = await desk.books.read(lambda tx: tx.row(ONE, grant_id))
+    return _read(row) if row is not None else grant

@@ -1,0 +1,134 @@
+"""Every call of the office: one table that pages, the API and its description share.
+
+Each call asks for its duty itself (`central.register.accounts.duties`). `city` is always said; somebody else's draft,
+case, application or grant is "not there".
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated, Any, Final
+
+import msgspec
+from msgspec import Meta
+
+from central.office import cases, entries
+from central.office.approving.calls import APPROVING
+from central.office.desk import Desk
+from central.office.drafts import deciding
+from central.office.forms import Call, City, Form, FormData, Json, Number, Rules, Text, Whole
+from central.register.accounts.duties import Person
+
+
+class MeasureForm(Form, frozen=True, kw_only=True):
+    """Draft a measure."""
+
+    city: City
+    subject: Text
+    code: Annotated[int, Meta(ge=0, le=65_535)]
+    until: date
+    from_day: date | None = None
+    authority: Text = ""
+    basis: Text = ""
+
+
+class EntryForm(Form, frozen=True, kw_only=True):
+    """About one measure in the register: repair it, or dispute it."""
+
+    city: City
+    entry: Number
+
+
+class RulesForm(Form, frozen=True, kw_only=True):
+    """Draft rule files: `files` is one JSON object {name: document}; `force` in spite of doubts."""
+
+    city: City
+    files: Rules
+    from_ms: Whole = 0
+    force: bool = False
+
+
+class DraftForm(Form, frozen=True, kw_only=True):
+    """About one draft."""
+
+    draft: Number
+    force: bool = False
+
+
+class SettleForm(Form, frozen=True, kw_only=True):
+    """Settle a case: for the person (`upheld`) or against them."""
+
+    case: Number
+    upheld: bool
+
+
+async def _measure(desk: Desk, who: Person, form: MeasureForm) -> Json:
+    wished = entries.Wished(
+        subject=form.subject,
+        code=form.code,
+        until=form.until,
+        from_day=form.from_day,
+        authority=form.authority,
+        basis=form.basis,
+    )
+    return (await deciding.propose_measure(desk, who, form.city, wished, form.asked())).to_json()
+
+
+async def _repair(desk: Desk, who: Person, form: EntryForm) -> Json:
+    return (await deciding.propose_repair(desk, who, form.city, form.entry, form.asked())).to_json()
+
+
+async def _rules(desk: Desk, who: Person, form: RulesForm) -> Json:
+    asked = form.asked(from_ms=form.from_ms, force=form.force)
+    files = deciding.as_files(form.files)
+    return (await deciding.propose_rules(desk, who, form.city, files, asked)).to_json()
+
+
+async def _sites(desk: Desk, who: Person, form: RulesForm) -> Json:
+    asked = form.asked(from_ms=form.from_ms, force=form.force)
+    files = deciding.as_files(form.files)
+    return (await deciding.propose_rules(desk, who, form.city, files, asked, kind="sites")).to_json()
+
+
+async def _approve(desk: Desk, who: Person, form: DraftForm) -> Json:
+    return (await deciding.approve(desk, who, form.draft, form.asked(force=form.force))).to_json()
+
+
+async def _reject(desk: Desk, who: Person, form: DraftForm) -> Json:
+    return (await deciding.reject(desk, who, form.draft, form.asked())).to_json()
+
+
+async def _withdraw(desk: Desk, who: Person, form: DraftForm) -> Json:
+    return (await deciding.withdraw(desk, who, form.draft, form.asked())).to_json()
+
+
+async def _roll_back(desk: Desk, who: Person, form: DraftForm) -> Json:
+    return (await deciding.roll_back(desk, who, form.draft, form.asked())).to_json()
+
+
+async def _dispute(desk: Desk, who: Person, form: EntryForm) -> Json:
+    return (await cases.open_dispute(desk, who, form.city, form.entry, form.asked())).to_json()
+
+
+async def _settle(desk: Desk, who: Person, form: SettleForm) -> Json:
+    return (await cases.settle(desk, who, form.case, form.asked(), upheld=form.upheld)).to_json()
+
+
+CALLS: Final[Mapping[str, Call]] = {
+    "measure": Call(MeasureForm, _measure, "起草惩戒措施", "Draft a measure"),
+    "repair": Call(EntryForm, _repair, "起草信用修复", "Draft the repair of a measure"),
+    "rules": Call(RulesForm, _rules, "起草规则修改", "Draft a change of the rules"),
+    "sites": Call(RulesForm, _sites, "起草场所与商户修改", "Draft a change of sites and merchants"),
+    "approve": Call(DraftForm, _approve, "复核批准草稿", "Approve a draft"),
+    "reject": Call(DraftForm, _reject, "退回草稿", "Send a draft back"),
+    "withdraw": Call(DraftForm, _withdraw, "撤回草稿", "Withdraw a draft"),
+    "roll-back": Call(DraftForm, _roll_back, "一键回退", "Roll a draft back"),
+    "dispute": Call(EntryForm, _dispute, "登记异议", "Open a dispute about a measure"),
+    "settle": Call(SettleForm, _settle, "办结异议", "Settle a case"),
+} | APPROVING
+"""What the office can do over HTTP: `POST /v1/office/NAME`, and the same as forms of its pages."""
+
+
+async def call(desk: Desk, who: Person, name: str, given: Any) -> Json:
+    """Make one call with a JSON object or a form; raise msgspec.ValidationError, OfficeError, ForbiddenError."""
+    one = CALLS[name]
+    return await one.run(desk, who, msgspec.convert(given, one.form, strict=not isinstance(given, FormData)))

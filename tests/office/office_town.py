@@ -1,0 +1,69 @@
+"""What tests of the office share: a founded city, named people, and a clock that the test moves."""
+
+import atexit
+import json
+import shutil
+import tempfile
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+
+from central import example_town
+from central.lists.cities import CITIES
+from central.lists.issuing import Wanted, issue
+from central.office.calls import call
+from central.office.desk import Desk
+from central.register.accounts.duties import Duty, Person, Role
+
+NOW = 1_790_000_000_000  # 2026-09-21
+CITY = example_town.HOME
+OTHER = example_town.FOREIGN
+AUTHORITY = "云岭文化和旅游局"
+WHO = "王小明"
+
+
+@cache
+def founded():
+    """Return a founded city, made once: copying its folder is a hundred times faster."""
+    folder = Path(tempfile.mkdtemp(prefix="xg-office-")) / "state"
+    atexit.register(shutil.rmtree, folder.parent, ignore_errors=True)
+    example_town.found(folder, now_ms=NOW)
+    issue(folder, CITY, Wanted(subject=WHO, max_uses=1), now_s=NOW // 1000)
+    return folder
+
+
+def person(role, name=None, city=CITY, authority=AUTHORITY, via="page"):
+    return Person(operator=name or role, title=role, duties=(Duty(city, Role(role), authority),), via=via)
+
+
+class Office:
+    """A desk over a founded city, with calls that tests use."""
+
+    def __init__(self, folder, books):
+        self.at = SimpleNamespace(ms=NOW)
+        self.folder, self.books = folder, books
+        shutil.copytree(founded(), folder)
+        self.desk = Desk(folder, books, lambda: self.at.ms)
+        self.clerk, self.checker = person("clerk"), person("checker")
+        self.publisher, self.second = person("publisher"), person("publisher", "second")
+
+    async def call(self, who, name, **form):
+        self.at.ms += 1000
+        return await call(self.desk, who, name, {"why": "测试", **form})
+
+    async def measure(self, who=None, **form):
+        asked = {"city": CITY, "subject": WHO, "code": 302, "until": "2026-12-31"} | form
+        return await self.call(who or self.clerk, "measure", **asked)
+
+    def published(self, name="measures.json", kind="lists"):
+        folder = self.folder / "public" / "targets" / kind / CITY
+        newest = max(folder.glob(f"*.{name}"), key=lambda file: file.stat().st_mtime_ns)
+        return json.loads(newest.read_bytes())
+
+    def rules(self, name):
+        return json.loads((self.folder / CITIES / CITY / name).read_bytes())
+
+    def calendars_until(self, last):
+        found = self.rules("calendars.json")
+        dated = {name: {"dates": one, "covers_until": last} for name, one in found["calendars"].items()}
+        return found | {"calendars": dated}
