@@ -32,6 +32,7 @@ COMMANDS: dict[str, Command] = {
     "codes": Command(
         "central.commands.codes", "为终端生成一次性登记码", "make a one-time enrolment code for a terminal"
     ),
+    "hub": Command("central.commands.hub.command", "景区边缘枢纽:登记、运行", "the hub of a site: enrol, serve"),
     "terminals": Command(
         "central.commands.terminals", "终端列表;暂停、恢复、吊销", "list terminals; suspend, resume, revoke"
     ),

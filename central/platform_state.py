@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from storage.files import create_file, replace_file
+from sync.wire.hubs import SITE, SitePage
 from sync.wire.jws import kid_of, public_hex
 from sync.wire.messages import Answer, Command, PlatformKey, Receipt, SignedTime
 from sync.wire.profiles import SignedProfile
@@ -65,6 +66,10 @@ class Signer:
     def order(self, order: Command | SignedProfile) -> str:
         """Return an order, or a new profile, signed."""
         return self.profile(order) if isinstance(order, SignedProfile) else self.command(order)
+
+    def page(self, page: SitePage) -> str:
+        """Return a page of what stands at a site, signed for its hub."""
+        return sign(page, self.key, typ=SITE, kid=self.public.kid)
 
     def command(self, command: Command) -> str:
         """Return the signed order."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib import import_module, resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -40,6 +40,11 @@ def _on_postgres(url: str) -> "PostgresJobs":
     except ValueError as error:
         raise StateError(f"the database's address: {error}") from error
     return jobs
+
+
+def books_at(path: Path, url: str | None = None) -> AbstractAsyncContextManager[JobStore]:
+    """Return books in a SQLite file, or on PostgreSQL where `url` names one: a hub's."""
+    return sqlite_books(path) if url is None else _on_postgres(url)
 
 
 @asynccontextmanager

@@ -43,6 +43,7 @@ TITLE = "信关 Xinguan\n读码、验证、决定、记账、同步。\nReads a 
 CENTRAL_ROLES = {
     "demo": ("一条命令看全流程演示", "the whole story on this machine, in one command"),
     "central": ("参考中心平台", "the reference central platform"),
+    "hub": ("景区枢纽：一处景区的各道闸机共用一本账", "the hub of a site: many gates, one count"),
 }
 
 

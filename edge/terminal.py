@@ -48,6 +48,8 @@ from scanner.sources import open_source
 from storage.jobs import StoreFailedError
 from storage.only_one import only_one
 from storage.sqlite import Store
+from sync.beyond.asking import Asking
+from sync.beyond.authority import NetworkAuthority
 from sync.enrol.enrolling import DATABASE_FILE
 from sync.enrol.identity import Identity, load_identity
 from sync.peer import Peer
@@ -55,6 +57,7 @@ from sync.pull.puller import Pace, Puller
 from sync.push.line import Line
 from sync.reask import Reasker
 from sync.transport import IDLE_S, open_session
+from sync.way import Way
 from sync.ways import Ways, open_ways
 
 log = logging.getLogger("xinguan.terminal")
@@ -147,6 +150,8 @@ class Terminal:
             keep("listen", begun(sync.listen.run), worked=lambda: sync.listen.heard),
             keep("orders", begun(sync.orders.run), worked=lambda: sync.orders.rounds),
             keep("pull", begun(sync.pull.run), worked=lambda: sync.pull.last_ok_ms),
+            keep("hub", begun(sync.way.run), worked=lambda: sync.way.rounds),
+            keep("claims", begun(parts.asking.run), worked=lambda: parts.asking.rounds),
             keep("time", begun(sync.times.run), worked=lambda: sync.times.learned),
             keep("patrol", patrol.run, worked=lambda: patrol.rounds),
             begun(lambda: resume(lanes, store))(),
@@ -174,7 +179,11 @@ class Terminal:
         )
         decider.reached = self._reached
         sync = self._ways = await self._sync(identity, store, clock, lists, stack)
-        decider.asks = Reasker(sync.peer, store, clock, terminal=identity.terminal, sign=sync.line.signed)
+        authority = NetworkAuthority(
+            sync.way.platform.session, identity, sync.line.auth, versions=lambda: lists.current.versions, ids=uuid7
+        )
+        decider.beyond = asking = Asking(authority, authority.asker, decider.now)
+        decider.asks = Reasker(sync.way, store, clock, terminal=identity.terminal, sign=sync.line.signed)
         sources = {
             table.id: await stack.enter_async_context(open_source(table.source, clock=clock))
             for table in config.lanes
@@ -190,6 +199,7 @@ class Terminal:
             lanes=config.lanes,
             sources=sources,
             sync=sync,
+            asking=asking,
             bounds=bounds,
             tasks=Tasks(),
             database=config.data / DATABASE_FILE,
@@ -208,8 +218,10 @@ class Terminal:
             lists, session, base_url=base_url, trust_root=identity.trust_root, clock=clock, pace=Pace(poll_s=poll_s)
         )
         await stack.enter_async_context(pull)
-        line = Line(store, Peer(session, identity.platform), identity, clock)
-        return open_ways(line, pull, clock, poll_s=poll_s, reached=self._reached)
+        way = Way(Peer(session, identity.platform), lambda: identity.profile.hub)
+        identity.held.told.append(way.adopt)
+        line = Line(store, way, identity, clock)
+        return open_ways(line, way, pull, clock, poll_s=poll_s, reached=self._reached)
 
     async def _lane(
         self,
@@ -255,9 +267,10 @@ def adopt(config: Config, identity: Identity, decider: Decider, lanes: dict[str,
 
 
 def places(config: Config, identity: Identity) -> dict[str, Place]:
-    """Return where each lane stands."""
+    """Return where each lane stands, and whether the site has no other."""
     scenes = {table.id: terms_of(table, identity.profile).scene for table in config.lanes}
+    site, alone = identity.site, len(config.lanes) == 1 == len(identity.profile.site_lanes)
     return {
-        lane: Place(site=identity.site, scene=scene, lane=lane, terminal=identity.terminal)
+        lane: Place(site=site, scene=scene, lane=lane, terminal=identity.terminal, only_lane=alone)
         for lane, scene in scenes.items()
     }

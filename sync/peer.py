@@ -21,12 +21,13 @@ Rules of this file:
 import asyncio
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, Protocol
 
 import aiohttp
 
 from sync.backoff import OVERLOADED_CAP_S, SPACING_S, Backoff
 from sync.transport import SILENT_S, RefusedError, UnreachableError, exchange
+from sync.wire.profiles import HubAt
 
 SERVER_ERROR = 500
 BUSY = frozenset({408, 429})
@@ -40,12 +41,31 @@ class Trouble(StrEnum):
     OVERLOADED = "overloaded"
 
 
-class Peer:
-    """One platform at `base_url`. `back`, if somebody sets it, is called when it has come back from trouble."""
+class Reach(Protocol):
+    """Whom to speak to: always the same peer, or whichever way is open (`sync.way`)."""
 
-    def __init__(self, session: aiohttp.ClientSession, base_url: str) -> None:
+    @property
+    def current(self) -> "Peer":
+        """The peer to speak to now."""
+        ...
+
+    @property
+    def hub(self) -> HubAt | None:
+        """The hub that `current` is, None when it is the platform."""
+        ...
+
+
+class Peer:
+    """One platform, or hub, at `base_url`. `back`, if somebody sets it, is called when it has come back from trouble.
+
+    `pin`: the SHA-256 of the one certificate that is good, for a hub. `silent_since`: when its silence began (seconds
+    of the event loop), while it is silent.
+    """
+
+    def __init__(self, session: aiohttp.ClientSession, base_url: str, *, pin: bytes | None = None) -> None:
         self._session = session
         self._base_url = base_url
+        self._pin = pin
         self._backoff = Backoff()
         self._in_flight: dict[asyncio.Task[bytes], float] = {}
         self._go = asyncio.Event()
@@ -53,7 +73,33 @@ class Peer:
         self._ill_at = ""
         self._unheard = asyncio.Event()
         self.trouble = Trouble.NONE
+        self.silent_since = 0.0
         self.back: Callable[[], None] = lambda: None
+
+    @property
+    def current(self) -> "Peer":
+        """Itself: a peer is the simplest way (`Reach`)."""
+        return self
+
+    @property
+    def hub(self) -> HubAt | None:
+        """Nobody: it is taken for the platform."""
+        return None
+
+    @property
+    def base_url(self) -> str:
+        """Where it answers."""
+        return self._base_url
+
+    @property
+    def pin(self) -> bytes | None:
+        """The hash of the one certificate that is good, None where authorities vouch."""
+        return self._pin
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """The session that everything to the platform goes through."""
+        return self._session
 
     async def silent(self) -> None:
         """Return when nobody answers: now, or as soon as it is so."""
@@ -96,7 +142,13 @@ class Peer:
             begins()
             patience_s = silent_s if self.trouble is Trouble.NONE else min(silent_s, SILENT_S)
             call = exchange(
-                self._session, method, self._base_url + path, headers=headers, body=body, silent_s=patience_s
+                self._session,
+                method,
+                self._base_url + path,
+                headers=headers,
+                body=body,
+                silent_s=patience_s,
+                pin=self._pin,
             )
             task = asyncio.ensure_future(call)
             self._in_flight[task] = patience_s
@@ -115,6 +167,8 @@ class Peer:
         try:
             answer = task.result()
         except UnreachableError:
+            if self.trouble is not Trouble.SILENT:
+                self.silent_since = began
             self._ail(Trouble.SILENT, "", began + self._backoff.unreachable_s())
             raise
         except RefusedError as error:

@@ -22,7 +22,7 @@ from credit.rules.listing import LISTS, role_of
 from storage.jobs import StoreFailedError
 from storage.sqlite import Store
 from sync.auth import NONCE_BYTES
-from sync.peer import Peer, Trouble
+from sync.peer import Reach, Trouble
 from sync.transport import RefusedError, UnreachableError
 from sync.wire.jws import JwsError, public_key
 from sync.wire.messages import WireError, decode
@@ -47,9 +47,9 @@ class Reasker:
     """Asks as `terminal`. `sign` gives the headers that prove who asks, for a body."""
 
     def __init__(
-        self, peer: Peer, store: Store, clock: Clock, *, terminal: str, sign: Callable[[bytes], dict[str, str]]
+        self, way: Reach, store: Store, clock: Clock, *, terminal: str, sign: Callable[[bytes], dict[str, str]]
     ) -> None:
-        self._peer = peer
+        self._way = way
         self._store = store
         self._clock = clock
         self._terminal = terminal
@@ -57,14 +57,14 @@ class Reasker:
 
     async def standing(self, issuer: str, subject: bytes) -> frozenset[int]:
         """Return the codes that are in force against `subject` now, undisputed; raise ReaskFailedError."""
-        if self._peer.trouble is not Trouble.NONE:
+        if self._way.current.trouble is not Trouble.NONE:
             raise ReaskFailedError("the platform does not answer")
         asked = Reask(issuer=issuer, subject=subject.hex(), nonce=secrets.token_hex(NONCE_BYTES))
         body = msgspec.json.encode(asked)
         try:
             keys = list_keys(await self._store.read(rows.targets), issuer)
             path = f"{PATH}?terminal={self._terminal}"
-            raw = await self._peer.exchange("POST", path, headers=self._sign(body), body=body)
+            raw = await self._way.current.exchange("POST", path, headers=self._sign(body), body=body)
             answer = decode(raw, ReaskAnswer).answer
             found = open_reasked(answer, asked, keys=keys, now_ms=self._clock.now_ms())
         except (UnreachableError, RefusedError, WireError, StoreFailedError) as error:

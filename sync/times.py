@@ -12,7 +12,7 @@ from storage.jobs import StoreFailedError
 from sync.auth import NONCE_BYTES
 from sync.backoff import Backoff
 from sync.enrol.identity import Identity
-from sync.peer import Peer
+from sync.peer import Reach
 from sync.transport import RefusedError, UnreachableError
 from sync.wire.messages import TimeAnswer, WireError, decode
 from sync.wire.seals import open_time
@@ -37,13 +37,13 @@ class TimeSync:
 
     def __init__(
         self,
-        peer: Peer,
+        way: Reach,
         identity: Identity,
         clock: Clock,
         *,
         poll_s: float = 60.0,
     ) -> None:
-        self._peer = peer
+        self._way = way
         self._identity = identity
         self._clock = clock
         self._poll_s = poll_s
@@ -60,7 +60,7 @@ class TimeSync:
         """Ask once, tell the clock; raise UnreachableError, RefusedError, or WireError for a time not signed for us."""
         nonce = secrets.token_hex(NONCE_BYTES)
         began = [self._clock.boot_ms()]
-        answer = await self._peer.exchange(
+        answer = await self._way.current.exchange(
             "GET",
             f"/v1/time?nonce={nonce}",
             begins=lambda: began.append(self._clock.boot_ms()),  # waiting for a turn is no part of the round trip
@@ -79,7 +79,7 @@ class TimeSync:
             rest_s = await self._turn()
             waits: list[asyncio.Future[Any]] = [asyncio.ensure_future(self._hurried.wait())]
             if self.last_error is None:
-                waits.append(asyncio.ensure_future(self._peer.silent()))
+                waits.append(asyncio.ensure_future(self._way.current.silent()))
             try:
                 await asyncio.wait(waits, timeout=rest_s, return_when=asyncio.FIRST_COMPLETED)
             finally:

@@ -2,7 +2,8 @@
 
 Rules of this file:
 
-- TLS is always verified, against the system's authorities or the one configured CA; there is no switch to ignore it;
+- TLS is always verified, against the system's authorities, the one configured CA, or the hash of the one certificate
+  that the platform signed for (a hub's); there is no switch to ignore it;
 - no redirects, no proxies from the environment, no cookies; answers are bounded while they are read;
 - a peer that sends no byte for SILENT_S is given up; a dead one is noticed by TCP keep-alive, also in a long poll;
 - `UnreachableError` means nobody answered (try again soon: it costs the platform nothing); its kind `PortalError` means
@@ -30,7 +31,7 @@ MAX_ANSWER_BYTES = 1024 * 1024
 MAX_WAIT_S = 600.0  # what is worth telling; how much of it is obeyed stands in `sync.backoff`
 KEEPALIVE_S, KEEPALIVE_TRIES = 5, 2
 IDLE_S = 90.0  # an idle connection is kept for longer than a poll takes to come round, so that TLS is agreed on once
-OK, MOVED, SERVER_ERROR, LOGIN_REQUIRED = 200, 300, 500, 511
+OK, ACCEPTED, MOVED, SERVER_ERROR, LOGIN_REQUIRED = 200, 202, 300, 500, 511
 WEB_PAGE = "网页代替平台作答，此网络可能要求登录 a web page answered instead of the platform: log in to this network"
 
 
@@ -110,15 +111,18 @@ async def exchange(
     headers: dict[str, str] | None = None,
     body: bytes | None = None,
     silent_s: float = SILENT_S,
+    pin: bytes | None = None,
 ) -> bytes:
-    """Return the body of a 200 answer; raise UnreachableError, PortalError or RefusedError.
+    """Return the body of a 200 answer, or of a hub's 202; raise UnreachableError, PortalError or RefusedError.
 
-    `silent_s`: how long to wait for a byte; a long poll asks for more.
+    `silent_s`: how long to wait for a byte; a long poll asks for more. `pin`: the SHA-256 of the one certificate that
+    is good, for a hub that a signed profile names; no authority vouches for it then.
     """
     timeout = aiohttp.ClientTimeout(total=TOTAL_S + silent_s, sock_connect=CONNECT_S, sock_read=silent_s)
+    trust: aiohttp.Fingerprint | bool = True if pin is None else aiohttp.Fingerprint(pin)
     try:
         async with session.request(
-            method, url, headers=headers, data=body, allow_redirects=False, timeout=timeout
+            method, url, headers=headers, data=body, allow_redirects=False, timeout=timeout, ssl=trust
         ) as response:
             answer = bytearray()
             async for chunk in response.content.iter_chunked(64 * 1024):
@@ -127,7 +131,7 @@ async def exchange(
                     raise UnreachableError(f"{url}: the answer has no end")
             if _is_web_page(response, bytes(answer)):
                 raise PortalError(f"{WEB_PAGE} ({url}, HTTP {response.status})")
-            if response.status == OK:
+            if response.status in (OK, ACCEPTED):
                 return bytes(answer)
             raise RefusedError(_problem(response.status, bytes(answer)), _wait_s(response.headers.get("Retry-After")))
     except (aiohttp.ClientError, TimeoutError, OSError) as error:

@@ -11,7 +11,6 @@ from typing import Protocol
 
 from cache.journal.chain import unsent
 from storage.jobs import StoreFailedError
-from sync.peer import Peer
 from sync.pull.puller import Puller
 from sync.push.line import Clock as LineClock
 from sync.push.line import Line, PushState, PushStatus
@@ -20,6 +19,7 @@ from sync.push.pusher import Pusher
 from sync.push.upholding import Upholder
 from sync.shorts import Shorts
 from sync.times import Clock, TimeSync
+from sync.way import Way
 
 SYNC_S = 8.0  # how long a person is kept waiting for the report
 LOOK_S = 0.05
@@ -40,9 +40,9 @@ class Moved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ways:
-    """The ways to one platform."""
+    """The ways to one platform, through the site's hub where there is one."""
 
-    peer: Peer
+    way: Way
     line: Line
     push: Pusher
     listen: Listener
@@ -59,7 +59,7 @@ class Ways:
     async def synchronise(self, *, within_s: float = SYNC_S) -> Moved:
         """Interrupt every wait, and return what moved once all is quiet or `within_s` is over."""
         before, heard, lists = self.status, self.listen.heard, self.pull.versions
-        for way in (self.peer, self.push, self.listen, self.times):
+        for way in (self.way.current, self.push, self.listen, self.times):
             way.hurry()
         self.pull.wake()
         pulled = self.pull.turns
@@ -97,18 +97,42 @@ class BothClocks(LineClock, Clock, Protocol):
 
 
 def open_ways(
-    line: Line, pull: Puller, clock: BothClocks, *, poll_s: float, reached: Callable[[str], None] = lambda _point: None
+    line: Line,
+    way: Way,
+    pull: Puller,
+    clock: BothClocks,
+    *,
+    poll_s: float,
+    reached: Callable[[str], None] = lambda _point: None,
 ) -> Ways:
-    """Return the ways over the peer of `line`; lists are looked at when it names news, and when it has come back."""
-    line.news = line.peer.back = pull.wake
-    pull.turn = line.peer.turn
+    """Return the ways over `way`; lists are looked at when it names news, and when it has come back."""
     push = Pusher(line, reached=reached)
+    listen = Listener(line, push)
+
+    def back() -> None:
+        pull.wake()
+        if way.hub is not None:  # it may have been restored, or be new: it says where it is
+            push.begin_again()
+
+    def switched() -> None:
+        pull.move(f"{way.current.base_url}/lists/", way.current.pin)
+        push.begin_again()
+        listen.hurry()
+
+    async def turn() -> None:
+        await way.current.turn()
+
+    line.news = pull.wake
+    way.platform.back = way.back = back
+    way.switched = switched
+    pull.move(f"{way.current.base_url}/lists/", way.current.pin)
+    pull.turn = turn
     return Ways(
-        peer=line.peer,
+        way=way,
         line=line,
         push=push,
-        listen=Listener(line, push),
-        times=TimeSync(line.peer, line.identity, clock, poll_s=poll_s),
+        listen=listen,
+        times=TimeSync(way, line.identity, clock, poll_s=poll_s),
         pull=pull,
         orders=Upholder(line.store, line.identity, clock),
         shorts=Shorts(line.peer, terminal=line.identity.terminal, sign=line.signed),

@@ -51,7 +51,8 @@ class Permit:
     """What may be taken: `redemption` is the id under which `keys` are held, None where nothing is.
 
     `ended` are redemptions of ours that somebody brought back elsewhere; `alone_since_ms`: since when nobody answers
-    for a count that was wanted; `word`: whose refusal a denial rests on, as its fact says it.
+    for a count that was wanted; `word`: whose refusal a denial rests on, as its fact says it; `for_site`: whoever
+    answered counts every nonce of this site, as its hub does and the platform does not (claims.md 11).
     """
 
     claim: ClaimWord | None = None
@@ -62,6 +63,7 @@ class Permit:
     ended: frozenset[str] = frozenset()
     alone_since_ms: int | None = None
     word: Mapping[str, Any] | None = None
+    for_site: bool = True
 
     @property
     def binding(self) -> bool:
@@ -80,7 +82,7 @@ class Permit:
             return own
         known = self.known or Known()
         stopped, reached = own.entry_stopped or known.entry_stopped, known.site_reached
-        claimed = self.claim in (ClaimWord.HELD, ClaimWord.SITE) or self.binding
+        claimed = self.for_site and (self.claim in (ClaimWord.HELD, ClaimWord.SITE) or self.binding)
         if known.instead:
             return replace(
                 own,

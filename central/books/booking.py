@@ -55,12 +55,13 @@ FINDING: Final = (
 
 
 class Incoming(NamedTuple):
-    """Whose facts these are, where they happened, and when they came."""
+    """Whose facts these are, where they happened, and when they came; `nonces`: whether codes count by themselves."""
 
     terminal: str
     epoch: str
     site: str
     received_ms: int
+    nonces: bool = False
 
 
 async def book_all(tx: Tx, incoming: Incoming, records: Sequence[Record], bounds: Bounds) -> None:
@@ -96,7 +97,9 @@ async def _book(tx: Tx, incoming: Incoming, records: Sequence[Record], bounds: B
     await confirm(
         tx, incoming.terminal, {str(one.redemption) for one in records if one.kind in GRANTING and one.redemption}
     )
-    booking = await plan(tx, incoming.terminal, [Step(incoming.epoch, record) for record in records])
+    booking = await plan(
+        tx, incoming.terminal, [Step(incoming.epoch, record) for record in records], nonces=incoming.nonces
+    )
     spent = await book(tx, booking)
     noticed = await notice(tx, booking, spent, bounds, now_ms=incoming.received_ms)
     sheet = Sheet()

@@ -55,8 +55,11 @@ def figure(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
-def uses_of(record: Record) -> list[Use]:
-    """Return the uses a granting fact tells of; what is not of that form is no use. Raises UnbookableError."""
+def uses_of(record: Record, *, nonces: bool = False) -> list[Use]:
+    """Return the uses a granting fact tells of; what is not of that form is no use. Raises UnbookableError.
+
+    `nonces`: the code that was shown counts as well, as it does at the hub of a site (claims.md 11).
+    """
     found: dict[str, Use] = {}
     listed = record.body.get("uses")
     for entry in listed if isinstance(listed, list) else ():
@@ -68,6 +71,10 @@ def uses_of(record: Record) -> list[Use]:
             found[key] = Use(key, n, None if said is None else min(said, MAX_BOUND))
     if record.body.get("class") == "minted" and isinstance(record.body.get("token"), str):
         key = f"n|{record.body.get('issuer')}:{record.body['token']}"[:MAX_KEY]
+        found[key] = Use(key, 1, 1)
+    shown = [record.body.get(name) for name in ("issuer", "token", "nonce")]
+    if nonces and all(isinstance(one, str) and one for one in shown):
+        key = f"n|{':'.join(map(str, shown))}"[:MAX_KEY]
         found[key] = Use(key, 1, 1)
     if len(found) > MAX_USES:
         raise UnbookableError(f"{len(found)} keys in one grant")

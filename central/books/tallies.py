@@ -131,7 +131,7 @@ class Step(NamedTuple):
     record: Record
 
 
-async def plan(tx: Tx, terminal: str, steps: Sequence[Step]) -> Booking:
+async def plan(tx: Tx, terminal: str, steps: Sequence[Step], *, nonces: bool = False) -> Booking:
     """Return what `terminal`'s fresh facts do; raise UnbookableError for a figure nobody could have used.
 
     Writes who spoke first of each redemption (keys `r|…`), before any other row of the books is touched.
@@ -146,14 +146,23 @@ async def plan(tx: Tx, terminal: str, steps: Sequence[Step]) -> Booking:
         if record.kind in GRANTING:
             side = Side(terminal, epoch, record.seq, record.at_ms, record.redemption)
             known = spoken[f"r|{record.redemption}"] > 1
-            await _grant(tx, booking, side, record, known=known)
+            await _grant(tx, booking, Granted(side, record, nonces), known=known)
         else:
             await _step(tx, booking, terminal, record)
     return booking
 
 
-async def _grant(tx: Tx, booking: Booking, side: Side, record: Record, *, known: bool) -> None:
+class Granted(NamedTuple):
+    """A granting fact, and whether its nonce counts."""
+
+    side: Side
+    record: Record
+    nonces: bool
+
+
+async def _grant(tx: Tx, booking: Booking, granted: Granted, *, known: bool) -> None:
     """Take what a grant used. `known`: this redemption was granted or ended before."""
+    side, record, nonces = granted
     ended = await tx.rows(ENDED, side.redemption) if known else []
     if known:
         booking.spoken.add(side.redemption)
@@ -166,7 +175,7 @@ async def _grant(tx: Tx, booking: Booking, side: Side, record: Record, *, known:
     if place in booking.states:
         booking.again.append(side)
         return
-    for use in uses_of(record):
+    for use in uses_of(record, nonces=nonces):
         heads = sum(one[1] for one in ended if use.key.startswith(one[0]))
         last_ms = max((one[2] for one in ended), default=None)
         booking.takings.append(Taking(use, side, min(use.n, heads), last_ms if heads else None))

@@ -5,7 +5,6 @@ waits 150 ms for an answer, so a job that has not begun by then is withdrawn: no
 """
 
 import time
-from base64 import urlsafe_b64decode
 from collections.abc import Callable
 from typing import Final
 
@@ -13,10 +12,12 @@ import msgspec
 from aiohttp import web
 
 from central.books.bounds import Catalogue
-from central.http.terminal_calls import TerminalCalls, read_bounded
+from central.http.terminal_calls import TerminalCalls, named_in, read_bounded
 from central.hub.claims import Asker, answer_claim
+from central.hub.elder import site_page
 from central.hub.learning import Learning
 from central.hub.leases import answer_lease
+from central.register.sites import serves
 from storage.jobs import JobStore, Tx
 from sync.wire.claims import ClaimAnswer, ClaimRequest, LeaseAnswer, LeaseRequest
 from sync.wire.messages import WireError, decode
@@ -60,7 +61,11 @@ class ClaimCalls:
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes of these calls."""
-        return [web.post("/v1/claims", self.claims), web.post("/v1/leases", self.leases)]
+        return [
+            web.post("/v1/claims", self.claims),
+            web.post("/v1/leases", self.leases),
+            web.get("/v1/hubs/{hub}/site", self.site),
+        ]
 
     async def claims(self, request: web.Request) -> web.Response:
         """Answer a claim within the asker's budget, or not at all."""
@@ -70,11 +75,13 @@ class ClaimCalls:
         ask = decode(body, ClaimRequest)
         if not self._learning.is_over(self._clock.now_ms()):
             return _json(ClaimAnswer(learning=True))
-        bounds, asker = self._catalogue.bounds(), Asker(caller.terminal)
+        bounds, asker = self._catalogue.bounds(), ask.terminal or caller.terminal
 
         async def job(tx: Tx) -> ClaimAnswer:
             await _check_may_ask(tx, caller.terminal)
-            return await answer_claim(tx, asker, ask, bounds, now_ms=self._clock.now_ms())
+            if asker != caller.terminal:
+                await _check_serves(tx, caller.terminal, asker)
+            return await answer_claim(tx, Asker(asker), ask, bounds, now_ms=self._clock.now_ms())
 
         return _json(await self._store.write(job, before=before))
 
@@ -93,6 +100,15 @@ class ClaimCalls:
 
         return _json(await self._store.write(job))
 
+    async def site(self, request: web.Request) -> web.Response:
+        """Tell a hub what stands at its site, page by page, signed."""
+        hub, after = request.match_info["hub"], request.query.get("after", "")
+        caller = await self._calls.caller(request, b"", terminal=hub)
+        page = await self._store.read(lambda tx: site_page(tx, hub, after=after[:128], nonce=caller.claims.jti))
+        if page is None:
+            raise WireError("not_found", f"{hub} is the hub of no site")
+        return web.Response(text=self._calls.signed(page), content_type="application/jwt")
+
 
 async def _check_may_ask(tx: Tx, terminal: str) -> None:
     row = await tx.row(STATES, terminal)
@@ -100,18 +116,10 @@ async def _check_may_ask(tx: Tx, terminal: str) -> None:
         raise WireError("not_active", "a suspended or revoked terminal is given nothing")
 
 
-def named_in(request: web.Request) -> str:
-    """Return the terminal that a request token says it speaks for; nothing is believed of it yet."""
-    token = request.headers.get("Authorization", "").partition(" ")[2]
-    head = token.partition(".")[0]
-    try:
-        return msgspec.json.decode(urlsafe_b64decode(head + "=" * (-len(head) % 4)), type=_Head).kid
-    except (ValueError, msgspec.MsgspecError) as error:
-        raise WireError("bad_token", "a request carries Authorization: Bearer and a request token") from error
-
-
-class _Head(msgspec.Struct):
-    kid: str
+async def _check_serves(tx: Tx, hub: str, terminal: str) -> None:
+    if not await serves(tx, hub, terminal):
+        raise WireError("not_active", f"{terminal} is not one of this hub's terminals")
+    await _check_may_ask(tx, terminal)
 
 
 def _json(message: msgspec.Struct) -> web.Response:

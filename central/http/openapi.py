@@ -49,6 +49,15 @@ CALLS = (
     Call("post", "/v1/reask", "What stands against one subject now, signed", TERMINAL, Reask, ReaskAnswer),
     Call("post", "/v1/claims", "Ask before giving", TERMINAL, ClaimRequest, ClaimAnswer, (403, 409, 503)),
     Call("post", "/v1/leases", "A lease on a quota", TERMINAL, LeaseRequest, LeaseAnswer, (403, 409, 503)),
+    Call(
+        "get",
+        "/v1/hubs/{hub}/site",
+        "What stands at a site, for its hub: a JWS, page by page",
+        TERMINAL,
+        None,
+        None,
+        (404,),
+    ),
     Call("post", "/v1/admin/codes", "Register a terminal and make a code for it", OPERATOR, CodeRequest),
     Call(
         "post",

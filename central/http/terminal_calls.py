@@ -7,6 +7,7 @@ suspended or revoked terminal may still bring its facts.
 
 import asyncio
 import contextlib
+from base64 import urlsafe_b64decode
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -26,7 +27,9 @@ from central.lists.role_keys import KeyFolderError
 from central.platform_state import PlatformState
 from central.register.enrolment import Offered, use_code
 from central.register.registry import RegistryError
+from central.register.sites import serves
 from storage.jobs import JobStore, Tx
+from sync.wire.hubs import SitePage
 from sync.wire.jws import public_key
 from sync.wire.messages import (
     MAX_BATCH_BYTES,
@@ -94,6 +97,20 @@ async def read_bounded(request: web.Request, limit: int) -> bytes:
     except TimeoutError as error:
         raise WireError("too_slow", f"a body takes at most {BODY_S:.0f} s") from error
     return bytes(body)
+
+
+def named_in(request: web.Request) -> str:
+    """Return the terminal that a request token says it speaks for; nothing is believed of it yet."""
+    token = request.headers.get("Authorization", "").partition(" ")[2]
+    head = token.partition(".")[0]
+    try:
+        return msgspec.json.decode(urlsafe_b64decode(head + "=" * (-len(head) % 4)), type=_Head).kid
+    except (ValueError, msgspec.MsgspecError) as error:
+        raise WireError("bad_token", "a request carries Authorization: Bearer and a request token") from error
+
+
+class _Head(msgspec.Struct):
+    kid: str
 
 
 class TerminalCalls:
@@ -179,12 +196,13 @@ class TerminalCalls:
         return web.Response(text=text, content_type="application/jwt")
 
     async def journal(self, request: web.Request) -> web.Response:
-        """Take in a sealed batch."""
+        """Take in a sealed batch, of the terminal that sends it or of one whose hub sends it on."""
         body = await read_bounded(request, MAX_BATCH_BYTES)
         try:
-            caller = await self.caller(request, body)
+            caller = await self.caller(request, body, terminal=named_in(request))
         except WrongClockError as error:
             return self._wrong_clock(error)
+        caller = await self._spoken_for(caller, request.match_info["terminal"])
         if request.headers.get("Content-Encoding", "identity") == "gzip":
             body = inflate(body, limit=MAX_BATCH_BYTES)
         sealed = open_batch(body, terminal=caller.terminal, key=caller.key)
@@ -216,6 +234,10 @@ class TerminalCalls:
             raise WireError("bad_message", f"{asked.issuer}: not answered for here") from error
         return _json(ReaskAnswer(answer=text))
 
+    def signed(self, page: SitePage) -> str:
+        """Return a page of what stands at a site, signed."""
+        return self._state.signer.page(page)
+
     async def caller(self, request: web.Request, body: bytes, *, terminal: str = "") -> Caller:
         """Return who asks, proven; raise WireError or WrongClockError."""
         terminal = terminal or request.match_info.get("terminal") or request.query.get("terminal", "")
@@ -243,6 +265,23 @@ class TerminalCalls:
                 return self._wrong_clock(error)
 
         return answered
+
+    async def _spoken_for(self, caller: Caller, terminal: str) -> Caller:
+        """Return the terminal that `caller` speaks for: itself, or one of its site; raise WireError.
+
+        What is answered is said to the terminal, for the hub's request.
+        """
+        if caller.terminal == terminal:
+            return caller
+
+        async def job(tx: Tx) -> str | None:
+            row = await tx.row(KEY_OF, terminal) if await serves(tx, caller.terminal, terminal) else None
+            return row[0] if row else None
+
+        key = await self._store.read(job)
+        if key is None:
+            raise WireError("bad_token", "this token speaks for another terminal")
+        return Caller(terminal, public_key(key), msgspec.structs.replace(caller.claims, iss=terminal))
 
     def _wrong_clock(self, error: WrongClockError) -> web.Response:
         signed = self._state.signer.time(nonce=error.jti, now_ms=self._now_ms())

@@ -21,10 +21,10 @@ from central.books.counts import WHOLE, window
 from central.books.tallies import spent_within
 from storage.jobs import Tx
 from sync.wire.claims import ClaimAnswer, ClaimKey, ClaimRequest, Refused
-from sync.wire.messages import WireError
 
 PRIVATE_HOLDERS: Final = ("group:", "all")  # whose use is told by its time alone
 NONCE: Final = "n|"
+UNBOUNDED: Final = 2**53 - 1
 
 COMMITTED: Final = "SELECT state FROM redemptions WHERE redemption = $1"
 ENDED: Final = "SELECT 1 FROM endings WHERE redemption = $1"
@@ -76,7 +76,7 @@ class Asker:
 
 
 async def answer_claim(tx: Tx, asker: Asker, ask: ClaimRequest, bounds: Bounds, *, now_ms: int) -> ClaimAnswer:
-    """Answer one ask at `now_ms` of this authority's running time; raise WireError for a key without a bound."""
+    """Answer one ask at `now_ms` of this authority's running time."""
     await pledges.lapse(tx, now_ms=now_ms)
     for released in ask.release:
         await release(tx, pledges.Claim(released, asker.terminal, ask.run), now_ms=now_ms)
@@ -108,7 +108,7 @@ def replace_ended(answer: ClaimAnswer, ended: list[str], rooms: list[Room]) -> C
         refused=answer.refused,
         doubtful=answer.doubtful,
         ended=ended,
-        left={room.key: room.left for room in rooms},
+        left={room.key: room.left for room in rooms if room.bound != UNBOUNDED},
     )
 
 
@@ -171,7 +171,10 @@ async def _room(tx: Tx, one: ClaimKey, bounds: Bounds, pledged: tuple[int, int],
 
 
 def _bound(one: ClaimKey, bounds: Bounds) -> int:
-    """Return the bound: of a nonce one, of what a token bears what it says, else the catalogue's."""
+    """Return the bound: of a nonce one, of what a token bears what it says, else the catalogue's.
+
+    What no catalogue here bounds (a foreign benefit, a version that is still to come) is counted, and denied nobody.
+    """
     if one.key.startswith(NONCE):
         return 1
     if one.bound is not None:
@@ -179,9 +182,7 @@ def _bound(one: ClaimKey, bounds: Bounds) -> int:
     known = bounds.by(one.by) if one.by is not None else None
     if known is None:
         known = bounds.of(one.key)
-    if known is None:
-        raise WireError("unknown_bound", f"no catalogue here bounds {one.key!r}")
-    return known
+    return UNBOUNDED if known is None else known
 
 
 async def _weigh(tx: Tx, rooms: list[Room]) -> ClaimAnswer:

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from central.register.standing import order, profile_of
+from central.register.sites import enrol_hub, lanes_of
+from central.register.standing import order, profile_of, tell_hub, tell_of_lanes, tell_site
 from storage.jobs import Tx
 from sync.wire.messages import EnrolAnswer, EnrolRequest, PlatformKey, WireError, decode
 from sync.wire.profiles import Profile, SignedProfile
@@ -57,9 +58,11 @@ async def make_code(tx: Tx, *, terminal: str, profile: Profile, now_ms: int, val
     plain = base64.b32encode(secrets.token_bytes(CODE_BYTES)).decode()
     before = await tx.row(ENROLLED, terminal)
     text = msgspec.json.encode(profile).decode()
+    lanes = await lanes_of(tx, profile.site)
     await tx.execute(REGISTER, terminal, profile.site, text)
     if before is not None and before[0] != text:
         await order(tx, terminal, "profile", reason="", now_ms=now_ms)  # it serves: it is told
+    await tell_of_lanes(tx, profile.site, lanes, but=terminal, now_ms=now_ms)
     await tx.execute(MAKE, _hash(plain), terminal, now_ms, now_ms + valid_ms)
     return "-".join(plain[i : i + 4] for i in range(0, len(plain), 4))
 
@@ -84,7 +87,7 @@ async def use_code(tx: Tx, request: EnrolRequest, offered: Offered, *, now_ms: i
         return decode(given, EnrolAnswer)
     if now_ms >= until_ms:
         raise WireError("unknown_code", "this code has expired")
-    profile = await profile_of(tx, terminal)
+    profile = await _entered(tx, terminal, request, now_ms=now_ms)
     answer = EnrolAnswer(
         terminal=terminal,
         site=profile.site,
@@ -93,5 +96,18 @@ async def use_code(tx: Tx, request: EnrolRequest, offered: Offered, *, now_ms: i
         platform_keys=list(offered.platform_keys),
     )
     await tx.execute(USE, now_ms, request.public_key, msgspec.json.encode(answer), _hash(request.code))
-    await tx.execute(ENROL, request.public_key, now_ms, terminal)
     return answer
+
+
+async def _entered(tx: Tx, terminal: str, request: EnrolRequest, *, now_ms: int) -> Profile:
+    """Enter the key, and for a hub where it answers; tell the others of its site; return the profile to be told."""
+    await tx.execute(ENROL, request.public_key, now_ms, terminal)
+    profile = await profile_of(tx, terminal)
+    if profile.role == "hub":
+        await enrol_hub(tx, terminal, profile.site, request.hub, key=request.public_key, now_ms=now_ms)
+        await tell_site(tx, profile.site, but=terminal, now_ms=now_ms)
+        return await profile_of(tx, terminal)
+    if request.hub is not None:
+        raise WireError("bad_message", "this code is for a terminal: xinguan enrol CODE")
+    await tell_hub(tx, profile.site, now_ms=now_ms)
+    return profile

@@ -12,9 +12,10 @@ from typing import Any, Literal
 
 import msgspec
 
+from central.register.sites import complete, enrolled_at, hub_of, lanes_of
 from storage.jobs import Tx
 from sync.wire.messages import MAX_ORDERS, Command, WireError, decode
-from sync.wire.profiles import Profile, SignedProfile
+from sync.wire.profiles import Lane, Profile, SignedProfile
 
 Action = Literal["suspend", "resume", "revoke", "new_epoch", "profile"]
 STATE_AFTER = {"suspend": "suspended", "resume": "active", "revoke": "revoked"}
@@ -59,18 +60,41 @@ async def standing_orders(tx: Tx, terminal: str) -> list[Command | SignedProfile
 
 
 async def profile_of(tx: Tx, terminal: str) -> Profile:
-    """Return the profile of a registered terminal; raise WireError("not_found")."""
+    """Return the profile that a registered terminal is told; raise WireError("not_found")."""
     row = await tx.row(PROFILE, terminal)
     if row is None:
         raise WireError("not_found", f"no terminal {terminal!r} is registered here")
-    return decode(row[0], Profile)
+    return await complete(tx, terminal, decode(row[0], Profile))
 
 
 async def set_profile(tx: Tx, terminal: str, profile: Profile, *, now_ms: int) -> int:
     """Give `terminal` another profile and return the order's number; raise WireError("not_found")."""
+    lanes = await lanes_of(tx, profile.site)
     if not await tx.execute(SET_PROFILE, profile.site, msgspec.json.encode(profile).decode(), terminal):
         raise WireError("not_found", f"no terminal {terminal!r} is registered here")
+    await tell_of_lanes(tx, profile.site, lanes, but=terminal, now_ms=now_ms)
     return await order(tx, terminal, "profile", reason="", now_ms=now_ms)
+
+
+async def tell_site(tx: Tx, site: str, *, but: str, now_ms: int) -> None:
+    """Order a new profile to everybody enrolled at a site, except `but`: what it says of the site has changed."""
+    for one in await enrolled_at(tx, site):
+        if one != but:
+            await order(tx, one, "profile", reason="", now_ms=now_ms)
+
+
+async def tell_of_lanes(tx: Tx, site: str, before: list[Lane], *, but: str, now_ms: int) -> None:
+    """Tell a site when its only lane is no longer the only one, or has become it: nothing else hangs on the others."""
+    after = await lanes_of(tx, site)
+    if (len(before) == 1) != (len(after) == 1):
+        await tell_site(tx, site, but=but, now_ms=now_ms)
+
+
+async def tell_hub(tx: Tx, site: str, *, now_ms: int) -> None:
+    """Order its hub the new list of whom it serves, where the site has one."""
+    hub = await hub_of(tx, site)
+    if hub is not None:
+        await order(tx, hub.terminal, "profile", reason="", now_ms=now_ms)
 
 
 async def hear_obeyed(tx: Tx, terminal: str, body: Mapping[str, Any]) -> None:
@@ -94,4 +118,9 @@ async def set_state(tx: Tx, terminal: str, action: Action, *, reason: str, now_m
         raise WireError("not_found", f"no terminal {terminal!r} is registered here")
     if action != "resume":
         await tx.execute(VOID_CODES, terminal)
+    profile = await profile_of(tx, terminal)
+    if profile.role == "hub":
+        await tell_site(tx, profile.site, but=terminal, now_ms=now_ms)
+    else:
+        await tell_hub(tx, profile.site, now_ms=now_ms)
     return await order(tx, terminal, action, reason=reason, now_ms=now_ms)

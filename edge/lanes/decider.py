@@ -76,7 +76,7 @@ class Decider:
         beyond: Beyond | None = None,
     ) -> None:
         self.asks: Asks | None = None  # who is asked about a negative once more, if somebody sets it
-        self._beyond = beyond or ThisTerminal()
+        self.beyond = beyond or ThisTerminal()  # who counts for more than this terminal
         self._store = store
         self._bounds = bounds
         self._lists = lists
@@ -132,7 +132,7 @@ class Decider:
         if presented.refusal is not None or listless:
             return await self._unasked(presented, now)
         if presented.without_code:
-            permit = await self._asked(self._beyond.known(presented.request, place), presented)
+            permit = await self._asked(self.beyond.known(presented.request, place), presented)
             job = functools.partial(
                 settle.bring_back, request=presented.request, place=place, policy=trusted.policy, permit=permit
             )
@@ -168,13 +168,13 @@ class Decider:
 
         for _ in range(ROUNDS):
             permit, lists = await asyncio.gather(
-                self._asked(self._beyond.permit(visit, weigh), presented), asked_again(asks, visit, lists)
+                self._asked(self.beyond.permit(visit, weigh), presented), asked_again(asks, visit, lists)
             )
             asks = None  # once a visit: a second round wants room, not another answer
             job = functools.partial(settle.settle, visit=visit, lists=lists, policy=policy, permit=permit)
             settled = await self._written(job, presented, now)
             if not settled.uncertain:
-                self._beyond.settled(permit, settled.redemption if settled.redemption == permit.redemption else None)
+                self.beyond.settled(permit, settled.redemption if settled.redemption == permit.redemption else None)
             if not settled.outside:
                 return settled
         return _unsettled(Reason.IN_USE, now)

@@ -33,6 +33,7 @@ from scanner.source import Source
 from storage.files import BESIDE
 from storage.jobs import StoreFailedError
 from storage.sqlite import Store
+from sync.beyond.asking import Asking
 from sync.enrol.identity import Identity
 from sync.ways import Moved, Ways
 from sync.wire.profiles import Profile
@@ -66,6 +67,7 @@ class Parts:
     lanes: tuple[LaneTable, ...]
     sources: Mapping[str, Source]
     sync: Ways
+    asking: Asking
     bounds: Bounds
     tasks: Tasks
     database: Path

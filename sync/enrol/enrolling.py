@@ -24,7 +24,6 @@ from urllib.parse import parse_qs, urldefrag
 
 import aiohttp
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from cache.ids import uuid7
 from cache.journal.chain import JournalError, begin_epoch, current_epoch, unsent
@@ -43,7 +42,7 @@ from sync.enrol.identity import (
 )
 from sync.transport import RefusedError, UnreachableError, exchange, open_session
 from sync.wire.jws import public_hex
-from sync.wire.messages import EnrolAnswer, EnrolRequest, WireError, decode
+from sync.wire.messages import EnrolAnswer, EnrolRequest, HubOffer, WireError, decode
 from sync.wire.seals import prove
 
 QR_PREFIX = "xinguan-enrol:"
@@ -80,9 +79,15 @@ def read_ticket(text: str, *, platform: str | None = None) -> Ticket:
 
 
 async def enrol(
-    ticket: Ticket, *, folder: Path, session: aiohttp.ClientSession, now_ms: int, again: bool = False
+    ticket: Ticket,
+    *,
+    folder: Path,
+    session: aiohttp.ClientSession,
+    now_ms: int,
+    again: bool = False,
+    hub: HubOffer | None = None,
 ) -> Identity:
-    """Enrol this terminal and return who it is.
+    """Enrol this terminal and return who it is. `hub`: where it answers, when it is the hub of a site.
 
     Raises IdentityError, UnreachableError, RefusedError, WireError, StoreFailedError, and AlreadyRunningError
     beside a running terminal.
@@ -91,23 +96,29 @@ async def enrol(
         raise IdentityError(f"{folder / ENROLMENT_FILE}: this terminal is enrolled already. Add --again if you mean it")
     key = load_or_make_key(folder)
     with only_one(folder):
-        return await _enrol_alone(ticket, key, folder=folder, session=session, now_ms=now_ms, again=again)
+        request = EnrolRequest(code=ticket.code, public_key=public_hex(key), proof=prove(ticket.code, key), hub=hub)
+        return await _enrol_alone(ticket, request, folder=folder, session=session, now_ms=now_ms, again=again)
 
 
 async def _enrol_alone(
-    ticket: Ticket, key: Ed25519PrivateKey, *, folder: Path, session: aiohttp.ClientSession, now_ms: int, again: bool
+    ticket: Ticket,
+    request: EnrolRequest,
+    *,
+    folder: Path,
+    session: aiohttp.ClientSession,
+    now_ms: int,
+    again: bool,
 ) -> Identity:
     async with Store(folder / DATABASE_FILE) as store:
         waiting = await store.read(unsent)
         if again and waiting.count:
             raise IdentityError(f"{waiting.count} facts wait for the platform. Send them first: xinguan sync now")
-        request = EnrolRequest(code=ticket.code, public_key=public_hex(key), proof=prove(ticket.code, key))
         headers = {"Content-Type": "application/json"}
         body = msgspec.json.encode(request)
         raw = await exchange(session, "POST", f"{ticket.platform}/v1/enrol", headers=headers, body=body)
         answer = decode(raw, EnrolAnswer)
         check_answer(answer, root_sha256=ticket.root_sha256)
-        keep_enrolment(folder, platform=ticket.platform, key=key, answer=answer)
+        keep_enrolment(folder, platform=ticket.platform, public_key=request.public_key, answer=answer)
         await store.write(lambda conn: ensure_epoch(conn, terminal=answer.terminal, now_ms=now_ms))
     return load_identity(folder)
 

@@ -209,9 +209,9 @@ def platform_keys(answer: EnrolAnswer) -> dict[str, Ed25519PublicKey]:
     return keys
 
 
-def keep_enrolment(folder: Path, *, platform: str, key: Ed25519PrivateKey, answer: EnrolAnswer) -> None:
+def keep_enrolment(folder: Path, *, platform: str, public_key: str, answer: EnrolAnswer) -> None:
     """Write what the platform answered, durably. The answer has been checked."""
-    enrolment = Enrolment(platform=platform, public_key=public_hex(key), answer=answer)
+    enrolment = Enrolment(platform=platform, public_key=public_key, answer=answer)
     text = msgspec.json.format(msgspec.json.encode(enrolment), indent=1)
     replace_file(folder / ENROLMENT_FILE, text + b"\n")
 

@@ -58,8 +58,9 @@ class DocumentFetcher(FetcherInterface):
 class ListFetcher(DocumentFetcher):
     """The fetcher of one refresh. Made on the event loop, used from the verifier's thread."""
 
-    def __init__(self, session: aiohttp.ClientSession, *, deadline_s: float) -> None:
+    def __init__(self, session: aiohttp.ClientSession, *, deadline_s: float, pin: bytes | None = None) -> None:
         self._session = session
+        self._trust: aiohttp.Fingerprint | bool = True if pin is None else aiohttp.Fingerprint(pin)
         self._loop = asyncio.get_running_loop()
         self._deadline = self._loop.time() + deadline_s
         self._deadline_s = deadline_s
@@ -115,7 +116,7 @@ class ListFetcher(DocumentFetcher):
         try:
             async with (
                 asyncio.timeout_at(self._deadline),
-                self._session.get(url, headers=headers, timeout=OWN_DEADLINE) as response,
+                self._session.get(url, headers=headers, timeout=OWN_DEADLINE, ssl=self._trust) as response,
             ):
                 if response.status == NOT_MODIFIED and tag is not None:
                     return Found(body=None)
@@ -138,7 +139,7 @@ class ListFetcher(DocumentFetcher):
         try:
             async with (
                 asyncio.timeout_at(self._deadline),
-                self._session.get(url, headers=headers, timeout=OWN_DEADLINE) as response,
+                self._session.get(url, headers=headers, timeout=OWN_DEADLINE, ssl=self._trust) as response,
             ):
                 if response.status not in (OK, PARTIAL):
                     raise DownloadHTTPError(f"{url}: HTTP {response.status}", response.status)

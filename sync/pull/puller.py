@@ -113,16 +113,16 @@ class Puller:
         pace: Pace = USUAL,
     ) -> None:
         self.turn: Callable[[], Awaitable[None]] = lambda: asyncio.sleep(0)  # before each try: is it decent?
+        self.refreshed: Callable[[], Awaitable[None]] = lambda: asyncio.sleep(0)  # after each try that came through
         self._lists = lists
         self._session = session
-        self._base_url = base_url if base_url.endswith("/") else f"{base_url}/"
         self._trust_root = trust_root
         self._root_ms = root_issued_ms(trust_root)
-        self._poll = Poll(self._base_url, trust_root)
+        self._woken = asyncio.Event()
+        self.move(base_url)
         self._clock = clock
         self._pace = pace
         self._handover = Handover(lists.files.folder)
-        self._woken = asyncio.Event()
         self._full_at = 0.0
         self.last_ok_ms: int | None = None
         self.last_error: str | None = None
@@ -144,6 +144,12 @@ class Puller:
     def wake(self) -> None:
         """Poll at once: somebody says that something changed."""
         self._woken.set()
+
+    def move(self, base_url: str, pin: bytes | None = None) -> None:
+        """Fetch from there from now on; `pin`: the hash of the one certificate that is good (a hub's)."""
+        self._base_url, self._pin = base_url if base_url.endswith("/") else f"{base_url}/", pin
+        self._poll = Poll(self._base_url, self._trust_root)
+        self.wake()
 
     async def restore(self) -> Replayed:
         """Put the stored lists in force, verified again, without a network."""
@@ -215,7 +221,7 @@ class Puller:
     async def once(self) -> Pulled:
         """Refresh now and return what changed; raise PullFailedError or StoreFailedError."""
         stored = await self._lists.stored()
-        fetcher = ListFetcher(self._session, deadline_s=self._pace.deadline_s)
+        fetcher = ListFetcher(self._session, deadline_s=self._pace.deadline_s, pin=self._pin)
         reference_ms = max(self._clock.now_ms(), stored.newest_ms, self._root_ms)
         try:
             if await self._is_newest(stored, fetcher, reference_ms):
@@ -228,6 +234,7 @@ class Puller:
         except OSError as error:
             raise PullFailedError(f"{DISK}: {error}") from error
         self.last_ok_ms, self.last_error, self.refusal = self._clock.now_ms(), None, None
+        await self.refreshed()
         return pulled
 
     async def _verified(self, stored: Stored, fetcher: DocumentFetcher, *, base_url: str, reference_ms: int) -> Pulled:

@@ -15,19 +15,21 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
-from cache.journal.chain import Batch, ForeignReceiptError, epoch_of
+from cache.journal.chain import Batch, ForeignReceiptError, epoch_of, head, mark_sent
 from storage.jobs import StoreFailedError
 from storage.sqlite import Store
 from sync.auth import Authenticator
 from sync.enrol.identity import Identity, keep_profile
-from sync.peer import Peer
+from sync.peer import Peer, Reach
 from sync.push.receiving import ours, take_in
 from sync.push.resume import resume_after
 from sync.transport import SILENT_S, RefusedError
-from sync.wire.messages import Answer, Command, Held, Receipt, WireError
-from sync.wire.profiles import SignedProfile
+from sync.wire.hubs import HUB, HeldHere, HeldThrough, open_hub
+from sync.wire.jws import kid_of, public_key, typ_of
+from sync.wire.messages import Answer, Command, Held, Receipt, WireError, decode
+from sync.wire.profiles import HubAt, SignedProfile
 from sync.wire.seals import open_answer, open_order, open_receipt
 
 UNAUTHORIZED = 401
@@ -68,19 +70,28 @@ class PushStatus:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What a standing said: the seq to go on after, whether that is less than ours, and the state to ask with next."""
+    """What a standing said: the seq to go on after (None: of that it says nothing), and the state to ask with next."""
 
-    resume: int
+    resume: int | None
     state: str | None
+
+
+class Said(NamedTuple):
+    """What came back to a call: bytes, the request token's `jti`, the body sent, and the hub it came through."""
+
+    raw: bytes
+    jti: str
+    body: bytes
+    hub: HubAt | None
 
 
 class Line:
     """Calls of one terminal to its platform. `news`, if set, is called when the platform names another publication."""
 
-    def __init__(self, store: Store, peer: Peer, identity: Identity, clock: Clock) -> None:
+    def __init__(self, store: Store, way: Reach, identity: Identity, clock: Clock) -> None:
         self.store = store
         self.identity = identity
-        self._peer = peer
+        self.way = way
         self._clock = clock
         self._auth = Authenticator(identity, clock)
         self.status = PushStatus()
@@ -93,8 +104,13 @@ class Line:
 
     @property
     def peer(self) -> Peer:
-        """The platform, and whether it is well."""
-        return self._peer
+        """Whom we speak to now, platform or hub, and whether it is well."""
+        return self.way.current
+
+    @property
+    def auth(self) -> Authenticator:
+        """What signs our requests, and knows how far our clock is off."""
+        return self._auth
 
     def signed(self, body: bytes) -> dict[str, str]:
         """Return the headers that prove who sends `body`."""
@@ -108,15 +124,15 @@ class Line:
         *,
         headers: dict[str, str] | None = None,
         silent_s: float = SILENT_S,
-    ) -> Answer:
-        """Make one authenticated call and return its verified answer; a clock that is off is corrected once.
+    ) -> Said:
+        """Make one authenticated call; a clock that is off is corrected once. Nothing of what is said is verified yet.
 
-        Raises what `Peer.exchange` raises, and WireError for an answer that the platform did not sign for this call.
+        Raises what `Peer.exchange` raises.
         """
         for last_try in (False, True):
-            bearer = self._auth.bearer(body)
+            bearer, hub = self._auth.bearer(body), self.way.hub
             try:
-                raw = await self._peer.exchange(
+                raw = await self.way.current.exchange(
                     method,
                     f"/v1/terminals/{self.identity.terminal}{path}",
                     headers=(headers or {}) | bearer.header,
@@ -129,14 +145,49 @@ class Line:
                     raise
                 self._auth.correct(problem.server_time, bearer.jti)
             else:
-                keys, terminal = self.identity.platform_keys, self.identity.terminal
-                return open_answer(raw, keys, terminal=terminal, nonce=bearer.jti, body=body)
+                return Said(raw, bearer.jti, body, hub)
         raise AssertionError("unreachable: the last try returns or raises")
+
+    def opened(self, said: Said) -> Answer:
+        """Return the platform's answer, whoever carried it; raise WireError when it did not sign it for this call."""
+        keys, terminal = self.identity.platform_keys, self.identity.terminal
+        return open_answer(said.raw, keys, terminal=terminal, nonce=said.jti, body=said.body)
+
+    async def send(self, body: bytes) -> Answer | HeldThrough:
+        """Send a batch; return the platform's answer, or the hub's word that it holds the batch."""
+        said = await self.call("POST", "/journal", body, headers={"Content-Encoding": "gzip"})
+        if said.hub is not None and said.raw.startswith(b"{"):
+            return decode(said.raw, HeldThrough)
+        return self.opened(said)
+
+    async def resume(self, *, declare: bool = False) -> int:
+        """Return the seq to go on after: what platform or hub holds. With `declare` a hub is told where we end.
+
+        A hub's word moves the sending cursor alone. One that is told an end which it holds has heard us out
+        (claims.md 8).
+        """
+        if self.way.hub is None:
+            return (await self.ask()).resume or 0
+        through = await self.store.read(lambda conn: head(conn).seq) if declare else 0
+        said = await self.call("GET", f"/held?through={through}")
+        held = decode(said.raw, HeldHere).held
+        return await self.store.read(lambda conn: resume_after(conn, held))
+
+    async def note_held(self, sent: Batch, held: HeldThrough) -> int:
+        """Note that the hub holds `sent`; return the seq it holds. Raises WireError for what was not sent."""
+        if not sent.first <= held.held_through <= sent.last:
+            raise WireError("foreign_answer", "the hub holds another batch than it was sent")
+        await self.store.write(lambda conn: mark_sent(conn, held.held_through))
+        self.status = replace(self.status, sent=self.status.sent + len(sent.records))
+        return held.held_through
 
     async def ask(self, *, wait_s: int = 0, state: str | None = None, silent_s: float = SILENT_S) -> Heard:
         """Ask for the standing, take it in, and return what it said. With `wait_s` the platform may hold it back."""
         query = f"?wait={wait_s}" + (f"&state={state}" if state else "") if wait_s else ""
-        standing = await self.call("GET", f"/standing{query}", silent_s=silent_s)
+        said = await self.call("GET", f"/standing{query}", silent_s=silent_s)
+        if said.hub is not None and typ_of(said.raw.decode("ascii", "replace")) == HUB:
+            return await self._hub_says(said, said.hub)
+        standing = self.opened(said)
         if standing.receipt is not None or standing.set_aside:
             raise WireError("foreign_answer", "a standing has no receipt of its own and sets nothing aside")
         orders, now_ms = await self._orders(standing), self._clock.now_ms()
@@ -149,7 +200,20 @@ class Line:
 
         fresh, resume = await self.store.write(job)
         self._note(standing, now_ms, conflicts=fresh, orders=len(orders))
-        return Heard(resume, standing.state)
+        return Heard(None if said.hub else resume, standing.state)
+
+    async def _hub_says(self, said: Said, hub: HubAt) -> Heard:
+        """Take in what the hub says of its own site while the platform is away: two things, and no other."""
+        key = (kid_of(hub.public_key), public_key(hub.public_key))
+        text = said.raw.decode("ascii", "replace")
+        standing = open_hub(text, key, terminal=self.identity.terminal, nonce=said.jti)
+        if standing.hub_no != hub.no:
+            raise WireError("foreign_answer", f"hub {standing.hub_no} answers where hub {hub.no} is expected")
+        before, lists = self.status, standing.lists_version
+        if lists is not None and lists != before.lists_version:
+            self.status = replace(before, lists_version=lists)
+            self.news()
+        return Heard(None, None)
 
     async def accept(self, sent: Batch, answer: Answer) -> int:
         """Take the answer to `sent` in, in one transaction; return the seq the platform signed for. Raises before it.

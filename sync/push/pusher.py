@@ -21,6 +21,7 @@ from sync.backoff import Backoff
 from sync.push.line import Heard, Line, PushState, PushStatus
 from sync.push.resume import resume_after
 from sync.transport import RefusedError, UnreachableError
+from sync.wire.hubs import HeldThrough
 from sync.wire.messages import (
     ENVELOPE_BYTES,
     MAX_BATCH_BYTES,
@@ -51,6 +52,7 @@ class Pusher:
         self._wake = asyncio.Event()
         self._hurried = asyncio.Event()
         self._after: int | None = None
+        self._declared = True  # whoever must know where this journal ends has been told
         self._max_records = MAX_RECORDS
         self.accepted = 0
         self.idle = False
@@ -69,11 +71,18 @@ class Pusher:
         self._hurried.set()
         self._wake.set()
 
+    def begin_again(self) -> None:
+        """Ask anew where to go on: there is somebody else at the other end, or somebody who has forgotten."""
+        self._after = None
+        self.nudge()
+
     def hear(self, heard: Heard, *, accepted: int) -> None:
         """Take note of what a standing said that was asked for when `accepted` batches had been.
 
         A platform that holds less than it signed for was restored from a backup: it is sent the rest again.
         """
+        if heard.resume is None:
+            return
         if self._after is not None and heard.resume < self._after and accepted == self.accepted:
             self._after = heard.resume
             self.nudge()
@@ -123,8 +132,13 @@ class Pusher:
         StoreFailedError.
         """
         if self._after is None:
-            self._after = (await self._line.ask()).resume
-        return await self._send_next()
+            self._after, self._declared = await self._line.resume(), False
+        sent = await self._send_next()
+        if not sent and not self._declared:
+            if self._line.way.hub is not None:
+                await self._line.resume(declare=True)
+            self._declared = True
+        return sent
 
     async def drain(self) -> int:
         """Send until nothing is left and return how many records went; raises like `once`."""
@@ -142,7 +156,7 @@ class Pusher:
         body = self._seal(ready)
         self._reached("before-upload")
         try:
-            answer = await self._line.call("POST", "/journal", body, headers={"Content-Encoding": "gzip"})
+            answer = await self._line.send(body)
         except RefusedError as error:
             if error.problem.status == CONFLICT:
                 return await self._resync(error, resumes - 1)
@@ -151,7 +165,10 @@ class Pusher:
                 return await self._send_next(resumes)
             raise
         self._reached("after-upload")
-        self._after = await self._line.accept(ready, answer)
+        if isinstance(answer, HeldThrough):
+            self._after = await self._line.note_held(ready, answer)
+        else:
+            self._after = await self._line.accept(ready, answer)
         self.accepted += 1
         self._max_records = min(MAX_RECORDS, self._max_records * 2)
         return len(ready.records)

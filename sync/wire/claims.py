@@ -24,7 +24,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from credit.records import MAX_SAFE_INTEGER
-from sync.wire.messages import Name, Through
+from sync.wire.messages import Name, TerminalId, Through
 
 MAX_KEYS = 64  # of one ask
 MAX_ROWS = 50  # of what a site tells, of own living ids under a key, of releases in one ask
@@ -90,7 +90,8 @@ class About(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
 class ClaimRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """An ask. `run` is this start of the terminal, `redemption` a new id for each ask, `versions` of its lists by role.
 
-    With `keys` empty it only reads; `dry` takes nothing (quote, check).
+    With `keys` empty it only reads; `dry` takes nothing (quote, check). `terminal` is named by a hub alone: the one of
+    its terminals that asked it, when it asks the platform for wider keys under the same id.
     """
 
     run: Id
@@ -102,6 +103,7 @@ class ClaimRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     dry: bool = False
     release: Ids = []
     versions: Annotated[dict[Name, Through], Meta(max_length=MAX_ROWS)] = {}
+    terminal: TerminalId | None = None
 
 
 class Refused(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -61,12 +61,20 @@ class WireError(Exception):
         self.detail = detail
 
 
-class EnrolRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`proof` is a JWS of type PROOF by `public_key` (64 hex digits) over the code's characters."""
+class HubOffer(Struct, frozen=True, kw_only=True):
+    """Where a hub answers, and the SHA-256 of its certificate (DER) that its terminals hold TLS to."""
+
+    url: Annotated[str, Meta(pattern=r"^https://[^/?#@\s]{1,180}\Z")]
+    cert_sha256: Hash
+
+
+class EnrolRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """`proof` is a JWS of type PROOF by `public_key` (64 hex digits) over the code's characters; `hub` is a hub's."""
 
     code: Annotated[str, Meta(min_length=1, max_length=64)]
     public_key: Hash
     proof: Annotated[str, Meta(max_length=1024)]
+    hub: HubOffer | None = None
 
 
 class PlatformKey(Struct, frozen=True, kw_only=True):

@@ -9,7 +9,10 @@ from msgspec import Meta, Struct
 
 from credit.inputs import Intent
 from credit.records import MAX_SAFE_INTEGER
-from sync.wire.messages import Hash, LongText, Name, Number, Seq, TerminalId, Text, Title
+from sync.wire.messages import Hash, HubOffer, LongText, Name, Number, Seq, TerminalId, Text, Title
+
+MAX_SITE_LANES = 256
+MAX_SERVED = 256
 
 
 class Lane(Struct, frozen=True, kw_only=True):
@@ -27,11 +30,9 @@ class Lane(Struct, frozen=True, kw_only=True):
     notice: Literal["discreet", "full"] | None = None
 
 
-class HubAt(Struct, frozen=True, kw_only=True):
+class HubAt(HubOffer, frozen=True, kw_only=True):
     """The site's hub: where it answers, and with which certificate and key. `no` rises with each replacement."""
 
-    url: Text
-    cert_sha256: Hash
     public_key: Hash
     no: Number
 
@@ -65,12 +66,12 @@ class Profile(Struct, frozen=True, kw_only=True):
     pledge: Annotated[dict[Name, LongText], Meta(max_length=8)] = {}
     grade: Text = ""
     role: Literal["terminal", "hub"] = "terminal"
-    site_lanes: Annotated[list[Lane], Meta(max_length=256)] = []  # of the whole site
+    site_lanes: Annotated[list[Lane], Meta(max_length=MAX_SITE_LANES)] = []  # of the whole site
     skew_ahead_s: Annotated[int, Meta(ge=5, le=120)] = 30
     rtc_trust_h: Annotated[int, Meta(ge=0, le=72)] = 12
     hub: HubAt | None = None
     no: Number | None = None  # a hub's own
-    terminals: Annotated[list[Served], Meta(max_length=256)] = []  # a hub's
+    terminals: Annotated[list[Served], Meta(max_length=MAX_SERVED)] = []  # a hub's
 
 
 class SignedProfile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -68,7 +68,7 @@ class Sealed:
     links: tuple[Link, ...]
 
 
-def _open(
+def open_signed(
     text: str,
     kind: type[T],
     *,
@@ -77,6 +77,8 @@ def _open(
     code: str,
     max_chars: int = MAX_JWS_CHARS,
 ) -> T:
+    """Return the payload of a signed form; raise WireError(code)."""
+
     def key_of(kid: str | None) -> Ed25519PublicKey:
         if kid is None or kid not in keys:
             raise JwsError("signed by a key that is not known here")
@@ -112,12 +114,12 @@ def check_proof(request: EnrolRequest) -> None:
 
 def open_receipt(text: str, keys: Mapping[str, Ed25519PublicKey]) -> Receipt:
     """Return a receipt signed by one of the platform's `keys`; raise WireError("foreign_receipt")."""
-    return _open(text, Receipt, typ=RECEIPT, keys=keys, code="foreign_receipt")
+    return open_signed(text, Receipt, typ=RECEIPT, keys=keys, code="foreign_receipt")
 
 
 def open_time(text: str, keys: Mapping[str, Ed25519PublicKey], *, nonce: str) -> int:
     """Return the platform's time in ms, signed for our `nonce`; raise WireError("foreign_time")."""
-    signed = _open(text, SignedTime, typ=TIME, keys=keys, code="foreign_time")
+    signed = open_signed(text, SignedTime, typ=TIME, keys=keys, code="foreign_time")
     if signed.nonce != nonce:
         raise WireError("foreign_time", "this time was signed for another question")
     return signed.time
@@ -125,7 +127,7 @@ def open_time(text: str, keys: Mapping[str, Ed25519PublicKey], *, nonce: str) ->
 
 def open_command(text: str, keys: Mapping[str, Ed25519PublicKey], *, terminal: str) -> Command:
     """Return an order to `terminal`; raise WireError("foreign_command")."""
-    command = _open(text, Command, typ=COMMAND, keys=keys, code="foreign_command")
+    command = open_signed(text, Command, typ=COMMAND, keys=keys, code="foreign_command")
     if command.terminal != terminal:
         raise WireError("foreign_command", "this order is for another terminal")
     return command
@@ -133,7 +135,9 @@ def open_command(text: str, keys: Mapping[str, Ed25519PublicKey], *, terminal: s
 
 def open_profile(text: str, keys: Mapping[str, Ed25519PublicKey], *, terminal: str) -> SignedProfile:
     """Return the profile of `terminal`; raise WireError("foreign_profile")."""
-    found = _open(text, SignedProfile, typ=PROFILE, keys=keys, code="foreign_profile", max_chars=MAX_PROFILE_CHARS)
+    found = open_signed(
+        text, SignedProfile, typ=PROFILE, keys=keys, code="foreign_profile", max_chars=MAX_PROFILE_CHARS
+    )
     if found.terminal != terminal:
         raise WireError("foreign_profile", "this profile is for another terminal")
     return found
@@ -156,7 +160,7 @@ def open_answer(raw: bytes, keys: Mapping[str, Ed25519PublicKey], *, terminal: s
         text = raw.decode("ascii")
     except UnicodeDecodeError as error:
         raise WireError("foreign_answer", "an answer is a compact JWS") from error
-    found = _open(text, Answer, typ=ANSWER, keys=keys, code="foreign_answer", max_chars=MAX_ANSWER_CHARS)
+    found = open_signed(text, Answer, typ=ANSWER, keys=keys, code="foreign_answer", max_chars=MAX_ANSWER_CHARS)
     if found.terminal != terminal:
         raise WireError("foreign_answer", "this answer is for another terminal")
     if found.nonce != nonce or found.body != digest(body):
@@ -169,7 +173,7 @@ def open_auth(text: str, keys: Mapping[str, Ed25519PublicKey], *, audiences: fro
 
     Times are not judged here: the caller has the clock, and answers a wrong one with a signed time.
     """
-    claims = _open(text, AuthClaims, typ=AUTH, keys=keys, code="bad_token")
+    claims = open_signed(text, AuthClaims, typ=AUTH, keys=keys, code="bad_token")
     if claims.aud not in audiences:
         raise WireError("bad_token", "this request is for another platform")
     if claims.body != digest(body):
@@ -200,7 +204,7 @@ def open_batch(plain: bytes, *, terminal: str, key: Ed25519PublicKey) -> Sealed:
     looked at: an unreadable record is still a link of the chain.
     """
     batch = decode(plain, Batch)
-    seal = _open(batch.seal, Seal, typ=SEAL, keys={terminal: key}, code="bad_seal")
+    seal = open_signed(batch.seal, Seal, typ=SEAL, keys={terminal: key}, code="bad_seal")
     said = (terminal, batch.epoch, batch.first, batch.last, batch.prev_hash, len(batch.records))
     if said != (seal.terminal, seal.epoch, seal.first, seal.last, seal.prev_hash, seal.count):
         raise WireError("bad_seal", "the seal is for another batch")

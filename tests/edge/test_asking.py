@@ -18,9 +18,9 @@ from credit.reasons import Outcome, Reason
 from credit.rules.benefits import parse_benefits
 from credit.tokens import open_token
 from storage.sqlite import Store
-from sync.asking import Asking, AuthorityError
-from sync.claims import Asker
-from sync.patience import Breaker, Pending
+from sync.beyond.asking import Asking, AuthorityError
+from sync.beyond.patience import Breaker, Pending
+from sync.beyond.rounds import Asker
 from sync.wire.claims import ClaimAnswer, OpenRow, Refused, SiteRows
 from tests.edge.deciding import BENEFITS, KEY, NOW_S, STAND, Town
 
@@ -75,7 +75,7 @@ class Gate(Town):
     def __init__(self, store, hub, terminal):
         super().__init__(store)
         asker = Asker(run=f"run-{terminal}", hub_no=3, terminal=terminal, ids=uuid7)
-        self.asking = Asking(hub, asker, self.clock.now)
+        self.asking = Asking(hub, lambda: asker, self.clock.now)
         self.terminal = terminal
 
     async def visit(self):
@@ -285,15 +285,44 @@ async def test_nobody_is_asked_twice_at_once_by_lanes_that_decide_about_one_visi
     assert outcomes == [Outcome.GRANT, Outcome.REFER] or [a.repeat for a in answers].count(True) == 1
 
 
-def test_the_breaker_opens_after_two_and_looks_once_a_second():
+def test_after_two_silent_asks_no_visitor_waits_until_somebody_answers():
     breaker = Breaker()
-    assert breaker.may_ask(0.0)
-    breaker.silent(0.1)
-    breaker.silent(0.3)
+    breaker.silent()
+    assert breaker.closed
+    breaker.silent()
+    assert not breaker.closed
 
-    assert [breaker.may_ask(at) for at in (0.4, 1.29, 1.31, 1.4, 2.32)] == [False, False, True, False, True]
     breaker.answered()
-    assert breaker.may_ask(2.33)
+    assert breaker.closed
+
+
+async def test_a_hub_that_is_back_is_found_without_a_visitor_s_time(gates, hub):
+    one, _ = gates
+    hub.silent = True
+    decider = one.decider()
+    for holder in range(1, 4):
+        await decider.decide(one.show(one.phones.code(holder)))
+    hub.silent = False
+
+    looking = asyncio.create_task(one.asking.run())
+    while one.asking.rounds == 0:
+        await asyncio.sleep(0.01)
+    looking.cancel()
+    await decider.decide(one.show(one.phones.code(9)))
+
+    assert [bool(ask.keys) for ask in hub.asked] == [True, True, False, True]
+
+
+async def test_a_hub_that_is_learning_has_not_heard_a_release(gates, hub):
+    one, _ = gates
+    one.asking.pending.add("r-1")
+    hub.learning = True
+    await one.asking.release()
+    assert one.asking.pending.next() == ["r-1"]
+
+    hub.learning = False
+    await one.asking.release()
+    assert one.asking.pending.next() == []
 
 
 def test_a_release_is_repeated_until_it_was_heard():

@@ -99,7 +99,7 @@ class Notes:
         self.name = ""
 
     def recording(self, real):
-        async def exchange(session, method, url, *, headers=None, body=None, silent_s=3.0):
+        async def exchange(session, method, url, *, headers=None, body=None, silent_s=3.0, pin=None):
             lines = [f"{method} {url.removeprefix(self.url)}"]
             lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
             self.said[f"{self.name}-request"] = "\n".join(lines)
@@ -107,7 +107,7 @@ class Notes:
                 plain = gzip.decompress(body) if (headers or {}).get("Content-Encoding") == "gzip" else body
                 self.said[f"{self.name}-body"] = shown(plain)
             try:
-                answer = await real(session, method, url, headers=headers, body=body, silent_s=silent_s)
+                answer = await real(session, method, url, headers=headers, body=body, silent_s=silent_s, pin=pin)
             except RefusedError as error:
                 self.said[f"{self.name}-problem"] = shown(msgspec.json.encode(error.problem))
                 raise

@@ -14,7 +14,6 @@ from central.store import SCHEMAS, sqlite_books
 from credit.rules.benefits import parse_benefits
 from storage.postgres import PostgresJobs
 from sync.wire.claims import ClaimKey, ClaimRequest, LeaseRequest
-from sync.wire.messages import WireError
 
 NOW = 1_790_000_000_000
 KEY = "u|w/first|subject:w:1|ever"
@@ -178,12 +177,13 @@ class TestClaims:
         assert (await authority.ask(keys=[nonce])).granted
         assert (await authority.ask(keys=[nonce])).refused.state == "held"
 
-    async def test_a_key_that_nobody_bounds_is_no_question_for_us(self, authority):
+    async def test_a_key_that_nobody_here_bounds_is_counted_and_denied_nobody(self, authority):
         unknown = ClaimKey(key="u|x/none|all", n=1, by=_by({"issuer": "x", "code": 1, "version": 1, "part": "limit"}))
 
-        with pytest.raises(WireError) as wrong:
-            await authority.ask(keys=[unknown])
-        assert wrong.value.code == "unknown_bound"
+        answers = [await authority.ask(keys=[unknown]) for _ in range(3)]
+
+        assert [one.granted for one in answers] == [True] * 3
+        assert answers[0].left == {}  # nobody knows how much there is
 
     async def test_own_living_uses_that_nobody_here_heard_of_count_as_facts(self, authority):
         mine = ClaimKey(key=KEY, n=1, bound=1, borne="grant", mine=["unsent"])

@@ -15,7 +15,7 @@ from credit.inputs import Intent, Now, Place, Request
 from credit.policy import Policy
 from credit.rules.benefits import parse_benefits
 from credit.rules.documents import parse_sites
-from sync.claims import wide_keys
+from sync.beyond.rounds import wide_keys
 from sync.wire.claims import ClaimKey
 
 HERE = Path(__file__).parent

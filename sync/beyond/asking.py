@@ -1,9 +1,11 @@
-"""Asking a hub before a decision is written: drives `sync.claims.Rounds` over a network, within one budget.
+"""Asking a hub before a decision is written: drives `sync.beyond.rounds.Rounds` over a network, within one budget.
 
 Rules of this file:
 
 - one budget for all rounds of a visit; whatever goes wrong in it means that this terminal goes alone;
 - an id that was not committed, for whatever reason, is released with the next ask, and each second by `run`;
+- a silent authority costs two visitors the budget; then only `run` looks for it, once a second;
+- who is asked, and under which number, may change between two visits (a new profile): one visit has one asker;
 - an answer that comes after its time belongs to nobody: its ask was cancelled, and its id is released.
 """
 
@@ -15,8 +17,8 @@ from typing import Protocol
 from cache.ledger.permit import Dry, Known, Permit
 from cache.ledger.visit import Visit
 from credit.inputs import ENDING, Now, Place, Request
-from sync.claims import BUDGET_S, Asker, Rounds, known_of
-from sync.patience import Breaker, Pending
+from sync.beyond.patience import Breaker, Pending
+from sync.beyond.rounds import BUDGET_S, Asker, Rounds, known_of
 from sync.wire.claims import About, ClaimAnswer, ClaimRequest
 from sync.wire.messages import WireError
 
@@ -41,16 +43,17 @@ class Authority(Protocol):
 class Asking:
     """Asks an authority for each visit (implements `edge.lanes.beyond.Beyond`)."""
 
-    def __init__(self, authority: Authority, asker: Asker, now: Callable[[], Now]) -> None:
+    def __init__(self, authority: Authority, asker: Callable[[], Asker], now: Callable[[], Now]) -> None:
         self._authority = authority
         self._asker = asker
         self._now = now
         self._breaker = Breaker()
         self.pending = Pending()
+        self.rounds = 0
 
     async def permit(self, visit: Visit, weigh: Weigh) -> Permit:
         """Return what may be taken for a visit; never raises for what a network does."""
-        rounds = Rounds(self._asker, visit, self._now())
+        rounds = Rounds(self._asker(), visit, self._now())
         try:
             async with asyncio.timeout(BUDGET_S):
                 await self._ask(rounds, weigh)
@@ -69,7 +72,7 @@ class Asking:
             request = rounds.ask(await weigh(rounds.permit), self.pending.next())
             if request is None:
                 return
-            if not self._breaker.may_ask(self._running_s()):
+            if not self._breaker.closed:
                 rounds.silent()
                 return
             done = rounds.hear(await self._sent(request))
@@ -79,11 +82,11 @@ class Asking:
         del place
         about = About(asset=request.asset) if request.asset is not None else About(redemption=request.redemption)
         ask = self._empty(about)
-        if request.intent not in ENDING or not self._breaker.may_ask(self._running_s()):
+        if request.intent not in ENDING or not self._breaker.closed:
             return self._alone()
         try:
             async with asyncio.timeout(BUDGET_S):
-                return Permit(hub_no=self._asker.hub_no, known=known_of(Known(), await self._sent(ask), ask))
+                return Permit(hub_no=ask.hub_no, known=known_of(Known(), await self._sent(ask), ask))
         except (TimeoutError, AuthorityError, WireError) as error:
             self._silent(error)
             return self._alone()
@@ -94,14 +97,15 @@ class Asking:
             self.pending.add(permit.redemption)
 
     async def run(self) -> None:
-        """Release what waits, once a second; never returns."""
+        """Release what waits and look for whoever was silent, once a second; never returns."""
         while True:
             await asyncio.sleep(RELEASE_S)
-            if len(self.pending) and self._breaker.may_ask(self._running_s()):
+            if len(self.pending) or not self._breaker.closed:
                 await self.release()
+            self.rounds += 1
 
     async def release(self) -> None:
-        """Tell the authority which ids were not committed and never will be."""
+        """Tell the authority which ids were not committed and never will be; that it answers is a sign of life."""
         try:
             async with asyncio.timeout(BUDGET_S):
                 await self._sent(self._empty(None))
@@ -111,11 +115,12 @@ class Asking:
     async def _sent(self, request: ClaimRequest) -> ClaimAnswer:
         answer = await self._authority.claim(request)
         self._breaker.answered()
-        self.pending.heard(request.release)
+        if not answer.learning:  # it took nothing in, releases neither
+            self.pending.heard(request.release)
         return answer
 
     def _empty(self, about: About | None) -> ClaimRequest:
-        now, asker = self._now(), self._asker
+        now, asker = self._now(), self._asker()
         return ClaimRequest(
             run=asker.run,
             hub_no=asker.hub_no,
@@ -133,11 +138,13 @@ class Asking:
                 self.pending.add(one)
 
     def _alone(self) -> Permit:
-        return Rounds.alone(self._asker, self._now())
+        return Rounds.alone(self._asker(), self._now())
 
     def _silent(self, error: Exception) -> None:
-        self._breaker.silent(self._running_s())
-        log.warning("nobody_answers", extra={"detail": str(error) or type(error).__name__})
-
-    def _running_s(self) -> float:
-        return asyncio.get_running_loop().time()
+        told = self._breaker.closed  # a long silence is two lines, not one a second
+        self._breaker.silent()
+        log.log(
+            logging.WARNING if told else logging.DEBUG,
+            "nobody_answers",
+            extra={"detail": str(error) or type(error).__name__},
+        )

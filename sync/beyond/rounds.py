@@ -45,12 +45,16 @@ BORNE: Final = frozenset({"printed", "grant", "order"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asker:
-    """Who asks: this start of the terminal, the hub's number, its terminal id, list versions, and how ids are made."""
+    """Who asks: this start of the terminal, the hub's number, its terminal id, list versions, and how ids are made.
+
+    `hub` False: whom it asks is the platform, which counts no nonce for its own sake (claims.md 11).
+    """
 
     run: str
     hub_no: int
     terminal: str
     ids: Ids
+    hub: bool = True
     versions: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -60,19 +64,20 @@ def nonce_key(visit: Visit) -> str | None:
     return None if burns is None else f"{NONCE_PREFIX}{visit.token.issuer}:{visit.token.token_id.hex()}:{burns.hex()}"
 
 
-def wide_keys(visit: Visit, dry: Dry) -> list[ClaimKey]:
-    """Return what a decision would take that counts beyond this terminal, its nonce first."""
-    taken, found = dry.decision.consumption, []
-    nonce = nonce_key(visit)
-    if nonce is not None:
-        found.append(ClaimKey(key=nonce, n=1))
+def wide_keys(visit: Visit, dry: Dry, *, nonce_alone: bool = True) -> list[ClaimKey]:
+    """Return what a decision would take that counts beyond this terminal, its nonce first.
+
+    `nonce_alone`: the nonce is asked for also where nothing else is.
+    """
+    taken = dry.decision.consumption
     asked: list[Use | Sum] = [*taken.uses, *taken.sums]
     if taken.pass_root is not None:
         heads = visit.request.heads
         key = f"p|{taken.pass_root}"
         asked.append(Use(key, heads, taken.pass_entries, reach=taken.pass_reach, source=taken.pass_source))
-    found += [_key(one, one.source, dry.mine.get(one.key, ())) for one in asked if is_wide(one) and one.source]
-    return found
+    found = [_key(one, one.source, dry.mine.get(one.key, ())) for one in asked if is_wide(one) and one.source]
+    nonce = nonce_key(visit) if nonce_alone or found else None
+    return found if nonce is None else [ClaimKey(key=nonce, n=1), *found]
 
 
 def is_wide(one: Use | Sum) -> bool:
@@ -107,7 +112,7 @@ class Rounds:
         self._asked: ClaimRequest | None = None
         self._rounds = 0
         self._claimed: list[str] = []
-        self.permit = Permit(hub_no=asker.hub_no, known=Known())
+        self.permit = Permit(hub_no=asker.hub_no, known=Known(), for_site=asker.hub)
 
     @classmethod
     def alone(cls, asker: Asker, now: Now) -> Permit:
@@ -123,7 +128,7 @@ class Rounds:
         """Return what to ask, None when nothing is wanted of anybody or nothing more may be asked."""
         ending = self._visit.request.intent in ENDING
         wanted = dry.decision.outcome is Outcome.GRANT and dry.decision.repeats is None and not ending
-        keys = wide_keys(self._visit, dry) if wanted else []
+        keys = wide_keys(self._visit, dry, nonce_alone=self._asker.hub) if wanted else []
         if self._rounds == MAX_ROUNDS or not (keys or (ending and self._rounds == 0)):
             return None
         self._rounds += 1

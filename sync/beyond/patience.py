@@ -3,7 +3,8 @@
 Rules of this file:
 
 - `Pending` keeps what must be released until somebody has heard it (claims.md 1);
-- `Breaker` lets a dead hub cost two visitors their 150 ms, and then one look each second (claims.md 10).
+- `Breaker` lets a dead hub cost two visitors their 150 ms; after that nobody waits for it, and whoever runs in the
+  background looks once a second whether it is back (claims.md 10).
 """
 
 from collections.abc import Iterable
@@ -12,7 +13,6 @@ from typing import Final
 from sync.wire.claims import MAX_ROWS
 
 UNANSWERED: Final = 2  # asks that a silent hub may cost
-PROBE_S: Final = 1.0
 
 
 class Pending:
@@ -39,26 +39,20 @@ class Pending:
 
 
 class Breaker:
-    """Whether to ask at all: after UNANSWERED silent asks only one each PROBE_S, until somebody answers."""
+    """Whether visitors wait for an answer: not after UNANSWERED silent asks, until somebody answers."""
 
     def __init__(self) -> None:
         self._silent = 0
-        self._probed_s = float("-inf")
 
-    def may_ask(self, now_s: float) -> bool:
-        """Return whether to ask now (seconds of a running clock); it counts as the look of this second."""
-        if self._silent < UNANSWERED:
-            return True
-        if now_s - self._probed_s < PROBE_S:
-            return False
-        self._probed_s = now_s
-        return True
+    @property
+    def closed(self) -> bool:
+        """Whether it is worth a visitor's time to ask."""
+        return self._silent < UNANSWERED
 
     def answered(self) -> None:
         """Note that somebody answered."""
         self._silent = 0
 
-    def silent(self, now_s: float) -> None:
+    def silent(self) -> None:
         """Note that nobody did."""
         self._silent += 1
-        self._probed_s = now_s

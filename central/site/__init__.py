@@ -1,0 +1,1 @@
+"""The hub of a site as a process: counts for its gates, sends their facts on, serves lists. Read `serving` first."""

@@ -1,0 +1,216 @@
+"""Claims and leases at a hub: its own count first, then the platform for keys wider than the site (claims.md 8 and 10).
+
+    ask --own count--> refused, doubtful, gone                                                  → the gate
+                   --> granted --wide keys--> platform: granted                                 → the gate, reach all
+                                                        refused, gone, doubtful: place freed    → the gate
+                                                        silent, learning                        → the gate, reach site
+
+Rules of this file:
+
+- a hub that has just started is learning; one that hears a higher number than its own has been replaced: it stops
+  answering for good, and says so in its folder;
+- what the platform held for an id that a gate then gave up is released there as well, each second until it is heard;
+- nonces and keys of the site never go up alone; a platform's no frees the hub's place before the gate hears of it.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from central.books import pledges
+from central.books.bounds import Bounds
+from central.http.claim_calls import BUDGET_S, MAX_ASK_BYTES, RunningClock
+from central.http.terminal_calls import read_bounded
+from central.hub.claims import NONCE, Asker, answer_claim, release
+from central.hub.learning import Learning
+from central.hub.leases import answer_lease
+from central.site.served import Terminals
+from central.site.upward import Platform, PlatformAwayError
+from storage.files import create_file
+from storage.jobs import JobStore, Tx
+from sync.wire.claims import MAX_ROWS, ClaimAnswer, ClaimRequest, LeaseAnswer, LeaseRequest
+from sync.wire.messages import WireError, decode
+
+log = logging.getLogger("central.site")
+
+RETIRED: Final = "retired"
+RELEASE_S: Final = 1.0
+INSIDE: Final = "@site:"
+OCCUPANCY: Final = "i|"
+
+
+def is_wide(key: str) -> bool:
+    """Return whether a key counts beyond one site: whoever reads it needs no catalogue (claims.md, "The call")."""
+    return not (key.startswith((NONCE, OCCUPANCY)) or INSIDE in key.split("|")[1])
+
+
+class Counting:
+    """Answers claims and leases of the site's terminals."""
+
+    def __init__(
+        self,
+        books: JobStore,
+        terminals: Terminals,
+        platform: Platform,
+        *,
+        bounds: Callable[[], Bounds],
+        now_ms: Callable[[], int],
+        folder: Path,
+    ) -> None:
+        self._books = books
+        self._terminals = terminals
+        self._platform = platform
+        self._bounds = bounds
+        self._clock = RunningClock(now_ms)
+        self._mark = folder / RETIRED
+        self._learning: Learning | None = None
+        self._asked_up: dict[str, tuple[str, str]] = {}  # id -> terminal, run: the platform may hold it
+        self._given_up: dict[str, tuple[str, str]] = {}  # ids to be released there
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the routes of these calls."""
+        return [web.post("/v1/claims", self.claims), web.post("/v1/leases", self.leases)]
+
+    @property
+    def retired(self) -> bool:
+        """Whether another hub has taken this one's place."""
+        return self._mark.exists()
+
+    def begin(self) -> None:
+        """Begin to listen: what the platform holds of the site is here, the gates are still to be heard."""
+        self._learning = Learning(self._terminals.names(), started_ms=self._clock.now_ms())
+
+    def hear(self, terminal: str) -> None:
+        """Note that a terminal has sent everything that this hub lacked."""
+        if self._learning is not None:
+            self._learning.hear(terminal)
+
+    @property
+    def learning(self) -> bool:
+        """Whether nothing is answered yet."""
+        return self._learning is None or not self._learning.is_over(self._clock.now_ms())
+
+    def _check_number(self, hub_no: int) -> None:
+        """Stop for good when somebody knows a newer hub; raise WireError."""
+        if hub_no > self._terminals.hub_no and not self.retired:
+            log.error("hub %s was replaced by hub %s: it answers no more", self._terminals.hub_no, hub_no)
+            create_file(self._mark, f"{hub_no}\n".encode())
+        if self.retired:
+            raise WireError("not_active", "another hub has taken this one's place")
+
+    async def claims(self, request: web.Request) -> web.Response:
+        """Answer a claim within the asker's budget, or not at all."""
+        before = time.monotonic() + BUDGET_S
+        body = await read_bounded(request, MAX_ASK_BYTES)
+        caller = self._terminals.caller(request, body)
+        ask = decode(body, ClaimRequest)
+        if ask.terminal is not None:
+            raise WireError("bad_message", "a terminal asks for itself")
+        self._check_number(ask.hub_no)
+        if self.learning:
+            return _json(ClaimAnswer(learning=True))
+        asker, bounds = Asker(caller.terminal), self._bounds()
+        self._check_active(caller.terminal)
+        self._give_up(ask.release)
+
+        async def job(tx: Tx) -> ClaimAnswer:
+            return await answer_claim(tx, asker, ask, bounds, now_ms=self._clock.now_ms())
+
+        answer = await self._books.write(job, before=before)
+        if answer.granted and any(is_wide(one.key) for one in ask.keys):
+            answer = await self._wider(ask, caller.terminal, answer)
+        return _json(answer)
+
+    async def _wider(self, ask: ClaimRequest, terminal: str, own: ClaimAnswer) -> ClaimAnswer:
+        """Ask the platform for the wider keys under the same id; return what the gate is told."""
+        keys = [one for one in ask.keys if is_wide(one.key) or one.key.startswith(NONCE)]
+        held = (terminal, ask.run)
+        if not ask.dry:
+            self._asked_up[ask.redemption] = held
+        upward = msgspec.structs.replace(ask, keys=keys, terminal=terminal, about=None, release=self._releases(held))
+        try:
+            answer = await self._platform.claim(upward)
+        except PlatformAwayError as error:
+            log.info("the platform does not answer for %s: %s", ask.redemption, error)
+            return msgspec.structs.replace(own, reach="site")
+        if answer.learning:
+            return msgspec.structs.replace(own, reach="site")
+        self._released(upward.release)
+        ended, left = sorted({*own.ended, *answer.ended}), {**own.left, **answer.left}
+        if answer.granted:
+            return msgspec.structs.replace(own, ended=ended, left=left)
+        if not ask.dry:
+            self._asked_up.pop(ask.redemption, None)
+            claim = pledges.Claim(ask.redemption, terminal, ask.run)
+            await self._books.write(lambda tx: release(tx, claim, now_ms=self._clock.now_ms()))
+        return msgspec.structs.replace(answer, ended=ended, left=left)
+
+    def _check_active(self, terminal: str) -> None:
+        if self._terminals.find(terminal).state != "active":
+            raise WireError("not_active", "a suspended or revoked terminal is given nothing")
+
+    def _give_up(self, released: list[str]) -> None:
+        for one in released:
+            held = self._asked_up.pop(one, None)
+            if held is not None:
+                self._given_up[one] = held
+
+    def _releases(self, held: tuple[str, str]) -> list[str]:
+        """Return what to release at the platform in the name of one run of a terminal."""
+        return [one for one, whose in self._given_up.items() if whose == held][:MAX_ROWS]
+
+    def _released(self, ids: list[str]) -> None:
+        for one in ids:
+            self._given_up.pop(one, None)
+
+    async def run(self) -> None:
+        """Release at the platform what gates have given up, once a second; never returns."""
+        while True:
+            await asyncio.sleep(RELEASE_S)
+            for held in sorted(set(self._given_up.values())):
+                await self.release_up(held)
+
+    async def release_up(self, held: tuple[str, str]) -> None:
+        """Tell the platform which ids of a terminal's run were given up."""
+        terminal, run = held
+        ids = self._releases(held)
+        ask = ClaimRequest(
+            run=run,
+            hub_no=self._terminals.hub_no,
+            redemption=ids[0],
+            at_ms=self._clock.now_ms(),
+            release=ids,
+            terminal=terminal,
+        )
+        try:
+            answer = await self._platform.claim(ask)
+        except PlatformAwayError:
+            return
+        if not answer.learning:
+            self._released(ids)
+
+    async def leases(self, request: web.Request) -> web.Response:
+        """Grant, repeat or take back a lease."""
+        body = await read_bounded(request, MAX_ASK_BYTES)
+        caller = self._terminals.caller(request, body)
+        ask = decode(body, LeaseRequest)
+        self._check_number(ask.hub_no)
+        self._check_active(caller.terminal)
+        if self.learning:
+            raise WireError("learning", "this hub has just started; ask again in a second")
+        bounds = self._bounds()
+
+        async def job(tx: Tx) -> LeaseAnswer:
+            return await answer_lease(tx, caller.terminal, ask, bounds)
+
+        return _json(await self._books.write(job))
+
+
+def _json(message: msgspec.Struct) -> web.Response:
+    return web.Response(body=msgspec.json.encode(message), content_type="application/json")

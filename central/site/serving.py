@@ -1,0 +1,198 @@
+"""The hub of a site, put together: its books, who it is to the platform, its mirror, and the calls of its gates.
+
+To the platform a hub is a terminal without lanes: enrolled with a key of its own, told orders and profiles with each
+standing, its own journal sent up (`sync.ways`). To its gates it is the authority for what counts inside the site, and
+the way to the platform for the rest. Both share one process and one folder:
+
+    terminal-key.pem, enrolment.json, profile.jwt, terminal.db     who it is; its own journal; the verified lists
+    central.db                                                     what its gates have told it, what is to be sent on
+    hub-cert.pem, hub-tls-key.pem                                  what gates hold TLS to
+    lists/, public/                                                documents; the mirror as static files
+    retired                                                        there is another hub: this one answers no more
+
+Nothing that happens on the way to the platform ends the process; the books and the mirror's disk do (systemd begins
+anew). Provisional claims live in memory alone (claims.md 8).
+"""
+
+import asyncio
+import contextlib
+import logging
+import ssl
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+from central.books.bounds import Bounds
+from central.http.problems import answer_problems
+from central.site.beginning import Beginning
+from central.site.certificate import context
+from central.site.config import HubConfig
+from central.site.counting import Counting
+from central.site.journals import Journals
+from central.site.served import Terminals
+from central.site.standings import Standings, StopEntry
+from central.site.upward import Platform
+from central.store import books_at
+from storage.jobs import JobStore
+from storage.sqlite import Store
+from sync.enrol.enrolling import DATABASE_FILE
+from sync.enrol.identity import Identity, load_identity
+from sync.peer import Peer
+from sync.pull.mirror import Mirror, open_lists
+from sync.pull.puller import Pace, Puller
+from sync.push.line import Line
+from sync.transport import IDLE_S, open_session
+from sync.way import Way
+from sync.ways import Ways, open_ways
+
+log = logging.getLogger("central.site")
+
+BOOKS: Final = "central.db"
+STOPPED: Final = "stop-entry"
+LOOK_S: Final = 0.2
+SHUTDOWN_S: Final = 2.0
+
+
+class HubClock:
+    """A hub's clock: the machine's own. It counts by running time, and what it signs with is corrected per call."""
+
+    def now_ms(self) -> int:
+        """Return milliseconds UTC."""
+        return time.time_ns() // 1_000_000
+
+    def boot_ms(self) -> int:
+        """Return milliseconds since power-on."""
+        return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+
+    async def learn(self, signed_ms: int, error_ms: int) -> None:
+        """Say when the machine's clock is off: nobody depends on it, but its log does."""
+        off_ms = signed_ms - self.now_ms()
+        if abs(off_ms) > max(2_000, error_ms):
+            log.warning("this machine's clock is off by %s ms", off_ms)
+
+
+class Hub:
+    """A hub's parts."""
+
+    def __init__(self, config: HubConfig, identity: Identity, store: Store, books: JobStore) -> None:
+        self.config = config
+        self.identity = identity
+        self.store = store
+        self.books = books
+        self.clock = HubClock()
+        self.terminals = Terminals(identity, books)
+        self.entry = StopEntry(stopped=(config.data / STOPPED).exists())
+        lists = open_lists(store, config.data / "lists", home=identity.profile.issuer)
+        self.mirror = Mirror(lists, config.data / "public", identity.trust_root)
+        self._bounds = (-1, Bounds())
+        self.mirror.public.mkdir(parents=True, exist_ok=True)
+
+    def bounds(self) -> Bounds:
+        """Return the bounds of the verified lists in force."""
+        version = self.mirror.version or 0
+        if self._bounds[0] != version:
+            self._bounds = (version, Bounds(self.mirror.benefits()))
+        return self._bounds[1]
+
+
+@asynccontextmanager
+async def serving(config: HubConfig) -> AsyncIterator[str]:
+    """Serve until the context ends; gives the URL that gates use.
+
+    Raises IdentityError, StateError, StoreFailedError.
+    """
+    identity, tls = load_identity(config.data), context(config.data)
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(Store(config.data / DATABASE_FILE))
+        books = await stack.enter_async_context(books_at(config.data / BOOKS, config.hub.database))
+        hub = Hub(config, identity, store, books)
+        ways = await _ways(hub, stack)
+        platform = Platform(ways.way.platform, identity, ways.line.auth)
+        journals = Journals(books, hub.terminals, platform, bounds=hub.bounds, now_ms=hub.clock.now_ms)
+        counting = Counting(
+            books, hub.terminals, platform, bounds=hub.bounds, now_ms=hub.clock.now_ms, folder=config.data
+        )
+        journals.heard = counting.hear
+        standings = Standings(hub.terminals, platform, hub.mirror, hub.entry, hub.clock.now_ms)
+        await hub.terminals.enter()
+        routes = [*journals.routes(), *counting.routes(), *standings.routes()]
+        runner = await stack.enter_async_context(_listening(config, routes, hub.mirror.public, tls))
+        begin = Beginning(books, hub.terminals, platform)
+
+        async def learn() -> None:
+            await begin.run()
+            counting.begin()
+
+        work = [
+            ways.push.run(),
+            ways.listen.run(),
+            ways.times.run(),
+            ways.pull.run(),
+            ways.orders.run(),
+            journals.run(),
+            counting.run(),
+            _follow(hub),
+            learn(),
+        ]
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one) for one in work]
+            yield f"{config.url.rpartition(':')[0]}:{runner.addresses[0][1]}"
+            await runner.cleanup()
+            for task in tasks:
+                task.cancel()
+
+
+async def _ways(hub: Hub, stack: AsyncExitStack) -> Ways:
+    """Open the hub's own ways to the platform, and let the mirror follow the lists."""
+    platform, identity = hub.config.platform, hub.identity
+    ca, idle_s = Path(platform.ca) if platform.ca else None, max(IDLE_S, 1.5 * platform.poll_s)
+    session = await stack.enter_async_context(open_session(ca, idle_s=idle_s))
+    pull = Puller(
+        hub.mirror.lists,
+        session,
+        base_url=f"{identity.platform}/lists/",
+        trust_root=identity.trust_root,
+        clock=hub.clock,
+        pace=Pace(poll_s=platform.poll_s),
+    )
+    await stack.enter_async_context(pull)
+    await pull.restore()
+    await hub.mirror.write()
+    pull.refreshed = hub.mirror.write
+    way = Way(Peer(session, identity.platform))
+    return open_ways(Line(hub.store, way, identity, hub.clock), way, pull, hub.clock, poll_s=platform.poll_s)
+
+
+async def _follow(hub: Hub) -> None:
+    """Follow what changes beside this process: the profile, and whether entry is stopped; never returns."""
+    profile, mark = hub.identity.held.number, hub.config.data / STOPPED
+    while True:
+        await asyncio.sleep(LOOK_S)
+        if hub.identity.held.number != profile:
+            profile = hub.identity.held.number
+            await hub.terminals.enter()
+        hub.entry.turn(stopped=mark.exists())
+
+
+@asynccontextmanager
+async def _listening(
+    config: HubConfig, routes: list[web.RouteDef], public: Path, tls: ssl.SSLContext
+) -> AsyncIterator[web.AppRunner]:
+    app = web.Application(middlewares=[answer_problems])
+    app.add_routes([*routes, web.get("/healthz", _health), web.static("/lists", public)])
+    runner = web.AppRunner(app, auto_decompress=False, access_log=None, shutdown_timeout=SHUTDOWN_S)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, *config.listen, ssl_context=tls).start()
+        yield runner
+    finally:
+        with contextlib.suppress(TimeoutError):
+            await runner.cleanup()
+
+
+async def _health(_request: web.Request) -> web.Response:
+    return web.json_response({"status": "ok"})

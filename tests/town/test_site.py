@@ -1,0 +1,198 @@
+"""A site of real processes: two gates, their hub, a platform, and wires that can be cut (claims.md; town.md)."""
+
+import asyncio
+import importlib.util
+import json
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from central.site.serving import BOOKS
+
+_SPEC = importlib.util.spec_from_file_location("two_gates", Path(__file__).with_name("two_gates.py"))
+two_gates = importlib.util.module_from_spec(_SPEC)
+sys.modules["two_gates"] = two_gates
+_SPEC.loader.exec_module(two_gates)
+codes, until = two_gates.codes, two_gates.until
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def built(tmp_path_factory):
+    async with two_gates.two_gates(tmp_path_factory.mktemp("site")) as made:
+        yield made
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def site(built):
+    """The site all tests share; each finds every wire there."""
+    yield built
+    built.restore_wan()
+    for gate in built.gates:
+        await until(lambda gate=gate: built.speaks_with_hub(gate))
+
+
+def last(site, gate):
+    return site.facts(gate)[-1][1]
+
+
+async def test_with_the_wan_cut_the_second_gate_says_used_at_the_first_and_when(site):
+    one, two = site.gates
+    site.cut_wan()
+    who = site.resident()
+
+    first = await site.present(one, who)
+    second = await until(lambda: _used(site, two, who))
+
+    assert (first["outcome"], last(site, one)["claim"]) == ("GRANT", "held")
+    facts = next(reason["facts"] for reason in second["reasons"] if reason["code"] == "limit_used")
+    assert facts["where"] == "yunxi-town/gate-1"
+    assert facts["at"]
+    assert last(site, two)["with"]["terminal"] == "gate-1"
+
+
+async def _used(site, gate, who):
+    answer = await site.present(gate, who)
+    assert answer["outcome"] != "GRANT"
+    return answer if "limit_used" in codes(answer) else None
+
+
+async def test_of_two_gates_at_the_same_moment_one_lets_in_and_the_other_says_show_again(site):
+    who = site.resident()
+
+    answers = await asyncio.gather(*(site.present(gate, who) for gate in site.gates))
+
+    assert sorted(answer["outcome"] for answer in answers) in (["GRANT", "REFER"], ["GRANT", "STANDARD"])
+
+
+async def test_a_screenshot_is_stopped_at_the_next_gate_by_the_site(site):
+    one, two = site.gates
+    code = site.resident().code(int(time.time()))
+    assert (await site.present(one, code))["outcome"] == "GRANT"
+
+    async def replayed():
+        return "replayed" in codes(await site.present(two, code))
+
+    await until(replayed)
+
+
+async def test_a_code_of_a_fast_phone_is_good_where_a_hub_counts_its_nonce(site):
+    one, _ = site.gates
+
+    answer = await site.present(one, site.resident().code(int(time.time()) + 20))
+
+    assert answer["outcome"] == "GRANT"
+
+
+async def test_facts_that_came_while_the_wan_was_cut_arrive_once_in_order_and_the_hub_lets_go_of_them(site):
+    one, _ = site.gates
+    site.cut_wan()
+    for _ in range(5):
+        await site.present(one, site.resident())
+    held = await until(lambda: _forwards(site))
+    before = {row["terminal"]: row for row in (await site.platform.ledger())["terminals"]}
+    site.restore_wan()
+
+    await until(lambda: not _forwards(site))
+    ledger = await site.platform.ledger()
+    after = {row["terminal"]: row for row in ledger["terminals"]}
+
+    assert held >= 1
+    assert after["gate-1"]["acked_through"] >= before["gate-1"]["acked_through"] + 5
+    assert (after["gate-1"]["missing"], ledger["duplicates"]) == (0, 0)
+    await until(lambda: _acked(site, one, after["gate-1"]["acked_through"]))
+
+
+def _forwards(site):
+    import contextlib
+    import sqlite3
+
+    with contextlib.closing(sqlite3.connect(f"file:{site.hub.data / BOOKS}?mode=ro", uri=True)) as conn:
+        return conn.execute("SELECT count(*) FROM forwards").fetchone()[0]
+
+
+def _acked(site, gate, through):
+    import contextlib
+    import sqlite3
+
+    with contextlib.closing(sqlite3.connect(f"file:{gate.database}?mode=ro", uri=True)) as conn:
+        return conn.execute("SELECT acked_through FROM cursor").fetchone()[0] >= through
+
+
+async def test_a_dead_hub_costs_gates_little_and_they_go_on_alone_and_its_return_drains(site):
+    one, two = site.gates
+    await site.hub.process.pull_the_plug()
+    took = []
+    for _ in range(4):
+        begun = time.monotonic()
+        answer = await site.present(one, site.resident())
+        took.append(time.monotonic() - begun)
+        assert (answer["outcome"], last(site, one)["claim"]) == ("GRANT", "alone")
+    assert took[-1] < 1.0
+
+    async def at_the_platform():
+        rows = (await site.platform.ledger())["terminals"]
+        mine = next(row for row in rows if row["terminal"] == "gate-1")
+        return _acked(site, one, mine["acked_through"]) and mine["acked_through"] >= _head(site, one)
+
+    await until(at_the_platform)  # the platform itself, when the hub has been silent for three seconds
+    await site.hub.start()
+    await until(lambda: site.speaks_with_hub(one))
+    who = site.resident()
+    assert (await site.present(one, who))["outcome"] == "GRANT"
+    await until(lambda: _used(site, two, who))
+
+
+def _head(site, gate):
+    import contextlib
+    import sqlite3
+
+    with contextlib.closing(sqlite3.connect(f"file:{gate.database}?mode=ro", uri=True)) as conn:
+        return conn.execute("SELECT max(seq) FROM journal").fetchone()[0]
+
+
+async def test_a_hub_that_starts_anew_knows_what_gates_gave_before_and_while_it_was_away(site):
+    one, two = site.gates
+    known, alone = site.resident(), site.resident()
+    assert (await site.present(one, known))["outcome"] == "GRANT"
+    await site.hub.process.pull_the_plug()
+    await site.present(one, site.resident())
+    await site.present(one, site.resident())  # two silent asks
+    assert (await site.present(one, alone))["outcome"] == "GRANT"
+    await site.hub.start()
+    await until(lambda: site.speaks_with_hub(two))
+
+    for who in (known, alone):
+        assert "limit_used" in codes(await until(lambda who=who: _used(site, two, who)))
+
+
+async def test_a_publication_reaches_gates_through_the_hubs_mirror(site):
+    one, _ = site.gates
+    for wire in site.wan:
+        wire.cut()
+    who = site.resident()
+    assert (await site.present(one, who))["outcome"] == "GRANT"
+    await site.platform.restrict(who)
+
+    async def refused():
+        answer = await site.gates[1].present(who.code(int(time.time())), intent="check")
+        return answer["outcome"] == "REFUSE"
+
+    await until(refused)
+
+
+async def test_hub_toml_that_is_wrong_names_file_key_and_mend(site, tmp_path):
+    from central.demo.running.processes import ChildError, python, run_once
+
+    path = tmp_path / "hub.toml"
+    path.write_text('[hub]\ndata = "/x"\nhosts = []\n[platform]\nurl = "http://far.example"\n')
+    with pytest.raises(ChildError, match=r"hosts"):
+        await run_once("hub", python("edge.cli", "hub", "serve", "--config", str(path)), tmp_path / "log")
+    path.write_text('[hub]\ndata = "/x"\nhosts = ["h"]\n[platform]\nurl = "http://far.example"\n')
+    with pytest.raises(ChildError, match=r"platform\.url.*https"):
+        await run_once("hub", python("edge.cli", "hub", "serve", "--config", str(path)), tmp_path / "log")
+    assert json.loads((site.hub.data / "enrolment.json").read_bytes())["answer"]["site"] == "yunxi-town"
