@@ -128,3 +128,11 @@ def test_a_terminal_without_a_camera_never_imports_cv2():
     answer = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
 
     assert answer.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("folder", ["cache/schema", "central/schema/sqlite", "central/schema/postgres"])
+def test_schema_files_count_without_a_gap_and_without_a_double(folder):
+    """Two people take the next free number on the same day: no database would open."""
+    numbers = sorted(int(path.name[:4]) for path in (ROOT / folder).glob("*.sql"))
+
+    assert numbers == list(range(1, len(numbers) + 1))
