@@ -36,6 +36,9 @@ COMMANDS: dict[str, Command] = {
     "terminals": Command(
         "central.commands.terminals", "终端列表;暂停、恢复、吊销", "list terminals; suspend, resume, revoke"
     ),
+    "journal": Command(
+        "central.commands.boxes.journal", "导入从旧卡抢救的流水", "take in the journal of a rescued card"
+    ),
     "city": Command(
         "central.commands.city", "接入城市、换密钥、移除城市", "take a city in, give it new keys, expel it"
     ),

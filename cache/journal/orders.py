@@ -1,4 +1,4 @@
-"""What the platform ordered and this terminal did: suspended, resumed, revoked, a new epoch for the journal.
+"""What the platform ordered and this terminal did: suspended, resumed, revoked, replaced, a new epoch for the journal.
 
 Rules of this file:
 
@@ -9,7 +9,8 @@ Rules of this file:
   all of them again, and goes on to the next only when it hears of each (central.register.standing);
 - obeying is one transaction: the order, what it changes and the fact that says so, whose body names the order; that
   fact is how the platform learns that it may stop telling;
-- a suspended or revoked terminal decides nothing for credit holders any more, and still brings its facts home.
+- a suspended, revoked or replaced terminal decides nothing for credit holders any more, and still brings its facts
+  home; one that was replaced serves again after it was enrolled anew.
 """
 
 import sqlite3
@@ -21,12 +22,14 @@ from cache.journal.chain import NewFact, append, begin_epoch, current_epoch
 
 KNOWN = "SELECT action, reason FROM orders WHERE number = ?"
 NEWEST = (
-    "SELECT number, action, signed FROM orders WHERE action IN ('suspend', 'resume', 'revoke')"
+    "SELECT number, action, signed FROM orders WHERE action IN ('suspend', 'resume', 'revoke', 'replaced')"
     " ORDER BY number DESC LIMIT 1"
 )
 SWITCHED = "SELECT state FROM switches WHERE name = 'suspended'"
 LAST = "SELECT coalesce(max(number), 0) FROM orders"
-STANDING = "SELECT action FROM orders WHERE action IN ('suspend', 'resume', 'revoke') ORDER BY number DESC LIMIT 1"
+STANDING = (
+    "SELECT action FROM orders WHERE action IN ('suspend', 'resume', 'revoke', 'replaced') ORDER BY number DESC LIMIT 1"
+)
 SAID = (
     "SELECT 1 FROM journal WHERE kind IN ('suspended', 'note') AND seq > (SELECT acked_through FROM cursor)"
     " AND json_extract(body, '$.order') = ?"
@@ -39,12 +42,12 @@ KEEP = "INSERT INTO orders (number, action, reason, at_ms, signed) VALUES (?, ?,
 SWITCH = "INSERT OR REPLACE INTO switches (name, state, at_ms) VALUES ('suspended', ?, ?)"
 NEW_EPOCH = "new_epoch"
 PROFILE = "profile"
-REVOKE = "revoke"
+FORGET_REPLACED = "DELETE FROM orders WHERE action = 'replaced'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """A verified order. `action` is suspend, resume, revoke, new_epoch or profile; `signed` its JWS."""
+    """A verified order. `action` is suspend, resume, revoke, replaced, new_epoch or profile; `signed` its JWS."""
 
     number: int
     action: str
@@ -117,7 +120,15 @@ def uphold(conn: sqlite3.Connection, opened: Callable[[str], Order | None], *, a
     return True
 
 
-def revoked(conn: sqlite3.Connection) -> bool:
-    """Return whether the platform has taken this terminal out of service for good."""
+def standing(conn: sqlite3.Connection) -> str:
+    """Return the order in force about serving: suspend, resume, revoke or replaced; empty when there never was one."""
     row = conn.execute(STANDING).fetchone()
-    return row is not None and row[0] == REVOKE
+    return "" if row is None else str(row[0])
+
+
+def serve_again(conn: sqlite3.Connection, *, at_ms: int) -> bool:
+    """Forget that this terminal was replaced: it was enrolled anew; return whether it was."""
+    if not conn.execute(FORGET_REPLACED).rowcount:
+        return False
+    conn.execute(SWITCH, (int(standing(conn) not in ("", "resume")), at_ms))
+    return True

@@ -16,6 +16,7 @@ from central.books.conflicts import conflicts_of
 from central.books.intake import Taken
 from central.http.waking import state_of
 from central.platform_state import Signer
+from central.register.former import FormerKey, former_keys
 from central.register.standing import standing_orders
 from storage.jobs import Tx
 from sync.wire.messages import (
@@ -53,6 +54,12 @@ async def to_tell(tx: Tx, terminal: str, lists: int | None, *, held: tuple[Held,
         lists_version=lists,
         held=held,
     )
+
+
+async def to_tell_former(tx: Tx, terminal: str, former: FormerKey, *, held: tuple[Held, ...] = ()) -> Told:
+    """Return what there is to tell the box behind a former key: where its journal stands, and that it was replaced."""
+    (now,) = [one for one in await former_keys(tx, terminal) if one.public_key == former.public_key] or [former]
+    return Told(state=now.state, conflicts=[], orders=[*now.orders(terminal)], lists_version=None, held=held)
 
 
 def signed_answer(signer: Signer, claims: AuthClaims, told: Told, taken: Taken | None, *, now_ms: int) -> str:

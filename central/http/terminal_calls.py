@@ -2,14 +2,14 @@
 
 Who asks is proven by a request token over the body as it travelled (`central.http.terminal_calls.Caller`); a token
 whose times do not fit our clock gets an answer with the signed time, so that a wrong clock locks nobody out. A
-suspended or revoked terminal may still bring its facts.
+suspended or revoked terminal may still bring its facts, and so may a box that was replaced (central.register.former).
 """
 
 import asyncio
 import contextlib
 from base64 import urlsafe_b64decode
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 from aiohttp import web
@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from central.books.bounds import Catalogue
 from central.books.intake import Taken, ends, take_in
-from central.http.answers import Told, signed_answer, to_tell
+from central.http.answers import Told, signed_answer, to_tell, to_tell_former
 from central.http.inflate import TooLargeError, inflate
 from central.http.problems import Handler, problem
 from central.http.tries import WrongTries
@@ -26,6 +26,7 @@ from central.lists.reasking import answer_reask
 from central.lists.role_keys import KeyFolderError
 from central.platform_state import PlatformState
 from central.register.enrolment import Offered, use_code
+from central.register.former import FormerKey, former_keys, note_former
 from central.register.registry import RegistryError
 from central.register.sites import serves
 from storage.jobs import JobStore, Tx
@@ -71,6 +72,7 @@ class Caller:
     terminal: str
     key: Ed25519PublicKey
     claims: AuthClaims
+    former: FormerKey | None = None  # it speaks with a key that ended
 
 
 def _json(message: msgspec.Struct) -> web.Response:
@@ -165,7 +167,7 @@ class TerminalCalls:
     async def standing(self, request: web.Request) -> web.Response:
         """Say what is held of a terminal's journal, and what it has to be told; with `wait`, once there is news."""
         try:
-            caller = await self.caller(request, b"")
+            caller = await self.caller(request, b"", former=True)
         except WrongClockError as error:
             return self._wrong_clock(error)
         wait_s, known = _wait_of(request), request.query.get("state", "")
@@ -186,8 +188,11 @@ class TerminalCalls:
         now_ms, lists = self._now_ms(), self._state.lists_version()
 
         async def job(tx: Tx) -> Told:
+            held = tuple(await ends(tx, caller.terminal))
+            if caller.former is not None:
+                return await to_tell_former(tx, caller.terminal, caller.former, held=held)
             await tx.execute(SEEN, now_ms, caller.terminal)
-            return await to_tell(tx, caller.terminal, lists, held=tuple(await ends(tx, caller.terminal)))
+            return await to_tell(tx, caller.terminal, lists, held=held)
 
         return await self._store.write(job)
 
@@ -199,7 +204,7 @@ class TerminalCalls:
         """Take in a sealed batch, of the terminal that sends it or of one whose hub sends it on."""
         body = await read_bounded(request, MAX_BATCH_BYTES)
         try:
-            caller = await self.caller(request, body, terminal=named_in(request))
+            caller = await self.caller(request, body, terminal=named_in(request), former=True)
         except WrongClockError as error:
             return self._wrong_clock(error)
         caller = await self._spoken_for(caller, request.match_info["terminal"])
@@ -209,8 +214,11 @@ class TerminalCalls:
         now_ms, lists, bounds = self._now_ms(), self._state.lists_version(), self._catalogue.bounds()
 
         async def job(tx: Tx) -> tuple[Taken, Told]:
-            await tx.execute(SEEN, now_ms, caller.terminal)
             taken = await take_in(tx, sealed, now_ms=now_ms, bounds=bounds)
+            if caller.former is not None:
+                await note_former(tx, sealed, caller.former, now_ms=now_ms)
+                return taken, await to_tell_former(tx, caller.terminal, caller.former)
+            await tx.execute(SEEN, now_ms, caller.terminal)
             return taken, await to_tell(tx, caller.terminal, lists)
 
         taken, told = await self._store.write(job)
@@ -238,22 +246,33 @@ class TerminalCalls:
         """Return a page of what stands at a site, signed."""
         return self._state.signer.page(page)
 
-    async def caller(self, request: web.Request, body: bytes, *, terminal: str = "") -> Caller:
-        """Return who asks, proven; raise WireError or WrongClockError."""
+    async def caller(self, request: web.Request, body: bytes, *, terminal: str = "", former: bool = False) -> Caller:
+        """Return who asks, proven; raise WireError or WrongClockError. `former`: a key that ended is good here."""
         terminal = terminal or request.match_info.get("terminal") or request.query.get("terminal", "")
         row = await self._store.read(lambda tx: tx.row(KEY_OF, terminal))
         if row is None or row[0] is None:
             raise WireError("unknown_terminal", "no terminal of this name is enrolled here")
+        try:
+            return self._proven(request, body, terminal=terminal, key=row[0])
+        except WireError:
+            for ended in await self._store.read(lambda tx: former_keys(tx, terminal)) if former else ():
+                with contextlib.suppress(WireError):
+                    proven = self._proven(request, body, terminal=terminal, key=ended.public_key)
+                    return replace(proven, former=ended)
+            raise
+
+    def _proven(self, request: web.Request, body: bytes, *, terminal: str, key: str) -> Caller:
+        """Return the caller if `key` signed the request's token; raise WireError or WrongClockError."""
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme != "Bearer":
             raise WireError("bad_token", "a request carries Authorization: Bearer and a request token")
-        key = public_key(row[0])
-        claims = open_auth(token, {terminal: key}, audiences=self._audiences, body=body)
+        opened = public_key(key)
+        claims = open_auth(token, {terminal: opened}, audiences=self._audiences, body=body)
         if claims.iss != terminal:
             raise WireError("bad_token", "this token speaks for another terminal")
         if not claims.iat - MAX_SKEW_S <= self._now_ms() // 1000 <= claims.exp:
             raise WrongClockError(claims.jti)
-        return Caller(terminal, key, claims)
+        return Caller(terminal, opened, claims)
 
     def clocked(self, handler: Handler) -> Handler:
         """Return `handler` that answers a wrong clock with the signed time, as the calls here do."""
@@ -273,6 +292,8 @@ class TerminalCalls:
         """
         if caller.terminal == terminal:
             return caller
+        if caller.former is not None:
+            raise WireError("bad_token", "a key that ended speaks for its own box alone")
 
         async def job(tx: Tx) -> str | None:
             row = await tx.row(KEY_OF, terminal) if await serves(tx, caller.terminal, terminal) else None

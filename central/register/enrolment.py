@@ -5,7 +5,7 @@ Rules of this file:
 - a code has 80 random bits in four groups of four; the database holds its hash only;
 - the same code with the same key gets the same answer for 24 h after first use: an answer may be lost on the way;
 - the same code with another key is refused (409), and so is a code that is unknown, expired or long used (404);
-- a terminal that is enrolled anew takes its new key; the journal it goes on with is its own affair (epochs).
+- a terminal that is enrolled anew takes its new key; the former one stays good for its journal (former.py).
 """
 
 import base64
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from central.register.former import replace_key
 from central.register.sites import enrol_hub, lanes_of
 from central.register.standing import order, profile_of, tell_hub, tell_of_lanes, tell_site
 from storage.jobs import Tx
@@ -101,6 +102,7 @@ async def use_code(tx: Tx, request: EnrolRequest, offered: Offered, *, now_ms: i
 
 async def _entered(tx: Tx, terminal: str, request: EnrolRequest, *, now_ms: int) -> Profile:
     """Enter the key, and for a hub where it answers; tell the others of its site; return the profile to be told."""
+    await replace_key(tx, terminal, request.public_key, now_ms=now_ms)
     await tx.execute(ENROL, request.public_key, now_ms, terminal)
     profile = await profile_of(tx, terminal)
     if profile.role == "hub":

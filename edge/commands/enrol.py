@@ -9,9 +9,13 @@ import getpass
 import sys
 
 from edge.clock import read_wall_ms
-from edge.commands.common import add_config, complain, read_config
+from edge.commands.box.alone import FAILURES, push_now
+from edge.commands.common import EX_UNAVAILABLE, add_config, complain, read_config
 from edge.commands.owner import keep_private
+from edge.config import Config
+from storage.only_one import AlreadyRunningError
 from sync.enrol import enrolling
+from sync.enrol.identity import NotEnrolledError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,10 +35,29 @@ def run(args: argparse.Namespace) -> int:
     """Enrol. Exit codes: 0 enrolled, 1 refused, 2 wrong code, 69 the platform does not answer, 78 configuration."""
     config = read_config(args.config)
     keep_private(config.data)
+    if args.again and not _facts_are_home(config):
+        return EX_UNAVAILABLE
     asked = argparse.Namespace(
         code=_code(args.code), data=config.data, platform=config.platform.url, ca=config.platform.ca, again=args.again
     )
     return enrolling.run(asked, now_ms=read_wall_ms())
+
+
+def _facts_are_home(config: Config) -> bool:
+    """Send what waits under the name that this terminal still has; return whether nothing waits any more."""
+    try:
+        brought = push_now(config)
+    except NotEnrolledError:
+        return True
+    except AlreadyRunningError as error:
+        complain(f"{error}: systemctl stop xinguan-terminal")
+        return False
+    except FAILURES as error:
+        complain(f"仍有事实未能上传，先不重新登记 · facts wait and could not be sent, nothing was changed: {error}")
+        return False
+    if brought.sent:
+        print(f"已上传 {brought.sent} 条 · sent {brought.sent} facts first")
+    return True
 
 
 def _code(given: str) -> str:

@@ -1,22 +1,37 @@
 """`xinguan journal status|verify|export`: what this terminal wrote down, and whether it was changed since."""
 
 import argparse
+import shutil
+import sqlite3
 import sys
+import tempfile
+from pathlib import Path
 
 from cache.journal import chain
 from cache.journal.chain import JournalError
 from credit.records import encode
 from edge.commands.common import add_config, complain, open_database, read_config
+from storage.files import BESIDE
+from storage.sqlite import connect
+from sync.enrol.enrolling import DATABASE_FILE
+from sync.enrol.identity import IdentityError, load_identity
+from sync.push.export import export
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the action and the file."""
     parser.add_argument("action", choices=["status", "verify", "export"])
+    parser.add_argument(
+        "--sealed", type=Path, metavar="FILE", help="export for the platform (xinguan central journal import FILE)"
+    )
+    parser.add_argument("--data", type=Path, metavar="FOLDER", help="the data folder of a rescued card, read only")
     add_config(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Do the action; exit code 1 when the chain does not hold."""
+    if args.sealed is not None:
+        return _sealed(args)
     conn = open_database(read_config(args.config))
     try:
         conn.execute("BEGIN")
@@ -37,3 +52,38 @@ def run(args: argparse.Namespace) -> int:
     if args.action == "verify":
         print("校验通过 every record fits the chain")
     return 0
+
+
+def _sealed(args: argparse.Namespace) -> int:
+    """Write the sealed export; exit code 2 when the target or the card cannot be used."""
+    try:
+        out = args.sealed.open("xb")
+    except OSError as error:
+        complain(f"{args.sealed}: {error.strerror}. 请指定新文件 · name a new file")
+        return 2
+    with out, tempfile.TemporaryDirectory(prefix="xinguan-card-") as scratch:
+        data = args.data or read_config(args.config).data
+        try:
+            identity, conn = load_identity(data), _opened(data, Path(scratch))
+            for line in export(conn, identity):
+                out.write(line)
+            head = chain.head(conn)
+            conn.close()
+        except (IdentityError, JournalError, OSError, sqlite3.Error) as error:
+            complain(str(error))
+            args.sealed.unlink()
+            return 2
+    print(
+        f"{args.sealed}: 终端 {identity.terminal}，至第 {head.seq} 条 · terminal {identity.terminal}, up to {head.seq}"
+    )
+    print(f"  → xinguan central journal import --state … {args.sealed.name}")
+    return 0
+
+
+def _opened(data: Path, scratch: Path) -> sqlite3.Connection:
+    """Open a copy of the database: a card may be mounted read-only, and its log must still be read with it."""
+    for ending in BESIDE:
+        part = data / (DATABASE_FILE + ending)
+        if part.is_file():
+            shutil.copyfile(part, scratch / part.name)
+    return connect(scratch / DATABASE_FILE, writing=True)

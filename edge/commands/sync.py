@@ -1,4 +1,7 @@
-"""`xinguan sync now`: interrupt every wait on the running terminal's way to the platform, and tell what moved."""
+"""`xinguan sync now`: interrupt every wait on the running terminal's way to the platform, and tell what moved.
+
+Where no terminal runs, its facts are sent by this command itself.
+"""
 
 import argparse
 import json
@@ -6,9 +9,11 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-from edge.api.access import Role, load_tokens
+from edge.api.access import Role, TokensUnusableError, load_tokens
+from edge.commands.box.alone import FAILURES, push_now
 from edge.commands.common import EX_UNAVAILABLE, add_config, complain, local_api, read_config
 from edge.config import Config
+from storage.only_one import AlreadyRunningError
 from sync.ways import SYNC_S
 
 TIMEOUT_S = SYNC_S + 5.0
@@ -45,11 +50,28 @@ def told(moved: dict[str, Any]) -> list[str]:
 def run(args: argparse.Namespace) -> int:
     """Ask the running terminal; exit code 69 when it does not run, or did not reach the platform."""
     config = read_config(args.config)
-    host, port = config.listen
     try:
         moved = wake(config)
-    except (urllib.error.URLError, TimeoutError) as error:
-        complain(f"the terminal at {host}:{port} does not answer ({error}). Start it: systemctl start xinguan-terminal")
+    except TokensUnusableError as error:
+        complain(str(error))
         return EX_UNAVAILABLE
+    except (urllib.error.URLError, TimeoutError) as error:
+        return _alone(config, str(error))
     print("\n".join(told(moved)))
     return EX_UNAVAILABLE if moved["problem"] else 0
+
+
+def _alone(config: Config, silence: str) -> int:
+    """Send the facts ourselves while no terminal runs; one that runs and does not answer keeps its folder."""
+    try:
+        brought = push_now(config)
+    except AlreadyRunningError:
+        host, port = config.listen
+        complain(f"终端在运行但 {host}:{port} 没有应答 · the terminal runs and does not answer there ({silence})")
+        return EX_UNAVAILABLE
+    except FAILURES as error:
+        complain(f"终端未运行，事实也未能上传 · nothing runs, and the facts could not be sent: {error}")
+        return EX_UNAVAILABLE
+    print(f"终端未运行；已上传 {brought.sent} 条，待传 {brought.waiting} 条")
+    print(f"nothing runs here; sent {brought.sent}, waiting {brought.waiting}")
+    return 0

@@ -181,6 +181,13 @@ CAUSES: Final[dict[str, Cause]] = {
         "联系平台",
         "ask the platform's people",
     ),
+    "suspended.replaced": Cause(
+        _B,
+        "本机已由另一台机器接替",
+        "another box has taken this one's place",
+        "关机收好；若仍要用这台，请用新的登记码：sudo xinguan enrol --again",
+        "switch it off and keep it; to use it again take a new code: sudo xinguan enrol --again",
+    ),
     "suspended.revoked": Cause(
         _B,
         "本终端已被平台停用",

@@ -13,7 +13,7 @@ import msgspec
 
 from cache.journal import chain
 from cache.journal.chain import Unsent
-from cache.journal.orders import revoked
+from cache.journal.orders import standing
 from cache.ledger.facts import STOP_ENTRY, STORE_LOST, SUSPENDED, TWIN, switched_on
 from cache.lists.store import ListStore
 from cache.lists.trusted import TrustedLists
@@ -79,7 +79,7 @@ class _Kept:
 
     unsent: Unsent
     set_aside: int = 0
-    revoked: bool = False
+    standing: str = ""  # the platform's order about serving
     switches: frozenset[str] = frozenset()  # that are on
 
 
@@ -156,7 +156,8 @@ class Readings:
             suspended=SUSPENDED in kept.switches,
             lost=STORE_LOST in kept.switches,
             twin=TWIN in kept.switches,
-            revoked=kept.revoked,
+            revoked=kept.standing == "revoke",
+            replaced=kept.standing == "replaced",
             entry_stopped=STOP_ENTRY + self.site in kept.switches,
             faults=parts.tasks.faults.told(),
         )
@@ -167,7 +168,7 @@ class Readings:
         """Read what the store says; while it cannot be read, what it said last."""
         try:
             self._kept = await self._parts.store.read(
-                lambda conn: _Kept(chain.unsent(conn), chain.set_aside_count(conn), revoked(conn), switched_on(conn))
+                lambda conn: _Kept(chain.unsent(conn), chain.set_aside_count(conn), standing(conn), switched_on(conn))
             )
         except StoreFailedError:
             return self._kept  # why it cannot be read is the store's own line

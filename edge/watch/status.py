@@ -92,6 +92,7 @@ class Reading:
     free_bytes: int | None = None
     suspended: bool = False
     revoked: bool = False
+    replaced: bool = False
     lost: bool = False
     twin: bool = False
     entry_stopped: bool = False
@@ -186,6 +187,8 @@ def _profile(differs: tuple[Difference, ...]) -> Line:
 def _suspended(reading: Reading) -> Line:
     if reading.revoked:
         return Line("suspended", "suspended.revoked")
+    if reading.replaced:
+        return Line("suspended", "suspended.replaced")
     return Line("suspended", "suspended.ordered" if reading.suspended else "suspended.well")
 
 

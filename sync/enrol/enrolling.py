@@ -27,6 +27,7 @@ import msgspec
 
 from cache.ids import uuid7
 from cache.journal.chain import JournalError, begin_epoch, current_epoch, unsent
+from cache.journal.orders import serve_again
 from storage.jobs import StoreFailedError
 from storage.only_one import AlreadyRunningError, only_one
 from storage.sqlite import Store
@@ -38,6 +39,8 @@ from sync.enrol.identity import (
     keep_enrolment,
     load_identity,
     load_or_make_key,
+    make_folder,
+    make_next_key,
     platform_url,
 )
 from sync.transport import RefusedError, UnreachableError, exchange, open_session
@@ -94,8 +97,8 @@ async def enrol(
     """
     if (folder / ENROLMENT_FILE).exists() and not again:
         raise IdentityError(f"{folder / ENROLMENT_FILE}: this terminal is enrolled already. Add --again if you mean it")
-    key = load_or_make_key(folder)
-    with only_one(folder):
+    with only_one(make_folder(folder)):
+        key = make_next_key(folder) if again and (folder / ENROLMENT_FILE).exists() else load_or_make_key(folder)
         request = EnrolRequest(code=ticket.code, public_key=public_hex(key), proof=prove(ticket.code, key), hub=hub)
         return await _enrol_alone(ticket, request, folder=folder, session=session, now_ms=now_ms, again=again)
 
@@ -118,9 +121,18 @@ async def _enrol_alone(
         raw = await exchange(session, "POST", f"{ticket.platform}/v1/enrol", headers=headers, body=body)
         answer = decode(raw, EnrolAnswer)
         check_answer(answer, root_sha256=ticket.root_sha256)
+        elsewhere = again and answer.platform_keys[0].kid != load_identity(folder).audience
         keep_enrolment(folder, platform=ticket.platform, public_key=request.public_key, answer=answer)
-        await store.write(lambda conn: ensure_epoch(conn, terminal=answer.terminal, now_ms=now_ms))
+        await store.write(lambda conn: _begin(conn, answer.terminal, now_ms=now_ms, elsewhere=elsewhere))
     return load_identity(folder)
+
+
+def _begin(conn: sqlite3.Connection, terminal: str, *, now_ms: int, elsewhere: bool) -> None:
+    """Begin to serve under what was enrolled: another platform has nothing that our chain could hang on to."""
+    serve_again(conn, at_ms=now_ms)
+    if elsewhere:
+        begin_epoch(conn, epoch=uuid7(now_ms), terminal=terminal, reason="enrolled elsewhere")
+    ensure_epoch(conn, terminal=terminal, now_ms=now_ms)
 
 
 def ensure_epoch(conn: sqlite3.Connection, *, terminal: str, now_ms: int) -> None:

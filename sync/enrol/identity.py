@@ -6,7 +6,9 @@ Rules of this file:
   credential of that name); a key that others may read is refused, with the mend;
 - `enrolment.json` is written once the platform's answer is checked, in one durable replacement: a power cut leaves
   a terminal enrolled or not enrolled, never half;
-- an `Identity` exists only when both are there and fit each other.
+- an `Identity` exists only when both are there and fit each other;
+- whoever enrols again takes a new key. It waits beside the one in force until `enrolment.json` names it: whenever the
+  power goes, one of the two fits.
 """
 
 import hashlib
@@ -23,7 +25,7 @@ import msgspec
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from storage.files import create_file, replace_file
+from storage.files import create_file, replace_file, sync_folder
 from sync.wire.jws import JwsError, kid_of, public_hex, public_key
 from sync.wire.messages import EnrolAnswer, WireError, decode
 from sync.wire.profiles import Profile, SignedProfile
@@ -31,6 +33,7 @@ from sync.wire.seals import open_profile
 
 PROFILE_FILE = "profile.jwt"
 KEY_FILE = "terminal-key.pem"
+NEXT_KEY_FILE = "terminal-key-next.pem"
 ENROLMENT_FILE = "enrolment.json"
 INSTANCE_BYTES = 16
 
@@ -129,7 +132,10 @@ def _key_path(folder: Path) -> Path:
 
 def load_key(folder: Path) -> Ed25519PrivateKey:
     """Return the terminal's key; raise NotEnrolledError when there is none, IdentityError when it cannot be used."""
-    path = _key_path(folder)
+    return _read_key(_key_path(folder), folder)
+
+
+def _read_key(path: Path, folder: Path) -> Ed25519PrivateKey:
     try:
         pem, mode = path.read_bytes(), stat.S_IMODE(path.stat().st_mode)
     except FileNotFoundError as error:
@@ -147,16 +153,47 @@ def load_key(folder: Path) -> Ed25519PrivateKey:
     return key
 
 
+def make_folder(folder: Path) -> Path:
+    """Return the data folder, made now when there is none."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
 def load_or_make_key(folder: Path) -> Ed25519PrivateKey:
     """Return the terminal's key, made now when there is none: a second try at enrolling uses the same one."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(folder)
     try:
         return load_key(folder)
     except NotEnrolledError:
         key = Ed25519PrivateKey.generate()
-        form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        create_file(folder / KEY_FILE, key.private_bytes(*form))
+        create_file(folder / KEY_FILE, _pem(key))
         return key
+
+
+def _pem(key: Ed25519PrivateKey) -> bytes:
+    form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    return key.private_bytes(*form)
+
+
+def make_next_key(folder: Path) -> Ed25519PrivateKey:
+    """Return the key to enrol again with, made now unless a try before made it.
+
+    A key that comes as a credential is not ours to replace: it stays.
+    """
+    if _key_path(folder).parent != folder:
+        return load_key(folder)
+    path = folder / NEXT_KEY_FILE
+    if not path.exists():
+        create_file(path, _pem(Ed25519PrivateKey.generate()))
+    return _read_key(path, folder)
+
+
+def _take_next_key(folder: Path, wanted: str) -> None:
+    """Put the next key in force if it is the one that was enrolled."""
+    path = folder / NEXT_KEY_FILE
+    if path.exists() and public_hex(_read_key(path, folder)) == wanted:
+        path.replace(folder / KEY_FILE)
+        sync_folder(folder)
 
 
 def check_answer(answer: EnrolAnswer, *, root_sha256: str | None) -> None:
@@ -227,6 +264,8 @@ def load_identity(folder: Path) -> Identity:
         raise IdentityError(f"{path}: cannot be read ({error.strerror})") from error
     except WireError as error:
         raise IdentityError(f"{path}: {error}. Enrol this terminal again") from error
+    if public_hex(load_key(folder)) != enrolment.public_key:
+        _take_next_key(folder, enrolment.public_key)
     key, answer = load_key(folder), enrolment.answer
     if public_hex(key) != enrolment.public_key:
         raise IdentityError(f"{path}: was written for another key than {KEY_FILE}. Enrol this terminal again")

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from cache.journal.chain import Batch, JournalError, batch
 from storage.jobs import StoreFailedError
 from sync.backoff import Backoff
+from sync.push.export import seal_of
 from sync.push.line import Heard, Line, PushState, PushStatus
 from sync.push.resume import resume_after
 from sync.transport import RefusedError, UnreachableError
@@ -26,7 +27,6 @@ from sync.wire.messages import (
     ENVELOPE_BYTES,
     MAX_BATCH_BYTES,
     MAX_RECORDS,
-    Seal,
     WireError,
 )
 from sync.wire.seals import seal_batch
@@ -174,16 +174,8 @@ class Pusher:
         return len(ready.records)
 
     def _seal(self, ready: Batch) -> bytes:
-        seal = Seal(
-            terminal=self._line.identity.terminal,
-            epoch=ready.epoch,
-            first=ready.first,
-            last=ready.last,
-            count=len(ready.records),
-            prev_hash=ready.prev_hash.hex(),
-            head_hash=ready.head_hash.hex(),
-        )
-        return seal_batch(seal, ready.records, self._line.identity.key)
+        identity = self._line.identity
+        return seal_batch(seal_of(ready, identity.terminal), ready.records, identity.key)
 
     async def _resync(self, refusal: RefusedError, resumes: int) -> int:
         """Go where the platform says, when that is on our chain; raise JournalError when it leads nowhere."""

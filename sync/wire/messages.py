@@ -144,7 +144,7 @@ class Command(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     terminal: TerminalId
     number: Seq
-    action: Literal["suspend", "resume", "revoke", "new_epoch"]
+    action: Literal["suspend", "resume", "revoke", "new_epoch", "replaced"]
     reason: Annotated[str, Meta(max_length=500)] = ""
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from cache.journal.chain import JournalError, acknowledge, begin_epoch, current_epoch, head, verify
-from cache.journal.orders import Order, obey, revoked
+from cache.journal.orders import Order, obey, standing
 from cache.ledger.facts import SUSPENDED, switched
 from storage.sqlite import memory
 
@@ -30,7 +30,7 @@ def test_an_old_order_is_passed_over(conn, number):
     obey(conn, order(3, "revoke"), at_ms=1)
 
     assert obey(conn, order(number, "resume"), at_ms=2) is False
-    assert (switched(conn, SUSPENDED), revoked(conn)) == (True, True)
+    assert (switched(conn, SUSPENDED), standing(conn)) == (True, "revoke")
 
 
 def test_an_old_order_told_again_is_written_down_once_until_the_platform_has_signed_for_it(conn):

@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from cache.journal.chain import JournalError, current_epoch, retire, verify
-from cache.journal.orders import revoked
+from cache.journal.orders import standing
 from cache.ledger.facts import SUSPENDED, switched
 from central.books.intake import GapError
 from central.http import terminal_calls
@@ -246,7 +246,7 @@ class TestLostAndForked:
 
 class TestOrders:
     async def standing(self, terminal):
-        return await terminal.store.read(lambda conn: (switched(conn, SUSPENDED), revoked(conn)))
+        return await terminal.store.read(lambda conn: (switched(conn, SUSPENDED), standing(conn) == "revoke"))
 
     def order(self, town, action):
         town.change(lambda conn: set_state(conn, "gate-a", action, reason="盘点", now_ms=1))
