@@ -33,12 +33,16 @@ APART = 7  # pixels between peaks
 LEAST_PEAK = 0.3
 
 
-def located(plane: Values, *, gated: bool = True) -> list[Candidate]:
-    """Return the likeliest places in a crop in linear light, best first; `gated` passes over what is not `dense`."""
+def located(plane: Values, *, gated: bool = True, stretched: bool = False) -> list[Candidate]:
+    """Return the likeliest places in a crop in linear light, best first; `gated` passes over what is not `dense`.
+
+    `stretched` makes the crop square first: finders of a code that is seen from the side are square again.
+    """
     if max(plane.shape) > MOST_SIDE:
         return []
     scale = LOOK_SIDE / max(plane.shape)
     size = (max(1, round(plane.shape[1] * scale)), max(1, round(plane.shape[0] * scale)))
+    size = (LOOK_SIDE, LOOK_SIDE) if stretched else size
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     small = np.asarray(cv2.resize(plane, size, interpolation=how), np.float32)
     if min(small.shape) < 4 * EVEN_PX:

@@ -4,27 +4,40 @@ The hard idea, twice. Error correction that is told *where* to doubt mends up to
 is not known, so several guesses are tried at once (generalised minimum distance, Forney 1966). And a block that is
 mended is certain: its modules, strewn all over the code, become pilots. They teach the equaliser what the fixed modules
 could not, and they tell each neighbour what light leaks into it. Where nothing is mended yet, likely shades of the
-neighbours tell that too: one such round mends most codes that moved.
+neighbours tell that too, and each such blind round makes all blocks likelier. Where rounds bring nothing more, the most
+promising blocks are mended by their surest bits (`ordered`): one is enough to go on with.
 
-No mended block is believed because its syndromes are zero alone: the bits that were turned must weigh little
-(ACCEPTED). A wrong block passes that once in 4000; a code has 2 to 17 blocks and all must pass.
+Rules:
+
+- no mended block is believed because its syndromes are zero alone. It must be `likely`, by the weight of its bits or
+  the number of its wrong words: random bits come so near to the code once in 1.2 million tries (LEAST_FIRST), or,
+  beside a block that is mended, once in 3000;
+- a code has 2 to 17 blocks and all must pass: a symbol of noise does once in 3.6e9;
+- what no round can help (LOST), or no word can be told of (HOPELESS), costs no further time.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from math import lgamma
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from scanner.reading.soft.ordered import likely, ordered, promise
 from scanner.reading.soft.reedsolomon import Bools, Words, decode
 from scanner.reading.soft.soften import Soft, Values, estimated, fit, likelihoods, with_format
-from scanner.reading.soft.symbols import LEVELS, MASKS, Blocks, Grid, Layout, blocks, mask
+from scanner.reading.soft.symbols import LEVELS, MASKS, Blocks, Grid, Layout, Places, blocks, mask
 
-ACCEPTED = 0.05  # the most that turned bits may weigh of all in a block
-FEW, MANY = 6, 10  # guesses at first, and when a round of pilots has passed
+LEAST_FIRST, LEAST_NEXT = 14.0, 8.0  # `likely`, of the first block that is mended and of the others
+LOST = -80.0  # `promise` of the best block after a round
+HOPELESS = 0.0  # `promise` of a block whose bits would be tried
+FEW, MANY = 6, 10  # guesses at first, and when a round has passed
 SPARE = 3  # syndromes that no guess uses up
-ROUNDS = 3
-PASSES = 2  # of learning with pilots
+BLIND = 3  # rounds on end that may gain nothing
+PASSES = 2  # of learning in a round
+BEST = 2  # blocks whose bits are tried in a round
 NEAR = 2  # modules on each side whose shades are told
 
 
@@ -32,8 +45,22 @@ NEAR = 2  # modules on each side whose shades are told
 class _State:
     """What is mended of a code so far."""
 
+    plan: Layout
+    kit: Blocks
     words: Words  # (blocks, length)
     good: Bools  # (blocks,)
+
+    @property
+    def least(self) -> float:
+        """How `likely` the next block must be."""
+        return LEAST_NEXT if self.good.any() else LEAST_FIRST
+
+    def keep(self, at: Places, words: Words) -> bool:
+        """Take over mended blocks but those with something in front where there is nothing; return whether any."""
+        good = ~((self.kit.words[at] < 0) & (words != 0)).any(1)
+        self.words[at[good]] = words[good]
+        self.good[at[good]] = True
+        return bool(good.any())
 
 
 def mend(
@@ -41,15 +68,20 @@ def mend(
 ) -> tuple[bytes, ...] | None:
     """Return the data words of every block, None if one cannot be mended or no time is to `spare` for another round."""
     kit = blocks(plan.version, soft.level)
-    state = _State(np.zeros(kit.words.shape, np.uint8), np.zeros(len(kit.words), np.bool_))
+    state = _State(plan, kit, np.zeros(kit.words.shape, np.uint8), np.zeros(len(kit.words), np.bool_))
     llr, veil = soft.llr, mask(plan.version, soft.mask)
     row = LEVELS.index(soft.level) * MASKS + soft.mask
-    gained = _mend_blocks(state, llr * veil, plan, kit, FEW)
-    for first in (True, *[False] * (ROUNDS - 1)):
-        if state.good.all() or not (gained or first) or not spare():
-            break
-        llr = _taught(seen, llr, _pilots(state, plan, kit, veil, row))
-        gained = _mend_blocks(state, llr * veil, plan, kit, MANY)
+    _mend_words(state, llr * veil, FEW)
+    idle = 0
+    while not state.good.all() and idle < BLIND and spare():
+        llr = _taught(seen, llr, _pilots(state, veil, row))
+        gained = _mend_words(state, llr * veil, MANY)
+        if not gained:
+            hopes = _hopes(state, llr * veil)
+            if hopes.max() < LOST:
+                break
+            gained = idle > 0 and spare() and _mend_bits(state, llr * veil, hopes)
+        idle = 0 if gained else idle + 1
     if not state.good.all():
         return None
     return tuple(
@@ -65,18 +97,30 @@ def block_llrs(bits: Grid, plan: Layout, kit: Blocks) -> Values:
     return np.asarray(np.concatenate([stream, certain])[kit.words], np.float32)
 
 
-def mended_blocks(llrs: Values, *, checks: int, guesses: int) -> tuple[Words, Bools]:
-    """Return blocks (n, length) as the best accepted guess has them, and whether there is one."""
+def mended_blocks(llrs: Values, *, checks: int, guesses: int, least: float = LEAST_FIRST) -> tuple[Words, Bools]:
+    """Return blocks (n, length) as the best guess has them, and whether that is `least` likely, by bits or by words."""
     words = np.packbits(llrs < 0, axis=-1)[..., 0]
     doubt = np.argsort(-np.logaddexp(0, -np.abs(llrs)).sum(-1), axis=1, kind="stable")
-    tried, good = decode(words, doubt, guessed(checks, guesses), checks=checks)
+    counts = guessed(checks, guesses)
+    tried, good = decode(words, doubt, counts, checks=checks)
     turned = np.unpackbits((tried ^ words[:, None])[..., None], axis=-1).astype(np.bool_)
-    weights = np.abs(llrs)
-    costs = (turned * weights[:, None]).sum((-1, -2)) / np.maximum(weights.sum((-1, -2)), 1e-6)[:, None]
-    costs = np.where(good, costs, np.inf)
-    best = costs.argmin(1)
-    rows = np.arange(len(words))
-    return tried[rows, best], costs[rows, best] <= ACCEPTED
+    costs = np.where(good, (turned * np.abs(llrs)[:, None]).sum((-1, -2)), np.inf)
+    rows, best = np.arange(len(words)), costs.argmin(1)
+    chosen, erased = tried[rows, best], np.array(counts)[best]
+    wrong = (np.take_along_axis(chosen ^ words, doubt, 1) != 0) & (np.arange(words.shape[1]) >= erased[:, None])
+    by_words = _likely_words(words.shape[1] - erased, wrong.sum(1), checks=checks - erased) - np.log(len(counts))
+    odds = np.maximum(likely(llrs, chosen, checks=checks), by_words)
+    return chosen, good[rows, best] & (odds >= least)
+
+
+def _likely_words(length: Any, wrong: Any, *, checks: Any) -> npt.NDArray[np.float64]:
+    """Return how much likelier so few wrong words are than what chance would bring, as a logarithm.
+
+    Of all rows of words one in 256 ** checks is of the code, and each has (length over wrong) * 255 ** wrong such
+    neighbours. That tells a badge in the middle of a code, which is wrong and sure of it.
+    """
+    ways = np.array([lgamma(n + 1) - lgamma(n - v + 1) - lgamma(v + 1) for n, v in zip(length, wrong, strict=True)])
+    return np.asarray(8 * np.log(2) * checks - ways - wrong * np.log(255), np.float64)
 
 
 @cache
@@ -91,24 +135,39 @@ def guessed(checks: int, guesses: int) -> tuple[int, ...]:
     return tuple(sorted({int(2 * round((level - most) / 2) + most) for level in levels}))
 
 
-def _mend_blocks(state: _State, bits: Grid, plan: Layout, kit: Blocks, guesses: int) -> bool:
-    """Mend what is not yet; return whether a block was gained."""
+def _mend_words(state: _State, bits: Grid, guesses: int) -> bool:
+    """Mend what is not yet by its surest words; return whether a block was gained."""
     left = np.flatnonzero(~state.good)
-    llrs = block_llrs(bits, plan, kit)[left]
-    words, good = mended_blocks(llrs, checks=kit.checks, guesses=guesses)
-    good &= ~((kit.words[left] < 0) & (words != 0)).any(1)
-    state.words[left[good]] = words[good]
-    state.good[left[good]] = True
-    return bool(good.any())
+    llrs = block_llrs(bits, state.plan, state.kit)[left]
+    words, good = mended_blocks(llrs, checks=state.kit.checks, guesses=guesses, least=state.least)
+    return state.keep(left[good], words[good])
 
 
-def _pilots(state: _State, plan: Layout, kit: Blocks, veil: Grid, row: int) -> Grid:
+def _hopes(state: _State, bits: Grid) -> npt.NDArray[np.float64]:
+    """Return the promise of each block, of a mended one nothing."""
+    hopes = promise(block_llrs(bits, state.plan, state.kit), checks=state.kit.checks)
+    return np.where(state.good, -np.inf, hopes)
+
+
+def _mend_bits(state: _State, bits: Grid, hopes: npt.NDArray[np.float64]) -> bool:
+    """Mend the most promising blocks by their surest bits; return whether one was gained."""
+    some = np.argsort(-hopes)[:BEST]
+    some = some[hopes[some] > HOPELESS]
+    if not len(some):
+        return False
+    llrs = block_llrs(bits, state.plan, state.kit)[some]
+    words = ordered(llrs, checks=state.kit.checks)
+    good = likely(llrs, words, checks=state.kit.checks) >= state.least
+    return state.keep(some[good], words[good])
+
+
+def _pilots(state: _State, veil: Grid, row: int) -> Grid:
     """Return all that is certain by now: what the version and format fix and the modules of mended blocks."""
-    known = with_format(plan, row)
-    own = kit.words[state.good]
+    known = with_format(state.plan, row)
+    own = state.kit.words[state.good]
     real = own >= 0
     bits = np.unpackbits(state.words[state.good][real][:, None], axis=1)
-    at = plan.path.reshape(-1, 8)[own[real]]
+    at = state.plan.path.reshape(-1, 8)[own[real]]
     known.ravel()[at] = (1.0 - 2.0 * bits) * veil.ravel()[at]
     return known
 

@@ -38,7 +38,7 @@ from scanner.reading.soft.refine import Lay, finder_sign, fixed_match, lay_of, r
 from scanner.reading.soft.soften import Values, evened, features, soften
 from scanner.reading.soft.symbols import VERSIONS, layout
 from scanner.reading.soft.texts import text_of
-from scanner.reading.soft.triples import Candidate
+from scanner.reading.soft.triples import SURE, Candidate
 
 Corners = tuple[tuple[int, int], ...]
 Spare = Callable[[], bool]
@@ -46,6 +46,7 @@ Spare = Callable[[], bool]
 GAMMA = 2.2  # a phone is a display: its light is turned back to linear
 LINEAR = (np.linspace(0, 1, 256) ** GAMMA * 255).astype(np.float32)
 LEAST_MATCH = 0.42  # correlation with all that a version fixes; right places have at least 0.47
+SLANTED = 0.9  # of a region's longer side: if the other is shorter, the code may be seen from the side
 MARGIN = 0.08  # of a region's longer side
 MARGIN_PX = 4
 MOST_JOINED = 1.3  # times the first region's longer side
@@ -120,10 +121,17 @@ def known_places(nears: Iterable[Near], held: Held | None) -> Iterator[Candidate
 
 
 def searched_places(plane: Plane, regions: tuple[Region, ...], *, gated: bool) -> Iterator[Candidate]:
-    """Yield where the first region looks like a dense code."""
-    if regions:
-        crop, x, y = _cut(plane, squared(joined(regions)))
-        yield from (_moved(candidate, x, y) for candidate in located(crop, gated=gated))
+    """Yield where the first region looks like a dense code; if nowhere plainly, it is looked at again as if slanted."""
+    if not regions:
+        return
+    region, best = joined(regions), 0.0
+    crop, x, y = _cut(plane, squared(region))
+    for candidate in located(crop, gated=gated):
+        best = max(best, candidate.score)
+        yield _moved(candidate, x, y)
+    if best < SURE and min(region.width, region.height) < SLANTED * max(region.width, region.height):
+        crop, x, y = _cut(plane, region)
+        yield from (_moved(candidate, x, y) for candidate in located(crop, gated=gated, stretched=True))
 
 
 def read_place(

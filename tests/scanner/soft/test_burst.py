@@ -104,14 +104,16 @@ def test_a_clear_frame_is_not_averaged_with_bad_ones_before_it(camera, code, tex
 
 def test_what_was_seen_a_second_ago_or_was_another_kind_of_code_is_not_averaged(camera, code, text):
     plan = layout((len(code(text)) - 17) // 4)
-    one, two = looks(camera, code, text, 2)
+    one, *more, two = looks(camera, code, text, 5)
     before, now = one.look, two.look
+    for other in more:
+        before = together(Held(one.place, before), other.look, plan)
     soft = before.soft
 
     def after(look, version=plan.version):
         return together(Held(replace(one.place, version=version), look), now, plan)
 
-    assert after(before).frames == 2
+    assert after(before).frames == 5
     assert after(replace(before, frames=MOST_FRAMES - 1)).frames == MOST_FRAMES
     for other in (
         replace(before, frames=MOST_FRAMES),
