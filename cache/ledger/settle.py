@@ -17,15 +17,18 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Any, NamedTuple
 
+from cache.journal import proofs
 from cache.ledger import entries, facts, upkeep, writing
 from cache.ledger.permit import ALONE, ClaimWord, Dry, Permit
 from cache.ledger.steps import write_closing, write_reversal
 from cache.ledger.visit import Lists, Settled, Stage, Visit, grace_key
 from cache.pen import Pen
+from credit.claims import TokenClass
 from credit.decide import decide, refused
 from credit.decision import Decision, Finding, Reach, Sum, Use
 from credit.facts import Facts
 from credit.inputs import ASKING, ENDING, Intent, Place, Request
+from credit.opening.layers import bytes_of
 from credit.policy import Policy
 from credit.reasons import Outcome, Reason
 from credit.telling.answers import to_text
@@ -154,7 +157,13 @@ def _write_grant(pen: Pen, visit: Visit, decision: Decision, permit: Permit) -> 
     named = permit.redemption or pen.fresh()
     entry = entries.entry_of(visit, decision, named=named, at_ms=now.utc_ms, grace_until_ms=now.utc_ms + now.grace_ms)
     kind = "opened" if entry.consumption.opens else "granted"
-    seq = pen.fact(kind, entries.grant_body(entry, visit, decision) | _claimed(permit), of=entry.id)
+    shown = bytes_of(visit.text) if visit.text else b""
+    body = entries.grant_body(entry, visit, decision) | _claimed(permit)
+    if shown:
+        body["proof"] = sha256(shown).hexdigest()
+    seq = pen.fact(kind, body, of=entry.id)
+    if shown and visit.token.token_class is TokenClass.BOUND:  # paper proves no presence
+        proofs.keep(pen.conn, entry.id, seq, shown)
     writing.write_entry(pen.conn, entry, seq)
     if override is not None:
         pen.fact("override", {"by": override.by, "why": override.why}, of=entry.id)

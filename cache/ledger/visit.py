@@ -29,6 +29,7 @@ class Visit:
     """Who shows what, asks for what, and where; `disk` is how much room there is to write it down.
 
     `notice` is the random name under which a denial is told to whoever reads it off a screen (lane.md).
+    `text` is the code as it was presented: a grant keeps it as a proof. Empty where nobody will ask for one.
     """
 
     token: Token
@@ -36,6 +37,7 @@ class Visit:
     place: Place
     disk: Stage = Stage.ROOM
     notice: str | None = None
+    text: str = ""
 
 
 class Lists(Protocol):

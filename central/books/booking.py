@@ -21,7 +21,7 @@ from central.books.pledges import begin_run, confirm
 from central.books.settling.accounts import Steps, packed
 from central.books.tallies import Booking, Side, Step, book, plan
 from central.books.totals import (
-    ADD,
+    AGAIN,
     KINDS,
     Place,
     Sheet,
@@ -32,6 +32,9 @@ from central.books.totals import (
     settle_steps,
     site_of,
 )
+from central.proofs.apart import apart_of
+from central.proofs.judging import Verdict
+from central.proofs.opening import DOUBT, begins, first_verdict
 from credit.records import Record
 from storage.jobs import StoreFailedError, Tx, Value
 
@@ -41,7 +44,8 @@ MAX_DETAIL: Final = 200  # characters
 MAX_RUN: Final = 64
 REDEMPTION: Final = (
     "INSERT INTO redemptions (redemption, terminal, epoch, seq, kind, site, at_ms, received_ms, state, keys,"
-    " account) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING"
+    " account, proof, verdict, why, apart, due_ms)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) ON CONFLICT DO NOTHING"
 )
 STATE: Final = "UPDATE redemptions SET state = $4 WHERE redemption = $1 AND terminal = $2 AND epoch = $3"
 ACCOUNT: Final = "UPDATE redemptions SET account = $4 WHERE redemption = $1 AND terminal = $2 AND epoch = $3"
@@ -94,12 +98,14 @@ async def find(tx: Tx, incoming: Incoming, seq: int, kind: str, detail: str) -> 
 
 
 async def _book(tx: Tx, incoming: Incoming, records: Sequence[Record], bounds: Bounds) -> None:
+    apart = await apart_of(tx, incoming.terminal, incoming.epoch, records)
     await confirm(
         tx, incoming.terminal, {str(one.redemption) for one in records if one.kind in GRANTING and one.redemption}
     )
     booking = await plan(
         tx, incoming.terminal, [Step(incoming.epoch, record) for record in records], nonces=incoming.nonces
     )
+    booking.apart.update(apart)
     spent = await book(tx, booking)
     noticed = await notice(tx, booking, spent, bounds, now_ms=incoming.received_ms)
     sheet = Sheet()
@@ -109,6 +115,7 @@ async def _book(tx: Tx, incoming: Incoming, records: Sequence[Record], bounds: B
     await _write_redemptions(tx, incoming, booking, steps, accounts)
     await _write_totals(tx, incoming, booking, steps, (noticed, sheet))
     await tx.rows_many(f"{KINDS} RETURNING kind", sorted(Counter(record.kind for record in records).items()))
+    await _write_doubts(tx, incoming, booking)
     for record in records:
         run = record.body.get("run")
         if record.kind == "started" and isinstance(run, str):
@@ -128,7 +135,8 @@ async def _write_redemptions(
         place = (side.redemption, side.terminal, side.epoch)
         account = json.dumps(packed(steps[place])) if steps[place] != Steps() else None
         head = (*place, side.seq, record.kind, site_of(record, incoming.site), side.at_ms, incoming.received_ms)
-        rows.append((*head, booking.states[place], json.dumps(keys.get(side, [])), account))
+        told = (booking.states[place], json.dumps(keys.get(side, [])), account)
+        rows.append((*head, *told, *begins(record, booking.apart.get(side.seq, ""), incoming.received_ms)))
     await tx.execute_many(REDEMPTION, rows)
     for redemption, terminal, epoch, _before, state in booking.later:
         await tx.execute(STATE, redemption, terminal, epoch, state)
@@ -142,12 +150,24 @@ async def _write_totals(
     noticed, sheet = told
     for side, record in booking.grants:
         known = steps[side.redemption, side.terminal, side.epoch]
-        granted(sheet, record, known, site=incoming.site, received_ms=incoming.received_ms)
+        apart = side.seq in booking.apart
+        granted(sheet, record, known, site=incoming.site, received_ms=incoming.received_ms, apart=apart)
     for place in sorted(noticed.clashing - noticed.cleared):
         await _clash(tx, sheet, place, 1)
     for place in sorted(noticed.cleared):
         await _clash(tx, sheet, place, 0)
-    await tx.rows_many(f"{ADD} RETURNING quarter", sheet.rows())
+        await tx.execute(AGAIN, *place)
+    await sheet.write(tx)
+
+
+async def _write_doubts(tx: Tx, incoming: Incoming, booking: Booking) -> None:
+    """Count what will not settle as it stands, and name what stands apart."""
+    unproved = sum(first_verdict(record) is Verdict.UNPROVED for _side, record in booking.grants)
+    apart = [side for side, _record in booking.grants if side.seq in booking.apart]
+    if unproved or apart:
+        await tx.execute(DOUBT, incoming.terminal, unproved, 0, len(apart), 0)
+    for side in apart:
+        await find(tx, incoming, side.seq, "apart", f"{booking.apart[side.seq]}: redemption {side.redemption}")
 
 
 async def _clash(tx: Tx, sheet: Sheet, place: Place, clash: int) -> None:

@@ -8,10 +8,11 @@ that any holder of the key reported counts, until proofs tell more.
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from central.books.counts import given_of, keys_of
 from credit.rules.benefits import parse_benefits
 from credit.rules.catalogue import (
     Benefit,
@@ -76,6 +77,20 @@ class Bounds:
         }
         listed = stated[by.part]
         return listed[by.at] if by.at < len(listed) else None
+
+    def untold(self, body: Mapping[str, Any]) -> bool:
+        """Return whether a grant's fact keeps silent about a limit per person that a benefit has, as it stands now."""
+        whose = f"subject:{body.get('issuer')}:{body.get('subject')}"
+        told = {key.split("|")[1].partition("@")[0] for key in keys_of(body) if key.split("|")[2:3] == [whose]}
+        for given in given_of(body):
+            benefit = self._by_key.get(f"{given.get('issuer')}/{given.get('benefit')}")
+            if benefit is None or benefit.version != given.get("version"):
+                continue
+            for limit in benefit.limits:
+                name = f"{benefit.issuer}/*" if limit.scope is Scope.PROGRAMME else benefit.key
+                if limit.count is Count.USES and limit.per is Per.SUBJECT and name not in told:
+                    return True
+        return False
 
     def _named(self, name: str) -> list[Benefit]:
         if name.endswith("/*"):

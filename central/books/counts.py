@@ -116,6 +116,13 @@ def window(key: str, at_ms: int) -> tuple[int, int] | None:
     return at_ms - hours_ms, at_ms + hours_ms
 
 
+def keys_of(body: Mapping[str, Any]) -> list[str]:
+    """Return the keys that a grant's fact names."""
+    listed = body.get("uses")
+    named = [one.get("key") for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    return [key for key in named if isinstance(key, str) and "|" in key]
+
+
 def given_of(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the benefits a grant gave; one without a name for a grant of another form."""
     listed = body.get("given")

@@ -24,6 +24,7 @@ from typing import Final
 from central.books.booking import Incoming, book_all
 from central.books.bounds import Bounds
 from central.books.conflicts import hear
+from central.proofs.keeping import keep
 from central.register import notices
 from central.register.standing import hear_obeyed, order, tell_again
 from credit.records import Record, chain_start
@@ -83,7 +84,7 @@ class GapError(Exception):
 class Taken:
     """What became of a batch."""
 
-    receipt: Receipt
+    receipt: Receipt | None  # None where the batch had no records
     fresh: int
     duplicates: int
     set_aside: list[SetAside]
@@ -96,6 +97,10 @@ async def take_in(tx: Tx, sealed: Sealed, *, now_ms: int, bounds: Bounds | None 
     """
     seal = sealed.seal
     await tx.rows(TURN, seal.terminal)
+    if not nonces:  # a hub hands them on unread
+        await keep(tx, seal.terminal, sealed.proofs, now_ms=now_ms)
+    if not sealed.links:
+        return Taken(receipt=None, fresh=0, duplicates=0, set_aside=[])
     await _check_hangs_on(tx, sealed)
     place = (seal.terminal, seal.epoch)
     held = {(seq, bytes(hashed)) for seq, hashed in await tx.rows(HELD, *place, seal.first, seal.last)}

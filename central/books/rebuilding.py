@@ -13,6 +13,8 @@ from sync.wire.messages import WireError
 from sync.wire.seals import Link, open_record
 
 BOOKS: Final = ("uses", "tallies", "redemptions", "endings", "early", "totals", "kinds", "overruns", "findings")
+JUDGED: Final = ("verdicts", "presented", "apart", "doubts")
+JUDGE_AGAIN: Final = "UPDATE proofs SET judged_ms = NULL"
 DUE: Final = "SELECT 1 FROM marks WHERE name = 'books' AND value = 'due'"
 DONE: Final = "DELETE FROM marks WHERE name = 'books'"
 PAGE: Final = 500
@@ -31,7 +33,7 @@ async def is_due(tx: Tx) -> bool:
 
 async def rebuild(tx: Tx, bounds: Bounds) -> None:
     """Empty the books and book every readable fact again, in the order in which they came."""
-    for table in BOOKS:
+    for table in (*BOOKS, *JUDGED):
         await tx.execute(f"DELETE FROM {table}")  # noqa: S608 - names of our own
     after: tuple[int, str, str, int, bytes] = (-(2**62), "", "", 0, b"")
     while page := await tx.rows(FACTS, *after, PAGE):

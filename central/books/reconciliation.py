@@ -7,18 +7,21 @@ Rules of this file:
 - `net` is what stands at the end: granted and not annulled, not wholly reversed;
 - late is what arrived more than 24 h after it happened (零迟报); a missing number is a seq that nobody brought;
 - a fork's two sides are both counted, and named: people settle which one happened;
+- what does not settle is named: each line and each terminal says how much, the findings say which;
 - it adds up the running totals (central.books.totals), a civil day at a time: half a year is read in seconds.
 """
 
 import csv
 import io
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from central.books.reports import terminals
+from central.books.reports import findings, terminals
 from central.books.settling.accounts import FIGURES
+from central.books.settling.verdicts import VERDICTS, WEIGHTS
 from central.books.totals import QUARTER_MS
 from storage.jobs import Tx
 
@@ -29,6 +32,11 @@ DAY: Final = (
     + ", max(latest_ms), max(local)"
     " FROM totals WHERE quarter >= $1 AND quarter < $2 GROUP BY site, issuer, benefit ORDER BY site, issuer, benefit"
 )
+WEIGHED: Final = (
+    "SELECT site, issuer, benefit, "  # noqa: S608 - columns of our own
+    + ", ".join(f"CAST(sum({name}) AS BIGINT)" for name in WEIGHTS)
+    + " FROM verdicts WHERE quarter >= $1 AND quarter < $2 GROUP BY site, issuer, benefit"
+)
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run instead of show
 
 
@@ -38,7 +46,9 @@ class Line:
 
     `later` was deferred, of which `repaid` is settled and `overdue` fell due; `refund` went back to visitors, and
     benefits got `back` their part; `claim` is damage; `paid` was taken at gates (central.books.settling.accounts).
-    `local`: a merchant's own offer, which the city does not pay for.
+    `local`: a merchant's own offer, which the city does not pay for. The verdicts say what stands behind the grants
+    (central.proofs.judging); `waiting` are those not judged yet. `settled` and its money is what may be paid by without
+    a person: proved or vouched, standing, not apart, within every bound.
     """
 
     day: str
@@ -65,6 +75,16 @@ class Line:
     late: int = 0
     latest_s: int = 0
     local: bool = False
+    proved: int = 0
+    vouched: int = 0
+    unproved: int = 0
+    disproved: int = 0
+    waiting: int = 0
+    apart: int = 0
+    settled: int = 0
+    settled_off_fen: int = 0
+    settled_waived_fen: int = 0
+    settled_later_fen: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +96,7 @@ class Report:
     zone: str
     lines: list[Line]
     terminals: list[dict[str, Any]]
+    findings: list[dict[str, Any]]
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -85,6 +106,7 @@ class Report:
             "zone": self.zone,
             "lines": [asdict(line) for line in self.lines],
             "terminals": self.terminals,
+            "findings": self.findings,
         }
 
     def to_csv(self) -> str:
@@ -112,9 +134,18 @@ async def reconcile(tx: Tx, *, first: date, last: date, zone: str) -> Report:
     lines: list[Line] = []
     for number in range((last - first).days + 1):
         day = first + timedelta(days=number)
-        span = (midnight_ms(one, where) // QUARTER_MS for one in (day, day + timedelta(days=1)))
-        lines += [_line(day.isoformat(), *row) for row in await tx.rows(DAY, *span)]
-    return Report(first=first, last=last, zone=zone, lines=lines, terminals=await terminals(tx))
+        span = [midnight_ms(one, where) // QUARTER_MS for one in (day, day + timedelta(days=1))]
+        weighed = {tuple(row[:3]): row[3:] for row in await tx.rows(WEIGHED, *span)}
+        lines += [_weighed(_line(day.isoformat(), *row), weighed.get(row[:3])) for row in await tx.rows(DAY, *span)]
+    named = await findings(tx, since_ms=midnight_ms(first, where))
+    return Report(first=first, last=last, zone=zone, lines=lines, terminals=await terminals(tx), findings=named)
+
+
+def _weighed(line: Line, weights: Sequence[int] | None) -> Line:
+    for name, figure in zip(WEIGHTS, weights or (), strict=False):
+        setattr(line, name, figure)
+    line.waiting = line.granted - sum(getattr(line, name) for name in VERDICTS)
+    return line
 
 
 def _line(day: str, site: str, issuer: str, benefit: str, *row: int) -> Line:

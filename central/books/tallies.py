@@ -104,6 +104,7 @@ class Booking:
     fresh: dict[tuple[str, str, str], list[Record]] = field(default_factory=dict)  # steps of this batch's grants
     on_record: dict[tuple[str, str, str], tuple[str | None, list[Record]]] = field(default_factory=dict)
     spoken: set[str] = field(default_factory=set)  # of this batch's grants, those that were spoken of before
+    apart: dict[int, str] = field(default_factory=dict)  # why this batch's records stand apart, by seq
     early: dict[str, list[Record]] = field(default_factory=dict)  # steps that come before their grant
 
     def after(self, redemption: str, terminal: str, epoch: str, written: str) -> str:

@@ -6,7 +6,7 @@ booked; each later step adds the difference between what the redemption is worth
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, replace
 from typing import Final
 
@@ -21,9 +21,11 @@ from central.books.settling.accounts import (
     unpacked,
     worth,
 )
+from central.books.settling.verdicts import ADD_WEIGHTS, WEIGHTS, settled_change, verdict_change
 from central.books.tallies import Booking
+from central.proofs.opening import first_verdict
 from credit.records import Record
-from storage.jobs import Tx
+from storage.jobs import Tx, Value
 
 QUARTER_MS: Final = 900_000
 LATE_MS: Final = 86_400_000
@@ -38,8 +40,16 @@ ADD: Final = (
 KINDS: Final = "INSERT INTO kinds (kind, n) VALUES ($1, $2) ON CONFLICT (kind) DO UPDATE SET n = kinds.n + excluded.n"
 GRANT: Final = (
     "SELECT r.site, r.at_ms, f.raw FROM redemptions r JOIN facts f"
-    " ON f.terminal = r.terminal AND f.epoch = r.epoch AND f.seq = r.seq"
+    " ON f.terminal = r.terminal AND f.epoch = r.epoch AND f.seq = r.seq AND f.redemption = r.redemption"
     " WHERE r.redemption = $1 AND r.terminal = $2 AND r.epoch = $3"
+)
+LOCK: Final = (
+    "UPDATE redemptions SET state = state WHERE redemption = $1 AND terminal = $2 AND epoch = $3 RETURNING settles"
+)
+UNSETTLE: Final = "UPDATE redemptions SET settles = 0 WHERE redemption = $1 AND terminal = $2 AND epoch = $3"
+AGAIN: Final = (
+    "UPDATE redemptions SET due_ms = 0 WHERE redemption = $1 AND terminal = $2 AND epoch = $3"
+    " AND verdict IN ('proved', 'vouched') AND settles = 0"
 )
 EARLY: Final = "SELECT steps FROM early WHERE redemption = $1"
 PUT_EARLY: Final = (
@@ -55,6 +65,7 @@ class Sheet:
 
     def __init__(self) -> None:
         self._lines: dict[Key, list[int]] = {}
+        self._weights: dict[Key, dict[str, int]] = {}
 
     def add(self, key: Key, figures: Figures, *, clashes: int = 0, late: int = 0, latest_ms: int = 0) -> None:
         """Add figures to the line of `key`."""
@@ -62,6 +73,20 @@ class Sheet:
         for index, figure in enumerate((*astuple(figures), clashes, late)):
             line[index] += figure
         line[-1] = max(line[-1], latest_ms)
+
+    def weigh(self, key: Key, change: Mapping[str, int]) -> None:
+        """Change what the line of `key` adds up to by verdict."""
+        line = self._weights.setdefault(key, dict.fromkeys(WEIGHTS, 0))
+        for name, figure in change.items():
+            line[name] += figure
+
+    async def write(self, tx: Tx) -> None:
+        """Add all of it to the books."""
+        await tx.rows_many(f"{ADD} RETURNING quarter", self.rows())
+        weights: list[tuple[Value, ...]] = [
+            (*key, *line.values()) for key, line in sorted(self._weights.items()) if any(line.values())
+        ]
+        await tx.rows_many(f"{ADD_WEIGHTS} RETURNING quarter", weights)
 
     def rows(self) -> list[tuple[int | str, ...]]:
         """Return the changes, sorted."""
@@ -76,13 +101,15 @@ def _keys(grant: Grant, at_ms: int) -> dict[tuple[str, bool], Key]:
     }
 
 
-def granted(sheet: Sheet, record: Record, steps: Steps, *, site: str, received_ms: int) -> None:
+def granted(sheet: Sheet, record: Record, steps: Steps, *, site: str, received_ms: int, apart: bool = False) -> None:
     """Add a grant to the lines it belongs to, with what is known of it already."""
+    first = verdict_change("", first_verdict(record)) | {"apart": int(apart)}
     way_ms = received_ms - record.at_ms
     grant = grant_of(record.body, site=site)
     keys = _keys(grant, record.at_ms)
     for name, figures in worth(grant, steps).items():
         sheet.add(keys[name], figures, late=int(way_ms > LATE_MS), latest_ms=max(0, way_ms))
+        sheet.weigh(keys[name], first)
 
 
 def site_of(record: Record, site: str) -> str:
@@ -91,12 +118,32 @@ def site_of(record: Record, site: str) -> str:
 
 
 async def changed(tx: Tx, sheet: Sheet, place: Place, before: Steps, after: Steps) -> None:
-    """Add to the lines of a grant that is on record what its steps changed."""
+    """Add to the lines of a grant that is on record what its steps changed, and let what settled follow."""
+    settles = [row[0] for row in await tx.rows(LOCK, *place)] == [1]
     for site, at_ms, raw in await tx.rows(GRANT, *place):
         grant = grant_of(json.loads(raw)["body"], site=site)
         keys, was = _keys(grant, at_ms), worth(grant, before)
         for name, figures in worth(grant, after).items():
             sheet.add(keys[name], figures - was[name])
+            if settles:
+                sheet.weigh(keys[name], settled_change(figures - was[name], settled=-int(not after.stands)))
+    if settles and not after.stands:
+        await tx.execute(UNSETTLE, *place)
+    if after.stands and not before.stands:
+        await tx.execute(AGAIN, *place)
+
+
+async def judged(tx: Tx, sheet: Sheet, place: Place, steps: Steps, change: Mapping[str, int], settled: int) -> None:
+    """Add to the lines of a grant that is on record a change of its verdict, and whether it settles (+1, -1, 0)."""
+    for site, at_ms, raw in await tx.rows(GRANT, *place):
+        grant = grant_of(json.loads(raw)["body"], site=site)
+        keys = _keys(grant, at_ms)
+        for name, figures in worth(grant, steps).items():
+            sheet.weigh(keys[name], change)
+            if settled:
+                sheet.weigh(
+                    keys[name], settled_change(figures if settled > 0 else Figures() - figures, settled=settled)
+                )
 
 
 async def clashing(tx: Tx, sheet: Sheet, place: Place, clashes: int) -> None:

@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the report. Exit code 1 when numbers are missing or terminals gave something away together."""
+    """Print the report. Exit code 1 when numbers are missing, bounds were overrun, or grants are disproved or apart."""
     try:
         zone = ZoneInfo(args.zone)
     except (ZoneInfoNotFoundError, ValueError) as error:
@@ -34,5 +34,6 @@ def run(args: argparse.Namespace) -> int:
     last = args.last or first
     report = looked(open_state(args.state), lambda tx: reconcile(tx, first=first, last=last, zone=args.zone))
     sys.stdout.write(report.to_csv() if args.csv else json.dumps(report.to_json(), ensure_ascii=False, indent=1) + "\n")
-    wanting = any(one["missing"] for one in report.terminals) or any(line.conflicts for line in report.lines)
+    wanting = any(one["missing"] for one in report.terminals)
+    wanting |= any(line.conflicts or line.disproved or line.apart for line in report.lines)
     return int(wanting)

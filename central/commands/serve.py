@@ -9,15 +9,15 @@ import signal
 import socket
 import ssl
 import sys
-from collections.abc import Coroutine
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from central.clock import now_ms
 from central.http.app import serving
 from central.lists.freshening import keep_fresh
 from central.platform_state import PlatformState, StateError, open_state
+from central.proving.rounds import Rounds
+from central.proving.worker import Judges
 from storage.jobs import JobStore
 from storage.only_one import AlreadyRunningError, only_one
 from sync.enrol.identity import is_loopback
@@ -52,10 +52,12 @@ async def _serve(state: PlatformState, host: str, port: int, tls: ssl.SSLContext
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
 
-    def freshening(books: JobStore) -> Coroutine[Any, Any, None]:
-        return keep_fresh(state.folder, now_ms, books.hold)
+    async def beside(books: JobStore) -> None:
+        async with asyncio.TaskGroup() as group, Judges() as judges:
+            group.create_task(keep_fresh(state.folder, now_ms, books.hold))
+            await Rounds(books, state.folder, now_ms).run(judges)
 
-    async with serving(state, host=host, port=port, now_ms=now_ms, tls=tls, beside=freshening) as url:
+    async with serving(state, host=host, port=port, now_ms=now_ms, tls=tls, beside=beside) as url:
         sys.stdout.write(f"{url}\n")
         sys.stdout.flush()
         _tell_service_manager("READY=1")

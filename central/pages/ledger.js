@@ -13,6 +13,16 @@ const CONFLICTS = {
   replay: ["一码两用", "one code twice"], redemption: ["同一核销号", "same redemption"],
 };
 
+const FINDINGS = {
+  disproved: ["凭据不符", "disproved"], over_bound: ["超出额度，不结算", "over its bound, not settled"],
+  apart: ["停用后核销，另列", "granted after suspension, apart"], foreign_proof: ["不属于此核销的凭据", "a proof of no such grant"],
+  granted_again: ["同号再次核销", "granted again"], unbookable: ["无法记账", "cannot be booked"],
+};
+const VERDICTS = {
+  waiting: ["待核", "waiting", "watch"], proved: ["已证实", "proved", "good"], vouched: ["已担保", "vouched", "good"],
+  unproved: ["未证实", "unproved", "watch"], disproved: ["已证伪", "disproved", "bad"], apart: ["另列", "apart", "bad"],
+};
+
 const at = (id) => document.getElementById(id);
 let english = new URLSearchParams(location.search).get("lang") === "en";
 let token = new URLSearchParams(location.hash.slice(1)).get("token") || "";
@@ -33,6 +43,16 @@ function mark(state) {
   const [zh, en, tone] = STATES[state] ?? [state, state, "watch"];
   return node("span", say(zh, en), `mark ${tone}`);
 }
+
+// What stands behind a grant; apart wins over its proof. What a verdict rests on stands in the title.
+function verdict(row) {
+  const [zh, en, tone] = VERDICTS[row.apart ? "apart" : row.verdict] ?? [row.verdict, row.verdict, "watch"];
+  const made = node("span", say(zh, en), `mark ${tone}`);
+  made.title = row.apart || row.why;
+  return made;
+}
+
+const doubts = (row) => row.unproved + row.disproved + row.apart + row.excess;
 
 function table(id, columns, rows, empty) {
   const head = document.createElement("tr");
@@ -88,7 +108,8 @@ function show(ledger) {
     [say("状态", "state"), (r) => mark(r.state)], [say("事实", "facts"), (r) => r.records, "n"],
     [say("签收至", "signed through"), (r) => r.acked_through, "n"],
     [say("链首", "chain head"), (r) => r.head_hash?.slice(0, 12) ?? "—", "code"],
-    [say("分叉", "forks"), (r) => r.forks, "n"], [say("最近联系", "last heard"), (r) => time(r.seen_ms)],
+    [say("分叉", "forks"), (r) => r.forks, "n"], [say("不结算", "not settled"), doubts, "n"],
+    [say("最近联系", "last heard"), (r) => time(r.seen_ms)],
   ], ledger.terminals, say("尚无终端", "no terminal yet"));
   at("conflict-section").hidden = ledger.conflicts.length === 0;
   table("conflicts", [
@@ -97,10 +118,16 @@ function show(ledger) {
     [say("与", "with"), (r) => `${r.other_terminal} #${r.other_seq}`, "code"],
     [say("额度键", "key"), (r) => r.key, "code"], [say("发现", "noticed"), (r) => time(r.noticed_ms)],
   ], pairs(ledger), "");
+  at("finding-section").hidden = ledger.findings.length === 0;
+  table("findings", [
+    [say("类别", "kind"), (r) => say(...(FINDINGS[r.kind] ?? [r.kind, r.kind]))],
+    [say("终端", "terminal"), (r) => `${r.terminal} #${r.seq}`, "code"], [say("详情", "detail"), (r) => r.detail, "code"],
+    [say("发现", "noticed"), (r) => time(r.noticed_ms)],
+  ], ledger.findings, "");
   table("redemptions", [
     [say("时间", "time"), (r) => time(r.at_ms)], [say("终端", "terminal"), (r) => `${r.terminal} #${r.seq}`, "code"],
     [say("权益", "benefit"), (r) => r.benefit], [say("状态", "state"), (r) => mark(r.state)],
-    [say("入账", "received"), (r) => time(r.received_ms)], [say("核销号", "redemption"), (r) => r.redemption, "code"],
+    [say("凭据", "proof"), verdict], [say("入账", "received"), (r) => time(r.received_ms)], [say("核销号", "redemption"), (r) => r.redemption, "code"],
   ], ledger.redemptions, say("尚无核销", "no redemption yet"));
 }
 

@@ -22,7 +22,7 @@ from storage.files import make_private
 DATABASE: Final = "registry.db"
 PSEUDONYM_BYTES: Final = 16
 BUSY_TIMEOUT_MS: Final = 10_000
-SCHEMA: Final = "registry_schema.sql"
+SCHEMAS: Final = ("registry_schema.sql", "registry_0002_codes.sql")  # only ever appended
 
 
 class RegistryError(Exception):
@@ -51,9 +51,10 @@ def register(state: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _create(conn: sqlite3.Connection) -> None:
-    if conn.execute("PRAGMA user_version").fetchone()[0] == 0:
-        schema = resources.files("central").joinpath(SCHEMA).read_text("utf-8")
-        conn.executescript(f"BEGIN IMMEDIATE; {schema}; PRAGMA user_version = 1; COMMIT;")
+    have = conn.execute("PRAGMA user_version").fetchone()[0]
+    for number, name in list(enumerate(SCHEMAS, 1))[have:]:
+        schema = resources.files("central").joinpath(name).read_text("utf-8")
+        conn.executescript(f"BEGIN IMMEDIATE; {schema}; PRAGMA user_version = {number}; COMMIT;")
 
 
 def add_city(conn: sqlite3.Connection, city: str, *, zone: str) -> None:

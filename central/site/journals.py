@@ -35,6 +35,7 @@ log = logging.getLogger("central.site")
 
 LIVE_S: Final = 1.0  # how long a gate's batch waits for the platform's word; then the hub's own must do
 RETRY_S: Final = 1.0
+JSON: Final = "application/json"
 MAX_THROUGH: Final = 2**53 - 1
 
 KEEP: Final = (
@@ -83,6 +84,8 @@ class Journals:
         caller = self._terminals.caller(request, body, terminal=request.match_info["terminal"])
         plain = inflate(body, limit=MAX_BATCH_BYTES)
         sealed = open_batch(plain, terminal=caller.terminal, key=caller.key)
+        if not sealed.links:
+            return await self._proofs_alone(request, caller, body)
         alone = await self._keep(sealed, body)
         if alone:
             passed = await self._handed_up(request, caller, body)
@@ -93,7 +96,14 @@ class Journals:
                 return _problem(passed.problem)  # its clock is off; the hub holds the batch meanwhile
         self._wake.set()
         held = HeldThrough(held_through=sealed.seal.last)
-        return web.Response(status=202, body=msgspec.json.encode(held), content_type="application/json")
+        return web.Response(status=202, body=msgspec.json.encode(held), content_type=JSON)
+
+    async def _proofs_alone(self, request: web.Request, caller: Caller, body: bytes) -> web.Response:
+        """Hand proofs through, unread and unkept: their terminal keeps them until the platform itself has answered."""
+        passed = await self._handed_up(request, caller, body)
+        if passed is not None and passed.problem is None:
+            return web.Response(body=passed.body, content_type="application/jwt")
+        return web.Response(status=202, body=msgspec.json.encode(HeldThrough(held_through=0)), content_type=JSON)
 
     async def _keep(self, sealed: Sealed, body: bytes) -> bool:
         """Count a batch and keep it; return whether no other of its terminal waits."""

@@ -39,7 +39,7 @@ class Shown(NamedTuple):
 
 def layers_of(text: str) -> Shown:
     """Return what `text` holds, as fast as may be; raise TokenError of steps 1 to 5."""
-    raw = _bytes_of(text)
+    raw = bytes_of(text)
     presented = usual.presentation(raw)
     if presented is not None:
         return Shown(presented[0], presented[1], None, raw)
@@ -49,14 +49,15 @@ def layers_of(text: str) -> Shown:
 
 def take_apart(text: str) -> Shown:
     """Return what `text` holds, item by item: for explaining a code, and to hold the fast way against."""
-    return _item_by_item(_bytes_of(text))
+    return _item_by_item(bytes_of(text))
 
 
 def _refuse(step: int, reason: Reason, detail: str, cause: Exception | None = None) -> NoReturn:
     raise TokenError(reason, detail, step) from cause
 
 
-def _bytes_of(text: str) -> bytes:
+def bytes_of(text: str) -> bytes:
+    """Return the bytes of a presented text, nothing of them read yet; raise TokenError of steps 1 to 3."""
     ours = isinstance(text, str) and text.startswith(PREFIX)
     if ours and len(text) > MAX_CHARACTERS:
         _refuse(1, Reason.DAMAGED_CODE, f"more than {MAX_CHARACTERS} characters")

@@ -144,7 +144,8 @@ class Decider:
             refusal = functools.partial(_note_refusal, lane=presented.lane, reason=error.reason)
             return await self._written(refusal, presented, now)
         named = replace(presented.request, named=presented.asking is not None)
-        visit = Visit(token, named, place, self._bounds.disk.stage, token_urlsafe(NOTICE_BYTES))
+        notice = token_urlsafe(NOTICE_BYTES)
+        visit = Visit(token, named, place, self._bounds.disk.stage, notice, presented.text)
         if presented.request.intent is Intent.EXIT:  # nobody's word is waited for where somebody leaves
             job = functools.partial(settle.settle, visit=visit, lists=trusted, policy=trusted.policy)
             return await self._written(job, presented, now)

@@ -12,12 +12,13 @@ Rules of this file:
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal, NamedTuple, Protocol
 
 from cache.journal.chain import Batch, ForeignReceiptError, epoch_of, head, mark_sent
+from cache.journal.proofs import forget
 from storage.jobs import StoreFailedError
 from storage.sqlite import Store
 from sync.auth import Authenticator
@@ -215,10 +216,11 @@ class Line:
             self.news()
         return Heard(None, None)
 
-    async def accept(self, sent: Batch, answer: Answer) -> int:
+    async def accept(self, sent: Batch, answer: Answer, *, carried: Iterable[str] = ()) -> int:
         """Take the answer to `sent` in, in one transaction; return the seq the platform signed for. Raises before it.
 
-        Raises WireError or ForeignReceiptError when the answer is not for this batch.
+        The proofs that it `carried` are there now, and leave. Raises WireError or ForeignReceiptError when the answer
+        is not for this batch.
         """
         receipt = open_receipt(answer.receipt or "", self.identity.platform_keys)
         if (receipt.terminal, receipt.epoch, receipt.acked_through) != (answer.terminal, answer.epoch, answer.last):
@@ -233,6 +235,7 @@ class Line:
             if epoch_of(conn, receipt.acked_through).id != receipt.epoch:
                 raise ForeignReceiptError(f"the platform signed for epoch {receipt.epoch}, which is not ours there")
             signed = [(receipt, answer.receipt or "")]
+            forget(conn, carried)
             return take_in(conn, answer=answer, receipts=signed, orders=orders, now_ms=now_ms)
 
         fresh = await self.store.write(job)
@@ -240,6 +243,18 @@ class Line:
         self.status = replace(self.status, sent=sent_now, set_aside=aside)
         self._note(answer, now_ms, conflicts=fresh, orders=len(orders))
         return receipt.acked_through
+
+    async def accept_proofs(self, answer: Answer, *, carried: Iterable[str]) -> None:
+        """Take the answer to a batch of no records in: what it `carried` is there now. Raises WireError."""
+        if answer.receipt is not None or answer.held or answer.set_aside:
+            raise WireError("foreign_answer", "a batch of no records has no receipt and sets nothing aside")
+        orders, now_ms = await self._orders(answer), self._clock.now_ms()
+
+        def job(conn: sqlite3.Connection) -> int:
+            forget(conn, carried)
+            return take_in(conn, answer=answer, receipts=[], orders=orders, now_ms=now_ms)
+
+        self._note(answer, now_ms, conflicts=await self.store.write(job), orders=len(orders))
 
     def show(self, state: PushState, detail: str = "") -> None:
         """Say how the way out is."""

@@ -9,15 +9,18 @@ Rules of this file:
 4. 413 and silence halve the batch: three good seconds must move facts, also on a thin line; each success doubles it.
 5. How often a platform in trouble is tried is the business of `sync.peer`; a refusal waits on a ladder here. Only
    `hurry` interrupts that wait: facts that happen meanwhile do not.
-6. A platform that breaks the protocol is the state `alarm`, and is asked again where to begin.
+6. Proofs of presence fill what room a batch leaves, or go alone when they have waited for long (`carrying`).
+7. A platform that breaks the protocol is the state `alarm`, and is asked again where to begin.
 """
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Mapping
 
 from cache.journal.chain import Batch, JournalError, batch
 from storage.jobs import StoreFailedError
 from sync.backoff import Backoff
+from sync.push.carrying import Carrier, no_records
 from sync.push.export import seal_of
 from sync.push.line import Heard, Line, PushState, PushStatus
 from sync.push.resume import resume_after
@@ -45,9 +48,11 @@ class Pusher:
         line: Line,
         *,
         reached: Callable[[str], None] = lambda _point: None,
+        carrier: Carrier | None = None,
     ) -> None:
         self._line = line
         self._reached = reached
+        self._carrier = carrier or Carrier(line.store)
         self._backoff = Backoff()
         self._wake = asyncio.Event()
         self._hurried = asyncio.Event()
@@ -93,7 +98,7 @@ class Pusher:
             rest_s = await self._turn()
             if rest_s is None:
                 self.idle = not self._wake.is_set()
-                await self._wake.wait()
+                await self._nudged()
                 self.idle = False
                 if not self._hurried.is_set():
                     await asyncio.sleep(COALESCE_S)
@@ -104,6 +109,16 @@ class Pusher:
                 except TimeoutError:
                     continue
 
+    async def _nudged(self) -> None:
+        """Wait for a fact, or until a proof has waited for long enough to go alone."""
+        try:
+            rest_s = await self._carrier.rest_s()
+        except StoreFailedError:
+            rest_s = None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(rest_s):
+                await self._wake.wait()
+
     async def _turn(self) -> float | None:
         """Do one step and return how long to rest before the next; None: until there is something to send."""
         self._wake.clear()
@@ -113,6 +128,7 @@ class Pusher:
         except UnreachableError as error:
             self._line.show(PushState.UNREACHABLE, str(error))
             self._max_records = max(FEW_RECORDS, self._max_records // 2)
+            self._carrier.narrow()
             return 0.0
         except RefusedError as error:
             self._line.show(PushState.REFUSED, str(error))
@@ -133,7 +149,7 @@ class Pusher:
         """
         if self._after is None:
             self._after, self._declared = await self._line.resume(), False
-        sent = await self._send_next()
+        sent = await self._send_next() or await self._send_proofs()
         if not sent and not self._declared:
             if self._line.way.hub is not None:
                 await self._line.resume(declare=True)
@@ -153,29 +169,53 @@ class Pusher:
         ready = await self._line.store.read(lambda conn: batch(conn, after=after, max_records=many, max_bytes=room))
         if ready is None:
             return 0
-        body = self._seal(ready)
+        taken = sum(map(len, ready.records)) + len(ready.records)
+        proofs = await self._carrier.aboard(taken=taken, last=ready.last)
+        body = self._seal(ready, proofs)
         self._reached("before-upload")
         try:
             answer = await self._line.send(body)
         except RefusedError as error:
             if error.problem.status == CONFLICT:
                 return await self._resync(error, resumes - 1)
-            if error.problem.status == TOO_LARGE and many > 1:
+            if error.problem.status == TOO_LARGE and (many > 1 or proofs):
+                self._carrier.narrow()
                 self._max_records = max(1, len(ready.records) // 2)
                 return await self._send_next(resumes)
             raise
         self._reached("after-upload")
         if isinstance(answer, HeldThrough):
             self._after = await self._line.note_held(ready, answer)
+            await self._carrier.lent(proofs)
         else:
-            self._after = await self._line.accept(ready, answer)
+            self._after = await self._line.accept(ready, answer, carried=proofs)
         self.accepted += 1
+        self._carrier.widen()
         self._max_records = min(MAX_RECORDS, self._max_records * 2)
         return len(ready.records)
 
-    def _seal(self, ready: Batch) -> bytes:
+    async def _send_proofs(self) -> int:
+        """Send the proofs that have waited for long, without records; return 0: no record went."""
+        proofs = await self._carrier.alone()
+        if not proofs:
+            return 0
+        body = self._seal(await self._line.store.read(no_records), proofs)
+        try:
+            answer = await self._line.send(body)
+        except RefusedError as error:
+            if error.problem.status == TOO_LARGE:
+                self._carrier.narrow()
+            raise
+        if isinstance(answer, HeldThrough):
+            await self._carrier.lent(proofs)
+        else:
+            await self._line.accept_proofs(answer, carried=proofs)
+        self._carrier.widen()
+        return 0
+
+    def _seal(self, ready: Batch, proofs: Mapping[str, bytes]) -> bytes:
         identity = self._line.identity
-        return seal_batch(seal_of(ready, identity.terminal), ready.records, identity.key)
+        return seal_batch(seal_of(ready, identity.terminal), ready.records, identity.key, proofs=proofs)
 
     async def _resync(self, refusal: RefusedError, resumes: int) -> int:
         """Go where the platform says, when that is on our chain; raise JournalError when it leads nowhere."""

@@ -40,6 +40,7 @@ Id = Annotated[str, Meta(min_length=1, max_length=128)]
 Key = Annotated[str, Meta(min_length=1, max_length=512)]  # what a use counts under (credit.weighing.demands)
 Text = Annotated[str, Meta(max_length=200)]
 LongText = Annotated[str, Meta(max_length=4000)]  # a pledge, a notice
+ProofText = Annotated[str, Meta(pattern=r"^[0-9A-Za-z_-]{1,530}\Z")]  # 397 bytes at most (contract.md §7)
 Jws = Annotated[str, Meta(max_length=4096)]  # a receipt, an order, a time, a seal
 ProfileJws = Annotated[str, Meta(max_length=MAX_PROFILE_CHARS)]
 Nonce = Annotated[str, Meta(min_length=8, max_length=64)]
@@ -94,15 +95,19 @@ class EnrolAnswer(Struct, frozen=True, kw_only=True):
     platform_keys: Annotated[list[PlatformKey], Meta(min_length=1, max_length=8)]
 
 
-class Batch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Consecutive records of one epoch and the terminal's seal over them."""
+class Batch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Consecutive records of one epoch and the terminal's seal over them; none of them where it only carries proofs.
+
+    `proofs`: what phones showed, by redemption, base64url. The facts bear their SHA-256, so the seal need not.
+    """
 
     epoch: Name
     first: Seq
-    last: Seq
+    last: Through
     prev_hash: Hash
-    records: Annotated[list[msgspec.Raw], Meta(min_length=1, max_length=MAX_RECORDS)]
+    records: Annotated[list[msgspec.Raw], Meta(max_length=MAX_RECORDS)]
     seal: Jws
+    proofs: Annotated[dict[Id, ProofText], Meta(max_length=MAX_RECORDS)] = {}
 
 
 class Seal(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -111,8 +116,8 @@ class Seal(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     terminal: TerminalId
     epoch: Name
     first: Seq
-    last: Seq
-    count: Annotated[int, Meta(ge=1, le=MAX_RECORDS)]
+    last: Through
+    count: Annotated[int, Meta(ge=0, le=MAX_RECORDS)]
     prev_hash: Hash
     head_hash: Hash
 

@@ -9,8 +9,9 @@ Rules of this file:
 """
 
 import gzip
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import msgspec
@@ -66,6 +67,7 @@ class Sealed:
     seal: Seal
     token: str
     links: tuple[Link, ...]
+    proofs: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def open_signed(
@@ -183,7 +185,9 @@ def open_auth(text: str, keys: Mapping[str, Ed25519PublicKey], *, audiences: fro
     return claims
 
 
-def seal_batch(seal: Seal, records: Sequence[bytes], key: Ed25519PrivateKey) -> bytes:
+def seal_batch(
+    seal: Seal, records: Sequence[bytes], key: Ed25519PrivateKey, *, proofs: Mapping[str, bytes] | None = None
+) -> bytes:
     """Return the gzip body of a batch; the same input gives the same bytes."""
     batch = Batch(
         epoch=seal.epoch,
@@ -192,8 +196,23 @@ def seal_batch(seal: Seal, records: Sequence[bytes], key: Ed25519PrivateKey) -> 
         prev_hash=seal.prev_hash,
         records=[msgspec.Raw(raw) for raw in records],
         seal=sign(seal, key, typ=SEAL, kid=seal.terminal),
+        proofs={name: proof_text(shown) for name, shown in (proofs or {}).items()},
     )
     return gzip.compress(msgspec.json.encode(batch), mtime=0)
+
+
+def proof_text(shown: bytes) -> str:
+    """Return a proof as it travels: base64url without padding."""
+    return urlsafe_b64encode(shown).rstrip(b"=").decode()
+
+
+def open_proof(text: str) -> bytes | None:
+    """Return the bytes of a proof, None where the text is not exactly their base64url: nobody's proof."""
+    try:
+        shown = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError:
+        return None
+    return shown if proof_text(shown) == text else None
 
 
 def open_batch(plain: bytes, *, terminal: str, key: Ed25519PublicKey) -> Sealed:
@@ -218,7 +237,9 @@ def open_batch(plain: bytes, *, terminal: str, key: Ed25519PublicKey) -> Sealed:
         links.append(Link(seq, raw, current))
     if current.hex() != seal.head_hash:
         raise WireError("bad_seal", "the records do not lead to the sealed head hash")
-    return Sealed(seal, batch.seal, tuple(links))
+    opened = {name: open_proof(text) for name, text in batch.proofs.items()}
+    proofs = {name: shown for name, shown in opened.items() if shown is not None}
+    return Sealed(seal, batch.seal, tuple(links), proofs)
 
 
 def open_record(link: Link) -> Record:

@@ -14,6 +14,7 @@ from cache.ledger.permit import ClaimWord, Known, Permit
 from cache.ledger.recall import Asking
 from credit.facts import Used
 from credit.inputs import ClockState, Intent
+from credit.opening.layers import bytes_of
 from credit.reasons import Outcome, Reason
 from edge.housekeeping import pieces
 from edge.watch.disk import MIB
@@ -342,3 +343,37 @@ class TestLittleRoom:
         await town.decider(beyond).decide(town.show())
 
         assert beyond.heard == [(beyond.given, None)]
+
+
+class TestProof:
+    """A grant keeps what the phone showed, and its fact bears the SHA-256 of it (illness.md 11)."""
+
+    HELD = "SELECT redemption, seq, shown FROM proofs"
+
+    async def held(self, town):
+        return await town.store.read(lambda conn: conn.execute(self.HELD).fetchall())
+
+    async def test_a_granted_fact_bears_the_hash_of_what_was_shown_and_the_bytes_stand_beside(self, town):
+        text = town.phones.code()
+        answer = await town.decider().decide(town.show(text))
+
+        shown = bytes_of(text)
+        [(_kind, body)] = await town.facts("granted")
+        assert body["proof"] == hashlib.sha256(shown).hexdigest()
+        assert await self.held(town) == [(answer.redemption, answer.journal_seq, shown)]
+        assert len(shown) <= 397
+
+    async def test_who_is_not_granted_leaves_no_proof(self, town):
+        decider, holder = town.decider(), town.phones
+        await decider.decide(town.show(holder.code()))
+        town.clock.at_ms += 60_000
+        await decider.decide(town.show(holder.code(at_s=NOW_S + 60)))
+
+        assert [kind for kind, _body in await town.facts("granted", "not_granted")] == ["granted", "not_granted"]
+        assert len(await self.held(town)) == 1
+
+    async def test_a_lending_keeps_one_as_well(self, town):
+        await town.decider().decide(town.show(lane="S", intent=Intent.LEND, asset="u1"))
+
+        [(_kind, body)] = await town.facts("opened")
+        assert body["proof"] == hashlib.sha256((await self.held(town))[0][2]).hexdigest()

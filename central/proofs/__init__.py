@@ -1,0 +1,1 @@
+"""What stands behind a grant: proofs as they come, verdicts as values, what stands apart. Read `judging` first."""
