@@ -18,6 +18,7 @@ from central.books.bounds import Bounds
 from central.books.conflicts import Noticed, notice
 from central.books.counts import GRANTING
 from central.books.pledges import begin_run, confirm
+from central.books.settling import refusals
 from central.books.settling.accounts import Steps, packed
 from central.books.tallies import Booking, Side, Step, book, plan
 from central.books.totals import (
@@ -114,6 +115,7 @@ async def _book(tx: Tx, incoming: Incoming, records: Sequence[Record], bounds: B
     accounts = await settle_steps(tx, sheet, booking)
     await _write_redemptions(tx, incoming, booking, steps, accounts)
     await _write_totals(tx, incoming, booking, steps, (noticed, sheet))
+    await refusals.count(tx, records, site=incoming.site)
     await tx.rows_many(f"{KINDS} RETURNING kind", sorted(Counter(record.kind for record in records).items()))
     await _write_doubts(tx, incoming, booking)
     for record in records:

@@ -12,7 +12,18 @@ from storage.jobs import Tx
 from sync.wire.messages import WireError
 from sync.wire.seals import Link, open_record
 
-BOOKS: Final = ("uses", "tallies", "redemptions", "endings", "early", "totals", "kinds", "overruns", "findings")
+BOOKS: Final = (
+    "uses",
+    "tallies",
+    "redemptions",
+    "endings",
+    "early",
+    "refusals",
+    "totals",
+    "kinds",
+    "overruns",
+    "findings",
+)
 JUDGED: Final = ("verdicts", "presented", "apart", "doubts")
 JUDGE_AGAIN: Final = "UPDATE proofs SET judged_ms = NULL"
 DUE: Final = "SELECT 1 FROM marks WHERE name = 'books' AND value = 'due'"

@@ -11,10 +11,13 @@ import ssl
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from central.clock import now_ms
+from central.console.app import console_serving, keep_schedule
 from central.http.app import serving
 from central.lists.freshening import keep_fresh
+from central.office.desk import Desk
 from central.platform_state import PlatformState, StateError, open_state
 from central.proving.rounds import Rounds
 from central.proving.worker import Judges
@@ -30,6 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--state", type=Path, required=True, help="the platform's folder")
     parser.add_argument("--database", metavar="URL", help="books on PostgreSQL: postgresql://user@host,host/database")
     parser.add_argument("--listen", default=DEFAULT_LISTEN, metavar="HOST:PORT", help="port 0 picks a free one")
+    parser.add_argument("--console", metavar="HOST:PORT", help="the office's pages, on an address of their own")
+    parser.add_argument(
+        "--console-origin", action="append", default=[], metavar="URL", help="the console's address behind a proxy"
+    )
     parser.add_argument("--tls-cert", type=Path, help="certificate chain, PEM; needed beyond this machine")
     parser.add_argument("--tls-key", type=Path, help="its private key, PEM")
 
@@ -47,7 +54,28 @@ def _tls(args: argparse.Namespace, host: str) -> ssl.SSLContext | None:
     return context
 
 
-async def _serve(state: PlatformState, host: str, port: int, tls: ssl.SSLContext | None) -> None:
+class Console(NamedTuple):
+    """Where the office's pages are served, and from which addresses their forms may come."""
+
+    host: str
+    port: int
+    tls: ssl.SSLContext | None
+    origins: frozenset[str]
+
+
+async def _office(state: PlatformState, books: JobStore, console: Console) -> None:
+    """Serve the console for ever, and put in force what was approved for a time that has come."""
+    desk = Desk(state.folder, books, now_ms)
+    async with console_serving(
+        desk, host=console.host, port=console.port, tls=console.tls, origins=console.origins
+    ) as url:
+        sys.stderr.write(f"办公 console {url}\n")
+        await keep_schedule(desk, books.hold)
+
+
+async def _serve(
+    state: PlatformState, host: str, port: int, tls: ssl.SSLContext | None, console: Console | None
+) -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
@@ -55,6 +83,8 @@ async def _serve(state: PlatformState, host: str, port: int, tls: ssl.SSLContext
     async def beside(books: JobStore) -> None:
         async with asyncio.TaskGroup() as group, Judges() as judges:
             group.create_task(keep_fresh(state.folder, now_ms, books.hold))
+            if console is not None:
+                group.create_task(_office(state, books, console))
             await Rounds(books, state.folder, now_ms).run(judges)
 
     async with serving(state, host=host, port=port, now_ms=now_ms, tls=tls, beside=beside) as url:
@@ -72,20 +102,28 @@ def _tell_service_manager(state: str) -> None:
             sending.sendall(state.encode())
 
 
+def _address(flag: str, text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit():
+        raise StateError(f"{flag} {text!r}: write HOST:PORT, for example {DEFAULT_LISTEN}")
+    return host.strip("[]"), int(port)
+
+
 def run(args: argparse.Namespace) -> int:
     """Serve until told to stop."""
-    host, _, port = args.listen.rpartition(":")
-    if not host or not port.isdigit():
-        raise StateError(f"--listen {args.listen!r}: write HOST:PORT, for example {DEFAULT_LISTEN}")
+    host, port = _address("--listen", args.listen)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
-    host = host.strip("[]")
+    console = None
+    if args.console:
+        at, number = _address("--console", args.console)
+        console = Console(at, number, _tls(args, at), frozenset(one.rstrip("/") for one in args.console_origin))
     state = open_state(args.state)
     if args.database:
         state = replace(state, database_url=args.database)
     alone = only_one(args.state) if state.database_url is None else contextlib.nullcontext()
     try:
         with alone:
-            asyncio.run(_serve(state, host, int(port), _tls(args, host)))
+            asyncio.run(_serve(state, host, port, _tls(args, host), console))
     except AlreadyRunningError as error:
         raise StateError(str(error)) from error
     return 0

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta
 
-from central.office import cases, entries
+from central.office import cases, entries, terminals
 from central.office.approving.calls import APPROVING
 from central.office.desk import Desk
 from central.office.drafts import deciding
@@ -59,6 +59,19 @@ class SettleForm(Form, frozen=True, kw_only=True):
 
     case: Number
     upheld: bool
+
+
+class TerminalForm(Form, frozen=True, kw_only=True):
+    """Suspend a terminal, or let it serve again."""
+
+    city: City
+    terminal: Annotated[str, Meta(min_length=1, max_length=63)]
+    action: terminals.Action
+
+
+async def _terminal(desk: Desk, who: Person, form: TerminalForm) -> Json:
+    number = await terminals.order(desk, who, form.city, form.terminal, form.action, form.asked())
+    return {"terminal": form.terminal, "action": form.action, "number": number}
 
 
 async def _measure(desk: Desk, who: Person, form: MeasureForm) -> Json:
@@ -124,6 +137,7 @@ CALLS: Final[Mapping[str, Call]] = {
     "roll-back": Call(DraftForm, _roll_back, "一键回退", "Roll a draft back"),
     "dispute": Call(EntryForm, _dispute, "登记异议", "Open a dispute about a measure"),
     "settle": Call(SettleForm, _settle, "办结异议", "Settle a case"),
+    "terminal": Call(TerminalForm, _terminal, "暂停或恢复终端", "Suspend a terminal, or let it serve again"),
 } | APPROVING
 """What the office can do over HTTP: `POST /v1/office/NAME`, and the same as forms of its pages."""
 

@@ -308,7 +308,7 @@ class TestRules:
         assert (await office.books.read(verify)).number == 8
 
 
-CITY_WIDE = {"rules", "sites", *APPROVING}  # these belong to a city, whatever the authority
+CITY_WIDE = {"rules", "sites", "terminal", *APPROVING}  # these belong to a city, whatever the authority
 
 
 async def forms(office):
@@ -331,6 +331,7 @@ async def forms(office):
         "roll-back": {"draft": done},
         "dispute": {"city": CITY, "entry": entry},
         "settle": {"case": case["number"], "upheld": True},
+        "terminal": {"city": CITY, "terminal": "gate-1", "action": "suspend"},
         **await approving_forms(office),
     }
 
@@ -391,6 +392,7 @@ async def test_each_call_is_open_to_the_roles_that_the_table_names_and_to_no_oth
         "roll-back": {"clerk", "checker"},
         "dispute": {"clerk"},
         "settle": {"checker"},
+        "terminal": {"merchant", "checker"},
         "apply": {"clerk"},
         "decide": {"checker"},
         "ask": {"checker"},

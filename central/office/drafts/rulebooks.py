@@ -29,6 +29,7 @@ from credit.rules.benefits import parse_benefits
 from credit.rules.calendars import parse_calendars
 from credit.rules.documents import parse_mapping, parse_measure_codes, parse_sites
 from credit.rules.listing import BENEFITS, CALENDARS, MAPPING, MEASURE_CODES, SITES
+from credit.rules.reading import CatalogueError
 
 NAMES: Final = tuple(name for _kind, name in EDITED)
 MAX_FILE: Final = 4 * 1024 * 1024
@@ -151,6 +152,15 @@ def _nowhere(old: Catalogue, new: Catalogue, known: Known) -> Iterable[Doubt]:
                     f"{one.id}：没有任何终端在{zh} {name}",
                     f"{one.id}: no terminal stands at the {what} {name}",
                 )
+
+
+def titles(state: Path, city: str) -> dict[str, str]:
+    """Return the Chinese title of each benefit of a city by its id; what cannot be read has none."""
+    try:
+        benefits = parse_benefits(json.loads(held_files(state, city).get(BENEFITS, b"")))
+    except (ValueError, CatalogueError):
+        return {}
+    return {one.id: one.title.get("zh", "") for one in benefits}
 
 
 def put_in_force(state: Path, city: str, files: Mapping[str, str], *, now_ms: int) -> tuple[dict[str, str], Published]:

@@ -127,6 +127,8 @@ class Person:
     def authorities(self, act: str, city: str) -> tuple[str, ...]:
         """Return the authorities for which this person may do `act`."""
         right = RIGHTS[act]
+        if self.scope is not None and act not in self.scope:
+            return ()
         named = {duty.authority for duty in self.duties if duty.city == city and duty.role in right.roles}
         return tuple(sorted(named - {""}))
 

@@ -1,0 +1,157 @@
+"""The office's calls over HTTP: as JSON for API tokens (`/v1/office/NAME`), as forms for our pages (`/do/NAME`).
+
+Both come through the one table `central.office.calls`; what a page can do, a token with that scope can, and nothing
+else.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+from aiohttp import BodyPartReader, web
+
+from central.console.doors import DESK, REFUSALS, person_of
+from central.console.rendering import refused
+from central.office.approving.evidence import MAX_FILE, add_evidence
+from central.office.calls import CALLS, call
+from central.office.forms import FormData, Json
+from central.office.refusals import NotThereError, RefusedError
+
+MAX_JSON: Final = 6 * 1024 * 1024
+REF: Final = "#/components/schemas/{name}"
+NEXT: Final[Mapping[str, str]] = {
+    "measure": "/drafts/{number}",
+    "repair": "/drafts/{number}",
+    "rules": "/drafts/{number}",
+    "sites": "/drafts/{number}",
+    "approve": "/drafts/{number}",
+    "reject": "/drafts/{number}",
+    "withdraw": "/drafts/{number}",
+    "roll-back": "/drafts/{number}",
+    "dispute": "/measures/{entry}",
+    "settle": "/measures/{entry}",
+    "apply": "/applications/{application}",
+    "decide": "/applications/{application}",
+    "ask": "/applications/{application}",
+    "complete": "/applications/{application}",
+    "take-back": "/applications/{application}",
+    "withdraw-grant": "/applications",
+    "terminal": "/fleet",
+}
+"""Where a page goes after a call; a call that is not here is made by tokens alone."""
+
+
+async def by_token(request: web.Request) -> web.StreamResponse:
+    """Make a call with a JSON object."""
+    name = request.match_info["name"]
+    if name not in CALLS:
+        return refused(request, NotThereError(f"没有此操作 · there is no call {name[:40]!r}"))
+    try:
+        raw = await _bounded(request)
+        given = msgspec.json.decode(raw)
+        told = await call(request.app[DESK], person_of(request), name, given)
+    except msgspec.DecodeError as error:
+        return refused(request, RefusedError(f"不是 JSON · not JSON: {error}"))
+    except REFUSALS as error:
+        return refused(request, error)
+    return web.json_response(told)
+
+
+async def _bounded(request: web.Request) -> bytes:
+    raw = await request.content.read(MAX_JSON + 1)
+    while len(raw) <= MAX_JSON and (more := await request.content.read(MAX_JSON + 1 - len(raw))):
+        raw += more
+    if len(raw) > MAX_JSON:
+        raise RefusedError("请求过大 · the request is too large")
+    return raw
+
+
+async def by_form(request: web.Request) -> web.StreamResponse:
+    """Make a call with a form of ours, and say where to go next."""
+    name = request.match_info["name"]
+    try:
+        if name not in NEXT:
+            raise NotThereError("没有此操作 · there is no such form")
+        fields = {key: value for key, value in (await request.post()).items() if isinstance(value, str)}
+        told = await call(request.app[DESK], person_of(request), name, FormData.of(fields))
+    except REFUSALS as error:
+        return refused(request, error)
+    return gone(request, NEXT[name].format_map(_Hidden(told)))
+
+
+class _Hidden(dict[str, Any]):
+    """What a call answered; a name that is not there stands for nothing."""
+
+    def __missing__(self, key: str) -> str:
+        return ""
+
+
+def gone(request: web.Request, where: str) -> web.Response:
+    """Send a browser on, or tell our script where to go."""
+    if "json" in request.headers.get("Accept", ""):
+        return web.json_response({"next": where})
+    return web.Response(status=303, headers={"Location": where})
+
+
+async def upload(request: web.Request) -> web.StreamResponse:
+    """Take a file in as evidence; it is read whole only up to its bound."""
+    application = request.match_info["application"]
+    try:
+        reader = await request.multipart()
+        part = await reader.next()
+        while part is not None and getattr(part, "name", None) != "file":
+            part = await reader.next()
+        if not isinstance(part, BodyPartReader):
+            raise RefusedError("请选择文件 · choose a file")
+        content = b""
+        while chunk := await part.read_chunk(65_536):
+            content += chunk
+            if len(content) > MAX_FILE:
+                raise RefusedError("文件超过 5 MB · the file has more than 5 MB")
+        await add_evidence(
+            request.app[DESK], person_of(request), application, name=part.filename or "", content=content
+        )
+    except (ValueError, AssertionError) as error:
+        return refused(request, RefusedError(f"上传有误 · the upload is wrong: {error}"))
+    except REFUSALS as error:
+        return refused(request, error)
+    return gone(request, f"/applications/{application}")
+
+
+def document(version: str) -> Json:
+    """Return the calls as OpenAPI 3.1, made from the very structs that decode them."""
+    forms = sorted({one.form for one in CALLS.values()}, key=lambda one: one.__name__)
+    schemas, components = msgspec.json.schema_components(forms, ref_template=REF)
+    by_form_type = dict(zip(forms, schemas, strict=True))
+    refusals = {str(code): {"description": "refused: {error}"} for code in (400, 401, 403, 404, 409)}
+    paths = {
+        f"/v1/office/{name}": {
+            "post": {
+                "summary": f"{one.zh} · {one.en}",
+                "requestBody": {
+                    "required": True,
+                    "content": {"application/json": {"schema": by_form_type[one.form]}},
+                },
+                "responses": {"200": {"description": "done"}} | refusals,
+                "security": [{"person": []}],
+            }
+        }
+        for name, one in CALLS.items()
+    }
+    schemes = {"securitySchemes": {"person": {"type": "http", "scheme": "bearer"}}}
+    found = {
+        "openapi": "3.1.0",
+        "info": {"title": "Xinguan office", "version": version},
+        "paths": paths,
+        "components": {"schemas": components, **schemes},
+    }
+    decoded: Json = json.loads(json.dumps(found))
+    return decoded
+
+
+ROUTES: Final = (
+    web.post("/v1/office/{name}", by_token),
+    web.post("/do/{name}", by_form),
+    web.post("/applications/{application}/evidence", upload),
+)

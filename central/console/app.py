@@ -1,0 +1,75 @@
+"""The console as an HTTP service: composition, nothing else."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from importlib import metadata, resources
+from pathlib import Path
+from ssl import SSLContext
+from typing import Final
+
+from aiohttp import web
+
+from central.console import api, entrance
+from central.console.doors import DESK, ORIGINS, door
+from central.console.pages import approvals, desk_pages, overviews, settlement
+from central.office.desk import Desk
+from central.office.drafts.deciding import apply_due
+from storage.jobs import StoreFailedError
+
+log = logging.getLogger("central.console")
+
+SHUTDOWN_S: Final = 2.0
+MAX_FORM: Final = 6 * 1024 * 1024
+EVERY_S: Final = 1.0
+SCHEDULE: Final = "schedule"
+
+
+async def _health(_request: web.Request) -> web.Response:
+    return web.json_response({"status": "ok"})
+
+
+async def _openapi(_request: web.Request) -> web.Response:
+    return web.json_response(api.document(metadata.version("xinguan")))
+
+
+def build_console(desk: Desk, *, origins: frozenset[str] = frozenset()) -> web.Application:
+    """Return the application; `origins` are those of a proxy before it, none: whatever host was asked."""
+    app = web.Application(middlewares=[door], client_max_size=MAX_FORM)
+    app[DESK], app[ORIGINS] = desk, origins
+    app.add_routes([*entrance.ROUTES, *api.ROUTES])
+    app.add_routes([*desk_pages.ROUTES, *approvals.ROUTES, *settlement.ROUTES, *overviews.ROUTES])
+    app.add_routes([web.get("/healthz", _health), web.get("/v1/office/openapi.json", _openapi)])
+    with resources.as_file(resources.files("central.console").joinpath("static")) as static:
+        app.add_routes([web.static("/static", Path(static))])
+    return app
+
+
+async def keep_schedule(desk: Desk, hold: Callable[[str], Awaitable[bool]]) -> None:
+    """Put in force, for ever, what was approved for a time that has come; what fails is logged and tried again.
+
+    Of several platform processes one does it: the one for which `hold` says so.
+    """
+    while True:
+        await asyncio.sleep(EVERY_S)
+        try:
+            if await hold(SCHEDULE):
+                await apply_due(desk)
+        except StoreFailedError:
+            log.exception("drafts that are due could not be looked at")
+
+
+@asynccontextmanager
+async def console_serving(
+    desk: Desk, *, host: str, port: int, tls: SSLContext | None = None, origins: frozenset[str] = frozenset()
+) -> AsyncIterator[str]:
+    """Serve the console until the context ends; gives its base URL."""
+    runner = web.AppRunner(build_console(desk, origins=origins), access_log=None, shutdown_timeout=SHUTDOWN_S)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port, ssl_context=tls).start()
+        shown = f"[{host}]" if ":" in host else host
+        yield f"{'https' if tls else 'http'}://{shown}:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()

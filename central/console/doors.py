@@ -1,0 +1,160 @@
+"""Who is asking, and what a browser may do with the answer.
+
+Rules of this file:
+
+- a session is a `__Host-` cookie: HttpOnly, Secure, SameSite=Strict, for this host alone. Browsers take Secure
+  cookies from http on loopback, and nowhere else is http served;
+- whatever changes something is a POST whose Origin is one of ours (or, from old browsers, whose Sec-Fetch-Site says
+  same-origin); anything else is refused before its body is read. API tokens come in a header, never in an address;
+- pages load nothing but what we serve, run no inline script, and are framed by nobody; nothing is kept by caches;
+- a person who is not logged in is shown the entrance, whatever they asked for, so that nobody learns what there is.
+"""
+
+import logging
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from central.http.problems import Handler
+from central.office.desk import Desk
+from central.office.drafts.states import NotNowError
+from central.office.refusals import NotThereError, OfficeError, OvertakenError
+from central.register.accounts import sessions
+from central.register.accounts.acts import RepeatedError
+from central.register.accounts.duties import ForbiddenError, Person
+from storage.jobs import StoreFailedError
+
+log = logging.getLogger("central.console")
+
+SESSION: Final = "__Host-xg-session"
+DEVICE: Final = "__Host-xg-device"
+LANGUAGE: Final = "__Host-xg-lang"
+DEVICE_S: Final = 180 * 86_400
+DESK: Final = web.AppKey("desk", Desk)
+PERSON: Final = web.RequestKey("person", Person)
+ORIGINS: Final = web.AppKey("origins", frozenset[str])
+OPEN: Final = ("/login", "/static/", "/lang", "/healthz")
+BEARER: Final = "Bearer "
+MAX_SECRET: Final = 200
+HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
+    " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+STATUS: Final[tuple[tuple[type[Exception], int], ...]] = (
+    (ForbiddenError, 403),
+    (NotThereError, 404),
+    (OvertakenError, 409),
+    (NotNowError, 409),
+    (RepeatedError, 409),
+    (OfficeError, 400),
+    (msgspec.ValidationError, 400),
+    (StoreFailedError, 503),
+)
+REFUSALS: Final = tuple(kind for kind, _status in STATUS)
+
+
+def status_of(error: Exception) -> int:
+    """Return the HTTP status of a refusal."""
+    return next((status for kind, status in STATUS if isinstance(error, kind)), 500)
+
+
+def words_of(error: Exception) -> str:
+    """Return what a person is told about a refusal."""
+    if isinstance(error, msgspec.ValidationError):
+        return f"表单有误 · the form is wrong: {error}"
+    if isinstance(error, StoreFailedError):
+        return "数据库暂不可用，请稍后再试 · the database does not answer now; try again"
+    return str(error)
+
+
+def cookie(response: web.StreamResponse, name: str, value: str, *, max_age: int | None = None) -> None:
+    """Set one of our cookies; `__Host-` wants Secure, Path=/ and no Domain."""
+    response.set_cookie(name, value, path="/", secure=True, httponly=True, samesite="Strict", max_age=max_age)
+
+
+def drop(response: web.StreamResponse, name: str) -> None:
+    """Take a cookie away."""
+    response.del_cookie(name, path="/", secure=True, httponly=True, samesite="Strict")
+
+
+def language(request: web.Request) -> str:
+    """Return the language of pages: Chinese unless somebody chose English."""
+    return "en" if request.cookies.get(LANGUAGE) == "en" else "zh"
+
+
+def person_of(request: web.Request) -> Person:
+    """Return who is asking; only behind `door`."""
+    return request[PERSON]
+
+
+def _is_open(path: str) -> bool:
+    return any(path == one or (one.endswith("/") and path.startswith(one)) for one in OPEN)
+
+
+def same_origin(request: web.Request) -> bool:
+    """Return whether a request that changes something comes from a page of ours."""
+    origin = request.headers.get("Origin")
+    if origin is None:
+        return request.headers.get("Sec-Fetch-Site") == "same-origin"
+    allowed = request.app[ORIGINS] or {f"{request.scheme}://{request.host}"}
+    return origin in allowed
+
+
+async def who_asks(request: web.Request) -> Person | None:
+    """Return whose session or token this is; a session that was used is noted."""
+    desk = request.app[DESK]
+    given = request.headers.get("Authorization", "")
+    if given.startswith(BEARER):
+        secret = given.removeprefix(BEARER)[:MAX_SECRET]
+        return await desk.books.read(lambda tx: sessions.of_token(tx, secret, now_ms=desk.now_ms()))
+    secret = request.cookies.get(SESSION, "")[:MAX_SECRET]
+    if not secret or request.path.startswith("/v1/"):
+        return None
+    found = await desk.books.read(lambda tx: sessions.found(tx, secret, now_ms=desk.now_ms()))
+    if found is None:
+        return None
+    person, stale = found
+    if stale:
+        await desk.books.write(lambda tx: sessions.touch(tx, secret, now_ms=desk.now_ms()))
+    return person
+
+
+@web.middleware
+async def door(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Let in who may come in, and put the rules for browsers on whatever goes out."""
+    response = await _let_in(request, handler)
+    if not response.prepared:
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+    return response
+
+
+async def _let_in(request: web.Request, handler: Handler) -> web.StreamResponse:
+    by_token = request.headers.get("Authorization", "").startswith(BEARER)
+    if request.method not in ("GET", "HEAD") and not by_token and not same_origin(request):
+        return web.Response(status=403, text="跨站请求被拒绝 · a request from another site is refused\n")
+    try:
+        if not _is_open(request.path):
+            person = await who_asks(request)
+            if person is None:
+                return _entrance(request)
+            request[PERSON] = person
+        return await handler(request)
+    except web.HTTPException as error:
+        return web.Response(status=error.status, text=f"{error.status} {error.reason}\n")
+    except StoreFailedError as error:
+        log.exception("the database failed at %s %s", request.method, request.path)
+        return web.Response(status=503, text=f"{words_of(error)}\n")
+
+
+def _entrance(request: web.Request) -> web.Response:
+    if request.path.startswith("/v1/") or "json" in request.headers.get("Accept", ""):
+        words = "请登录或提供有效令牌 · log in, or bring a token that is good"
+        return web.json_response({"error": words, "next": "/login"}, status=401)
+    return web.Response(status=303, headers={"Location": "/login"})

@@ -1,0 +1,80 @@
+"""Logging in and out. The slow part (Argon2id) runs in a thread, one at a time for each account.
+
+Nobody is told whether the account, the password or a lock was the reason; whoever has to wait is told to wait only
+where the account exists on their own device, else hears the same "not known" after the same time.
+"""
+
+import asyncio
+from typing import Final
+
+from aiohttp import web
+
+from central.console.doors import DESK, DEVICE, DEVICE_S, LANGUAGE, MAX_SECRET, SESSION, cookie, drop
+from central.console.rendering import page
+from central.register.accounts import sessions
+from central.register.accounts.acts import Act, append
+from central.register.accounts.duties import Person
+from central.register.accounts.passwords import MAX_CHARS, holds
+from storage.jobs import Tx
+
+MAX_NAME: Final = 32
+AT_ONCE: Final = 4  # passwords compared side by side: each takes 19 MB and a tenth of a second of a processor
+_TURNS = asyncio.Semaphore(AT_ONCE)
+NOT_KNOWN: Final = ("账号或密码不对，或需稍候再试", "account or password are not right, or you have to wait a little")
+
+
+async def show(request: web.Request) -> web.Response:
+    """Show the form."""
+    return page(request, "login", error="")
+
+
+async def log_in(request: web.Request) -> web.Response:
+    """Begin a session under a fresh secret, whatever the browser brought along."""
+    form = await request.post()
+    name, password = str(form.get("operator", ""))[:MAX_NAME], str(form.get("password", ""))[: MAX_CHARS + 1]
+    desk, device = request.app[DESK], request.cookies.get(DEVICE, "")[:MAX_SECRET] or None
+    tried = await desk.books.read(lambda tx: sessions.trying(tx, name, device, now_ms=desk.now_ms()))
+    async with _TURNS:
+        good = await asyncio.to_thread(holds, password, tried.kept)
+    if tried.wait_ms or not good:
+        if not tried.wait_ms:
+            await desk.books.write(lambda tx: sessions.wrong(tx, name, device, now_ms=desk.now_ms()))
+        zh, en = NOT_KNOWN
+        return page(request, "login", status=403, error=f"{zh} · {en}")
+    session, mark = sessions.fresh_secret(), device or sessions.fresh_secret()
+    who = Person(operator=name, title=name, duties=(), via="page")
+
+    async def begin(tx: Tx) -> None:
+        await sessions.begin(tx, name, session, mark, now_ms=desk.now_ms())
+        await append(tx, who, Act(act="operator.login", city=""), now_ms=desk.now_ms())
+
+    await desk.books.write(begin)
+    response = web.Response(status=303, headers={"Location": "/"})
+    cookie(response, SESSION, session)
+    cookie(response, DEVICE, mark, max_age=DEVICE_S)
+    return response
+
+
+async def log_out(request: web.Request) -> web.Response:
+    """End the session."""
+    desk, secret = request.app[DESK], request.cookies.get(SESSION, "")[:MAX_SECRET]
+    await desk.books.write(lambda tx: sessions.end(tx, secret))
+    response = web.Response(status=303, headers={"Location": "/login"})
+    drop(response, SESSION)
+    return response
+
+
+async def choose_language(request: web.Request) -> web.Response:
+    """Show pages in the other language from now on."""
+    form = await request.post()
+    response = web.Response(status=303, headers={"Location": "/"})
+    cookie(response, LANGUAGE, "en" if form.get("to") == "en" else "zh", max_age=DEVICE_S)
+    return response
+
+
+ROUTES: Final = (
+    web.get("/login", show),
+    web.post("/login", log_in),
+    web.post("/logout", log_out),
+    web.post("/lang", choose_language),
+)

@@ -1,0 +1,42 @@
+"""Terminals, the register of people, and the office journal."""
+
+from typing import Any, Final
+
+from aiohttp import web
+
+from central.books.reports import terminals
+from central.console.doors import DESK, REFUSALS, person_of
+from central.console.rendering import city_of, page, refused
+from central.register.accounts.acts import ActsBrokenError, newest, verify
+
+SHOWN: Final = 100
+
+
+async def fleet(request: web.Request) -> web.Response:
+    """Show every terminal: state, when it was last seen, how far its journal is held."""
+    desk, who = request.app[DESK], person_of(request)
+    found = await desk.books.read(terminals)
+    may = who.may("terminal.suspend", city_of(request, who))
+    return page(request, "fleet", terminals=found, may=may)
+
+
+async def acts(request: web.Request) -> web.Response:
+    """Show who did what, and whether the journal holds together."""
+    desk, who = request.app[DESK], person_of(request)
+    city = city_of(request, who)
+    try:
+        who.check("acts.read", city)
+    except REFUSALS as refusal:
+        return refused(request, refusal)
+    given = request.query.get("before", "")
+    before = int(given) if given.isascii() and given.isdigit() and len(given) < 16 else 2**62  # noqa: PLR2004
+    listed = await desk.books.read(lambda tx: newest(tx, city=city, before=before, many=SHOWN))
+    try:
+        held: Any = await desk.books.read(verify)
+        broken = ""
+    except ActsBrokenError as error:
+        held, broken = None, str(error)
+    return page(request, "acts", acts=listed, held=held, broken=broken)
+
+
+ROUTES: Final = (web.get("/fleet", fleet), web.get("/acts", acts))

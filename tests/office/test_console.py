@@ -1,0 +1,325 @@
+"""The console as a browser and as an attacker sees it."""
+
+import json
+import re
+
+import pytest
+from aiohttp import CookieJar, FormData
+from aiohttp.test_utils import TestClient, TestServer
+from office_town import AUTHORITY, CITY, NOW, WHO, Office
+from yarl import URL
+
+from central.console.api import NEXT, document
+from central.console.app import build_console
+from central.console.doors import DEVICE, SESSION
+from central.console.rendering import BARS
+from central.office.calls import CALLS
+from central.register.accounts import operators, sessions
+from central.register.accounts.duties import Duty, Role
+from central.register.accounts.passwords import hashed
+from central.store import sqlite_books
+
+PASSWORD = "马到成功 2026 go"
+KEPT = hashed(PASSWORD)
+NASTY = "<script>alert(1)</script>\"'&\u202e"
+
+
+class Browser:
+    """One person's browser: cookies, the Origin of our own pages, and forms as pages give them."""
+
+    def __init__(self, client, base):
+        self.client, self.base = client, base
+        self.origin = {"Origin": base}
+
+    async def get(self, path):
+        answer = await self.client.get(path, allow_redirects=False)
+        return answer.status, await answer.text()
+
+    async def post(self, path, headers=None, **fields):
+        sent = self.origin if headers is None else headers
+        return await self.client.post(path, data=fields, headers=sent, allow_redirects=False)
+
+    async def log_in(self, name, password=PASSWORD):
+        return await self.post("/login", operator=name, password=password)
+
+
+@pytest.fixture
+async def console(tmp_path):
+    async with sqlite_books(tmp_path / "central.db") as books:
+        office = Office(tmp_path / "state", books)
+        for role in Role:
+            duties = (Duty(CITY, role, AUTHORITY),)
+            await books.write(
+                lambda tx, role=role, duties=duties: operators.add(
+                    tx, role.value, title=f"{role.value}{NASTY}", password=KEPT, duties=duties, now_ms=NOW
+                )
+            )
+        server = TestServer(build_console(office.desk))
+        await server.start_server()
+        base = str(server.make_url("")).rstrip("/")
+        clients = []
+
+        def browser():
+            client = TestClient(server, cookie_jar=CookieJar(unsafe=True, treat_as_secure_origin=URL(base)))
+            clients.append(client)
+            return Browser(client, base)
+
+        office.browser = browser
+        yield office
+        for client in clients:
+            await client.close()
+
+
+@pytest.fixture
+async def people(console):
+    """Return logged-in browsers by role; logging in itself is tried at the door."""
+    found = {}
+    for role in Role:
+        browser, secret = console.browser(), sessions.fresh_secret()
+        await console.books.write(
+            lambda tx, role=role, secret=secret: sessions.begin(tx, role.value, secret, f"desk-{role}", now_ms=NOW)
+        )
+        browser.client.session.cookie_jar.update_cookies({SESSION: secret}, URL(browser.base))
+        found[role.value] = browser
+    return found
+
+
+class TestTheDoor:
+    @pytest.mark.parametrize("path", ["/", *(bar[1] for bar in BARS), "/drafts/1", "/measures/1", "/nothing/here"])
+    async def test_nobody_learns_what_there_is_before_logging_in(self, console, path):
+        assert await console.browser().get(path) == (303, "")
+
+    async def test_the_session_is_a_host_cookie_and_new_at_each_log_in(self, console):
+        browser = console.browser()
+        browser.client.session.cookie_jar.update_cookies({SESSION: "fixed-by-an-attacker"}, URL(browser.base))
+
+        answer = await browser.log_in("clerk")
+        cookies = answer.headers.getall("Set-Cookie")
+        session = next(one for one in cookies if one.startswith(f"{SESSION}="))
+
+        assert {"HttpOnly", "Secure", "SameSite=Strict", "Path=/"} <= {one.strip() for one in session.split(";")[1:]}
+        assert "Domain" not in session
+        assert "fixed-by-an-attacker" not in session
+        assert (await browser.get("/"))[0] == 200
+
+    @pytest.mark.parametrize(
+        "headers",
+        [{}, {"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}],
+        ids=["none", "evil", "null", "cross-site"],
+    )
+    async def test_a_form_of_another_site_changes_nothing(self, console, people, headers):
+        answer = await people["clerk"].post(
+            "/do/measure", headers, city=CITY, subject=WHO, code="302", until="2026-12-31", why="x y"
+        )
+
+        assert answer.status == 403
+        assert (await people["checker"].get("/drafts"))[1].count("/drafts/1") == 0
+
+    async def test_every_page_says_what_it_may_load_and_is_kept_by_nobody(self, people):
+        for _name, path, *_rest in BARS:
+            answer = await people["auditor"].client.get(path)
+            policy = answer.headers["Content-Security-Policy"]
+            text = await answer.text()
+
+            assert answer.status == 200, path
+            assert "unsafe" not in policy
+            assert policy.startswith("default-src 'none'; script-src 'self'")
+            assert "frame-ancestors 'none'" in policy
+            assert answer.headers["Cache-Control"] == "no-store"
+            assert not re.search(r"<script(?![^>]*src=)|\son\w+=|\sstyle=|javascript:", text), path
+            assert "<script>alert" not in text
+            assert "&lt;script&gt;alert" in text  # the person's own title, shown and not run
+
+    async def test_logging_out_and_a_lock_end_it_at_once(self, console, people):
+        await people["clerk"].post("/logout")
+        assert (await people["clerk"].get("/"))[0] == 303
+
+        await console.books.write(lambda tx: operators.lock(tx, "checker", now_ms=NOW))
+        assert (await people["checker"].get("/"))[0] == 303
+
+    async def test_a_wrong_password_and_an_unknown_account_are_told_alike_and_a_guesser_waits(self, console):
+        own_desk, guesser = console.browser(), console.browser()
+        await own_desk.log_in("clerk")
+        told = {await (await guesser.log_in(name, "wrong wrong 1")).text() for name in ("clerk", "nobody")}
+        for _ in range(6):
+            await guesser.log_in("clerk", "wrong wrong 1")
+
+        right_but_late = await guesser.log_in("clerk")
+        at_home = await own_desk.log_in("clerk")
+
+        assert len(told) == 1
+        assert (right_but_late.status, at_home.status) == (403, 303)
+        assert DEVICE in str(at_home.headers.getall("Set-Cookie"))
+
+    async def test_the_pages_of_a_role_are_those_it_may_read(self, people):
+        assert (await people["clerk"].get("/money"))[0] == 403
+        assert (await people["clerk"].get("/acts"))[0] == 403
+        assert (await people["finance"].get("/measures"))[0] == 403
+        assert 'href="/money"' not in (await people["clerk"].get("/"))[1]
+        assert 'href="/money"' in (await people["finance"].get("/"))[1]
+
+    async def test_in_english_every_page_is_english(self, people):
+        await people["auditor"].post("/lang", to="en")
+
+        for _name, path, _zh, en, _right in BARS:
+            text = (await people["auditor"].get(path))[1]
+            assert f">{en}</a>" in text
+            assert '<html lang="en">' in text
+
+
+class TestTheWork:
+    async def test_a_measure_is_drafted_by_one_form_and_approved_by_another(self, console, people):
+        page = (await people["clerk"].get("/measures"))[1]
+        once = re.search(r'action="/do/measure".*?name="once" value="([^"]+)"', page, re.DOTALL)[1]
+        fields = {"city": CITY, "subject": WHO, "code": "302", "from_day": "", "until": "2026-12-31", "why": NASTY}
+
+        drafted = await people["clerk"].post("/do/measure", once=once, **fields)
+        again = await people["clerk"].post("/do/measure", once=once, **fields)
+        waiting = (await people["checker"].get("/"))[1]
+        status, shown = await people["checker"].get("/drafts/1")
+        approved = await people["checker"].post("/do/approve", draft="1", why="核对无误")
+
+        assert (drafted.status, drafted.headers["Location"]) == (303, "/drafts/1")
+        assert again.status == 409
+        assert "/drafts/1" in waiting
+        assert (status, "王* 自" in shown, NASTY not in shown) == (200, True, True)
+        assert (approved.status, len(console.published()["entries"])) == (303, 1)
+        assert WHO not in (await people["auditor"].get("/acts"))[1]
+
+    async def test_a_refusal_is_a_page_and_for_our_script_a_sentence(self, people):
+        fields = {"city": CITY, "subject": "王小名", "code": "302", "until": "2026-12-31", "why": "测试"}
+
+        page = await people["clerk"].post("/do/measure", **fields)
+        script = await people["clerk"].post(
+            "/do/measure", {**people["clerk"].origin, "Accept": "application/json"}, **fields
+        )
+
+        assert (page.status, "没有此人" in await page.text()) == (400, True)
+        assert (script.status, "没有此人" in (await script.json())["error"]) == (400, True)
+
+    @pytest.mark.parametrize("name", sorted(NEXT))
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {},
+            {"why": ""},
+            {"why": NASTY, "king": "1"},
+            {"why": "x" * 501},
+            {
+                "why": "😀\u202e=1+1",
+                "city": "../../etc",
+                "subject": "'; DROP TABLE drafts; --",
+                "code": "1e3",
+                "until": "9",
+            },
+            {"why": "测试", "draft": "-1", "entry": "99999999999999999999", "application": "../x", "grant": "zz"},
+        ],
+        ids=["nothing", "empty", "unknown", "too long", "hostile", "no such"],
+    )
+    async def test_whatever_is_sent_is_refused_and_never_a_fault_of_ours(self, people, name, fields):
+        for who in ("clerk", "checker", "publisher"):
+            answer = await people[who].post(f"/do/{name}", **fields)
+            assert answer.status in (400, 403, 404), await answer.text()
+
+    async def test_an_application_with_evidence_is_decided_and_the_file_only_kept(self, console, people):
+        path = console.folder / "cities" / CITY / "benefits.json"
+        rules = json.loads(path.read_bytes())
+        rules["benefits"][0]["who"] = {"grant": True}
+        path.write_text(json.dumps(rules))
+        fields = {"city": CITY, "subject": WHO, "code": "1", "uses": "2", "until": "2026-12-31", "why": "志愿服务"}
+        where = (await people["clerk"].post("/do/apply", **fields)).headers["Location"]
+
+        def upload(content, name="照片.pdf"):
+            form = FormData()
+            form.add_field("file", content, filename=name, content_type="text/html")
+            clerk = people["clerk"]
+            return clerk.client.post(f"{where}/evidence", data=form, headers=clerk.origin, allow_redirects=False)
+
+        taken, refused = await upload(b"%PDF-1.7 x"), await upload(b"<html><script>")
+        page = (await people["checker"].get(where))[1]
+        link = re.search(r'href="(/applications/[^"]+/evidence/[0-9a-f]{64})"', page)[1]
+        file = await people["checker"].client.get(link)
+        decided = await people["checker"].post(
+            "/do/decide", application=where.split("/")[2], approved="true", why="同意"
+        )
+
+        assert (taken.status, refused.status, decided.status) == (303, 400, 303)
+        assert file.headers["Content-Type"] == "application/octet-stream"
+        assert file.headers["Content-Disposition"].startswith("attachment;")
+        assert "sandbox" in file.headers["Content-Security-Policy"]
+        assert "0 / 2" in (await people["checker"].get("/applications"))[1]
+
+    async def test_rules_are_edited_checked_and_drafted(self, console, people):
+        text = json.dumps(console.rules("sites.json") | {"site_sets": {"town": ["yunling-shan"]}})
+        fields = {"city": CITY, "file": "sites.json", "text": text, "why": "调整", "force": "true"}
+
+        merchant = await people["merchant"].post("/rules", **fields)
+        stranger = await people["clerk"].post("/rules", **fields)
+        broken = await people["publisher"].post("/rules", **{**fields, "text": "{"})
+
+        assert (merchant.status, stranger.status, broken.status) == (303, 403, 400)
+
+    async def test_a_terminal_is_suspended_by_who_may_and_only_in_its_city(self, console, people, tmp_path):
+        def profile(issuer):
+            return json.dumps(
+                {"site": "x", "title": {"zh": "门"}, "issuer": issuer, "lanes": [{"id": "A", "scene": "gate"}]}
+            )
+
+        enter = "INSERT INTO terminals (terminal, site, profile) VALUES ('gate-1', 'x', $1), ('far-1', 'y', $2)"
+        await console.books.write(lambda tx: tx.execute(enter, profile(CITY), profile("far")))
+        order = {"city": CITY, "action": "suspend", "why": "投诉待查"}
+
+        done = await people["merchant"].post("/do/terminal", terminal="gate-1", **order)
+        far = await people["merchant"].post("/do/terminal", terminal="far-1", **order)
+        clerk = await people["clerk"].post("/do/terminal", terminal="gate-1", **order)
+
+        assert (done.status, far.status, clerk.status) == (303, 404, 403)
+        assert "已暂停" in (await people["merchant"].get("/fleet"))[1]
+
+    async def test_the_money_of_a_period_and_the_half_year_as_files(self, people):
+        status, text = await people["finance"].get("/money?first=2026-09-01&last=2026-09-30")
+        sheet = await people["finance"].client.get("/money/report.xlsx?half=2026H2")
+        comma = await people["finance"].client.get("/money/report.csv?half=2026H2")
+
+        assert (status, "这段时间没有核销" in text) == (200, True)
+        assert (await sheet.read())[:2] == b"PK"
+        assert (await comma.read())[:3] == b"\xef\xbb\xbf"
+        for path in ("/money?first=x", "/money?first=2020-01-01&last=2026-01-01", "/money/report.xlsx?half=2026H3"):
+            assert (await people["finance"].get(path))[0] == 400
+
+
+class TestTokens:
+    async def token(self, console, who="clerk", scope=("measure.propose", "read")):
+        secret = sessions.fresh_secret()
+        await console.books.write(
+            lambda tx: sessions.make_token(
+                tx, who, secret, title="t", scope=frozenset(scope), until_ms=NOW + 10**9, now_ms=NOW
+            )
+        )
+        return {"Authorization": f"Bearer {secret}"}
+
+    async def test_a_token_makes_the_calls_of_its_scope_and_no_others_and_opens_no_page(self, console):
+        headers, client = await self.token(console), console.browser().client
+        form = {"why": "测试", "city": CITY, "subject": WHO, "code": 302, "until": "2026-12-31"}
+
+        done = await client.post("/v1/office/measure", json=form, headers=headers)
+        beyond = await client.post("/v1/office/repair", json={"why": "测试", "city": CITY, "entry": 1}, headers=headers)
+        strict = await client.post("/v1/office/measure", json={**form, "code": "302"}, headers=headers)
+        nothing = await client.post("/v1/office/measure", data=b"{", headers=headers)
+        nobody = await client.post("/v1/office/measure", json=form, headers={"Authorization": "Bearer x"})
+        no_such = await client.post("/v1/office/king", json=form, headers=headers)
+
+        statuses = [one.status for one in (done, beyond, strict, nothing, nobody, no_such)]
+        assert statuses == [200, 403, 400, 400, 401, 404]
+        assert (await done.json())["state"] == "open"
+
+    async def test_a_cookie_makes_no_api_call(self, people):
+        answer = await people["clerk"].client.post("/v1/office/measure", json={}, headers=people["clerk"].origin)
+
+        assert answer.status == 401
+
+    def test_every_call_is_described(self):
+        described = document("0")["paths"]
+
+        assert set(described) == {f"/v1/office/{name}" for name in CALLS}
+        assert set(NEXT) <= set(CALLS)
