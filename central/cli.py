@@ -45,6 +45,11 @@ COMMANDS: dict[str, Command] = {
     "issue": Command("central.commands.issue", "签发凭证码", "issue a credit token with its QR picture"),
     "restrict": Command("central.commands.measures.restrict", "登记惩戒措施并发布", "take a measure and publish it"),
     "repair": Command("central.commands.measures.repair", "信用修复:解除措施并发布", "lift measures and publish that"),
+    "member": Command(
+        "central.commands.measures.member",
+        "名单定级：等级与分组",
+        "give tier and groups by list, whatever a code claims",
+    ),
     "dispute": Command(
         "central.commands.measures.dispute", "标记异议或驳回异议", "mark measures as disputed, or reject that"
     ),

@@ -24,6 +24,14 @@ class Stage(IntEnum):
     LAST = 2  # facts that are owed must still fit: nothing new is granted
 
 
+class ListUnreadableError(Exception):
+    """A list in force cannot be read any more: damage under it. `role` says whose; nothing is known about anybody."""
+
+    def __init__(self, role: str, text: str) -> None:
+        super().__init__(text)
+        self.role = role
+
+
 @dataclass(frozen=True, slots=True)
 class Visit:
     """Who shows what, asks for what, and where; `disk` is how much room there is to write it down.
@@ -44,7 +52,10 @@ class Lists(Protocol):
     """What the trusted lists say about one token."""
 
     def measures(self, issuer: str, subject: bytes) -> tuple[MeasureEntry, ...]:
-        """Return the entries about `subject` of `issuer`, disputed and expired ones included."""
+        """Return the entries about `subject` of `issuer`, disputed and expired ones included.
+
+        Raises ListUnreadableError.
+        """
         ...
 
     def revoked(self, issuer: str, token_id: bytes, status_index: int | None) -> bool:

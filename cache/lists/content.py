@@ -8,16 +8,23 @@ Rules of this file:
 - what the members of rules and entries mean is read by `credit`; here stands whose they are, and the bounds.
 """
 
-import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
+from cache.lists.files import ListFiles
+from cache.lists.index import MEASURES as MEASURES_LIST
+from cache.lists.index import MEMBERS as MEMBERS_LIST
+from cache.lists.index import REVOKED, read_index
+from cache.lists.keyed import Listed, Shelf, open_listed
 from cache.lists.measures import read_measures
+from cache.lists.payloads import Membership
+from cache.lists.refusals import ContentRefusedError
+from cache.lists.status import Revocations, read_revocations
+from cache.lists.values import RoleState
 from credit.keys import Keyring, KeyringError
 from credit.policy import Policy
 from credit.rules.benefits import parse_benefits
@@ -33,6 +40,7 @@ from credit.rules.documents import (
 from credit.rules.listing import (
     BENEFITS,
     CALENDARS,
+    INDEX,
     ISSUERS,
     KEYS,
     LISTS,
@@ -42,45 +50,16 @@ from credit.rules.listing import (
     REVOCATIONS,
     SITES,
     city_of,
+    path_of,
 )
 from credit.rules.measures import MeasureCode, MeasureEntry
 from credit.rules.reading import CatalogueError, short
 from credit.rules.terms import DEFAULT_ZONE
 
 MAX_ROWS_PER_KEY: Final = 8
-MAX_EMERGENCY_TOKENS: Final = 10_000
-TOKEN_ID_BYTES: Final = 8
 KEY_BYTES: Final = 16
 
 T = TypeVar("T")
-
-
-class ContentRefusedError(Exception):
-    """A document that verified but does not say what it must. The text names path, member and mend."""
-
-
-class _Revocations(msgspec.Struct, forbid_unknown_fields=True):
-    issuer: str
-    complete: Literal[True]
-    tokens: list[str]
-    status: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Revocations:
-    """Revoked tokens of one issuer: by id, and by a bit per status index (lowest bit first), if it keeps one."""
-
-    tokens: frozenset[bytes] = frozenset()
-    status: bytes | None = None
-
-    def revoked(self, token_id: bytes, status_index: int | None) -> bool:
-        """Tell whether a token is revoked. An index beyond the list counts as revoked."""
-        if token_id in self.tokens:
-            return True
-        if status_index is None or self.status is None:
-            return False
-        byte, bit = divmod(status_index, 8)
-        return byte >= len(self.status) or bool(self.status[byte] >> bit & 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,10 +82,46 @@ class Content:
     city: str
     keyring: Keyring = field(default_factory=Keyring.empty)
     mapping: Mapping[str, IssuerMapping] = field(default_factory=dict)
-    measures: Mapping[bytes, tuple[MeasureEntry, ...]] = field(default_factory=dict)
+    measures: Mapping[bytes, tuple[MeasureEntry, ...]] | Listed = field(default_factory=dict)
+    members: Listed | None = None
     revocations: Revocations = field(default_factory=Revocations)
     rules: Rules = field(default_factory=Rules)
     set_aside: tuple[str, ...] = ()  # what is wrong with entries that are not in force; the rest of the list is
+
+    @property
+    def aside(self) -> tuple[str, ...]:
+        """What is wrong with entries that are passed over: told when they were read, or when somebody was looked up."""
+        listed = self.measures.aside.values() if isinstance(self.measures, Listed) else ()
+        return (*self.set_aside, *listed)
+
+    def membership(self, subject: bytes) -> Membership | None:
+        """Return what the member list says of a subject in place of its claim, None where it does not name it."""
+        return None if self.members is None else self.members.membership(subject)
+
+
+def open_lists(state: RoleState, files: ListFiles, *, held: Content | None = None, fresh: bool = True) -> Content:
+    """Open the lists that a city's index names, gone on from what is `held`.
+
+    Raises ContentRefusedError, DocumentRefusedError, OSError.
+    """
+    _kind, city = city_of(state.role) or ("", "")
+    by_path = {one.path: one for one in state.documents}
+    index = read_index(city, files.read(by_path[path_of(LISTS, city, INDEX)].sha256))
+    before = held.measures if held and isinstance(held.measures, Listed) else None
+    shelf = Shelf(files, state.documents, fresh)
+    measures = open_listed(index, MEASURES_LIST, shelf, held=before)
+    if measures is None:
+        raise ContentRefusedError(f"lists/{city}/index.json: $.measures: missing; an empty list must say so itself")
+    members = open_listed(index, MEMBERS_LIST, shelf, held=held.members if held else None)
+    revoked = by_path[path_of(LISTS, city, REVOKED)]
+    revocations = read_revocations(city, revoked.path, files.read(revoked.sha256), indexes=index.revocations.indexes)
+    return Content(role=state.role, kind=LISTS, city=city, measures=measures, members=members, revocations=revocations)
+
+
+def is_keyed(state: RoleState) -> bool:
+    """Tell whether a role's lists are in key files; a platform from before them signs JSON documents."""
+    kind, city = city_of(state.role) or ("", "")
+    return any(one.path == path_of(kind, city, INDEX) for one in state.documents)
 
 
 def open_role(role: str, documents: Mapping[str, bytes]) -> Content:
@@ -123,7 +138,7 @@ def open_role(role: str, documents: Mapping[str, bytes]) -> Content:
             return Content(role=role, kind=kind, city=city, keyring=keyring, mapping=mapping)
         if kind == LISTS:
             measures, aside = _measures(city, *given[MEASURES])
-            revocations = _revocations(city, *given[REVOCATIONS])
+            revocations = read_revocations(city, *given[REVOCATIONS])
             return Content(role=role, kind=kind, city=city, measures=measures, revocations=revocations, set_aside=aside)
         return Content(role=role, kind=kind, city=city, rules=_rules(city, given))
     except CatalogueError as error:
@@ -186,21 +201,6 @@ def _rules(city: str, given: Mapping[str, tuple[str, bytes]]) -> Rules:
     return Rules(benefits=benefits, calendars=calendars, codes=codes, sites=sites, zone=zone)
 
 
-def _revocations(city: str, path: str, data: bytes) -> Revocations:
-    found = _decode(path, data, _Revocations)
-    _own(city, found.issuer, path)
-    if len(found.tokens) > MAX_EMERGENCY_TOKENS:
-        raise ContentRefusedError(f"{path}: $.tokens: at most {MAX_EMERGENCY_TOKENS}; use the status bits")
-    tokens = frozenset(
-        _hex(text, TOKEN_ID_BYTES, f"{path}: $.tokens[{index}]") for index, text in enumerate(found.tokens)
-    )
-    try:
-        status = None if found.status is None else base64.b64decode(found.status, validate=True)
-    except binascii.Error as error:
-        raise ContentRefusedError(f"{path}: $.status: not base64") from error
-    return Revocations(tokens=tokens, status=status)
-
-
 def _document(city: str, path: str, data: bytes) -> dict[str, Any]:
     found: dict[str, Any] = _decode(path, data, dict[str, Any])
     _own(city, found.get("issuer"), path)
@@ -219,13 +219,3 @@ def _own(city: str, issuer: object, where: str) -> None:
         raise ContentRefusedError(
             f"{where}: issuer {short(repr(issuer))} in a document of {city}; a city publishes only its own"
         )
-
-
-def _hex(text: str, size: int, where: str) -> bytes:
-    try:
-        value = bytes.fromhex(text)
-    except ValueError:
-        value = b""
-    if len(value) != size:
-        raise ContentRefusedError(f"{where}: {2 * size} hex digits")
-    return value

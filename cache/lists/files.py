@@ -69,6 +69,14 @@ class ListFiles:
             raise DocumentRefusedError(f"{sha256}: damaged on disk; removed, and fetched again with the next refresh")
         return data
 
+    def place(self, sha256: str) -> Path:
+        """Return where the content lies, for who reads it in pieces and checks each."""
+        return self._targets / sha256
+
+    def drop(self, sha256: str) -> None:
+        """Remove a damaged file; the next refresh fetches it."""
+        (self._targets / sha256).unlink(missing_ok=True)
+
     def is_whole(self, sha256: str) -> bool:
         """Tell whether the content is here and hashes to its name; changes nothing."""
         path = self._targets / sha256

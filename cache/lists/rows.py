@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from cache.lists.values import Chain, Document, RoleState, Stored
 
 ROLES = "SELECT role, version, body, issued_ms, confirmed_ms FROM list_role"
-DOCUMENTS = "SELECT path, sha256, size FROM list_document WHERE role = ? ORDER BY path"
+DOCUMENTS = "SELECT path, sha256, size FROM list_file WHERE role = ? ORDER BY number"
 PUT_CHAIN = (
     "INSERT INTO list_chain (role, version, body) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body"
 )
@@ -76,10 +76,10 @@ def put_chain(conn: sqlite3.Connection, chain: Chain) -> None:
 def put_role(conn: sqlite3.Connection, state: RoleState) -> None:
     """Put one version of a role in force, with its documents."""
     conn.execute(PUT_ROLE, (state.role, state.version, state.body, state.issued_ms, state.confirmed_ms))
-    conn.execute("DELETE FROM list_document WHERE role = ?", (state.role,))
+    conn.execute("DELETE FROM list_file WHERE role = ?", (state.role,))
     conn.executemany(
-        "INSERT INTO list_document (path, role, sha256, size) VALUES (?, ?, ?, ?)",
-        [(document.path, state.role, document.sha256, document.size) for document in state.documents],
+        "INSERT INTO list_file (role, number, path, sha256, size) VALUES (?, ?, ?, ?, ?)",
+        [(state.role, at, one.path, one.sha256, one.size) for at, one in enumerate(state.documents)],
     )
 
 

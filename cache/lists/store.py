@@ -20,8 +20,9 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from cache.lists import rows
-from cache.lists.content import Content, ContentRefusedError, open_role
+from cache.lists.content import Content, is_keyed, open_lists, open_role
 from cache.lists.files import DocumentRefusedError, ListFiles
+from cache.lists.refusals import BrokenChainError, ContentRefusedError
 from cache.lists.trusted import TrustedLists
 from cache.lists.values import Chain, RoleState, Stored, Verified
 from cache.offers.own import NO_OFFERS, OwnOffers, Shop, offers_of
@@ -40,10 +41,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What taking in a refresh changed: versions by role (None: dropped), and what is wrong, by role."""
+    """What taking in a refresh changed: versions by role (None: dropped), and what is wrong, by role.
+
+    `astray`: roles whose deltas did not lead to what was signed; their base does.
+    """
 
     versions: Mapping[str, int | None]
     problems: Mapping[str, str]
+    astray: frozenset[str] = frozenset()
 
 
 class ListStore:
@@ -80,7 +85,7 @@ class ListStore:
         wrong = {**stored.problems, **problems}
         for state in verified:
             try:
-                contents[state.role] = await self._read(state)
+                contents[state.role] = await self._read(state, None, fresh=False)
                 states[state.role] = state
             except (ContentRefusedError, DocumentRefusedError, OSError) as error:
                 wrong[state.role] = str(error)
@@ -100,6 +105,14 @@ class ListStore:
         shop = self._shop
         return NO_OFFERS if shop is None else await self._store.read(lambda conn: offers_of(conn, shop))
 
+    def unreadable(self, role: str, text: str) -> None:
+        """Note that a list in force cannot be read any more; it is a problem until it was healed or fetched again."""
+        current = self._current
+        if role not in current.problems:
+            log.error("list_unreadable", extra={"role": role, "problem": text})
+            problems = {**current.problems, role: f"damaged on disk: {short(text)}"}
+            self._current = replace(current, problems=MappingProxyType(problems))
+
     async def take_in(self, verified: Verified, *, at_ms: int, more_to_come: bool = False) -> Change:
         """Switch to what verified; return what changed. Raises StoreFailedError, and then nothing changed.
 
@@ -110,32 +123,34 @@ class ListStore:
             before = self._current
             contents = {role: one for role, one in before.contents.items() if role in chain.cities}
             states = {role: _confirmed(before.states[role], chain) for role in contents}
-            wrong = dict(verified.problems)
+            wrong, astray = dict(verified.problems), set()
             for state in verified.roles:
                 try:
                     contents[state.role] = await self._content(state, before)
                     states[state.role] = replace(state, confirmed_ms=chain.issued_ms)
                 except (ContentRefusedError, DocumentRefusedError) as error:
                     wrong[state.role] = str(error)
+                    astray |= {state.role} if isinstance(error, BrokenChainError) else set()
             newest_ms = max(before.newest_ms, chain.issued_ms)
             joined = TrustedLists.of(contents, states, home=self._home, killed=before.keyring.killed, own=self._own)
             after = replace(joined, problems=MappingProxyType(wrong), newest_ms=newest_ms)
-            change = _difference(before, after)
+            change = replace(_difference(before, after), astray=frozenset(astray))
             if more_to_come and not change.versions and before.problems == after.problems:
                 return change
-            await self._store.write(self._switch(chain, after, change, floors=verified.floors, at_ms=at_ms))
+            moved = _moved(before, after)
+            await self._store.write(self._switch(verified, after, change, moved, at_ms=at_ms))
             self._current = after
             self.files.keep_only({one.sha256 for state in states.values() for one in state.documents})
             return change
 
     def _switch(
-        self, chain: Chain, after: TrustedLists, change: Change, *, floors: Mapping[tuple[str, str], int], at_ms: int
+        self, verified: Verified, after: TrustedLists, change: Change, moved: Iterable[RoleState], *, at_ms: int
     ) -> Callable[[sqlite3.Connection], None]:
         def job(conn: sqlite3.Connection) -> None:
-            rows.put_chain(conn, chain)
-            rows.raise_floors(conn, floors)
-            for role in change.versions.keys() & after.states.keys():
-                rows.put_role(conn, after.states[role])
+            rows.put_chain(conn, verified.chain)
+            rows.raise_floors(conn, verified.floors)
+            for state in moved:
+                rows.put_role(conn, state)
             rows.put_problems(conn, after.problems, at_ms=at_ms)
             rows.kill(conn, after.keyring.killed)
             if change.versions or change.problems:
@@ -147,17 +162,18 @@ class ListStore:
         held = before.states.get(state.role)
         if held is not None and held.documents == state.documents:
             return before.contents[state.role]
-        return await self._read(state)
+        return await self._read(state, before.contents.get(state.role), fresh=True)
 
-    async def _read(self, state: RoleState) -> Content:
-        return await asyncio.to_thread(self._open, state)
+    async def _read(self, state: RoleState, held: Content | None, *, fresh: bool) -> Content:
+        return await asyncio.to_thread(self._open, state, held, fresh=fresh)
 
-    def _open(self, state: RoleState) -> Content:
+    def _open(self, state: RoleState, held: Content | None, *, fresh: bool) -> Content:
         """Read a role's documents; whatever a city's words make this raise is that role's problem and nobody else's."""
-        documents = {one.path: self.files.read(one.sha256) for one in state.documents}
         try:
-            return open_role(state.role, documents)
-        except ContentRefusedError:
+            if is_keyed(state):
+                return open_lists(state, self.files, held=held, fresh=fresh)
+            return open_role(state.role, {one.path: self.files.read(one.sha256) for one in state.documents})
+        except (ContentRefusedError, DocumentRefusedError, OSError):
             raise
         except Exception as error:
             log.exception("content_unforeseen", extra={"role": state.role})
@@ -167,6 +183,12 @@ class ListStore:
 def _confirmed(state: RoleState, chain: Chain) -> RoleState:
     newest = chain.role_versions.get(state.role) == state.version
     return replace(state, confirmed_ms=max(state.confirmed_ms, chain.issued_ms)) if newest else state
+
+
+def _moved(before: TrustedLists, after: TrustedLists) -> list[RoleState]:
+    """Return the roles whose version or files are others than before."""
+    states = [(before.states.get(role), state) for role, state in after.states.items()]
+    return [new for old, new in states if old is None or (old.version, old.documents) != (new.version, new.documents)]
 
 
 def _difference(before: TrustedLists, after: TrustedLists) -> Change:

@@ -18,6 +18,7 @@ from typing import Final, Self
 from cache.lists.content import Content, Rules
 from cache.lists.values import RoleState
 from cache.offers.own import NO_OFFERS, OwnOffers
+from credit.claims import Token
 from credit.keys import Keyring
 from credit.policy import Policy
 from credit.rules.listing import ISSUERS, KINDS, LISTS, RULES, role_of
@@ -72,12 +73,24 @@ class TrustedLists:
     @property
     def set_aside(self) -> Mapping[str, tuple[str, ...]]:
         """What is wrong with entries that are passed over, by role; the rest of their lists is in force."""
-        return {role: one.set_aside for role, one in sorted(self.contents.items()) if one.set_aside}
+        return {role: one.aside for role, one in sorted(self.contents.items()) if one.aside}
 
     def measures(self, issuer: str, subject: bytes) -> tuple[MeasureEntry, ...]:
-        """Return the entries about `subject` of `issuer`, disputed and expired ones included."""
+        """Return the entries about `subject` of `issuer`, disputed and expired ones included.
+
+        Raises ListUnreadableError.
+        """
         content = self.contents.get(role_of(LISTS, issuer))
         return content.measures.get(subject, ()) if content else ()
+
+    def seen(self, token: Token) -> Token:
+        """Return a token as the issuer's member list has it: tier and groups are the list's where it names the subject.
+
+        Raises ListUnreadableError.
+        """
+        content = self.contents.get(role_of(LISTS, token.issuer))
+        membership = content.membership(token.subject) if content else None
+        return replace(token, tier=membership.tier, groups=membership.groups) if membership else token
 
     def revoked(self, issuer: str, token_id: bytes, status_index: int | None) -> bool:
         """Return whether a token is revoked, by its id or by its status index."""

@@ -4,8 +4,10 @@ import io
 import zipfile
 from pathlib import Path
 
+from cache.lists.index import named_files
 from central.lists.metadata_files import MetadataFiles
 from central.lists.role_keys import RoleKeys
+from credit.rules.listing import INDEX
 
 
 def bundle(state: Path) -> bytes:
@@ -20,8 +22,11 @@ def bundle(state: Path) -> bytes:
         for path, target in role.signed.targets.items():
             folder, _, name = path.rpartition("/")
             names.append(f"targets/{folder}/{target.hashes['sha256']}.{name}")
+            if name == INDEX:
+                index = files.index(in_force, path.split("/")[1])
+                names += [f"targets/{folder}/{sha256}.{file}" for sha256, file in named_files(index)]
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in names:
+        for name in dict.fromkeys(names):
             archive.writestr(name, (public / name).read_bytes())
     return out.getvalue()

@@ -2,22 +2,29 @@
 
 Rules of this file:
 
-- keys, measures and revocations come from the register; benefits, calendars, measure codes, sites and the tier mapping
-  are JSON files that the office edits, in `state/cities/<city>/`;
+- keys, measures, members and revocations come from the register; benefits, calendars, measure codes, sites and the tier
+  mapping are JSON files that the office edits, in `state/cities/<city>/`;
+- the rows of the lists go into files of their own (`central.lists.keyed`), which the city's index names. A call that
+  touched one subject brings that subject's rows; everything else is compared when the lists are looked through;
 - an entry is published from its first day to its last, both in the city's zone; a lifted one is not published;
 - what a terminal would refuse is refused here, before it is signed: the error names file, member and mend;
 - documents are rendered the same way every time, so that what did not change is not signed anew.
 """
 
-import base64
 import json
+import logging
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from cache.lists.index import Index, read_index
+from cache.lists.refusals import ContentRefusedError
+from cache.lists.status import packed_status
+from central.lists.keyed import Authorities, ListFolder, Wanted
 from central.lists.publishing import Published, PublishingError, Repository
+from central.lists.rows import measures, members
 from central.register import withdrawals
 from central.register.registry import add_city, register, zone_of
 from credit.policy import Policy
@@ -27,20 +34,21 @@ from credit.rules.documents import parse_mapping, parse_measure_codes, parse_sit
 from credit.rules.listing import (
     BENEFITS,
     CALENDARS,
+    INDEX,
     ISSUERS,
     KEYS,
     LISTS,
     MAPPING,
     MEASURE_CODES,
-    MEASURES,
     OPTIONAL,
-    REVOCATIONS,
     RULES,
     SITES,
     path_of,
 )
 from credit.rules.reading import CatalogueError
 from storage.files import PUBLIC, replace_file
+
+log = logging.getLogger(__name__)
 
 CITIES: Final = "cities"
 EDITED: Final = ((ISSUERS, MAPPING), (RULES, BENEFITS), (RULES, CALENDARS), (RULES, MEASURE_CODES), (RULES, SITES))
@@ -65,7 +73,7 @@ def enter(state: Path, city: str, *, zone: str = DEFAULT_ZONE) -> None:
 def found_city(state: Path, city: str, files: Path, *, now_ms: int) -> Published:
     """Keep an entered city's rules (JSON files in `files`), delegate to it, publish; raise PublishingError."""
     put_rules(state, city, {name: (files / name).read_bytes() for _kind, name in EDITED if (files / name).exists()})
-    return Repository(state).add_city(city, documents(state, city, now_ms=now_ms), now_ms=now_ms)
+    return Repository(state).add_city(city, documents(state, city, held=None, now_ms=now_ms), now_ms=now_ms)
 
 
 def put_rules(state: Path, city: str, files: Mapping[str, bytes]) -> None:
@@ -81,33 +89,71 @@ def put_rules(state: Path, city: str, files: Mapping[str, bytes]) -> None:
         replace_file(state / CITIES / city / name, data, mode=PUBLIC)
 
 
-def publish(state: Path, *, now_ms: int, cities: Iterable[str] | None = None, only_due: bool = False) -> Published:
+def publish(
+    state: Path,
+    *,
+    now_ms: int,
+    cities: Iterable[str] | None = None,
+    only_due: bool = False,
+    touched: Sequence[bytes] | None = None,
+) -> Published:
     """Publish what changed in `cities` (all of them, if none is named); raise PublishingError.
 
-    With `only_due` nothing is signed where nothing changed and nothing has to be renewed yet.
+    With `only_due` nothing is signed where nothing changed and nothing has to be renewed yet. With `touched` only the
+    rows of these subjects are looked at.
     """
     only = None if cities is None else tuple(cities)
 
-    def render(known: tuple[str, ...]) -> dict[str, bytes]:
+    def render(known: tuple[str, ...], held: Callable[[str], bytes | None]) -> dict[str, bytes]:
         changed: dict[str, bytes] = {}
         for city in known if only is None else only:
-            changed |= documents(state, city, now_ms=now_ms)
+            index = held(path_of(LISTS, city, INDEX))
+            changed |= documents(state, city, held=index, now_ms=now_ms, touched=touched)
         return changed
 
     return Repository(state).publish_from(render, now_ms=now_ms, only_due=only_due)
 
 
-def documents(state: Path, city: str, *, now_ms: int) -> dict[str, bytes]:
-    """Return all documents of a city as they stand now, path → bytes; raise PublishingError."""
+def documents(
+    state: Path, city: str, *, held: bytes | None, now_ms: int, touched: Sequence[bytes] | None = None
+) -> dict[str, bytes]:
+    """Return all documents of a city as they stand now, path → bytes; raise PublishingError.
+
+    `held` is the index that is public. The list files that the new one names lie beside it when this returns.
+    """
     folder = state / CITIES / city
     edited = {name: (folder / name).read_bytes() for _kind, name in EDITED if (folder / name).exists()}
     documents_of = check_rules(city, edited)
     found = {path_of(kind, city, name): _render(documents_of[name]) for kind, name in EDITED if name in documents_of}
+    public = ListFolder(Repository(state).public / "targets" / LISTS / city, city)
+    before = _index(city, held)
     with register(state) as conn:
         found[path_of(ISSUERS, city, KEYS)] = _render(_keys(conn, city))
-        found[path_of(LISTS, city, MEASURES)] = _render(_measures(conn, city, now_ms))
-        found[path_of(LISTS, city, REVOCATIONS)] = _render(_revocations(conn, city, now_ms))
+        wanted = _wanted(conn, city, before, now_ms)
+        found[path_of(LISTS, city, INDEX)] = public.index(wanted, held=before, touched=touched)
     return found
+
+
+def _index(city: str, held: bytes | None) -> Index | None:
+    try:
+        return None if held is None else read_index(city, held)
+    except ContentRefusedError:
+        log.exception("the public index cannot be read; it is made anew", extra={"city": city})
+        return None
+
+
+def _wanted(conn: sqlite3.Connection, city: str, before: Index | None, now_ms: int) -> Wanted:
+    authorities = Authorities(list(before.authorities) if before else [])
+    bits = _status_bits(conn, city, now_ms)
+    gone = withdrawals.standing(conn, city, now_s=now_ms // 1000)
+    revoked = {"issuer": city, "complete": True, "tokens": gone, "status_list": packed_status(bits)}
+    return Wanted(
+        authorities=authorities,
+        measures=measures(conn, city, _today(conn, city, now_ms), authorities),
+        members=members(conn, city),
+        revocations=_render(revoked),
+        indexes=len(bits) * BITS,
+    )
 
 
 def check_rules(city: str, files: Mapping[str, bytes]) -> dict[str, dict[str, Any]]:
@@ -155,7 +201,7 @@ def _keys(conn: sqlite3.Connection, city: str) -> list[Any]:
 
 def entries(conn: sqlite3.Connection, city: str, now_ms: int, *, subject: bytes | None = None) -> list[dict[str, Any]]:
     """Return the measures of a city that are in force today, of one subject if it is named; raise RegistryError."""
-    today = datetime.fromtimestamp(now_ms / 1000, tz=UTC).astimezone(zone_of(conn, city)).date().isoformat()
+    today = _today(conn, city, now_ms)
     asked = (city, today, today)
     found = conn.execute(IN_FORCE, asked) if subject is None else conn.execute(IN_FORCE_OF, (*asked, subject))
     return [_entry(row) for row in found]
@@ -174,17 +220,16 @@ def _entry(row: tuple[Any, ...]) -> dict[str, Any]:
     return entry | ({"basis": basis} if basis else {})
 
 
-def _measures(conn: sqlite3.Connection, city: str, now_ms: int) -> dict[str, Any]:
-    return {"issuer": city, "complete": True, "entries": entries(conn, city, now_ms)}
+def _today(conn: sqlite3.Connection, city: str, now_ms: int) -> str:
+    return datetime.fromtimestamp(now_ms / 1000, tz=UTC).astimezone(zone_of(conn, city)).date().isoformat()
 
 
-def _revocations(conn: sqlite3.Connection, city: str, now_ms: int) -> dict[str, Any]:
+def _status_bits(conn: sqlite3.Connection, city: str, now_ms: int) -> bytes:
     highest = conn.execute("SELECT max(status_index) FROM credential WHERE city = ?", (city,)).fetchone()[0]
     bits = bytearray(((highest or 0) // STATUS_BLOCK + 2) * STATUS_BLOCK // BITS)
     for index, revoked in conn.execute(REVOKED, (city, now_ms // 1000)):
         bits[index // BITS] |= revoked << index % BITS
-    gone = withdrawals.standing(conn, city, now_s=now_ms // 1000)
-    return {"issuer": city, "complete": True, "tokens": gone, "status": base64.b64encode(bytes(bits)).decode()}
+    return bytes(bits)
 
 
 def _render(document: object) -> bytes:

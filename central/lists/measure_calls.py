@@ -9,13 +9,16 @@ Rules of this file:
 """
 
 import sqlite3
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final
 
+from cache.lists.payloads import PayloadError, pack_measure
 from central.lists.cities import measure_codes, publish
 from central.lists.publishing import Published
+from central.register.members import list_member
 from central.register.registry import RegistryError, known_pseudonym, pseudonym, register, zone_of
 from credit.rules.documents import parse_entry
 from credit.rules.reading import CatalogueError, Node
@@ -80,7 +83,7 @@ def restrict(state: Path, city: str, subject: str, measure: Measure, *, now_ms: 
             now_ms,
         )
         conn.execute(RECORD, row)
-    return Called(count=1, published=publish(state, now_ms=now_ms, cities=(city,)))
+    return Called(count=1, published=publish(state, now_ms=now_ms, cities=(city,), touched=(key,)))
 
 
 def _check(state: Path, city: str, key: bytes, measure: Measure, first: date) -> None:
@@ -90,6 +93,10 @@ def _check(state: Path, city: str, key: bytes, measure: Measure, first: date) ->
     try:
         parse_entry(Node({"key": key.hex(), "code": measure.code, **days, **given}), issuer=city)
     except CatalogueError as error:
+        raise RegistryError(str(error)) from error
+    try:
+        pack_measure(measure.code, measure.until, authority=0, disputed=False)
+    except PayloadError as error:
         raise RegistryError(str(error)) from error
     known = measure_codes(state, city)
     if measure.code not in known:
@@ -135,6 +142,14 @@ def kill_key(state: Path, city: str, *, now_ms: int, kid: bytes | None = None) -
     return Called(count=done.rowcount, published=publish(state, now_ms=now_ms, cities=(city,)))
 
 
+def list_as_member(state: Path, city: str, subject: str, *, tier: int, groups: Collection[int], now_ms: int) -> Called:
+    """Let a subject have this tier and these groups by list, whatever credentials claim; raise RegistryError."""
+    with register(state) as conn:
+        key = pseudonym(conn, city, subject)
+        list_member(conn, city, key, tier, groups, now_ms=now_ms)
+    return Called(count=1, published=publish(state, now_ms=now_ms, cities=(city,), touched=(key,)))
+
+
 def _change(state: Path, city: str, subject: str, code: int | None, now_ms: int, what: str, value: int | str) -> Called:
     with register(state) as conn:
         key = known_pseudonym(conn, city, subject)
@@ -142,7 +157,7 @@ def _change(state: Path, city: str, subject: str, code: int | None, now_ms: int,
         if done.rowcount == 0:
             which = "no measure stands" if code is None else f"no measure {code} stands"
             raise RegistryError(f"{subject}: {which} against them in {city}")
-    return Called(count=done.rowcount, published=publish(state, now_ms=now_ms, cities=(city,)))
+    return Called(count=done.rowcount, published=publish(state, now_ms=now_ms, cities=(city,), touched=(key,)))
 
 
 def _today(conn: sqlite3.Connection, city: str, now_ms: int) -> date:

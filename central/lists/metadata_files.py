@@ -3,6 +3,8 @@
 The rules of the repository stand in `central.lists.publishing`; this module knows names, lifetimes and signatures.
 """
 
+import json
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,9 +25,13 @@ from tuf.api.metadata import (  # type: ignore[attr-defined]  # its own exports,
 from tuf.api.serialization import DeserializationError
 from tuf.api.serialization.json import JSONSerializer
 
+from cache.lists.index import Index, named_files, read_index
+from cache.lists.refusals import ContentRefusedError
 from central.lists.role_keys import ROOT_KEYS, ROOT_THRESHOLD, TOP_LEVEL, RoleKeys
-from credit.rules.listing import ISSUERS, LISTS, RULES, city_of
+from credit.rules.listing import INDEX, ISSUERS, LISTS, RULES, city_of, path_of
 from storage.files import PUBLIC, replace_file
+
+log = logging.getLogger(__name__)
 
 LIFETIME: Final = {
     "root": timedelta(days=730),
@@ -39,7 +45,10 @@ LIFETIME: Final = {
 TIMESTAMP: Final = "timestamp.json"
 RENEW_AT: Final = 0.5  # of its lifetime a role has left when it is signed anew
 RENEW_TIMESTAMP: Final = min(LIFETIME["timestamp"] / 3, timedelta(minutes=30))  # half of the strictest bound on age
-KEEP_OLD: Final = timedelta(hours=1)  # a terminal in mid-refresh still reads the state before this one
+KEEP_OLD: Final = timedelta(days=2)
+LOOK_EVERY: Final = timedelta(hours=1)
+UNNEEDED: Final = "unneeded.json"  # beside `public`: which of its files are needed no more, and since when
+LOOKED: Final = ""
 
 
 class PublishingError(Exception):
@@ -115,6 +124,19 @@ class MetadataFiles:
         """Make a metadata file public, in one step."""
         replace_file(self.metadata / name, data, mode=PUBLIC)
 
+    def document(self, state: State, path: str) -> bytes | None:
+        """Return a document in force by its path, None where none is; raise PublishingError when its file is gone."""
+        pair = path.split("/")
+        role = state.roles.get(f"{pair[0]}.{pair[1]}")
+        target = role.signed.targets.get(path) if role else None
+        if target is None:
+            return None
+        folder, _, name = path.rpartition("/")
+        try:
+            return (self.targets / folder / f"{target.hashes['sha256']}.{name}").read_bytes()
+        except OSError as error:
+            raise PublishingError(f"{path}: the public file is gone ({error}); run `central restore`") from error
+
     def write_target(self, path: str, sha256: str, data: bytes) -> None:
         """Write a document under its content's name."""
         folder, _, name = path.rpartition("/")
@@ -157,19 +179,46 @@ class MetadataFiles:
         return self.signers.get(role, (role,))
 
     def prune(self, state: State, *, now_ms: int) -> None:
-        """Remove what neither the state in force nor one of the last hour needs. Roots stay for ever."""
+        """Remove what no state of the last two days needs: a terminal may be in mid-refresh. Roots stay for ever.
+
+        When a file was first found to be needed no more stands beside the folder; that is looked at once an hour.
+        """
+        book = self.metadata.parent.parent / UNNEEDED
+        found: dict[str, int] = json.loads(book.read_bytes()) if book.exists() else {}
+        if now_ms - found.get(LOOKED, 0) < LOOK_EVERY / timedelta(milliseconds=1):
+            return
+        try:
+            wanted, since = self._needed(state), {LOOKED: now_ms}
+        except PublishingError:
+            log.exception("what is needed cannot be told; nothing is removed")
+            return
+        for path in (*self.metadata.glob("*.json"), *self.targets.glob("*/*/[0-9a-f]*.*")):
+            name = str(path.relative_to(self.metadata.parent))
+            if path.name in wanted or path.name.endswith(".root.json"):
+                continue
+            if now_ms - found.get(name, now_ms) >= KEEP_OLD / timedelta(milliseconds=1):
+                path.unlink()
+            else:
+                since[name] = found.get(name, now_ms)
+        replace_file(book, json.dumps(since).encode())
+
+    def _needed(self, state: State) -> set[str]:
         wanted = {f"{meta.version}.{name}" for name, meta in state.snapshot.signed.meta.items()}
         wanted |= {TIMESTAMP, f"{state.snapshot.signed.version}.snapshot.json"}
-        wanted |= {
-            f"{target.hashes['sha256']}.{path.rpartition('/')[2]}"
-            for role in state.roles.values()
-            for path, target in role.signed.targets.items()
-        }
-        oldest = (_moment(now_ms) - KEEP_OLD).timestamp()
-        for path in (*self.metadata.glob("*.json"), *self.targets.rglob("*.json")):
-            kept = path.name in wanted or path.name.endswith(".root.json")
-            if not kept and path.stat().st_mtime < oldest:
-                path.unlink()
+        for role in state.roles.values():
+            for path, target in role.signed.targets.items():
+                _kind, city, name = path.split("/")
+                wanted.add(f"{target.hashes['sha256']}.{name}")
+                if name == INDEX:
+                    wanted |= {".".join(pair) for pair in named_files(self.index(state, city))}
+        return wanted
+
+    def index(self, state: State, city: str) -> Index:
+        """Return a city's index in force; raise PublishingError."""
+        try:
+            return read_index(city, self.document(state, path_of(LISTS, city, INDEX)) or b"")
+        except ContentRefusedError as error:
+            raise PublishingError(f"the public index of {city} cannot be read: {error}") from error
 
     def _sign(self, signed: Signed, keys: tuple[str, ...], now_ms: int, *, of: str) -> bytes:
         signed.expires = _moment(now_ms) + LIFETIME[of]

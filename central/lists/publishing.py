@@ -22,12 +22,19 @@ look: each renewal is a file that every terminal fetches.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
-from tuf.api.metadata import DelegatedRole, Delegations, Key, Metadata, Snapshot, TargetFile, Targets  # type: ignore[attr-defined]
+from tuf.api.metadata import Delegations, Snapshot, TargetFile, Targets  # type: ignore[attr-defined]
 
+from central.lists.delegations import check_complete, cities_of, delegate, delegated, put, signer_of, withdraw
 from central.lists.metadata_files import TIMESTAMP, MetadataFiles, PublishingError, State, is_due, is_old
 from central.lists.role_keys import ROOT_KEYS, TOP_LEVEL, RoleKeys, following_of
-from credit.rules.listing import DOCUMENTS, ISSUERS, KINDS, OPTIONAL, city_of, is_city, path_of, pattern_of, role_of
+from credit.rules.listing import (
+    ISSUERS,
+    KINDS,
+    is_city,
+    role_of,
+)
 from storage.files import locked
 from sync.pull.examine import Draft, examine
 from sync.pull.verify import ListRefusedError
@@ -42,6 +49,9 @@ class Published:
     version: int
     at_ms: int
     changed: tuple[str, ...]
+
+
+Render: TypeAlias = Callable[[tuple[str, ...], Callable[[str], bytes | None]], Mapping[str, bytes]]
 
 
 class Repository:
@@ -85,11 +95,11 @@ class Repository:
             raise PublishingError(f"{city!r}: a city is named with a-z, 0-9 and hyphens, at most 32 letters")
         with locked(self._lock):
             state = self._load()
-            if role_of(ISSUERS, city) in _delegated(state):
+            if role_of(ISSUERS, city) in delegated(state):
                 raise PublishingError(f"{city}: already delegated to")
             for kind in KINDS:
                 role = role_of(kind, city)
-                _delegate(state, role, self.keys.successor(role))
+                delegate(state, role, self.keys.successor(role))
                 self._files.signers[role] = (following_of(role),)
             return self._publish(state, documents, now_ms=now_ms, resign={"targets"})
 
@@ -98,9 +108,9 @@ class Repository:
         role = role_of(kind, city)
         with locked(self._lock):
             state = self._load()
-            if role not in _delegated(state):
+            if role not in delegated(state):
                 raise PublishingError(f"{city}: not delegated to")
-            _delegate(state, role, self.keys.successor(role))
+            delegate(state, role, self.keys.successor(role))
             self._files.signers = {role: (following_of(role),)}
             return self._publish(state, {}, now_ms=now_ms, resign={"targets", role})
 
@@ -108,10 +118,10 @@ class Repository:
         """Withdraw a city's delegations: terminals drop its keys and lists with the next refresh."""
         with locked(self._lock):
             state = self._load()
-            if role_of(ISSUERS, city) not in _delegated(state):
+            if role_of(ISSUERS, city) not in delegated(state):
                 raise PublishingError(f"{city}: not delegated to")
             for kind in KINDS:
-                _withdraw(state, role_of(kind, city))
+                withdraw(state, role_of(kind, city))
             return self._publish(state, {}, now_ms=now_ms, resign={"targets"})
 
     def rotate(self, name: str, *, now_ms: int) -> Published:
@@ -143,19 +153,20 @@ class Repository:
         """Sign every role anew: after a restore, so that no terminal has seen a newer version of any."""
         with locked(self._lock):
             state = self._load()
-            return self._publish(state, {}, now_ms=now_ms, resign={"targets", *_delegated(state)})
+            return self._publish(state, {}, now_ms=now_ms, resign={"targets", *delegated(state)})
 
-    def publish_from(
-        self, render: Callable[[tuple[str, ...]], Mapping[str, bytes]], *, now_ms: int, only_due: bool = False
-    ) -> Published:
+    def publish_from(self, render: Render, *, now_ms: int, only_due: bool = False) -> Published:
         """Publish what `render` gives for the cities delegated to, asked for while nobody else can publish.
+
+        It is told the cities, and asks for documents in force by their path.
 
         Documents that were rendered before waiting for another publication would undo it. With `only_due` nothing is
         signed where nothing changed and nothing has to be renewed yet.
         """
         with locked(self._lock):
             state = self._load()
-            return self._publish(state, render(_cities(state)), now_ms=now_ms, only_due=only_due)
+            rendered = render(cities_of(state), lambda path: self._files.document(state, path))
+            return self._publish(state, rendered, now_ms=now_ms, only_due=only_due)
 
     def freshen(self, *, now_ms: int) -> Published:
         """Renew the timestamp, and any role that has used half of its life."""
@@ -163,7 +174,7 @@ class Repository:
 
     def cities(self) -> tuple[str, ...]:
         """Return the cities delegated to, in order."""
-        return _cities(self._files.load())
+        return cities_of(self._files.load())
 
     def _publish(
         self,
@@ -176,9 +187,9 @@ class Repository:
     ) -> Published:
         seen = self._files.seen(state)
         changed = self._take_in(state, documents)
-        _check_complete(state)
-        wanted = {*resign, *(_signer_of(path) for path in changed)}
-        for role in ("targets", *_delegated(state)):
+        check_complete(state)
+        wanted = {*resign, *(signer_of(path) for path in changed)}
+        for role in ("targets", *delegated(state)):
             signed = state.roles[role].signed
             if role in wanted or is_old(signed, role, now_ms):
                 signed.version = _next(signed.version, now_ms)
@@ -194,7 +205,7 @@ class Repository:
             self._files.write_snapshot(snapshot, versions, now_ms=now_ms)
         version = _next(timestamp_now.version, now_ms)
         timestamp = self._files.timestamp(version, snapshot, now_ms=now_ms)
-        self._examine({TIMESTAMP: timestamp}, seen, now_ms=now_ms, roles=wanted & _delegated(state).keys())
+        self._examine({TIMESTAMP: timestamp}, seen, now_ms=now_ms, roles=wanted & delegated(state).keys())
         self._files.put(TIMESTAMP, timestamp)
         self._settle(state)
         self._files.prune(state, now_ms=now_ms)
@@ -209,7 +220,7 @@ class Repository:
 
     def _settle(self, state: State) -> None:
         named = {name: state.root.signed.roles[name].keyids[0] for name in TOP_LEVEL}
-        named |= {role: delegated.keyids[0] for role, delegated in _delegated(state).items()}
+        named |= {role: delegated.keyids[0] for role, delegated in delegated(state).items()}
         self.keys.settle(named)
 
     def _examine(
@@ -225,13 +236,13 @@ class Repository:
     def _take_in(self, state: State, documents: Mapping[str, bytes]) -> tuple[str, ...]:
         changed = []
         for path, data in documents.items():
-            role = _signer_of(path)
-            if role not in _delegated(state):
+            role = signer_of(path)
+            if role not in delegated(state):
                 raise PublishingError(f"{path}: no city of that name is delegated to")
             target = TargetFile.from_data(path, data, ["sha256"])
             if state.roles[role].signed.targets.get(path) != target:
                 self._files.write_target(path, target.hashes["sha256"], data)
-                state.roles[role].signed.targets[path] = target
+                put(state.roles[role].signed.targets, path, target)
                 changed.append(path)
         return tuple(changed)
 
@@ -239,54 +250,3 @@ class Repository:
 def _next(version: int, now_ms: int) -> int:
     """Return the version after `version`: by time, so that nothing restored is older than what was seen."""
     return max(version + 1, now_ms)
-
-
-def _delegations(state: State) -> tuple[dict[str, Key], dict[str, DelegatedRole]]:
-    delegations = state.roles["targets"].signed.delegations
-    if delegations is None or delegations.roles is None:
-        raise PublishingError("targets.json: delegates to nobody; this is not a repository of ours")
-    return delegations.keys, delegations.roles
-
-
-def _delegated(state: State) -> dict[str, DelegatedRole]:
-    return _delegations(state)[1]
-
-
-def _cities(state: State) -> tuple[str, ...]:
-    pairs = {city_of(role) for role in _delegated(state)}
-    return tuple(sorted({pair[1] for pair in pairs if pair is not None}))
-
-
-def _withdraw(state: State, role: str) -> None:
-    keys, roles = _delegations(state)
-    for keyid in roles.pop(role).keyids:
-        keys.pop(keyid, None)
-
-
-def _delegate(state: State, role: str, key: Key) -> None:
-    """Trust `key` alone for `role`, which is one of ours, and for nothing outside its paths."""
-    keys, roles = _delegations(state)
-    if role in roles:
-        _withdraw(state, role)
-    kind, _, city = role.partition(".")
-    keys[key.keyid] = key
-    roles[role] = DelegatedRole(role, [key.keyid], 1, terminating=True, paths=[pattern_of(kind, city)])
-    state.roles.setdefault(role, Metadata(Targets(version=1)))
-
-
-def _signer_of(path: str) -> str:
-    kind, _, rest = path.partition("/")
-    city, _, name = rest.partition("/")
-    if name not in DOCUMENTS.get(kind, ()):
-        raise PublishingError(
-            f"{path}: not a list document; {kind!r} has {', '.join(DOCUMENTS.get(kind, ())) or 'none'}"
-        )
-    return role_of(kind, city)
-
-
-def _check_complete(state: State) -> None:
-    for role in _delegated(state):
-        kind, _, city = role.partition(".")
-        for name in DOCUMENTS.get(kind, ()):
-            if name not in OPTIONAL and path_of(kind, city, name) not in state.roles[role].signed.targets:
-                raise PublishingError(f"{path_of(kind, city, name)}: missing; an empty list must say so itself")

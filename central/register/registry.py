@@ -17,12 +17,16 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from storage.files import make_private
+from storage.files import locked, make_private
 
 DATABASE: Final = "registry.db"
 PSEUDONYM_BYTES: Final = 16
 BUSY_TIMEOUT_MS: Final = 10_000
-SCHEMAS: Final = ("registry_schema.sql", "registry_0002_codes.sql")  # only ever appended
+SCHEMAS: Final = (  # only ever appended
+    "registry_schema.sql",
+    "registry_0002_codes.sql",
+    "registry_0003_members.sql",
+)
 
 
 class RegistryError(Exception):
@@ -40,7 +44,7 @@ def register(state: Path) -> Iterator[sqlite3.Connection]:
         conn.execute("PRAGMA journal_mode = WAL")
         conn.execute("PRAGMA synchronous = FULL")
         conn.execute("PRAGMA foreign_keys = ON")
-        _create(conn)
+        _create(conn, state)
         conn.execute("BEGIN IMMEDIATE")
         yield conn
         conn.execute("COMMIT")
@@ -50,11 +54,18 @@ def register(state: Path) -> Iterator[sqlite3.Connection]:
         conn.close()
 
 
-def _create(conn: sqlite3.Connection) -> None:
-    have = conn.execute("PRAGMA user_version").fetchone()[0]
-    for number, name in list(enumerate(SCHEMAS, 1))[have:]:
-        schema = resources.files("central").joinpath(name).read_text("utf-8")
-        conn.executescript(f"BEGIN IMMEDIATE; {schema}; PRAGMA user_version = {number}; COMMIT;")
+def _create(conn: sqlite3.Connection, state: Path) -> None:
+    if _version(conn) == len(SCHEMAS):
+        return
+    with locked(state / "registry.lock"):
+        while (version := _version(conn)) < len(SCHEMAS):
+            schema = resources.files("central").joinpath(SCHEMAS[version]).read_text("utf-8")
+            conn.executescript(f"BEGIN IMMEDIATE; {schema}; PRAGMA user_version = {version + 1}; COMMIT;")
+
+
+def _version(conn: sqlite3.Connection) -> int:
+    found: int = conn.execute("PRAGMA user_version").fetchone()[0]
+    return found
 
 
 def add_city(conn: sqlite3.Connection, city: str, *, zone: str) -> None:

@@ -5,6 +5,8 @@ Rules of this file:
 - a city publishes under three delegated roles, `issuers.<city>`, `lists.<city>` and `rules.<city>`, each of which may
   sign only paths below `<kind>/<city>/`;
 - every document but OPTIONAL must be there: a missing list is an error, never an all-clear;
+- `index.json` names the files that hold the lists' rows (docs/lists.md); a platform from before that signs
+  OLD_DOCUMENTS in its place;
 - the order of KINDS is the order of taking them into force: keys and the kill-switch first.
 """
 
@@ -18,6 +20,7 @@ KINDS: Final = (ISSUERS, LISTS, RULES)
 
 KEYS: Final = "keys.json"
 MAPPING: Final = "mapping.json"
+INDEX: Final = "index.json"
 MEASURES: Final = "measures.json"
 REVOCATIONS: Final = "revocations.json"
 BENEFITS: Final = "benefits.json"
@@ -27,9 +30,10 @@ SITES: Final = "sites.json"
 
 DOCUMENTS: Final[dict[str, tuple[str, ...]]] = {
     ISSUERS: (KEYS, MAPPING),
-    LISTS: (MEASURES, REVOCATIONS),
+    LISTS: (INDEX,),
     RULES: (BENEFITS, CALENDARS, MEASURE_CODES, SITES),
 }
+OLD_DOCUMENTS: Final[dict[str, tuple[str, ...]]] = {LISTS: (MEASURES, REVOCATIONS)}
 OPTIONAL: Final = frozenset({MAPPING})
 
 _CITY = re.compile(r"[a-z][a-z0-9-]{0,31}\Z")

@@ -41,7 +41,7 @@ from sync.enrol.identity import IdentityError, load_identity
 
 MIN_FREE_BYTES = 200 * 1024 * 1024
 ASK_S = 2.0  # for the running terminal to answer
-DOCUMENTS = "SELECT path, sha256 FROM list_document ORDER BY path"
+DOCUMENTS = "SELECT path, sha256 FROM list_file ORDER BY path"
 SHOW_S = 10.0  # to show a code to a source
 OLD_DAYS_MS = 24 * 3_600_000
 

@@ -28,7 +28,7 @@ from typing import Any
 from cache.ids import uuid7
 from cache.ledger import recall, settle, upkeep
 from cache.ledger.permit import ClaimWord, Dry, Permit
-from cache.ledger.visit import Lists, Settled, Visit
+from cache.ledger.visit import Lists, ListUnreadableError, Settled, Visit
 from cache.lists.store import ListStore
 from cache.lists.trusted import TrustedLists
 from cache.pen import Pen
@@ -146,9 +146,18 @@ class Decider:
         named = replace(presented.request, named=presented.asking is not None)
         notice = token_urlsafe(NOTICE_BYTES)
         visit = Visit(token, named, place, self._bounds.disk.stage, notice, presented.text)
+        try:
+            return await self._judged(visit, trusted, presented, now)
+        except ListUnreadableError as error:
+            self._lists.unreadable(error.role, str(error))
+            return await self._unasked(presented, now)
+
+    async def _judged(self, visit: Visit, trusted: TrustedLists, presented: Presented, now: Now) -> Settled:
+        """Settle an opened token, with the standing that the lists give its subject."""
         if presented.request.intent is Intent.EXIT:  # nobody's word is waited for where somebody leaves
             job = functools.partial(settle.settle, visit=visit, lists=trusted, policy=trusted.policy)
             return await self._written(job, presented, now)
+        visit = replace(visit, token=trusted.seen(visit.token))
         return await self._permitted(visit, trusted, presented, now)
 
     async def _unasked(self, presented: Presented, now: Now) -> Settled:

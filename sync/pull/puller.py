@@ -21,7 +21,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,13 +32,14 @@ import aiohttp
 from tuf.api.exceptions import DownloadError, DownloadHTTPError, DownloadLengthMismatchError
 
 from cache.lists.store import Change, ListStore
-from cache.lists.values import Chain, RoleState, Stored, Verified
-from credit.rules.listing import ISSUERS, LISTS, RULES, city_of
+from cache.lists.values import Chain, Stored, Verified
+from credit.rules.listing import ISSUERS, LISTS, RULES
 from storage.jobs import StoreFailedError
 from sync.backoff import Backoff
 from sync.pull.bundle import BASE, BundleFetcher
 from sync.pull.fetcher import DocumentFetcher, ListFetcher
 from sync.pull.handover import Answer, Handover
+from sync.pull.looking import Examined, kind_of, look_at
 from sync.pull.polling import Poll
 from sync.pull.replay import Replayed, replay
 from sync.pull.verify import ListRefusedError, Session, root_issued_ms
@@ -76,15 +77,6 @@ class Pulled:
 
     versions: Mapping[str, int | None] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class _Examined:
-    """What the verifier found out about some roles."""
-
-    states: list[RoleState] = field(default_factory=list)
-    floors: dict[tuple[str, str], int] = field(default_factory=dict)
-    problems: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,23 +257,28 @@ class Puller:
         chain = await self._blocking(session.top, fetcher)
         versions: dict[str, int | None] = {}
         for kinds in STAGES:
-            roles = sorted(role for role in chain.cities if _kind(role) in kinds)
-            examined = await self._blocking(lambda roles=roles: _examine(session, roles), fetcher)  # type: ignore[misc]
-            change = await self._take_in(chain, examined, kinds)
-            versions |= change.versions
+            roles = frozenset(role for role in chain.cities if kind_of(role) in kinds)
+            while roles:
+                examined = await self._blocking(lambda roles=roles: look_at(session, roles), fetcher)  # type: ignore[misc]
+                last = kinds == STAGES[-1]
+                change = await self._take_in(chain, examined, roles, more_to_come=not last)
+                versions |= change.versions
+                roles = change.astray - session.afresh  # once more, from the base
+                session.afresh |= roles
         problems = self._lists.current.problems
         if not problems:
             self._full_at = asyncio.get_running_loop().time() + FULL_EVERY_S
             self._lists.files.give_up_downloads()
         return Pulled(versions=versions, problems=problems)
 
-    async def _take_in(self, chain: Chain, examined: _Examined, kinds: tuple[str, ...]) -> Change:
+    async def _take_in(
+        self, chain: Chain, examined: Examined, looked_at: frozenset[str], *, more_to_come: bool
+    ) -> Change:
         before = self._lists.current.problems
-        others = {role: text for role, text in before.items() if _kind(role) not in ("", *kinds)}
+        others = {role: text for role, text in before.items() if role in chain.cities - looked_at}
         problems = {**others, **examined.problems}
         verified = Verified(chain=chain, roles=examined.states, floors=examined.floors, problems=problems)
-        more = kinds != STAGES[-1]
-        change = await self._lists.take_in(verified, at_ms=self._clock.now_ms(), more_to_come=more)
+        change = await self._lists.take_in(verified, at_ms=self._clock.now_ms(), more_to_come=more_to_come)
         for role, text in change.problems.items():
             log.error("list refused; its old version stays in force", extra={"role": role, "problem": text})
         if change.versions:
@@ -298,22 +295,3 @@ class Puller:
                 fetcher.cancel()
             await asyncio.wait([future])
             raise
-
-
-def _examine(session: Session, roles: Iterable[str]) -> _Examined:
-    found = _Examined()
-    for role in roles:
-        try:
-            state = session.role(role)
-        except (ListRefusedError, DownloadError) as error:
-            found.problems[role] = str(error)
-        else:
-            found.states.append(state)
-            floor, version = session.floor_of(state)
-            found.floors[floor] = version
-    return found
-
-
-def _kind(role: str) -> str:
-    pair = city_of(role)
-    return pair[0] if pair else ""

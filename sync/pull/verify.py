@@ -7,13 +7,16 @@ Rules of this file:
 3. no version may fall below the highest seen under the same keys, even when the cache was lost; a role with new keys
    starts again, so that a thief who counted up to the limit cannot lock us out;
 4. a city's role is trusted for `<kind>/<city>/*` and nothing else, and the delegation must say exactly that;
-5. every document of a role must be named in it, and must be there whole, before the role counts as verified.
+5. every document of a role must be named in it, and must be there whole, before the role counts as verified; the files
+   that a city's `index.json` names are fetched by the shortest way from what is here (`cache.lists.index`), and what
+   they lead to is judged when they are opened.
 
 The client keeps files in a scratch folder that is filled from our store before and thrown away after; what counts is
 what our store commits. All of this blocks, so it runs in the list thread; a `Session` serves one refresh.
 """
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -24,9 +27,12 @@ from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp  # typ
 from tuf.api.serialization import DeserializationError
 from tuf.ngclient import FetcherInterface, Updater  # type: ignore[attr-defined]
 
+from cache.lists.content import is_keyed
 from cache.lists.files import DocumentRefusedError, ListFiles
+from cache.lists.index import Index, files_of, read_index
+from cache.lists.refusals import ContentRefusedError
 from cache.lists.values import Chain, Document, RoleState, Stored
-from credit.rules.listing import DOCUMENTS, OPTIONAL, city_of, path_of, pattern_of
+from credit.rules.listing import DOCUMENTS, OLD_DOCUMENTS, OPTIONAL, city_of, path_of, pattern_of
 from sync.pull.fetcher import DocumentFetcher
 
 TOP_LEVEL: Final = ("timestamp", "snapshot", "targets")
@@ -53,6 +59,7 @@ class Session:
         reference_ms: int,
         scratch: Path,
     ) -> None:
+        self.afresh: frozenset[str] = frozenset()  # roles whose deltas led astray: only their base counts
         self._stored = stored
         self._trust_root = trust_root
         self._base_url = base_url
@@ -89,7 +96,31 @@ class Session:
         self._check_floor(role, self._role_keys(role), state.version)
         for document in state.documents:
             self._have(document)
-        return state
+        return self._with_files(state, pair[1]) if is_keyed(state) else state
+
+    def _with_files(self, state: RoleState, city: str) -> RoleState:
+        """Return the role with the files that its index names, all of them here."""
+        (named,) = state.documents
+        try:
+            index = read_index(city, self._files.read(named.sha256))
+        except (ContentRefusedError, DocumentRefusedError) as error:
+            raise ListRefusedError(str(error)) from error
+        found = files_of(
+            index, held=self._held(state.role, city), has=self._files.has, afresh=state.role in self.afresh
+        )
+        for document in found:
+            self._have(document)
+        return replace(state, documents=(named, *found))
+
+    def _held(self, role: str, city: str) -> tuple[Index, tuple[Document, ...]] | None:
+        """Return the index in force with its documents, None where it cannot be read any more."""
+        held = self._stored.roles.get(role)
+        if held is None or not is_keyed(held):
+            return None
+        try:
+            return read_index(city, self._files.read(held.documents[0].sha256)), held.documents
+        except (ContentRefusedError, DocumentRefusedError):
+            return None
 
     def kept(self, state: RoleState) -> None:
         """Verify a role that stays in force at an older version than the newest; raise ListRefusedError."""
@@ -186,7 +217,7 @@ def read_role(role: str, body: bytes) -> RoleState:
     kind, city = city_of(role) or ("", "")
     signed: Targets = Metadata[Targets].from_bytes(body).signed
     documents = []
-    for name in DOCUMENTS.get(kind, ()):
+    for name in _names(kind, city, signed):
         path = path_of(kind, city, name)
         target = signed.targets.get(path)
         if target is None:
@@ -202,6 +233,13 @@ def read_role(role: str, body: bytes) -> RoleState:
     return RoleState(
         role=role, version=signed.version, body=body, issued_ms=issued_ms(signed), documents=tuple(documents)
     )
+
+
+def _names(kind: str, city: str, signed: Targets) -> tuple[str, ...]:
+    """Return which documents a role must name: those of today, or all of the form before it."""
+    names, old = DOCUMENTS.get(kind, ()), OLD_DOCUMENTS.get(kind, ())
+    is_old = old and not any(path_of(kind, city, name) in signed.targets for name in names)
+    return old if is_old and any(path_of(kind, city, name) in signed.targets for name in old) else names
 
 
 def issued_ms(signed: Any) -> int:

@@ -80,19 +80,32 @@ def test_issue_prints_a_token_that_opens_and_writes_its_picture(state, tmp_path)
 
 def test_restrict_dispute_and_repair_are_published(state):
     who = ("--state", state, "--city", "yunling", "--subject", "wang")
-    path = "lists/yunling/measures.json"
+    path = "lists/yunling/index.json"
 
     code, answer, _error = call("restrict", *who, "--code", 302, "--until", UNTIL, "--authority", "云岭文旅局")
     assert (code, answer["changed"]) == (0, [path])
-    (entry,) = published(state, path)["entries"]
-    assert (entry["code"], entry["state"], entry["until"]) == (302, "active", UNTIL)
+    restricted = published(state, path)["measures"]
+    assert restricted["count"] == 1
 
     assert call("dispute", *who)[0] == 0
-    assert [one["state"] for one in published(state, path)["entries"]] == ["disputed"]
+    disputed = published(state, path)["measures"]
+    assert (disputed["count"], disputed["root"] == restricted["root"]) == (1, False)
 
     assert call("repair", *who)[0] == 0
+    assert published(state, path)["measures"]["count"] == 0
     code, _answer, error = call("repair", *who)
     assert (code, "no measure stands" in error) == (1, True)
+
+
+def test_tier_and_groups_by_list_are_published(state):
+    who = ("--state", state, "--city", "yunling", "--subject", "wang")
+
+    code, answer, _error = call("member", *who, "--tier", 2, "--group", 12, "--group", 21)
+    assert (code, answer["changed"]) == (0, ["lists/yunling/index.json"])
+    assert published(state, "lists/yunling/index.json")["members"]["count"] == 2
+
+    code, _answer, error = call("member", *who, "--tier", 900)
+    assert (code, "a tier is 0 to" in error) == (1, True)
 
 
 @pytest.mark.parametrize(
@@ -188,7 +201,7 @@ async def test_a_serving_platform_signs_its_timestamp_again_before_its_lists_loo
 )
 def test_a_measure_that_no_terminal_could_read_is_refused_at_the_desk(state, wrong, said):
     words = dict(zip(MEASURE[::2], MEASURE[1::2], strict=True)) | dict([wrong])
-    before = published(state, "lists/yunling/measures.json")
+    before = published(state, "lists/yunling/index.json")
 
     code, _answer, error = call(
         "restrict", "--state", state, "--city", "yunling", *(word for pair in words.items() for word in pair)
@@ -197,4 +210,4 @@ def test_a_measure_that_no_terminal_could_read_is_refused_at_the_desk(state, wro
     assert code != 0
     assert said in error
     assert "Traceback" not in error
-    assert published(state, "lists/yunling/measures.json") == before
+    assert published(state, "lists/yunling/index.json") == before

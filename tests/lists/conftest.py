@@ -1,6 +1,7 @@
 """A real platform folder, its files on a real HTTP server on loopback, and a terminal that pulls from it."""
 
 import asyncio
+import json
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import date
 from types import SimpleNamespace
@@ -14,8 +15,9 @@ from cache.journal.chain import begin_epoch
 from cache.lists.files import ListFiles
 from cache.lists.store import ListStore
 from central import example_town
-from central.lists import issuing, measure_calls
+from central.lists import cities, issuing, measure_calls
 from central.lists.publishing import Repository
+from central.register.registry import register
 from storage.sqlite import Store
 from sync.pull.puller import Pace, Puller
 
@@ -57,6 +59,16 @@ class Platform:
 
     def repair(self, subject="wang", city=HOME):
         return measure_calls.repair(self.state, city, subject, now_ms=self.later())
+
+    def old_lists(self, city=HOME):
+        """Return the lists as a platform before key files rendered them, path → bytes."""
+        with register(self.state) as conn:
+            measures = {"issuer": city, "complete": True, "entries": cities.entries(conn, city, self.clock.ms)}
+        revoked = {"issuer": city, "complete": True, "tokens": [], "status": "AAAAAA=="}
+        return {
+            f"lists/{city}/measures.json": json.dumps(measures).encode(),
+            f"lists/{city}/revocations.json": json.dumps(revoked).encode(),
+        }
 
 
 class Site:

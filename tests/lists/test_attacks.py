@@ -14,6 +14,7 @@ from central.lists.metadata_files import MetadataFiles
 from central.lists.role_keys import RoleKeys
 from sync.pull.puller import PullFailedError
 
+INDEX = f"lists/{HOME}/index.json"
 MEASURES = f"lists/{HOME}/measures.json"
 
 
@@ -60,6 +61,13 @@ class Forger:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(data)
         self.write(role or f"{kind}.{city}", lambda signed: signed.targets.update({path: target}))
+
+    def old_lists(self, measures, *, city=HOME):
+        """Let a city sign its lists in the form before key files, with `measures` as its measures.json."""
+        documents = {**self.platform.old_lists(city), f"lists/{city}/measures.json": measures}
+        self.write(f"lists.{city}", lambda signed: signed.targets.pop(f"lists/{city}/index.json", None))
+        for path, data in documents.items():
+            self.document(path, data)
 
 
 class TestMetadata:
@@ -218,14 +226,14 @@ class TestMetadata:
 
 
 class TestContent:
-    async def test_a_city_cannot_publish_another_citys_file(self, terminal, forger):
+    async def test_a_city_cannot_publish_another_citys_file(self, platform, terminal, forger):
         async with terminal.open() as t:
             await t.puller.once()
             stolen = json.dumps({"issuer": FOREIGN, "complete": True, "entries": []}).encode()
-            forger.document(MEASURES, stolen, role=f"lists.{FOREIGN}")  # outside its paths: nobody looks there
+            forger.document(INDEX, stolen, role=f"lists.{FOREIGN}")  # outside its paths: nobody looks there
             assert dict((await t.puller.once()).problems) == {}
 
-            forger.document(f"lists/{FOREIGN}/measures.json", stolen.replace(FOREIGN.encode(), HOME.encode()))
+            forger.document(f"lists/{FOREIGN}/index.json", (platform.public / _newest(platform)[0]).read_bytes())
             pulled = await t.puller.once()
             assert "a city publishes only its own" in pulled.problems[f"lists.{FOREIGN}"]
 
@@ -247,7 +255,7 @@ class TestContent:
         async with terminal.open() as t:
             await t.puller.once()
             good = {"key": "11" * 16, "code": 301}
-            forger.document(MEASURES, json.dumps({"issuer": HOME, "complete": True, "entries": [good, entry]}).encode())
+            forger.old_lists(json.dumps({"issuer": HOME, "complete": True, "entries": [good, entry]}).encode())
             pulled = await t.puller.once()
 
             (aside,) = t.lists.current.set_aside[f"lists.{HOME}"]
@@ -261,7 +269,7 @@ class TestContent:
         platform.restrict("wang")
         async with terminal.open() as t:
             await t.puller.once()
-            forger.document(MEASURES, json.dumps({"issuer": HOME, **document}).encode())
+            forger.old_lists(json.dumps({"issuer": HOME, **document}).encode())
             pulled = await t.puller.once()
 
             assert MEASURES in pulled.problems[f"lists.{HOME}"]
@@ -270,7 +278,7 @@ class TestContent:
     async def test_a_missing_list_is_an_error(self, terminal, forger):
         async with terminal.open() as t:
             await t.puller.once()
-            forger.write(f"lists.{HOME}", lambda signed: signed.targets.pop(MEASURES))
+            forger.write(f"lists.{HOME}", lambda signed: signed.targets.pop(INDEX))
             pulled = await t.puller.once()
 
             assert "missing" in pulled.problems[f"lists.{HOME}"]
@@ -279,7 +287,7 @@ class TestContent:
     async def test_a_problem_is_journalled_once_and_clears(self, platform, terminal, forger):
         async with terminal.open() as t:
             await t.puller.once()
-            forger.document(MEASURES, b"[]")
+            forger.document(INDEX, b"[]")
             await t.puller.once()
             await t.puller.once()
             platform.restrict("wang")
@@ -403,10 +411,10 @@ def _count_down(platform, version):
 
 
 def _newest(platform):
-    """Return the URL path and bytes of the home city's newest measures."""
+    """Return the URL path and bytes of the home city's newest index."""
     files = MetadataFiles(platform.public, RoleKeys(platform.state / "keys"))
-    sha256 = files.load().roles[f"lists.{HOME}"].signed.targets[MEASURES].hashes["sha256"]
-    path = f"targets/lists/{HOME}/{sha256}.measures.json"
+    sha256 = files.load().roles[f"lists.{HOME}"].signed.targets[INDEX].hashes["sha256"]
+    path = f"targets/lists/{HOME}/{sha256}.index.json"
     data = (platform.public / path).read_bytes()
     assert hashlib.sha256(data).hexdigest() == sha256
     return path, data

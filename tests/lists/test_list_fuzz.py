@@ -8,17 +8,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tuf.api.exceptions import RepositoryError
 
-from cache.lists.content import Content, ContentRefusedError, open_role
+from cache.lists.content import Content, open_role
+from cache.lists.index import read_index
 from cache.lists.measures import _read_plain, read_measures
+from cache.lists.refusals import ContentRefusedError
 from central.example_town import HOME
 from central.lists import cities
 from central.lists.metadata_files import MetadataFiles
 from central.lists.role_keys import RoleKeys
+from central.register.registry import register
 from credit.rules.documents import parse_measures
-from credit.rules.listing import DOCUMENTS, path_of, role_of
+from credit.rules.listing import DOCUMENTS, OLD_DOCUMENTS, path_of, role_of
 from credit.rules.reading import CatalogueError
 from sync.pull.puller import PullFailedError
 from sync.pull.verify import ListRefusedError, read_role
+
+REVOCATIONS = b'{"issuer": "yunling", "complete": true, "tokens": ["00112233445566aa"], "status": "AAAAAA=="}'
 
 SLOW = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
@@ -28,7 +33,8 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=8,
 )
-NAMED = st.sampled_from([(kind, name) for kind, names in DOCUMENTS.items() for name in names])
+FORMS = {**DOCUMENTS, **OLD_DOCUMENTS}
+NAMED = st.sampled_from([(kind, name) for kind, names in FORMS.items() for name in names])
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +49,12 @@ def good(tmp_path_factory):
     example_town.found(state, now_ms=1_795_000_000_000)
     measure = measure_calls.Measure(code=302, until=date(2027, 1, 1), authority="x", basis="y")
     measure_calls.restrict(state, HOME, "wang", measure, now_ms=1_795_000_000_000)
-    documents = cities.documents(state, HOME, now_ms=1_795_000_000_000)
+    documents = cities.documents(state, HOME, held=None, now_ms=1_795_000_000_000)
+    with register(state) as conn:
+        entries = cities.entries(conn, HOME, 1_795_000_000_000)
+    measures = {"issuer": HOME, "complete": True, "entries": entries}
+    documents[path_of("lists", HOME, "measures.json")] = json.dumps(measures).encode()
+    documents[path_of("lists", HOME, "revocations.json")] = REVOCATIONS
     roles = MetadataFiles(state / "public", RoleKeys(state / "keys")).load().roles
     return {
         "documents": documents,
@@ -52,7 +63,7 @@ def good(tmp_path_factory):
 
 
 def opened(kind, good, name, data):
-    documents = {path_of(kind, HOME, one): good["documents"][path_of(kind, HOME, one)] for one in DOCUMENTS[kind]}
+    documents = {path_of(kind, HOME, one): good["documents"][path_of(kind, HOME, one)] for one in FORMS[kind]}
     documents[path_of(kind, HOME, name)] = data
     try:
         content = open_role(role_of(kind, HOME), documents)
@@ -147,7 +158,7 @@ def test_the_fast_reader_reads_what_cities_publish(good):
 
 
 @pytest.mark.parametrize("nested", [b"[" * 100_000, b'{"issuer":"yunling","x":' + b"[" * 100_000])
-@pytest.mark.parametrize(("kind", "name"), [(kind, names[0]) for kind, names in DOCUMENTS.items()])
+@pytest.mark.parametrize(("kind", "name"), [(kind, names[0]) for kind, names in FORMS.items()])
 def test_nesting_without_end(good, kind, name, nested):
     assert opened(kind, good, name, nested) is None
 
@@ -222,3 +233,25 @@ def _change(document, data):
         del where[key]
     else:
         where.append(data.draw(VALUES))
+
+
+@SLOW
+@given(VALUES)
+def test_any_json_in_place_of_an_index(value):
+    with contextlib.suppress(ContentRefusedError):
+        read_index(HOME, json.dumps(value).encode())
+
+
+@SLOW
+@given(st.data())
+def test_one_member_changed_anywhere_in_a_good_index(good, data):
+    document = json.loads(good["documents"][path_of("lists", HOME, "index.json")])
+    _change(document, data)
+    with contextlib.suppress(ContentRefusedError):
+        read_index(HOME, json.dumps(document).encode())
+
+
+@pytest.mark.parametrize("nested", [b"[" * 100_000, b'{"issuer":"yunling","x":' + b"[" * 100_000])
+def test_an_index_nested_without_end_is_refused(nested):
+    with pytest.raises(ContentRefusedError):
+        read_index(HOME, nested)

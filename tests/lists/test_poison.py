@@ -22,7 +22,8 @@ def newest(platform, path):
 def sign(platform, city, path, document):
     """Sign and publish a document that no office could make: by a city's own key, past every check."""
     data = document if isinstance(document, bytes) else json.dumps(document).encode()
-    platform.repository.publish_from(lambda _known: {path: data}, now_ms=platform.later())
+    documents = {**(platform.old_lists(city) if path.startswith("lists/") else {}), path: data}
+    platform.repository.publish_from(lambda _known, _held: documents, now_ms=platform.later())
 
 
 POISON = {
@@ -80,7 +81,7 @@ async def test_one_entry_of_nonsense_lifts_and_freezes_nothing(platform, termina
     wang = platform.issue("wang").subject
     async with terminal.open() as t:
         platform.restrict("wang")
-        document = newest(platform, path)
+        document = json.loads(platform.old_lists()[path])
         entry = {"key": "ab" * 16, "code": 1, "until": "2027-12-31"}
 
         sign(platform, HOME, path, {**document, "entries": [{**entry, **wrong}, *document["entries"]]})

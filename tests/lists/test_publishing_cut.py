@@ -13,16 +13,21 @@ from pathlib import Path
 import pytest
 
 from central.example_town import HOME
-from central.lists import publishing
+from central.lists import cities, publishing
 from central.lists.metadata_files import PublishingError
 from central.lists.publishing import Repository
 from credit.rules.listing import role_of
 from sync.pull.examine import Draft, examine
 
 STEP = 1 if os.environ.get("XINGUAN_EVERY_LINE") else 97
-SOURCES = ("central/lists/publishing.py", "central/lists/metadata_files.py", "central/lists/role_keys.py")
+SOURCES = (
+    "central/lists/publishing.py",
+    "central/lists/keyed.py",
+    "central/lists/metadata_files.py",
+    "central/lists/role_keys.py",
+)
 TRACED = {str(Path(publishing.__file__).parents[2] / name) for name in (*SOURCES, "storage/files.py")}
-MEASURES = f"lists/{HOME}/measures.json"
+SITES = f"rules/{HOME}/sites.json"
 
 
 class PowerCutError(BaseException):
@@ -62,7 +67,10 @@ def as_terminals_see(repository, now_ms):
 
 
 WORKS = {
-    "publish": lambda repository, now_ms: repository.publish({MEASURES: b'{"entries": []}'}, now_ms=now_ms),
+    "publish": lambda repository, now_ms: repository.publish(
+        {SITES: b'{"issuer": "yunling", "site_sets": {}}'}, now_ms=now_ms
+    ),
+    "restrict": lambda repository, now_ms: cities.publish(repository.public.parent, now_ms=now_ms, cities=(HOME,)),
     "rekey": lambda repository, now_ms: repository.rekey_city(HOME, "lists", now_ms=now_ms),
     "rotate-targets": lambda repository, now_ms: repository.rotate("targets", now_ms=now_ms),
     "rotate-snapshot": lambda repository, now_ms: repository.rotate("snapshot", now_ms=now_ms),
@@ -94,11 +102,11 @@ def test_the_plug_is_pulled_at_every_line(platform, tmp_path, name):
 
 def test_what_a_terminal_would_refuse_is_not_published(platform):
     files = sorted(platform.public.rglob("*"))
-    key = platform.repository.keys.folder / f"lists.{HOME}.pem"
+    key = platform.repository.keys.folder / f"rules.{HOME}.pem"
     key.write_bytes((platform.repository.keys.folder / "snapshot.pem").read_bytes())
 
     with pytest.raises(PublishingError, match="terminals would refuse"):
-        Repository(platform.state).publish({MEASURES: b'{"entries": [] }'}, now_ms=platform.later())
+        Repository(platform.state).publish({SITES: b'{"issuer": "yunling", "site_sets": {} }'}, now_ms=platform.later())
 
     assert (platform.public / "metadata" / "timestamp.json").read_bytes() == timestamp_of(files)
     as_terminals_see(Repository(platform.state), platform.clock.ms)
@@ -111,11 +119,11 @@ def timestamp_of(files):
 def test_a_folder_that_was_cut_by_an_older_version_mends_itself(platform):
     """The old way put the key aside first: the new key lay in its place, and nothing public named it."""
     keys = platform.repository.keys
-    path = keys.folder / f"lists.{HOME}.pem"
-    path.rename(keys.folder / f"lists.{HOME}.retired-1.pem")
-    Repository(platform.state).keys.make(f"lists.{HOME}")
+    path = keys.folder / f"rules.{HOME}.pem"
+    path.rename(keys.folder / f"rules.{HOME}.retired-1.pem")
+    Repository(platform.state).keys.make(f"rules.{HOME}")
 
-    Repository(platform.state).publish({MEASURES: b'{"entries": [] }'}, now_ms=platform.later())
+    Repository(platform.state).publish({SITES: b'{"issuer": "yunling", "site_sets": {} }'}, now_ms=platform.later())
 
     as_terminals_see(Repository(platform.state), platform.clock.ms)
 
@@ -123,7 +131,7 @@ def test_a_folder_that_was_cut_by_an_older_version_mends_itself(platform):
 def test_a_restored_repository_is_not_older_than_what_terminals_saw(platform, tmp_path):
     shutil.copytree(platform.state, tmp_path / "backup")
     for _ in range(3):
-        seen = platform.repository.publish({MEASURES: os.urandom(8).hex().encode()}, now_ms=platform.later())
+        seen = platform.repository.publish({SITES: os.urandom(8).hex().encode()}, now_ms=platform.later())
 
     restored = Repository(tmp_path / "backup").resign(now_ms=platform.later())
 

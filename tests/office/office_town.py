@@ -8,6 +8,12 @@ from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
+from cache.lists.index import read_index
+from cache.lists.keyfile.base import Base
+from cache.lists.keyfile.delta import Delta
+from cache.lists.keyfile.layout import SUFFIX_BYTES
+from cache.lists.keyfile.view import View
+from cache.lists.payloads import unpack_measure
 from central import example_town
 from central.lists.cities import CITIES
 from central.lists.issuing import Wanted, issue
@@ -57,8 +63,27 @@ class Office:
 
     def published(self, name="measures.json", kind="lists"):
         folder = self.folder / "public" / "targets" / kind / CITY
+        if name == "measures.json":
+            return {"entries": self.entries(folder)}
         newest = max(folder.glob(f"*.{name}"), key=lambda file: file.stat().st_mtime_ns)
         return json.loads(newest.read_bytes())
+
+    def entries(self, folder):
+        """Return the rows that the newest index leads to, as a terminal reads them."""
+        newest = max(folder.glob("*.index.json"), key=lambda file: file.stat().st_mtime_ns)
+        index = read_index(CITY, newest.read_bytes())
+        listed = index.measures
+        view = View.over(Base.open(folder / f"{listed.base.sha256}.measures.base", root=None))
+        if listed.since:
+            view = view.applied(Delta.read((folder / f"{listed.since.sha256}.measures.delta").read_bytes()))
+        assert view.root.hex() == listed.root
+        width = view.layout.row_bytes
+        rows = [rows[at : at + width] for rows in view.buckets() for at in range(0, len(rows), width)]
+        found = [unpack_measure(CITY, row[SUFFIX_BYTES:], index.authorities) for row in rows]
+        return [
+            {"code": one.code, "state": one.state.value, "until": str(one.until_day), "authority": one.authority}
+            for one in found
+        ]
 
     def rules(self, name):
         return json.loads((self.folder / CITIES / CITY / name).read_bytes())

@@ -12,6 +12,7 @@ Rules of this file:
 
 import itertools
 import os
+import weakref
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,7 +36,7 @@ READ_BYTES: Final = 1 << 20
 class Base:
     """One open key file. `look_up` takes about two microseconds; nothing of the rows stays in memory."""
 
-    __slots__ = ("_fan", "_file", "_rows_at", "count", "layout", "path", "root", "tree")
+    __slots__ = ("__weakref__", "_fan", "_file", "_let_go", "_rows_at", "count", "layout", "path", "root", "tree")
 
     def __init__(self, path: Path, file: int, *, layout: Layout, fan: "array[int]", root: bytes) -> None:
         self.path = path
@@ -44,23 +45,30 @@ class Base:
         self.root = root
         self.tree = Tree.of(())
         self._file = file
+        self._let_go = weakref.finalize(self, os.close, file)  # when the last view that reads it is gone
         self._fan = fan
         self._rows_at = HEADER.size + FAN.size * len(fan)
 
     @classmethod
-    def open(cls, path: Path, *, root: bytes, fresh: bool = True) -> Self:
-        """Open and hash the whole file against the signed root; raise KeyFileError, OSError. Close it when done.
+    def open(cls, path: Path, *, root: bytes | None, fresh: bool = True) -> Self:
+        """Open and hash the whole file against the signed root; raise KeyFileError, OSError.
 
+        Without a root it is hashed against the one that it says itself: who lays deltas on it compares where they lead.
         A `fresh` file, never taken in before, has the order of its rows checked too: a second for ten million.
         """
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            layout, count = _read_header(file, path, root)
-            base = cls(path, file, layout=layout, fan=_read_fan(file, path, layout, count), root=root)
-            base.tree = Tree.of(base._all_buckets(in_order=fresh))
-            base._must_be(root)
+            layout, count, told = _read_header(file, path, root)
+            fan = _read_fan(file, path, layout, count)
         except BaseException:
             os.close(file)
+            raise
+        base = cls(path, file, layout=layout, fan=fan, root=told)
+        try:
+            base.tree = Tree.of(base._all_buckets(in_order=fresh))
+            base._must_be(told)
+        except BaseException:
+            base.close()
             raise
         return base
 
@@ -69,8 +77,13 @@ class Base:
             raise KeyFileError(f"{self.path.name}: the rows do not hash to the signed root")
 
     def close(self) -> None:
-        """Let the file go."""
-        os.close(self._file)
+        """Let the file go, now rather than with the last reader."""
+        self._let_go()
+
+    def span(self, bucket: int) -> tuple[int, int]:
+        """Return where in the file the rows of a bucket stand: first byte and size."""
+        width = self.layout.row_bytes
+        return self._rows_at + self._fan[bucket] * width, (self._fan[bucket + 1] - self._fan[bucket]) * width
 
     def look_up(self, bucket: int, suffix: bytes) -> bytes:
         """Return the payloads of a key, one after another; empty when it is not here. Raises KeyFileError, OSError."""
@@ -78,9 +91,9 @@ class Base:
 
     def rows(self, bucket: int) -> bytes:
         """Return the rows of one bucket, as they stand in the file; raise KeyFileError for a file cut short."""
-        width = self.layout.row_bytes
-        first, after = self._fan[bucket], self._fan[bucket + 1]
-        size = (after - first) * width
+        width, fan = self.layout.row_bytes, self._fan
+        first = fan[bucket]
+        size = (fan[bucket + 1] - first) * width
         rows = os.pread(self._file, size, self._rows_at + first * width)
         if len(rows) != size:
             raise KeyFileError(
@@ -154,20 +167,20 @@ def check_order(rows: bytes | memoryview, width: int, *, where: str) -> None:
             raise KeyFileError(f"{where}: more than {MAX_ROWS_PER_KEY} rows for one key")
 
 
-def _read_header(file: int, path: Path, root: bytes) -> tuple[Layout, int]:
+def _read_header(file: int, path: Path, root: bytes | None) -> tuple[Layout, int, bytes]:
     head = os.pread(file, HEADER.size, 0)
     if len(head) != HEADER.size:
         raise KeyFileError(f"{path.name}: no header: {len(head)} bytes")
     magic, kind, payload, bits, zero, more, count, told = HEADER.unpack(head)
     if magic != MAGIC or zero or more or head[-8:] != bytes(8):
         raise KeyFileError(f"{path.name}: not a key file of this version")
-    if told != root:
+    if root is not None and told != root:
         raise KeyFileError(f"{path.name}: says another root than the signed one")
     layout = Layout(kind=kind, payload=payload, bits=bits)
     size = HEADER.size + FAN.size * (layout.buckets + 1) + layout.row_bytes * count
     if count > MAX_ROWS or os.fstat(file).st_size != size:
         raise KeyFileError(f"{path.name}: {count} rows need {size} bytes, the file has {os.fstat(file).st_size}")
-    return layout, count
+    return layout, count, told
 
 
 def _read_fan(file: int, path: Path, layout: Layout, count: int) -> "array[int]":

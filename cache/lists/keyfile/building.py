@@ -11,7 +11,7 @@ Rules of this file:
 import os
 from array import array
 from collections.abc import Iterable, Iterator
-from itertools import groupby, pairwise
+from itertools import groupby
 from pathlib import Path
 
 from cache.lists.keyfile.base import check_order
@@ -23,7 +23,7 @@ Row = tuple[bytes, bytes]
 
 def write_rows(rows: Iterable[Row], *, layout: Layout, out: Path) -> bytes:
     """Write the key file of these (key, payload) rows at `out`; return its root. Raises KeyFileError, OSError."""
-    return write_buckets(_buckets(rows, layout), layout=layout, out=out)
+    return write_buckets(ordered_buckets(sorted(rows), layout), layout=layout, out=out)
 
 
 def write_buckets(buckets: Iterable[bytes], *, layout: Layout, out: Path) -> bytes:
@@ -50,10 +50,9 @@ def write_buckets(buckets: Iterable[bytes], *, layout: Layout, out: Path) -> byt
     return root
 
 
-def _buckets(rows: Iterable[Row], layout: Layout) -> Iterator[bytes]:
-    every = sorted(rows)
-    _refuse_collisions(every, layout)
-    groups = groupby(every, key=lambda row: layout.place(row[0])[0])
+def ordered_buckets(rows: Iterable[Row], layout: Layout) -> Iterator[bytes]:
+    """Yield the rows of every bucket from rows that ascend; raise KeyFileError for a collision, or another payload."""
+    groups = groupby(_checked(rows, layout), key=lambda row: layout.place(row[0])[0])
     at = 0
     for bucket, group in groups:
         yield from (b"" for _ in range(at, bucket))
@@ -62,11 +61,15 @@ def _buckets(rows: Iterable[Row], layout: Layout) -> Iterator[bytes]:
     yield from (b"" for _ in range(at, layout.buckets))
 
 
-def _refuse_collisions(every: list[Row], layout: Layout) -> None:
-    for (one, payload), (two, _other) in pairwise(every):
-        if len(payload) != layout.payload:
-            raise KeyFileError(f"key {one.hex()}: {len(payload)} bytes of payload in a list of {layout.payload}")
-        if one != two and layout.stored(one) == layout.stored(two):
-            raise KeyFileError(f"keys {one.hex()} and {two.hex()} are one to a terminal: draw another pseudonym")
-    if every and (len(every[-1][1]) != layout.payload or min(len(key) for key, _payload in every) < KEY_BYTES):
-        raise KeyFileError(f"a row needs a key of {KEY_BYTES} bytes or more and {layout.payload} bytes of payload")
+def _checked(rows: Iterable[Row], layout: Layout) -> Iterator[Row]:
+    before, stored = b"", -1
+    for key, payload in rows:
+        if len(payload) != layout.payload or len(key) < KEY_BYTES:
+            raise KeyFileError(
+                f"key {key.hex()}: a row needs a key of {KEY_BYTES} bytes or more and {layout.payload} bytes of payload"
+            )
+        here = layout.stored(key)
+        if here == stored and key != before:
+            raise KeyFileError(f"keys {before.hex()} and {key.hex()} are one to a terminal: draw another pseudonym")
+        before, stored = key, here
+        yield key, payload

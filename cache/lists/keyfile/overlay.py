@@ -1,7 +1,8 @@
 """What changed since the base, held small: keys in one array, their rows in one string. Never changed, only replaced.
 
-A key that stands here is answered here, with all the rows it has now; none means that it is gone. Eight bytes and the
-rows for each pending key: 100 000 changes of measures are 1.9 MB.
+A key that stands here is answered here, with all the rows it has now; none means that it is gone. Thirteen bytes and
+the rows for each pending key: 100 000 changes of measures are 1.9 MB. One more change copies the arrays (as memory,
+not as objects) and appends its rows; what it replaces stays in the string until half of it is waste.
 """
 
 from array import array
@@ -15,12 +16,14 @@ from cache.lists.keyfile.layout import SUFFIX_BITS, SUFFIX_BYTES
 class Overlay:
     """Keys (as stored numbers) with their payloads, in ascending order."""
 
-    __slots__ = ("_ends", "_keys", "_payloads")
+    __slots__ = ("_at", "_keys", "_payloads", "_sizes", "_waste")
 
     def __init__(self) -> None:
         self._keys = array("Q")
-        self._ends = array("I", [0])
+        self._at = array("I")
+        self._sizes = array("H")
         self._payloads = b""
+        self._waste = 0
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -32,24 +35,65 @@ class Overlay:
         at = bisect_left(keys, number)
         if at == len(keys) or keys[at] != number:
             return None
-        return self._payloads[self._ends[at] : self._ends[at + 1]]
+        return self._payloads_at(at)
 
     def items(self) -> Iterator[tuple[Place, bytes]]:
         """Yield every key's place and payloads, in order."""
-        for at, number in enumerate(self._keys):
-            suffix = (number & ((1 << SUFFIX_BITS) - 1)).to_bytes(SUFFIX_BYTES, "big")
-            yield (number >> SUFFIX_BITS, suffix), self._payloads[self._ends[at] : self._ends[at + 1]]
+        return self._between(0, len(self._keys))
+
+    def of_bucket(self, bucket: int) -> dict[Place, bytes]:
+        """Return the keys of one bucket with their payloads."""
+        first = bisect_left(self._keys, bucket << SUFFIX_BITS)
+        return dict(self._between(first, bisect_left(self._keys, (bucket + 1) << SUFFIX_BITS, first)))
 
     def with_changes(self, changes: Mapping[Place, bytes]) -> "Overlay":
         """Return the overlay in which these keys have these payloads."""
+        few = 16 * len(changes) < len(self._keys)
+        return self._with_few(changes).tidied() if few else self._with_many(changes)
+
+    def tidied(self) -> "Overlay":
+        """Return the same overlay without waste, where that is more than half of it."""
+        return self if 2 * self._waste <= len(self._payloads) else self._with_many({})
+
+    def _payloads_at(self, at: int) -> bytes:
+        first = self._at[at]
+        return self._payloads[first : first + self._sizes[at]]
+
+    def _between(self, first: int, after: int) -> Iterator[tuple[Place, bytes]]:
+        for at in range(first, after):
+            number = self._keys[at]
+            suffix = (number & ((1 << SUFFIX_BITS) - 1)).to_bytes(SUFFIX_BYTES, "big")
+            yield (number >> SUFFIX_BITS, suffix), self._payloads_at(at)
+
+    def _with_few(self, changes: Mapping[Place, bytes]) -> "Overlay":
+        made = Overlay()
+        made._keys, made._at, made._sizes = self._keys[:], self._at[:], self._sizes[:]
+        parts, end, waste = [self._payloads], len(self._payloads), self._waste
+        for (bucket, suffix), payloads in changes.items():
+            number = bucket << SUFFIX_BITS | int.from_bytes(suffix, "big")
+            at = bisect_left(made._keys, number)
+            if at < len(made._keys) and made._keys[at] == number:
+                waste += made._sizes[at]
+                made._at[at], made._sizes[at] = end, len(payloads)
+            else:
+                made._keys.insert(at, number)
+                made._at.insert(at, end)
+                made._sizes.insert(at, len(payloads))
+            parts.append(payloads)
+            end += len(payloads)
+        made._payloads, made._waste = b"".join(parts), waste
+        return made
+
+    def _with_many(self, changes: Mapping[Place, bytes]) -> "Overlay":
         both = dict(self.items())
         both.update(changes)
         made = Overlay()
         parts, end = [], 0
         for (bucket, suffix), payloads in sorted(both.items()):
             made._keys.append(bucket << SUFFIX_BITS | int.from_bytes(suffix, "big"))
+            made._at.append(end)
+            made._sizes.append(len(payloads))
             parts.append(payloads)
             end += len(payloads)
-            made._ends.append(end)
         made._payloads = b"".join(parts)
         return made

@@ -9,7 +9,7 @@ Rules of this file:
   the same one. That is why a delta may come from anywhere.
 
     >>> tree = Tree.of([b"a", b"b"])
-    >>> tree.changed({1: b"c"}).top == Tree.of([b"a", b"c"]).top
+    >>> tree.changed({1: hash_of(b"c")}).top == Tree.of([b"a", b"c"]).top
     True
 """
 
@@ -65,12 +65,12 @@ class Tree:
         """Return the hash of one bucket."""
         return self._levels[0][bucket * ROOT_BYTES : (bucket + 1) * ROOT_BYTES]
 
-    def changed(self, buckets: Mapping[int, bytes]) -> "Tree":
-        """Return the tree in which these buckets have these rows."""
+    def changed(self, leaves: Mapping[int, bytes]) -> "Tree":
+        """Return the tree in which these buckets have these leaf hashes."""
         levels = [bytearray(level) for level in self._levels]
-        dirty = set(buckets)
-        for bucket, rows in buckets.items():
-            levels[0][bucket * ROOT_BYTES : (bucket + 1) * ROOT_BYTES] = hash_of(rows)
+        dirty = set(leaves)
+        for bucket, leaf in leaves.items():
+            levels[0][bucket * ROOT_BYTES : (bucket + 1) * ROOT_BYTES] = leaf
         for below, above in itertools.pairwise(levels):
             dirty = {number >> 1 for number in dirty}
             for number in dirty:

@@ -68,11 +68,14 @@ class View:
 
     def rows(self, bucket: int) -> bytes:
         """Return the rows of one bucket as they are in force, ascending."""
-        return self._merged(bucket, {place: rows for place, rows in self._overlay.items() if place[0] == bucket})
+        return self._merged(bucket, self._overlay.of_bucket(bucket))
 
     def delta(self, changes: Mapping[bytes, bytes]) -> Delta:
         """Return what leads from here to where each of these keys has these payloads (the publisher's side)."""
-        places = {self.layout.place(key): payloads for key, payloads in changes.items()}
+        return self.step({self.layout.place(key): payloads for key, payloads in changes.items()})
+
+    def step(self, places: Mapping[Place, bytes]) -> Delta:
+        """Return what leads from here to where each of these places has these payloads."""
         tree, count = self._after(places)
         after = tree.root(self.layout, count)
         return Delta(layout=self.layout, before=self.root, after=after, count=count, changes=places)
@@ -86,28 +89,31 @@ class View:
             raise KeyFileError(f"delta to {delta.after.hex()[:16]}: the rows lead elsewhere; fetch the base")
         return View(self.base, self._overlay.with_changes(delta.changes), tree, count=count)
 
+    def since_base(self) -> Delta:
+        """Return what leads from the base alone to here: all that is pending, in one delta."""
+        changes = dict(self._overlay.items())
+        return Delta(layout=self.layout, before=self.base.root, after=self.root, count=self.count, changes=changes)
+
     def buckets(self) -> Iterator[bytes]:
         """Yield the rows of every bucket as they are in force: what a compacted base is made of."""
-        pending: defaultdict[int, dict[Place, bytes]] = defaultdict(dict)
-        for place, payloads in self._overlay.items():
-            pending[place[0]][place] = payloads
         for bucket in range(self.layout.buckets):
-            yield self._merged(bucket, pending.get(bucket, {}))
+            yield self.rows(bucket)
 
     def _after(self, changes: Mapping[Place, bytes]) -> tuple[Tree, int]:
         """Return the tree and the count of rows once these keys have these payloads."""
         by_bucket: defaultdict[int, dict[Place, bytes]] = defaultdict(dict)
-        for place, payloads in self._overlay.items():
-            by_bucket[place[0]][place] = payloads
-        before = {bucket: self._merged(bucket, by_bucket.get(bucket, {})) for bucket in {place[0] for place in changes}}
         for place, payloads in changes.items():
             by_bucket[place[0]][place] = payloads
-        after = {bucket: self._merged(bucket, by_bucket[bucket]) for bucket in before}
-        grown = sum(len(after[bucket]) - len(before[bucket]) for bucket in before)
-        damaged = [bucket for bucket, rows in before.items() if hash_of(rows) != self._tree.leaf(bucket)]
-        if damaged:
-            raise KeyFileError(f"{self.base.path.name}: bucket {damaged[0]} is damaged on disk")
-        return self._tree.changed(after), self.count + grown // self.layout.row_bytes
+        leaves, grown = {}, 0
+        for bucket, changed in by_bucket.items():
+            pending = self._overlay.of_bucket(bucket)
+            before = self._merged(bucket, pending)
+            if hash_of(before) != self._tree.leaf(bucket):
+                raise KeyFileError(f"{self.base.path.name}: bucket {bucket} is damaged on disk")
+            after = self._merged(bucket, {**pending, **changed})
+            leaves[bucket] = hash_of(after)
+            grown += len(after) - len(before)
+        return self._tree.changed(leaves), self.count + grown // self.layout.row_bytes
 
     def _merged(self, bucket: int, pending: Mapping[Place, bytes]) -> bytes:
         rows = self.base.rows(bucket)
