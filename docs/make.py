@@ -5,6 +5,7 @@ With --check nothing is written; exit code 1 when a page is stale or a link is d
 """
 
 import argparse
+import json
 import os
 import re
 import subprocess
@@ -15,6 +16,7 @@ from types import UnionType
 from typing import Literal, Union, get_args, get_origin
 
 import msgspec
+import records_page
 
 from edge.api import answers
 from edge.api.access import ALLOWED, MEANS, May, Role
@@ -160,7 +162,18 @@ def name_of(kind: object) -> str:
     return words.get(kind, getattr(kind, "__name__", "object"))  # type: ignore[call-overload]
 
 
-PAGES = {"docs/commands.md": commands_page, "docs/when-things-break.md": breaks_page, "docs/api.md": api_page}
+def records_text() -> str:
+    """Return docs/records.md."""
+    return records_page.page(json.loads((ROOT / "tests/vectors/records/records.json").read_text("utf-8")))
+
+
+PAGES = {
+    "docs/commands.md": commands_page,
+    "docs/when-things-break.md": breaks_page,
+    "docs/api.md": api_page,
+    "docs/records.schema.json": records_page.schema_text,
+    "docs/records.md": records_text,
+}
 
 
 def dead_links() -> list[str]:

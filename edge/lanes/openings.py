@@ -18,7 +18,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -84,7 +84,7 @@ class Openings:
         self._told = told
         self._waiting: asyncio.Queue[Opening] = asyncio.Queue()
         self._under_way: dict[str, asyncio.Event] = {}
-        self._owed: deque[tuple[str, dict[str, str]]] = deque(maxlen=MAX_OWED)
+        self._owed: deque[tuple[str, Mapping[str, str | bool]]] = deque(maxlen=MAX_OWED)
         self._denied: deque[float] = deque(maxlen=MAX_DENIED + 1)
         self._opened: str | None = None  # the redemption for which the gate opened last
         self._heard: set[asyncio.Task[None]] = set()
@@ -149,7 +149,7 @@ class Openings:
         done = await self._bounded(self._gate.hold(open_=open_))
         if open_ and done.outcome is not Outcome.ACTUATED:  # one that cannot be held is at least opened
             done = await self._bounded(self._gate.open(Attempt(lane=self._lane, redemption="emergency")))
-        self._owe("emergency", {"open": str(open_).lower(), "by": by, "outcome": done.outcome.value})
+        self._owe("emergency", {"open": open_, "lane": self._lane, "by": by, "outcome": done.outcome.value})
         await self._pay()
         return done
 
@@ -255,7 +255,7 @@ class Openings:
         self._running = 0 if outcome is Outcome.ACTUATED else self._running + 1
         self._told(name, STATES[outcome])
 
-    def _owe(self, kind: str, body: dict[str, str]) -> None:
+    def _owe(self, kind: str, body: Mapping[str, str | bool]) -> None:
         self._owed.append((kind, body))
 
     async def _pay(self) -> None:

@@ -17,6 +17,7 @@ from central.demo.running.proxy import CuttableProxy
 from central.demo.running.terminal_link import TerminalLink
 from central.demo.street import town
 from central.demo.street.visitors import Visitors
+from sync.wire.records.kinds import problem
 
 CRASHING = Path(__file__).parent.parent / "tools" / "crashing_terminal.py"
 PATIENCE_S = 20.0
@@ -89,6 +90,11 @@ class Town:
     def kinds(self):
         return [fact.kind for fact in audit.read_terminal(self.gate.database).facts]
 
+    def unnamed(self):
+        """What the gate's records say that sync/wire/records does not name."""
+        facts = audit.read_terminal(self.gate.database).facts if self.gate.database.exists() else ()
+        return {said for said in (problem(json.loads(one.raw)) for one in facts) if said}
+
     def audit(self):
         books = [audit.read_terminal(self.gate.database)]
         return audit.compare(books, audit.read_platform(self.platform.state / "central.db"), {})
@@ -109,6 +115,7 @@ async def started_town(folder, *, lanes=()):
             finally:
                 await built.gate.process.stop()
                 await built.platform.process.stop()
+            assert built.unnamed() == set()
 
 
 @pytest.fixture

@@ -59,7 +59,8 @@ def good_cases():
         ("max uses 0", {7: 0}, {"max_uses": 0}),
         ("the largest number", {6: TOO_BIG - 1}, {"status_index": TOO_BIG - 1}),
         ("a member 32 of a later schema", {32: "x"}, {}), ("a deep member 40", {40: [[[[1]]]]}, {}),
-        ("a member of private use", {70000: {1: b"x"}}, {}),
+        ("a member of private use", {70000: {1: b"x"}}, {}), ("a member 33 of 2^53", {33: 2**53}, {}),
+        ("a member 33 of 2^64 - 1", {33: 2**64 - 1}, {}), ("a member 33 of -2^64", {33: -(2**64)}, {}),
     ):
         yield good(f"claims: {name}", credential(printed_claims(credit=credit)), "printed", says=says)
     full = printed_claims(credit={40: bytes(397 - len(credential()) - 5)})

@@ -154,6 +154,9 @@ def untyped_cases():
         yield forged(f"untyped: {name}, badly signed", credential(minted_claims(changes), signature=bytes(64)), 9)
     yield damaged("untyped: a retired key and iat as text", credential(printed_claims({6: "now"}), RETIRED), 10)
     yield damaged("untyped: a retired key and no iat", credential(printed_claims({6: GONE}), RETIRED), 10)
+    for name, changes in (("exp as text", {4: "soon"}), ("iat as text", {6: "now"}), ("no exp", {4: GONE})):
+        shaped = credential(bound_claims(changes), MINTED_ONLY)
+        yield damaged(f"untyped: bound-shaped under a key for minted, {name}", presentation(shaped), 10)
     yield damaged("untyped: a key for minted and no credit", credential(minted_claims({-65537: GONE}), MINTED_ONLY), 10)
 
 
