@@ -1,9 +1,9 @@
 """Records about a visit: something was given, nothing was, somebody went out."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from credit.claims import TokenClass
 from credit.inputs import Intent
@@ -54,9 +54,10 @@ class Grant(Visit, frozen=True, kw_only=True):
 
 
 class Denial(Visit, frozen=True, kw_only=True):
-    """`not_granted`: the reasons, and a hash of issuer and token id that names nobody."""
+    """`not_granted`: a hash of issuer and token id that names nobody, and the name of its page `/n/{id}`."""
 
     token_hash: Hex
+    notice: Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{22}$")] | UnsetType = UNSET
 
 
 class Refusals(Body, frozen=True, kw_only=True):
