@@ -10,10 +10,11 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from central.clock import now_ms
 from central.demo.at_gate import Seen
 from central.demo.audit import Audit
 from central.demo.street.visitors import KINDS
-from central.demo.world import World
+from central.demo.world import World, used_elsewhere
 
 DRAIN_S: Final = 60.0  # far more than is needed; it ends as soon as nothing is left
 REPAIR_BOUND_MS: Final = 2_000  # issue 2: the gate answers otherwise within 2 s of polling
@@ -41,6 +42,7 @@ class Story:
         await self._measures()
         self.world.cut()
         await self._visit("eligible")
+        await self._at_the_other_gate()
         await self._work_offline()
         await self._plug()
         if (await self.world.audit()).unsent == 0:
@@ -54,6 +56,13 @@ class Story:
         if not seen.expected:
             self.wonder(f"{kind}: {seen.outcome} {' '.join(seen.reasons)}")
         return seen
+
+    async def _at_the_other_gate(self) -> None:
+        """Send the visitor to the second gate: the line is cut, and it knows all the same where he has just been."""
+        answer = await self.world.at_west()
+        told = used_elsewhere(answer, now_ms=now_ms())
+        if answer["outcome"] != "STANDARD" or told is None:
+            self.wonder(f"west gate: {answer['outcome']} {[reason['code'] for reason in answer['reasons']]}")
 
     async def _work_offline(self) -> None:
         stay = await self.world.at_desk()

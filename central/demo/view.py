@@ -6,9 +6,10 @@ from typing import Any, Final
 
 import aiohttp
 
+from central.clock import now_ms
 from central.demo.audit import Audit
 from central.demo.street.visitors import KINDS
-from central.demo.world import World
+from central.demo.world import World, used_elsewhere
 
 Json = dict[str, Any]
 
@@ -41,7 +42,7 @@ class View:
                 "terminal": link.post.terminal,
                 "zh": link.post.zh,
                 "en": link.post.en,
-                "screen": link.post.screen,
+                "screen": link.post.screen if link.post.shown else "",
                 "url": link.screen_path,
                 "up": status is not None,
                 "unsent": (status or {}).get("unsent"),
@@ -59,11 +60,21 @@ class View:
             "latency_ms": world.latency_ms,
             "slow": world.pace.words() if world.pace.slow else None,
             "current": world.at_gate.current.subject.hex()[:8] if world.at_gate.current else None,
+            "west": self._west(),
             "may_second": world.visitors.last_granted is not None,
             "kinds": [
                 {"kind": name, "zh": kind.zh, "en": kind.en, "outcome": kind.outcome} for name, kind in KINDS.items()
             ],
         }
+
+    def _west(self) -> Json | None:
+        """Return what the west gate said last, in both languages."""
+        answer = self._world.west_said
+        if answer is None:
+            return None
+        told = used_elsewhere(answer, now_ms=now_ms())
+        said = f"{answer['outcome']} {' '.join(reason['code'] for reason in answer['reasons'])}"
+        return told or {"zh": said, "en": said}
 
     async def _platform(self) -> Json | None:
         try:

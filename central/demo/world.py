@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from aiohttp import web
 from central.clock import now_ms
 from central.demo.at_gate import TRIES, UNWRITTEN, AtGate, Seen
 from central.demo.audit import Audit, compare, read_platform, read_terminal
+from central.demo.running.hub_link import HubLink
 from central.demo.running.overlay import Overlay
 from central.demo.running.pace import Pace
 from central.demo.running.platform_link import PlatformLink
@@ -36,6 +38,7 @@ Json = dict[str, Any]
 FLIP_S: Final = 30.0  # how long a change of lists may take before it is called a failure
 DARK_S: Final = 1.5  # how long the plug stays out
 POLL_S: Final = 0.02
+AGAIN_S: Final = 0.3  # a fact is on its way to the hub: the visitor shows the code again
 
 
 class World:
@@ -45,19 +48,21 @@ class World:
         self.folder = folder
         self.say = say
         self._session = session
-        platform_port, *ports = free_ports(1 + len(town.POSTS))
+        platform_port, hub_port, *ports = free_ports(2 + len(town.POSTS))
         self.platform = PlatformLink(folder, platform_port, session)
         self.network = CuttableProxy(platform_port)
         self.terminals = {
             post.terminal: TerminalLink(post, folder, port, session)
             for post, port in zip(town.POSTS, ports, strict=True)
         }
-        self.gate, self.desk, self.counter = self.terminals.values()
+        self.gate, self.desk, self.counter, self.west = self.terminals.values()
+        self.hub = HubLink(town.HUB, folder, hub_port, session)
         self.overlay = Overlay(self.gate, session)
         self.pace = Pace()
         self.visitors = Visitors(self.platform.state)
         self.at_gate = AtGate(self.gate, self.visitors, self.pace, say)
         self.latency_ms: dict[str, int] = {}
+        self.west_said: Json | None = None
 
     def routes(self) -> list[web.RouteDef]:
         """Return what the gate uses, its camera and its turnstile, and what its scanner makes of the picture."""
@@ -74,15 +79,21 @@ class World:
         self.say("建立平台与两座城市 · founding the platform and two cities")
         await self.platform.start()
         network = f"http://127.0.0.1:{self.network.port}"
-        self.say("登记并启动三台终端 · enrolling and starting three terminals")
+        self.say("登记并启动四台终端和景区枢纽 · enrolling and starting four terminals and the hub of the site")
         async with asyncio.TaskGroup() as group:
             group.create_task(self._bar_somebody())
+            group.create_task(self._bring_up_hub(network))
             for link in self.terminals.values():
                 group.create_task(self._bring_up(link, network, own_url))
 
     async def _bar_somebody(self) -> None:
         self.visitors.restricted = await asyncio.to_thread(self.visitors.resident, now_ms() // 1000)
         await self.platform.restrict(self.visitors.restricted)
+
+    async def _bring_up_hub(self, network: str) -> None:
+        self.hub.configure(network)
+        await self.hub.enrol(await self.platform.code(town.HUB, town.HUB_PROFILE, platform=network))
+        await self.hub.start()
 
     async def _bring_up(self, link: TerminalLink, network: str, own_url: str) -> None:
         at_gate = link is self.gate
@@ -100,6 +111,7 @@ class World:
     async def stop(self) -> None:
         """End every process in good order."""
         await asyncio.gather(*(link.process.stop() for link in self.terminals.values()))
+        await self.hub.process.stop()
         await self.platform.process.stop()
 
     async def listen(self) -> None:
@@ -127,11 +139,27 @@ class World:
         who = await asyncio.to_thread(self.visitors.resident, now_ms() // 1000)
         return await self._shot(self.counter, who, intent="buy", amount_fen=amount_fen)
 
+    async def at_west(self) -> Json:
+        """Let the visitor who was let in at the east gate come to the west gate; return what it said.
+
+        Between two gates stands the hub of the site: it knows, whether the platform can be reached or not.
+        """
+        who = self.visitors.last_granted
+        if who is None:
+            raise LookupError("nobody was let in yet")
+        answer = await self._shot(self.west, who)
+        if told := used_elsewhere(answer, now_ms=now_ms()):
+            self.say(f"{told['zh']} · {told['en']}")
+        self.west_said = answer
+        return answer
+
     async def _shot(self, link: TerminalLink, who: Person, *, challenge: bytes | None = None, **more: Any) -> Json:
         for _ in range(TRIES):
             answer = await link.present(who.code(now_ms() // 1000, challenge=challenge), **more)
-            if tuple(reason["code"] for reason in answer["reasons"]) != UNWRITTEN:
+            codes = tuple(reason["code"] for reason in answer["reasons"])
+            if codes != UNWRITTEN and "in_use" not in codes:
                 break
+            await asyncio.sleep(AGAIN_S)
         self.at_gate.outcomes[str(answer["outcome"])] += 1
         self.say(f"{link.post.zh} · {link.post.en}: {answer['outcome']} {answer.get('offer') or ''}")
         return answer
@@ -194,8 +222,27 @@ class World:
         return await asyncio.to_thread(self._audit)
 
     def _audit(self) -> Audit:
-        books = [read_terminal(link.database) for link in self.terminals.values()]
+        paths = [*(link.database for link in self.terminals.values()), self.hub.database]
+        books = [read_terminal(path) for path in paths]
         return compare(books, read_platform(self.platform.state / "central.db"), self.at_gate.turnstile.passages)
+
+
+def used_elsewhere(answer: Json, *, now_ms: int) -> Json | None:
+    """Return in both languages where and how long ago a benefit was used, None when the answer does not say so."""
+    reason = next((one for one in answer["reasons"] if one["code"] == "limit_used"), None)
+    facts = (reason or {}).get("facts", {})
+    if "where" not in facts or "at" not in facts:
+        return None
+    terminal = str(facts["where"]).rpartition("/")[2]
+    post = next((one for one in town.POSTS if one.terminal == terminal), None)
+    if post is None:
+        return None
+    ago_s = max(0, round((now_ms - datetime.fromisoformat(facts["at"]).timestamp() * 1000) / 1000))
+    return {
+        "zh": f"已在{post.zh}使用，{ago_s} 秒前",
+        "en": f"used at the {post.en.lower()}, {ago_s} s ago",
+        "ago_s": ago_s,
+    }
 
 
 def _room() -> str:

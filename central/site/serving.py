@@ -19,7 +19,7 @@ import contextlib
 import logging
 import ssl
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -55,6 +55,19 @@ BOOKS: Final = "central.db"
 STOPPED: Final = "stop-entry"
 LOOK_S: Final = 0.2
 SHUTDOWN_S: Final = 2.0
+FIRST_LISTS_S: Final = 10.0
+
+
+class _Nudge:
+    """What the store's writer tells after each commit: the hub's own facts are on their way at once."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.told: Callable[[], None] = lambda: None
+
+    def reached(self, point: str) -> None:
+        if point == "after-commit" and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self.told)
 
 
 class HubClock:
@@ -107,10 +120,12 @@ async def serving(config: HubConfig) -> AsyncIterator[str]:
     """
     identity, tls = load_identity(config.data), context(config.data)
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(Store(config.data / DATABASE_FILE))
+        nudge = _Nudge()
+        store = await stack.enter_async_context(Store(config.data / DATABASE_FILE, reached=nudge.reached))
         books = await stack.enter_async_context(books_at(config.data / BOOKS, config.hub.database))
         hub = Hub(config, identity, store, books)
         ways = await _ways(hub, stack)
+        nudge.told = ways.push.nudge
         platform = Platform(ways.way.platform, identity, ways.line.auth)
         journals = Journals(books, hub.terminals, platform, bounds=hub.bounds, now_ms=hub.clock.now_ms)
         counting = Counting(
@@ -120,7 +135,6 @@ async def serving(config: HubConfig) -> AsyncIterator[str]:
         standings = Standings(hub.terminals, platform, hub.mirror, hub.entry, hub.clock.now_ms)
         await hub.terminals.enter()
         routes = [*journals.routes(), *counting.routes(), *standings.routes()]
-        runner = await stack.enter_async_context(_listening(config, routes, hub.mirror.public, tls))
         begin = Beginning(books, hub.terminals, platform)
 
         async def learn() -> None:
@@ -140,8 +154,9 @@ async def serving(config: HubConfig) -> AsyncIterator[str]:
         ]
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one) for one in work]
-            yield f"{config.url.rpartition(':')[0]}:{runner.addresses[0][1]}"
-            await runner.cleanup()
+            await hub.mirror.reach(1, within_s=FIRST_LISTS_S)  # gates that find no lists here would call them refused
+            async with _listening(config, routes, hub.mirror.public, tls) as runner:
+                yield f"{config.url.rpartition(':')[0]}:{runner.addresses[0][1]}"
             for task in tasks:
                 task.cancel()
 

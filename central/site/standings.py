@@ -31,7 +31,7 @@ MAX_BODY: Final = 8 * 1024
 MAX_WAIT_S: Final = 60
 MIRROR_S: Final = 2.0
 HANDED: Final = ("Authorization", "Content-Type")
-UNAVAILABLE: Final = 503
+NOT_THROUGH: Final = 424  # not a 5xx: the hub itself is well, and whoever asks must not take it for ill
 
 
 class StopEntry:
@@ -124,7 +124,7 @@ class Standings:
         try:
             return _answered(await self._pass(request, body), "application/json")
         except PlatformAwayError as error:
-            problem = Problem(title="not now", status=UNAVAILABLE, code="platform_away", detail=str(error))
+            problem = Problem(title="not now", status=NOT_THROUGH, code="platform_away", detail=str(error))
             return _answered(Passed(b"", problem), "application/json")
 
     async def _pass(self, request: web.Request, body: bytes, *, silent_s: float = SILENT_S) -> Passed:

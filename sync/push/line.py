@@ -97,6 +97,7 @@ class Line:
         self._auth = Authenticator(identity, clock)
         self.status = PushStatus()
         self.news: Callable[[], None] = lambda: None
+        self._profiles = asyncio.Lock()  # both ways may bring the same new profile at the same moment
 
     @property
     def offset_ms(self) -> int:
@@ -287,11 +288,12 @@ class Line:
         """
         keys, held, terminal = self.identity.platform_keys, self.identity.held, self.identity.terminal
         orders = [(open_order(order, keys, terminal=terminal), order) for order in answer.orders]
-        for order, text in orders:
-            if isinstance(order, SignedProfile) and order.number > held.number:
-                try:
-                    await asyncio.to_thread(keep_profile, self.identity.folder, text)
-                except OSError as error:
-                    raise StoreFailedError(f"the new profile cannot be kept: {error}") from error
-                held.adopt(order)
+        async with self._profiles:
+            for order, text in orders:
+                if isinstance(order, SignedProfile) and order.number > held.number:
+                    try:
+                        await asyncio.to_thread(keep_profile, self.identity.folder, text)
+                    except OSError as error:
+                        raise StoreFailedError(f"the new profile cannot be kept: {error}") from error
+                    held.adopt(order)
         return orders

@@ -66,6 +66,7 @@ function fit() {
 
 function drawScreens() {
   for (const terminal of state.terminals) {
+    if (!terminal.screen) continue; // it has no screen on this page
     const inner = find(`iframe[data-screen="${terminal.screen}"]`);
     const url = terminal.url.replace("?", `?lang=${lang}&`); // a screen speaks the language of this page
     if (inner.dataset.url !== url && terminal.up) {
@@ -142,6 +143,7 @@ function drawTruth() {
   find("#truth").classList.toggle("bad", audit.lost + audit.duplicated > 0);
   find("#journal").textContent = audit.journal_records;
   find("#held").textContent = audit.platform_records;
+  find("#west").textContent = state.west ? `${word("西门", "West gate")}: ${state.west[lang]}` : "";
   find("#current").textContent = state.current || "–";
   find("#slow").textContent = state.slow ? state.slow[lang] : "";
   for (const name of ["restrict", "repair"]) {

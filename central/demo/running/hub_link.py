@@ -34,6 +34,11 @@ class HubLink:
             encoding="utf-8",
         )
 
+    @property
+    def database(self) -> Path:
+        """Its own journal's database."""
+        return self.data / "terminal.db"
+
     async def enrol(self, code: str, *more: str) -> str:
         """Enrol with a one-time code; return what it printed."""
         command = python("edge.cli", "hub", "enrol", "-", "--config", str(self.config), *more)

@@ -77,7 +77,11 @@ class PlatformLink:
 
     async def code_for(self, post: town.Post, *, platform: str, lanes: Sequence[Json] = ()) -> str:
         """Return the enrolment QR's text for this terminal; `lanes` are further ones than its own."""
-        body = {"terminal": post.terminal, "profile": town.profile(post, lanes), "platform": platform}
+        return await self.code(post.terminal, town.profile(post, lanes), platform=platform)
+
+    async def code(self, terminal: str, profile: Json, *, platform: str) -> str:
+        """Return the enrolment QR's text for a terminal, or hub, with this profile."""
+        body = {"terminal": terminal, "profile": profile, "platform": platform}
         return str((await self._call("POST", "/v1/admin/codes", body))["qr"])
 
     async def ledger(self) -> Json:

@@ -92,6 +92,7 @@ class Post:
     zh: str
     en: str
     ticket_types: tuple[tuple[str, str, str, int], ...]
+    shown: bool = True  # whether the page has its screen
 
 
 GATE: Final = Post(
@@ -115,7 +116,26 @@ DESK: Final = Post(
 COUNTER: Final = Post(
     terminal="tea-shop", lane="C", scene="shop", screen="counter", zh="云雾茶庄", en="Tea shop", ticket_types=()
 )
-POSTS: Final = (GATE, DESK, COUNTER)
+WEST: Final = Post(
+    terminal="gate-west",
+    lane="B",
+    scene="gate",
+    screen="gate",
+    zh="西门闸机",
+    en="West gate",
+    ticket_types=GATE.ticket_types,
+    shown=False,
+)
+POSTS: Final = (GATE, DESK, COUNTER, WEST)
+HUB: Final = "hub-yunxi"
+HUB_PROFILE: Final[Document] = {
+    "site": SITE,
+    "title": {"zh": "云溪古镇 · 枢纽", "en": "Yunxi Old Town · hub"},
+    "issuer": CITY,
+    "test": True,
+    "lanes": [],
+    "role": "hub",
+}
 
 
 def profile(post: Post, more: Sequence[Document] = ()) -> Document:
