@@ -122,6 +122,7 @@ async def test_the_second_gate_says_used_where_and_when(gates, hub):
     assert first.decision.outcome is Outcome.GRANT
     assert second.decision.reasons == (Reason.LIMIT_USED,)
     assert second.decision.findings[0].facts["where"] == "park/gate1"
+    assert (second.decision.findings[0].facts["used"], second.decision.findings[0].facts["max"]) == (1, 1)
     [(_, body)] = await two.facts("not_granted")
     assert (body["claim"], body["with"]["terminal"]) == ("held", "gate1")
 
