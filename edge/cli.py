@@ -23,6 +23,9 @@ class Command(NamedTuple):
 
 
 COMMANDS: dict[str, Command] = {
+    "provision": Command(
+        "edge.commands.box.provision", "登记并配置一台新终端", "set up a new box: enrol it, write its configuration"
+    ),
     "run": Command("edge.commands.run", "运行本终端", "serve this terminal"),
     "enrol": Command("edge.commands.enrol", "用一次性代码登记本终端", "enrol this terminal with a one-time code"),
     "doctor": Command("edge.commands.doctor", "检查安装并说明如何修复", "check the installation; name each mend"),
@@ -37,6 +40,10 @@ COMMANDS: dict[str, Command] = {
     "sync": Command("edge.commands.sync", "立即与平台同步", "synchronise with the platform now"),
     "staff": Command("edge.commands.staff", "员工与口令", "who works here, and their PINs"),
     "backup": Command("edge.commands.backup", "备份终端数据库", "copy the terminal's database safely"),
+    "wipe": Command("edge.commands.box.wipe", "清除本机全部数据并签名回执", "forget everything, with a signed receipt"),
+    "support-bundle": Command(
+        "edge.commands.box.support", "打包诊断信息（不含个人数据）", "pack what a supporter needs, and no person"
+    ),
     "version": Command("edge.commands.version", "版本信息", "version of Xinguan and of what it stands on"),
 }
 TITLE = "信关 Xinguan\n读码、验证、决定、记账、同步。\nReads a visitor's code, verifies, decides, records, syncs."
@@ -55,8 +62,8 @@ def overview() -> argparse.ArgumentParser:
         epilog="xinguan COMMAND --help explains one command.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    lines = [f"  {name:<9} {zh} · {en}" for name, (_module, zh, en) in COMMANDS.items()]
-    lines += [f"  {name:<9} {zh} · {en}" for name, (zh, en) in CENTRAL_ROLES.items()]
+    lines = [f"  {name:<14} {zh} · {en}" for name, (_module, zh, en) in COMMANDS.items()]
+    lines += [f"  {name:<14} {zh} · {en}" for name, (zh, en) in CENTRAL_ROLES.items()]
     parser.description = f"{parser.description}\n\ncommands:\n" + "\n".join(lines)
     parser.add_argument("command", metavar="COMMAND", help="one of the above")
     return parser

@@ -15,14 +15,40 @@ import base64
 import binascii
 import zlib
 from collections.abc import Iterator
-from typing import IO, Final
+from typing import IO, Annotated, Final
 
-from sync.wire.messages import MAX_BATCH_BYTES, WireError
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from msgspec import Meta, Struct
+
+from sync.wire.jws import JwsError, open_jws
+from sync.wire.messages import MAX_BATCH_BYTES, AtMs, TerminalId, WireError, decode
 
 HEADER: Final = "xinguan-journal-1"
 MAX_HEADER: Final = 200
 MAX_LINE: Final = 2 * MAX_BATCH_BYTES
+WIPED: Final = "xg-wiped+jwt"
 GZIP: Final = 31  # zlib's window bits for the gzip form, and no other
+
+
+class Wiped(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a box signs before it forgets everything: its last record and how many were never sent; -1: not readable."""
+
+    terminal: TerminalId
+    at_ms: AtMs
+    last: Annotated[int, Meta(ge=-1)]
+    unsent: Annotated[int, Meta(ge=-1)]
+
+
+def open_wiped(text: str, key: Ed25519PublicKey) -> Wiped:
+    """Return what a wiped box signed with `key`; raise WireError("bad_receipt")."""
+    try:
+        opened = open_jws(text.strip(), typ=WIPED, key_of=lambda _kid: key)
+    except JwsError as error:
+        raise WireError("bad_receipt", str(error)) from error
+    found = decode(opened.payload, Wiped, code="bad_receipt")
+    if opened.kid != found.terminal:
+        raise WireError("bad_receipt", "signed under another name")
+    return found
 
 
 def header(terminal: str) -> bytes:

@@ -287,7 +287,7 @@ def control_of(target: Target, name: str, size: int) -> str:
         "xinguan-central": "reference platform, site hub and demo of Xinguan",
     }[name]
     recommends = {
-        "xinguan": "Recommends: chromium, fonts-noto-cjk, chrony\n",
+        "xinguan": "Recommends: chrony\nSuggests: cage, chromium, fonts-noto-cjk\n",
         "xinguan-central": "Suggests: postgresql\n",
     }[name]
     return (

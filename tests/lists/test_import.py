@@ -18,6 +18,7 @@ from storage.only_one import only_one
 from sync.enrol.identity import keep_enrolment, load_or_make_key
 from sync.pull.handover import Handover
 from sync.pull.puller import PullFailedError
+from sync.wire.jws import public_hex
 from sync.wire.messages import EnrolAnswer
 from sync.wire.profiles import Lane, Profile, SignedProfile
 
@@ -36,7 +37,8 @@ def enrolled(terminal, platform, tmp_path):
         trust_root=platform.repository.trust_root(),
         platform_keys=[signer.public],
     )
-    keep_enrolment(terminal.folder, platform="http://127.0.0.1:9", key=load_or_make_key(terminal.folder), answer=answer)
+    ours = public_hex(load_or_make_key(terminal.folder))
+    keep_enrolment(terminal.folder, platform="http://127.0.0.1:9", public_key=ours, answer=answer)
     config = tmp_path / "terminal.toml"
     config.write_text(
         f'[terminal]\ndata = "{terminal.folder}"\n[platform]\nurl = "http://127.0.0.1:9"\n'

@@ -1,0 +1,28 @@
+"""Reading a file that somebody brought, as root: a stick is not to be trusted with more than its bytes.
+
+Rules of this file: a plain file, opened without following a link in its last step, never waited for, and no longer than
+agreed; whatever else lies there is refused by name.
+"""
+
+import os
+import stat
+from pathlib import Path
+
+
+class StickError(Exception):
+    """What lies on the stick cannot be used. The text says why, in both languages."""
+
+
+def read_plain(path: Path, most: int) -> bytes:
+    """Return the bytes of a plain file of at most `most` bytes; raise StickError."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise StickError(f"{path}: 无法读取 cannot be read ({error.strerror})") from error
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise StickError(f"{path}: 不是普通文件 is no plain file")
+        raw = file.read(most + 1)
+    if len(raw) > most:
+        raise StickError(f"{path}: 大于 {most} 字节 is longer than {most} bytes")
+    return raw
