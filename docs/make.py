@@ -22,7 +22,8 @@ from edge.api import answers
 from edge.api.access import ALLOWED, MEANS, May, Role
 from edge.api.openapi import CALLS
 from edge.cli import COMMANDS
-from edge.watch.causes import CAUSES, Level, light
+from edge.watch.causes import CAUSES, light
+from edge.watch.told.cause import Level
 
 ROOT = Path(__file__).parent.parent
 LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)(?:#[^)]*)?\)")
@@ -70,6 +71,9 @@ LINES = {
     "source": "识读设备 the lane's reader",
     "scans": "扫码 scans",
     "gate": "闸门 the gate",
+    "light": "信号灯 the light",
+    "sound": "语音 sound",
+    "printer": "凭条打印机 the receipt printer",
 }
 
 BREAKS_INTRO = """# 出了问题怎么办 · When things break

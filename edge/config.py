@@ -10,6 +10,8 @@ from typing import Literal
 import msgspec
 
 from credit.inputs import Intent
+from edge.actuators.paper.tables import PrinterTable
+from edge.actuators.signs.tables import LightTable, SoundTable
 from edge.actuators.tables import GateTable
 
 DEFAULT_LISTEN = "127.0.0.1:8470"
@@ -61,6 +63,9 @@ class LaneTable(Strict, frozen=True):
     prices: bool | None = None
     pay_within_s: float | None = None
     notice: Literal["discreet", "full"] | None = None
+    printer: PrinterTable | None = None
+    light: LightTable | None = None
+    sound: SoundTable | None = None
     grace_s: int = 10
 
 

@@ -5,7 +5,7 @@ decision never waits for a screen.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,7 @@ class Events:
 
     def __init__(self) -> None:
         self._listeners: set[asyncio.Queue[bytes | None]] = set()
+        self.beside: list[Callable[[str, Mapping[str, Any]], None]] = []  # hear at once; must neither wait nor fail
 
     @property
     def full(self) -> bool:
@@ -40,7 +41,9 @@ class Events:
         return len(self._listeners) >= MAX_LISTENERS
 
     def publish(self, name: str, data: dict[str, Any]) -> None:
-        """Tell every listener; never waits."""
+        """Tell everybody; never waits."""
+        for hear in self.beside:
+            hear(name, data)
         if not self._listeners:
             return
         event = Event(name, data).encode()  # once, however many listen

@@ -24,6 +24,7 @@ from edge.actuators.lines import Turns
 from edge.actuators.making import make_gate
 from edge.api.app import Api
 from edge.api.calls.offers import Offers
+from edge.api.calls.printing import Printing
 from edge.api.calls.staff import StaffCalls
 from edge.api.rates import Rates
 from edge.api.serving import listening
@@ -32,6 +33,7 @@ from edge.clock import Clock, Memory, this_boot
 from edge.config import Config, LaneTable
 from edge.events import Events
 from edge.housekeeping import tidy
+from edge.lanes.beside.making import open_beside
 from edge.lanes.decider import Decider
 from edge.lanes.lane import Lane
 from edge.lanes.second_check import Verifiers
@@ -104,7 +106,9 @@ class Terminal:
         lanes = {one.id: await self._lane(one, parted, events, verifiers, stack) for one in self._config.lanes}
         join(lanes.values())
         identity.held.told.append(lambda: adopt(self._config, identity, decider, lanes))
-        readings = Readings(parts, lambda lane: lanes[lane].openings.strikes)
+        beside = await open_beside(self._config.lanes, identity, self._turns, stack)
+        events.beside.append(beside.heard)
+        readings = Readings(parts, lambda lane: lanes[lane].openings.strikes, beside.lines)
         api = Api(
             lanes=lanes,
             store=parts.store,
@@ -114,7 +118,9 @@ class Terminal:
             rates=Rates(self._config.api.presents_per_s),
         )
         staff = StaffCalls(store=parts.store, clock=readings, key=identity.key, lanes=lanes)
-        routes = [*api.routes(), *self._offers(parts, events, readings).routes(), *staff.routes()]
+        printing = Printing(beside.papers, parts.store)
+        more = (self._offers(parts, events, readings), staff, printing)
+        routes = [*api.routes(), *(route for calls in more for route in calls.routes())]
         self._signals()
         beginning = Beginning(identity, parts)
         async with asyncio.TaskGroup() as group:
@@ -123,7 +129,8 @@ class Terminal:
             runner = await stack.enter_async_context(listening(self._config, routes, staff.sessions))
             gates = [group.create_task(lane.openings.run()) for lane in lanes.values()]
             work = self._work(parts, lanes, beginning, Patrol(parts, readings, events))
-            tasks = [opening, *(group.create_task(one) for one in work)]
+            signs = parts.tasks.keep("signs", beside.run, worked=lambda: None)
+            tasks = [opening, *(group.create_task(one) for one in (*work, signs))]
             notify("READY=1")
             log.info("serving", extra={"terminal": identity.terminal, "site": identity.site})
             await self._stop.wait()

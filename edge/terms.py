@@ -92,6 +92,12 @@ def differences(tables: Iterable[LaneTable], profile: Profile) -> Iterator[Diffe
                 yield Difference(table.id, key, ours, theirs)
 
 
+def notices_of(profile: Profile, platform: str) -> str:
+    """Return what stands before a notice's name in its address: as visitors reach the platform."""
+    said = profile.texts.get("notice_url", {})
+    return said.get("zh") or said.get("en") or f"{platform}/n/"
+
+
 def _named(name: str, profile: Profile) -> Lane | None:
     return next((lane for lane in profile.lanes if lane.id == name), None)
 

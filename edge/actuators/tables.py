@@ -162,7 +162,7 @@ def faults(table: GateTable) -> Iterator[Problem]:
     if isinstance(table, WebTable):
         yield from _web_faults(table)
     if isinstance(table, RelayTable | ModbusTable | TalkTable):
-        yield from _line_faults(table)
+        yield from line_faults(table.port, table.baud)
     if isinstance(table, ModbusTable):
         yield from _modbus_faults(table)
     if isinstance(table, TalkTable):
@@ -171,15 +171,16 @@ def faults(table: GateTable) -> Iterator[Problem]:
         yield from _byte_faults(table)
 
 
-def _line_faults(table: RelayTable | ModbusTable | TalkTable) -> Iterator[Problem]:
-    if not LINE.fullmatch(table.port) or (table.port.startswith("tcp:") and not _is_port(table.port)):
+def line_faults(port: str, baud: int) -> Iterator[Problem]:
+    """Yield what is wrong with a serial line or a TCP address."""
+    if not LINE.fullmatch(port) or (port.startswith("tcp:") and not _is_port(port)):
         mend = "serial:/dev/serial/by-path/… 或 tcp://地址:端口", "serial:/dev/serial/by-path/… or tcp://address:port"
-        zh, en = f"{table.port!r} 不是线路", f"{table.port!r} is no line"
+        zh, en = f"{port!r} 不是线路", f"{port!r} is no line"
         yield Problem("port", zh, en, f"请写 {mend[0]}", f"Write {mend[1]}")
-    if table.baud not in BAUDS:
-        near = min(BAUDS, key=lambda one: abs(one - table.baud))
+    if baud not in BAUDS:
+        near = min(BAUDS, key=lambda one: abs(one - baud))
         mend = f"请写 {near}", f"Write {near}"
-        yield Problem("baud", f"没有 {table.baud} 这一波特率", f"no line runs at {table.baud} baud", *mend)
+        yield Problem("baud", f"没有 {baud} 这一波特率", f"no line runs at {baud} baud", *mend)
 
 
 def _is_port(line: str) -> bool:

@@ -154,6 +154,13 @@ class EmergencyAnswer(Struct, frozen=True, kw_only=True):
     lanes: dict[str, GateAnswer]
 
 
+class PrintedAnswer(Answered, frozen=True):
+    """A slip was printed; `paper` is how the printer's paper stands, as far as it says."""
+
+    lane: str
+    paper: Literal["well", "low", "out", "unknown"]
+
+
 class ListShown(Answered, frozen=True):
     """One signed list in force, and how old it is."""
 

@@ -14,6 +14,7 @@ from edge.api import answers
 from edge.api.access import ALLOWED, May
 from edge.api.app import Route
 from edge.api.calls.offer_bodies import ByBody, OfferBody
+from edge.api.calls.printing import PrintBody
 from edge.api.calls.staff_bodies import OpenBody, PersonBody, PinBody, StopBody, UnlockBody
 from edge.api.messages import AnyStep, EmergencyBody, EntryBody, PresentBody
 
@@ -69,6 +70,13 @@ CALLS: dict[str, Call] = {
     ),
     "GET /v1/lanes/{lane}": Call(
         "lane", "What a lane is for, and its challenge", answers=answers.LaneAnswer, errors=(404,)
+    ),
+    "POST /v1/lanes/{lane}/print": Call(
+        "print",
+        "Print the slip of an answer: of a redemption, of a denial by its notice, or the lane's last",
+        PrintBody,
+        answers.PrintedAnswer,
+        errors=(404, 409, 503),
     ),
     "POST /v1/lanes/{lane}/again": Call(
         "again", "Let the code in view be a new presentation", answers=answers.Nothing, errors=(404,)

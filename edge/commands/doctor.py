@@ -22,17 +22,20 @@ from pathlib import Path
 from cache.journal import chain
 from cache.journal.chain import JournalError
 from cache.lists.files import ListFiles
+from edge.actuators.paper.slips import House
 from edge.actuators.tables import in_clear
 from edge.actuators.trial import trial
 from edge.clock import LOAD, Memory, judge, read_boot_ms, read_wall_ms, this_boot
 from edge.commands.common import EX_CONFIG, add_config, local_api
-from edge.config import Config
+from edge.config import Config, LaneTable
+from edge.lanes.beside.trial import Tried, trials
 from edge.ownership import strangers
 from edge.settings.reading import ConfigError, load
 from edge.terms import differences
-from edge.watch.causes import CAUSES, Level
+from edge.watch.causes import CAUSES
 from edge.watch.status import CLOCK_CAUSES
 from edge.watch.store import fault_of
+from edge.watch.told.cause import Level
 from scanner.checks import look_at, probe
 from storage.migrations import steps, version
 from storage.sqlite import connect
@@ -85,20 +88,28 @@ def run(args: argparse.Namespace) -> int:
             _show(finding, as_json=args.json)
             well = well and finding.ok
     if args.open is not None:
-        finding = _opened(config, args.open)
-        _show(finding, as_json=args.json)
-        well = well and finding.ok
+        for finding in _opened(config, args.open):
+            _show(finding, as_json=args.json)
+            well = well and finding.ok
     return 0 if well else 1
 
 
-def _opened(config: Config, name: str) -> Finding:
-    """Open a lane's gate once: the self-test of docs/devices.md."""
+def _opened(config: Config, name: str) -> Iterator[Finding]:
+    """Open a lane's gate once, and let what stands beside it try itself: the self-test of docs/devices.md."""
     lane = next((one for one in config.lanes if one.id == name), None)
     if lane is None:
         known = ", ".join(one.id for one in config.lanes)
-        return Finding("gate", f"没有 {name} 道", f"there is no lane {name!r}", f"name one of {known}")
+        yield Finding("gate", f"没有 {name} 道", f"there is no lane {name!r}", f"name one of {known}")
+        return
     zh, en, mend = asyncio.run(trial(name, lane.actuator))
-    return Finding("gate", f"{name} 道：{zh}", f"lane {name}: {en}", mend)
+    yield Finding("gate", f"{name} 道：{zh}", f"lane {name}: {en}", mend)
+    house = House(title={"zh": "信关", "en": "Xinguan"}, notices=f"{config.platform.url}/n/", clock=name)
+    for one in asyncio.run(_tried(lane, house)):
+        yield Finding(one.name, f"{name} 道：{one.zh}", f"lane {name}: {one.en}", one.mend)
+
+
+async def _tried(lane: LaneTable, house: House) -> list[Tried]:
+    return [one async for one in trials(lane, house)]
 
 
 def _show(finding: Finding, *, as_json: bool) -> None:

@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from edge.actuators.paper.tables import faults as printer_faults
+from edge.actuators.signs.tables import light_faults, sound_faults
 from edge.actuators.tables import FileTable, GateTable, ModbusTable, RelayTable, TalkTable, faults, from_text
 from edge.config import DEFAULT_LISTEN, ApiTable, Config, LaneTable, PlatformTable, TerminalTable, VerifierTable
 from edge.problems import Problem, web_address
@@ -150,6 +152,12 @@ def _lane(lane: LaneTable) -> Iterator[Problem]:
     except SpecError as error:
         yield Problem("source", error.zh, str(error), "请改正", "Correct it")
     yield from _gate("actuator", lane.actuator)
+    if lane.printer is not None:
+        yield from (one.under("printer") for one in printer_faults(lane.printer))
+    if lane.light is not None:
+        yield from (one.under("light") for one in light_faults(lane.light))
+    if lane.sound is not None:
+        yield from (one.under("sound") for one in sound_faults(lane.sound))
 
 
 def _gate(key: str, setting: str | GateTable | None) -> Iterator[Problem]:

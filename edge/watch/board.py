@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge.metrics import Metrics
-from edge.watch.causes import CAUSES, Level
+from edge.watch.causes import CAUSES
+from edge.watch.told.cause import Level
 
 log = logging.getLogger("xinguan.readiness")
 

@@ -5,27 +5,10 @@ all made of it; a test keeps the page and the table together. A light is green (
 served, somebody should look) or red (bad: somebody with a right would not be let in now).
 """
 
-from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final
 
-
-class Level(StrEnum):
-    """How a line stands."""
-
-    WELL = "well"
-    WARN = "warn"
-    BAD = "bad"
-
-
-class Cause(NamedTuple):
-    """What one line says in one state. `{detail}` stands for what is found out at the moment."""
-
-    level: Level
-    zh: str
-    en: str
-    mend_zh: str = ""
-    mend_en: str = ""
-
+from edge.watch.told.beside import BESIDE
+from edge.watch.told.cause import Cause, Level
 
 _W, _N, _B = Level.WELL, Level.WARN, Level.BAD
 
@@ -296,6 +279,7 @@ CAUSES: Final[dict[str, Cause]] = {
         "检查控制器的电源、网线和地址",
         "look at the controller's power, cable and address",
     ),
+    **BESIDE,
 }
 
 

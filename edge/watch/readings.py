@@ -23,10 +23,10 @@ from credit.rules.listing import KINDS, city_of, role_of
 from edge.clock import Clock
 from edge.config import LaneTable
 from edge.metrics import Metrics
-from edge.terms import differences, terms_of
+from edge.terms import differences, notices_of, terms_of
 from edge.watch import status
 from edge.watch.alive import Tasks
-from edge.watch.board import Board, Shown, readiness
+from edge.watch.board import Board, Line, Shown, readiness
 from edge.watch.bounds import Bounds
 from edge.watch.status import LaneReading, ListReading, ListsReading, PlatformReading, Reading, lines
 from scanner.source import Source
@@ -36,7 +36,6 @@ from storage.sqlite import Store
 from sync.beyond.asking import Asking
 from sync.enrol.identity import Identity
 from sync.ways import Moved, Ways
-from sync.wire.profiles import Profile
 
 MAX_DETAIL: Final = 200  # characters of somebody else's words on a line
 VERSION: Final = version("xinguan")  # read once: asking opens a file
@@ -86,8 +85,14 @@ class _Kept:
 class Readings:
     """Reads the terminal's parts and tells how they are."""
 
-    def __init__(self, parts: Parts, strikes: Callable[[str], int] = lambda _lane: 0) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        strikes: Callable[[str], int] = lambda _lane: 0,
+        beside: Callable[[str], tuple[Line, ...]] = lambda _lane: (),
+    ) -> None:
         self._parts = parts
+        self._beside = beside  # light, sound and paper of a lane, each as a line
         self._strikes = strikes  # of a lane: openings running that were not actuated
         self._board = Board(parts.metrics)
         self._kept = _Kept(Unsent(0, None))
@@ -127,7 +132,7 @@ class Readings:
             "pledge": profile.pledge,
             "grade": profile.grade,
             "texts": profile.texts,
-            "notices": _notices(profile, self._parts.identity.platform),
+            "notices": notices_of(profile, self._parts.identity.platform),
             "version": VERSION,
             "now_ms": self._parts.clock.now_ms(),  # screens drop what is older than what they show
         }
@@ -200,6 +205,7 @@ class Readings:
             gated=table.actuator is not None,
             pay_within_s=None if terms.ticket is None else terms.pay_within_s,
             notice=terms.notice,
+            beside=self._beside(table.id),
         )
 
     def _measure(self, reading: Reading) -> None:
@@ -221,12 +227,6 @@ def size_of(database: Path) -> int:
     """Return what a database takes with its log (bytes); a part that is not there takes nothing."""
     parts = (database.with_name(database.name + ending) for ending in BESIDE)
     return sum(part.stat().st_size for part in parts if part.exists())
-
-
-def _notices(profile: Profile, platform: str) -> str:
-    """Return what stands before a notice's name in its address: as visitors reach the platform."""
-    said = profile.texts.get("notice_url", {})
-    return said.get("zh") or said.get("en") or f"{platform}/n/"
 
 
 def lists_reading(trusted: TrustedLists, *, home: str, now_ms: int) -> ListsReading:

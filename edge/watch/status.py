@@ -41,6 +41,7 @@ class LaneReading:
     gated: bool = False
     pay_within_s: float | None = None
     notice: str = "discreet"
+    beside: tuple[Line, ...] = ()  # light, sound, paper
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,4 +215,4 @@ def _lane(lane: LaneReading) -> list[Line]:
         detail = ", ".join(f"{why} × {n}" for why, n in sorted(dropped.items()) if n)
         found.append(Line(f"scans:{lane.id}", "scans.dropped" if detail else "scans.well", detail))
     gate = "gate.not_actuated" if lane.strikes >= STRIKES else "gate.well"
-    return [*found, Line(f"gate:{lane.id}", gate, str(lane.strikes))]
+    return [*found, Line(f"gate:{lane.id}", gate, str(lane.strikes)), *lane.beside]

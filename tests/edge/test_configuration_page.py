@@ -9,6 +9,8 @@ from typing import get_args
 import msgspec
 import pytest
 
+from edge.actuators.paper.tables import PrinterTable
+from edge.actuators.signs.tables import LightTable, SoundTable
 from edge.actuators.tables import GateTable, Tagged, faults
 from edge.config import ApiTable, LaneTable, PlatformTable, TerminalTable, VerifierTable
 from edge.settings.reading import parse
@@ -16,6 +18,7 @@ from edge.settings.reading import parse
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "configuration.md").read_text()
 DEVICES = (DOCS / "devices.md").read_text()
+BESIDE = {"printer": PrinterTable, "light": LightTable, "sound": SoundTable}
 KINDS = {kind.__struct_config__.tag: kind for kind in get_args(GateTable)}
 TABLES = {
     "[terminal]": TerminalTable,
@@ -23,6 +26,9 @@ TABLES = {
     "[api]": ApiTable,
     "[[lanes]]": LaneTable,
     "[[verifiers]]": VerifierTable,
+    "printer": PrinterTable,
+    "light": LightTable,
+    "sound": SoundTable,
     **{f'actuator, kind = "{tag}"': kind for tag, kind in KINDS.items()},
 }
 
@@ -63,7 +69,10 @@ def test_the_example_of_the_page_is_good(tmp_path):
 
 def test_each_example_of_a_gate_is_good():
     shown = [tomllib.loads(text) for text in re.findall(r"```toml\n(.*?)```", DEVICES, re.DOTALL)]
-    tables = [one["lanes"]["actuator"] for one in shown if isinstance(one["lanes"], dict)]
+    tables = [one["lanes"]["actuator"] for one in shown if "actuator" in one["lanes"]]
+    beside = {key: one["lanes"][key] for one in shown for key in BESIDE if key in one["lanes"]}
+    for key, kind in BESIDE.items():
+        assert msgspec.convert(beside[key], kind)
 
     assert {table["kind"] for table in tables} >= set(KINDS) - {"file"}
     for table in tables:

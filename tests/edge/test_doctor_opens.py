@@ -52,3 +52,22 @@ def test_plain_http_on_the_local_network_is_told(tmp_path, capsys):
     gate = 'actuator = {kind = "http", url = "http://192.168.255.254/open", insecure = "lan", timeout_s = 0.05}'
 
     assert "gate-in-clear" in doctor(tmp_path, capsys, gate)[1]
+
+
+def test_what_stands_beside_the_lane_tries_itself_as_well(tmp_path, capsys):
+    path = tmp_path / "terminal.toml"
+    player = tmp_path / "player.sh"
+    player.write_text(f"#!/bin/sh\ncat > {tmp_path}/heard\n")
+    player.chmod(0o755)
+    beside = (
+        f'printer = {{port = "file:{tmp_path}/slips"}}\nsound = {{command = ["{player}"]}}\n'
+        'light = {port = "tcp://127.0.0.1:1", timeout_s = 0.2}'
+    )
+    path.write_text(CONFIG.format(data=tmp_path / "data", gate=beside))
+    main(["doctor", "--config", str(path), "--json", "--open", "north"])
+    found = {one["name"]: one for one in map(json.loads, capsys.readouterr().out.splitlines())}
+
+    assert [found[name]["ok"] for name in ("printer", "sound", "light")] == [True, True, False]
+    assert "打印测试" in (tmp_path / "slips").read_text()
+    assert (tmp_path / "heard").read_bytes()[:4] == b"RIFF"
+    assert "cable" in found["light"]["mend"]

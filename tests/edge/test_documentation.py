@@ -3,7 +3,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from edge.watch.causes import CAUSES, Level, light
+from edge.watch.causes import CAUSES, light
+from edge.watch.told.cause import Level
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from edge.api.access import ALLOWED, MEANS, May, Role
 from edge.api.app import Api
 from edge.api.calls.offers import Offers
+from edge.api.calls.printing import Printing
 from edge.api.calls.staff import StaffCalls
 from edge.api.openapi import CALLS, document, with_description
 
@@ -17,7 +18,8 @@ def every_route():
     api = Api(lanes={}, store=None, events=None, metrics=None, about=None, rates=None)
     offers = Offers(shop=None, issuer="", lists=None, store=None, events=None, about=None, lanes=[])
     staff = StaffCalls(store=None, clock=None, key=Ed25519PrivateKey.generate(), lanes={})
-    return with_description([*api.routes(), *offers.routes(), *staff.routes()])
+    printing = Printing({}, None)
+    return with_description([*api.routes(), *offers.routes(), *staff.routes(), *printing.routes()])
 
 
 def test_every_route_is_described_and_nothing_else_is():
@@ -52,6 +54,7 @@ NOUNS = {
     "POST /v1/redemptions/{redemption}/{step}": "a step",
     "GET /v1/redemptions": "the redemptions",
     "POST /v1/lanes/{lane}/again": "again",
+    "POST /v1/lanes/{lane}/print": "a slip on paper",
     "POST /v1/entry": "stopping entry",
     "POST /v1/emergency": "emergency opening",
     "POST /v1/offers": "a new offer",

@@ -6,8 +6,8 @@ from credit.inputs import Intent
 from edge import terminal as serving
 from edge.config import LaneTable
 from edge.terms import differences, terms_of
-from edge.watch.causes import Level
 from edge.watch.status import Reading, lines
+from edge.watch.told.cause import Level
 from sync.wire.profiles import Lane, Profile, TicketType
 
 ADULT = TicketType(id="adult", title={"zh": "成人票"}, price_fen=6_000)

@@ -13,10 +13,11 @@ from edge.metrics import Metrics
 from edge.watch import disk, network
 from edge.watch.alive import Faults, Tasks
 from edge.watch.board import Board, Line, readiness
-from edge.watch.causes import CAUSES, Level
+from edge.watch.causes import CAUSES
 from edge.watch.network import Outage
 from edge.watch.status import LaneReading, ListsReading, PlatformReading, Reading, lines
 from edge.watch.store import DECIDE, KEEP, Fault, StoreHealth, fault_of
+from edge.watch.told.cause import Level
 from storage.jobs import JobWithdrawnError, StoreFailedError
 
 

@@ -1,0 +1,1 @@
+"""Slips on paper: what stands on one, how a receipt printer is told, and whether it has paper. Read `slips` first."""
