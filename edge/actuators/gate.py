@@ -72,6 +72,16 @@ class Gate(Protocol):
         """Whether its word cannot come from somebody in between; if not, its "no" gives no use back by itself."""
         ...
 
+    @property
+    def turn_within_s(self) -> float | None:
+        """How long after opening somebody may walk through, where it can tell that; None: its silence means nothing."""
+        ...
+
+    @property
+    def deaf(self) -> int:
+        """How often its inputs could not be read so far."""
+        ...
+
     async def open(self, attempt: Attempt) -> Done:
         """Try to open once."""
         ...
@@ -98,6 +108,8 @@ class Plain:
 
     timeout_s = 1.0
     trusted = True
+    turn_within_s: float | None = None
+    deaf = 0
 
     async def opened(self, attempt: Attempt) -> Done:
         """Return UNKNOWN: it cannot be asked."""

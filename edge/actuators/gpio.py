@@ -89,6 +89,7 @@ class GpioGate(Plain):
         self._lines: Lines | None = None
         self._held = False
         self.timeout_s = table.timeout_s + table.pulse_ms / 1000
+        self.turn_within_s = table.turn_within_s
 
     async def __aenter__(self) -> Self:
         try:

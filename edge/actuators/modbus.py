@@ -112,6 +112,7 @@ class ModbusGate(Plain):
         self._bus = Bus(table, turns)
         self.timeout_s = 3 * table.timeout_s + (table.pulse_ms / 1000 if table.coil is not None else 0)
         self._held = False
+        self.turn_within_s = table.turn_within_s
 
     async def __aenter__(self) -> Self:
         await self._off()
@@ -187,6 +188,7 @@ class ModbusGate(Plain):
                 try:
                     now = await self._bus.input(address)
                 except (LineError, ModbusError) as error:
+                    self.deaf += 1
                     log.warning("input_not_read", extra={"input": address, "detail": str(error)})
                     pause = WELL_AGAIN_S
                     break

@@ -19,6 +19,7 @@ from scanner.spec import BAUDS
 from sync.enrol.identity import is_loopback
 
 Seconds = Annotated[float, Meta(ge=0.05, le=10)]
+Turn = Annotated[float, Meta(ge=1, le=120)]
 PulseMs = Annotated[int, Meta(ge=50, le=10_000)]
 Port = Annotated[str, Meta(min_length=1, max_length=200)]
 Register = Annotated[int, Meta(ge=0, le=65_535)]
@@ -109,6 +110,7 @@ class ModbusTable(Tagged, frozen=True, tag="modbus"):
     registers: dict[str, list[Register]] = {}
     heads_register: Register | None = None
     turned_input: Register | None = None
+    turn_within_s: Turn | None = None
     fire_input: Register | None = None
     fault_input: Register | None = None
     baud: int = 9600
@@ -125,6 +127,7 @@ class GpioTable(Tagged, frozen=True, tag="gpio"):
     active: Literal["high", "low"] = "high"
     pulse_ms: PulseMs = 500
     turned_line: Annotated[int, Meta(ge=0, le=511)] | None = None
+    turn_within_s: Turn | None = None
     fire_line: Annotated[int, Meta(ge=0, le=511)] | None = None
     timeout_s: Seconds = 2.0
 
@@ -165,10 +168,20 @@ def faults(table: GateTable) -> Iterator[Problem]:
         yield from line_faults(table.port, table.baud)
     if isinstance(table, ModbusTable):
         yield from _modbus_faults(table)
+    if isinstance(table, ModbusTable | GpioTable):
+        yield from _turn_faults(table)
     if isinstance(table, TalkTable):
         for key in ("send", "ask"):
             yield from _template_faults(key, re.sub(r"\{hex:[^}]*\}", "", getattr(table, key) or ""))
         yield from _byte_faults(table)
+
+
+def _turn_faults(table: ModbusTable | GpioTable) -> Iterator[Problem]:
+    told = table.turned_input if isinstance(table, ModbusTable) else table.turned_line
+    if table.turn_within_s is not None and told is None:
+        key = "turned_input" if isinstance(table, ModbusTable) else "turned_line"
+        zh, en = f"没有 {key}，无从得知有人通过", f"nothing tells that somebody walked through: {key} is missing"
+        yield Problem("turn_within_s", zh, en, f"请写 {key}，或去掉此项", f"Name {key}, or leave this out")
 
 
 def line_faults(port: str, baud: int) -> Iterator[Problem]:

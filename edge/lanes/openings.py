@@ -29,6 +29,7 @@ from cache.ledger.steps import Stepped
 from cache.pen import Pen
 from credit.inputs import Now
 from edge.actuators.gate import Attempt, Done, Gate, Heard, Outcome, refused, unanswered
+from edge.lanes.feedback import Feedback
 from edge.lanes.presented import Answer
 from storage.jobs import StoreFailedError
 from storage.sqlite import Store
@@ -86,7 +87,7 @@ class Openings:
         self._under_way: dict[str, asyncio.Event] = {}
         self._owed: deque[tuple[str, Mapping[str, str | bool]]] = deque(maxlen=MAX_OWED)
         self._denied: deque[float] = deque(maxlen=MAX_DENIED + 1)
-        self._opened: str | None = None  # the redemption for which the gate opened last
+        self._feedback = Feedback(gate, lambda name, heard: self._later(self._fed_back(name, heard)))
         self._heard: set[asyncio.Task[None]] = set()
         self.on_fire: Callable[[bool], Awaitable[object]] | None = None  # opens every lane of the terminal
         self._running = 0  # openings running that were not actuated
@@ -192,7 +193,7 @@ class Openings:
             done = done if asked.outcome is Outcome.UNKNOWN else asked
         self._decider.reached("after-actuator")
         if done.outcome is Outcome.ACTUATED:
-            self._opened = redemption
+            self._feedback.opened(redemption)
         await self._note(redemption, number, done, gives_back=not person)
 
     async def _note(self, redemption: str, number: int, done: Done, *, gives_back: bool) -> None:
@@ -288,9 +289,7 @@ class Openings:
         """Take in what the gate tells by itself."""
         log.info("gate_told", extra={"lane": self._lane, "heard": heard.value})
         if heard in (Heard.TURNED, Heard.NOT_TURNED):
-            redemption, self._opened = self._opened, None
-            if redemption is not None:
-                self._later(self._fed_back(redemption, turned=heard is Heard.TURNED))
+            self._feedback.hear(heard)
         elif heard in (Heard.FIRE, Heard.FIRE_OVER):
             self.alarm = "fire" if heard is Heard.FIRE else ""
             self._later(self._burning(open_=heard is Heard.FIRE))
@@ -308,8 +307,8 @@ class Openings:
         else:
             await self.on_fire(open_)
 
-    async def _fed_back(self, redemption: str, *, turned: bool) -> None:
-        step = steps.passed if turned else steps.annul
+    async def _fed_back(self, redemption: str, heard: Heard) -> None:
+        step = steps.passed if heard is Heard.TURNED else steps.annul
         try:
             stepped: Stepped = await self._write(lambda pen: step(pen, redemption))
         except StoreFailedError:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cache.ids import uuid7
 from cache.journal.chain import begin_epoch
-from cache.ledger import settle, steps
+from cache.ledger import settle, steps, upkeep
 from cache.ledger.visit import Visit
 from cache.pen import Pen
 from credit.claims import Token, TokenClass
@@ -18,7 +18,8 @@ from credit.policy import Policy
 from credit.reasons import Outcome as Answer
 from credit.rules.benefits import parse_benefits
 from edge.actuators.gate import Heard, Plain, refused, unanswered, unsent, well
-from edge.lanes.openings import Opening, Openings
+from edge.lanes.feedback import Feedback
+from edge.lanes.openings import SLACK_S, Opening, Openings
 from storage.jobs import StoreFailedError
 from storage.sqlite import immediate, memory
 
@@ -97,6 +98,9 @@ class Controller(Plain):
             return refused("no") if opens else well()
         if answers == "never":
             await asyncio.Event().wait()
+        if answers == "late":
+            await asyncio.sleep(self.timeout_s + SLACK_S + 0.01)  # the lane has given up by then
+            return well() if opens else refused("no")
         return unanswered("cut")
 
     async def opened(self, attempt):
@@ -197,7 +201,7 @@ def played(controller):
     return run
 
 
-WAYS = st.tuples(st.booleans(), st.sampled_from(["truth", "never", "cut", "lie", "away"]))
+WAYS = st.tuples(st.booleans(), st.sampled_from(["truth", "never", "late", "cut", "lie", "away"]))
 ACTS = st.sampled_from(["show", "show", "restart", "person", "turned", "not_turned", "late", "ill"])
 
 
@@ -227,6 +231,7 @@ def test_two_visitors_never_pass_on_one_code_whatever_the_controller_does(ways, 
                 world.clock.at_ms += 11_000
             elif act == "restart":
                 await world.stop()
+                await world.store.write(lambda conn: upkeep.renew_grace(conn, world.clock.now()))
                 world.start()
             elif act == "person":
                 await world.person()
@@ -444,3 +449,40 @@ def test_a_lane_without_a_gate_writes_no_attempt():
 
     assert world.kinds() == ["granted"]
     assert world.told == []
+
+
+def test_nobody_walked_through_in_time_gives_the_use_back_and_whoever_is_late_takes_it_again():
+    controller = Controller([(True, "truth")])
+    controller.turn_within_s = 0.05
+
+    async def story(world):
+        await world.show()
+        await world.settled()
+        while not any(state == "annulled" for _, state in world.told):
+            await asyncio.sleep(0.005)
+        assert world.uses() == 0
+        controller.hear(Heard.TURNED)
+        while world.uses() == 0:
+            await asyncio.sleep(0.005)
+
+    world = played(controller)(story)
+    assert [kind for kind in world.kinds() if kind in ("annulled", "passed")] == ["annulled", "passed"]
+
+
+def test_who_walked_through_in_time_is_not_annulled_and_a_gate_that_was_deaf_says_nothing():
+    class Gate:
+        turn_within_s, deaf = 0.02, 0
+
+    async def story():
+        ended, over = [], asyncio.Event()
+        ill = Gate()
+        quick, deaf = (Feedback(gate, lambda *told: ended.append(told)) for gate in (Gate(), ill))
+        quick.opened("r1")
+        deaf.opened("r2")
+        quick.hear(Heard.TURNED)
+        ill.deaf += 1
+        Feedback(Gate(), lambda *_: over.set()).opened("the last to end")
+        await asyncio.wait_for(over.wait(), 5)
+        return ended
+
+    assert asyncio.run(story()) == [("r1", Heard.TURNED)]
