@@ -32,7 +32,7 @@ class Events:
     """A broadcast without memory."""
 
     def __init__(self) -> None:
-        self._listeners: set[asyncio.Queue[bytes | None]] = set()
+        self._listeners: dict[asyncio.Queue[bytes | None], bool] = {}  # each, and whether it is a public screen
         self.beside: list[Callable[[str, Mapping[str, Any]], None]] = []  # hear at once; must neither wait nor fail
 
     @property
@@ -40,19 +40,20 @@ class Events:
         """Whether as many listen as may."""
         return len(self._listeners) >= MAX_LISTENERS
 
-    def publish(self, name: str, data: dict[str, Any]) -> None:
-        """Tell everybody; never waits."""
+    def publish(self, name: str, data: dict[str, Any], *, public: dict[str, Any] | None = None) -> None:
+        """Tell everybody; never waits. `public` is what public screens hear instead, if that is less."""
         for hear in self.beside:
             hear(name, data)
         if not self._listeners:
             return
         event = Event(name, data).encode()  # once, however many listen
-        for queue in tuple(self._listeners):
+        less = event if public is None else Event(name, public).encode()
+        for queue, is_public in tuple(self._listeners.items()):
             if queue.qsize() >= MAX_BEHIND:
-                self._listeners.discard(queue)
+                del self._listeners[queue]
                 queue.put_nowait(None)
             else:
-                queue.put_nowait(event)
+                queue.put_nowait(less if is_public else event)
 
     def close(self) -> None:
         """End every listener's stream."""
@@ -60,10 +61,13 @@ class Events:
             queue.put_nowait(None)
         self._listeners.clear()
 
-    async def listen(self, *first: Event) -> AsyncIterator[bytes]:
-        """Yield `first`, then every event from now on, encoded; ends when the listener falls behind or we close."""
+    async def listen(self, *first: Event, public: bool = False) -> AsyncIterator[bytes]:
+        """Yield `first`, then every event from now on, encoded; ends when the listener falls behind or we close.
+
+        A `public` listener is a screen that everybody may read.
+        """
         queue: asyncio.Queue[bytes | None] = asyncio.Queue()
-        self._listeners.add(queue)
+        self._listeners[queue] = public
         try:
             for event in first:
                 yield event.encode()
@@ -78,4 +82,4 @@ class Events:
                     return
                 yield event_or_end
         finally:
-            self._listeners.discard(queue)
+            self._listeners.pop(queue, None)

@@ -251,7 +251,7 @@ class Api:
         await response.prepare(request)
         hello = Event("hello", await self._about.status())
         try:
-            async for chunk in self._events.listen(hello):
+            async for chunk in self._events.listen(hello, public=request[ROLE] is Role.DISPLAY):
                 await response.write(chunk)
         except ConnectionResetError:
             return response  # the screen went away

@@ -27,7 +27,7 @@ from edge.lanes.challenge import Challenge
 from edge.lanes.decider import Decider
 from edge.lanes.openings import Opening, Openings
 from edge.lanes.payments import Payments
-from edge.lanes.presented import Answer, Presented
+from edge.lanes.presented import Answer, Presented, discreet
 from edge.lanes.second_check import Second, Verifiers
 from edge.metrics import Metrics
 from edge.terms import Terms
@@ -199,7 +199,9 @@ class Lane:
 
     def _told(self, text: str, answer: Answer) -> Answer:
         """Tell the screens, have the gate opened, and return the answer."""
-        self._events.publish("decision", answer.to_json() | {"presented": fingerprint(text)})
+        told = answer.to_json() | {"presented": fingerprint(text)}
+        public = None if self.terms.notice == "full" else discreet(told)
+        self._events.publish("decision", told, public=public)
         if answer.redemption is not None:
             self._shown[answer.redemption] = text
             while len(self._shown) > 64:  # noqa: PLR2004 - far more than can be annulled at one lane

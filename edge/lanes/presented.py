@@ -82,3 +82,12 @@ def answer_of(presented: Presented, settled: Settled, now: Now) -> Answer:
         }
         | ({} if settled.notice is None else {"notice": settled.notice}),
     )
+
+
+def discreet(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an answer as a public screen may have it: why somebody is denied, without whose word, what and until when.
+
+    >>> discreet({"outcome": "REFUSE", "reasons": [{"code": "restricted", "facts": {"authority": "a court"}}]})
+    {'outcome': 'REFUSE', 'reasons': [{'code': 'restricted', 'facts': {}}]}
+    """
+    return {**told, "reasons": [{**reason, "facts": {}} for reason in told["reasons"]]}

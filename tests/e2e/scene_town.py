@@ -8,9 +8,12 @@ to the local API.
 
 import asyncio
 import json
+import os
+import pty
+import sqlite3
 import sys
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -35,6 +38,7 @@ HOME, FOREIGN = town.CITY, town.PARTNER
 DAY = (datetime.now(UTC) + timedelta(hours=8)).date()
 TOMORROW = DAY + timedelta(days=1)
 DAY_S = 86_400
+TAKEN = "SELECT coalesce(sum(granted), 0), coalesce(sum(paid_fen), 0) FROM totals WHERE benefit = ?"
 PATIENCE_S = 30.0
 OTHER_CLOCK = Path(__file__).parent.parent / "tools" / "other_clock.py"
 
@@ -76,6 +80,7 @@ NAMES = {
     "s14": "纸质码免票 paper",
     "s15": "先用后付 pay later",
     "s17": "守信通行 entry",
+    "s19": "半价通行 half price",
 }
 
 
@@ -149,8 +154,17 @@ BENEFITS = [
         offline={"max_amount_fen": 40_000, "max_amount_fen_per_subject": 20_000, "on_limit": "standard"},
     ),
     benefit("s17", 19, "s17"),
+    benefit("s19", 24, "s19", {"kind": "percent", "percent_off": 50}, limits=one(period="day")),
 ]
 SCENES = tuple(dict.fromkeys(row["where"]["scenes"][0] for row in BENEFITS))
+READERS = {  # lanes with a serial scanner of their own: where they stand, and what a code means there
+    "stand": {"scene": "umbrella", "intent": "give_back"},
+    "s7-out": {"scene": "s7-room", "intent": "exit"},
+    "s13-out": {"scene": "s13", "intent": "exit"},
+    "s14-voice": {"scene": "s14"},
+    "s19": {"scene": "s19", "pay_within_s": 3},
+}
+CUES = ("grant", "standard")
 CALENDARS = {
     "today": [DAY.isoformat()],
     "tomorrow": [TOMORROW.isoformat()],
@@ -193,6 +207,7 @@ class SceneTown:
         self.terminal = TerminalLink(town.GATE, folder, terminal_port, session)
         self.camera, self.health = Camera(), Health()
         self.openings = folder / "openings"
+        self.readers = {lane: pty.openpty() for lane in READERS}
         self.people, self.clock_s = 0, 0
         self.story, self.called = Story(), {}
         self.begin = self.story.begin
@@ -206,7 +221,12 @@ class SceneTown:
         whole = self.terminal.configuration(
             platform=f"http://127.0.0.1:{self.network.port}", source=camera, actuator=None
         )
-        lanes = [f'[[lanes]]\nid = "{scene}"\nscene = "{scene}"\n' for scene in SCENES if scene not in ("gate", "s11")]
+        own = ("gate", "s11", *READERS)
+        lanes = [f'[[lanes]]\nid = "{scene}"\nscene = "{scene}"\n' for scene in SCENES if scene not in own]
+        more = {"s19": f'actuator = "file:{self.folder}/openings-s19"\n', "s14-voice": self._voice()}
+        for lane, (_, slave) in self.readers.items():
+            source = f'source = "serial:{os.ttyname(slave)}"\n'
+            lanes += [f'[[lanes]]\nid = "{lane}"\nscene = "{READERS[lane]["scene"]}"\n{source}{more.get(lane, "")}']
         lanes += ['[[lanes]]\nid = "B"\nscene = "gate"\n']
         lanes += [f'[[lanes]]\nid = "s11"\nscene = "s11"\nactuator = "file:{self.openings}"\n']
         checks = [
@@ -227,10 +247,22 @@ class SceneTown:
         await asyncio.to_thread(lambda: publish(self.state, now_ms=now_ms()))
         self.terminal.config.write_text(self.configuration(), encoding="utf-8")
         address = f"http://127.0.0.1:{self.network.port}"
-        lanes = [{"id": scene, "scene": scene} for scene in SCENES if scene != "gate"] + [{"id": "B", "scene": "gate"}]
+        plain = [scene for scene in SCENES if scene != "gate" and scene not in READERS]
+        lanes = [{"id": scene, "scene": scene} for scene in plain] + [{"id": "B", "scene": "gate"}]
+        lanes += [{"id": lane, **more} for lane, more in READERS.items()]
         await self.terminal.enrol(await self.platform.code_for(town.GATE, platform=address, lanes=lanes))
         await self.terminal.start()
         await self.until(lambda: self._is_offline(wanted=False))
+
+    def _voice(self):
+        """Give the lane of scene 14 spoken lines, and a player that writes down what it is given."""
+        player = self.folder / "player.sh"
+        player.write_text(f"#!/bin/sh\ncat >> {self.folder}/heard\n")
+        player.chmod(0o755)
+        for cue in CUES:
+            for lang in ("zh", "en"):
+                (self.folder / f"{cue}.{lang}.wav").write_text(f"{cue}.{lang};")
+        return f'sound = {{folder = "{self.folder}", command = ["{player}"]}}\n'
 
     # People and their codes
 
@@ -297,6 +329,44 @@ class SceneTown:
             await self.camera.take_away()
         self.tell(self._showing(who), "A 摄像头 camera", {}, answer)
         return answer
+
+    async def shown(self, who, lane):
+        """Hold a code before the serial scanner of a lane; return what its screen is sent."""
+        await self.until(lambda: self._reads(lane))
+        listening = asyncio.ensure_future(self._next_decision(lane))
+        await asyncio.sleep(0)
+        text = who if isinstance(who, str) else who.code(now_s())
+        os.write(self.readers[lane][0], f"]Q1{text}\r\n".encode())
+        answer = await asyncio.wait_for(listening, PATIENCE_S)
+        self.tell(self._showing(who), f"{lane} 扫码器 scanner", {}, answer)
+        return answer
+
+    async def _reads(self, lane):
+        status = await self.terminal.status() or {}
+        return any(one["id"] == lane and one["camera"] for one in status.get("lanes", []))
+
+    async def heard(self, cue):
+        """Return whether the lane's loudspeaker said this in both languages."""
+        path = self.folder / "heard"
+        return path.exists() and f"{cue}.zh;{cue}.en;" in path.read_text()
+
+    def opened(self, lane):
+        """Return for which redemptions the gate of a lane opened."""
+        path = self.folder / f"openings-{lane}"
+        return [json.loads(line)["open"] for line in path.read_text().splitlines()] if path.exists() else []
+
+    async def refused_step(self, redemption, name, **more):
+        """Try to take a redemption a step that cannot be; return the problem."""
+        link = self.terminal
+        url = f"{link.url}/v1/redemptions/{redemption}/{name}"
+        async with link._session.post(url, json=more, headers=link._headers()) as answer:
+            assert answer.status == 409
+            return await answer.json()
+
+    async def taken(self, benefit_id):
+        """Return what the platform's books count for a benefit: grants, and fen taken at gates."""
+        with closing(sqlite3.connect(f"file:{self.state / 'central.db'}?mode=ro", uri=True)) as conn:
+            return conn.execute(TAKEN, (benefit_id,)).fetchone()
 
     async def _next_decision(self, lane):
         async for name, data in self.terminal.events():
@@ -440,4 +510,7 @@ async def scene_town(folder):
                 await built.terminal.process.stop()
                 await built.platform.process.stop()
                 drawing_task.cancel()
+                for ends in built.readers.values():
+                    for end in ends:
+                        os.close(end)
                 await runner.cleanup()

@@ -34,3 +34,21 @@ async def test_a_listener_that_does_not_read_is_cut_off_and_nobody_waits():
 
     assert len(await task) == MAX_BEHIND
     assert events._listeners == set()
+
+
+async def test_a_public_screen_hears_less_where_there_is_less_to_hear():
+    events = Events()
+    seen = {}
+
+    async def listener(public):
+        async for chunk in events.listen(public=public):
+            seen[public] = chunk
+            return
+
+    tasks = [asyncio.create_task(listener(public)) for public in (True, False)]
+    await asyncio.sleep(0)
+    events.publish("decision", {"why": "a court"}, public={"why": ""})
+    await asyncio.gather(*tasks)
+
+    assert b"court" in seen[False]
+    assert b"court" not in seen[True]

@@ -1,5 +1,8 @@
 """A visitor without a phone, and one who is told no: through the platform's and the terminal's real processes."""
 
+import asyncio
+import json
+
 import aiohttp
 import pytest
 import pytest_asyncio
@@ -100,3 +103,38 @@ async def _page(served, notice):
 
 async def _offline(served):
     return (await served.gate.status() or {}).get("offline")
+
+
+async def heard_by(served, role, act):
+    """Let `act` happen; return the decision that a screen with this token is told of."""
+    head = {"Authorization": f"Bearer {served.gate.tokens[role]}"}
+    async with (
+        aiohttp.ClientSession(served.gate.url, headers=head) as session,
+        session.get("/v1/events") as stream,
+    ):
+        acting = None
+        async for raw in stream.content:
+            if raw.startswith(b"event: hello"):
+                acting = asyncio.ensure_future(act())
+            elif raw.startswith(b"event: decision"):
+                told = json.loads((await stream.content.readline()).removeprefix(b"data: "))
+                return told, await acting
+    raise AssertionError("the stream ended")
+
+
+async def test_a_public_screen_is_not_told_what_stands_against_a_person(served):
+    who = served.visitors.resident(served.now_s())
+    await served.platform.restrict(who)
+    await served.until(lambda: _restricted(served, who))
+
+    public, whole = await heard_by(served, "display", lambda: served.gate.present(who.code(served.now_s())))
+    staff, _ = await heard_by(served, "desk", lambda: served.gate.present(who.code(served.now_s())))
+
+    assert whole["reasons"][0]["facts"]["authority"] == town.AUTHORITIES[town.CITY]
+    assert staff["reasons"][0]["facts"]["authority"] == town.AUTHORITIES[town.CITY]
+    assert (public["reasons"][0]["code"], public["reasons"][0]["facts"]) == ("restricted", {})
+    assert public["notice"] == whole["notice"]
+
+
+async def _restricted(served, who):
+    return (await served.gate.present(who.code(served.now_s()), intent="check"))["outcome"] == "REFUSE"
