@@ -39,7 +39,7 @@ from scanner.reading.unfold import unfolded
 
 MAX_SIDE = 1920
 REGIONS = 3
-SMALL, MIDDLE, LARGE, BIG, HUGE = 300, 400, 500, 600, 800  # pixels of the longer side of a crop
+SMALL, DOTTED, MIDDLE, LARGE, BIG, HUGE = 300, 330, 400, 500, 600, 800  # pixels of the longer side of a crop
 MIN_SIDE = 21  # modules of the smallest code
 
 LINEAR = lut(2.2)  # display light
@@ -173,6 +173,7 @@ STEPS: tuple[Step, ...] = (
     Step("paper-sharp", partial(region, side=MIDDLE, sharpen=(15, 2), smooth=3), LOCAL),
     Step("second", partial(region, rank=1), LOCAL),
     Step("paper", partial(region, side=LARGE), LOCAL),
+    Step("dots", partial(region, side=DOTTED, smooth=5), LOCAL),
     Step("soft", partial(region, side=BIG, tone=HALFWAY, sharpen=(15, 2), smooth=3), LOCAL),
     Step("hard", partial(region, side=HUGE, tone=HARDER, sharpen=(15, 2)), LOCAL),
     Step("unfold", partial(region, side=MIDDLE, tone=HALFWAY, sharpen=(11, 1)), unfolded),

@@ -333,13 +333,18 @@ class SceneTown:
     async def shown(self, who, lane):
         """Hold a code before the serial scanner of a lane; return what its screen is sent."""
         await self.until(lambda: self._reads(lane))
-        listening = asyncio.ensure_future(self._next_decision(lane))
-        await asyncio.sleep(0)
-        text = who if isinstance(who, str) else who.code(now_s())
-        os.write(self.readers[lane][0], f"]Q1{text}\r\n".encode())
-        answer = await asyncio.wait_for(listening, PATIENCE_S)
+        answer = await asyncio.wait_for(self._scanned(who, lane), PATIENCE_S)
         self.tell(self._showing(who), f"{lane} 扫码器 scanner", {}, answer)
         return answer
+
+    async def _scanned(self, who, lane):
+        async for name, data in self.terminal.events():
+            if name == "hello":  # the screen listens: now the visitor comes
+                text = who if isinstance(who, str) else who.code(now_s())
+                os.write(self.readers[lane][0], f"]Q1{text}\r\n".encode())
+            elif name == "decision" and data["lane"] == lane:
+                return data
+        raise AssertionError("the terminal closed its events")
 
     async def _reads(self, lane):
         status = await self.terminal.status() or {}

@@ -33,7 +33,7 @@ async def test_a_listener_that_does_not_read_is_cut_off_and_nobody_waits():
         events.publish("n", {"n": number})
 
     assert len(await task) == MAX_BEHIND
-    assert events._listeners == set()
+    assert not events._listeners
 
 
 async def test_a_public_screen_hears_less_where_there_is_less_to_hear():

@@ -12,7 +12,7 @@ import pytest
 import segno
 
 from scanner.checks import look_at
-from scanner.decode import read_codes
+from scanner.decode import Config, read_codes
 from scanner.sources import open_source
 from scanner.spec import SpecError, parse_spec
 
@@ -159,3 +159,48 @@ def test_a_second_code_in_japanese_stays_japanese(text):
         frame[row] = [0 if module else 255 for module in modules]
 
     assert read_codes(frame) == (text,)
+
+
+CASCADE = Config(mend=None)  # without the soft decoder, which knows our prefix only
+
+
+def no_clock():
+    return 0.0
+
+
+def dotted(text, radius, scale, *, round_eyes, background=255):
+    """Draw a code whose modules are dots of `radius` modules, as some wallets do."""
+    matrix = [list(row) for row in segno.make(text, error="l", micro=False, boost_error=False).matrix]
+    size = len(matrix)
+    frame = np.full(((size + 8) * scale, (size + 8) * scale), background, np.uint8)
+    for y, row in enumerate(matrix):
+        for x, dark in enumerate(row):
+            if dark and (round_eyes or not in_eye(x, y, size)):
+                centre = (round((x + 4.5) * scale * 16), round((y + 4.5) * scale * 16))  # in sixteenths of a pixel
+                cv2.circle(frame, centre, round(radius * scale * 16), 20, -1, cv2.LINE_AA, shift=4)
+            elif dark:
+                frame[(y + 4) * scale : (y + 5) * scale, (x + 4) * scale : (x + 5) * scale] = 20
+    return frame
+
+
+def in_eye(x, y, size):
+    return ((x < 7 or x >= size - 7) and y < 7) or (x < 7 and y >= size - 7)
+
+
+@pytest.mark.parametrize("config", [CASCADE, Config()], ids=["cascade", "with the soft decoder"])
+def test_round_dots_are_read_by_a_late_try_on_a_softened_picture(config):
+    frame = cv2.imread(str(CASES / "qr-dots-v11.png"), cv2.IMREAD_GRAYSCALE)
+
+    assert read_codes(frame, config=config, cpu_ms=no_clock) == (EXPECTED["qr-dots-v11.png"],)
+
+
+@pytest.mark.parametrize("round_eyes", [True, False])
+@pytest.mark.parametrize("radius", [0.35, 0.38, 0.42])
+@pytest.mark.parametrize(("length", "scale"), [(120, 8), (240, 7), (320, 6)])
+def test_other_round_dots_are_read_as_well(length, scale, radius, round_eyes):
+    text = ("XG1:" + "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:" * 9)[:length]
+    frame = np.full((720, 1280), 200, np.uint8)
+    code = dotted(text, radius, scale, round_eyes=round_eyes)
+    frame[40 : 40 + code.shape[0], 300 : 300 + code.shape[1]] = code
+
+    assert read_codes(frame, config=CASCADE, cpu_ms=no_clock) == (text,)
