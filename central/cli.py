@@ -60,6 +60,9 @@ COMMANDS: dict[str, Command] = {
     "operator": Command(
         "central.commands.office.accounts", "办公人员账号与职责", "accounts of the office and their duties"
     ),
+    "evidence": Command(
+        "central.commands.office.evidence", "一次核销的全部证据", "everything known of one redemption, to be checked"
+    ),
     "acts": Command("central.commands.office.acts", "办公操作记录与核验", "the office journal; whether it is whole"),
     "demo": Command("central.demo.command", "一条命令看全流程演示", "the whole story on this machine, in one command"),
     "backup": Command("central.commands.backup", "备份平台：一个快照", "the platform's folder as one snapshot"),

@@ -38,6 +38,7 @@ NEXT: Final[Mapping[str, str]] = {
     "take-back": "/applications/{application}",
     "withdraw-grant": "/applications",
     "terminal": "/fleet",
+    "undo-import": "/registers",
 }
 """Where a page goes after a call; a call that is not here is made by tokens alone."""
 

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from central.console import api, entrance
 from central.console.doors import DESK, ORIGINS, door
-from central.console.pages import approvals, desk_pages, overviews, settlement
+from central.console.pages import approvals, desk_pages, overviews, registers, settlement
 from central.office.desk import Desk
 from central.office.drafts.deciding import apply_due
 from storage.jobs import StoreFailedError
@@ -21,7 +21,7 @@ from storage.jobs import StoreFailedError
 log = logging.getLogger("central.console")
 
 SHUTDOWN_S: Final = 2.0
-MAX_FORM: Final = 6 * 1024 * 1024
+MAX_FORM: Final = 17 * 1024 * 1024
 EVERY_S: Final = 1.0
 SCHEDULE: Final = "schedule"
 
@@ -39,7 +39,7 @@ def build_console(desk: Desk, *, origins: frozenset[str] = frozenset()) -> web.A
     app = web.Application(middlewares=[door], client_max_size=MAX_FORM)
     app[DESK], app[ORIGINS] = desk, origins
     app.add_routes([*entrance.ROUTES, *api.ROUTES])
-    app.add_routes([*desk_pages.ROUTES, *approvals.ROUTES, *settlement.ROUTES, *overviews.ROUTES])
+    app.add_routes([*desk_pages.ROUTES, *approvals.ROUTES, *settlement.ROUTES, *overviews.ROUTES, *registers.ROUTES])
     app.add_routes([web.get("/healthz", _health), web.get("/v1/office/openapi.json", _openapi)])
     with resources.as_file(resources.files("central.console").joinpath("static")) as static:
         app.add_routes([web.static("/static", Path(static))])

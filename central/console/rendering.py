@@ -27,6 +27,7 @@ BARS: Final = (
     ("drafts", "/drafts", "草稿与复核", "Drafts", "read"),
     ("applications", "/applications", "申请与批准", "Applications", "read"),
     ("rules", "/rules", "规则与商户", "Rules and sites", "read"),
+    ("registers", "/registers", "登记册", "Registers", "names.read"),
     ("money", "/money", "结算与报告", "Settlement", "settlement.read"),
     ("fleet", "/fleet", "终端", "Terminals", "read"),
     ("acts", "/acts", "操作记录", "Office journal", "acts.read"),

@@ -22,6 +22,7 @@ import aiohttp
 from aiohttp import web
 
 from central.demo.console import Console
+from central.demo.office import open_accounts
 from central.demo.page_app import PageApp
 from central.demo.running.processes import ChildError
 from central.demo.story import Story
@@ -83,6 +84,8 @@ async def _show(world: World, page: PageApp, url: str) -> int:
     world.at_gate.linger_s = LINGER_S
     for link in world.terminals.values():
         say(f"{link.post.zh} · {link.post.en}: {url}{link.screen_path}")
+    accounts = await asyncio.to_thread(open_accounts, world.platform.state)
+    say(f"办公 · office: {world.platform.office_url}  {' '.join(accounts.names)}  密码 password {accounts.password}")
     port = urlsplit(url).port
     sys.stdout.write(
         f"\n  打开 · open   {url}/#key={page.key}\n"

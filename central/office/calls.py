@@ -16,6 +16,7 @@ from central.office.approving.calls import APPROVING
 from central.office.desk import Desk
 from central.office.drafts import deciding
 from central.office.forms import Call, City, Form, FormData, Json, Number, Rules, Text, Whole
+from central.office.importing import residents
 from central.register.accounts.duties import Person
 
 
@@ -67,6 +68,17 @@ class TerminalForm(Form, frozen=True, kw_only=True):
     city: City
     terminal: Annotated[str, Meta(min_length=1, max_length=63)]
     action: terminals.Action
+
+
+class ImportForm(Form, frozen=True, kw_only=True):
+    """About one import."""
+
+    city: City
+    batch: Annotated[str, Meta(pattern="^[0-9a-f]{12}$")]
+
+
+async def _undo_import(desk: Desk, who: Person, form: ImportForm) -> Json:
+    return await residents.undo(desk, who, form.city, form.batch, form.asked())
 
 
 async def _terminal(desk: Desk, who: Person, form: TerminalForm) -> Json:
@@ -137,6 +149,7 @@ CALLS: Final[Mapping[str, Call]] = {
     "roll-back": Call(DraftForm, _roll_back, "一键回退", "Roll a draft back"),
     "dispute": Call(EntryForm, _dispute, "登记异议", "Open a dispute about a measure"),
     "settle": Call(SettleForm, _settle, "办结异议", "Settle a case"),
+    "undo-import": Call(ImportForm, _undo_import, "撤销一次导入", "Undo an import"),
     "terminal": Call(TerminalForm, _terminal, "暂停或恢复终端", "Suspend a terminal, or let it serve again"),
 } | APPROVING
 """What the office can do over HTTP: `POST /v1/office/NAME`, and the same as forms of its pages."""

@@ -234,11 +234,27 @@ def _check_wire(city: str, checked: Checked) -> None:
 def record(state: Path, city: str, content: dict[str, Any], *, now_ms: int) -> tuple[int, Published]:
     """Enter a checked measure and publish it; return its number."""
     with register(state) as conn:
-        key = bytes.fromhex(content["subject"])
-        days = (content["from_day"], content["until_day"])
-        row = (city, key, content["code"], *days, content["authority"], content["basis"], now_ms)
-        number = conn.execute(RECORD, row).lastrowid
-    return int(number or 0), publish(state, now_ms=now_ms, cities=(city,))
+        number = _record(conn, city, content, now_ms)
+    return number, publish(state, now_ms=now_ms, cities=(city,))
+
+
+def record_all(state: Path, city: str, contents: list[dict[str, Any]], *, now_ms: int) -> tuple[list[int], Published]:
+    """Enter checked measures as one transaction and publish once; return their numbers."""
+    with register(state) as conn:
+        numbers = [_record(conn, city, one, now_ms) for one in contents]
+    return numbers, publish(state, now_ms=now_ms, cities=(city,))
+
+
+def lift_all(state: Path, city: str, numbers: list[int], *, now_ms: int) -> int:
+    """Lift those of the entries that still stand, as one transaction; return how many. Publishing comes after."""
+    with register(state) as conn:
+        return sum(conn.execute(LIFT, (now_ms, city, number)).rowcount for number in numbers)
+
+
+def _record(conn: sqlite3.Connection, city: str, content: dict[str, Any], now_ms: int) -> int:
+    days = (content["from_day"], content["until_day"])
+    what = (content["code"], *days, content["authority"], content["basis"], now_ms)
+    return int(conn.execute(RECORD, (city, bytes.fromhex(content["subject"]), *what)).lastrowid or 0)
 
 
 def get(state: Path, city: str, number: int) -> Entry:

@@ -1,4 +1,6 @@
-"""`xinguan simulate CASE.json [--explain]`: why was this decided? One JSON line per step, then {steps, failed}.
+"""`xinguan simulate CASE.json [--explain]`: why was this decided? A table for people, JSON lines in a pipe.
+
+A JSON line per step, then {steps, failed}; `--json` and `--table` say which, whatever standard output is.
 
 Exit codes: 0 every expectation met · 1 some not · 2 the file is wrong (path and mend are named on stderr).
 """
@@ -13,8 +15,9 @@ from credit.rules.reading import CatalogueError
 from edge.simulator.case import Show
 from edge.simulator.case_file import parse_case
 from edge.simulator.expectation import unmet
-from edge.simulator.explain import explain
 from edge.simulator.story import Played, Story
+from edge.simulator.telling import table
+from edge.simulator.telling.explain import explain
 
 MET, NOT_MET, WRONG_FILE = 0, 1, 2
 
@@ -24,6 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "case", metavar="CASE.json", help="案例文件（- 表示标准输入） · the case file (- reads standard input)"
     )
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--table", action="store_true", help="表格，给人看 · a table for people, also in a pipe")
+    how.add_argument("--json", action="store_true", help="逐行 JSON，给程序 · JSON lines, also on a terminal")
     parser.add_argument(
         "--explain", action="store_true", help="说明每项优惠由哪个条件决定 · say which condition decided"
     )
@@ -41,11 +47,15 @@ def run(args: argparse.Namespace) -> int:
         print(f"{args.case}: {error}", file=sys.stderr)
         return WRONG_FILE
     failed = 0
+    people = args.table or (sys.stdout.isatty() and not (args.json or args.explain))
+    if people:
+        print(table.head())
     for played in Story.begin(case).play():
         line = complete(played, explained=args.explain)
         failed += "unmet" in line
-        _print(line)
-    _print({"steps": len(case.steps), "failed": failed})
+        print(table.row(line)) if people else _print(line)
+    whole = {"steps": len(case.steps), "failed": failed}
+    print(table.last(whole)) if people else _print(whole)
     return NOT_MET if failed else MET
 
 

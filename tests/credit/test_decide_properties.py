@@ -23,7 +23,7 @@ from credit.rules.offers import price
 from credit.telling.answers import from_json, to_json
 from credit.weighing.questions import questions
 from credit.weighing.situation import FIRST_S, LAST_S, iso
-from edge.simulator.explain import explain
+from edge.simulator.telling.explain import explain
 
 T0 = 1_790_000_000_000
 PLACE = Place(site="park", scene="gate", lane="A", terminal="t")

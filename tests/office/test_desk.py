@@ -311,7 +311,7 @@ class TestRules:
         assert (await office.books.read(verify)).number == 8
 
 
-CITY_WIDE = {"rules", "sites", "terminal", *APPROVING}  # these belong to a city, whatever the authority
+CITY_WIDE = {"rules", "sites", "terminal", "undo-import", *APPROVING}  # these belong to a city, whatever the authority
 
 
 async def forms(office):
@@ -334,6 +334,7 @@ async def forms(office):
         "roll-back": {"draft": done},
         "dispute": {"city": CITY, "entry": entry},
         "settle": {"case": case["number"], "upheld": True},
+        "undo-import": {"city": CITY, "batch": "0" * 12},
         "terminal": {"city": CITY, "terminal": "gate-1", "action": "suspend"},
         **await approving_forms(office),
     }
@@ -396,6 +397,7 @@ async def test_each_call_is_open_to_the_roles_that_the_table_names_and_to_no_oth
         "dispute": {"clerk"},
         "settle": {"checker"},
         "terminal": {"merchant", "checker"},
+        "undo-import": {"clerk", "checker"},
         "apply": {"clerk"},
         "decide": {"checker"},
         "ask": {"checker"},

@@ -9,6 +9,7 @@ Rules of this file:
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import date, timedelta
 from typing import Any, Final
@@ -17,7 +18,7 @@ from zoneinfo import ZoneInfo
 from central.books.reconciliation import SUMMED, midnight_ms
 from central.books.reports import terminals
 from central.books.totals import QUARTER_MS
-from storage.jobs import Tx
+from storage.jobs import Row, Tx
 
 HALF: Final = re.compile(r"(20[0-9]{2})H([12])\Z")
 LINES: Final = (
@@ -25,6 +26,15 @@ LINES: Final = (
     + ", ".join(f"CAST(sum({name}) AS BIGINT)" for name in SUMMED)
     + ", max(latest_ms) FROM totals WHERE quarter >= $1 AND quarter < $2"
     " GROUP BY site, issuer, benefit, local ORDER BY site, issuer, benefit, local"
+)
+VERDICTS: Final = (
+    *("proved", "vouched", "unproved", "disproved", "apart", "settled"),
+    *("settled_off_fen", "settled_waived_fen", "settled_later_fen"),
+)
+JUDGED: Final = (
+    "SELECT site, issuer, benefit, local, "  # noqa: S608 - columns of our own
+    + ", ".join(f"CAST(sum({name}) AS BIGINT)" for name in VERDICTS)
+    + " FROM verdicts WHERE quarter >= $1 AND quarter < $2 GROUP BY site, issuer, benefit, local"
 )
 REFUSED: Final = (
     "SELECT site, reason, CAST(sum(n) AS BIGINT) FROM refusals WHERE quarter >= $1 AND quarter < $2"
@@ -66,6 +76,15 @@ class Sum:
     paid_fen: int = 0
     clashes: int = 0
     late: int = 0
+    proved: int = 0
+    vouched: int = 0
+    unproved: int = 0
+    disproved: int = 0
+    apart: int = 0
+    settled: int = 0
+    settled_off_fen: int = 0
+    settled_waived_fen: int = 0
+    settled_later_fen: int = 0
     latest_ms: int = 0
 
     @property
@@ -139,7 +158,8 @@ async def half_year(tx: Tx, *, first: date, last: date, zone: str, city: str = "
     span = (start // QUARTER_MS, end // QUARTER_MS)
     own = {name: json.loads(profile) for name, profile in await tx.rows(SITES)}
     sites = {one.get("site") for one in own.values() if one.get("issuer") == city}
-    lines = [_sum(*row) for row in await tx.rows(LINES, *span)]
+    judged = {row[:4]: row[4:] for row in await tx.rows(JUDGED, *span)}
+    lines = [_sum(row, judged.get(row[:4], ())) for row in await tx.rows(LINES, *span)]
     repairs = await tx.rows(REPAIRS, start, end, city)
     took = sorted(applied - made for made, _decided, applied in repairs)
     mine = [one for one in await terminals(tx) if not city or own.get(one["terminal"], {}).get("issuer") == city]
@@ -156,8 +176,9 @@ async def half_year(tx: Tx, *, first: date, last: date, zone: str, city: str = "
     )
 
 
-def _sum(site: str, issuer: str, benefit: str, local: int, *row: int) -> Sum:
-    line = Sum(site=site, issuer=issuer, benefit=benefit, local=bool(local), latest_ms=row[-1])
-    for name, figure in zip(SUMMED, row, strict=False):
+def _sum(row: Row, judged: Sequence[int]) -> Sum:
+    site, issuer, benefit, local, *figures = row
+    line = Sum(site=site, issuer=issuer, benefit=benefit, local=bool(local), latest_ms=figures[-1])
+    for name, figure in [*zip(SUMMED, figures, strict=False), *zip(VERDICTS, judged, strict=False)]:
         setattr(line, name, figure)
     return line

@@ -10,7 +10,7 @@ from typing import Any, Final
 import aiohttp
 
 from central.clock import now_ms
-from central.demo.running.processes import Child, python, run_once
+from central.demo.running.processes import Child, free_ports, python, run_once
 from central.demo.street import town
 from central.demo.street.visitors import Person
 from central.lists.cities import enter, found_city
@@ -32,7 +32,9 @@ class PlatformLink:
         self._log = folder / "platform.log"
         self._session = session
         listen = f"127.0.0.1:{port}"
-        command = python("central", "serve", "--state", str(self.state), "--listen", listen)
+        self.office_url = f"http://127.0.0.1:{free_ports(1)[0]}"
+        console = self.office_url.removeprefix("http://")
+        command = python("central", "serve", "--state", str(self.state), "--listen", listen, "--console", console)
         self.process = Child("platform", command, self._log)
 
     async def start(self) -> None:

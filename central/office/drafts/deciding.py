@@ -2,14 +2,14 @@
 
 import logging
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from central.books.reports import sites_and_scenes
 from central.office import entries
 from central.office.desk import Desk
-from central.office.drafts import keeping, kinds, rulebooks
+from central.office.drafts import bulk, keeping, kinds, rulebooks
 from central.office.drafts.keeping import Draft, Proposal, Verdict
 from central.office.drafts.states import Move, State, after
 from central.office.refusals import NotThereError, OfficeError, OvertakenError, RefusedError
@@ -47,6 +47,14 @@ async def propose_measure(desk: Desk, who: Person, city: str, wished: entries.Wi
     if not who.authorities("measure.propose", city):
         who.check("measure.propose", city, wished.authority)
     proposal = await desk.run(lambda: kinds.measure(desk.folder, city, wished, now_ms=desk.now_ms()))
+    return await _propose(desk, who, proposal, asked)
+
+
+async def propose_measures(desk: Desk, who: Person, city: str, rows: list[dict[str, Any]], asked: Asked) -> Draft:
+    """Draft many measures of one authority, from a file; raise RefusedError, ForbiddenError."""
+    if not who.authorities("measure.propose", city):
+        who.check("measure.propose", city)
+    proposal = await desk.run(lambda: bulk.propose(desk.folder, city, rows, now_ms=desk.now_ms()))
     return await _propose(desk, who, proposal, asked)
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from central.lists.publishing import Published
 from central.office import entries
-from central.office.drafts import rulebooks
+from central.office.drafts import bulk, rulebooks
 from central.office.drafts.keeping import Draft, Proposal, Words
 from central.office.refusals import RefusedError
 
@@ -92,6 +92,10 @@ def _untake(state: Path, draft: Draft, now_ms: int) -> dict[str, Any]:
     return told(entries.lift(state, draft.city, draft.result["entry"], now_ms=now_ms))
 
 
+def _take_all(state: Path, draft: Draft, now_ms: int) -> Applied:
+    return Applied(*bulk.take(state, draft, now_ms))
+
+
 def _lift(state: Path, draft: Draft, now_ms: int) -> Applied:
     before = entries.get(state, draft.city, draft.content["entry"]).to_json()
     return Applied(before, told(entries.lift(state, draft.city, draft.content["entry"], now_ms=now_ms)))
@@ -123,6 +127,7 @@ def _never(_state: Path, _draft: Draft) -> bool:
 
 KINDS: Final[Mapping[str, Kind]] = {
     "measure": Kind("measure.propose", "measure.approve", "measure.undo", _take, _untake, _never),
+    "measures": Kind("measure.propose", "measure.approve", "measure.undo", _take_all, bulk.lift, _never),
     "repair": Kind("repair.propose", "repair.approve", "measure.undo", _lift, _unlift, _never),
     "rules": Kind("rules.propose", "rules.approve", "rules.rollback", _replace, _go_back, _files_changed),
     "sites": Kind("sites.propose", "sites.approve", "rules.rollback", _replace, _go_back, _files_changed),

@@ -1,0 +1,84 @@
+"""The register of people and files into it: shown first, taken in as one act, undone as one act."""
+
+from typing import Final
+
+from aiohttp import BodyPartReader, web
+
+from central.console.doors import DESK, REFUSALS, person_of
+from central.console.rendering import city_of, page, refused
+from central.office.drafts import deciding
+from central.office.drafts.deciding import Asked
+from central.office.importing import residents
+from central.office.importing.columns import KINDS, read_rows
+from central.office.importing.reading import MAX_BYTES, read_table
+from central.office.refusals import RefusedError
+
+WHAT: Final = ("residents", "measures")
+
+
+async def show(request: web.Request) -> web.Response:
+    """Show the imports of a city and the form to bring a file."""
+    desk, who = request.app[DESK], person_of(request)
+    city = city_of(request, who)
+    try:
+        who.check("names.read", city)
+        found = await residents.listed(desk, city)
+    except REFUSALS as refusal:
+        return refused(request, refusal)
+    may = {act: who.may(act, city) for act in ("register.import", "register.undo")}
+    may["measures"] = bool(who.authorities("measure.propose", city))
+    return page(request, "registers", imports=found, may=may, preview=None, heads=_heads())
+
+
+def _heads() -> dict[str, str]:
+    return {name: "、".join(column.heads[0] for column in KINDS[name]) for name in WHAT}
+
+
+async def _fields(request: web.Request) -> tuple[dict[str, str], bytes]:
+    """Return the small fields of a form and its file, read whole only up to its bound."""
+    fields: dict[str, str] = {}
+    data = b""
+    reader = await request.multipart()
+    while (part := await reader.next()) is not None:
+        if not isinstance(part, BodyPartReader):
+            raise RefusedError("上传有误 · the upload is wrong")
+        most = MAX_BYTES if part.name == "file" else 2_000
+        read = b""
+        while chunk := await part.read_chunk(65_536):
+            read += chunk
+            if len(read) > most:
+                raise RefusedError("文件超过 16 MB，请分几次导入 · more than 16 MB; bring it in parts")
+        if part.name == "file":
+            data = read
+        else:
+            fields[str(part.name)] = read.decode("utf-8", "replace")
+    return fields, data
+
+
+async def bring(request: web.Request) -> web.StreamResponse:
+    """Show what a file would do (dry run), or take it in."""
+    desk, who = request.app[DESK], person_of(request)
+    try:
+        fields, data = await _fields(request)
+        city = fields.get("city", "")
+        asked = Asked(why=fields.get("why", ""), once=fields.get("once"))
+        if fields.get("what") == "measures":
+            read = read_rows(read_table(data), KINDS["measures"])
+            if read.wrong:
+                raise RefusedError(residents.told(read.wrong))
+            draft = await deciding.propose_measures(desk, who, city, read.rows, asked)
+            return web.Response(status=303, headers={"Location": f"/drafts/{draft.number}"})
+        if fields.get("dry") == "true":
+            told = await residents.preview(desk, who, city, data)
+            found = await residents.listed(desk, city)
+            may = {"register.import": True, "register.undo": who.may("register.undo", city), "measures": False}
+            return page(request, "registers", imports=found, may=may, preview=told, heads=_heads())
+        await residents.take(desk, who, city, data, asked)
+    except (ValueError, AssertionError) as error:
+        return refused(request, RefusedError(f"上传有误 · the upload is wrong: {error}"))
+    except REFUSALS as refusal:
+        return refused(request, refusal)
+    return web.Response(status=303, headers={"Location": "/registers"})
+
+
+ROUTES: Final = (web.get("/registers", show), web.post("/registers", bring))

@@ -1,0 +1,167 @@
+"""What the columns of a register's file mean, and what is wrong with a row. Pure.
+
+Rules of this file:
+
+- heads are known in Chinese and English; a column that nobody knows is an error, for a misspelt head would mean "left
+  out";
+- each error names row (as a spreadsheet counts), column and mend; all of them are told, up to a hundred;
+- no ID numbers come in here: a cell with the eighteen characters of one, checked by its own check digit, or the fifteen
+  of an old one, refuses its row, in whatever column.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final, NamedTuple
+
+from central.office.importing.reading import Table
+from central.office.refusals import RefusedError
+
+MAX_ERRORS: Final = 100
+MAX_NAME: Final = 100
+ID_18: Final = re.compile(r"(?<![0-9])[1-9][0-9]{16}[0-9Xx](?![0-9])")
+ID_15: Final = re.compile(r"(?<![0-9])[1-9][0-9]{5}[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])[0-9]{3}(?![0-9])")
+WEIGHTS: Final = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+CHECKS: Final = "10X98765432"
+UNSEEN: Final = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+
+
+class Wrong(NamedTuple):
+    """What is wrong with a cell: row and column as a spreadsheet names them."""
+
+    row: int
+    column: str
+    zh: str
+    en: str
+
+
+class Column(NamedTuple):
+    """A column: its field, the heads it is known by, how a cell is read, and whether it must be there."""
+
+    field: str
+    heads: tuple[str, ...]
+    read: Callable[[str], Any]
+    needed: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """A file, read: rows by field, and everything that is wrong."""
+
+    rows: list[dict[str, Any]]
+    wrong: list[Wrong]
+
+
+def has_id_number(text: str) -> bool:
+    """Return whether a text holds what is an ID number by its own check digit, or an old one of fifteen digits."""
+    for found in ID_18.finditer(text):
+        digits = found.group().upper()
+        if CHECKS[sum(int(one) * weight for one, weight in zip(digits, WEIGHTS, strict=False)) % 11] == digits[17]:
+            return True
+    return ID_15.search(text) is not None
+
+
+def name(text: str) -> str:
+    """Return a name; raise ValueError."""
+    if not text or len(text) > MAX_NAME:
+        raise ValueError(f"应为 1 至 {MAX_NAME} 字|1 to {MAX_NAME} characters")
+    if UNSEEN.search(text):
+        raise ValueError("含不可见字符|has characters that nobody sees")
+    return text
+
+
+def code(text: str) -> int:
+    """Return a measure code; raise ValueError."""
+    return _whole(text, 0, 65_535)
+
+
+def day(text: str) -> date | None:
+    """Return a date, None for nothing; raise ValueError."""
+    if not text:
+        return None
+    plain = re.sub(r"[年月/.]", "-", text).rstrip("日").strip()
+    parts = plain.split("-")
+    if len(parts) != 3 or not all(one.isascii() and one.isdigit() for one in parts):  # noqa: PLR2004 - year, month, day
+        raise ValueError("日期写作 2026-12-31|write a date as 2026-12-31")
+    try:
+        return date(*map(int, parts))
+    except ValueError:
+        raise ValueError("没有这一天|there is no such day") from None
+
+
+def last_day(text: str) -> date:
+    """Return a date that must be there; raise ValueError."""
+    found = day(text)
+    if found is None:
+        raise ValueError("缺截止日|the last day is missing")
+    return found
+
+
+def _whole(text: str, least: int, most: int) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 16 and least <= int(text) <= most):  # noqa: PLR2004
+        raise ValueError(f"应为 {least} 至 {most} 的整数|a whole number from {least} to {most}")
+    return int(text)
+
+
+RESIDENTS: Final = (Column("name", ("姓名", "编号", "name"), name),)
+MEASURES: Final = (
+    Column("subject", ("姓名", "编号", "假名", "name", "subject"), name),
+    Column("code", ("措施代码", "代码", "code"), code),
+    Column("until", ("截止日", "有效期至", "until"), last_day),
+    Column("from_day", ("起始日", "from"), day, needed=False),
+    Column("authority", ("机关", "认定机关", "authority"), str, needed=False),
+    Column("basis", ("依据", "basis"), str, needed=False),
+)
+KINDS: Final[Mapping[str, tuple[Column, ...]]] = {"residents": RESIDENTS, "measures": MEASURES}
+
+
+def read_rows(table: Table, columns: tuple[Column, ...]) -> Read:
+    """Return the rows by field with everything that is wrong; raise RefusedError for heads that are not understood."""
+    order = _order(table[0], columns)
+    rows, wrong = [], []
+    for number, cells in enumerate(table[1:], 2):
+        row, faults = _row(number, cells, order)
+        rows.append(row)
+        wrong += faults
+        if len(wrong) >= MAX_ERRORS:
+            break
+    return Read(rows=rows, wrong=wrong[:MAX_ERRORS])
+
+
+def _order(heads: list[str], columns: tuple[Column, ...]) -> list[Column | None]:
+    known = {head.lower(): column for column in columns for head in column.heads}
+    found = [known.get(head.strip().lower()) if head else None for head in heads]
+    stray = [head for head, column in zip(heads, found, strict=True) if head and column is None]
+    listed = "、".join(column.heads[0] for column in columns)
+    if stray:
+        raise RefusedError(f"不认识的列：{'、'.join(stray)[:200]}；可用 {listed} · unknown columns; known are {listed}")
+    fields = [column.field for column in found if column is not None]
+    missing = [column.heads[0] for column in columns if column.needed and column.field not in fields]
+    if missing:
+        raise RefusedError(f"缺少列：{'、'.join(missing)} · columns are missing: {', '.join(missing)}")
+    if len(fields) != len(set(fields)):
+        raise RefusedError("有两列同名 · two columns mean the same")
+    return found
+
+
+def _row(number: int, cells: list[str], order: list[Column | None]) -> tuple[dict[str, Any], list[Wrong]]:
+    row: dict[str, Any] = {}
+    wrong: list[Wrong] = []
+    for column, text in _pairs(cells, order):
+        head = column.heads[0]
+        if has_id_number(text):
+            wrong.append(Wrong(number, head, "不得出现身份证号", "no ID numbers here"))
+            continue
+        try:
+            row[column.field] = column.read(text)
+        except ValueError as error:
+            zh, _, en = str(error).partition("|")
+            wrong.append(Wrong(number, head, zh, en))
+    return row, wrong
+
+
+def _pairs(cells: list[str], order: list[Column | None]) -> Iterator[tuple[Column, str]]:
+    for at, column in enumerate(order):
+        if column is not None:
+            yield column, cells[at] if at < len(cells) else ""

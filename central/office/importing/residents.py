@@ -1,0 +1,162 @@
+"""People into the register: each gets a pseudonym; who is there already stays as they are; undone as one act.
+
+Rules of this file:
+
+- a file with anything wrong in it changes nothing: the faults are told by row and column, all at once;
+- the same file again changes nothing (idempotent), and so does a name that stands in it twice;
+- undoing an import takes away whom it brought in, but nobody who has a credential or a measure since: they are told;
+- names go into the register's own file and nowhere else: the office journal tells numbers.
+"""
+
+import secrets
+import sqlite3
+from dataclasses import dataclass
+from typing import Any, Final
+
+from central.office.desk import Desk
+from central.office.drafts.deciding import Asked
+from central.office.importing.columns import KINDS, Read, Wrong, read_rows
+from central.office.importing.reading import read_table
+from central.office.refusals import NotThereError, RefusedError
+from central.register.accounts.acts import Act
+from central.register.accounts.duties import Person
+from central.register.registry import PSEUDONYM_BYTES, register, zone_of
+
+SHOWN: Final = 20
+TABLES: Final = (
+    (
+        "CREATE TABLE IF NOT EXISTS import (import TEXT PRIMARY KEY, city TEXT NOT NULL, at_ms INTEGER NOT NULL,"
+        " by_whom TEXT NOT NULL, undone_ms INTEGER) STRICT, WITHOUT ROWID"
+    ),
+    (
+        "CREATE TABLE IF NOT EXISTS imported (import TEXT NOT NULL REFERENCES import (import), pseudonym BLOB NOT NULL,"
+        " PRIMARY KEY (import, pseudonym)) STRICT, WITHOUT ROWID"
+    ),
+)
+HELD: Final = "SELECT name FROM subject WHERE city = ?"
+ADD: Final = "INSERT INTO subject (city, name, pseudonym) VALUES (?, ?, ?)"
+NOTE: Final = "INSERT INTO import (import, city, at_ms, by_whom) VALUES (?, ?, ?, ?)"
+NOTE_ONE: Final = "INSERT INTO imported (import, pseudonym) VALUES (?, ?)"
+LISTED: Final = (
+    "SELECT i.import, i.at_ms, i.by_whom, i.undone_ms, (SELECT count(*) FROM imported WHERE import = i.import)"
+    " FROM import i WHERE i.city = ? ORDER BY i.at_ms DESC LIMIT 50"
+)
+OF: Final = "SELECT city, undone_ms FROM import WHERE import = ?"
+UNUSED: Final = (
+    "DELETE FROM subject WHERE city = ?1 AND pseudonym IN (SELECT pseudonym FROM imported WHERE import = ?2)"
+    " AND NOT EXISTS (SELECT 1 FROM credential c WHERE c.city = ?1 AND c.subject = subject.pseudonym)"
+    " AND NOT EXISTS (SELECT 1 FROM entry e WHERE e.city = ?1 AND e.subject = subject.pseudonym)"
+)
+UNDONE: Final = "UPDATE import SET undone_ms = ? WHERE import = ?"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What an import would do: how many are new and known, what is wrong, and the first rows."""
+
+    rows: int
+    new: int
+    known: int
+    wrong: tuple[Wrong, ...]
+    sample: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """An import that was made."""
+
+    name: str
+    at_ms: int
+    by: str
+    undone_ms: int | None
+    many: int
+
+
+def _tables(conn: sqlite3.Connection) -> None:
+    for sql in TABLES:
+        conn.execute(sql)
+
+
+def _new_names(conn: sqlite3.Connection, city: str, read: Read) -> list[str]:
+    zone_of(conn, city)
+    held = {row[0] for row in conn.execute(HELD, (city,))}
+    return [name for name in dict.fromkeys(row["name"] for row in read.rows if "name" in row) if name not in held]
+
+
+async def preview(desk: Desk, who: Person, city: str, data: bytes) -> Preview:
+    """Return what an import would do, changing nothing (dry run); raise RefusedError, ForbiddenError."""
+    who.check("register.import", city)
+
+    def work() -> Preview:
+        read = read_rows(read_table(data), KINDS["residents"])
+        with register(desk.folder) as conn:
+            new = _new_names(conn, city, read)
+        shown = tuple(str(row.get("name", ""))[:1] + "*" for row in read.rows[:SHOWN])
+        known = len(read.rows) - len(new)
+        return Preview(rows=len(read.rows), new=len(new), known=known, wrong=tuple(read.wrong), sample=shown)
+
+    return await desk.run(work)
+
+
+async def take(desk: Desk, who: Person, city: str, data: bytes, asked: Asked) -> dict[str, Any]:
+    """Take a file in as one act; raise RefusedError when anything in it is wrong."""
+    who.check("register.import", city)
+    now_ms = desk.now_ms()
+    asked = asked.checked(now_ms)
+    read = await desk.run(lambda: read_rows(read_table(data), KINDS["residents"]))
+    if read.wrong:
+        raise RefusedError(told(read.wrong))
+    name = secrets.token_hex(6)
+
+    def work() -> dict[str, Any]:
+        with register(desk.folder) as conn:
+            _tables(conn)
+            new = [(one, secrets.token_bytes(PSEUDONYM_BYTES)) for one in _new_names(conn, city, read)]
+            conn.execute(NOTE, (name, city, now_ms, who.operator))
+            conn.executemany(ADD, [(city, one, key) for one, key in new])
+            conn.executemany(NOTE_ONE, [(name, key) for _one, key in new])
+        return {"import": name, "rows": len(read.rows), "new": len(new)}
+
+    act = Act(act="register.import", city=city, subject=name, why=asked.why, once=asked.once)
+    return await desk.effect(who, act, work, lambda one: one)
+
+
+def told(wrong: list[Wrong]) -> str:
+    """Return what is wrong with a file, a line each."""
+    lines = [f"第 {one.row} 行 {one.column}：{one.zh} · row {one.row}: {one.en}" for one in wrong]
+    return "文件有误，未导入任何一行 · nothing was taken in:\n" + "\n".join(lines)
+
+
+async def undo(desk: Desk, who: Person, city: str, name: str, asked: Asked) -> dict[str, Any]:
+    """Take an import back as one act; whoever is used since stays. Raises NotThereError, RefusedError."""
+    who.check("register.undo", city)
+    now_ms = desk.now_ms()
+    asked = asked.checked(now_ms)
+
+    def work() -> dict[str, Any]:
+        with register(desk.folder) as conn:
+            _tables(conn)
+            row = conn.execute(OF, (name,)).fetchone()
+            if row is None or row[0] != city:
+                raise NotThereError(f"{city} 没有此次导入 · {city} has no such import")
+            if row[1] is not None:
+                raise RefusedError("该次导入已撤销 · the import is undone already")
+            many = conn.execute("SELECT count(*) FROM imported WHERE import = ?", (name,)).fetchone()[0]
+            gone = conn.execute(UNUSED, (city, name)).rowcount
+            conn.execute(UNDONE, (now_ms, name))
+        return {"import": name, "gone": gone, "kept": many - gone}
+
+    act = Act(act="register.undo", city=city, subject=name, why=asked.why, once=asked.once)
+    return await desk.effect(who, act, work, lambda one: one)
+
+
+async def listed(desk: Desk, city: str) -> list[Imported]:
+    """Return the newest imports of a city."""
+
+    def work() -> list[Imported]:
+        with register(desk.folder) as conn:
+            _tables(conn)
+            rows = conn.execute(LISTED, (city,)).fetchall()
+        return [Imported(name=one, at_ms=at, by=by, undone_ms=undone, many=many) for one, at, by, undone, many in rows]
+
+    return await desk.run(work)
