@@ -3,7 +3,10 @@
 One JSON object a line. Floors: a bare fsync of the same folder, and one bare poll of timestamp.json. The terminal polls
 every second with jitter, as the demo does; the measure is published at a random moment of the poll.
 
-    python bench/lists.py [--rounds 30]
+    python bench/lists.py [--rounds 30] [--entries 100000]
+
+With --entries, first one list of so many measures as a key file and as a plain table; then the same town with so many
+measures in force (at most TOWN of them): what one more costs the publisher, the wire, and a terminal.
 """
 
 import argparse
@@ -20,21 +23,26 @@ from datetime import date
 from pathlib import Path
 
 import aiohttp
+from _keyed import bench_entries, keys
 from aiohttp import web
+from aiohttp.abc import AbstractAccessLogger
 
 from cache.ids import uuid7
 from cache.journal.chain import begin_epoch
 from cache.lists.files import ListFiles
 from cache.lists.store import ListStore
 from central import example_town
+from central.lists.cities import publish
 from central.lists.issuing import Wanted, issue
 from central.lists.measure_calls import Measure, repair, restrict
 from central.lists.publishing import Repository
+from central.register.registry import register
 from storage.sqlite import Store
 from sync.pull.puller import Pace, Puller
 
 POLL_S = 1.0
 STARTS = 20
+TOWN = 100_000
 MEASURE = Measure(code=example_town.RESTRICT, until=date(2099, 12, 31), authority="bench")
 
 
@@ -46,13 +54,13 @@ class Clock:
         return time.time_ns() // 1_000_000
 
 
-def say(case: str, samples: list[float], **more: object) -> None:
-    """Print one result, in milliseconds."""
+def say(case: str, samples: list[float], *, unit: str = "ms", factor: float = 1e3, **more: object) -> None:
+    """Print one result."""
     ordered = sorted(samples)
     figures = {
-        "p50_ms": round(statistics.median(ordered) * 1000, 2),
-        "p99_ms": round(ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))] * 1000, 2),
-        "max_ms": round(ordered[-1] * 1000, 2),
+        f"p50_{unit}": round(statistics.median(ordered) * factor, 2),
+        f"p99_{unit}": round(ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))] * factor, 2),
+        f"max_{unit}": round(ordered[-1] * factor, 2),
     }
     print(json.dumps({"case": case, "n": len(samples), **figures, **more}), flush=True)
 
@@ -64,17 +72,41 @@ async def in_force(lists: ListStore, subject: bytes, *, present: bool) -> float:
     return time.perf_counter()
 
 
-async def bench(folder: Path, rounds: int) -> None:
-    """Run all cases in `folder`."""
+class Wire(AbstractAccessLogger):
+    """Counts what the server sends: bodies and heads."""
+
+    sent = 0
+
+    def log(self, _request: web.BaseRequest, response: web.StreamResponse, _time: float) -> None:
+        """Count one answer."""
+        heads = sum(len(name) + len(value) + 4 for name, value in response.headers.items())
+        Wire.sent += response.body_length + heads + 20
+
+
+def fill(state: Path, entries: int) -> None:
+    """Record so many measures, and publish them."""
+    with register(state) as conn:
+        rows = ((example_town.HOME, key, example_town.RESTRICT) for key in keys(entries))
+        conn.executemany(
+            "INSERT INTO entry (city, subject, code, from_day, until_day, authority, recorded_ms)"
+            " VALUES (?, ?, ?, '2026-01-01', '2099-12-31', 'bench', 0)",
+            rows,
+        )
+    publish(state, now_ms=Clock().now_ms())
+
+
+async def bench(folder: Path, rounds: int, entries: int) -> None:
+    """Run all cases in `folder`, with `entries` measures in force before."""
     state = folder / "central"
     await asyncio.to_thread(example_town.found, state, now_ms=Clock().now_ms())
+    await asyncio.to_thread(fill, state, entries)
     wang = (
         await asyncio.to_thread(issue, state, example_town.HOME, Wanted(subject="wang"), now_s=int(time.time()))
     ).subject
     async with AsyncExitStack() as stack:
         app = web.Application()
         app.router.add_static("/lists", state / "public")
-        runner = web.AppRunner(app)
+        runner = web.AppRunner(app, access_log_class=Wire)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -114,21 +146,23 @@ async def floors(session: aiohttp.ClientSession, url: str, folder: Path) -> None
 
 async def refreshes(state: Path, puller: Puller, rounds: int) -> None:
     """Measure publication and refresh by themselves, without the wait for the poll."""
-    published, refreshed, idle = [], [], []
+    published, refreshed, idle, wire = [], [], [], []
     for number in range(rounds):
         began = time.perf_counter()
         await asyncio.to_thread(
             restrict, state, example_town.HOME, f"subject {number}", MEASURE, now_ms=Clock().now_ms()
         )
         published.append(time.perf_counter() - began)
-        began = time.perf_counter()
+        began, sent = time.perf_counter(), Wire.sent
         await puller.once()
         refreshed.append(time.perf_counter() - began)
+        await asyncio.sleep(0.01)  # the server counts an answer after it was sent
+        wire.append(Wire.sent - sent)
         began = time.perf_counter()
         await puller.once()
         idle.append(time.perf_counter() - began)
-    say("restrict: record, sign, publish", published)
-    say("refresh: verify, switch, in force", refreshed)
+    say("restrict: record, sign, publish", published, target_ms=300)
+    say("refresh: verify, switch, in force", refreshed, wire_bytes=statistics.median(wire), target_bytes=4096)
     say("idle poll", idle)
 
 
@@ -163,9 +197,12 @@ def main() -> int:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--entries", type=int, default=0)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(bench(Path(folder), args.rounds))
+        if args.entries:
+            bench_entries(Path(folder), args.entries, say)
+        asyncio.run(bench(Path(folder), args.rounds, min(args.entries, TOWN)))
     return 0
 
 

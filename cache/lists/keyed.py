@@ -39,6 +39,7 @@ class Listed:
     city: str
     view: View
     pile: tuple[Document, ...]
+    signed: KeyList
     authorities: tuple[str, ...] = ()
     aside: dict[bytes, str] = field(default_factory=dict)
 
@@ -105,7 +106,12 @@ def open_listed(index: Index, name: str, shelf: Shelf, *, held: Listed | None) -
     if view.root.hex() != wanted.root or view.count != wanted.count:
         raise BrokenChainError(f"lists/{city}/{name}: leads to {view.root.hex()[:16]}, signed is {wanted.root[:16]}")
     return Listed(
-        city=city, view=view, pile=pile, authorities=index.authorities, aside=dict(held.aside) if held else {}
+        city=city,
+        view=view,
+        pile=pile,
+        signed=wanted,
+        authorities=index.authorities,
+        aside=dict(held.aside) if held else {},
     )
 
 

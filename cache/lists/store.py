@@ -22,6 +22,8 @@ from typing import Any, TypeVar
 from cache.lists import rows
 from cache.lists.content import Content, is_keyed, open_lists, open_role
 from cache.lists.files import DocumentRefusedError, ListFiles
+from cache.lists.index import MEASURES, MEMBERS
+from cache.lists.keyed import Listed
 from cache.lists.refusals import BrokenChainError, ContentRefusedError
 from cache.lists.trusted import TrustedLists
 from cache.lists.values import Chain, RoleState, Stored, Verified
@@ -67,6 +69,7 @@ class ListStore:
         self._own: OwnOffers = NO_OFFERS
         self._ids = ids
         self._current = TrustedLists()
+        self._hurt: dict[str, str] = {}
         self._one_at_a_time = asyncio.Lock()
 
     @property
@@ -105,13 +108,44 @@ class ListStore:
         shop = self._shop
         return NO_OFFERS if shop is None else await self._store.read(lambda conn: offers_of(conn, shop))
 
+    @property
+    def listed(self) -> Mapping[tuple[str, str], Listed]:
+        """The key files in force, by role and list."""
+        found = {}
+        for role, content in self._current.contents.items():
+            for name, one in ((MEASURES, content.measures), (MEMBERS, content.members)):
+                if isinstance(one, Listed):
+                    found[role, name] = one
+        return found
+
+    @property
+    def hurt(self) -> Mapping[str, str]:
+        """What is known to be damaged of lists in force, by role."""
+        return self._hurt
+
     def unreadable(self, role: str, text: str) -> None:
         """Note that a list in force cannot be read any more; it is a problem until it was healed or fetched again."""
-        current = self._current
-        if role not in current.problems:
+        if role not in self._hurt:
             log.error("list_unreadable", extra={"role": role, "problem": text})
-            problems = {**current.problems, role: f"damaged on disk: {short(text)}"}
-            self._current = replace(current, problems=MappingProxyType(problems))
+            self._hurt[role] = f"damaged on disk: {short(text)}"
+            self._tell({**self._current.problems, **self._hurt})
+
+    def healed(self, role: str) -> None:
+        """Note that a list can be read again: every bucket was looked at."""
+        self._hurt.pop(role, None)
+        self._tell({one: text for one, text in self._current.problems.items() if one != role})
+
+    def let_go(self, role: str) -> None:
+        """Give a role up whose files cannot be mended: until they were fetched again nothing is known of its city."""
+        current = self._current
+        contents = {one: content for one, content in current.contents.items() if one != role}
+        states = {one: state for one, state in current.states.items() if one != role}
+        joined = TrustedLists.of(contents, states, home=self._home, killed=current.keyring.killed, own=self._own)
+        self._current = replace(joined, problems=current.problems, newest_ms=current.newest_ms)
+        self._hurt.pop(role, None)
+
+    def _tell(self, problems: Mapping[str, str]) -> None:
+        self._current = replace(self._current, problems=MappingProxyType(dict(problems)))
 
     async def take_in(self, verified: Verified, *, at_ms: int, more_to_come: bool = False) -> Change:
         """Switch to what verified; return what changed. Raises StoreFailedError, and then nothing changed.
@@ -131,6 +165,8 @@ class ListStore:
                 except (ContentRefusedError, DocumentRefusedError) as error:
                     wrong[state.role] = str(error)
                     astray |= {state.role} if isinstance(error, BrokenChainError) else set()
+            self._hurt = {role: text for role, text in self._hurt.items() if role in contents}
+            wrong |= self._hurt
             newest_ms = max(before.newest_ms, chain.issued_ms)
             joined = TrustedLists.of(contents, states, home=self._home, killed=before.keyring.killed, own=self._own)
             after = replace(joined, problems=MappingProxyType(wrong), newest_ms=newest_ms)

@@ -131,6 +131,21 @@ class ListFetcher(DocumentFetcher):
             raise self._failure(url, error) from error
         return Found(body=bytes(data), tag=told.get("ETag"), date=told.get("Date"), modified=told.get("Last-Modified"))
 
+    async def piece(self, url: str, *, first: int, size: int) -> bytes:
+        """Return `size` bytes of what stands at `url`, from byte `first` on, on the event loop; raise DownloadError."""
+        headers = {**PLAIN, "Range": f"bytes={first}-{first + size - 1}"}
+        try:
+            async with (
+                asyncio.timeout_at(self._deadline),
+                self._session.get(url, headers=headers, timeout=OWN_DEADLINE, ssl=self._trust) as response,
+            ):
+                if response.status != PARTIAL or not _begins_at(response, first):
+                    raise DownloadHTTPError(f"{url}: HTTP {response.status} to a range", response.status)
+                found: bytes = await response.content.readexactly(size)
+                return found
+        except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError) as error:
+            raise self._failure(url, error) from error
+
     async def _get(self, url: str, max_length: int) -> bytes:
         return (await self.ask(url, max_length)).body or b""
 

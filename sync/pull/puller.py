@@ -40,6 +40,7 @@ from sync.pull.bundle import BASE, BundleFetcher
 from sync.pull.fetcher import DocumentFetcher, ListFetcher
 from sync.pull.handover import Answer, Handover
 from sync.pull.looking import Examined, kind_of, look_at
+from sync.pull.mending import Mender
 from sync.pull.polling import Poll
 from sync.pull.replay import Replayed, replay
 from sync.pull.verify import ListRefusedError, Session, root_issued_ms
@@ -115,6 +116,7 @@ class Puller:
         self._clock = clock
         self._pace = pace
         self._handover = Handover(lists.files.folder)
+        self._mender = Mender(lists, self._fetcher, clock)
         self._full_at = 0.0
         self.last_ok_ms: int | None = None
         self.last_error: str | None = None
@@ -212,8 +214,9 @@ class Puller:
 
     async def once(self) -> Pulled:
         """Refresh now and return what changed; raise PullFailedError or StoreFailedError."""
+        await self._mend()
         stored = await self._lists.stored()
-        fetcher = ListFetcher(self._session, deadline_s=self._pace.deadline_s, pin=self._pin)
+        fetcher = self._fetcher()
         reference_ms = max(self._clock.now_ms(), stored.newest_ms, self._root_ms)
         try:
             if await self._is_newest(stored, fetcher, reference_ms):
@@ -228,6 +231,17 @@ class Puller:
         self.last_ok_ms, self.last_error, self.refusal = self._clock.now_ms(), None, None
         await self.refreshed()
         return pulled
+
+    async def _mend(self) -> None:
+        """Heal what is known to be damaged; at night, look for damage and bring home what is pending."""
+        if self._mender.due():
+            again = await self._mender.night(self._base_url)
+        else:
+            again = bool(self._lists.hurt) and await self._mender.heal(self._base_url)
+        self._full_at = 0.0 if again else self._full_at
+
+    def _fetcher(self) -> ListFetcher:
+        return ListFetcher(self._session, deadline_s=self._pace.deadline_s, pin=self._pin)
 
     async def _verified(self, stored: Stored, fetcher: DocumentFetcher, *, base_url: str, reference_ms: int) -> Pulled:
         with TemporaryDirectory(prefix="xinguan-lists-") as folder:

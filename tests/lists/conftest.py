@@ -78,10 +78,12 @@ class Site:
         self.public = public
         self.answers = {}
         self.asked = []
+        self.ranges = {}
 
     async def handle(self, request):
         path = request.match_info["path"]
         self.asked.append(path)
+        self.ranges[path] = request.headers.get("Range")
         answer = self.answers.get(path)
         if isinstance(answer, int):
             return web.Response(status=answer)

@@ -1,5 +1,6 @@
 """Measures and members in key files, from the register to the gate: the shortest way, and every wrong one."""
 
+import asyncio
 import hashlib
 import json
 import os
@@ -14,6 +15,7 @@ from tuf.api.metadata import Metadata, MetaFile, TargetFile
 
 from cache.ledger.visit import ListUnreadableError
 from cache.lists.index import read_index
+from cache.lists.keyfile import compacting
 from cache.lists.keyfile.delta import Delta
 from cache.lists.payloads import entry_id, pack_measure
 from cache.lists.refusals import ContentRefusedError
@@ -27,7 +29,11 @@ from central.lists.role_keys import RoleKeys
 from central.register.members import forget_ended
 from central.register.registry import RegistryError, register
 from credit.tokens import open_token
+from sync.pull import mending
 
+NIGHT_MS = 1_795_028_400_000  # 2026-11-19 03:00 in Shanghai
+DAY_MS = 86_400_000
+LISTED = (f"lists.{HOME}", "measures")
 FOLDER = f"targets/lists/{HOME}/"
 ROW = (
     "INSERT INTO entry (city, subject, code, from_day, until_day, authority, recorded_ms)"
@@ -421,3 +427,134 @@ def test_the_index_says_how_a_vendor_finds_the_files(platform):
     assert (platform.public / FOLDER / f"{index.measures.base.sha256}.measures.base").stat().st_size == (
         index.measures.base.size
     )
+
+
+class TestMending:
+    @pytest.fixture
+    async def listed(self, platform, terminal):
+        self.first = fill(platform, 400)[0]
+        async with terminal.open() as t:
+            await t.puller.once()
+            t.base = terminal.folder / "lists" / "targets" / index_of(platform).measures.base.sha256
+            yield t
+
+    def flip(self, path, at):
+        with path.open("r+b") as file:
+            file.seek(at, os.SEEK_END if at < 0 else os.SEEK_SET)
+            octet = file.read(1)
+            file.seek(-1, os.SEEK_CUR)
+            file.write(bytes([octet[0] ^ 1]))
+
+    async def test_a_bad_bucket_is_found_at_night_and_its_octets_alone_are_fetched(self, platform, site, listed):
+        whole = listed.base.read_bytes()
+        self.flip(listed.base, -3)
+        site.asked.clear()
+        platform.clock.ms = NIGHT_MS
+        platform.repository.freshen(now_ms=NIGHT_MS)
+        await listed.puller.once()
+
+        (asked,) = fetched(site, ending=".base")
+        assert (
+            site.ranges[asked]
+            == f"bytes={len(whole) - listed.lists.listed[LISTED].view.base.span(3)[1]}-{len(whole) - 1}"
+        )
+        assert listed.base.read_bytes() == whole
+        assert dict(listed.lists.current.problems) == {}
+
+    async def test_while_nobody_answers_it_stays_a_problem_that_shows(self, platform, site, listed):
+        self.flip(listed.base, -3)
+        platform.clock.ms = NIGHT_MS
+        platform.repository.freshen(now_ms=NIGHT_MS)
+        site.answers[f"{FOLDER}{listed.base.name}.measures.base"] = 503
+        await listed.puller.once()
+        assert "damaged on disk" in listed.lists.current.problems[LISTED[0]]
+
+        site.answers[f"{FOLDER}{listed.base.name}.measures.base"] = b"x" * listed.base.stat().st_size
+        await listed.puller.once()
+        assert "damaged on disk" in listed.lists.current.problems[LISTED[0]]
+
+        site.answers.clear()
+        await listed.puller.once()
+        assert dict(listed.lists.current.problems) == {}
+
+    async def test_a_file_cut_short_is_fetched_whole(self, site, listed):
+        os.truncate(listed.base, 100)
+        with pytest.raises(ListUnreadableError) as failed:
+            listed.lists.current.measures(HOME, self.first)
+        listed.lists.unreadable(failed.value.role, str(failed.value))
+        await listed.puller.once()
+
+        assert listed.lists.current.measures(HOME, self.first)
+        assert dict(listed.lists.current.problems) == {}
+
+    async def test_one_night_is_one_look(self, platform, site, listed):
+        platform.clock.ms = NIGHT_MS
+        platform.repository.freshen(now_ms=NIGHT_MS)
+        await listed.puller.once()
+        self.flip(listed.base, -3)
+        await listed.puller.once()
+        assert dict(listed.lists.current.problems) == {}, "seen the next night"
+        platform.clock.ms = NIGHT_MS + DAY_MS
+        platform.repository.freshen(now_ms=platform.clock.ms)
+        site.answers[f"{FOLDER}{listed.base.name}.measures.base"] = 503
+        await listed.puller.once()
+        assert LISTED[0] in listed.lists.current.problems
+
+
+class TestCompacting:
+    @pytest.fixture
+    async def behind(self, platform, terminal, monkeypatch):
+        """A terminal on the old base, told of a new one."""
+        fill(platform, 3_000)
+        async with terminal.open() as t:
+            await t.puller.once()
+            monkeypatch.setattr(keyed, "REBASE_LEAST", 100)
+            fill(platform, 500, seed=2)
+            monkeypatch.setattr(keyed, "REBASE_LEAST", 64 << 10)
+            await t.puller.once()
+            t.wanted = index_of(platform).measures
+            assert t.lists.listed[LISTED].pile[0].sha256 != t.wanted.base.sha256
+            yield t
+
+    async def test_at_night_the_very_file_of_the_platform_is_made_here(self, platform, site, terminal, behind):
+        platform.clock.ms = NIGHT_MS
+        platform.repository.freshen(now_ms=NIGHT_MS)
+        site.asked.clear()
+        await behind.puller.once()
+
+        listed = behind.lists.listed[LISTED]
+        assert (listed.pile[0].sha256, listed.view.pending) == (behind.wanted.base.sha256, 0)
+        assert fetched(site, ending=".base") == []
+        async with terminal.open() as t:
+            assert t.lists.listed[LISTED].view.root.hex() == behind.wanted.root
+
+    async def test_a_child_that_fails_leaves_all_as_it_is(self, platform, behind, monkeypatch):
+        monkeypatch.setattr(mending, "COMPACTING", "cache.lists.keyfile.no_such_module")
+        platform.clock.ms = NIGHT_MS
+        platform.repository.freshen(now_ms=NIGHT_MS)
+        await behind.puller.once()
+
+        listed = behind.lists.listed[LISTED]
+        assert (listed.view.root.hex(), listed.view.pending > 0) == (behind.wanted.root, True)
+
+    async def test_another_content_is_not_accepted(self, platform, behind, monkeypatch, tmp_path):
+        (tmp_path / "liar.py").write_text("import sys\nopen(sys.argv[3], 'wb').write(b'something else')\n")
+
+        async def lie(*command):
+            child = await asyncio.create_subprocess_exec(command[0], str(tmp_path / "liar.py"), *command[4:])
+            await child.wait()
+            return ""
+
+        monkeypatch.setattr(mending, "_run", lie)
+        platform.clock.ms = NIGHT_MS
+        platform.repository.freshen(now_ms=NIGHT_MS)
+        await behind.puller.once()
+
+        assert behind.lists.listed[LISTED].view.pending > 0
+        assert dict(behind.lists.current.problems) == {}
+
+    def test_a_full_disk_is_one_line_and_no_file(self, tmp_path, capsys):
+        code = compacting.main([str(tmp_path / "none"), str(tmp_path / "none"), str(tmp_path / "out")])
+
+        assert (code, (tmp_path / "out").exists()) == (1, False)
+        assert "No such file" in capsys.readouterr().err

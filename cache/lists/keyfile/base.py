@@ -101,6 +101,26 @@ class Base:
             )
         return rows
 
+    def mend(self, bucket: int, rows: bytes) -> None:
+        """Put fetched rows in the place of a bad bucket; raise KeyFileError if they are not those, OSError."""
+        if hash_of(rows) != self.tree.leaf(bucket):
+            raise KeyFileError(f"{self.path.name}: bucket {bucket}: what was fetched is damaged too")
+        file = os.open(self.path, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.pwrite(file, rows, self.span(bucket)[0])
+            os.fsync(file)
+        finally:
+            os.close(file)
+
+    def head_is_whole(self) -> bool:
+        """Tell whether length, header and fan-out on the disk are still what was opened."""
+        try:
+            layout, count, told = _read_header(self._file, self.path, self.root)
+            fan = _read_fan(self._file, self.path, layout, count)
+        except (KeyFileError, OSError):
+            return False
+        return (layout, told, fan) == (self.layout, self.root, self._fan)
+
     def bad_buckets(self) -> Iterator[int]:
         """Hash every bucket again and yield the numbers of those that changed on disk (the nightly scrub)."""
         for bucket in range(self.layout.buckets):
