@@ -40,7 +40,10 @@ COMMANDS: dict[str, Command] = {
         "central.commands.boxes.journal", "导入从旧卡抢救的流水", "take in the journal of a rescued card"
     ),
     "city": Command(
-        "central.commands.city", "接入城市、换密钥、移除城市", "take a city in, give it new keys, expel it"
+        "central.commands.federation.city", "接入城市、换密钥、移除城市", "take a city in, give it new keys, expel it"
+    ),
+    "root": Command(
+        "central.commands.federation.root", "根密钥：查看、替换、轮换", "the root: its keys, replacing one, rotating"
     ),
     "issue": Command("central.commands.issue", "签发凭证码", "issue a credit token with its QR picture"),
     "restrict": Command("central.commands.measures.restrict", "登记惩戒措施并发布", "take a measure and publish it"),

@@ -16,6 +16,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--database", metavar="URL", help="keep the books on PostgreSQL: postgresql://user@host/database"
     )
+    parser.add_argument(
+        "--offline-root",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="put the root keys here and not in the platform's folder: one folder for all three, or three",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -23,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     state = create_state(args.state)
     if args.database:
         keep_database_url(state, args.database)
-    Repository(args.state).create(now_ms=now_ms())
+    Repository(args.state, root_keys=args.offline_root).create(now_ms=now_ms())
     changed(state, lambda tx: tx.rows("SELECT 1"))
     sys.stdout.write(f"platform {state.signer.public.kid} in {args.state}\n")
     return 0

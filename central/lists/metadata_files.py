@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from securesystemslib.exceptions import StorageError
 from tuf.api.metadata import (  # type: ignore[attr-defined]  # its own exports, without __all__
+    Key,
     Metadata,
     MetaFile,
     Role,
@@ -114,11 +115,23 @@ class MetadataFiles:
         """
         root = Root(version=version, consistent_snapshot=True)
         root.roles["root"] = Role([], ROOT_THRESHOLD)
-        for name in ROOT_KEYS:
-            root.add_key(self.keys.public(name), "root")
+        for name, key in self._root_keys(version).items():
+            new = self.signers.get(name)
+            root.add_key(self.keys.public(new[-1]) if new else key, "root")
         for name in TOP_LEVEL:
             root.add_key(self.keys.public(self._signers_of(name)[-1]), name)
-        return self._sign(root, ROOT_KEYS, now_ms, of="root")
+        here = [one for name in ROOT_KEYS for one in self._signers_of(name) if self.keys.has(one)]
+        if len(here) < ROOT_THRESHOLD:
+            brought = ", ".join(here) or "none"
+            raise PublishingError(f"root: {ROOT_THRESHOLD} of its keys must sign, here are {brought}; bring more")
+        return self._sign(root, tuple(here), now_ms, of="root")
+
+    def _root_keys(self, version: int) -> dict[str, Key]:
+        """Return the root's own keys by name: those of the newest root, in its order, whether or not they are here."""
+        if version == 1:
+            return {name: self.keys.public(name) for name in ROOT_KEYS}
+        root = Metadata[Root].from_bytes(self.newest_root()).signed
+        return {name: root.keys[one] for name, one in zip(ROOT_KEYS, root.roles["root"].keyids, strict=True)}
 
     def put(self, name: str, data: bytes) -> None:
         """Make a metadata file public, in one step."""

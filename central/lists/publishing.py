@@ -19,10 +19,10 @@ A timestamp says "this is still the newest" and must be renewed (`freshen`) even
 look: each renewal is a file that every terminal fetches.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from tuf.api.metadata import Delegations, Snapshot, TargetFile, Targets  # type: ignore[attr-defined]
 
@@ -32,6 +32,7 @@ from central.lists.role_keys import ROOT_KEYS, TOP_LEVEL, RoleKeys, following_of
 from credit.rules.listing import (
     ISSUERS,
     KINDS,
+    city_of,
     is_city,
     role_of,
 )
@@ -57,8 +58,8 @@ Render: TypeAlias = Callable[[tuple[str, ...], Callable[[str], bytes | None]], M
 class Repository:
     """The repository below `state`: keys in `state/keys`, files to serve in `state/public`."""
 
-    def __init__(self, state: Path) -> None:
-        self.keys = RoleKeys(state / "keys")
+    def __init__(self, state: Path, *, root_keys: Sequence[Path] = ()) -> None:
+        self.keys = RoleKeys(state / "keys", offline=root_keys)
         self.public = state / "public"
         self._files = MetadataFiles(self.public, self.keys)
         self._lock = state / "publishing.lock"
@@ -68,7 +69,9 @@ class Repository:
         with locked(self._lock):
             if self._files.exist():
                 raise PublishingError(f"{self.public}: a repository is already here")
-            for name in (*ROOT_KEYS, *TOP_LEVEL):
+            if self.keys.offline:
+                self.keys.make_offline()
+            for name in (*(() if self.keys.offline else ROOT_KEYS), *TOP_LEVEL):
                 self.keys.make(name)
             self._files.put("1.root.json", self._files.root(1, now_ms))
             first = _next(0, now_ms)
@@ -137,12 +140,51 @@ class Repository:
             self.keys.successor(name)
             self._files.signers = {name: (name, following_of(name))}
             published = self._publish(state, {}, now_ms=now_ms, resign={"targets", "snapshot"})
-            number = state.root.signed.version + 1
-            root = self._files.root(number, now_ms)
-            self._examine({f"{number}.root.json": root}, self._files.seen(self._files.load()), now_ms=now_ms)
-            self._files.put(f"{number}.root.json", root)
-            self._load()
+            self._put_root(state, now_ms=now_ms)
             return published
+
+    def replace_root_key(self, number: int, folder: Path, *, now_ms: int) -> None:
+        """Replace one of the root's own keys, lost or stolen, by a new one in `folder`; the others sign."""
+        name = ROOT_KEYS[number - 1]
+        with locked(self._lock):
+            state = self._load()
+            self.keys.put_offline(following_of(name), folder)
+            self._files.signers = {name: (following_of(name),)}
+            try:
+                self._put_root(state, now_ms=now_ms)
+            except PublishingError:
+                (folder / f"{following_of(name)}.pem").unlink()
+                raise
+
+    def _put_root(self, state: State, *, now_ms: int) -> None:
+        number = state.root.signed.version + 1
+        root = self._files.root(number, now_ms)
+        self._examine({f"{number}.root.json": root}, self._files.seen(self._files.load()), now_ms=now_ms)
+        self._files.put(f"{number}.root.json", root)
+        self._load()
+
+    def root_standing(self) -> dict[str, Any]:
+        """Return the root's version, its threshold, and its keys by name: key id, and whether it is here."""
+        root = self._files.load().root.signed
+        own = root.roles["root"]
+        named = zip(ROOT_KEYS, own.keyids, strict=True)
+        keys = {name: {"keyid": keyid, "here": self.keys.has(name)} for name, keyid in named}
+        return {"version": root.version, "threshold": own.threshold, "expires": root.expires.isoformat(), "keys": keys}
+
+    def standing(self, *, now_ms: int) -> dict[str, dict[str, Any]]:
+        """Return each city's roles: version, age of the last signature in seconds, when it ends, key id."""
+        state = self._files.load()
+        found: dict[str, dict[str, Any]] = {}
+        for role, one in sorted(delegated(state).items()):
+            signed, (kind, city) = state.roles[role].signed, city_of(role) or ("", "")
+            found.setdefault(city, {})[kind] = {
+                "version": signed.version,
+                "age_s": (now_ms - int(signed.unrecognized_fields["issued_ms"])) // 1000,
+                "expires": signed.expires.isoformat(),
+                "keyid": one.keyids[0],
+                "key_here": self.keys.has(role),
+            }
+        return found
 
     def publish(self, documents: Mapping[str, bytes], *, now_ms: int) -> Published:
         """Sign what differs from the state in force and put it in force; what is not named stays as it is."""
@@ -220,7 +262,8 @@ class Repository:
 
     def _settle(self, state: State) -> None:
         named = {name: state.root.signed.roles[name].keyids[0] for name in TOP_LEVEL}
-        named |= {role: delegated.keyids[0] for role, delegated in delegated(state).items()}
+        named |= {role: one.keyids[0] for role, one in delegated(state).items()}
+        named |= dict(zip(ROOT_KEYS, state.root.signed.roles["root"].keyids, strict=False))
         self.keys.settle(named)
 
     def _examine(

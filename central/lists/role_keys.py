@@ -6,13 +6,14 @@ Rules of this file:
 - root has three keys of which two must sign; every other role has one;
 - a successor is made beside its key, as `<name>.next.pem`, and takes its place only when the metadata that names it is
   public (`settle`): a power cut at any instruction leaves a key that the public metadata names, or one step to it;
+- root keys may lie in offline folders (sticks), that are named while they are needed and are no part of the platform's;
 - a retired key's file is renamed to `<name>.retired-<n>.pem`, never deleted.
 
 The reference platform keeps all of them in one folder so that it runs out of the box. A city in earnest keeps root and
 `issuers.*` keys on offline machines: nothing but `make`, `successor` and re-signing those roles needs them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -39,8 +40,9 @@ class KeyFolderError(Exception):
 class RoleKeys:
     """The signing keys in `folder`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, offline: Sequence[Path] = ()) -> None:
         self.folder = folder
+        self.offline = tuple(offline)
         self._loaded: dict[str, CryptoSigner] = {}
 
     def make(self, name: str) -> SSlibKey:
@@ -50,6 +52,26 @@ class RoleKeys:
             raise KeyFolderError(f"{path}: exists; rotate it instead of making it anew")
         replace_file(path, _pem(Ed25519PrivateKey.generate()), mode=PRIVATE)
         return self.public(name)
+
+    def make_offline(self) -> None:
+        """Make the root keys in the offline folders: one of them, or one for each; raise KeyFolderError."""
+        if len(self.offline) not in (1, len(ROOT_KEYS)):
+            raise KeyFolderError(f"{len(self.offline)} offline folders: give one, or {len(ROOT_KEYS)}")
+        for at, name in enumerate(ROOT_KEYS):
+            self.put_offline(name, self.offline[at % len(self.offline)])
+
+    def put_offline(self, name: str, folder: Path) -> SSlibKey:
+        """Make `name` in another folder, which is one of ours from now on; raise KeyFolderError if it is there."""
+        path = folder / f"{name}.pem"
+        if path.exists():
+            raise KeyFolderError(f"{path}: exists; it is not made anew")
+        replace_file(path, _pem(Ed25519PrivateKey.generate()), mode=PRIVATE)
+        self.offline = (*self.offline, *(() if folder in self.offline else (folder,)))
+        return self.public(name)
+
+    def has(self, name: str) -> bool:
+        """Tell whether a key is here, or in an offline folder that was brought."""
+        return self._path(name).exists()
 
     def successor(self, name: str) -> SSlibKey:
         """Return the public half of the key that shall follow `name`'s: made now, or in a try that was cut short."""
@@ -74,7 +96,9 @@ class RoleKeys:
         found = next((one for one in others if one.exists() and self._keyid(one.stem) == keyid), None)
         if found is None:
             return  # signing will say which file is missing; a client would see it as well
-        if path.exists():
+        if not path.exists():
+            path = found.with_name(f"{name}.pem")
+        else:
             number = len(list(self.folder.glob(f"{name}.retired-*.pem"))) + 1
             waits = found != following and not following.exists()  # a successor that was never named
             path.rename(following if waits else self._path(f"{name}.retired-{number}"))
@@ -106,6 +130,10 @@ class RoleKeys:
         return private
 
     def _path(self, name: str) -> Path:
+        if name.partition(".")[0] in ROOT_KEYS:
+            for folder in self.offline:
+                if (folder / f"{name}.pem").exists():
+                    return folder / f"{name}.pem"
         return self.folder / f"{name}.pem"
 
 

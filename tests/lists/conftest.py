@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import date
 from types import SimpleNamespace
@@ -173,3 +174,20 @@ def until():
                 await asyncio.sleep(0.005)
 
     return wait
+
+
+@pytest.fixture
+def terminal_of(tmp_path):
+    """Open a terminal of the platform in `state`, enrolled now; its clock is the machine's until it is told."""
+
+    @asynccontextmanager
+    async def opened(state):
+        folder = tmp_path / "enrolled"
+        folder.mkdir()
+        async with Site(state / "public").serving() as url:
+            clock = Clock(time.time_ns() // 1_000_000)
+            async with Terminal(folder, Repository(state).trust_root(), url, clock).open() as t:
+                t.clock = clock
+                yield t
+
+    return opened
