@@ -43,7 +43,7 @@ def batch(terminal: str) -> bytes:
     """Return a sealed batch of BATCH grants of one terminal, each of another visitor."""
     raw = []
     for seq in range(1, BATCH + 1):
-        keys = [f"u|w/first|subject:w:{terminal}{seq}|ever", "u|w/first|day:2026-09-21"]
+        keys = [f"u|w/first|subject:w:{terminal}-{seq}|ever", "u|w/first|day:2026-09-21"]
         uses = [{"key": keys[0], "n": 1, "max": 1}, {"key": keys[1], "n": 1, "max": 1_000_000}]
         given = [{"benefit": "w/first", "issuer": "w", "offer": {"kind": "percent", "off_fen": 3000}}]
         body = {"issuer": "w", "class": "bound", "heads": 1, "given": given, "uses": uses, "proof": "0" * 64}

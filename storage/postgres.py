@@ -9,19 +9,21 @@
    takes writes on the highest timeline is used. A server on a lower timeline than we have ever seen is an old primary
    that came back: it is refused, whatever it says of itself.
 5. Whatever breaks on a connection ends that connection; the next job makes a new one.
-6. A many-rows INSERT goes over as arrays (`unnest`): one statement a batch instead of one a row.
+6. Writes that wait are grouped (`storage.groups`), but for those with a deadline: a claim waits for no batch.
+7. A many-rows INSERT goes over as arrays (`unnest`): one statement a batch instead of one a row.
 """
 
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final, Self, TypeVar
 
 import asyncpg
 
-from storage.jobs import BadValueError, ConstraintError, Row, StoreFailedError, TxJob, Value, checked
+from storage.groups import Groups
+from storage.jobs import BadValueError, ConstraintError, Row, StoreFailedError, Tx, TxJob, Value, checked
 from storage.migrations import Schema, SchemaTooNewError, steps
 from storage.places import Place, Places
 from storage.waiting import Ran, Waiting, withdrawn
@@ -142,6 +144,7 @@ class PostgresJobs:
         self._idle: list[asyncpg.Connection] = []
         self._free = asyncio.Semaphore(POOL)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._groups = Groups(self)
         self._types: dict[str, str] = {}
         self._timeline = 0
         self._held: dict[str, asyncpg.Connection] = {}
@@ -159,6 +162,7 @@ class PostgresJobs:
 
     async def __aexit__(self, *_exc: object) -> None:
         self._open = False
+        await self._groups.finish()
         if self._tasks:
             await asyncio.wait(self._tasks)
         for conn in (*self._idle, *self._held.values()):
@@ -174,11 +178,12 @@ class PostgresJobs:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         waiting = Waiting(job, loop, future, before)
+        if before is None:
+            self._groups.put(waiting)
+            return await future
         task = loop.create_task(self._work(waiting))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        if before is None:
-            return await future
         timer = loop.call_at(before, waiting.expire)
         try:
             return await future
@@ -191,6 +196,16 @@ class PostgresJobs:
             raise StoreFailedError("the store is closed")
         async with self._connection() as conn:
             return await self._transact(conn, job, isolation="repeatable_read", readonly=True)
+
+    async def transacted(self, job: Callable[[Tx], Awaitable[Any]]) -> Any:
+        """Run `job` as one transaction, once."""
+        async with self._connection() as conn:
+            return await self._transact(conn, job)
+
+    async def repeated(self, job: Callable[[Tx], Awaitable[Any]]) -> Any:
+        """Run `job` as one transaction, again where the database asks to."""
+        async with self._connection() as conn:
+            return await self._again(conn, job)
 
     async def hold(self, name: str) -> bool:
         """Return whether this process alone holds `name` now, taking it if nobody does. Lost with its connection."""
@@ -218,7 +233,7 @@ class PostgresJobs:
         except Exception as error:  # noqa: BLE001 - handed to the job's caller, whoever it is
             waiting.tell(Ran(error=error))
 
-    async def _again(self, conn: asyncpg.Connection, job: TxJob[T]) -> T:
+    async def _again(self, conn: asyncpg.Connection, job: Callable[[Tx], Awaitable[T]]) -> T:
         for _ in range(RETRIES):
             try:
                 return await self._transact(conn, job)
@@ -226,7 +241,7 @@ class PostgresJobs:
                 continue
         return await self._transact(conn, job)
 
-    async def _transact(self, conn: asyncpg.Connection, job: TxJob[T], **kind: Any) -> T:
+    async def _transact(self, conn: asyncpg.Connection, job: Callable[[Tx], Awaitable[T]], **kind: Any) -> T:
         transaction = conn.transaction(**kind)
         with translated():
             await transaction.start()

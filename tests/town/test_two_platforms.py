@@ -28,6 +28,7 @@ from sync.wire.seals import open_batch, seal_batch
 pytestmark = pytest.mark.postgres
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 WAIT_S = 10
+NOW_MS = 1000
 PROFILE = decode(
     b'{"site": "s", "title": {"zh": "z"}, "issuer": "w", "lanes": [{"id": "A", "scene": "gate"}]}', Profile
 )
@@ -242,3 +243,42 @@ async def test_two_platform_processes_serve_one_folder_on_one_database(postgres_
     assert answer.stdout.decode().startswith("a ")
     assert not state.database.exists()
     assert (state.folder / "database-url").stat().st_mode & 0o777 == 0o600
+
+
+class TestWaiting:
+    """Forty batches on one shared key: each waits its turn, none is given up."""
+
+    async def test_forty_batches_that_share_a_key_are_all_taken_in_and_in_order(self, postgres_url):
+        names = [f"t{number}" for number in range(40)]
+        done = []
+        async with PostgresJobs(postgres_url, SCHEMAS["postgres"]) as jobs:
+            await registered(jobs, *names)
+
+            async def bring(one):
+                records = [granting(one, seq, "u|w/first|day:2026-09-21") for seq in range(1, 21)]
+                batch = sealed(one, records)
+                await jobs.write(lambda tx: take_in(tx, batch, now_ms=NOW_MS, bounds=Bounds()))
+                done.append(one)
+
+            await asyncio.gather(*map(bring, names))
+            spent = await jobs.read(lambda tx: tx.row("SELECT spent FROM tallies WHERE key LIKE 'u|w/first|day%'"))
+
+        assert spent == (40 * 20,)
+        assert sorted(done) == sorted(names)
+
+    async def test_one_batch_in_a_group_that_cannot_be_takes_nobody_along(self, postgres_url):
+        async with PostgresJobs(postgres_url, SCHEMAS["postgres"]) as jobs:
+            await registered(jobs, "t0", "t1", "t2")
+            gap = sealed("t1", [granting("t1", 7, "u|w/x|ever")], prev=bytes(32))
+            whole = [sealed(one, [granting(one, 1, "u|w/x|ever")]) for one in ("t0", "t2")]
+            told = await asyncio.gather(
+                *(
+                    jobs.write(lambda tx, batch=batch: take_in(tx, batch, now_ms=NOW_MS, bounds=Bounds()))
+                    for batch in (whole[0], gap, whole[1])
+                ),
+                return_exceptions=True,
+            )
+            held = await jobs.read(lambda tx: tx.rows("SELECT terminal FROM facts ORDER BY terminal"))
+
+        assert [type(one).__name__ for one in told] == ["Taken", "GapError", "Taken"]
+        assert held == [("t0",), ("t2",)]
