@@ -8,24 +8,27 @@
 4. Hosts are tried side by side, HOST_S each (a hung first host would otherwise hold everybody up), and the one that
    takes writes on the highest timeline is used. A server on a lower timeline than we have ever seen is an old primary
    that came back: it is refused, whatever it says of itself.
-5. Whatever breaks on a connection ends that connection; the next job makes a new one.
-6. Writes that wait are grouped (`storage.groups`), but for those with a deadline: a claim waits for no batch.
-7. A many-rows INSERT goes over as arrays (`unnest`): one statement a batch instead of one a row.
+5. A hung server says nothing, and its callers would wait for a statement's whole time. So while a statement takes
+   longer than SLOW_S, the hosts are asked again; once one on a higher timeline takes writes, every connection to the
+   old one is dropped, and what waited on it begins anew.
+6. Whatever breaks on a connection ends that connection; the next job makes a new one.
+7. Writes that wait are grouped (`storage.groups`), but for those with a deadline: a claim waits for no batch.
+8. A many-rows INSERT goes over as arrays (`unnest`): one statement a batch instead of one a row.
 """
 
 import asyncio
 import contextlib
-import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any, Final, Self, TypeVar
 
 import asyncpg
 
 from storage.groups import Groups
-from storage.jobs import BadValueError, ConstraintError, Row, StoreFailedError, Tx, TxJob, Value, checked
+from storage.jobs import StoreFailedError, Tx, TxJob
 from storage.migrations import Schema, SchemaTooNewError, steps
 from storage.places import Place, Places
+from storage.postgres_tx import GONE, AgainError, PostgresTx, translated
 from storage.waiting import Ran, Waiting, withdrawn
 
 T = TypeVar("T")
@@ -33,8 +36,9 @@ POOL: Final = 8  # connections of one process
 RETRIES: Final = 3
 HOST_S: Final = 1.0
 STATEMENT_S: Final = 10.0
+SLOW_S: Final = 0.5
+LOOK_S: Final = 0.25
 UNCONFIRMED: Final = "synchronous replication"
-PLAIN_VALUES: Final = re.compile(r"VALUES \(((?:\$[0-9]+(?:, )?)+)\)")
 # The timeline of a server that takes writes, NULL for a standby. The last checkpoint's would lag behind a promotion.
 TIMELINE: Final = (
     "SELECT CASE WHEN NOT pg_is_in_recovery()"
@@ -42,93 +46,6 @@ TIMELINE: Final = (
 )
 MIGRATION_LOCK: Final = 0x78696E67  # "xing": one process migrates at a time
 VERSIONS: Final = "CREATE TABLE IF NOT EXISTS schema_version (number BIGINT PRIMARY KEY)"
-GONE: Final = (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
-
-
-class AgainError(StoreFailedError):
-    """The database asks to run the job again: somebody else was faster with the same rows."""
-
-
-@contextmanager
-def translated() -> Iterator[None]:
-    """Give asyncpg's errors the names that every engine's have."""
-    try:
-        yield
-    except asyncpg.DataError as error:
-        raise BadValueError(str(error)) from error
-    except asyncpg.IntegrityConstraintViolationError as error:
-        raise ConstraintError(str(error)) from error
-    except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError) as error:
-        raise AgainError(f"the store asks to try again: {error}") from error
-    except (asyncpg.PostgresError, *GONE) as error:
-        raise StoreFailedError(f"the store failed: {error or type(error).__name__}") from error
-
-
-class PostgresTx:
-    """`storage.jobs.Tx` over one connection whose transaction is open."""
-
-    def __init__(self, conn: asyncpg.Connection, types: dict[str, str]) -> None:
-        self._conn = conn
-        self._types = types  # statement for one row -> statement for arrays
-
-    async def rows(self, sql: str, *values: Value) -> list[Row]:
-        """Return every row."""
-        with translated():
-            return [tuple(row) for row in await self._conn.fetch(sql, *checked(values))]
-
-    async def row(self, sql: str, *values: Value) -> Row | None:
-        """Return the first row or None."""
-        with translated():
-            row = await self._conn.fetchrow(sql, *checked(values))
-        return None if row is None else tuple(row)
-
-    async def execute(self, sql: str, *values: Value) -> int:
-        """Run `sql`; return how many rows it touched."""
-        with translated():
-            status = await self._conn.execute(sql, *checked(values))
-        count = status.rpartition(" ")[2]
-        return int(count) if count.isdecimal() else -1
-
-    async def execute_many(self, sql: str, many: Sequence[Sequence[Value]]) -> None:
-        """Run `sql` once for each."""
-        if many and PLAIN_VALUES.search(sql):
-            await self.rows_many(sql, many)
-        elif many:
-            with translated():
-                await self._conn.executemany(sql, [checked(values) for values in many])
-
-    async def rows_many(self, sql: str, many: Sequence[Sequence[Value]]) -> list[Row]:
-        """Insert all of `many` with one statement, where its VALUES are plain; return what it gives."""
-        if not many:
-            return []
-        if not PLAIN_VALUES.search(sql):
-            return [row for values in many for row in await self.rows(sql, *values)]
-        columns = list(zip(*(checked(values) for values in many), strict=True))
-        with translated():
-            at_once = self._types.get(sql) or await self._as_arrays(sql)
-            return [tuple(row) for row in await self._conn.fetch(at_once, *columns)]
-
-    async def _as_arrays(self, sql: str) -> str:
-        prepared = await self._conn.prepare(sql)
-        arrays = ", ".join(f"${n}::{kind.name}[]" for n, kind in enumerate(prepared.get_parameters(), 1))
-        at_once = PLAIN_VALUES.sub(f"SELECT * FROM unnest({arrays})", sql)  # noqa: S608 - types, told by the server
-        self._types[sql] = at_once
-        return at_once
-
-    @asynccontextmanager
-    async def savepoint(self) -> AsyncIterator[None]:
-        """Undo the inside alone when it raises."""
-        inner = self._conn.transaction()
-        with translated():
-            await inner.start()
-        try:
-            yield
-        except BaseException:
-            with translated():
-                await inner.rollback()
-            raise
-        with translated():
-            await inner.commit()
 
 
 class PostgresJobs:
@@ -147,6 +64,8 @@ class PostgresJobs:
         self._groups = Groups(self)
         self._types: dict[str, str] = {}
         self._timeline = 0
+        self._busy: dict[asyncpg.Connection, float] = {}  # since when, by the loop's time
+        self._watch: asyncio.Task[None] | None = None
         self._held: dict[str, asyncpg.Connection] = {}
         self._unconfirmed: set[int] = set()  # connections whose last COMMIT no standby confirmed
         self._open = False
@@ -158,11 +77,16 @@ class PostgresJobs:
             await self._migrate(conn)
         self._idle.append(conn)
         self._open = True
+        if len(self._places.all) > 1:
+            self._watch = asyncio.get_running_loop().create_task(self._watched())
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
         self._open = False
         await self._groups.finish()
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.wait({self._watch})
         if self._tasks:
             await asyncio.wait(self._tasks)
         for conn in (*self._idle, *self._held.values()):
@@ -265,6 +189,7 @@ class PostgresJobs:
         async with self._free:
             with translated():
                 conn = await self._usable()
+            self._busy[conn] = asyncio.get_running_loop().time()
             try:
                 yield conn
             except StoreFailedError as error:
@@ -272,6 +197,7 @@ class PostgresJobs:
                     self._forget_idle()
                 raise
             finally:
+                del self._busy[conn]
                 if not conn.is_closed():
                     self._idle.append(conn)
 
@@ -281,6 +207,30 @@ class PostgresJobs:
             if not conn.is_closed():
                 return conn
         return await self._connect()
+
+    async def _watched(self) -> None:
+        """Look whether somebody else takes writes by now, whenever a statement takes long."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(LOOK_S)
+            if any(loop.time() - began > SLOW_S for began in self._busy.values()):
+                await self._look_around()
+
+    async def _look_around(self) -> None:
+        """Ask every host; drop what hangs on an older server as soon as a newer one answers."""
+        asking = [asyncio.ensure_future(self._ask(place)) for place in self._places.all]
+        for answer in asyncio.as_completed(asking):
+            try:
+                timeline, conn = await answer
+            except (StoreFailedError, asyncpg.PostgresError, *GONE):
+                continue
+            if timeline > self._timeline:
+                self._timeline = timeline
+                for old in (*self._busy, *self._idle, *self._held.values()):
+                    old.terminate()
+                self._idle = [conn]
+            else:
+                conn.terminate()
 
     def _forget_idle(self) -> None:
         """Drop every idle connection: the server behind them is probably gone."""
