@@ -39,6 +39,8 @@ NEXT: Final[Mapping[str, str]] = {
     "withdraw-grant": "/applications",
     "terminal": "/fleet",
     "undo-import": "/registers",
+    "kill": "/",
+    "settle-conflict": "/money",
 }
 """Where a page goes after a call; a call that is not here is made by tokens alone."""
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta
 
-from central.office import cases, entries, terminals
+from central.office import cases, conflicts, entries, killing, terminals
 from central.office.approving.calls import APPROVING
 from central.office.desk import Desk
 from central.office.drafts import deciding
@@ -68,6 +68,29 @@ class TerminalForm(Form, frozen=True, kw_only=True):
     city: City
     terminal: Annotated[str, Meta(min_length=1, max_length=63)]
     action: terminals.Action
+
+
+class ConflictForm(Form, frozen=True, kw_only=True):
+    """About one overrun bound."""
+
+    city: City
+    key: Annotated[str, Meta(min_length=1, max_length=512)]
+    decision: conflicts.Decision
+
+
+async def _conflict(desk: Desk, who: Person, form: ConflictForm) -> Json:
+    return await conflicts.settle(desk, who, form.city, form.key, form.decision, form.asked())
+
+
+class KillForm(Form, frozen=True, kw_only=True):
+    """About one signing key."""
+
+    city: City
+    kid: Annotated[str, Meta(pattern="^[0-9a-f]{16}$")]
+
+
+async def _kill(desk: Desk, who: Person, form: KillForm) -> Json:
+    return await killing.kill(desk, who, form.city, form.kid, form.asked())
 
 
 class ImportForm(Form, frozen=True, kw_only=True):
@@ -149,6 +172,8 @@ CALLS: Final[Mapping[str, Call]] = {
     "roll-back": Call(DraftForm, _roll_back, "一键回退", "Roll a draft back"),
     "dispute": Call(EntryForm, _dispute, "登记异议", "Open a dispute about a measure"),
     "settle": Call(SettleForm, _settle, "办结异议", "Settle a case"),
+    "settle-conflict": Call(ConflictForm, _conflict, "处理冲突", "Settle a conflict"),
+    "kill": Call(KillForm, _kill, "紧急停用签名密钥", "Kill a signing key at once"),
     "undo-import": Call(ImportForm, _undo_import, "撤销一次导入", "Undo an import"),
     "terminal": Call(TerminalForm, _terminal, "暂停或恢复终端", "Suspend a terminal, or let it serve again"),
 } | APPROVING

@@ -48,6 +48,7 @@ RECORD: Final = (
     "INSERT INTO entry (city, subject, code, from_day, until_day, authority, basis, recorded_ms)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
+WHOM: Final = "SELECT subject FROM entry WHERE city = ? AND number = ?"
 LIFT: Final = "UPDATE entry SET lifted_ms = ? WHERE city = ? AND number = ? AND lifted_ms IS NULL"
 UNLIFT: Final = "UPDATE entry SET lifted_ms = NULL WHERE city = ? AND number = ?"
 SET_STATE: Final = "UPDATE entry SET state = ? WHERE city = ? AND number = ? AND lifted_ms IS NULL"
@@ -235,7 +236,8 @@ def record(state: Path, city: str, content: dict[str, Any], *, now_ms: int) -> t
     """Enter a checked measure and publish it; return its number."""
     with register(state) as conn:
         number = _record(conn, city, content, now_ms)
-    return number, publish(state, now_ms=now_ms, cities=(city,))
+    touched = (bytes.fromhex(content["subject"]),)
+    return number, publish(state, now_ms=now_ms, cities=(city,), touched=touched)
 
 
 def record_all(state: Path, city: str, contents: list[dict[str, Any]], *, now_ms: int) -> tuple[list[int], Published]:
@@ -281,26 +283,28 @@ def newest(state: Path, city: str, *, many: int = 100) -> list[Entry]:
 
 def lift(state: Path, city: str, number: int, *, now_ms: int) -> Published:
     """Lift one entry and publish that; raise RefusedError when it is lifted already."""
-    _change(state, city, number, LIFT, (now_ms, city, number))
-    return publish(state, now_ms=now_ms, cities=(city,))
+    key = _change(state, city, number, LIFT, (now_ms, city, number))
+    return publish(state, now_ms=now_ms, cities=(city,), touched=(key,))
 
 
 def put_back(state: Path, city: str, number: int, *, now_ms: int) -> Published:
     """Undo a lifting and publish that."""
-    _change(state, city, number, UNLIFT, (city, number))
-    return publish(state, now_ms=now_ms, cities=(city,))
+    key = _change(state, city, number, UNLIFT, (city, number))
+    return publish(state, now_ms=now_ms, cities=(city,), touched=(key,))
 
 
 def mark(state: Path, city: str, number: int, *, disputed: bool, now_ms: int) -> Published:
     """Mark an entry as disputed, or no more, and publish that; disputed, it has no effect."""
-    _change(state, city, number, SET_STATE, ("disputed" if disputed else "active", city, number))
-    return publish(state, now_ms=now_ms, cities=(city,))
+    key = _change(state, city, number, SET_STATE, ("disputed" if disputed else "active", city, number))
+    return publish(state, now_ms=now_ms, cities=(city,), touched=(key,))
 
 
-def _change(state: Path, city: str, number: int, sql: str, values: tuple[Any, ...]) -> None:
+def _change(state: Path, city: str, number: int, sql: str, values: tuple[Any, ...]) -> bytes:
+    """Change one entry and return whom it is about."""
     with register(state) as conn:
         if conn.execute(sql, values).rowcount == 0:
             raise RefusedError(f"第 {number} 号措施已不在 · measure {number} of {city} does not stand any more")
+        return bytes(conn.execute(WHOM, (city, number)).fetchone()[0])
 
 
 def begun(wished: Wished, state: Path, city: str, now_ms: int) -> Wished:

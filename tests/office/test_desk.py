@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from office_town import AUTHORITY, CITY, NOW, OTHER, WHO, Office, person
 
-from central.office import entries
+from central.office import entries, killing
 from central.office.approving import grants
 from central.office.approving.calls import APPROVING
 from central.office.calls import CALLS, call
@@ -311,7 +311,29 @@ class TestRules:
         assert (await office.books.read(verify)).number == 8
 
 
-CITY_WIDE = {"rules", "sites", "terminal", "undo-import", *APPROVING}  # these belong to a city, whatever the authority
+CITY_WIDE = {
+    "rules",
+    "sites",
+    "terminal",
+    "undo-import",
+    "kill",
+    "settle-conflict",
+    *APPROVING,
+}  # these belong to a city, whatever the authority
+
+
+async def test_one_person_kills_a_key_everybody_is_told_and_it_stays_dead(office):
+    kid = killing.keys_of(office.folder, CITY)[0].kid
+
+    await office.call(office.checker, "kill", city=CITY, kid=kid)
+
+    assert [one["killed"] for one in office.published("keys.json", "issuers")] == [True]
+    assert [one for one in await acts(office) if one[1] == "key.kill"] == [
+        ("checker", "key.kill", "begun"),
+        ("checker", "key.kill", "done"),
+    ]
+    with pytest.raises(RefusedError, match="没有在用的密钥"):
+        await office.call(office.checker, "kill", city=CITY, kid=kid)
 
 
 async def forms(office):
@@ -334,6 +356,8 @@ async def forms(office):
         "roll-back": {"draft": done},
         "dispute": {"city": CITY, "entry": entry},
         "settle": {"case": case["number"], "upheld": True},
+        "settle-conflict": {"city": CITY, "key": f"u|{CITY}/first|x|ever", "decision": "stands"},
+        "kill": {"city": CITY, "kid": killing.keys_of(office.folder, CITY)[0].kid},
         "undo-import": {"city": CITY, "batch": "0" * 12},
         "terminal": {"city": CITY, "terminal": "gate-1", "action": "suspend"},
         **await approving_forms(office),
@@ -398,6 +422,8 @@ async def test_each_call_is_open_to_the_roles_that_the_table_names_and_to_no_oth
         "settle": {"checker"},
         "terminal": {"merchant", "checker"},
         "undo-import": {"clerk", "checker"},
+        "kill": {"checker", "publisher"},
+        "settle-conflict": {"finance"},
         "apply": {"clerk"},
         "decide": {"checker"},
         "ask": {"checker"},

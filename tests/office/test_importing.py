@@ -172,6 +172,28 @@ class TestResidents:
         told = str(await office.books.read(newest))
         assert "张三" not in told
 
+    async def test_tier_and_groups_become_member_lists_and_come_back_when_it_is_undone(self, office):
+        def listed():
+            with register(office.folder) as conn:
+                of = "FROM member m JOIN subject s ON s.pseudonym = m.subject ORDER BY 1, 3"
+                sql = f"SELECT s.name, m.tier, m.code {of}"
+                return conn.execute(sql).fetchall()
+
+        first = "姓名,等级,人群\n张三,5,12；13\n李四,0,\n".encode()
+        done = await residents.take(office.desk, office.clerk, CITY, first, WHY)
+        again = await residents.take(office.desk, office.clerk, CITY, first, WHY)
+        assert (done["members"], again["members"]) == (2, 0)
+        assert listed() == [("张三", 5, 12), ("张三", 5, 13), ("李四", 0, 0)]
+
+        office.at.ms += 1000
+        lost = await residents.take(office.desk, office.clerk, CITY, "姓名,等级\n张三,3\n".encode(), WHY)
+        assert listed()[0] == ("张三", 3, 0)
+        await residents.undo(office.desk, office.clerk, CITY, lost["import"], WHY)
+        assert listed()[:2] == [("张三", 5, 12), ("张三", 5, 13)]
+        office.at.ms += 1000
+        await residents.undo(office.desk, office.clerk, CITY, done["import"], WHY)
+        assert (listed(), names(office)) == ([], {WHO})
+
     async def test_whoever_is_used_since_stays(self, office):
         done = await residents.take(office.desk, office.clerk, CITY, "姓名\n张三\n李四\n".encode(), WHY)
         await office.call(office.clerk, "issue", city=CITY, subject="张三", max_uses=1)

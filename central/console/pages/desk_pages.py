@@ -6,7 +6,7 @@ from aiohttp import web
 
 from central.console.doors import DESK, REFUSALS, person_of
 from central.console.rendering import city_of, page, refused
-from central.office import cases, entries
+from central.office import cases, entries, killing
 from central.office.approving import applications
 from central.office.drafts import deciding, keeping, kinds, rulebooks
 from central.office.drafts.states import State
@@ -45,7 +45,7 @@ async def work(request: web.Request) -> web.Response:
             "stops": [
                 one
                 for one in await newest(tx, city=city, many=200)
-                if one.act == "key.kill" and one.at_ms > desk.now_ms() - STOPPED
+                if one.act == "key.kill" and one.outcome == "done" and one.at_ms > desk.now_ms() - STOPPED
             ],
         }
 
@@ -137,7 +137,9 @@ async def rules(request: web.Request) -> web.Response:
     text = held.get(name, b"").decode("utf-8", "replace")
     may = who.may("sites.propose" if name == "sites.json" else "rules.propose", city) or who.may("rules.propose", city)
     call = "rules" if who.may("rules.propose", city) else "sites"
-    return page(request, "rules", files=FILES, held=sorted(held), file=name, text=text, may=may, call=call)
+    keys = await desk.run(lambda: killing.keys_of(desk.folder, city))
+    values: dict[str, Any] = {"keys": keys, "may_kill": who.may("key.kill", city)}
+    return page(request, "rules", **values, files=FILES, held=sorted(held), file=name, text=text, may=may, call=call)
 
 
 async def propose_file(request: web.Request) -> web.StreamResponse:

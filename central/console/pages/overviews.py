@@ -12,12 +12,21 @@ from central.register.accounts.acts import ActsBrokenError, newest, verify
 SHOWN: Final = 100
 
 
+def wanting(one: dict[str, Any]) -> tuple[int, str]:
+    """Return where a terminal stands in the list: what lacks facts, forked or set something aside comes first."""
+    ill = one["missing"] or one["forks"] or one["set_aside"] or one["state"] == "suspended"
+    return 0 if ill else 1, one["terminal"]
+
+
 async def fleet(request: web.Request) -> web.Response:
     """Show every terminal: state, when it was last seen, how far its journal is held."""
     desk, who = request.app[DESK], person_of(request)
-    found = await desk.books.read(terminals)
+    found = sorted(await desk.books.read(terminals), key=wanting)
+    given = request.query.get("page", "0")
+    at = int(given) if given.isascii() and given.isdigit() and len(given) < 5 else 0  # noqa: PLR2004
+    shown = found[at * SHOWN : (at + 1) * SHOWN]
     may = who.may("terminal.suspend", city_of(request, who))
-    return page(request, "fleet", terminals=found, may=may)
+    return page(request, "fleet", terminals=shown, many=len(found), at=at, each=SHOWN, may=may)
 
 
 async def acts(request: web.Request) -> web.Response:

@@ -9,6 +9,7 @@ from central.books.settling.half_year import HalfYear, PeriodError, half_year, r
 from central.books.settling.sheets import as_csv, as_xlsx
 from central.console.doors import DESK, REFUSALS, person_of
 from central.console.rendering import ZONE, city_of, page, refused
+from central.office import conflicts
 from central.office.drafts.rulebooks import titles
 from central.office.refusals import RefusedError
 
@@ -43,7 +44,10 @@ async def show(request: web.Request) -> web.Response:
         return refused(request, refusal)
     told = await desk.books.read(lambda tx: half_year(tx, first=first, last=last, zone=str(ZONE), city=city))
     named = await desk.run(lambda: titles(desk.folder, city))
-    return page(request, "money", told=told, first=first, last=last, titles=named)
+    open_ones = await desk.books.read(lambda tx: conflicts.listed(tx, city))
+    values: dict[str, Any] = {"conflicts": open_ones, "decisions": conflicts.TITLES}
+    values["may_settle"] = who.may("conflict.settle", city)
+    return page(request, "money", **values, told=told, first=first, last=last, titles=named)
 
 
 async def download(request: web.Request) -> web.Response:

@@ -17,6 +17,8 @@ from typing import Any, Final, NamedTuple
 
 from central.office.importing.reading import Table
 from central.office.refusals import RefusedError
+from central.register.members import MAX_GROUP, MAX_GROUPS
+from credit.rules.terms import MAX_TIER
 
 MAX_ERRORS: Final = 100
 MAX_NAME: Final = 100
@@ -71,6 +73,19 @@ def name(text: str) -> str:
     return text
 
 
+def tier(text: str) -> int:
+    """Return a tier; raise ValueError."""
+    return _whole(text or "0", 0, MAX_TIER)
+
+
+def groups(text: str) -> tuple[int, ...]:
+    """Return group codes, separated by commas, semicolons or spaces; raise ValueError."""
+    found = tuple(_whole(one, 1, MAX_GROUP) for one in re.split(r"[,;，；、\s]+", text) if one)
+    if len(found) > MAX_GROUPS:
+        raise ValueError(f"最多 {MAX_GROUPS} 个人群|at most {MAX_GROUPS} groups")
+    return found
+
+
 def code(text: str) -> int:
     """Return a measure code; raise ValueError."""
     return _whole(text, 0, 65_535)
@@ -104,7 +119,11 @@ def _whole(text: str, least: int, most: int) -> int:
     return int(text)
 
 
-RESIDENTS: Final = (Column("name", ("姓名", "编号", "name"), name),)
+RESIDENTS: Final = (
+    Column("name", ("姓名", "编号", "name"), name),
+    Column("tier", ("等级", "信用等级", "tier"), tier, needed=False),
+    Column("groups", ("人群", "人群代码", "groups"), groups, needed=False),
+)
 MEASURES: Final = (
     Column("subject", ("姓名", "编号", "假名", "name", "subject"), name),
     Column("code", ("措施代码", "代码", "code"), code),

@@ -5,14 +5,18 @@ Rules of this file:
 - a file with anything wrong in it changes nothing: the faults are told by row and column, all at once;
 - the same file again changes nothing (idempotent), and so does a name that stands in it twice;
 - undoing an import takes away whom it brought in, but nobody who has a credential or a measure since: they are told;
+- columns of tier or groups make member lists (lists.md): who is named has this tier and these groups from the next
+  publication on, whatever a credential claims, and loses them the same way; undone, they have what they had before;
 - names go into the register's own file and nowhere else: the office journal tells numbers.
 """
 
+import json
 import secrets
 import sqlite3
 from dataclasses import dataclass
 from typing import Any, Final
 
+from central.lists.cities import publish
 from central.office.desk import Desk
 from central.office.drafts.deciding import Asked
 from central.office.importing.columns import KINDS, Read, Wrong, read_rows
@@ -20,6 +24,7 @@ from central.office.importing.reading import read_table
 from central.office.refusals import NotThereError, RefusedError
 from central.register.accounts.acts import Act
 from central.register.accounts.duties import Person
+from central.register.members import list_member, unlist_member
 from central.register.registry import PSEUDONYM_BYTES, register, zone_of
 
 SHOWN: Final = 20
@@ -47,6 +52,14 @@ UNUSED: Final = (
     " AND NOT EXISTS (SELECT 1 FROM credential c WHERE c.city = ?1 AND c.subject = subject.pseudonym)"
     " AND NOT EXISTS (SELECT 1 FROM entry e WHERE e.city = ?1 AND e.subject = subject.pseudonym)"
 )
+SUBJECTS: Final = "SELECT name, pseudonym FROM subject WHERE city = ?"
+WAS: Final = "SELECT subject, tier, code FROM member WHERE city = ? ORDER BY subject, code"
+KEPT_TABLE: Final = (
+    "CREATE TABLE IF NOT EXISTS import_member (import TEXT NOT NULL REFERENCES import (import),"
+    " pseudonym BLOB NOT NULL, before_json TEXT NOT NULL, PRIMARY KEY (import, pseudonym)) STRICT, WITHOUT ROWID"
+)
+KEEP: Final = "INSERT INTO import_member (import, pseudonym, before_json) VALUES (?, ?, ?)"
+KEPT: Final = "SELECT pseudonym, before_json FROM import_member WHERE import = ?"
 UNDONE: Final = "UPDATE import SET undone_ms = ? WHERE import = ?"
 
 
@@ -73,7 +86,7 @@ class Imported:
 
 
 def _tables(conn: sqlite3.Connection) -> None:
-    for sql in TABLES:
+    for sql in (*TABLES, KEPT_TABLE):
         conn.execute(sql)
 
 
@@ -81,6 +94,44 @@ def _new_names(conn: sqlite3.Connection, city: str, read: Read) -> list[str]:
     zone_of(conn, city)
     held = {row[0] for row in conn.execute(HELD, (city,))}
     return [name for name in dict.fromkeys(row["name"] for row in read.rows if "name" in row) if name not in held]
+
+
+def _members(conn: sqlite3.Connection, city: str) -> dict[bytes, tuple[int, list[int]]]:
+    """Return tier and groups of everybody who has them by list."""
+    found: dict[bytes, tuple[int, list[int]]] = {}
+    for subject, tier, code in conn.execute(WAS, (city,)):
+        found.setdefault(bytes(subject), (tier, []))[1].extend([code] if code else [])
+    return found
+
+
+def _list_members(conn: sqlite3.Connection, city: str, name: str, read: Read, *, now_ms: int) -> int:
+    """List those whose rows say tier or groups and differ from today's; keep what was there. Returns how many."""
+    wanted = {row["name"]: row for row in read.rows if "tier" in row or "groups" in row}
+    if not wanted:
+        return 0
+    keys = {one: bytes(key) for one, key in conn.execute(SUBJECTS, (city,))}
+    had, many = _members(conn, city), 0
+    for one, row in wanted.items():
+        key, now = keys[one], (row.get("tier", 0), sorted(set(row.get("groups", ()))))
+        before = had.get(key)
+        if before == now:
+            continue
+        list_member(conn, city, key, now[0], now[1], now_ms=now_ms)
+        conn.execute(KEEP, (name, key, json.dumps(before)))
+        many += 1
+    return many
+
+
+def _unlist_members(conn: sqlite3.Connection, city: str, name: str, *, now_ms: int) -> int:
+    """Give everybody whom an import listed what they had before; return how many."""
+    rows = conn.execute(KEPT, (name,)).fetchall()
+    for key, text in rows:
+        before = json.loads(text)
+        if before is None:
+            unlist_member(conn, city, bytes(key))
+        else:
+            list_member(conn, city, bytes(key), before[0], before[1], now_ms=now_ms)
+    return len(rows)
 
 
 async def preview(desk: Desk, who: Person, city: str, data: bytes) -> Preview:
@@ -115,7 +166,10 @@ async def take(desk: Desk, who: Person, city: str, data: bytes, asked: Asked) ->
             conn.execute(NOTE, (name, city, now_ms, who.operator))
             conn.executemany(ADD, [(city, one, key) for one, key in new])
             conn.executemany(NOTE_ONE, [(name, key) for _one, key in new])
-        return {"import": name, "rows": len(read.rows), "new": len(new)}
+            changed = _list_members(conn, city, name, read, now_ms=now_ms)
+        if changed:
+            publish(desk.folder, now_ms=now_ms, cities=(city,))
+        return {"import": name, "rows": len(read.rows), "new": len(new), "members": changed}
 
     act = Act(act="register.import", city=city, subject=name, why=asked.why, once=asked.once)
     return await desk.effect(who, act, work, lambda one: one)
@@ -142,9 +196,12 @@ async def undo(desk: Desk, who: Person, city: str, name: str, asked: Asked) -> d
             if row[1] is not None:
                 raise RefusedError("该次导入已撤销 · the import is undone already")
             many = conn.execute("SELECT count(*) FROM imported WHERE import = ?", (name,)).fetchone()[0]
+            restored = _unlist_members(conn, city, name, now_ms=now_ms)
             gone = conn.execute(UNUSED, (city, name)).rowcount
             conn.execute(UNDONE, (now_ms, name))
-        return {"import": name, "gone": gone, "kept": many - gone}
+        if restored:
+            publish(desk.folder, now_ms=now_ms, cities=(city,))
+        return {"import": name, "gone": gone, "kept": many - gone, "members": restored}
 
     act = Act(act="register.undo", city=city, subject=name, why=asked.why, once=asked.once)
     return await desk.effect(who, act, work, lambda one: one)
