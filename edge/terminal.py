@@ -23,6 +23,7 @@ from credit.inputs import Place
 from edge.actuators.lines import Turns
 from edge.actuators.making import make_gate
 from edge.api.app import Api
+from edge.api.calls.looking import Looking
 from edge.api.calls.offers import Offers
 from edge.api.calls.printing import Printing
 from edge.api.calls.staff import StaffCalls
@@ -118,8 +119,9 @@ class Terminal:
             rates=Rates(self._config.api.presents_per_s),
         )
         staff = StaffCalls(store=parts.store, clock=readings, key=identity.key, lanes=lanes)
+        looking = Looking(store=parts.store, clock=readings)
         printing = Printing(beside.papers, parts.store)
-        more = (self._offers(parts, events, readings), staff, printing)
+        more = (self._offers(parts, events, readings), staff, printing, looking)
         routes = [*api.routes(), *(route for calls in more for route in calls.routes())]
         self._signals()
         beginning = Beginning(identity, parts)

@@ -60,9 +60,10 @@ class May(StrEnum):
 
 
 MEANS: dict[May, str] = {
-    May.LOOK: "status, readiness, events, a lane and its challenge, the offers: of a person only what a screen shows",
-    May.ACT: "presenting, a step, the redemptions, again, a slip on paper, stopping entry, emergency opening, "
-    "who works here, unlocking",
+    May.LOOK: "status, readiness, events, a lane and its challenge, the offers, the lists, the counts: of a person "
+    "only what a screen shows",
+    May.ACT: "presenting, a step, the redemptions, the journal, again, a slip on paper, stopping entry, emergency "
+    "opening, who works here, unlocking",
     May.OFFER: "a new offer, editing it, withdrawing it, taking that back",
     May.TEND: "the camera's picture, synchronising, a new person, striking one out, a new PIN: the service page, whose "
     "picture shows the faces of visitors",

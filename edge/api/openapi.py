@@ -13,6 +13,7 @@ from aiohttp import web
 from edge.api import answers
 from edge.api.access import ALLOWED, May
 from edge.api.app import Route
+from edge.api.calls.looking_bodies import JournalAnswer, ListsAnswer, StatsAnswer
 from edge.api.calls.offer_bodies import ByBody, OfferBody
 from edge.api.calls.printing import PrintBody
 from edge.api.calls.staff_bodies import OpenBody, PersonBody, PinBody, StopBody, UnlockBody
@@ -41,6 +42,9 @@ class Call(NamedTuple):
 _STATE = ("state", {"type": "string", "enum": ["open"]}, "only what is still open: stays, loans")
 _RECENT = ("recent", {"type": "integer", "minimum": 1, "maximum": 200, "default": 20}, "how many, newest first")
 _REPORT = ("report", {"type": "string", "enum": ["no"]}, "no: answer 202 at once")
+_AFTER = ("after", {"type": "integer", "minimum": 0, "default": 0}, "the record before the first")
+_MANY = ("many", {"type": "integer", "minimum": 0, "maximum": 200, "default": 50}, "how many at most")
+_HOURS = ("hours", {"type": "integer", "minimum": 0, "maximum": 168, "default": 24}, "how far back")
 _ANY: Any = dict[str, Any]
 
 CALLS: dict[str, Call] = {
@@ -93,6 +97,13 @@ CALLS: dict[str, Call] = {
     "DELETE /v1/offers/{offer}": Call("withdrawOffer", "Withdraw an offer", ByBody, _ANY, errors=(404, 409, 503)),
     "POST /v1/offers/{offer}/undo": Call(
         "undoOffer", "Take an offer's last change back", ByBody, _ANY, errors=(404, 409, 503)
+    ),
+    "GET /v1/lists": Call("lists", "The signed lists in force, and their ages", answers=ListsAnswer, errors=(503,)),
+    "GET /v1/journal": Call(
+        "journal", "The terminal's own records", answers=JournalAnswer, errors=(400, 503), query=(_AFTER, _MANY)
+    ),
+    "GET /v1/stats": Call(
+        "stats", "What was given lately, and why not", answers=StatsAnswer, errors=(400, 503), query=(_HOURS,)
     ),
     "POST /v1/sync": Call(
         "synchronise", "Synchronise now, and what moved", answers=answers.MovedAnswer, query=(_REPORT,)

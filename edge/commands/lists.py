@@ -18,11 +18,12 @@ from cache.lists.files import ListFiles
 from cache.lists.rows import stored
 from cache.lists.store import ListStore
 from cache.lists.values import Stored
+from edge.api.calls.lists_shown import report
 from edge.clock import LOAD, Clock, Memory, judge, read_boot_ms, read_wall_ms, this_boot
 from edge.commands.common import EX_UNAVAILABLE, add_config, complain, open_database, read_config
 from edge.commands.sync import wake
 from edge.commands.words.catalogue import check_file
-from edge.commands.words.lists_report import in_words, report
+from edge.commands.words.lists_report import in_words
 from edge.config import Config
 from storage.only_one import AlreadyRunningError, only_one
 from storage.sqlite import Store

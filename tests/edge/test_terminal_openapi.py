@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge.api.access import ALLOWED, MEANS, May, Role
 from edge.api.app import Api
+from edge.api.calls.looking import Looking
 from edge.api.calls.offers import Offers
 from edge.api.calls.printing import Printing
 from edge.api.calls.staff import StaffCalls
@@ -18,8 +19,9 @@ def every_route():
     api = Api(lanes={}, store=None, events=None, metrics=None, about=None, rates=None)
     offers = Offers(shop=None, issuer="", lists=None, store=None, events=None, about=None, lanes=[])
     staff = StaffCalls(store=None, clock=None, key=Ed25519PrivateKey.generate(), lanes={})
+    looking = Looking(store=None, clock=None)
     printing = Printing({}, None)
-    return with_description([*api.routes(), *offers.routes(), *staff.routes(), *printing.routes()])
+    return with_description([*api.routes(), *offers.routes(), *staff.routes(), *printing.routes(), *looking.routes()])
 
 
 def test_every_route_is_described_and_nothing_else_is():
@@ -53,6 +55,9 @@ NOUNS = {
     "POST /v1/present": "presenting",
     "POST /v1/redemptions/{redemption}/{step}": "a step",
     "GET /v1/redemptions": "the redemptions",
+    "GET /v1/lists": "the lists",
+    "GET /v1/journal": "the journal",
+    "GET /v1/stats": "the counts",
     "POST /v1/lanes/{lane}/again": "again",
     "POST /v1/lanes/{lane}/print": "a slip on paper",
     "POST /v1/entry": "stopping entry",

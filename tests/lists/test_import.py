@@ -13,7 +13,7 @@ import pytest
 from central.example_town import HOME
 from central.lists.bundles import bundle
 from central.platform_state import create_state
-from edge.commands.words.lists_report import FRESH, OLD, STALE, TOO_OLD, judged
+from edge.api.calls.lists_shown import FRESH, OLD, STALE, TOO_OLD, judged
 from storage.only_one import only_one
 from sync.enrol.identity import keep_enrolment, load_or_make_key
 from sync.pull.handover import Handover

@@ -78,8 +78,13 @@ async def test_every_answer_of_a_gate_is_typed(served):
     await ask(served, "GET", "/v1/redemptions", state="open")
     await ask(served, "GET", "/v1/lanes/{lane}", of={"lane": "A"})
     await ask(served, "POST", "/v1/lanes/{lane}/again", of={"lane": "A"})
-    for path in ("/v1/status", "/v1/readiness", "/healthz", "/readyz", "/openapi.json"):
+    for path in ("/v1/status", "/v1/readiness", "/healthz", "/readyz", "/openapi.json", "/v1/lists"):
         await ask(served, "GET", path)
+    told = await ask(served, "GET", "/v1/journal", after=1, many=3)
+    assert [one["seq"] for one in told["records"]] == [2, 3, 4]
+    assert told["next"] == 4 < told["last"]
+    told = await ask(served, "GET", "/v1/stats", hours=1)
+    assert sum(one["n"] for one in told["given"]) > 0
     await ask(served, "POST", "/v1/sync", role="service")
     for stopped in (True, False):
         await ask(served, "POST", "/v1/entry", body={"stopped": stopped, "by": "test"})

@@ -43,6 +43,7 @@ class Grant(Visit, frozen=True, kw_only=True):
     sums: list[SumOf]
     due_ms: Whole | None
     nonce: Hex | UnsetType = UNSET
+    proof: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")] | UnsetType = UNSET
     grants: list[GrantOf] | UnsetType = UNSET
     offer: Offer | UnsetType = UNSET
     on_overdue: str | UnsetType = UNSET

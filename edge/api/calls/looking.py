@@ -1,0 +1,115 @@
+"""Calls that look into what a terminal keeps: the signed lists, its journal, what was given lately (terminal.md).
+
+Rules of this file:
+
+- nothing is written, and each look is bounded: no caller makes a lane wait;
+- lists and counts name nobody; the journal holds pseudonyms and is for software of the house, not for screens.
+"""
+
+import json
+import sqlite3
+from collections import Counter
+from typing import Any, Final, Protocol
+
+from aiohttp import web
+
+from cache.journal import chain
+from cache.lists.rows import stored
+from credit.inputs import Now
+from edge.api.access import May
+from edge.api.app import Route
+from edge.api.calls.lists_shown import report
+from storage.jobs import StoreFailedError
+from storage.sqlite import Job, Store, T
+
+HOUR_MS: Final = 3_600_000
+MAX_HOURS: Final = 168
+MAX_RECORDS: Final = 200
+LOOKED_AT: Final = 5_000  # the newest denials that are counted
+RECORDS: Final = "SELECT seq, id, at_ms, kind, redemption, body FROM journal WHERE seq > ? ORDER BY seq LIMIT ?"
+GIVEN: Final = (
+    "SELECT lane, benefit, state, count(*), sum(heads) FROM redemptions WHERE at_ms >= ?"
+    " GROUP BY lane, benefit, state ORDER BY lane, benefit, state"
+)
+DENIED: Final = "SELECT at_ms, body FROM journal WHERE kind = 'not_granted' ORDER BY seq DESC LIMIT ?"
+
+
+class Clock(Protocol):
+    """What tells the time here."""
+
+    def now(self) -> Now:
+        """Return now."""
+        ...
+
+
+class Looking:
+    """The handlers."""
+
+    def __init__(self, *, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def routes(self) -> list[Route]:
+        """Return (method, path, what it asks of the caller, handler)."""
+        return [
+            ("GET", "/v1/lists", May.LOOK, self.lists),
+            ("GET", "/v1/journal", May.ACT, self.journal),
+            ("GET", "/v1/stats", May.LOOK, self.stats),
+        ]
+
+    async def lists(self, _request: web.Request) -> web.Response:
+        """Tell every list in force, its age, and what is wrong with which."""
+        now_ms = self._clock.now().utc_ms
+        return web.json_response(report(await self._read(stored), now_ms=now_ms))
+
+    async def journal(self, request: web.Request) -> web.Response:
+        """Tell records after `after`, oldest first, and how far the platform has signed for them."""
+        after, many = _whole(request, "after", 0, 2**53 - 1), _whole(request, "many", 50, MAX_RECORDS)
+        return web.json_response(await self._read(lambda conn: _records(conn, after, many)))
+
+    async def stats(self, request: web.Request) -> web.Response:
+        """Tell what was given in the last `hours`, and the reasons of the newest denials."""
+        hours = _whole(request, "hours", 24, MAX_HOURS)
+        since_ms = self._clock.now().utc_ms - hours * HOUR_MS
+        return web.json_response(await self._read(lambda conn: _counts(conn, since_ms)))
+
+    async def _read(self, job: Job[T]) -> T:
+        try:
+            return await self._store.read(job)
+        except StoreFailedError as error:
+            raise web.HTTPServiceUnavailable(text=str(error)) from error
+
+
+def _whole(request: web.Request, name: str, default: int, most: int) -> int:
+    """Return a figure of the query; raise 400 for one that is none, and take the most for one that is beyond."""
+    told = request.query.get(name, str(default))
+    if not (told.isascii() and told.isdigit() and len(told) <= len(str(most))):
+        raise web.HTTPBadRequest(text=f"{name}: must be a whole number from 0 to {most}")
+    return min(int(told), most)
+
+
+def _records(conn: sqlite3.Connection, after: int, many: int) -> dict[str, Any]:
+    names = ("seq", "id", "at_ms", "kind", "redemption")
+    found = [
+        dict(zip(names, row[:5], strict=True)) | {"body": json.loads(row[5])}
+        for row in conn.execute(RECORDS, (after, many))
+    ]
+    known = chain.cursor(conn)
+    through = found[-1]["seq"] if found else after
+    return {"records": found, "next": through, "last": chain.head(conn).seq, "acked_through": known.acked_through}
+
+
+def _counts(conn: sqlite3.Connection, since_ms: int) -> dict[str, Any]:
+    names = ("lane", "benefit", "state", "n", "heads")
+    given = [dict(zip(names, row, strict=True)) for row in conn.execute(GIVEN, (since_ms,))]
+    denied: Counter[tuple[str, str]] = Counter()
+    for at_ms, text in conn.execute(DENIED, (LOOKED_AT,)):
+        if at_ms < since_ms:
+            break
+        body = json.loads(text)
+        for reason in body.get("reasons", [])[:1]:
+            denied[body["lane"], reason] += 1
+        for reason, n in (body.get("refused", {}) | body.get("unverified", {})).items():
+            denied[body["lane"], reason] += n
+    told = [{"lane": lane, "reason": reason, "n": n} for (lane, reason), n in sorted(denied.items())]
+    return {"since_ms": since_ms, "given": given, "denied": told}
