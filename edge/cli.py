@@ -40,6 +40,7 @@ COMMANDS: dict[str, Command] = {
     "sync": Command("edge.commands.sync", "立即与平台同步", "synchronise with the platform now"),
     "staff": Command("edge.commands.staff", "员工与口令", "who works here, and their PINs"),
     "backup": Command("edge.commands.backup", "备份终端数据库", "copy the terminal's database safely"),
+    "update": Command("edge.commands.update.command", "安装已签名的更新", "take a signed update, with a way back"),
     "wipe": Command("edge.commands.box.wipe", "清除本机全部数据并签名回执", "forget everything, with a signed receipt"),
     "support-bundle": Command(
         "edge.commands.box.support", "打包诊断信息（不含个人数据）", "pack what a supporter needs, and no person"

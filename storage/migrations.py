@@ -5,18 +5,34 @@ Rules of this file:
 - files are only ever appended; a released file never changes (a test opens a stored database of every release);
 - `PRAGMA user_version` holds the number of the last file applied; each file is one transaction with its number;
 - two processes may open one database at once: the number is looked at again under the lock;
-- a database that is newer than this program is refused, never touched;
+- a file may say `-- opens: N` on a line of its own: programs that know N files may still open what it makes. It only
+  adds; so a terminal that was updated goes back to the version before without losing a fact. The database keeps the
+  highest such number in `schema_opens`; a file that says nothing needs itself;
+- a database that is newer than this program and does not open for it is refused, never touched;
 - before an existing database is changed, `VACUUM INTO` keeps a copy of it beside the old one, for its owner alone.
 """
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from storage.files import make_private
+
+OPENS: Final = re.compile(r"^-- opens: (\d+)$", re.MULTILINE)
+KEPT: Final = "SELECT 1 FROM sqlite_master WHERE name = 'schema_opens'"
+KEEP: Final = (
+    "CREATE TABLE IF NOT EXISTS schema_opens"
+    " (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), least INTEGER NOT NULL) STRICT"
+)
+RAISE: Final = (
+    "INSERT INTO schema_opens (only_row, least) VALUES (1, ?)"
+    " ON CONFLICT (only_row) DO UPDATE SET least = max(least, excluded.least)"
+)
+LEAST: Final = "SELECT least FROM schema_opens"
 
 
 class SchemaTooNewError(Exception):
@@ -29,6 +45,12 @@ class Step(NamedTuple):
     number: int
     name: str
     sql: str
+
+    @property
+    def opens(self) -> int:
+        """How many files a program must know that may still open what this one makes."""
+        found = OPENS.search(self.sql)
+        return self.number if found is None else int(found[1])
 
 
 class Schema(NamedTuple):
@@ -69,6 +91,12 @@ def version(conn: sqlite3.Connection) -> int:
     return int(conn.execute("PRAGMA user_version").fetchone()[0])
 
 
+def least(conn: sqlite3.Connection) -> int:
+    """Return how many schema files a program must know to open this database."""
+    row = conn.execute(LEAST).fetchone() if conn.execute(KEPT).fetchone() else None
+    return version(conn) if row is None else int(row[0])
+
+
 def migrate(conn: sqlite3.Connection, schema: Schema = TERMINAL, *, backup_to: Path | None) -> int:
     """Bring the database up to this program's schema and return how many files were applied; raise SchemaTooNewError.
 
@@ -76,7 +104,9 @@ def migrate(conn: sqlite3.Connection, schema: Schema = TERMINAL, *, backup_to: P
     """
     have, every = version(conn), steps(schema)
     if have > len(every):
-        raise SchemaTooNewError(f"database schema {have} is newer than this program's {len(every)}")
+        if least(conn) > len(every):
+            raise SchemaTooNewError(f"database schema {have} is newer than this program's {len(every)}")
+        return 0  # a later version made it, and says that this one may go on with it
     todo = every[have:]
     if todo and have and backup_to is not None:
         backup_to.unlink(missing_ok=True)
@@ -93,6 +123,8 @@ def _apply(conn: sqlite3.Connection, step: Step) -> int:
             for statement in statements(step.sql):
                 conn.execute(statement)
             conn.execute(f"PRAGMA user_version = {step.number}")
+            conn.execute(KEEP)
+            conn.execute(RAISE, (step.opens,))
         conn.execute("COMMIT")
     except BaseException:
         if conn.in_transaction:

@@ -1,4 +1,5 @@
 -- Another box has taken this one's place: an order of its own, which no `resume` follows (cache.journal.orders).
+-- opens: 14
 CREATE TABLE orders_new (
     number INTEGER PRIMARY KEY CHECK (number >= 1),
     action TEXT NOT NULL CHECK (action IN ('suspend', 'resume', 'revoke', 'replaced', 'new_epoch', 'profile')),

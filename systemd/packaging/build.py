@@ -2,6 +2,7 @@
 
     python systemd/packaging/build.py deb     [--debian 12] [--arch amd64] [--out dist]
     python systemd/packaging/build.py tarball [--debian 12] [--arch amd64] [--out dist]
+    python systemd/packaging/build.py update --sign KEY.pem [--debian 12] [--arch amd64] [--out dist]
 
 Rules of this file:
 
@@ -14,6 +15,9 @@ Rules of this file:
 """
 
 import argparse
+import hashlib
+import io
+import json
 import os
 import shutil
 import struct
@@ -24,6 +28,7 @@ import tempfile
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Final
 
@@ -36,6 +41,8 @@ MACHINE_OF: Final = {"amd64": ("x86_64", 62), "arm64": ("aarch64", 183)}  # whee
 LIBRARIES: Final = {12: "libzbar0", 13: "libzbar0t64"}
 UNIT_FOLDER: Final = {12: Path("lib/systemd/system"), 13: Path("usr/lib/systemd/system")}
 FIRST_WITH_RESTART_STEPS: Final = 13
+PAGES: Final = ("README.md", "README.zh-CN.md", "CHANGELOG.md", "docs/install.md", "docs/boxes.md", "docs/commands.md")
+RUN_ONCE: Final = ("xinguan-kiosk.service", "xinguan-update.service")
 ELF_MAGIC: Final = b"\x7fELF"
 MAINTAINER: Final = "Xinguan maintainers <xinguan@localhost>"
 
@@ -77,7 +84,8 @@ class Target:
 def main(argv: list[str] | None = None) -> int:
     """Build what was asked for and print where it lies."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("kind", choices=["deb", "tarball"])
+    parser.add_argument("kind", choices=["deb", "tarball", "update"])
+    parser.add_argument("--sign", type=Path, help="PEM file of the release key (Ed25519), for update")
     parser.add_argument("--debian", type=int, choices=sorted(PYTHON_OF), default=12)
     parser.add_argument("--arch", choices=sorted(MACHINE_OF), default="amd64")
     parser.add_argument("--out", type=Path, default=ROOT / "dist")
@@ -87,6 +95,9 @@ def main(argv: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="xinguan-build-") as folder:
         terminal, central = Path(folder, "xinguan"), Path(folder, "xinguan-central")
         lay_out(target, terminal, central)
+        if args.kind == "update":
+            print(update(target, (terminal, central), args.out, args.sign))
+            return 0
         build = deb if args.kind == "deb" else tarball
         for tree in (terminal, central):
             print(build(target, tree, args.out))
@@ -121,7 +132,7 @@ def lay_out(target: Target, terminal: Path, central: Path) -> None:
     for info in (central / target.site).glob("xinguan-*.dist-info"):
         info.rename(terminal / target.site / info.name)
     add_environment(target, terminal)
-    add_system_files(target, terminal, ("xinguan-terminal.service", "xinguan-kiosk.service"))
+    add_system_files(target, terminal, ("xinguan-terminal.service", "xinguan-kiosk.service", "xinguan-update.service"))
     add_system_files(target, central, ("xinguan-central.service", "xinguan-hub.service"))
     wrong = [path for tree in (terminal, central) for path in foreign_binaries(tree, target.arch)]
     if wrong:
@@ -206,9 +217,20 @@ def add_environment(target: Target, tree: Path) -> None:
         ("terminal.toml", "usr/share/doc/xinguan/examples/terminal.toml"),
     ):
         put(tree / place, (ROOT / "systemd" / source).read_text("utf-8"))
+    put(tree / "usr/share/xinguan/release-keys", (ROOT / "systemd/release-keys").read_text("utf-8"))
+    put(tree / PREFIX / "settle", (HERE / "settle.sh").read_text("utf-8"), 0o755)
+    facts = {"version": target.version, "number": target.epoch, "debian": target.debian, "arch": target.arch}
+    put(home / "update.json", json.dumps(facts | {"size": 1, "sha256": "0" * 64}))
     for name in ("rules.yml", "dashboard.json"):
         put(tree / "usr/share/xinguan/monitoring" / name, (ROOT / "systemd/monitoring" / name).read_text("utf-8"))
-    for page in ("README.md", "README.zh-CN.md", "CHANGELOG.md", "docs/install.md", "docs/commands.md"):
+    for page in (
+        "README.md",
+        "README.zh-CN.md",
+        "CHANGELOG.md",
+        "docs/install.md",
+        "docs/boxes.md",
+        "docs/commands.md",
+    ):
         put(tree / "usr/share/doc/xinguan" / Path(page).name, (ROOT / page).read_text("utf-8"))
     put(tree / "usr/share/doc/xinguan/copyright", (ROOT / "LICENSE").read_text("utf-8"))
 
@@ -218,7 +240,10 @@ def add_system_files(target: Target, tree: Path, units: tuple[str, ...]) -> None
     folder = tree / UNIT_FOLDER[target.debian]
     for unit in units:
         put(folder / unit, (ROOT / "systemd" / unit).read_text("utf-8"))
-        if target.debian >= FIRST_WITH_RESTART_STEPS and unit != "xinguan-kiosk.service":
+        if target.debian >= FIRST_WITH_RESTART_STEPS and unit not in (
+            "xinguan-kiosk.service",
+            "xinguan-update.service",
+        ):
             put(folder / f"{unit}.d" / "restart.conf", (ROOT / "systemd/since-254/restart.conf").read_text("utf-8"))
 
 
@@ -305,6 +330,29 @@ def tarball(target: Target, tree: Path, out: Path) -> Path:
     with tarfile.open(made, "w:xz") as packed:
         for path in sorted(tree.rglob("*")):
             packed.add(path, arcname=str(path.relative_to(tree)), recursive=False, filter=as_root)
+    return made
+
+
+def update(target: Target, trees: tuple[Path, ...], out: Path, key: Path) -> Path:
+    """Pack the version's own tree, terminal and platform together, as a signed update; return its path.
+
+    The signed line is the program's own (edge.commands.update.bundle): one form, written in one place.
+    """
+    sys.path.insert(0, str(ROOT))
+    bundle = import_module("edge.commands.update.bundle")
+    pem = import_module("cryptography.hazmat.primitives.serialization").load_pem_private_key(key.read_bytes(), None)
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:xz") as tree:
+        for part in trees:
+            settle(part, target.epoch)
+            home = part / target.home
+            for path in sorted(home.rglob("*")):
+                tree.add(path, arcname=str(path.relative_to(home)), recursive=False, filter=as_root)
+    raw = packed.getvalue()
+    facts = {"version": target.version, "number": target.epoch, "debian": target.debian, "arch": target.arch}
+    line = bundle.Update(**facts, size=len(raw), sha256=hashlib.sha256(raw).hexdigest())
+    made = out / f"xinguan-{target.version}-debian{target.debian}-{target.arch}.xgu"
+    made.write_bytes(bundle.signed(line, pem) + raw)
     return made
 
 

@@ -17,6 +17,6 @@ ln -sfn "versions/$version" /opt/xinguan/current.new
 mv -T /opt/xinguan/current.new /opt/xinguan/current
 install -d -m 0755 /etc/xinguan
 install -d -m 0700 -o xinguan -g xinguan /var/lib/xinguan
-if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
+if [ -d /run/systemd/system ]; then systemctl daemon-reload; systemctl enable xinguan-update.service || true; fi
 echo "信关已安装。下一步：/usr/share/doc/xinguan/install.md"
 echo "Xinguan is installed. Next: /usr/share/doc/xinguan/install.md"

@@ -6,15 +6,19 @@ agreed; whatever else lies there is refused by name.
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 
 class StickError(Exception):
     """What lies on the stick cannot be used. The text says why, in both languages."""
 
 
-def read_plain(path: Path, most: int) -> bytes:
-    """Return the bytes of a plain file of at most `most` bytes; raise StickError."""
+@contextmanager
+def open_plain(path: Path) -> Iterator[IO[bytes]]:
+    """Open a plain file for reading; raise StickError."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
@@ -22,6 +26,12 @@ def read_plain(path: Path, most: int) -> bytes:
     with os.fdopen(handle, "rb") as file:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise StickError(f"{path}: 不是普通文件 is no plain file")
+        yield file
+
+
+def read_plain(path: Path, most: int) -> bytes:
+    """Return the bytes of a plain file of at most `most` bytes; raise StickError."""
+    with open_plain(path) as file:
         raw = file.read(most + 1)
     if len(raw) > most:
         raise StickError(f"{path}: 大于 {most} 字节 is longer than {most} bytes")
