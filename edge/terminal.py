@@ -81,7 +81,7 @@ class Terminal:
     async def serve(self) -> None:
         """Serve until SIGTERM or SIGINT; raise what ended a task (ExceptionGroup), or what is wrong at the start."""
         with only_one(self._config.data):
-            identity = load_identity(self._config.data)
+            identity = load_identity(self._config.data, platform=self._config.platform.url)
             async with AsyncExitStack() as stack:
                 await self._serve(identity, stack)
 
@@ -222,7 +222,7 @@ class Terminal:
         platform = self._config.platform
         base_url, poll_s = f"{identity.platform}/lists/", platform.poll_s
         ca, idle_s = Path(platform.ca) if platform.ca else None, max(IDLE_S, 1.5 * poll_s)
-        session = await stack.enter_async_context(open_session(ca, idle_s=idle_s))
+        session = await stack.enter_async_context(open_session(ca, idle_s=idle_s, at_least_ms=clock.now_ms))
         pull = Puller(
             lists, session, base_url=base_url, trust_root=identity.trust_root, clock=clock, pace=Pace(poll_s=poll_s)
         )

@@ -3,7 +3,7 @@
 Rules of this file:
 
 - TLS is always verified, against the system's authorities, the one configured CA, or the hash of the one certificate
-  that the platform signed for (a hub's); there is no switch to ignore it;
+  that the platform signed for (a hub's); there is no switch to ignore it; at which time: `sync.certificates`;
 - no redirects, no proxies from the environment, no cookies; answers are bounded while they are read;
 - a peer that sends no byte for SILENT_S is given up; a dead one is noticed by TCP keep-alive, also in a long poll;
 - `UnreachableError` means nobody answered (try again soon: it costs the platform nothing); its kind `PortalError` means
@@ -14,14 +14,14 @@ How often to try is the business of `sync.peer`.
 """
 
 import socket
-import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 import aiohttp
 
+from sync.certificates import BORN_MS, tls
 from sync.wire.messages import Problem, WireError, decode
 
 CONNECT_S = 1.5  # a network that is back for three seconds must be enough
@@ -52,11 +52,6 @@ class RefusedError(Exception):
         self.wait_s = wait_s
 
 
-def tls(ca: Path | None) -> ssl.SSLContext:
-    """Return the verifying TLS context; with `ca`, that authority alone is trusted."""
-    return ssl.create_default_context(cafile=str(ca) if ca else None)
-
-
 def _socket(address: tuple[Any, ...]) -> socket.socket:
     """Return a socket that notices a dead peer within KEEPALIVE_S x (KEEPALIVE_TRIES + 1) seconds."""
     family, kind, protocol, _name, _where = address
@@ -73,10 +68,17 @@ def _socket(address: tuple[Any, ...]) -> socket.socket:
 
 
 @asynccontextmanager
-async def open_session(ca: Path | None = None, *, idle_s: float = IDLE_S) -> AsyncIterator[aiohttp.ClientSession]:
-    """Open the session that everything to the platform goes through; a connection may be idle for `idle_s`."""
+async def open_session(
+    ca: Path | None = None, *, idle_s: float = IDLE_S, at_least_ms: Callable[[], int] = lambda: BORN_MS
+) -> AsyncIterator[aiohttp.ClientSession]:
+    """Open the session that everything to the platform goes through; a connection may be idle for `idle_s`.
+
+    `at_least_ms` says what time it is at least (`tls`).
+    """
     timeout = aiohttp.ClientTimeout(total=TOTAL_S, sock_connect=CONNECT_S, sock_read=SILENT_S)
-    connector = aiohttp.TCPConnector(ssl=tls(ca), limit=8, socket_factory=_socket, keepalive_timeout=idle_s)
+    connector = aiohttp.TCPConnector(
+        ssl=tls(ca, at_least_ms), limit=8, socket_factory=_socket, keepalive_timeout=idle_s
+    )
     jar = aiohttp.DummyCookieJar()
     async with aiohttp.ClientSession(connector=connector, timeout=timeout, cookie_jar=jar, trust_env=False) as session:
         yield session

@@ -1,3 +1,4 @@
+-- opens: 15
 -- Proof of presence (illness.md 11): what a phone showed for a grant, kept beside its fact until the platform has it.
 -- The fact holds its SHA-256; a proof travels when the code it was has long been dead, and leaves when it has arrived.
 

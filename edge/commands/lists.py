@@ -80,7 +80,7 @@ def _held(config: Config) -> tuple[Stored, int]:
 
 def _check(config: Config, held: Stored) -> int:
     try:
-        identity = load_identity(config.data)
+        identity = load_identity(config.data, platform=config.platform.url)
     except IdentityError as error:
         complain(str(error))
         return EX_UNAVAILABLE
@@ -115,7 +115,7 @@ def _import(config_file: Path, file: Path | None) -> int:
         return EX_UNAVAILABLE
     config = read_config(config_file)
     try:
-        identity = load_identity(config.data)
+        identity = load_identity(config.data, platform=config.platform.url)
     except IdentityError as error:
         complain(str(error))
         return EX_UNAVAILABLE

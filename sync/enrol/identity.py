@@ -253,8 +253,11 @@ def keep_enrolment(folder: Path, *, platform: str, public_key: str, answer: Enro
     replace_file(folder / ENROLMENT_FILE, text + b"\n")
 
 
-def load_identity(folder: Path) -> Identity:
-    """Return who this terminal is; raise NotEnrolledError, or IdentityError naming file and mend."""
+def load_identity(folder: Path, *, platform: str | None = None) -> Identity:
+    """Return who this terminal is; raise NotEnrolledError, or IdentityError naming file and mend.
+
+    `platform` is where the platform is now, if somebody says: an address may move. Who it is, its keys say.
+    """
     path = folder / ENROLMENT_FILE
     try:
         enrolment = decode(path.read_bytes(), Enrolment, code="bad_enrolment")
@@ -274,7 +277,7 @@ def load_identity(folder: Path) -> Identity:
         folder=folder,
         terminal=answer.terminal,
         held=ProfileHeld(_newest_profile(folder, answer)),
-        platform=platform_url(enrolment.platform),
+        platform=platform_url(platform or enrolment.platform),
         trust_root=answer.trust_root,
         platform_keys=platform_keys(answer),
         audience=answer.platform_keys[0].kid,

@@ -317,6 +317,24 @@ class TestOpening:
 
         assert version(connect(path, writing=False)) == 999
 
+    @pytest.mark.parametrize("beyond", [0, 1])
+    async def test_a_database_of_a_later_version_opens_for_those_that_it_names(self, tmp_path, beyond):
+        path, known = tmp_path / "t.db", len(steps())
+        async with Store(path):
+            pass
+        conn = connect(path, writing=True)
+        conn.execute("UPDATE schema_opens SET least = ?", (known + beyond,))
+        conn.execute(f"PRAGMA user_version = {known + 2}")
+        conn.close()
+
+        if beyond:
+            with pytest.raises(SchemaTooNewError):
+                async with Store(path):
+                    pass
+        else:
+            async with Store(path) as store:
+                assert await store.read(version) == known + 2
+
     async def test_a_file_that_is_no_database_says_so(self, tmp_path):
         path = tmp_path / "t.db"
         path.write_bytes(b"not a database" * 100)

@@ -2,12 +2,13 @@
 
 import asyncio
 import sqlite3
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from cache.journal.chain import JournalError, unsent
-from edge.clock import Clock, Memory, this_boot
+from edge.clock import Clock
 from edge.config import Config
 from storage.jobs import StoreFailedError
 from storage.only_one import only_one
@@ -34,11 +35,12 @@ class Brought:
 async def push_alone(config: Config) -> Brought:
     """Send every fact that waits; raise what `Pusher.once` raises, IdentityError, or AlreadyRunningError."""
     with only_one(config.data):
-        identity = load_identity(config.data)
+        identity = load_identity(config.data, platform=config.platform.url)
         ca = Path(config.platform.ca) if config.platform.ca else None
-        async with Store(config.data / DATABASE_FILE) as store, open_session(ca) as session:
-            clock = Clock(store, Memory(), boot_id=this_boot())
-            await clock.remember()
+        async with AsyncExitStack() as stack:
+            store = await stack.enter_async_context(Store(config.data / DATABASE_FILE))
+            clock = await Clock.restore(store)
+            session = await stack.enter_async_context(open_session(ca, at_least_ms=clock.now_ms))
             sent = await Pusher(Line(store, Peer(session, identity.platform), identity, clock)).drain()
             left = await store.read(_waiting)
     return Brought(sent, left)

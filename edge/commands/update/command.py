@@ -33,6 +33,7 @@ from edge.commands.update.versions import LINE, ROOT, Versions
 from edge.config import Config
 from edge.settings.reading import DEFAULT_PATH, ConfigError, load
 from storage.files import PUBLIC, replace_file
+from storage.migrations import steps
 from sync.enrol.identity import is_loopback
 
 KEYS: Final = Path("/usr/share/xinguan/release-keys")
@@ -49,6 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the file, and where things lie on a box that is not laid out by our package."""
     parser.add_argument("source", nargs="?", metavar="FILE|URL", help="a signed update (.xgu)")
     parser.add_argument("--settle", action="store_true", help="give the verdict that a power cut left pending")
+    parser.add_argument(
+        "--no-way-back", action="store_true", help="agree that this update cannot be undone (it says so when it cannot)"
+    )
     parser.add_argument("--root", type=Path, default=ROOT, help="folder of the versions (default: %(default)s)")
     parser.add_argument("--keys", type=Path, default=KEYS, help="release keys, one a line (default: %(default)s)")
     parser.add_argument("--systemctl", default="systemctl", help=argparse.SUPPRESS)
@@ -101,7 +105,12 @@ def _update(args: argparse.Namespace, versions: Versions, config: Config) -> int
     finally:
         payload.unlink(missing_ok=True)
     print(f"{update.version}: 已展开，在副本上试运行 · unpacked, rehearsing on a copy")
-    rehearse(home, config, within_s=args.ready_s)
+    wanted = rehearse(home, config, within_s=args.ready_s)
+    if wanted > len(steps()) and not args.no_way_back:
+        raise UpdateError(
+            f"{update.version} 会改变账本，现有版本将无法再打开它。先 xinguan backup，再加 --no-way-back"
+            " · it changes the ledger so that this version could not go on with it: back up, then add --no-way-back"
+        )
     versions.begin(update.version, red_lines(config) or set())
     return _verdict(versions, config, args)
 

@@ -29,6 +29,7 @@ from edge.commands.common import local_api
 from edge.commands.update.bundle import UpdateError
 from edge.config import Config
 from storage.files import PRIVATE, replace_file
+from storage.migrations import least
 from storage.sqlite import connect
 from sync.enrol.enrolling import DATABASE_FILE
 from sync.enrol.identity import ENROLMENT_FILE, KEY_FILE, PROFILE_FILE
@@ -83,8 +84,11 @@ def serves(config: Config, red: set[str], *, not_from: str | None, within_s: flo
     return False
 
 
-def rehearse(home: Path, config: Config, *, within_s: float = READY_S) -> None:
-    """Let the version in `home` decide on a copy of the store; raise UpdateError when it does not."""
+def rehearse(home: Path, config: Config, *, within_s: float = READY_S) -> int:
+    """Let the version in `home` decide on a copy of the store; raise UpdateError when it does not.
+
+    Returns how many schema files a program must know to go on with what it made of the copy.
+    """
     with _stage(config) as (folder, port):
         words = [str(home / "bin" / "xinguan"), "run", "--config", str(folder / "trial.toml")]
         log = folder / "trial.log"
@@ -94,6 +98,8 @@ def rehearse(home: Path, config: Config, *, within_s: float = READY_S) -> None:
             )
         try:
             _decides(folder, port, running, within_s)
+            with closing(connect(folder / "data" / DATABASE_FILE, writing=False)) as conn:
+                return least(conn)
         except UpdateError as error:
             said = log.read_bytes()[-600:].decode("utf-8", "replace").strip()
             raise UpdateError(f"{error}\n{said}") from error
