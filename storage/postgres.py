@@ -38,6 +38,7 @@ HOST_S: Final = 1.0
 STATEMENT_S: Final = 10.0
 SLOW_S: Final = 0.5
 LOOK_S: Final = 0.25
+SURE_S: Final = 10.0
 UNCONFIRMED: Final = "synchronous replication"
 # The timeline of a server that takes writes, NULL for a standby. The last checkpoint's would lag behind a promotion.
 TIMELINE: Final = (
@@ -65,6 +66,7 @@ class PostgresJobs:
         self._types: dict[str, str] = {}
         self._timeline = 0
         self._busy: dict[asyncpg.Connection, float] = {}  # since when, by the loop's time
+        self._sure: tuple[Place, float] | None = None  # who was just found to be promoted, and until when that counts
         self._watch: asyncio.Task[None] | None = None
         self._held: dict[str, asyncpg.Connection] = {}
         self._unconfirmed: set[int] = set()  # connections whose last COMMIT no standby confirmed
@@ -218,14 +220,17 @@ class PostgresJobs:
 
     async def _look_around(self) -> None:
         """Ask every host; drop what hangs on an older server as soon as a newer one answers."""
-        asking = [asyncio.ensure_future(self._ask(place)) for place in self._places.all]
-        for answer in asyncio.as_completed(asking):
+
+        async def asked(place: Place) -> tuple[Place, int, asyncpg.Connection]:
+            return place, *await self._ask(place)
+
+        for answer in asyncio.as_completed([asyncio.ensure_future(asked(place)) for place in self._places.all]):
             try:
-                timeline, conn = await answer
+                place, timeline, conn = await answer
             except (StoreFailedError, asyncpg.PostgresError, *GONE):
                 continue
             if timeline > self._timeline:
-                self._timeline = timeline
+                self._timeline, self._sure = timeline, (place, asyncio.get_running_loop().time() + SURE_S)
                 for old in (*self._busy, *self._idle, *self._held.values()):
                     old.terminate()
                 self._idle = [conn]
@@ -239,7 +244,16 @@ class PostgresJobs:
         self._idle.clear()
 
     async def _connect(self) -> asyncpg.Connection:
-        """Return a connection to the server that takes writes; raise StoreFailedError."""
+        """Return a connection to the server that takes writes; raise StoreFailedError.
+
+        Who was just found to be promoted is asked alone: the one that hangs would cost a second each time.
+        """
+        if self._sure is not None and asyncio.get_running_loop().time() < self._sure[1]:
+            with contextlib.suppress(StoreFailedError, asyncpg.PostgresError, *GONE):
+                timeline, conn = await self._ask(self._sure[0])
+                if timeline >= self._timeline:
+                    return conn
+                conn.terminate()
         answers = await asyncio.gather(*(self._ask(place) for place in self._places.all), return_exceptions=True)
         found = [one for one in answers if not isinstance(one, BaseException)]
         best = max(found, key=lambda one: one[0], default=None)
