@@ -8,7 +8,7 @@ from central.clock import now_ms
 from central.demo.street import town
 from central.platform_state import open_state
 from central.register.accounts import operators
-from central.register.accounts.duties import TITLES, Duty, Role
+from central.register.accounts.duties import Duty, Role
 from central.register.accounts.passwords import hashed
 from central.store import changed
 from storage.jobs import Tx
@@ -32,8 +32,7 @@ def open_accounts(state: Path) -> Accounts:
     async def job(tx: Tx) -> None:
         for role in Role:
             duties = (Duty(town.CITY, role, town.AUTHORITIES[town.CITY]),)
-            title = f"{NAMES[role]}（{TITLES[role][0]}）"
-            await operators.add(tx, role.value, title=title, password=kept, duties=duties, now_ms=at_ms)
+            await operators.add(tx, role.value, title=NAMES[role], password=kept, duties=duties, now_ms=at_ms)
 
     changed(open_state(state), job)
     return Accounts(tuple(Role), password)

@@ -1,10 +1,11 @@
 """The operator's calls about lists and tokens: issue, restrict, repair, dispute, publish (bearer operator token)."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Final, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -16,9 +17,12 @@ from central.lists.cities import publish
 from central.lists.issuing import DAY_S, Wanted, issue
 from central.lists.measure_calls import Called, Measure, dispute, repair, restrict, undispute
 from central.lists.metadata_files import PublishingError
+from central.register.accounts.acts import Act, append
+from central.register.accounts.duties import Person
 from central.register.registry import RegistryError
 from credit.rules.reading import MAX_WHOLE
 from credit.rules.terms import MAX_TIER
+from storage.jobs import JobStore
 from sync.wire.messages import WireError, decode
 
 MAX_BODY_BYTES = 64 * 1024
@@ -26,6 +30,9 @@ MAX_BODY_BYTES = 64 * 1024
 Whole = Annotated[int, Meta(ge=0, le=MAX_WHOLE)]
 
 T = TypeVar("T")
+SAID: Final = web.RequestKey("said", object)
+PSEUDONYM: Final = re.compile(r"[0-9a-f]{32}")  # a name stays out of the office journal
+OPERATOR: Final = Person(operator="@operator-token", title="operator-token", duties=(), via="admin")
 
 
 class IssueRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -70,15 +77,35 @@ class PublishRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 class ListCalls:
     """Handlers over the platform's folder. Signing and syncing block, so each call runs in a thread."""
 
-    def __init__(self, folder: Path, now_ms: Callable[[], int]) -> None:
+    def __init__(self, folder: Path, store: JobStore, now_ms: Callable[[], int]) -> None:
         self._folder = folder
+        self._store = store
         self._now_ms = now_ms
 
     def routes(self, guarded: Callable[[Handler], Handler]) -> list[web.RouteDef]:
         """Return the routes of these calls, each behind `guarded`."""
         calls = {"issue": self.issue, "restrict": self.restrict, "repair": self.repair, "dispute": self.dispute}
         calls["publish"] = self.publish
-        return [web.post(f"/v1/admin/{name}", guarded(call)) for name, call in calls.items()]
+        return [web.post(f"/v1/admin/{name}", guarded(self._journalled(name, call))) for name, call in calls.items()]
+
+    def _journalled(self, name: str, handler: Handler) -> Handler:
+        """Return `handler` with a row in the office journal: this token goes past the office's people."""
+
+        async def noted(request: web.Request) -> web.StreamResponse:
+            response = await handler(request)
+            asked = request[SAID]
+            subject = str(getattr(asked, "subject", ""))
+            told = {"code": getattr(asked, "code", None), "reject": getattr(asked, "reject", False)}
+            act = Act(
+                act=f"admin.{name}",
+                city=getattr(asked, "city", None) or "",
+                subject=subject if PSEUDONYM.fullmatch(subject) else "",
+                after=told,
+            )
+            await self._store.write(lambda tx: append(tx, OPERATOR, act, now_ms=self._now_ms()))
+            return response
+
+        return noted
 
     async def issue(self, request: web.Request) -> web.Response:
         """Issue a static code."""
@@ -144,7 +171,9 @@ class ListCalls:
 
 
 async def _read(request: web.Request, kind: type[T]) -> T:
-    return decode(await read_bounded(request, MAX_BODY_BYTES), kind)
+    asked = decode(await read_bounded(request, MAX_BODY_BYTES), kind)
+    request[SAID] = asked
+    return asked
 
 
 async def _run(call: Callable[[], T]) -> T:
