@@ -50,6 +50,7 @@ def load(name: str) -> Any:
 
 
 drawn, film, report, cameras = load("_gate_frames"), load("_film"), load("_scanning_report"), load("_cameras")
+foreign = load("_foreign")
 Texts = tuple[str, ...]
 
 
@@ -138,12 +139,17 @@ def measure(name: str, shots: Iterable[Any]) -> None:
     for shot in shots:
         for reader, read in readers.items():
             got, ms = timed(read, shot.frame)
-            for condition in (shot.condition, "total"):
+            for condition in (shot.condition, *distance(shot), "total"):
                 scores[reader, condition].add(shot.texts, got, ms, complete=not shot.name.startswith("?"))
     for (reader, condition), score in scores.items():
-        if reader in {"ours", "cascade"} or condition == "total":
-            ratio = sum(score.ms) / sum(scores["pyzbar", condition].ms)
-            tell(set=name, reader=reader, condition=condition, **score.figures(), ratio=round(ratio, 3))
+        ratio = sum(score.ms) / sum(scores["pyzbar", condition].ms)
+        tell(set=name, reader=reader, condition=condition, **score.figures(), ratio=round(ratio, 3))
+
+
+def distance(shot: Any) -> tuple[str, ...]:
+    """Return the distance of a drawn shot, in pixels a module, as a condition of its own."""
+    _, slash, rest = shot.name.partition("/")
+    return (f"{rest.split('_')[0]} px",) if slash and "_" in rest and shot.texts and rest[0].isdigit() else ()
 
 
 def corpus(folder: Path) -> Iterator[Any]:
@@ -182,6 +188,18 @@ def measure_streams(seed: int, count: int) -> None:
         busy_ratio=round(sum(busy) / sum(pyz_busy), 3),
         idle_ratio=round(sum(idle) / sum(pyz_idle), 3),
     )
+
+
+def measure_foreign(seed: int, count: int) -> None:
+    """Tell what is read, in stills and in a stream, of pictures that hold no code of ours: no other text may be."""
+    stream = StreamReader()
+    scores: dict[str, Score] = defaultdict(Score)
+    for name, frame, text in foreign.pictures(seed, count):
+        expected = (text,) if text else ()
+        got, ms = timed(read_codes, frame)
+        scores[name].add(expected, got + stream.read(frame), ms)
+    for name, score in scores.items():
+        tell(set="foreign", kind=name, **score.figures(), worst_ms=round(max(score.ms), 1))
 
 
 def budgets(shots: list[Any]) -> list[tuple[float, float, float]]:
@@ -269,8 +287,8 @@ def floor_bytes() -> int:
     return int(subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, check=True, env=env).stdout)
 
 
-def main() -> None:
-    """Measure what the arguments ask for."""
+def arguments() -> argparse.Namespace:
+    """Return what is asked for."""
     parser = argparse.ArgumentParser(prog="bench/scanner.py")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--each", type=int, default=1, help="frames of each condition and distance")
@@ -278,9 +296,16 @@ def main() -> None:
     parser.add_argument("--streams", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=5.0, help="of each scene before the real child")
     parser.add_argument("--corpus", type=Path, action="append", default=[], metavar="FOLDER")
+    parser.add_argument("--foreign", type=int, default=0, metavar="N", help="pictures without a code of ours")
     parser.add_argument("--plot", type=Path, metavar="SVG", help="draw recall against the budget")
+    parser.add_argument("--bars", type=Path, metavar="SVG", help="draw recall by condition and distance")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep every figure as a JSON line")
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measure what the arguments ask for."""
+    args = arguments()
     cv2.setNumThreads(1)
     shots = list(drawn.stills(args.seed, args.each))
     measure("drawn", shots)
@@ -290,19 +315,30 @@ def main() -> None:
             measure(name, [replace(shot, frame=change(shot.frame)) for shot in hard])
     for folder in args.corpus:
         measure(clean(folder.name), corpus(folder))
+    if args.foreign:
+        measure_foreign(args.seed, args.foreign)
     if args.streams:
         measure_streams(args.seed, args.streams)
+    if args.bars:
+        report.bars(told, args.bars)
     if args.plot:
         report.plot(budgets(shots), args.plot)
     if args.seconds:
-        passing = [shot.frame for shot in drawn.stream(args.seed, 0, idle=1, coming=1, held=30, going=0)][2:]
-        empty = [shot.frame for shot in drawn.stream(args.seed, 0, idle=10, coming=1, held=0, going=0)][:10]
-        for name, frames, codes in (("busy", passing, True), ("idle", empty, False)):
-            packed = [cv2.imencode(".jpg", frame)[1].tobytes() for frame in frames]
-            asyncio.run(live(name, packed, args.seconds, codes=codes))
+        measure_child(args.seed, shots, args.seconds)
     if args.json:
         args.json.write_text("".join(json.dumps(figures, ensure_ascii=False) + "\n" for figures in told), "utf-8")
     print(report.table(told))
+
+
+def measure_child(seed: int, shots: list[Any], seconds: float) -> None:
+    """Tell what the real child costs, and how late it is, before a phone, before codes it must mend, before nothing."""
+    passing = [shot.frame for shot in drawn.stream(seed, 0, idle=1, coming=1, held=30, going=0)][2:]
+    spoiled = [shot.frame for shot in shots if not with_cascade(shot.frame) and read_codes(shot.frame)]
+    empty = [shot.frame for shot in drawn.stream(seed, 0, idle=10, coming=1, held=0, going=0)][:10]
+    for name, frames, codes in (("busy", passing, True), ("mended", spoiled, True), ("idle", empty, False)):
+        if frames:
+            packed = [cv2.imencode(".jpg", frame)[1].tobytes() for frame in frames]
+            asyncio.run(live(name, packed, seconds, codes=codes))
 
 
 if __name__ == "__main__":

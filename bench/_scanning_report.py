@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 READERS = ("ours", "cascade", "zxing-cpp", "pyzbar")
+BARS = (("ours", "#0a6"), ("cascade", "#8cc"), ("pyzbar", "#bbb"))
+NAMES = {"ours": "ours", "cascade": "without the soft decoder", "pyzbar": "plain pyzbar"}
 Row = dict[str, Any]
 
 
@@ -62,6 +64,42 @@ def _child(row: Row) -> list[str]:
 
 def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
+
+
+def bars(told: Iterable[Row], path: Path) -> None:
+    """Draw recall of the drawn frames by condition and by distance as SVG: ours, without the soft decoder, pyzbar."""
+    read = {
+        (row["reader"], row["condition"]): row["recall"]
+        for row in told
+        if row["set"] == "drawn" and row["recall"] is not None and row["condition"] != "total"
+    }
+    kinds = list(dict.fromkeys(condition for _, condition in read))
+    near = [kind for kind in kinds if kind.endswith(" px")]
+    order = [kind for kind in kinds if kind not in near] + sorted(near, key=lambda kind: float(kind[:-3]))
+    left, top, high, step = 50, 40, 220, 46
+    parts = [
+        f'<path d="M{left} {top + high * (1 - y / 4):.0f}h{step * len(order)}" stroke="#ddd"/>'
+        f'<text x="{left - 6}" y="{top + high * (1 - y / 4) + 4:.0f}" text-anchor="end">{y / 4:.2f}</text>'
+        for y in range(5)
+    ]
+    for at, kind in enumerate(order):
+        x = left + at * step
+        for bar, (reader, colour) in enumerate(BARS):
+            tall = high * read.get((reader, kind), 0.0)
+            parts.append(
+                f'<rect x="{x + 4 + 13 * bar}" y="{top + high - tall:.1f}" width="12" height="{tall:.1f}" '
+                f'fill="{colour}"/>'
+            )
+        parts.append(f'<text x="{x + step / 2:.0f}" y="{top + high + 16}" text-anchor="middle">{kind}</text>')
+    for bar, (reader, colour) in enumerate(BARS):
+        parts.append(f'<rect x="{left + 170 * bar}" y="12" width="12" height="12" fill="{colour}"/>')
+        parts.append(f'<text x="{left + 18 + 170 * bar}" y="23">{NAMES[reader]}</text>')
+    size = f"0 0 {left + step * len(order) + 10} {top + high + 28}"
+    path.write_text(
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{size}" font-family="sans-serif" font-size="10">'
+        f'<rect width="100%" height="100%" fill="#fff"/>{"".join(parts)}</svg>\n',
+        "utf-8",
+    )
 
 
 def plot(rows: Sequence[tuple[float, float, float]], path: Path) -> None:

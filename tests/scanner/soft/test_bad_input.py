@@ -1,12 +1,15 @@
 """Whatever a camera may be shown: no exception, no wrong text, bounded time."""
 
+import importlib.util
 import time
 import warnings
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import segno
+import zxingcpp
 
 from scanner.decode import StreamReader, read_codes
 from scanner.reading.cascade import Scene
@@ -113,6 +116,44 @@ def test_micro_codes_are_nothing_to_it(kind):
 
     assert read_soft(picture, Scene(picture).places.regions, [], prefixes=OURS).mended is None
     assert set(read_codes(picture)) <= {"12345"}
+
+
+@pytest.mark.parametrize("blur", [0.0, 1.6])
+@pytest.mark.parametrize("kind", ["RMQRCode", "MicroQRCode", "Aztec", "DataMatrix", "PDF417", "MaxiCode"])
+def test_codes_of_other_kinds_read_as_nothing(kind, blur):
+    code = zxingcpp.create_barcode("XG1:12345", getattr(zxingcpp.BarcodeFormat, kind))
+    scale = 1 if kind == "MaxiCode" else 5
+    picture = on_canvas(np.asarray(zxingcpp.write_barcode_to_image(code, scale=scale)))
+    picture = cv2.GaussianBlur(picture, (0, 0), blur * scale) if blur else picture
+    reader = StreamReader()
+
+    began = time.thread_time()
+    assert read_codes(picture) == ()
+    assert (time.thread_time() - began) * 1000 < MOST_MS
+    assert not read_soft(picture, Scene(picture).places.regions, [], prefixes=OURS, gated=False).mended
+    assert [reader.read(np.roll(picture, 40 * n, 1)) for n in range(3)] == [(), (), ()]
+
+
+@pytest.mark.parametrize("blur", [0.6, 2.2])
+def test_light_on_dark_reads_as_it_is(blur):
+    text = "XG1:" + "ABC 123/" * 30
+    picture = cv2.GaussianBlur(255 - on_canvas(drawn(text, error="m")), (0, 0), blur)
+
+    assert read_codes(picture) == (text,)
+
+
+def test_no_picture_of_others_is_read_as_anything_else():
+    """Forty of the bench's: hollow codes, codes of others and other kinds, textures, seen as a gate sees them."""
+    path = Path(__file__).parents[3] / "bench" / "_foreign.py"
+    spec = importlib.util.spec_from_file_location("_foreign", path)
+    foreign = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(foreign)
+    read = 0
+    for _, frame, text in foreign.pictures(5, 40):
+        got = set(read_codes(frame))
+        read += bool(got)
+        assert got <= {text} - {""}
+    assert read >= 6
 
 
 @pytest.mark.parametrize(
