@@ -139,7 +139,12 @@ def _denial(visit: Visit, decision: Decision, permit: Permit) -> dict[str, Any]:
     token = visit.token
     hashed = sha256(token.issuer.encode() + token.token_id).digest()[:HASHED_ID_BYTES].hex()
     noticed = {} if visit.notice is None else {"notice": visit.notice}
-    return entries.base_body(visit, decision) | {"token_hash": hashed} | noticed | _claimed(permit)
+    return entries.base_body(visit, decision) | {"token_hash": hashed} | noticed | _claimed(permit) | _lifted(visit)
+
+
+def _lifted(visit: Visit) -> dict[str, Any]:
+    """Return what was taken off our lists for this one decision, as the fact says it."""
+    return {"negative_lifted": list(visit.lifted)} if visit.lifted else {}
 
 
 def _claimed(permit: Permit) -> dict[str, Any]:
@@ -158,7 +163,7 @@ def _write_grant(pen: Pen, visit: Visit, decision: Decision, permit: Permit) -> 
     entry = entries.entry_of(visit, decision, named=named, at_ms=now.utc_ms, grace_until_ms=now.utc_ms + now.grace_ms)
     kind = "opened" if entry.consumption.opens else "granted"
     shown = bytes_of(visit.text) if visit.text else b""
-    body = entries.grant_body(entry, visit, decision) | _claimed(permit)
+    body = entries.grant_body(entry, visit, decision) | _claimed(permit) | _lifted(visit)
     if shown:
         body["proof"] = sha256(shown).hexdigest()
     seq = pen.fact(kind, body, of=entry.id)

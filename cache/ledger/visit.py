@@ -38,6 +38,7 @@ class Visit:
 
     `notice` is the random name under which a denial is told to whoever reads it off a screen (lane.md).
     `text` is the code as it was presented: a grant keeps it as a proof. Empty where nobody will ask for one.
+    `lifted`: codes of our lists that stand no more, as the platform said for this one decision (contract.md §8).
     """
 
     token: Token
@@ -46,6 +47,7 @@ class Visit:
     disk: Stage = Stage.ROOM
     notice: str | None = None
     text: str = ""
+    lifted: tuple[int, ...] = ()
 
 
 class Lists(Protocol):

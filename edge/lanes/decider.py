@@ -44,7 +44,7 @@ from edge.clock import raise_floor
 from edge.lanes.beyond import Beyond, ThisTerminal
 from edge.lanes.presented import Answer, Presented, answer_of
 from edge.lanes.punctual import EXIT_S, LateError, Punctual
-from edge.lanes.reasking import Asks, asked_again
+from edge.lanes.reasking import Asks, Repaired, asked_again
 from edge.metrics import Metrics
 from edge.watch.bounds import Bounds
 from edge.watch.store import DECIDE
@@ -181,6 +181,7 @@ class Decider:
                 self._asked(self.beyond.permit(visit, weigh), presented), asked_again(asks, visit, lists)
             )
             asks = None  # once a visit: a second round wants room, not another answer
+            visit = replace(visit, lifted=lists.lifted) if isinstance(lists, Repaired) else visit
             job = functools.partial(settle.settle, visit=visit, lists=lists, policy=policy, permit=permit)
             settled = await self._written(job, presented, now)
             if not settled.uncertain:

@@ -39,6 +39,7 @@ class Repaired:
     lists: Lists
     who: tuple[str, bytes]
     codes: frozenset[int]
+    lifted: tuple[int, ...]
 
     def measures(self, issuer: str, subject: bytes) -> tuple[MeasureEntry, ...]:
         """Return the entries about `subject`; of the one who was asked about, those whose code still stands."""
@@ -68,5 +69,6 @@ async def asked_again(asks: Asks | None, visit: Visit, lists: Lists) -> Lists:
         return lists
     if ours <= codes:
         return lists
-    log.info("negative_lifted", extra={"lane": visit.place.lane, "codes": sorted(ours - codes)})
-    return Repaired(lists, who, codes)
+    lifted = tuple(sorted(ours - codes))
+    log.info("negative_lifted", extra={"lane": visit.place.lane, "codes": lifted})
+    return Repaired(lists, who, codes, lifted)

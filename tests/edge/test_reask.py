@@ -73,7 +73,8 @@ async def test_a_repaired_visitor_is_served_though_the_list_here_is_stale(town):
 
     assert decision.outcome is Outcome.GRANT
     assert platform.asked == [("wulong", (1).to_bytes(16, "big"))]
-    assert len(await town.facts("granted")) == 1
+    ((_kind, fact),) = await town.facts("granted")
+    assert fact["negative_lifted"] == [SMOKING]
 
 
 async def test_whom_the_platform_still_restricts_is_refused(town):
@@ -84,6 +85,8 @@ async def test_whom_the_platform_still_restricts_is_refused(town):
 async def test_one_of_two_lifted_leaves_the_other(town):
     stale(town, SMOKING, FARE)
     assert (await decided(town, Platform(FARE))).findings[0].facts["measure"] == FARE
+    ((_kind, fact),) = await town.facts("not_granted")
+    assert fact["negative_lifted"] == [SMOKING]
 
 
 async def test_an_answer_can_only_take_away(town):

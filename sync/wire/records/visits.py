@@ -29,6 +29,7 @@ class Visit(Body, frozen=True, kw_only=True):
     amount_fen: Whole | UnsetType = UNSET
     claim: Literal["held", "site", "alone", "doubtful"] | UnsetType = UNSET
     hub_no: Whole | UnsetType = UNSET
+    negative_lifted: list[Whole] | UnsetType = UNSET
     key: str | UnsetType = UNSET
     with_: With | UnsetType = msgspec.field(name="with", default=UNSET)
 
