@@ -5,17 +5,22 @@ import shutil
 import sqlite3
 import sys
 import tempfile
+from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
+from typing import Final
 
 from cache.journal import chain
 from cache.journal.chain import JournalError
-from credit.records import encode
-from edge.commands.common import add_config, complain, open_database, read_config
+from credit.records import Record, encode
+from edge.commands.common import EX_UNAVAILABLE, add_config, complain, open_database, read_config
 from storage.files import BESIDE
 from storage.sqlite import connect
 from sync.enrol.enrolling import DATABASE_FILE
 from sync.enrol.identity import IdentityError, load_identity
 from sync.push.export import export
+
+AUDITED: Final = {"seq": int, "at": str, "kind": str, "redemption": str, "record": str}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sealed", type=Path, metavar="FILE", help="export for the platform (xinguan central journal import FILE)"
     )
+    parser.add_argument("--sqlite", type=Path, metavar="FILE", help="export as a clean SQLite file for auditors")
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="the data folder of a rescued card, read only")
     add_config(parser)
 
@@ -32,6 +38,8 @@ def run(args: argparse.Namespace) -> int:
     """Do the action; exit code 1 when the chain does not hold."""
     if args.sealed is not None:
         return _sealed(args)
+    if args.sqlite is not None:
+        return _sqlite(args)
     conn = open_database(read_config(args.config))
     try:
         conn.execute("BEGIN")
@@ -52,6 +60,33 @@ def run(args: argparse.Namespace) -> int:
     if args.action == "verify":
         print("校验通过 every record fits the chain")
     return 0
+
+
+def _sqlite(args: argparse.Namespace) -> int:
+    """Write the journal as a SQLite file of one table; exit code 2 when the target is taken, 69 without the tool."""
+    try:
+        sqlite_utils = import_module("sqlite_utils")  # brings numpy along where it is: only this command may
+    except ModuleNotFoundError:
+        complain("缺少 sqlite-utils · --sqlite needs sqlite-utils: pip install 'xinguan[central]'")
+        return EX_UNAVAILABLE
+    if args.sqlite.exists():
+        complain(f"{args.sqlite}: 请指定新文件 · name a new file")
+        return 2
+    conn = open_database(read_config(args.config))
+    try:
+        conn.execute("BEGIN")
+        table = sqlite_utils.Database(str(args.sqlite)).table("journal").create(AUDITED, pk="seq", strict=True)
+        table.insert_all(_audited(record) for record in chain.records(conn))
+        print(f"{args.sqlite}: {table.count} 条 · facts")
+    finally:
+        conn.close()
+    return 0
+
+
+def _audited(record: Record) -> dict[str, int | str | None]:
+    at = datetime.fromtimestamp(record.at_ms / 1000, UTC).isoformat(timespec="milliseconds")
+    raw = encode(record).decode()
+    return {"seq": record.seq, "at": at, "kind": record.kind, "redemption": record.redemption, "record": raw}
 
 
 def _sealed(args: argparse.Namespace) -> int:

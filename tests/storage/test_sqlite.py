@@ -375,3 +375,11 @@ def test_immediate_rolls_back_and_goes_on():
 
     assert names(conn) == []
     assert not conn.in_transaction
+
+
+async def test_nothing_of_a_transaction_goes_to_temporary_files(tmp_path):
+    """The savepoints of grouped jobs wrote more to them than went to the database."""
+    async with Store(tmp_path / "terminal.db") as store:
+        found = await store.write(lambda conn: conn.execute("PRAGMA temp_store").fetchone())
+
+    assert found == (2,)  # MEMORY
