@@ -67,6 +67,7 @@ class Incoming(NamedTuple):
     site: str
     received_ms: int
     nonces: bool = False
+    former: bool = False  # sealed by a key that ended: its starts end nobody's claims
 
 
 async def book_all(tx: Tx, incoming: Incoming, records: Sequence[Record], bounds: Bounds) -> None:
@@ -120,7 +121,7 @@ async def _book(tx: Tx, incoming: Incoming, records: Sequence[Record], bounds: B
     await _write_doubts(tx, incoming, booking)
     for record in records:
         run = record.body.get("run")
-        if record.kind == "started" and isinstance(run, str):
+        if record.kind == "started" and isinstance(run, str) and not incoming.former:
             await begin_run(tx, incoming.terminal, run[:MAX_RUN], now_ms=incoming.received_ms)
     for side in booking.again:
         await find(tx, incoming, side.seq, "granted_again", f"redemption {side.redemption}")

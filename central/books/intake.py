@@ -90,10 +90,18 @@ class Taken:
     set_aside: list[SetAside]
 
 
-async def take_in(tx: Tx, sealed: Sealed, *, now_ms: int, bounds: Bounds | None = None, nonces: bool = False) -> Taken:
+async def take_in(
+    tx: Tx,
+    sealed: Sealed,
+    *,
+    now_ms: int,
+    bounds: Bounds | None = None,
+    nonces: bool = False,
+    former: bool = False,
+) -> Taken:
     """Store a batch whose seal and chain hold, and return what to answer; raise GapError.
 
-    `nonces`: codes count by themselves, as they do at the hub of a site.
+    `nonces`: codes count by themselves, as they do at the hub of a site. `former`: a key that ended sealed it.
     """
     seal = sealed.seal
     await tx.rows(TURN, seal.terminal)
@@ -109,7 +117,9 @@ async def take_in(tx: Tx, sealed: Sealed, *, now_ms: int, bounds: Bounds | None 
         await tx.execute(BATCH, *place, seal.first, seal.last, sealed.token, now_ms)
         records = await _store(tx, place, fresh, held_seqs={seq for seq, _hash in held}, now_ms=now_ms)
         site = (await tx.rows(SITE, seal.terminal))[0][0]
-        incoming = Incoming(terminal=seal.terminal, epoch=seal.epoch, site=site, received_ms=now_ms, nonces=nonces)
+        incoming = Incoming(
+            terminal=seal.terminal, epoch=seal.epoch, site=site, received_ms=now_ms, nonces=nonces, former=former
+        )
         await book_all(tx, incoming, records, bounds or Bounds())
         for record in records:
             await _hear(tx, seal.terminal, record)

@@ -214,7 +214,7 @@ class TerminalCalls:
         now_ms, lists, bounds = self._now_ms(), self._state.lists_version(), self._catalogue.bounds()
 
         async def job(tx: Tx) -> tuple[Taken, Told]:
-            taken = await take_in(tx, sealed, now_ms=now_ms, bounds=bounds)
+            taken = await take_in(tx, sealed, now_ms=now_ms, bounds=bounds, former=caller.former is not None)
             if caller.former is not None:
                 await note_former(tx, sealed, caller.former, now_ms=now_ms)
                 return taken, await to_tell_former(tx, caller.terminal, caller.former)

@@ -94,7 +94,7 @@ async def _take(books: JobStore, found: tuple[Sealed, FormerKey | None], bounds:
     at_ms = now_ms()
 
     async def job(tx: Tx) -> tuple[Taken, int]:
-        taken = await take_in(tx, sealed, now_ms=at_ms, bounds=bounds)
+        taken = await take_in(tx, sealed, now_ms=at_ms, bounds=bounds, former=former is not None)
         return taken, 0 if former is None else await note_former(tx, sealed, former, now_ms=at_ms)
 
     try:
