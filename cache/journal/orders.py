@@ -40,14 +40,16 @@ CONTRADICTED = (
 )
 KEEP = "INSERT INTO orders (number, action, reason, at_ms, signed) VALUES (?, ?, ?, ?, ?)"
 SWITCH = "INSERT OR REPLACE INTO switches (name, state, at_ms) VALUES ('suspended', ?, ?)"
+SWITCH_ENTRY = "INSERT OR REPLACE INTO switches (name, state, at_ms) VALUES ('stop_entry', ?, ?)"
 NEW_EPOCH = "new_epoch"
+STOP_ENTRY, RESUME_ENTRY = "stop_entry", "resume_entry"
 PROFILE = "profile"
 FORGET_REPLACED = "DELETE FROM orders WHERE action = 'replaced'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """A verified order. `action` is suspend, resume, revoke, replaced, new_epoch or profile; `signed` its JWS."""
+    """A verified order. `action` is one that the schema knows; `signed` is its JWS."""
 
     number: int
     action: str
@@ -72,6 +74,9 @@ def obey(conn: sqlite3.Connection, order: Order, *, at_ms: int) -> bool:
         said["epoch"] = begin_epoch(conn, epoch=uuid7(at_ms), terminal=terminal, reason=f"order {order.number}").id
         kind = "note"
     elif order.action == PROFILE:
+        kind = "note"
+    elif order.action in (STOP_ENTRY, RESUME_ENTRY):
+        conn.execute(SWITCH_ENTRY, (int(order.action == STOP_ENTRY), at_ms))
         kind = "note"
     else:
         conn.execute(SWITCH, (int(order.action != "resume"), at_ms))

@@ -8,7 +8,7 @@ Rules of this file:
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -61,7 +61,8 @@ PASS_LAST = (
     " WHERE (id = ?1 OR pass_root = ?1) AND state IN ('granted', 'passed')"
 )
 SWITCHED_ON = "SELECT name FROM switches WHERE state = 1"
-STOP_ENTRY = "stop_entry:"
+STOP_ENTRY = "stop_entry:"  # and the site: by somebody at a gate, or by the hub
+STOP_ORDERED = "stop_entry"  # by the platform
 SUSPENDED = "suspended"
 TWIN = "twin"
 STORE_LOST = "store_lost"
@@ -226,10 +227,15 @@ def read_facts(conn: sqlite3.Connection, asked: Questions, visit: Visit, now: No
         bought=_bought(conn, token, place) if request.intent is Intent.RETURN else (),
         passes={benefit: one for benefit, one in passes.items() if one is not None},
         suspended=SUSPENDED in switches,
-        entry_stopped=STOP_ENTRY + place.site in switches,
+        entry_stopped=entry_stopped(switches, place.site),
         twin=TWIN in switches,
         store_lost=STORE_LOST in switches,
     )
+
+
+def entry_stopped(switches: Collection[str], site: str) -> bool:
+    """Return whether anybody has stopped entry to the site: at a gate, at the hub, or from the platform."""
+    return STOP_ORDERED in switches or STOP_ENTRY + site in switches
 
 
 def with_lists(facts: Facts, lists: Lists, asked: Questions, visit: Visit, now: Now) -> Facts:

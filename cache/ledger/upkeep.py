@@ -8,7 +8,7 @@ Rules of this file:
 
 import sqlite3
 
-from cache.ledger.facts import SUSPENDED
+from cache.ledger.facts import STOP_ENTRY, SUSPENDED
 from cache.ledger.steps import write_overdue
 from cache.ledger.writing import RESTART_LOOKBACK_MS
 from cache.pen import Pen
@@ -23,6 +23,8 @@ WAITING = (
 )
 RENEW = "UPDATE graces SET until_ms = ? WHERE redemption = ? AND until_ms < ?"
 FALLEN_DUE = "SELECT id FROM redemptions WHERE state = 'open' AND due_ms <= ? ORDER BY due_ms LIMIT ?"
+HUB_SAYS = "hub_says_stop"
+HEARD_OF_HUB = "SELECT state FROM switches WHERE name = 'hub_says_stop'"
 SWITCH = "INSERT OR REPLACE INTO switches (name, state, at_ms) VALUES (?, ?, ?)"
 UNVERIFIED = (
     "INSERT INTO unverified (lane, minute, reason, n) VALUES (?, ?, ?, 1)"
@@ -57,6 +59,19 @@ def switch(pen: Pen, name: str, *, on: bool, by: str) -> int:
     pen.conn.execute(SWITCH, (name, int(on), pen.now.utc_ms))
     kind = "suspended" if name == SUSPENDED else "note"
     return pen.fact(kind, {"switch": name, "on": on, "by": by})
+
+
+def hear_hub(pen: Pen, site: str, *, stopped: bool, by: str) -> bool:
+    """Let entry be as the site's hub says, when it says something new; return whether it did.
+
+    Only a change is heard: what the hub said before we were stopped here says nothing about that.
+    """
+    row = pen.conn.execute(HEARD_OF_HUB).fetchone()
+    if bool(row and row[0]) == stopped:
+        return False
+    pen.conn.execute(SWITCH, (HUB_SAYS, int(stopped), pen.now.utc_ms))
+    switch(pen, STOP_ENTRY + site, on=stopped, by=by)
+    return True
 
 
 def refuse_unverified(pen: Pen, lane: str, reason: Reason) -> None:

@@ -1,4 +1,4 @@
-"""`xinguan central terminals`: who is enrolled and how far each journal is; suspend, resume, revoke, a new profile."""
+"""`xinguan central terminals`: who is enrolled, how far each journal is; suspend, resume, revoke, stop entry to a site."""
 
 import argparse
 import sys
@@ -8,18 +8,19 @@ from central.books.reports import terminals
 from central.clock import now_ms
 from central.commands.codes import read_profile
 from central.platform_state import StateError, open_state
-from central.register.standing import set_profile, set_state
+from central.register.standing import set_entry, set_profile, set_state
 from central.store import changed, looked
 from sync.wire.messages import WireError
 
-ACTIONS = ("list", "suspend", "resume", "revoke", "profile")
+ACTIONS = ("list", "suspend", "resume", "revoke", "profile", "stop-entry", "resume-entry")
+ENTRY = {"stop-entry": True, "resume-entry": False}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("--state", type=Path, required=True, help="the platform's folder")
     parser.add_argument("action", nargs="?", default="list", choices=[*ACTIONS])
-    parser.add_argument("terminal", nargs="?", help="which terminal")
+    parser.add_argument("terminal", nargs="?", help="which terminal; for stop-entry and resume-entry: which site")
     parser.add_argument("--reason", default="", help="shown at the terminal")
     parser.add_argument("--profile", type=Path, help="JSON file with the terminal's new profile, for `profile`")
 
@@ -35,6 +36,11 @@ def run(args: argparse.Namespace) -> int:
             )
         return 0
     try:
+        if args.action in ENTRY:
+            stopped = ENTRY[args.action]
+            many = changed(state, lambda tx: set_entry(tx, terminal, stopped=stopped, reason=args.reason, now_ms=at_ms))
+            sys.stdout.write(f"{terminal}: {args.action}, {many} terminals are told\n")
+            return 0
         if args.action == "profile":
             if args.profile is None:
                 raise StateError("profile: name the file: --profile FILE")

@@ -17,7 +17,7 @@ from storage.jobs import Tx
 from sync.wire.messages import MAX_ORDERS, Command, WireError, decode
 from sync.wire.profiles import Lane, Profile, SignedProfile
 
-Action = Literal["suspend", "resume", "revoke", "new_epoch", "profile"]
+Action = Literal["suspend", "resume", "revoke", "new_epoch", "profile", "stop_entry", "resume_entry"]
 STATE_AFTER = {"suspend": "suspended", "resume": "active", "revoke": "revoked"}
 
 LAST = "SELECT coalesce(max(number), 0) FROM commands"
@@ -95,6 +95,19 @@ async def tell_hub(tx: Tx, site: str, *, now_ms: int) -> None:
     hub = await hub_of(tx, site)
     if hub is not None:
         await order(tx, hub.terminal, "profile", reason="", now_ms=now_ms)
+
+
+async def set_entry(tx: Tx, site: str, *, stopped: bool, reason: str, now_ms: int) -> int:
+    """Order every terminal of a site to stop entry, or to let it go on; return how many were ordered.
+
+    Raises WireError("not_found") for a site where nobody is enrolled.
+    """
+    terminals = await enrolled_at(tx, site)
+    if not terminals:
+        raise WireError("not_found", f"no terminal is enrolled at site {site!r}")
+    for one in terminals:
+        await order(tx, one, "stop_entry" if stopped else "resume_entry", reason=reason, now_ms=now_ms)
+    return len(terminals)
 
 
 async def hear_obeyed(tx: Tx, terminal: str, body: Mapping[str, Any]) -> None:

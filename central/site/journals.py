@@ -29,7 +29,7 @@ from storage.jobs import JobStore, StoreFailedError, Tx
 from sync.transport import RefusedError
 from sync.wire.hubs import HeldHere, HeldThrough
 from sync.wire.messages import MAX_BATCH_BYTES, Answer, Problem, WireError
-from sync.wire.seals import Sealed, open_answer, open_batch, open_receipt
+from sync.wire.seals import Sealed, open_answer, open_batch, open_receipt, open_record
 
 log = logging.getLogger("central.site")
 
@@ -52,7 +52,7 @@ KEPT: Final = "SELECT count(*), coalesce(sum(last - first + 1), 0) FROM forwards
 
 
 class Journals:
-    """Takes journals in and sends them on. `heard` is told who has been heard out."""
+    """Takes journals in and sends them on. `heard` is told who was heard out, `stopped` what gates do with entry."""
 
     def __init__(
         self,
@@ -70,6 +70,7 @@ class Journals:
         self._now_ms = now_ms
         self._wake = asyncio.Event()
         self.heard: Callable[[str], None] = lambda _terminal: None
+        self.stopped: Callable[[bool], None] = lambda _stopped: None
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes of these calls."""
@@ -109,13 +110,30 @@ class Journals:
         """Count a batch and keep it; return whether no other of its terminal waits."""
         seal, now_ms, bounds = sealed.seal, self._now_ms(), self._bounds()
 
-        async def job(tx: Tx) -> bool:
-            await take_in(tx, sealed, now_ms=now_ms, bounds=bounds, nonces=True)
+        async def job(tx: Tx) -> tuple[bool, int]:
+            taken = await take_in(tx, sealed, now_ms=now_ms, bounds=bounds, nonces=True)
             waiting = int((await tx.rows(WAITING, seal.terminal))[0][0])
             await tx.execute(KEEP, seal.terminal, seal.epoch, seal.first, seal.last, seal.head_hash, body, now_ms)
-            return waiting == 0
+            return waiting == 0, taken.fresh
 
-        return await self._books.write(job)
+        alone, fresh = await self._books.write(job)
+        turned = self._entry_of(sealed) if fresh else []
+        if turned:
+            self.stopped(turned[-1])
+        return alone
+
+    def _entry_of(self, sealed: Sealed) -> list[bool]:
+        """Return how somebody at a gate turned entry to this site, in order; what a hub said there is no news."""
+        name, found = f"stop_entry:{self._terminals.site}", []
+        for link in sealed.links:
+            try:
+                record = open_record(link)
+            except WireError:
+                continue  # kept and sent on as it is; the platform names it
+            said = record.body
+            if record.kind == "note" and said.get("switch") == name and not str(said.get("by", "")).startswith("hub "):
+                found.append(bool(said.get("on")))
+        return found
 
     async def _handed_up(self, request: web.Request, caller: Caller, body: bytes) -> Passed | None:
         headers = {name: request.headers[name] for name in ("Authorization", "Content-Encoding")}

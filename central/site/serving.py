@@ -37,6 +37,7 @@ from central.site.served import Terminals
 from central.site.standings import Standings, StopEntry
 from central.site.upward import Platform
 from central.store import books_at
+from storage.files import create_file
 from storage.jobs import JobStore
 from storage.sqlite import Store
 from sync.enrol.enrolling import DATABASE_FILE
@@ -104,6 +105,15 @@ class Hub:
         self._bounds = (-1, Bounds())
         self.mirror.public.mkdir(parents=True, exist_ok=True)
 
+    def turn_entry(self, stopped: bool) -> None:
+        """Stop entry to the site, or let it go on, and remember it: somebody at a gate did."""
+        mark = self.config.data / STOPPED
+        if stopped and not mark.exists():
+            create_file(mark, b"")
+        elif not stopped:
+            mark.unlink(missing_ok=True)
+        self.entry.turn(stopped=stopped)
+
     def bounds(self) -> Bounds:
         """Return the bounds of the verified lists in force."""
         version = self.mirror.version or 0
@@ -131,7 +141,7 @@ async def serving(config: HubConfig) -> AsyncIterator[str]:
         counting = Counting(
             books, hub.terminals, platform, bounds=hub.bounds, now_ms=hub.clock.now_ms, folder=config.data
         )
-        journals.heard = counting.hear
+        journals.heard, journals.stopped = counting.hear, hub.turn_entry
         standings = Standings(hub.terminals, platform, hub.mirror, hub.entry, hub.clock.now_ms)
         await hub.terminals.enter()
         routes = [*journals.routes(), *counting.routes(), *standings.routes()]

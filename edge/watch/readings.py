@@ -14,7 +14,7 @@ import msgspec
 from cache.journal import chain
 from cache.journal.chain import Unsent
 from cache.journal.orders import standing
-from cache.ledger.facts import STOP_ENTRY, STORE_LOST, SUSPENDED, TWIN, switched_on
+from cache.ledger.facts import STORE_LOST, SUSPENDED, TWIN, entry_stopped, switched_on
 from cache.lists.store import ListStore
 from cache.lists.trusted import TrustedLists
 from credit.inputs import ClockState, Now
@@ -163,7 +163,7 @@ class Readings:
             twin=TWIN in kept.switches,
             revoked=kept.standing == "revoke",
             replaced=kept.standing == "replaced",
-            entry_stopped=STOP_ENTRY + self.site in kept.switches,
+            entry_stopped=entry_stopped(kept.switches, self.site),
             faults=parts.tasks.faults.told(),
         )
         self._measure(reading)

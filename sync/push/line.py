@@ -17,8 +17,12 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal, NamedTuple, Protocol
 
+from cache.ids import uuid7
 from cache.journal.chain import Batch, ForeignReceiptError, epoch_of, head, mark_sent
 from cache.journal.proofs import forget
+from cache.ledger import upkeep
+from cache.pen import Pen
+from credit.inputs import Now
 from storage.jobs import StoreFailedError
 from storage.sqlite import Store
 from sync.auth import Authenticator
@@ -211,6 +215,13 @@ class Line:
         standing = open_hub(text, key, terminal=self.identity.terminal, nonce=said.jti)
         if standing.hub_no != hub.no:
             raise WireError("foreign_answer", f"hub {standing.hub_no} answers where hub {hub.no} is expected")
+        site, now_ms, by = self.identity.site, self._clock.now_ms(), f"hub {standing.hub_no}"
+
+        def job(conn: sqlite3.Connection) -> bool:
+            pen = Pen(conn, Now(utc_ms=now_ms), uuid7)
+            return upkeep.hear_hub(pen, site, stopped=standing.stop_entry, by=by)
+
+        await self.store.write(job)
         before, lists = self.status, standing.lists_version
         if lists is not None and lists != before.lists_version:
             self.status = replace(before, lists_version=lists)

@@ -149,7 +149,7 @@ class Command(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     terminal: TerminalId
     number: Seq
-    action: Literal["suspend", "resume", "revoke", "new_epoch", "replaced"]
+    action: Literal["suspend", "resume", "revoke", "new_epoch", "replaced", "stop_entry", "resume_entry"]
     reason: Annotated[str, Meta(max_length=500)] = ""
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from central.demo.running.processes import ChildError, python, run_once
 from central.site.serving import BOOKS
 
 _SPEC = importlib.util.spec_from_file_location("two_gates", Path(__file__).with_name("two_gates.py"))
@@ -185,9 +186,47 @@ async def test_a_publication_reaches_gates_through_the_hubs_mirror(site):
     await until(refused)
 
 
-async def test_hub_toml_that_is_wrong_names_file_key_and_mend(site, tmp_path):
-    from central.demo.running.processes import ChildError, python, run_once
+async def _stopped(site, gate, *, wanted):
+    return bool((await gate.status())["entry_stopped"]) is wanted
 
+
+async def _everywhere(site, *, stopped):
+    begun = time.monotonic()
+    for gate in site.gates:
+        await until(lambda gate=gate: _stopped(site, gate, wanted=stopped))
+    return time.monotonic() - begun
+
+
+async def test_entry_stopped_at_one_gate_is_stopped_at_the_other_also_with_the_wan_cut(site):
+    one, two = site.gates
+    site.cut_wan()
+
+    await one._call("POST", "/v1/entry", {"stopped": True, "by": "guard-7"})
+    took = await _everywhere(site, stopped=True)
+    answer = await site.present(two, site.resident())
+    await two._call("POST", "/v1/entry", {"stopped": False, "by": "guard-8"})
+    await _everywhere(site, stopped=False)
+
+    assert codes(answer)[0] == "entry_stopped"
+    assert took < 10  # 2 s on a machine that has nothing else to do
+    assert (await site.present(one, site.resident()))["outcome"] == "GRANT"
+
+
+async def test_entry_is_stopped_from_the_hub_and_from_the_platform(site):
+    hub = python("edge.cli", "hub", "stop-entry", "--config", str(site.hub.config))
+    await run_once("stop", hub, site.folder / "stop.log")
+    await _everywhere(site, stopped=True)
+    await run_once("resume", [*hub[:-3], "resume-entry", *hub[-2:]], site.folder / "stop.log")
+    await _everywhere(site, stopped=False)
+
+    order = ["--state", str(site.platform.state)]
+    await run_once("stop", python("central", "terminals", *order, "stop-entry", "yunxi-town"), site.folder / "stop.log")
+    await _everywhere(site, stopped=True)
+    await run_once("go", python("central", "terminals", *order, "resume-entry", "yunxi-town"), site.folder / "stop.log")
+    await _everywhere(site, stopped=False)
+
+
+async def test_hub_toml_that_is_wrong_names_file_key_and_mend(site, tmp_path):
     path = tmp_path / "hub.toml"
     path.write_text('[hub]\ndata = "/x"\nhosts = []\n[platform]\nurl = "http://far.example"\n')
     with pytest.raises(ChildError, match=r"hosts"):
