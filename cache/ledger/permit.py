@@ -112,10 +112,14 @@ ALONE = Permit()
 
 
 class Dry(NamedTuple):
-    """What a decision would come to, and the own living redemptions under each key that counts beyond this terminal."""
+    """What a decision would come to, and under each key that counts beyond this terminal the own redemptions.
+
+    `mine` are the living ones, `back` those given back whose facts are still on their way.
+    """
 
     decision: Decision
     mine: Mapping[str, tuple[str, ...]]
+    back: Mapping[str, tuple[str, ...]]
 
 
 def _more(own: Used | None, known: Used) -> Used:

@@ -97,7 +97,7 @@ def dry(pen: Pen, visit: Visit, lists: Lists, policy: Policy, permit: Permit = A
     meant = replace(visit, request=replace(visit.request, intent=intent))
     decision, _ = weigh(pen, meant, lists, policy, permit)
     keys = [one.key for one in decision.consumption.uses if one.reach is not Reach.TERMINAL]
-    return Dry(decision, facts.living(pen.conn, keys))
+    return Dry(decision, facts.living(pen.conn, keys), facts.given_back(pen.conn, keys))
 
 
 def bring_back(pen: Pen, request: Request, place: Place, policy: Policy, permit: Permit = ALONE) -> Settled:

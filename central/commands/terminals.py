@@ -1,4 +1,4 @@
-"""`xinguan central terminals`: who is enrolled, how far each journal is; suspend, resume, revoke, stop entry to a site."""
+"""`xinguan central terminals`: who is enrolled, how far each journal is; suspend, resume, revoke; entry to a site."""
 
 import argparse
 import sys

@@ -8,7 +8,8 @@ store, so that asks of one key follow each other; nothing waits for a network (`
 3. live = living uses by facts + held claims + what is leased and not used; doubt = lapsed claims.
 4. What facts alone forbid is `used`; what somebody claims beside is `held`; what a silent terminal may have taken is
    `doubtful`, and takes nothing. All keys or none; a refused id is remembered.
-5. Own living redemptions that the asker names and nobody here has heard of count as facts.
+5. Of its own redemptions the asker knows more than we: living ones that it names and whose facts have not come count as
+   facts, also where they are still held here; those that it has given back do not count, also where they still do here.
 6. Rolling keys count by time; a use of a group or a household tells nothing but its time.
 """
 
@@ -40,6 +41,11 @@ NEWEST: Final = (
     " WHERE u.key = $1 AND u.n > u.back ORDER BY u.at_ms DESC, u.seq DESC LIMIT 1"
 )
 OWN: Final = "SELECT n, back FROM uses WHERE key = $1 AND redemption = $2"
+OWN_STANDING: Final = f"{OWN} AND terminal = $3"
+OWN_HELD: Final = (
+    "SELECT d.n FROM claims c JOIN claimed d ON d.redemption = c.redemption"
+    " WHERE c.redemption = $1 AND d.key = $2 AND c.terminal = $3 AND c.state = 'held'"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +94,7 @@ async def answer_claim(tx: Tx, asker: Asker, ask: ClaimRequest, bounds: Bounds, 
         return ClaimAnswer(gone=True)
     if known == "held" and not ask.dry:
         return ClaimAnswer(granted=True)
-    rooms, ended = await _rooms(tx, ask, bounds)
+    rooms, ended = await _rooms(tx, asker, ask, bounds)
     answer = await _weigh(tx, rooms)
     answer = replace_ended(answer, ended, rooms)
     if ask.dry or not ask.keys:
@@ -136,7 +142,7 @@ async def _known(tx: Tx, claim: pledges.Claim) -> str:
     return "held" if standing == ("held", claim.terminal) else "gone"
 
 
-async def _rooms(tx: Tx, ask: ClaimRequest, bounds: Bounds) -> tuple[list[Room], list[str]]:
+async def _rooms(tx: Tx, asker: Asker, ask: ClaimRequest, bounds: Bounds) -> tuple[list[Room], list[str]]:
     """Return the room under each key, its rows locked in order, and which of the asker's own were given back."""
     asked = sorted(ask.keys, key=lambda one: one.key)
     locked = {
@@ -145,16 +151,30 @@ async def _rooms(tx: Tx, ask: ClaimRequest, bounds: Bounds) -> tuple[list[Room],
     }
     rooms, ended = [], set()
     for one in asked:
-        unknown = 0
-        for own in one.mine:
-            row = await tx.row(OWN, one.key, own)
-            if (row is None and await tx.row(ENDED, own)) or (row is not None and row[1] >= row[0]):
-                ended.add(own)
-            elif row is None:
-                unknown += 1
         room = await _room(tx, one, bounds, locked[one.key], at_ms=ask.at_ms)
-        rooms.append(replace(room, proved=room.proved + unknown, live=room.live + unknown))
+        facts, held, gone = await _own(tx, asker, one)
+        ended |= gone
+        rooms.append(replace(room, proved=room.proved + facts, live=room.live + facts + held))
     return rooms, sorted(ended)
+
+
+async def _own(tx: Tx, asker: Asker, one: ClaimKey) -> tuple[int, int, set[str]]:
+    """Return what the asker's own word adds to facts and to claims, and which of its living ones have ended."""
+    facts, held, ended = 0, 0, set()
+    for own in one.mine:
+        row = await tx.row(OWN, one.key, own)
+        if (row is None and await tx.row(ENDED, own)) or (row is not None and row[1] >= row[0]):
+            ended.add(own)
+        elif row is None:
+            claimed = await tx.row(OWN_HELD, own, one.key, asker.terminal)
+            facts += 1 if claimed is None else claimed[0]
+            held -= 0 if claimed is None else claimed[0]
+    for own in one.back:
+        row = await tx.row(OWN_STANDING, one.key, own, asker.terminal)
+        claimed = await tx.row(OWN_HELD, own, one.key, asker.terminal) if row is None else None
+        facts -= 0 if row is None else row[0] - row[1]
+        held -= 0 if claimed is None else claimed[0]
+    return facts, held, ended
 
 
 async def _room(tx: Tx, one: ClaimKey, bounds: Bounds, pledged: tuple[int, int], *, at_ms: int) -> Room:

@@ -49,8 +49,7 @@ def _taken(used: Used, limit: int, zone: ZoneInfo) -> dict[str, Any]:
 
 
 def _room(used: Used, limit: int, _zone: ZoneInfo) -> dict[str, Any]:
-    elsewhere = 0 if used.left is None else limit - used.left  # whoever counts for more than us says what is left
-    return {"used": max(used.n, elsewhere), "max": limit}
+    return {"used": used.under(limit), "max": limit}
 
 
 LIMIT_USED = Cause.of(Condition.LIMITS, Reason.LIMIT_USED, _taken)

@@ -140,7 +140,8 @@ def _obligations(situation: Situation, choice: Choice, consumption: Consumption)
     if situation.request.override is not None:
         found["override"] = True
     for _, (bound, key, n, limit) in choice.demands:
-        inside = situation.used(key).n + n
+        used = situation.used(key)
+        inside = n + (used.n if limit is None else used.under(limit))
         if bound.warn is not None and inside >= bound.warn:
             found.setdefault("nearly_full", {"used": inside, "max": limit})
     return found

@@ -12,7 +12,7 @@ Rules of this file:
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -75,7 +75,7 @@ def wide_keys(visit: Visit, dry: Dry, *, nonce_alone: bool = True) -> list[Claim
         heads = visit.request.heads
         key = f"p|{taken.pass_root}"
         asked.append(Use(key, heads, taken.pass_entries, reach=taken.pass_reach, source=taken.pass_source))
-    found = [_key(one, one.source, dry.mine.get(one.key, ())) for one in asked if is_wide(one) and one.source]
+    found = [_key(one, one.source, dry) for one in asked if is_wide(one) and one.source]
     nonce = nonce_key(visit) if nonce_alone or found else None
     return found if nonce is None else [ClaimKey(key=nonce, n=1), *found]
 
@@ -86,14 +86,15 @@ def is_wide(one: Use | Sum) -> bool:
     return one.reach is not Reach.TERMINAL and counted
 
 
-def _key(one: Use | Sum, source: Source, mine: Sequence[str]) -> ClaimKey:
+def _key(one: Use | Sum, source: Source, dry: Dry) -> ClaimKey:
     n, fen = (one.n, None) if isinstance(one, Use) else (None, one.fen)
     asked: dict[str, Any] = {
         "key": one.key,
         "n": n,
         "fen": fen,
         "since_ms": one.since_ms,
-        "mine": list(mine)[:MAX_ROWS],
+        "mine": list(dry.mine.get(one.key, ()))[:MAX_ROWS],
+        "back": list(dry.back.get(one.key, ()))[:MAX_ROWS],
     }
     if source.part in BORNE:
         asked |= {"bound": one.limit, "borne": source.part}
@@ -214,7 +215,7 @@ def known_of(before: Known, answer: ClaimAnswer, asked: ClaimRequest) -> Known:
     used = dict(before.used)
     for one in asked.keys:
         if one.key in answer.left:  # as it stood before this claim
-            used[one.key] = Used(n=0, left=answer.left[one.key] + (one.n or one.fen or 0 if answer.granted else 0))
+            used[one.key] = Used(n=0, left=answer.left[one.key])
     return replace(
         before,
         used=used,

@@ -53,7 +53,10 @@ class BoundBy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
 
 
 class ClaimKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One key of an ask. `since_ms`: a rolling count from there on; `mine`: this terminal's own living redemptions."""
+    """One key of an ask. `since_ms`: a rolling count from there on; `mine`: this terminal's own living redemptions.
+
+    `back`: own ones that it has given back, while the facts that say so are on their way.
+    """
 
     key: KeyText
     n: HeadCount | None = None
@@ -63,6 +66,7 @@ class ClaimKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, om
     bound: Annotated[int, Meta(ge=0, le=MAX_BORNE)] | None = None
     borne: Literal["printed", "grant", "order"] | None = None
     mine: Ids = []
+    back: Ids = []
 
     def __post_init__(self) -> None:
         """Hold the rules that single members cannot."""

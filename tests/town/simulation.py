@@ -55,6 +55,12 @@ class Gate:
     released: set = field(default_factory=set)
     annulled: list = field(default_factory=list)
 
+    def given_back(self):
+        """What it gave back itself, of which no fact was acknowledged."""
+        waiting = {one.redemption for one in self.journal[self.acked :] if one.kind in ("annulled", "reversed")}
+        own = {one.redemption for one in self.journal if one.kind == "granted"}
+        return sorted((waiting & own) - set(self.living))[:50]
+
     def write(self, kind, redemption, at_ms, **body):
         seq = len(self.journal) + 1
         record = Record(seq=seq, id=f"{self.name}-{seq:05d}", at_ms=at_ms, kind=kind, redemption=redemption, body=body)
@@ -112,7 +118,11 @@ class Town:
             hub_no=1,
             redemption=redemption,
             at_ms=self.now,
-            keys=[ClaimKey(key=KEY, n=1, bound=self.bound, borne="grant", mine=sorted(gate.living))],
+            keys=[
+                ClaimKey(
+                    key=KEY, n=1, bound=self.bound, borne="grant", mine=sorted(gate.living), back=gate.given_back()
+                )
+            ],
             release=released[:50],
         )
         self.send(gate, ("ask", gate.name, ask))
@@ -239,8 +249,9 @@ class Town:
             self.held.pop(one, None)
         self.held = {one: at for one, at in self.held.items() if self.now - at < pledges.LAPSE_MS}
         unknown = [one for one in ask.keys[0].mine if one not in self.told and one not in self.told_back()]
-        proved += len(unknown)
-        beside = len([one for one in self.held if one != ask.redemption])
+        back = ask.keys[0].back
+        proved += len(unknown) - sum(self.told.get(one, 0) for one in back)
+        beside = len([one for one in self.held if one not in {ask.redemption, *ask.keys[0].mine, *back}])
         if answer.granted and ask.redemption not in {*self.told, *self.held} and not ask.dry:
             if proved + beside + 1 > self.bound:
                 raise BrokenError(
@@ -256,7 +267,7 @@ class Town:
         """A yes to somebody else whom a gate has let in, and not told of yet, still stands: also a minute later."""
         wrote = {record.redemption for gate in self.gates.values() for record in gate.journal}
         stands = sorted(one for one in self.promised if one in wrote and one not in self.told and one != ask.redemption)
-        known = set(ask.keys[0].mine)
+        known = {*ask.keys[0].mine, *ask.keys[0].back}
         if proved + len([one for one in stands if one not in known]) + 1 > self.bound:
             raise BrokenError(f"yes to {ask.redemption} although {stands} were let in with a yes")
 

@@ -288,3 +288,32 @@ async def test_a_claim_needs_no_disk(tmp_path):
 
         assert ((tmp_path / "c.db-wal").stat().st_size, (tmp_path / "c.db").stat().st_size) == before
         assert time.monotonic() - start < 10
+
+
+class TestItsOwnWord:
+    """Of its own redemptions an asker knows more than we, for as long as its facts are on their way."""
+
+    async def test_what_it_has_given_back_does_not_stand_in_its_way(self, authority):
+        await authority.used("g1", "A")
+        back = ClaimKey(key=KEY, n=1, bound=1, borne="grant", back=["A"])
+        plain = ClaimKey(key=KEY, n=1, bound=1, borne="grant")
+
+        assert (await authority.ask("g2", keys=[plain])).refused.state == "used"
+        assert (await authority.ask("g2", keys=[back])).refused.state == "used"  # it is not that terminal's to say
+        assert (await authority.ask("g1", keys=[back])).granted
+
+    async def test_what_it_gave_back_before_its_grant_was_heard_does_not_either(self, authority):
+        first = await authority.ask("g1", "A", keys=[ClaimKey(key=KEY, n=1, bound=1, borne="grant")])
+        again = ClaimKey(key=KEY, n=1, bound=1, borne="grant", back=["A"])
+
+        assert first.granted
+        assert (await authority.ask("g2", keys=[again])).refused.state == "held"  # it is not that terminal's to say
+        assert (await authority.ask("g1", keys=[again])).granted
+
+    async def test_its_own_batch_of_heads_is_counted_once_and_as_what_it_was(self, authority):
+        def heads(n, mine=()):
+            return ClaimKey(key=KEY, n=n, bound=30, borne="order", mine=list(mine))
+
+        assert (await authority.ask("g1", "A", keys=[heads(18)])).granted
+        assert (await authority.ask("g1", "B", keys=[heads(12, ["A"])])).granted
+        assert (await authority.ask("g1", "C", keys=[heads(1, ["A", "B"])])).refused.state == "used"

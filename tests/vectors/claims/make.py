@@ -69,7 +69,7 @@ def keys_of(benefit: dict, token: dict, request: dict) -> tuple[list[ClaimKey], 
     decision = decide(visit.token, visit.request, Facts(place=PLACE, passes=passes), policy, NOW)
     taken = decision.consumption
     reach = {one.key: one.reach.value for one in (*taken.uses, *taken.sums)}
-    return wide_keys(visit, Dry(decision, {})), reach
+    return wide_keys(visit, Dry(decision, {}, {})), reach
 
 
 def vectors() -> list[dict]:
