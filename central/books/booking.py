@@ -116,7 +116,7 @@ async def _book(tx: Tx, incoming: Incoming, records: Sequence[Record], bounds: B
     accounts = await settle_steps(tx, sheet, booking)
     await _write_redemptions(tx, incoming, booking, steps, accounts)
     await _write_totals(tx, incoming, booking, steps, (noticed, sheet))
-    await refusals.count(tx, records, site=incoming.site)
+    await refusals.count(tx, (incoming.terminal, incoming.epoch), records, site=incoming.site)
     await tx.rows_many(f"{KINDS} RETURNING kind", sorted(Counter(record.kind for record in records).items()))
     await _write_doubts(tx, incoming, booking)
     for record in records:

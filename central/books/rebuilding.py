@@ -19,6 +19,7 @@ BOOKS: Final = (
     "endings",
     "early",
     "refusals",
+    "denied",
     "totals",
     "kinds",
     "overruns",

@@ -4,8 +4,9 @@ A refusal tells its reasons, first the one that decided; a terminal that is shor
 sums up a lane's minute instead ({"refused" | "unverified": {reason: n}}).
 """
 
+import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from central.books.counts import MAX_N, figure
@@ -18,6 +19,12 @@ KIND: Final = "not_granted"
 SUMMED: Final = ("refused", "unverified")
 MAX_REASONS: Final = 64
 MAX_REASON: Final = 40
+MEASURES: Final = ("restricted", "withheld")  # the reasons that a measure causes
+HASHED: Final = re.compile(r"[0-9a-f]{32}")
+DENIED: Final = (
+    "INSERT INTO denied (token_hash, terminal, epoch, seq, at_ms, site, reason)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING"
+)
 ADD: Final = (
     "INSERT INTO refusals (quarter, site, reason, n) VALUES ($1, $2, $3, $4)"
     " ON CONFLICT (quarter, site, reason) DO UPDATE SET n = refusals.n + excluded.n RETURNING n"
@@ -48,6 +55,21 @@ def _told(record: Record) -> Iterable[tuple[str, int]]:
         yield (reasons[0] if isinstance(reasons, list) and reasons and isinstance(reasons[0], str) else "?"), 1
 
 
-async def count(tx: Tx, records: Iterable[Record], *, site: str) -> None:
-    """Add a batch's refusals to the books, in the order in which rows are locked."""
+def denied(place: tuple[str, str], records: Iterable[Record], *, site: str) -> list[tuple[str | int, ...]]:
+    """Return a row for each refusal that a measure caused, by the hash of its code."""
+    found: list[tuple[str | int, ...]] = []
+    for record in records:
+        hashed, reasons = record.body.get("token_hash"), record.body.get("reasons")
+        if record.kind != KIND or not isinstance(reasons, list) or not isinstance(hashed, str):
+            continue
+        reason = next((one for one in MEASURES if one in reasons), None)
+        if reason is not None and HASHED.fullmatch(hashed):
+            own = name_of(record.body.get("site"))
+            found.append((hashed, *place, record.seq, record.at_ms, site if own == "?" else own, reason))
+    return found
+
+
+async def count(tx: Tx, place: tuple[str, str], records: Sequence[Record], *, site: str) -> None:
+    """Add a batch's refusals to the books, in the order in which rows are locked; `place`: terminal and epoch."""
+    await tx.execute_many(DENIED, sorted(denied(place, records, site=site)))
     await tx.rows_many(ADD, [(*place, n) for place, n in sorted(refusals_of(records, site=site).items())])

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from central.console.doors import DESK, REFUSALS, person_of
 from central.console.rendering import city_of, page, refused
-from central.office import cases, entries, killing
+from central.office import affected, cases, entries, killing
 from central.office.approving import applications
 from central.office.drafts import deciding, keeping, kinds, rulebooks
 from central.office.drafts.states import State
@@ -93,7 +93,8 @@ async def entry(request: web.Request) -> web.Response:
     all_cases = await desk.books.read(lambda tx: cases.listed(tx, city, many=500))
     about = [case for case in all_cases if case.entry == number]
     may = {act: who.may(act, city, one.authority) for act in ("repair.propose", "dispute.open", "dispute.settle")}
-    return page(request, "entry", entry=one, cases=about, may=may)
+    decisions = await affected.by_entry(desk, one)
+    return page(request, "entry", entry=one, cases=about, may=may, decisions=decisions)
 
 
 def _number(text: str) -> int:
