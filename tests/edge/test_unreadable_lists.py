@@ -50,10 +50,10 @@ async def test_whoever_leaves_is_let_out(town):
 
 async def test_a_member_list_that_takes_the_tier_away_counts_at_the_lane(town):
     town.lists.policy = Policy.compile(benefits=parse_benefits([{**BENEFITS[0], "who": {"min_tier": 2}}]))
-    town.lists.seen = lambda token: replace(token, tier=3)
-    granted = (await town.decider().decide(town.show())).decision
     town.lists.seen = lambda token: replace(token, tier=0, groups=frozenset())
     taken = (await town.decider().decide(town.show())).decision
+    town.lists.seen = lambda token: replace(token, tier=3)
+    granted = (await town.decider().decide(town.show())).decision
 
-    assert granted.outcome is Outcome.GRANT
     assert (taken.outcome, Reason.REVOKED in taken.reasons) == (Outcome.STANDARD, False)
+    assert granted.outcome is Outcome.GRANT
