@@ -260,6 +260,9 @@ STAFF = (
     State("staff supervisor", "staff", enter=_supervisor, needs=("#why", "#open-once"), codes=0),
     State("staff supervisor, big type", "staff", enter=_supervisor, codes=0, big=True),
     State(
+        "staff grant with its price", "staff", "answer", grant(obligations={}), (".result h1", ".money .pay b"), codes=0
+    ),
+    State(
         "staff denial with all its facts", "staff", "answer", TWO_MEASURES, (".result h1", ".fact.authority"), codes=0
     ),
     State("staff slip", "staff", enter=_slip, needs=(".slip .paper",)),

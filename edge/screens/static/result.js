@@ -33,7 +33,7 @@ function headline(answer, scene, opening) {
 function moneyRow(answer, scene) {
   const sum = price(answer);
   if (!sum) return null;
-  const listed = { gate: "list_price", desk: "deposit", counter: "amount" }[scene];
+  const listed = { gate: "list_price", desk: "deposit", counter: "amount" }[scene] ?? "amount";
   const cell = (kind, key, text) => make(`div.${kind}`, make("small", say(key), alsoNode("i", key)), make("b", text));
   const pay = cell("pay", "to_pay", yuan(sum.pay));
   if (sum.off === 0) return make("div.money.plain", pay);

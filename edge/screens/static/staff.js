@@ -7,7 +7,7 @@
 
 import { rowOf } from "./answers.js";
 import { button, clockTime, complain, find, make, redraw, set, twice } from "./dom.js";
-import { yuan } from "./money.js";
+import { readFen, yuan } from "./money.js";
 import { drawTop, keepAlive } from "./page.js";
 import { cleaned } from "./scan.js";
 import { Screen } from "./screen.js";
@@ -18,7 +18,10 @@ import { onLanguage, say, toldNode, WORDS } from "./words.js";
 
 const RECENT = 30;
 const UNDOABLE = new Set(["granted", "awaiting", "open"]);
+const REVERSIBLE = new Set(["granted", "passed", "open", "overdue"]); // late: a supervisor with a reason
+const CLAIMABLE = new Set(["open", "overdue"]); // above what was waived: the same
 let rows = [];
+const claims = new Map(); // redemption → what is typed as its claim
 let denied = []; // answers since this page was opened that gave nothing: they stand in no ledger
 let session = null; // {token, person, role, until}
 
@@ -199,11 +202,53 @@ function passageRow(listed) {
     twice(undo, { label: () => say("undo_this"), ask: () => say("undo_sure"), act: async () => { if (await step(row.id, "annul")) { toast(() => say("undo_done")); await refresh(); } } });
     acts.append(undo);
   }
+  if (supervisor() && REVERSIBLE.has(row.state)) acts.append(reverseButton(row));
+  if (supervisor() && CLAIMABLE.has(row.state)) node.append(claimForm(row));
   const slip = button("", say("slip"));
   slip.addEventListener("click", () => showSlip({ ...listed.answer, at_ms: row.atMs, amount_fen: listed.amount_fen }, { scene: "staff", status: screen.status }));
   if (listed.answer) acts.append(slip);
   node.append(acts);
   return node;
+}
+
+/** Take back what has happened, also past its time: in the supervisor's name, with the reason above. */
+function reverseButton(row) {
+  const reverse = button("");
+  twice(reverse, {
+    label: () => say("staff_reverse"),
+    ask: () => say("staff_reverse_sure"),
+    act: () => inOwnName(row, "reverse", {}, "staff_reversed"),
+  });
+  return reverse;
+}
+
+/** What a holder owes for damage beyond what was waived. */
+function claimForm(row) {
+  const amount = set(make("input"), { inputmode: "decimal", maxlength: "14", autocomplete: "off", id: `claim-${row.id}`, "aria-label": say("claim_amount"), "aria-describedby": `claim-${row.id}-problem` });
+  amount.value = claims.get(row.id) ?? "";
+  amount.addEventListener("input", () => claims.set(row.id, amount.value)); // the list is drawn anew with each visitor
+  const problem = set(make("p.problem"), { id: `claim-${row.id}-problem`, role: "alert" });
+  const send = button("");
+  twice(send, {
+    label: () => say("staff_claim"),
+    ask: () => say("staff_claim_sure"),
+    act: async () => {
+      const sum = readFen(amount.value);
+      complain(amount, sum.why ? say(sum.why) : "");
+      if (!sum.why) await inOwnName(row, "claim", { amount_fen: sum.fen }, "staff_claimed");
+    },
+  });
+  return make("div.claim", make("label", make("span", say("claim_amount")), amount), problem, make("div.acts", send));
+}
+
+async function inOwnName(row, name, more, done) {
+  const why = reason();
+  if (why === null) return;
+  const body = { ...more, request_id: requestId(), override: { by: session.person, why } };
+  if (!await asPerson("POST", `/v1/redemptions/${encodeURIComponent(row.id)}/${name}`, body)) return;
+  find("#why").value = "";
+  toast(() => say(done));
+  await refresh();
 }
 
 function deniedRow(answer) {

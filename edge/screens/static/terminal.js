@@ -112,7 +112,13 @@ async function readStream(onEvent, onAlive) {
     });
     if (!answer.ok) return answer.status;
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-    const feed = eventReader((name, data) => onEvent(name, JSON.parse(data)));
+    const feed = eventReader((name, data) => {
+      try {
+        onEvent(name, JSON.parse(data));
+      } catch (error) {
+        reportError(error); // a fault of ours in drawing one answer is no lost terminal
+      }
+    });
     for (;;) {
       const { value, done } = await reader.read();
       if (done) return 0;
