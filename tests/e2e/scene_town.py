@@ -38,7 +38,7 @@ HOME, FOREIGN = town.CITY, town.PARTNER
 DAY = (datetime.now(UTC) + timedelta(hours=8)).date()
 TOMORROW = DAY + timedelta(days=1)
 DAY_S = 86_400
-TAKEN = "SELECT coalesce(sum(granted), 0), coalesce(sum(paid_fen), 0) FROM totals WHERE benefit = ?"
+TAKEN = "SELECT coalesce(sum(off_fen), 0), coalesce(sum(paid_fen), 0) FROM totals WHERE benefit = ?"
 PATIENCE_S = 30.0
 OTHER_CLOCK = Path(__file__).parent.parent / "tools" / "other_clock.py"
 
@@ -369,9 +369,14 @@ class SceneTown:
             return await answer.json()
 
     async def taken(self, benefit_id):
-        """Return what the platform's books count for a benefit: grants, and fen taken at gates."""
+        """Return what the platform's books count for a benefit, once it has all facts: fen given, fen taken at gates."""
+        await self.until(self._all_sent)
         with closing(sqlite3.connect(f"file:{self.state / 'central.db'}?mode=ro", uri=True)) as conn:
             return conn.execute(TAKEN, (benefit_id,)).fetchone()
+
+    async def _all_sent(self):
+        status = await self.terminal.status()
+        return status is not None and status["unsent"] == 0
 
     async def _next_decision(self, lane):
         async for name, data in self.terminal.events():

@@ -93,7 +93,8 @@ async def test_nothing_is_wrong_to_the_eye(chromium, terminal, state, lang):
         if problems:
             await keep(page, state.name, lang, size)
         found += [f"{size}: {problem}" for problem in problems]
-    found += await axe_says(page)
+    if lang == "zh" or state.name.endswith("waiting"):  # axe looks at structure and colours: they are the same in both
+        found += await axe_says(page)
     await page.close()
 
     assert not found, "\n" + "\n".join(found)
