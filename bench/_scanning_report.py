@@ -67,11 +67,12 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def bars(told: Iterable[Row], path: Path) -> None:
-    """Draw recall of the drawn frames by condition and by distance as SVG: ours, without the soft decoder, pyzbar."""
+    """Draw recall of the first set by condition and by distance as SVG: ours, without the soft decoder, pyzbar."""
+    rows = [row for row in told if "reader" in row]
     read = {
         (row["reader"], row["condition"]): row["recall"]
-        for row in told
-        if row["set"] == "drawn" and row["recall"] is not None and row["condition"] != "total"
+        for row in rows
+        if row["set"] == rows[0]["set"] and row["recall"] is not None and row["condition"] != "total"
     }
     kinds = list(dict.fromkeys(condition for _, condition in read))
     near = [kind for kind in kinds if kind.endswith(" px")]
