@@ -57,9 +57,7 @@ def connect(path: Path | str, *, writing: bool) -> sqlite3.Connection:
     conn.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     conn.execute("PRAGMA foreign_keys = ON")
     conn.execute("PRAGMA trusted_schema = OFF")
-    conn.execute(
-        "PRAGMA temp_store = MEMORY"
-    )  # savepoints of a group wrote more to temporary files than to the database
+    conn.execute("PRAGMA temp_store = MEMORY")  # savepoints wrote as much to temporary files as to the log
     if writing:
         conn.execute("PRAGMA journal_mode = WAL")
         conn.execute("PRAGMA synchronous = FULL")

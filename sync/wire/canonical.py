@@ -22,7 +22,7 @@ from sync.wire.messages import Fact
 _DECODER: Final = msgspec.json.Decoder(Fact)
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
 # A number with a point or an exponent, or of 16 digits and more; also where a text merely looks like it.
-_ODD_NUMBER: Final = re.compile(rb"[:,\[]-?[0-9]+[.eE]|[0-9]{16}")
+_ODD_NUMBER: Final = re.compile(rb'(?:":|[,\[])-?(?:[0-9]+[.eE]|[0-9]{16})')
 _ODD_NAME: Final = re.compile(rb'[^\x00-\x7f][^"]*":')
 
 

@@ -24,7 +24,8 @@ GRANT = {
     "benefit": "免票",
     "class": "bound",
     "given": [{"benefit": "free", "offer": {"kind": "free", "off_fen": 6000}}],
-    "uses": [{"key": "u|wulong/free|subject:wulong:00|ever", "n": 1, "max": 1}],
+    "uses": [{"key": "u|wulong/free|subject:wulong:12e40000000000000000|ever", "n": 1, "max": 1}],
+    "proof": "0" * 64,
 }
 
 
@@ -61,7 +62,7 @@ def agree(raw):
     return True
 
 
-def test_a_grant_is_usual_also_in_chinese():
+def test_a_grant_is_usual_also_in_chinese_and_with_digits_in_its_texts():
     assert agree(record(GRANT))
 
 
