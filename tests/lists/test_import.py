@@ -42,7 +42,7 @@ def enrolled(terminal, platform, tmp_path):
     config = tmp_path / "terminal.toml"
     config.write_text(
         f'[terminal]\ndata = "{terminal.folder}"\n[platform]\nurl = "http://127.0.0.1:9"\n'
-        '[api]\nlisten = "127.0.0.1:9"\n[[lanes]]\nid = "A"\nscene = "gate"\n'
+        '[api]\nlisten = "127.0.0.1:59999"\n[[lanes]]\nid = "A"\nscene = "gate"\n'
     )
     return config
 
