@@ -9,7 +9,7 @@ from credit.reasons import Reason
 pytestmark = [pytest.mark.look, pytest.mark.browser, pytest.mark.timeout(280), pytest.mark.asyncio(loop_scope="module")]
 
 ANSWERS = 10_000
-BATCH = 100
+BATCH = 20  # a page that is slower than its terminal drops what is too old to be shown
 WARM = 1_000  # answers until the page has made everything it keeps
 RESTARTS = 50
 MOST_GROWTH = 10 * 2**20  # bytes
