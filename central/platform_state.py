@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from storage.files import create_file, replace_file
 from sync.wire.hubs import SITE, SitePage
 from sync.wire.jws import kid_of, public_hex
+from sync.wire.memory import MEMORY, MemoryPage
 from sync.wire.messages import Answer, Command, PlatformKey, Receipt, SignedTime
 from sync.wire.profiles import SignedProfile
 from sync.wire.seals import ANSWER, COMMAND, PROFILE, RECEIPT, TIME, sign
@@ -58,6 +59,10 @@ class Signer:
     def answer(self, answer: Answer) -> str:
         """Return the signed answer."""
         return sign(answer, self.key, typ=ANSWER, kid=self.public.kid)
+
+    def memory(self, page: MemoryPage) -> str:
+        """Return the signed page of a terminal's memory."""
+        return sign(page, self.key, typ=MEMORY, kid=self.public.kid)
 
     def profile(self, profile: SignedProfile) -> str:
         """Return the signed profile."""

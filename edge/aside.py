@@ -14,16 +14,12 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from cache.ledger.facts import STORE_LOST
-from cache.ledger.upkeep import switch
-from cache.pen import Pen
 from edge.watch.store import Fault, fault_of
 from storage.files import sync_folder
 from storage.sqlite import connect
 
 MARK: Final = ".damaged"
 PARTS: Final = ("", "-wal", "-shm")
-BY: Final = "start"
 
 log = logging.getLogger("xinguan.aside")
 
@@ -58,9 +54,3 @@ def _damaged(database: Path, *, whole: bool) -> bool:
             return bool(whole and conn.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok")
     except sqlite3.Error as error:
         return fault_of(error) is Fault.CORRUPT
-
-
-def remember_loss(pen: Pen, aside: Path) -> None:
-    """Note that what was given before is not known here, and where it lies."""
-    switch(pen, STORE_LOST, on=True, by=BY)
-    pen.fact("note", {"store_lost": aside.name})

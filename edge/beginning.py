@@ -5,8 +5,9 @@ Rules of this file:
 - nothing is decided before the last step succeeded (`StoreHealth.begun`); the API listens then, or as soon as a step
   fails or takes longer than PATIENCE_S: starting ill is still starting (illness.md 7);
 - each step is tried every second until it succeeds, without an end;
-- a database that is damaged is set aside by name (`edge.aside`), and the terminal goes on with an empty one, knowing
-  that it does not know what it gave.
+- a database that is damaged is set aside by name (`edge.aside`), and the terminal goes on with an empty one;
+- a database that is empty, or does not lead to the newest receipt beside it, does not know what it gave
+  (`cache.memory.lives`): benefits with limits refer until `sync.memory` has taken the facts back.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ from typing import Final
 from cache.ids import uuid7
 from cache.journal import chain
 from cache.ledger import upkeep
+from cache.memory import lives
 from cache.pen import Pen
 from edge import aside
 from edge.watch.readings import Parts
@@ -29,6 +31,7 @@ from edge.watch.store import OPEN
 from storage.jobs import StoreFailedError
 from sync.enrol.enrolling import ensure_epoch
 from sync.enrol.identity import Identity
+from sync.push.receipts import kept_end
 
 RETRY_S: Final = 1.0
 PATIENCE_S: Final = 3.0  # for a start that neither succeeds nor fails
@@ -92,6 +95,9 @@ class Beginning:
         found = await asyncio.to_thread(aside.set_aside, self._parts.database, now_ms=now_ms)
         self._aside = found or self._aside
 
+    def _beside(self) -> str:
+        return "" if self._aside is None else f"; the damaged one lies beside it as {self._aside.name}"
+
     async def _remember(self) -> None:
         """Read what the safety bounds count from."""
         await self._parts.clock.remember()
@@ -100,9 +106,10 @@ class Beginning:
     def _started(self, conn: sqlite3.Connection) -> None:
         """Journal the start; whoever was granted just before the plug was pulled may show the code again (S11)."""
         now = self._parts.decider.now()
-        pen = Pen(conn, now, uuid7)
-        ensure_epoch(conn, terminal=self._identity.terminal, now_ms=now.utc_ms)
+        pen, terminal, receipt = Pen(conn, now, uuid7), self._identity.terminal, kept_end(self._identity)
+        if (lost := lives.why_lost(conn, receipt)) is not None:
+            lives.lose(pen, terminal, f"{lost}{self._beside()}", receipt)
+            log.error("store_lost", extra={"detail": lost})
+        ensure_epoch(conn, terminal=terminal, now_ms=now.utc_ms)
         pen.fact("started", {"run": self._identity.instance, "version": version("xinguan")})
-        if self._aside is not None:
-            aside.remember_loss(pen, self._aside)
         upkeep.renew_grace(conn, now)

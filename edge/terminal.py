@@ -157,6 +157,7 @@ class Terminal:
         return [
             keep("push", begun(sync.push.run), worked=lambda: sync.push.status.answered_ms),
             keep("listen", begun(sync.listen.run), worked=lambda: sync.listen.heard),
+            keep("memory", begun(sync.memory.run), worked=lambda: sync.memory.rebuilt),
             keep("orders", begun(sync.orders.run), worked=lambda: sync.orders.rounds),
             keep("pull", begun(sync.pull.run), worked=lambda: sync.pull.last_ok_ms),
             keep("hub", begun(sync.way.run), worked=lambda: sync.way.rounds),

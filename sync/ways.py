@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from cache.journal.chain import unsent
+from credit.inputs import Now
 from storage.jobs import StoreFailedError
+from sync.memory.rebuilder import Rebuilder
 from sync.pull.puller import Puller
 from sync.push.line import Clock as LineClock
 from sync.push.line import Line, PushState, PushStatus
@@ -50,6 +52,7 @@ class Ways:
     pull: Puller
     orders: Upholder
     shorts: Shorts
+    memory: Rebuilder
 
     @property
     def status(self) -> PushStatus:
@@ -95,6 +98,10 @@ class Ways:
 class BothClocks(LineClock, Clock, Protocol):
     """A clock that tells the time and learns it."""
 
+    def now(self) -> Now:
+        """Return now and how far it can be trusted."""
+        ...
+
 
 def open_ways(
     line: Line,
@@ -136,4 +143,5 @@ def open_ways(
         pull=pull,
         orders=Upholder(line.store, line.identity, clock),
         shorts=Shorts(line.peer, terminal=line.identity.terminal, sign=line.signed),
+        memory=Rebuilder(line, clock.now, done=push.begin_again),
     )

@@ -32,6 +32,11 @@ AFTER = "SELECT seq, id, at_ms, kind, redemption, body, hash FROM journal WHERE 
 EVERY = "SELECT seq, id, at_ms, kind, redemption, body, hash FROM journal ORDER BY seq"
 HASH = "SELECT hash FROM journal WHERE seq = ?"
 FIRST_AFTER = "SELECT at_ms FROM journal WHERE seq > ? ORDER BY seq LIMIT 1"
+GAPS = (  # numbers above ?1 that were passed over where an epoch began
+    "SELECT coalesce(sum(e.from_seq - 1"
+    " - max(?1, coalesce((SELECT max(j.seq) FROM journal j WHERE j.seq < e.from_seq), 0))), 0)"
+    " FROM epoch e WHERE e.from_seq - 1 > ?1 AND e.from_seq <= (SELECT max(seq) FROM journal)"
+)
 BESIDE = "INSERT INTO beside (seq, original) VALUES (?, ?)"
 SIGNED = "SELECT seq, at_ms FROM journal WHERE seq < ? AND seq NOT IN (SELECT seq FROM set_aside) ORDER BY seq LIMIT ?"
 LEAVE = "DELETE FROM journal WHERE seq <= ? AND seq NOT IN (SELECT seq FROM set_aside)"
@@ -103,10 +108,12 @@ class Unsent:
     oldest_at_ms: int | None
 
 
-def begin_epoch(conn: sqlite3.Connection, *, epoch: str, terminal: str, reason: str) -> Epoch:
-    """Start a new epoch at the next seq: at enrolment, and when the platform orders one after a fork."""
+def begin_epoch(
+    conn: sqlite3.Connection, *, epoch: str, terminal: str, reason: str, from_seq: int | None = None
+) -> Epoch:
+    """Start a new epoch at the next seq, or at a later one: at enrolment, when it is ordered, and after a loss."""
     last = conn.execute(LAST).fetchone()
-    from_seq = last[0] + 1 if last else 1
+    from_seq = from_seq or (last[0] + 1 if last else 1)
     conn.execute(
         "INSERT INTO epoch (id, terminal, from_seq, reason) VALUES (?, ?, ?, ?)", (epoch, terminal, from_seq, reason)
     )
@@ -176,14 +183,16 @@ def cursor(conn: sqlite3.Connection) -> Cursor:
 
 
 def unsent(conn: sqlite3.Connection) -> Unsent:
-    """Return how many facts the platform has not signed for, and the oldest one's time; two look-ups, however many.
+    """Return how many facts the platform has not signed for, and the oldest one's time; few look-ups, however many.
 
-    Sequence numbers have no gaps above what is signed for, so the count is a difference.
+    Sequence numbers have gaps only where an epoch begins after a loss, so the count is a difference less those.
     """
     through = cursor(conn).acked_through
     last = conn.execute(LAST).fetchone()
     oldest = conn.execute(FIRST_AFTER, (through,)).fetchone()
-    return Unsent(last[0] - through, oldest[0]) if last and oldest else Unsent(0, None)
+    if not last or not oldest:
+        return Unsent(0, None)
+    return Unsent(last[0] - through - conn.execute(GAPS, (through,)).fetchone()[0], oldest[0])
 
 
 def _record(row: tuple[Any, ...]) -> Record:
@@ -275,14 +284,14 @@ def retire(conn: sqlite3.Connection, *, older_than_ms: int, at_most: int = -1) -
 def verify(conn: sqlite3.Connection) -> Head:
     """Recompute the whole chain and return its head; raise JournalError naming the first record that does not fit.
 
-    Records may be missing only where the platform signed for them (`retire`).
+    Records may be missing only where the platform signed for them (`retire`), and where an epoch began after a loss.
     """
     signed_through = cursor(conn).acked_through
     previous, expected = b"", 1
     for row in conn.execute(EVERY):
         seq = row[0]
         epoch = epoch_of(conn, seq)
-        if seq > expected and seq - 1 > signed_through:
+        if seq > expected and seq - 1 > signed_through and seq != epoch.from_seq:
             raise JournalError(f"record {expected} is missing, and the platform has not signed for it")
         before = chain_start(epoch.terminal, epoch.id) if seq == epoch.from_seq else previous
         unbroken = seq in (expected, epoch.from_seq)

@@ -1,4 +1,4 @@
-"""What the platform ordered and this terminal did: suspended, resumed, revoked, replaced, a new epoch for the journal.
+"""What the platform ordered and this terminal did: suspended, resumed, revoked, replaced, twin, a new epoch.
 
 Rules of this file:
 
@@ -25,7 +25,8 @@ NEWEST = (
     "SELECT number, action, signed FROM orders WHERE action IN ('suspend', 'resume', 'revoke', 'replaced')"
     " ORDER BY number DESC LIMIT 1"
 )
-SWITCHED = "SELECT state FROM switches WHERE name = 'suspended'"
+NEWEST_TWIN = "SELECT number, signed FROM orders WHERE action = 'twin' ORDER BY number DESC LIMIT 1"
+SWITCHED = "SELECT state FROM switches WHERE name = ?"
 LAST = "SELECT coalesce(max(number), 0) FROM orders"
 STANDING = (
     "SELECT action FROM orders WHERE action IN ('suspend', 'resume', 'revoke', 'replaced') ORDER BY number DESC LIMIT 1"
@@ -39,8 +40,9 @@ CONTRADICTED = (
     " AND json_extract(body, '$.contradicts') IS NOT NULL ORDER BY seq DESC LIMIT 1"
 )
 KEEP = "INSERT INTO orders (number, action, reason, at_ms, signed) VALUES (?, ?, ?, ?, ?)"
-SWITCH = "INSERT OR REPLACE INTO switches (name, state, at_ms) VALUES ('suspended', ?, ?)"
-SWITCH_ENTRY = "INSERT OR REPLACE INTO switches (name, state, at_ms) VALUES ('stop_entry', ?, ?)"
+SWITCH = "INSERT OR REPLACE INTO switches (name, state, at_ms) VALUES (?, ?, ?)"
+SUSPENDED = "suspended"
+TWIN = "twin"
 NEW_EPOCH = "new_epoch"
 STOP_ENTRY, RESUME_ENTRY = "stop_entry", "resume_entry"
 PROFILE = "profile"
@@ -49,12 +51,16 @@ FORGET_REPLACED = "DELETE FROM orders WHERE action = 'replaced'"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """A verified order. `action` is one that the schema knows; `signed` is its JWS."""
+    """A verified order. `action` is one that the schema knows; `signed` is its JWS.
+
+    `past`: it was given before this machine's key was: a twin that an enrolment has settled.
+    """
 
     number: int
     action: str
     reason: str
     signed: str = ""
+    past: bool = False
 
 
 def obey(conn: sqlite3.Connection, order: Order, *, at_ms: int) -> bool:
@@ -76,10 +82,13 @@ def obey(conn: sqlite3.Connection, order: Order, *, at_ms: int) -> bool:
     elif order.action == PROFILE:
         kind = "note"
     elif order.action in (STOP_ENTRY, RESUME_ENTRY):
-        conn.execute(SWITCH_ENTRY, (int(order.action == STOP_ENTRY), at_ms))
+        conn.execute(SWITCH, (STOP_ENTRY, int(order.action == STOP_ENTRY), at_ms))
         kind = "note"
+    elif order.action == TWIN:
+        if not order.past:
+            conn.execute(SWITCH, (TWIN, 1, at_ms))
     else:
-        conn.execute(SWITCH, (int(order.action != "resume"), at_ms))
+        conn.execute(SWITCH, (SUSPENDED, int(order.action != "resume"), at_ms))
     append(conn, NewFact(kind, said, at_ms, uuid7(at_ms)))
     return True
 
@@ -106,21 +115,33 @@ def contradicted(conn: sqlite3.Connection) -> int | None:
 
 
 def uphold(conn: sqlite3.Connection, opened: Callable[[str], Order | None], *, at_ms: int) -> bool:
-    """Let the switch be what the newest signed order says; return whether it was something else.
+    """Let the switches be what the newest signed orders say; return whether one was something else.
 
     `opened` verifies a kept order. One that does not verify was edited here: this terminal is suspended then.
     """
-    row = conn.execute(NEWEST).fetchone()
-    if row is None:
+    row, twin = conn.execute(NEWEST).fetchone(), conn.execute(NEWEST_TWIN).fetchone()
+    mended = False
+    if row is not None:
+        number, action, signed = row
+        order = opened(signed) if signed else Order(number=number, action=action, reason="")
+        wanted = order is None or order.number != number or order.action != "resume"
+        mended = _switch_is(conn, SUSPENDED, wanted, number, at_ms=at_ms)
+    if twin is not None:
+        number, signed = twin
+        order = opened(signed)
+        mended |= _switch_is(conn, TWIN, order is None or not order.past, number, at_ms=at_ms)
+    return mended
+
+
+def _switch_is(conn: sqlite3.Connection, name: str, wanted: bool, number: int, *, at_ms: int) -> bool:
+    """Let a switch be as order `number` says; return whether it was something else, which a fact says then."""
+    found = conn.execute(SWITCHED, (name,)).fetchone()
+    if found is not None and bool(found[0]) == wanted:
         return False
-    number, action, signed = row
-    order = opened(signed) if signed else Order(number=number, action=action, reason="")
-    wanted = int(order is None or order.number != number or order.action != "resume")
-    found = conn.execute(SWITCHED).fetchone()
-    if found is not None and found[0] == wanted:
+    if found is None and not wanted:
         return False
-    conn.execute(SWITCH, (wanted, at_ms))
-    body = {"upheld": number, "suspended": bool(wanted), "was": None if found is None else bool(found[0])}
+    conn.execute(SWITCH, (name, int(wanted), at_ms))
+    body = {"upheld": number, name: wanted, "was": None if found is None else bool(found[0])}
     append(conn, NewFact("note", body, at_ms, uuid7(at_ms)))
     return True
 
@@ -135,5 +156,5 @@ def serve_again(conn: sqlite3.Connection, *, at_ms: int) -> bool:
     """Forget that this terminal was replaced: it was enrolled anew; return whether it was."""
     if not conn.execute(FORGET_REPLACED).rowcount:
         return False
-    conn.execute(SWITCH, (int(standing(conn) not in ("", "resume")), at_ms))
+    conn.execute(SWITCH, (SUSPENDED, int(standing(conn) not in ("", "resume")), at_ms))
     return True

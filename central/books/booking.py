@@ -60,7 +60,10 @@ FINDING: Final = (
 
 
 class Incoming(NamedTuple):
-    """Whose facts these are, where they happened, and when they came; `nonces`: whether codes count by themselves."""
+    """Whose facts these are, where they happened, and when they came; `nonces`: whether codes count by themselves.
+
+    `former`: they come under a key that is over. A start that they tell of voids nobody's claims.
+    """
 
     terminal: str
     epoch: str

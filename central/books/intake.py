@@ -24,6 +24,7 @@ from typing import Final
 from central.books.booking import Incoming, book_all
 from central.books.bounds import Bounds
 from central.books.conflicts import hear
+from central.lives.epochs import Grown, judge
 from central.proofs.keeping import keep
 from central.register import notices
 from central.register.standing import hear_obeyed, order, tell_again
@@ -56,6 +57,11 @@ FAULTS: Final = (
 IDS: Final = "SELECT id FROM facts WHERE terminal = $1 AND id BETWEEN $2 AND $3 ORDER BY id LIMIT $4"
 EPOCH: Final = "SELECT bottom, top FROM epochs WHERE terminal = $1 AND epoch = $2"
 EPOCHS: Final = "SELECT epoch, top FROM epochs WHERE terminal = $1 ORDER BY top DESC, epoch DESC LIMIT $2"
+EXPECTED: Final = (
+    "SELECT e.epoch, e.top FROM epochs e WHERE e.terminal = $1 AND NOT EXISTS (SELECT 1 FROM lives l"
+    " WHERE l.terminal = e.terminal AND l.epoch = e.epoch AND l.standing = 'bare')"
+    " ORDER BY e.top DESC, e.epoch DESC LIMIT $2"
+)
 GROW: Final = (
     "INSERT INTO epochs (terminal, epoch, bottom, top, many) VALUES ($1, $2, $3, $4, $5)"
     " ON CONFLICT (terminal, epoch) DO UPDATE SET many = epochs.many + excluded.many,"
@@ -111,6 +117,7 @@ async def take_in(
         return Taken(receipt=None, fresh=0, duplicates=0, set_aside=[])
     await _check_hangs_on(tx, sealed)
     place = (seal.terminal, seal.epoch)
+    known = await tx.row(EPOCH, *place) is not None
     held = {(seq, bytes(hashed)) for seq, hashed in await tx.rows(HELD, *place, seal.first, seal.last)}
     fresh = [link for link in sealed.links if (link.seq, link.hash) not in held]
     if fresh:
@@ -124,6 +131,8 @@ async def take_in(
         for record in records:
             await _hear(tx, seal.terminal, record)
             await notices.keep(tx, seal.terminal, record, received_ms=now_ms)
+        if not nonces:
+            await judge(tx, Grown(*place, known, tuple(records), now_ms), former=former)
     receipt = Receipt(
         terminal=seal.terminal, epoch=seal.epoch, acked_through=seal.last, head_hash=sealed.links[-1].hash.hex()
     )
@@ -204,10 +213,13 @@ async def _notice_fork(tx: Tx, place: tuple[str, str, int], *, now_ms: int) -> N
         await order(tx, terminal, "new_epoch", reason=f"epoch {epoch} has two journals", now_ms=now_ms)
 
 
-async def ends(tx: Tx, terminal: str) -> list[Held]:
-    """Return the ends of the terminal's chain that are held, newest first: of each epoch, and of each fork's side."""
+async def ends(tx: Tx, terminal: str, *, expected: bool = False) -> list[Held]:
+    """Return the ends of the terminal's chain that are held, newest first: of each epoch, and of each fork's side.
+
+    `expected`: without epochs that nobody declared; what a stolen key begins disturbs no honest terminal.
+    """
     found = []
-    for epoch, seq in await tx.rows(EPOCHS, terminal, MAX_ENDS):
+    for epoch, seq in await tx.rows(EXPECTED if expected else EPOCHS, terminal, MAX_ENDS):
         for (hashed,) in await tx.rows(AT_SEQ, terminal, epoch, seq):
             found.append(Held(epoch=epoch, acked_through=seq, head_hash=bytes(hashed).hex()))
     return found[:MAX_ENDS]

@@ -18,6 +18,7 @@ from central.books.bounds import Catalogue
 from central.http.admin_calls import AdminCalls
 from central.http.claim_calls import ClaimCalls
 from central.http.list_calls import ListCalls
+from central.http.memory_calls import MemoryCalls
 from central.http.openapi import document
 from central.http.problems import answer_problems
 from central.http.terminal_calls import TerminalCalls
@@ -57,7 +58,8 @@ def build_app(state: PlatformState, store: JobStore, waking: Waking, now_ms: Cal
     app.on_shutdown.append(waking.close)
     calls = TerminalCalls(state, store, waking, now_ms)
     claims = ClaimCalls(store, calls, Catalogue(state.folder), now_ms)
-    app.add_routes([*calls.routes(), *claims.routes()])
+    memory = MemoryCalls(store, calls, state.signer, now_ms)
+    app.add_routes([*calls.routes(), *claims.routes(), *memory.routes()])
     app.on_startup.append(lambda _app: claims.begin())
     admin = AdminCalls(state, store, now_ms)
     app.add_routes(admin.routes())

@@ -24,7 +24,7 @@ from sync.wire.messages import WireError, decode
 
 MAX_ASK_BYTES: Final = 64 * 1024
 BUDGET_S: Final = 0.15
-STATES: Final = "SELECT state FROM terminals WHERE terminal = $1"
+STATES: Final = "SELECT CASE WHEN twin_ms IS NULL THEN state ELSE 'twin' END FROM terminals WHERE terminal = $1"
 EXPECTED: Final = "SELECT terminal FROM terminals WHERE state = 'active' AND seen_ms > $1 ORDER BY terminal"
 RECENT_MS: Final = 60_000
 
@@ -113,7 +113,7 @@ class ClaimCalls:
 async def _check_may_ask(tx: Tx, terminal: str) -> None:
     row = await tx.row(STATES, terminal)
     if row is None or row[0] != "active":
-        raise WireError("not_active", "a suspended or revoked terminal is given nothing")
+        raise WireError("not_active", "a suspended or revoked terminal, or a twin, is given nothing")
 
 
 async def _check_serves(tx: Tx, hub: str, terminal: str) -> None:

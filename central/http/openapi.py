@@ -12,12 +12,14 @@ from central.http.admin_calls import CodeRequest, StateRequest
 from central.http.list_calls import IssueRequest, PublishRequest, RestrictRequest, SubjectRequest
 from central.http.visitors.shorts import ShortRequest
 from sync.wire.claims import ClaimAnswer, ClaimRequest, LeaseAnswer, LeaseRequest
+from sync.wire.memory import MemoryPage
 from sync.wire.messages import Answer, Batch, EnrolAnswer, EnrolRequest, Problem, TimeAnswer
 from sync.wire.profiles import Profile
 from sync.wire.reasks import Reask, ReaskAnswer
 from sync.wire.shorts import ShortAnswer, ShortMade
 
 NONE, TERMINAL, OPERATOR = "none", "terminal", "operator"
+SIGNED = frozenset({Answer, MemoryPage})
 REF = "#/components/schemas/{name}"
 
 
@@ -37,6 +39,7 @@ CALLS = (
     Call("post", "/v1/enrol", "Enrol with a one-time code", NONE, EnrolRequest, EnrolAnswer, (404, 409, 429)),
     Call("get", "/v1/time", "The time, signed for the asker's nonce", NONE, None, TimeAnswer),
     Call("get", "/v1/terminals/{terminal}/standing", "What is held of a journal", TERMINAL, None, Answer),
+    Call("get", "/v1/terminals/{terminal}/memory", "Own facts, given back by pages", TERMINAL, None, MemoryPage),
     Call(
         "post",
         "/v1/terminals/{terminal}/journal",
@@ -108,6 +111,9 @@ def _parameters(call: Call) -> list[dict[str, Any]]:
         wait = {"type": "integer", "minimum": 0, "maximum": 60, "default": 0}
         found.append({"name": "wait", "in": "query", "required": False, "schema": wait})
         found.append({"name": "state", "in": "query", "required": False, "schema": {"type": "string"}})
+    if call.path.endswith("/memory"):
+        found.append({"name": "epoch", "in": "query", "required": False, "schema": {"type": "string"}})
+        found.append({"name": "after", "in": "query", "required": False, "schema": {"type": "integer", "minimum": 0}})
     return found
 
 
@@ -122,8 +128,8 @@ def document(version: str) -> dict[str, Any]:
     for call in CALLS:
         codes = {400, *call.errors} | ({401} if call.who != NONE else set())
         answer = _content(by_type[call.gives] if call.gives else {"type": "object"})
-        if call.gives is Answer:  # signed: a compact JWS, whose payload is described
-            signed = {"type": "string", "contentMediaType": "application/json", "contentSchema": by_type[Answer]}
+        if call.gives in SIGNED:  # a compact JWS, whose payload is described
+            signed = {"type": "string", "contentMediaType": "application/json", "contentSchema": by_type[call.gives]}
             answer = _content(signed, "application/jwt")
         described: dict[str, Any] = {
             "summary": call.summary,

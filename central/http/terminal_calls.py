@@ -24,6 +24,7 @@ from central.http.tries import WrongTries
 from central.http.waking import Poll, Waking
 from central.lists.reasking import answer_reask
 from central.lists.role_keys import KeyFolderError
+from central.lives import twins
 from central.platform_state import PlatformState
 from central.register.enrolment import Offered, use_code
 from central.register.former import FormerKey, former_keys, note_former
@@ -172,26 +173,30 @@ class TerminalCalls:
             return self._wrong_clock(error)
         wait_s, known = _wait_of(request), request.query.get("state", "")
         loop = asyncio.get_running_loop()
-        end = loop.time() + wait_s
+        end, arrived = loop.time() + wait_s, True
         async with self._waking.waiting(caller.terminal) if wait_s else contextlib.nullcontext(Poll()) as poll:
             while True:
                 poll.clear()
-                told = await self._standing(caller)
+                told = await self._standing(caller, arrived=arrived)
+                arrived = False
                 left = end - loop.time()
                 if told.state != known or poll.over or left <= 0:
                     return self._answered(caller, told)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(poll.wait(), left)
 
-    async def _standing(self, caller: Caller) -> Told:
+    async def _standing(self, caller: Caller, *, arrived: bool) -> Told:
+        """Return what there is to tell. Who asks is heard when it arrives: a poll may outlive its terminal."""
         self.heard(caller.terminal)
         now_ms, lists = self._now_ms(), self._state.lists_version()
 
         async def job(tx: Tx) -> Told:
-            held = tuple(await ends(tx, caller.terminal))
+            held = tuple(await ends(tx, caller.terminal, expected=True))
             if caller.former is not None:
                 return await to_tell_former(tx, caller.terminal, caller.former, held=held)
             await tx.execute(SEEN, now_ms, caller.terminal)
+            if arrived and caller.former is None:
+                await twins.hear(tx, caller.claims, now_ms=now_ms)
             return await to_tell(tx, caller.terminal, lists, held=held)
 
         return await self._store.write(job)
@@ -204,16 +209,18 @@ class TerminalCalls:
         """Take in a sealed batch, of the terminal that sends it or of one whose hub sends it on."""
         body = await read_bounded(request, MAX_BATCH_BYTES)
         try:
-            caller = await self.caller(request, body, terminal=named_in(request), former=True)
+            asker = await self.caller(request, body, terminal=named_in(request), former=True)
         except WrongClockError as error:
             return self._wrong_clock(error)
-        caller = await self._spoken_for(caller, request.match_info["terminal"])
+        caller = await self._spoken_for(asker, request.match_info["terminal"])
         if request.headers.get("Content-Encoding", "identity") == "gzip":
             body = inflate(body, limit=MAX_BATCH_BYTES)
         sealed = open_batch(body, terminal=caller.terminal, key=caller.key)
         now_ms, lists, bounds = self._now_ms(), self._state.lists_version(), self._catalogue.bounds()
 
         async def job(tx: Tx) -> tuple[Taken, Told]:
+            if asker.former is None:
+                await twins.hear(tx, asker.claims, now_ms=now_ms)
             taken = await take_in(tx, sealed, now_ms=now_ms, bounds=bounds, former=caller.former is not None)
             if caller.former is not None:
                 await note_former(tx, sealed, caller.former, now_ms=now_ms)

@@ -32,6 +32,7 @@ QR_PREFIX = "xinguan-enrol:"
 
 CODE = "SELECT terminal, until_ms, used_ms, public_key, answer FROM codes WHERE code_sha256 = $1"
 USE = "UPDATE codes SET used_ms = $1, public_key = $2, answer = $3 WHERE code_sha256 = $4"
+HELD = "SELECT 1 FROM epochs WHERE terminal = $1 LIMIT 1"
 ENROL = "UPDATE terminals SET public_key = $1, enrolled_ms = $2 WHERE terminal = $3"
 REGISTER = (
     "INSERT INTO terminals (terminal, site, profile) VALUES ($1, $2, $3)"
@@ -95,6 +96,7 @@ async def use_code(tx: Tx, request: EnrolRequest, offered: Offered, *, now_ms: i
         profile=offered.signed(SignedProfile(terminal=terminal, number=now_ms, profile=profile)),
         trust_root=offered.trust_root,
         platform_keys=list(offered.platform_keys),
+        known=await tx.row(HELD, terminal) is not None,
     )
     await tx.execute(USE, now_ms, request.public_key, msgspec.json.encode(answer), _hash(request.code))
     return answer

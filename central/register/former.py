@@ -33,6 +33,8 @@ KEYS: Final = (
 HEARD: Final = "UPDATE former_keys SET heard = 1 WHERE terminal = $1 AND public_key = $2 AND number = $3"
 NOW: Final = "SELECT public_key FROM terminals WHERE terminal = $1"
 LAST: Final = "SELECT coalesce(max(number), 0) FROM commands"
+ONE_AGAIN: Final = "UPDATE terminals SET twin_ms = NULL, echo_ms = NULL WHERE terminal = $1"
+FORGET_STARTS: Final = "DELETE FROM instances WHERE terminal = $1"
 FIND: Final = (
     "INSERT INTO findings (terminal, epoch, seq, kind, detail, noticed_ms) VALUES ($1, $2, $3, $4, $5, $6)"
     " ON CONFLICT DO NOTHING"
@@ -69,6 +71,13 @@ async def replace_key(tx: Tx, terminal: str, public_key: str, *, now_ms: int) ->
     last = await tx.row(LAST)
     above = max(int(last[0]) if last else 0, int(newest[0][2]) if newest else 0)
     await tx.execute(END, terminal, row[0], now_ms, max(above + 1, now_ms))
+    await settle_twin(tx, terminal)
+
+
+async def settle_twin(tx: Tx, terminal: str) -> None:
+    """Let a name that two machines bore be one's again: the other's key is former now (central.lives.twins)."""
+    await tx.execute(ONE_AGAIN, terminal)
+    await tx.execute(FORGET_STARTS, terminal)
 
 
 async def former_keys(tx: Tx, terminal: str) -> list[FormerKey]:

@@ -17,7 +17,7 @@ from storage.jobs import Tx
 from sync.wire.messages import MAX_ORDERS, Command, WireError, decode
 from sync.wire.profiles import Lane, Profile, SignedProfile
 
-Action = Literal["suspend", "resume", "revoke", "new_epoch", "profile", "stop_entry", "resume_entry"]
+Action = Literal["suspend", "resume", "revoke", "new_epoch", "profile", "stop_entry", "resume_entry", "twin"]
 STATE_AFTER = {"suspend": "suspended", "resume": "active", "revoke": "revoked"}
 
 LAST = "SELECT coalesce(max(number), 0) FROM commands"

@@ -37,6 +37,7 @@ from central.site.served import Terminals
 from central.site.standings import Standings, StopEntry
 from central.site.upward import Platform
 from central.store import books_at
+from credit.inputs import ClockState, Now
 from storage.files import create_file
 from storage.jobs import JobStore
 from storage.sqlite import Store
@@ -77,6 +78,10 @@ class HubClock:
     def now_ms(self) -> int:
         """Return milliseconds UTC."""
         return time.time_ns() // 1_000_000
+
+    def now(self) -> Now:
+        """Return now; nobody has signed for it."""
+        return Now(utc_ms=self.now_ms(), clock=ClockState.UNSURE)
 
     def boot_ms(self) -> int:
         """Return milliseconds since power-on."""
@@ -157,6 +162,7 @@ async def serving(config: HubConfig) -> AsyncIterator[str]:
             ways.times.run(),
             ways.pull.run(),
             ways.orders.run(),
+            ways.memory.run(),
             journals.run(),
             counting.run(),
             _follow(hub),

@@ -68,8 +68,9 @@ CAUSES: Final[dict[str, Cause]] = {
         _B,
         "本机的核销记录不完整：有次数限制的优惠请人工处理",
         "this terminal's records are incomplete: benefits with limits go to staff",
-        "联网，由平台补回记录；放置一旁的旧文件请保留",
-        "connect it, the platform gives its records back; keep the old file that was set aside",
+        "联网，由平台自动补回记录；放置一旁的旧文件请保留。无网络时可由负责人运行 xinguan restore --accept-loss",
+        "connect it, the platform gives its records back; keep the old file that was set aside. Without a network"
+        " somebody may answer for it: xinguan restore --accept-loss",
     ),
     "twin.well": Cause(_W, "没有另一台机器使用本终端的身份", "no other machine bears this terminal's name"),
     "twin.seen": Cause(

@@ -28,6 +28,9 @@ import msgspec
 from cache.ids import uuid7
 from cache.journal.chain import JournalError, begin_epoch, current_epoch, unsent
 from cache.journal.orders import serve_again
+from cache.memory.lives import doubt
+from cache.pen import Pen
+from credit.inputs import Now
 from storage.jobs import StoreFailedError
 from storage.only_one import AlreadyRunningError, only_one
 from storage.sqlite import Store
@@ -123,16 +126,21 @@ async def _enrol_alone(
         check_answer(answer, root_sha256=ticket.root_sha256)
         elsewhere = again and answer.platform_keys[0].kid != load_identity(folder).audience
         keep_enrolment(folder, platform=ticket.platform, public_key=request.public_key, answer=answer)
-        await store.write(lambda conn: _begin(conn, answer.terminal, now_ms=now_ms, elsewhere=elsewhere))
+        await store.write(lambda conn: _begin(conn, answer, now_ms=now_ms, elsewhere=elsewhere))
     return load_identity(folder)
 
 
-def _begin(conn: sqlite3.Connection, terminal: str, *, now_ms: int, elsewhere: bool) -> None:
-    """Begin to serve under what was enrolled: another platform has nothing that our chain could hang on to."""
+def _begin(conn: sqlite3.Connection, answer: EnrolAnswer, *, now_ms: int, elsewhere: bool) -> None:
+    """Begin to serve under what was enrolled: another platform has nothing that our chain could hang on to.
+
+    A name that has given before is not this box's memory: until that has come, it is lost.
+    """
     serve_again(conn, at_ms=now_ms)
     if elsewhere:
-        begin_epoch(conn, epoch=uuid7(now_ms), terminal=terminal, reason="enrolled elsewhere")
-    ensure_epoch(conn, terminal=terminal, now_ms=now_ms)
+        begin_epoch(conn, epoch=uuid7(now_ms), terminal=answer.terminal, reason="enrolled elsewhere")
+    ensure_epoch(conn, terminal=answer.terminal, now_ms=now_ms)
+    if answer.known:
+        doubt(Pen(conn, Now(utc_ms=now_ms), uuid7))
 
 
 def ensure_epoch(conn: sqlite3.Connection, *, terminal: str, now_ms: int) -> None:

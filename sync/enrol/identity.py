@@ -74,6 +74,7 @@ class ProfileHeld:
 class Identity:
     """An enrolled terminal. `platform` is the base URL without a trailing slash; `trust_root` are exact bytes.
 
+    `enrolled` is the number of the enrolment, above that of every order before it: a twin that it settled is over.
     `instance` is drawn whenever an identity is loaded, which a process that serves does once, at its start: by it the
     platform tells two machines of one name apart (illness.md 4), and an authority the claims of an earlier run.
     """
@@ -86,6 +87,7 @@ class Identity:
     platform_keys: Mapping[str, Ed25519PublicKey]
     audience: str
     key: Ed25519PrivateKey
+    enrolled: int = 0
     instance: str = field(default_factory=lambda: secrets.token_urlsafe(INSTANCE_BYTES))
 
     @property
@@ -282,4 +284,5 @@ def load_identity(folder: Path, *, platform: str | None = None) -> Identity:
         platform_keys=platform_keys(answer),
         audience=answer.platform_keys[0].kid,
         key=key,
+        enrolled=profile_of(answer).number,
     )

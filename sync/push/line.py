@@ -21,6 +21,8 @@ from cache.ids import uuid7
 from cache.journal.chain import Batch, ForeignReceiptError, epoch_of, head, mark_sent
 from cache.journal.proofs import forget
 from cache.ledger import upkeep
+from cache.ledger.facts import STORE_LOST, switched
+from cache.memory.lives import doubt, unknown
 from cache.pen import Pen
 from credit.inputs import Now
 from storage.jobs import StoreFailedError
@@ -28,12 +30,13 @@ from storage.sqlite import Store
 from sync.auth import Authenticator
 from sync.enrol.identity import Identity, keep_profile
 from sync.peer import Peer, Reach
+from sync.push.receipts import ReceiptFile
 from sync.push.receiving import ours, take_in
-from sync.push.resume import resume_after
+from sync.push.resume import Heard, end_of, resume_after
 from sync.transport import SILENT_S, RefusedError
 from sync.wire.hubs import HUB, HeldHere, HeldThrough, open_hub
 from sync.wire.jws import kid_of, public_key, typ_of
-from sync.wire.messages import Answer, Command, Held, Receipt, WireError, decode
+from sync.wire.messages import Answer, Command, WireError, decode
 from sync.wire.profiles import HubAt, SignedProfile
 from sync.wire.seals import open_answer, open_order, open_receipt
 
@@ -73,14 +76,6 @@ class PushStatus:
     lists_version: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """What a standing said: the seq to go on after (None: of that it says nothing), and the state to ask with next."""
-
-    resume: int | None
-    state: str | None
-
-
 class Said(NamedTuple):
     """What came back to a call: bytes, the request token's `jti`, the body sent, and the hub it came through."""
 
@@ -91,7 +86,10 @@ class Said(NamedTuple):
 
 
 class Line:
-    """Calls of one terminal to its platform. `news`, if set, is called when the platform names another publication."""
+    """Calls of one terminal to its platform. `news`, if set, is called when the platform names another publication.
+
+    `lost`: this store does not know what its terminal gave, as the last standing found; `on_lost` is called then.
+    """
 
     def __init__(self, store: Store, way: Reach, identity: Identity, clock: Clock) -> None:
         self.store = store
@@ -102,6 +100,9 @@ class Line:
         self.status = PushStatus()
         self.news: Callable[[], None] = lambda: None
         self._profiles = asyncio.Lock()  # both ways may bring the same new profile at the same moment
+        self.lost = False
+        self.on_lost: Callable[[], None] = lambda: None
+        self._receipt = ReceiptFile(identity)
 
     @property
     def offset_ms(self) -> int:
@@ -197,14 +198,19 @@ class Line:
         if standing.receipt is not None or standing.set_aside:
             raise WireError("foreign_answer", "a standing has no receipt of its own and sets nothing aside")
         orders, now_ms = await self._orders(standing), self._clock.now_ms()
-        receipts = [self._receipt_of(end) for end in standing.held]
+        receipts, enrolled = [self._receipt.of(end) for end in standing.held], self.identity.enrolled
 
-        def job(conn: sqlite3.Connection) -> tuple[int, int]:
+        def job(conn: sqlite3.Connection) -> tuple[int, int, bool]:
             signed = ours(conn, standing, receipts)
-            fresh = take_in(conn, answer=standing, receipts=signed, orders=orders, now_ms=now_ms)
-            return fresh, resume_after(conn, standing.held)
+            fresh = take_in(conn, answer=standing, receipts=signed, orders=orders, now_ms=now_ms, enrolled=enrolled)
+            if unknown(conn, map(end_of, standing.held)) and not switched(conn, STORE_LOST):
+                doubt(Pen(conn, Now(utc_ms=now_ms), uuid7))
+            return fresh, resume_after(conn, standing.held), switched(conn, STORE_LOST)
 
-        fresh, resume = await self.store.write(job)
+        fresh, resume, self.lost = await self.store.write(job)
+        if self.lost:
+            self.on_lost()
+        await self._receipt.follow(self.store)
         self._note(standing, now_ms, conflicts=fresh, orders=len(orders))
         return Heard(None if said.hub else resume, standing.state)
 
@@ -243,14 +249,20 @@ class Line:
             raise WireError("foreign_answer", "the platform sets a record aside that it was not sent")
         orders, now_ms = await self._orders(answer), self._clock.now_ms()
 
-        def job(conn: sqlite3.Connection) -> int:
+        enrolled = self.identity.enrolled
+
+        def job(conn: sqlite3.Connection) -> tuple[int, bool]:
             if epoch_of(conn, receipt.acked_through).id != receipt.epoch:
                 raise ForeignReceiptError(f"the platform signed for epoch {receipt.epoch}, which is not ours there")
             signed = [(receipt, answer.receipt or "")]
             forget(conn, carried)
-            return take_in(conn, answer=answer, receipts=signed, orders=orders, now_ms=now_ms)
+            fresh = take_in(conn, answer=answer, receipts=signed, orders=orders, now_ms=now_ms, enrolled=enrolled)
+            return fresh, switched(conn, STORE_LOST)
 
-        fresh = await self.store.write(job)
+        fresh, self.lost = await self.store.write(job)
+        if self.lost:
+            self.on_lost()
+        await self._receipt.follow(self.store)
         sent_now, aside = self.status.sent + len(sent.records), self.status.set_aside + len(answer.set_aside)
         self.status = replace(self.status, sent=sent_now, set_aside=aside)
         self._note(answer, now_ms, conflicts=fresh, orders=len(orders))
@@ -264,7 +276,9 @@ class Line:
 
         def job(conn: sqlite3.Connection) -> int:
             forget(conn, carried)
-            return take_in(conn, answer=answer, receipts=[], orders=orders, now_ms=now_ms)
+            return take_in(
+                conn, answer=answer, receipts=[], orders=orders, now_ms=now_ms, enrolled=self.identity.enrolled
+            )
 
         self._note(answer, now_ms, conflicts=await self.store.write(job), orders=len(orders))
 
@@ -283,14 +297,6 @@ class Line:
         )
         if answer.lists_version is not None and answer.lists_version != before.lists_version:
             self.news()
-
-    def _receipt_of(self, end: Held) -> Receipt:
-        """Return the receipt for an end of the chain, verified; raise WireError("foreign_receipt")."""
-        receipt = open_receipt(end.receipt or "", self.identity.platform_keys)
-        said = (self.identity.terminal, end.epoch, end.acked_through, end.head_hash)
-        if said != (receipt.terminal, receipt.epoch, receipt.acked_through, receipt.head_hash):
-            raise WireError("foreign_receipt", "the receipt is for another end than it stands beside")
-        return receipt
 
     async def _orders(self, answer: Answer) -> list[tuple[Command | SignedProfile, str]]:
         """Return the orders that came with an answer, verified, each with its text; raise WireError.

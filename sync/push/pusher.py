@@ -7,10 +7,11 @@ Rules of this file:
 3. A commit of the store is a nudge; nudges within COALESCE_S travel together, so that a gate's three facts are one
    batch, and a fact is on its way within 0.2 s.
 4. 413 and silence halve the batch: three good seconds must move facts, also on a thin line; each success doubles it.
-5. How often a platform in trouble is tried is the business of `sync.peer`; a refusal waits on a ladder here. Only
+5. A terminal that does not know what it gave sends nothing until it does (`sync.memory`): its declaration comes first.
+6. How often a platform in trouble is tried is the business of `sync.peer`; a refusal waits on a ladder here. Only
    `hurry` interrupts that wait: facts that happen meanwhile do not.
-6. Proofs of presence fill what room a batch leaves, or go alone when they have waited for long (`carrying`).
-7. A platform that breaks the protocol is the state `alarm`, and is asked again where to begin.
+7. Proofs of presence fill what room a batch leaves, or go alone when they have waited for long (`carrying`).
+8. A platform that breaks the protocol is the state `alarm`, and is asked again where to begin.
 """
 
 import asyncio
@@ -22,8 +23,8 @@ from storage.jobs import StoreFailedError
 from sync.backoff import Backoff
 from sync.push.carrying import Carrier, no_records
 from sync.push.export import seal_of
-from sync.push.line import Heard, Line, PushState, PushStatus
-from sync.push.resume import resume_after
+from sync.push.line import Line, PushState, PushStatus
+from sync.push.resume import Heard, resume_after
 from sync.transport import RefusedError, UnreachableError
 from sync.wire.hubs import HeldThrough
 from sync.wire.messages import (

@@ -16,10 +16,11 @@ import msgspec
 
 from cache.ids import uuid7
 from cache.journal.chain import acknowledge, cursor, set_aside
-from cache.journal.orders import Order, obey
+from cache.journal.orders import NEW_EPOCH, Order, obey
+from cache.memory.lives import doubt, is_point
 from cache.pen import Pen
 from credit.inputs import Now
-from sync.push.resume import is_ours
+from sync.push.resume import end_of
 from sync.wire.messages import Answer, Command, Conflict, Receipt
 from sync.wire.profiles import SignedProfile
 
@@ -58,6 +59,7 @@ def take_in(
     receipts: Sequence[tuple[Receipt, str]],
     orders: Iterable[tuple[Command | SignedProfile, str]],
     now_ms: int,
+    enrolled: int = 0,
 ) -> int:
     """Move the cursor and note what came with the answer; return how many conflicts were new.
 
@@ -75,18 +77,26 @@ def take_in(
     about_us = [conflict for conflict in answer.conflicts if conflict.seq <= signed_through]
     fresh = note_conflicts(conn, about_us, now_ms=now_ms)
     for command, text in sorted(orders, key=lambda one: one[0].number):
-        obey(conn, as_order(command, text), at_ms=now_ms)
+        obeyed = obey(conn, as_order(command, text, enrolled=enrolled), at_ms=now_ms)
+        if obeyed and command_is(command, NEW_EPOCH):  # somebody else wrote a journal under our name
+            doubt(Pen(conn, Now(utc_ms=now_ms), uuid7))
     return fresh
 
 
-def as_order(command: Command | SignedProfile, signed: str) -> Order:
-    """Return a verified command, or a new profile, as the journal's order."""
+def command_is(command: Command | SignedProfile, action: str) -> bool:
+    """Tell whether an order is this command."""
+    return isinstance(command, Command) and command.action == action
+
+
+def as_order(command: Command | SignedProfile, signed: str, *, enrolled: int) -> Order:
+    """Return a verified command, or a new profile, as the journal's order; `enrolled`: our enrolment's number."""
     if isinstance(command, SignedProfile):
         return Order(number=command.number, action="profile", reason="", signed="")  # the text has a file of its own
-    return Order(number=command.number, action=command.action, reason=command.reason, signed=signed)
+    past = command.number < enrolled
+    return Order(number=command.number, action=command.action, reason=command.reason, signed=signed, past=past)
 
 
 def ours(conn: sqlite3.Connection, answer: Answer, receipts: Sequence[Receipt]) -> list[tuple[Receipt, str]]:
     """Return the receipts of those ends of a standing that are points of our own chain, with their texts."""
     ends = zip(answer.held, receipts, strict=True)
-    return [(receipt, end.receipt or "") for end, receipt in ends if is_ours(conn, end)]
+    return [(receipt, end.receipt or "") for end, receipt in ends if is_point(conn, end_of(end))]

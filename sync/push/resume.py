@@ -9,28 +9,27 @@ Rules of this file:
 
 import sqlite3
 from collections.abc import Iterable
+from dataclasses import dataclass
 
-from cache.journal.chain import Epoch, cursor
-from credit.records import chain_start
+from cache.journal.chain import cursor
+from cache.memory.lives import End, is_point
 from sync.wire.messages import Held
 
-EPOCH_BY_ID = "SELECT number, id, terminal, from_seq FROM epoch WHERE id = ?"
-HASH_AT = "SELECT hash FROM journal WHERE seq = ?"
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a standing said: the seq to go on after (None: of that it says nothing), and the state to ask with next."""
+
+    resume: int | None
+    state: str | None
 
 
-def is_ours(conn: sqlite3.Connection, held: Held) -> bool:
-    """Tell whether our journal has `held` as a point of its chain."""
-    row = conn.execute(EPOCH_BY_ID, (held.epoch,)).fetchone()
-    if row is None:
-        return False
-    epoch = Epoch(*row)
-    if held.acked_through == epoch.from_seq - 1:
-        return held.head_hash == chain_start(epoch.terminal, epoch.id).hex()
-    found = conn.execute(HASH_AT, (held.acked_through,)).fetchone()
-    return held.acked_through >= epoch.from_seq and found is not None and bytes(found[0]).hex() == held.head_hash
+def end_of(held: Held) -> End:
+    """Return an end as the journal has it."""
+    return End(held.epoch, held.acked_through, bytes.fromhex(held.head_hash))
 
 
 def resume_after(conn: sqlite3.Connection, ends: Iterable[Held]) -> int:
     """Return the seq after which to send, given the ends of our chain that the platform holds."""
-    ours = [held.acked_through for held in ends if is_ours(conn, held)]
+    ours = [held.acked_through for held in ends if is_point(conn, end_of(held))]
     return max(ours) if ours else cursor(conn).acked_through

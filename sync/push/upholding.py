@@ -55,4 +55,4 @@ class Upholder:
             command = open_command(signed, self._identity.platform_keys, terminal=self._identity.terminal)
         except WireError:
             return None
-        return as_order(command, signed)
+        return as_order(command, signed, enrolled=self._identity.enrolled)

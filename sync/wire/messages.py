@@ -86,13 +86,18 @@ class PlatformKey(Struct, frozen=True, kw_only=True):
 
 
 class EnrolAnswer(Struct, frozen=True, kw_only=True):
-    """`profile` is a JWS of SignedProfile; `trust_root` the list repository's root file, base64 of its exact bytes."""
+    """`profile` is a JWS of SignedProfile; `trust_root` the list repository's root file, base64 of its exact bytes.
+
+    `known`: facts are held under this name already; whoever has no journal of them asks for them before it gives
+    anything with a limit.
+    """
 
     terminal: TerminalId
     site: Name
     profile: ProfileJws
     trust_root: Annotated[bytes, Meta(max_length=64 * 1024)]
     platform_keys: Annotated[list[PlatformKey], Meta(min_length=1, max_length=8)]
+    known: bool = False
 
 
 class Batch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -149,7 +154,7 @@ class Command(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     terminal: TerminalId
     number: Seq
-    action: Literal["suspend", "resume", "revoke", "new_epoch", "replaced", "stop_entry", "resume_entry"]
+    action: Literal["suspend", "resume", "revoke", "new_epoch", "replaced", "stop_entry", "resume_entry", "twin"]
     reason: Annotated[str, Meta(max_length=500)] = ""
 
 

@@ -2,15 +2,17 @@
 
 import itertools
 import json
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
-from cache.journal.chain import begin_epoch, verify
+from cache.journal.chain import begin_epoch, records, verify
 from cache.ledger import settle, steps, upkeep
 from cache.ledger.visit import Visit
+from cache.memory.absorbing import absorb
+from cache.memory.checking import contradictions
 from cache.pen import Pen
 from credit.claims import Token, TokenClass
 from credit.inputs import ENDING, Intent, Now, Place, Request
@@ -44,6 +46,12 @@ CATALOGUES = [
         {"offer": {"kind": "free"}, "limits": [{"max": 1}]},
     ],
 ]
+SAME = {
+    "uses": "key, redemption, given_back_by IS NULL",
+    "sums": "key, redemption, fen, given_back_fen",
+    "tallies": "key, n",
+    "redemptions": "id, state, passed_ms, due_ms, returned_fen, returned_heads, pass_of, pass_root, heads, amount_fen",
+}
 CODES = parse_measure_codes({"302": {"effect": "restrict"}})
 
 
@@ -190,7 +198,23 @@ class LedgerMachine(RuleBasedStateMachine):
     def teardown(self):
         if hasattr(self, "conn"):
             verify(self.conn)
+            assert contradictions(self.conn, "t") == []
+            self.what_comes_back_is_what_was_lost()
             self.conn.close()
+
+    def what_comes_back_is_what_was_lost(self):
+        """An empty terminal that is given these facts has the same ledger, however often it is given them."""
+        facts = list(records(self.conn))
+        with closing(memory()) as anew:
+            for _ in range(2):
+                with immediate(anew):
+                    absorbed = absorb(Pen(anew, Now(utc_ms=self.at_ms), self.make_id), "t", facts, ())
+                assert absorbed.left_out == 0
+                for table, columns in SAME.items():
+                    sql = f"SELECT {columns} FROM {table} ORDER BY {columns}"
+                    assert anew.execute(sql).fetchall() == self.conn.execute(sql).fetchall(), table
+            burnt = "SELECT issuer, token, nonce, redemption FROM nonces WHERE freed = 0"
+            assert set(self.conn.execute(burnt)) <= set(anew.execute(burnt))  # here old ones were forgotten
 
 
 TestLedgerMachine = LedgerMachine.TestCase

@@ -32,7 +32,8 @@ async def stored_at_1(town, folder):
         conn.executescript(steps(SCHEMA)[0].sql + "PRAGMA user_version = 1;")
         with immediate(conn):
             conn.executemany(
-                "INSERT INTO terminals VALUES (?, ?, ?, ?, ?, ?, ?, ?)", town.rows("SELECT * FROM terminals")
+                "INSERT INTO terminals VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [row[:8] for row in town.rows("SELECT * FROM terminals")],
             )
             for number, (terminal, epoch, first, last, seal, at_ms) in enumerate(town.rows("SELECT * FROM batches"), 1):
                 conn.execute(

@@ -15,11 +15,13 @@ from central.http.app import serving
 from central.platform_state import PlatformState, create_state
 from central.register.enrolment import make_code, qr_text
 from central.store import provisional_sql
+from credit.inputs import Now
 from storage.driven import driven
 from storage.migrations import statements
 from storage.sqlite import Store, connect, immediate
 from sync.enrol.enrolling import DATABASE_FILE, enrol, read_ticket
 from sync.enrol.identity import Identity
+from sync.memory.rebuilder import Rebuilder
 from sync.peer import Peer
 from sync.push.line import Line
 from sync.push.listener import Listener
@@ -48,6 +50,9 @@ class TestClock:
 
     def now_ms(self):
         return self.at_ms
+
+    def now(self):
+        return Now(utc_ms=self.at_ms)
 
     def boot_ms(self):
         self.running_ms += 7
@@ -182,6 +187,17 @@ class Terminal:
 
     def pusher(self, line=None, **changes):
         return Pusher(line or self.line(), **changes)
+
+    async def bring_home(self):
+        """Send everything; where this store does not know what it gave, take its facts back first."""
+        line = self.line()
+        pusher = self.pusher(line)
+        rebuilder = Rebuilder(line, self.clock.now, done=pusher.begin_again)
+        sent = await pusher.drain()
+        while line.lost:
+            await rebuilder.once()
+            sent += await pusher.drain()
+        return sent
 
     @property
     def times(self):

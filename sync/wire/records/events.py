@@ -38,14 +38,37 @@ class Upheld(Body, frozen=True, kw_only=True):
     """`note`: a switch that was not what the newest signed order says was set right."""
 
     upheld: Whole
-    suspended: bool
+    suspended: bool | UnsetType = UNSET
+    twin: bool | UnsetType = UNSET
     was: bool | None
 
 
-class Lost(Body, frozen=True, kw_only=True):
-    """`note`: the store was damaged and set aside under this name."""
+class Head(Body, frozen=True, kw_only=True):
+    """An end of a journal under this terminal's name."""
 
-    store_lost: str
+    epoch: str
+    seq: Whole
+    hash: str
+
+
+class Declared(Body, frozen=True, kw_only=True):
+    """`note`: which epoch goes on after a loss (`lost` says why), and which heads are known of this name.
+
+    `accepts_loss`: a person (`by`) answers for it where no network is.
+    """
+
+    declares: str
+    heads: list[Head]
+    lost: str | UnsetType = UNSET
+    clock: str | UnsetType = UNSET
+    accepts_loss: bool | UnsetType = UNSET
+    by: Words | UnsetType = UNSET
+
+
+class Learned(Body, frozen=True, kw_only=True):
+    """`note`: the facts of these ends came back, and the chain went on as it was."""
+
+    learned: list[Head]
 
 
 class Opened(Body, frozen=True, kw_only=True):

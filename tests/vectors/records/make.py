@@ -71,7 +71,10 @@ def own():
         pen.fact("emergency", {"open": True, "lane": "A", "by": "fire input", "outcome": "actuated"})
         pen.fact("emergency", {"lane": "A", "intent": "exit", "why": "store_failed"})
         pen.fact("note", {"opened": "A", "by": "li", "why": "wheelchair"})
-        pen.fact("note", {"store_lost": "terminal.db.corrupt-1790000000"})
+        head = {"epoch": "e-0", "seq": 7, "hash": "ab" * 32}
+        pen.fact("note", {"declares": "e-1", "heads": [], "lost": "the database is empty"})
+        pen.fact("note", {"declares": "e-1", "heads": [head], "clock": "trusted"})
+        pen.fact("note", {"learned": [head]})
         attempts.begin(pen, "r-unknown", "A")
         pen.fact("actuating", {"attempt": "r-1.1", "lane": "A"}, of="r-1")
         pen.fact("actuated", {"attempt": "r-1.1"}, of="r-1")

@@ -1,0 +1,1 @@
+"""Copies of a terminal's database: made while it runs, and what is said when one has to do. Read `backup` first."""
