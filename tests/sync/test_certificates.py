@@ -100,7 +100,9 @@ LATER = (NOW_MS + 10 * DAY_MS, NOW_MS + 100 * DAY_MS)
 
 @pytest.mark.usefixtures("in_1970")
 @pytest.mark.parametrize(
-    ("dates", "floor_ms"), [(YEAR, NOW_MS - 50 * DAY_MS), (RENEWED, NOW_MS - 50 * DAY_MS), (YEAR, 0)]
+    ("dates", "floor_ms"),
+    [(YEAR, NOW_MS - 50 * DAY_MS), (RENEWED, NOW_MS - 50 * DAY_MS), (YEAR, 0)],
+    ids=["a year", "renewed", "no floor"],
 )
 async def test_a_box_at_1970_reaches_its_platform(authority, dates, floor_ms):
     assert await asked(authority, dates, floor_ms=floor_ms) == b"well"
