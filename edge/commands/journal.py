@@ -12,6 +12,8 @@ from typing import Final
 
 from cache.journal import chain
 from cache.journal.chain import JournalError
+from cache.memory import lives
+from cache.memory.checking import contradictions
 from credit.records import Record, encode
 from edge.commands.common import EX_UNAVAILABLE, add_config, complain, open_database, read_config
 from storage.files import BESIDE
@@ -19,7 +21,10 @@ from storage.sqlite import connect
 from sync.enrol.enrolling import DATABASE_FILE
 from sync.enrol.identity import IdentityError, load_identity
 from sync.push.export import export
+from sync.push.receipts import kept_end, signed_end
 
+RECEIPT: Final = "SELECT receipt FROM cursor"
+ACKED: Final = "SELECT acked_through FROM cursor"
 AUDITED: Final = {"seq": int, "at": str, "kind": str, "redemption": str, "record": str}
 
 
@@ -40,7 +45,8 @@ def run(args: argparse.Namespace) -> int:
         return _sealed(args)
     if args.sqlite is not None:
         return _sqlite(args)
-    conn = open_database(read_config(args.config))
+    config = read_config(args.config)
+    conn = open_database(config)
     try:
         conn.execute("BEGIN")
         if args.action == "export":
@@ -49,6 +55,7 @@ def run(args: argparse.Namespace) -> int:
             return 0
         head = chain.verify(conn) if args.action == "verify" else chain.head(conn)
         cursor, unsent, epoch = chain.cursor(conn), chain.unsent(conn), chain.current_epoch(conn)
+        against = _against(conn, config.data, epoch.terminal) if args.action == "verify" else []
     except JournalError as error:
         complain(str(error))
         return 1
@@ -57,9 +64,33 @@ def run(args: argparse.Namespace) -> int:
     print(f"终端 terminal   {epoch.terminal}\n纪元 epoch      {epoch.id} (from {epoch.from_seq})")
     print(f"末条 head       {head.seq} {head.hash.hex()}")
     print(f"平台已签收 acked {cursor.acked_through}\n待上传 unsent   {unsent.count}")
-    if args.action == "verify":
-        print("校验通过 every record fits the chain")
-    return 0
+    for line in against:
+        complain(line)
+    if args.action == "verify" and not against:
+        print("校验通过 every record fits the chain, the receipts and the ledger")
+    return 1 if against else 0
+
+
+def _against(conn: sqlite3.Connection, data: Path, terminal: str) -> list[str]:
+    """Return what contradicts the journal: receipts that the platform signed, and counts that facts do not explain."""
+    found = []
+    try:
+        identity = load_identity(data)
+    except IdentityError as error:
+        complain(f"收据无法核对 · the receipts cannot be checked: {error}")
+    else:
+        text = conn.execute(RECEIPT).fetchone()[0]
+        stored = signed_end(identity, text)
+        if text is not None and stored is None:
+            found.append("库内收据无效 · the receipt in the database was not signed by the platform")
+        if conn.execute(ACKED).fetchone()[0] and text is None:
+            found.append("库内缺少收据 · records count as signed for, and there is no receipt")
+        signed = {one for one in (stored, kept_end(identity)) if one is not None}
+        found += [
+            f"平台签收的第 {end.seq} 条与本机流水不符 · record {end.seq} is not the one that the platform signed for"
+            for end in lives.unknown(conn, sorted(signed))
+        ]
+    return found + contradictions(conn, terminal)
 
 
 def _sqlite(args: argparse.Namespace) -> int:

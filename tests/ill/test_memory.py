@@ -12,6 +12,7 @@ import pytest
 from central.demo.running.processes import Child, free_ports, python
 from central.demo.running.terminal_link import TerminalLink
 from central.demo.street import town as street
+from credit.records import Record, canonical, chain_next, chain_start, encode
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -167,6 +168,55 @@ async def command(town, *words):
 async def forget_findings(town):
     with contextlib.closing(sqlite3.connect(town.platform.state / "central.db", timeout=10)) as conn, conn:
         conn.execute("DELETE FROM findings")
+
+
+def forget_uses(conn):
+    conn.execute("DELETE FROM uses")
+    conn.execute("DELETE FROM tallies")
+
+
+def forge_a_tally(conn):
+    conn.execute("UPDATE tallies SET n = 0")
+
+
+def rewrite_signed_facts(conn):
+    """Change a signed record and every hash after it, as whoever knows the form can."""
+    head = b""
+    for seq, body in conn.execute("SELECT seq, body FROM journal ORDER BY seq").fetchall():
+        row = conn.execute("SELECT id, at_ms, kind, redemption FROM journal WHERE seq = ?", (seq,)).fetchone()
+        epoch, terminal, begins = conn.execute(
+            "SELECT id, terminal, from_seq FROM epoch WHERE from_seq <= ? ORDER BY number DESC LIMIT 1", (seq,)
+        ).fetchone()
+        told = json.loads(body) | ({"forged": True} if seq == begins else {})
+        head = chain_start(terminal, epoch) if seq == begins else head
+        record = Record(seq=seq, id=row[0], at_ms=row[1], kind=row[2], redemption=row[3], body=told)
+        head = chain_next(head, encode(record))
+        changed = (canonical(told).decode(), head, seq)
+        conn.execute("UPDATE journal SET body = ?, hash = ? WHERE seq = ?", changed)
+
+
+def forge_the_receipt(conn):
+    conn.execute("UPDATE cursor SET receipt = substr(receipt, 1, 40) || 'AAAA' || substr(receipt, 45)")
+
+
+FORGERIES = {one.__name__: one for one in (forget_uses, forge_a_tally, rewrite_signed_facts, forge_the_receipt)}
+
+
+@pytest.mark.parametrize("forge", FORGERIES.values(), ids=FORGERIES)
+async def test_verifying_the_journal_finds_what_contradicts_a_receipt_or_the_ledger(town, ill, forge):
+    await granted(town, ill, town.visitors.resident(town.now_s()))
+    await town.all_arrived()
+    await town.gate.process.stop()
+    whole = await command(town, "journal", "verify")
+
+    with ill.kept(town.gate.data) as put_back:
+        with contextlib.closing(sqlite3.connect(town.gate.database)) as conn, conn:
+            forge(conn)
+        found = await command(town, "journal", "verify")
+        put_back()
+    await town.gate.start()
+
+    assert (whole, found) == (0, 1)
 
 
 @contextlib.asynccontextmanager
