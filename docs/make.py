@@ -63,6 +63,7 @@ LINES = {
     "entries": "名单条目 entries of the lists",
     "profile": "配置 the configuration beside the profile",
     "suspended": "平台指令 orders of the platform",
+    "orders": "指令编号 numbers of orders",
     "platform": "平台联通 in touch with the platform",
     "push": "事实上传 facts going up",
     "tasks": "后台任务 tasks in the background",

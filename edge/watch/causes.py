@@ -202,6 +202,14 @@ CAUSES: Final[dict[str, Cause]] = {
         "联系平台；事实保存在本机",
         "ask the platform's people; facts are kept here",
     ),
+    "orders.well": Cause(_W, "平台指令一致", "the platform's orders agree with themselves"),
+    "orders.contradicted": Cause(
+        _N,
+        "平台以同一编号下达了两条不同的指令：{detail}",
+        "the platform gave one number to two orders: {detail}",
+        "联系平台：可能从备份恢复或被冒用；先到的指令继续有效",
+        "tell the platform's people: it may be a restored copy, or somebody else; the first one stays in force",
+    ),
     "tasks.well": Cause(_W, "后台任务正常", "tasks in the background are well"),
     "tasks.alarm": Cause(
         _N,

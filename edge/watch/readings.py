@@ -191,6 +191,7 @@ class Readings:
             unsent=kept.unsent.count,
             oldest_unsent_s=None if oldest is None else max(0, now_ms - oldest) // 1000,
             set_aside=kept.set_aside,
+            contradicted=parts.sync.orders.contradiction,
         )
 
     def _lane(self, table: LaneTable) -> LaneReading:

@@ -78,6 +78,7 @@ class PlatformReading:
     unsent: int = 0
     oldest_unsent_s: int | None = None
     set_aside: int = 0
+    contradicted: int | None = None  # the number of an order that came with two contents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +200,11 @@ def _platform(platform: PlatformReading) -> list[Line]:
     return [
         Line("platform", "platform.away" if away else "platform.well", platform.push_detail if away else ""),
         Line("push", push, platform.push_detail),
+        Line(
+            "orders",
+            "orders.well" if platform.contradicted is None else "orders.contradicted",
+            str(platform.contradicted or ""),
+        ),
         Line("tasks", "tasks.alarm" if platform.alarms else "tasks.well", "; ".join(platform.alarms)),
         Line("records", "records.set_aside" if platform.set_aside else "records.well", str(platform.set_aside)),
     ]
