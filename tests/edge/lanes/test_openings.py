@@ -423,7 +423,7 @@ def test_fire_opens_without_a_store_and_is_written_down_later():
 
     world = played(Controller([]))(story)
 
-    assert [body["open"] for kind, body in world.facts() if kind == "emergency"] == ["true", "false"]
+    assert [body["open"] for kind, body in world.facts() if kind == "emergency"] == [True, False]
 
 
 def test_a_driver_with_a_fault_of_its_own_takes_no_lane_down():
