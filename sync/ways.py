@@ -129,7 +129,7 @@ def open_ways(
     async def turn() -> None:
         await way.current.turn()
 
-    line.news = pull.wake
+    line.news = lambda: pull.wake(line.status.lists_version)
     way.platform.back = way.back = back
     way.switched = switched
     pull.move(f"{way.current.base_url}/lists/", way.current.pin)

@@ -31,6 +31,8 @@ from sync.pull.verify import ListRefusedError, issued_ms, key_names
 
 MAX_TIMESTAMP_BYTES: Final = 16_384
 STRONG_AFTER: Final = timedelta(seconds=2)
+EVERY_S: Final = 0.5  # between looks for a publication that was named
+MOST: Final = 60  # looks for one publication: somebody may name what does not exist
 HELD_BACK: Final = "timestamp.json is past its expiry: the platform, or somebody between, holds back news"
 
 
@@ -72,6 +74,45 @@ class Poll:
         if found.body is not None:
             self._tagged = (timestamp, found.tag) if found.tag is not None and _is_strong(found) else None
         return Polled(unchanged=True, renewal=renewal)
+
+
+class Chase:
+    """The publication that somebody named, until it is here; owns how often it was looked for.
+
+    A platform names its newest publication; a mirror on the way may not have it yet. Who looked once and then waited
+    for the next usual look was a minute late: the news had been heard and was not told again.
+
+    >>> chase = Chase()
+    >>> chase.name(8)
+    >>> chase.behind(7), chase.behind(8), chase.behind(7)
+    (True, False, False)
+    """
+
+    def __init__(self) -> None:
+        self._named = 0
+        self._looks = 0
+
+    def name(self, version: int | None) -> None:
+        """Take in the number of the newest publication, as somebody names it."""
+        if version is not None and version > self._named:
+            self._named, self._looks = version, 0
+
+    @property
+    def on(self) -> bool:
+        """Whether anything is looked for."""
+        return self._named > 0
+
+    def behind(self, version: int) -> bool:
+        """Return whether to look again soon; `version` is the snapshot that is in force."""
+        if version >= self._named:
+            self._named = 0
+        self._looks += 1
+        return self._named > 0 and self._looks <= MOST
+
+
+def snapshot_version(stored: Stored) -> int:
+    """Return the number of the publication in force, 0 where there is none yet."""
+    return 0 if stored.snapshot is None else int(Metadata[Snapshot].from_bytes(stored.snapshot).signed.version)
 
 
 def renewal_of(stored: Stored, found: bytes, *, trust_root: bytes) -> Chain | None:

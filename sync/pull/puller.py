@@ -41,7 +41,7 @@ from sync.pull.fetcher import DocumentFetcher, ListFetcher
 from sync.pull.handover import Answer, Handover
 from sync.pull.looking import Examined, kind_of, look_at
 from sync.pull.mending import Mender
-from sync.pull.polling import Poll
+from sync.pull.polling import EVERY_S, Chase, Poll, snapshot_version
 from sync.pull.replay import Replayed, replay
 from sync.pull.verify import ListRefusedError, Session, root_issued_ms
 
@@ -112,6 +112,7 @@ class Puller:
         self._trust_root = trust_root
         self._root_ms = root_issued_ms(trust_root)
         self._woken = asyncio.Event()
+        self._chase = Chase()
         self.move(base_url)
         self._clock = clock
         self._pace = pace
@@ -135,8 +136,9 @@ class Puller:
         """The versions in force, by role."""
         return self._lists.current.versions
 
-    def wake(self) -> None:
-        """Poll at once: somebody says that something changed."""
+    def wake(self, named: int | None = None) -> None:
+        """Poll at once: somebody says that something changed, and which publication is the newest."""
+        self._chase.name(named)
         self._woken.set()
 
     def move(self, base_url: str, pin: bytes | None = None) -> None:
@@ -170,6 +172,7 @@ class Puller:
                 await self.take_handed()
                 await self.turn()
                 await self.once()
+                behind = self._chase.on and self._chase.behind(snapshot_version(await self._lists.stored()))
             except (PullFailedError, StoreFailedError) as error:
                 level = logging.WARNING if str(error) != self.last_error else logging.DEBUG  # a long outage is one line
                 log.log(level, "lists not refreshed", extra={"problem": str(error), "failures": backoff.failures})
@@ -179,7 +182,8 @@ class Puller:
                 pause_s = backoff.unreachable_s() if unreachable else min(backoff.refused_s(None), self._pace.poll_s)
             else:
                 backoff.succeeded()
-                pause_s = self._pace.poll_s * self._pace.uniform(1 - POLL_JITTER, 1 + POLL_JITTER)
+                usual_s = self._pace.poll_s * self._pace.uniform(1 - POLL_JITTER, 1 + POLL_JITTER)
+                pause_s = min(usual_s, EVERY_S) if behind else usual_s
             self.turns += 1
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), pause_s)

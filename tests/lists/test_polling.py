@@ -11,6 +11,7 @@ from tuf.api.metadata import Metadata
 from cache.lists.values import Stored
 from central.example_town import HOME
 from central.lists import cities
+from sync.pull import polling
 from sync.pull.polling import renewal_of
 from sync.pull.puller import PullFailedError
 from sync.transport import open_session
@@ -246,3 +247,16 @@ class TestPlatform:
 def _files(platform):
     folder = platform.public
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_a_publication_that_was_named_is_looked_for_until_it_is_here_but_not_for_ever():
+    chase = polling.Chase()
+    chase.name(None)
+    assert not chase.on
+    chase.name(9)
+
+    looks = [chase.behind(8) for _ in range(polling.MOST + 1)]
+
+    assert looks == [True] * polling.MOST + [False]
+    chase.name(10)
+    assert (chase.behind(9), chase.behind(10), chase.on) == (True, False, False)

@@ -19,7 +19,7 @@ sys.modules["two_gates"] = two_gates
 _SPEC.loader.exec_module(two_gates)
 codes, until = two_gates.codes, two_gates.until
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
