@@ -5,6 +5,7 @@ import os
 import re
 
 import pytest
+import pytest_asyncio
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -85,7 +86,7 @@ async def test_it_starts_says_what_is_wrong_keeps_nobody_in_and_goes_on_by_itsel
 
 
 async def set_aside_and_went_on(town, ill, who):
-    """The gate runs on an empty database that knows what it does not know; the damaged one lies beside it, whole."""
+    """The gate runs on an empty database and takes back what it gave; the damaged one lies beside it, whole."""
     await ill.line(town, "lists", "lists.well")
     causes, ready = await ill.readiness(town)
     entering, _ = await ill.enter(town, who)
@@ -94,41 +95,45 @@ async def set_aside_and_went_on(town, ill, who):
     return causes, ready, ill.code_of(entering), leaving["obligations"], beside
 
 
+@pytest_asyncio.fixture(loop_scope="module")
+async def one_town(tmp_path, ill):
+    """A town of one's own: whose ledger was lost has told the platform so, and cannot go back."""
+    async with ill.processes.started_town(tmp_path) as built:
+        await built.gate.start()
+        yield built
+
+
 @pytest.mark.parametrize("damage", ["the first page is noise", "the root page of a table is destroyed while it runs"])
-async def test_a_damaged_file_is_set_aside_by_name_and_the_terminal_knows_what_it_does_not_know(town, ill, damage):
+async def test_a_damaged_file_is_set_aside_by_name_and_nobody_is_served_twice(one_town, ill, damage):
+    town = one_town
     who, other = (town.visitors.resident(town.now_s()) for _ in range(2))
     await ill.enter(town, other)
     await town.all_arrived()
     await town.gate.process.stop()
-    with ill.kept(town.gate.data) as put_back:
-        if "noise" in damage:
-            with town.gate.database.open("r+b") as file:
-                file.write(os.urandom(4096))
-        else:
-            ill.break_table(town.gate.database, "uses")
-            await ill.start_ill(town)
-            for _ in range(3):
-                refused, _ = await ill.enter(town, who)
-                assert ill.code_of(refused) == "store_failed"
-            await ill.line(town, "store", "store.corrupt")
-            for _ in range(20):  # no other work that succeeds makes it well
-                assert (await ill.readiness(town))[0]["store"] == "store.corrupt"
-            await town.until((town.gate.data / "terminal.db.damaged").exists)
-            await town.gate.process.stop()
-        damaged = town.gate.database.read_bytes()[:8192]
-
+    if "noise" in damage:
+        with town.gate.database.open("r+b") as file:
+            file.write(os.urandom(4096))
+    else:
+        ill.break_table(town.gate.database, "uses")
         await ill.start_ill(town)
-        causes, ready, reason, obligations, beside = await set_aside_and_went_on(town, ill, other)
-
+        for _ in range(3):
+            refused, _ = await ill.enter(town, who)
+            assert ill.code_of(refused) == "store_failed"
+        await ill.line(town, "store", "store.corrupt")
+        for _ in range(20):  # no other work that succeeds makes it well
+            assert (await ill.readiness(town))[0]["store"] == "store.corrupt"
+        await town.until((town.gate.data / "terminal.db.damaged").exists)
         await town.gate.process.stop()
-        assert (causes["store"], causes["memory"], ready) == ("store.well", "memory.lost", False)
-        assert reason == "store_lost"
-        assert obligations == {"open_gate": True}
-        assert beside.read_bytes()[:8192] == damaged
-        put_back()
-    await town.gate.start()
-    well, _ = await ill.enter(town, who)
-    assert well["outcome"] == "GRANT"
+    damaged = town.gate.database.read_bytes()[:8192]
+
+    await ill.start_ill(town)
+    causes, ready, reason, obligations, beside = await set_aside_and_went_on(town, ill, other)
+
+    # what it gave comes back from the platform; until then it says that it does not know
+    assert (causes["memory"], ready) in {("memory.lost", False), ("memory.well", True)}
+    assert (causes["store"], reason in {"store_lost", "limit_used"}) == ("store.well", True)
+    assert obligations == {"open_gate": True}
+    assert beside.read_bytes()[:8192] == damaged
 
 
 async def test_damaged_list_files_refer_and_never_blame_the_visitor(town, ill):
