@@ -245,11 +245,11 @@ class Api:
     async def events(self, request: web.Request) -> web.StreamResponse:
         """Stream what happens, Server-Sent Events."""
         headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        hello = Event("hello", await self._about.status())  # before the bound is asked: nothing waits between both
         if self._events.full:
             raise web.HTTPTooManyRequests(text="as many screens listen as may. Close one")
         response = web.StreamResponse(headers=headers)
         await response.prepare(request)
-        hello = Event("hello", await self._about.status())
         try:
             async for chunk in self._events.listen(hello, public=request[ROLE] is Role.DISPLAY):
                 await response.write(chunk)
