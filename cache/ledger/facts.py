@@ -39,11 +39,20 @@ GRACE = (
 NONCE = (
     "SELECT terminal, lane, at_ms, redemption FROM nonces WHERE issuer = ? AND token = ? AND nonce = ? AND freed = 0"
 )
-LIVING = "SELECT DISTINCT redemption FROM uses WHERE key = ? AND given_back_by IS NULL ORDER BY at_ms DESC LIMIT 50"
-GIVEN_BACK = (
-    "SELECT DISTINCT u.redemption FROM journal j JOIN uses u ON u.redemption = j.redemption"
-    " WHERE j.seq > (SELECT max(c.sent_through, h.seq - 200) FROM cursor c, (SELECT max(seq) AS seq FROM journal) h)"
+LIVING_USES = (
+    "SELECT DISTINCT redemption FROM uses WHERE key = ? AND given_back_by IS NULL ORDER BY at_ms DESC LIMIT 50"
+)
+LIVING_SUMS = "SELECT redemption FROM sums WHERE key = ? AND given_back_fen < fen ORDER BY at_ms DESC LIMIT 50"
+UNDER_WAY = "SELECT max(c.sent_through, h.seq - 200) FROM cursor c, (SELECT max(seq) AS seq FROM journal) h"
+USES_BACK = (
+    "SELECT DISTINCT u.redemption FROM journal j JOIN uses u ON u.redemption = j.redemption"  # noqa: S608 - constants
+    f" WHERE j.seq > ({UNDER_WAY})"
     " AND j.kind IN ('annulled', 'closed', 'reversed') AND u.key = ? AND u.given_back_by IS NOT NULL LIMIT 50"
+)
+SUMS_BACK = (
+    "SELECT DISTINCT s.redemption FROM journal j JOIN sums s ON s.redemption = j.redemption"  # noqa: S608 - constants
+    f" WHERE j.seq > ({UNDER_WAY})"
+    " AND j.kind IN ('annulled', 'closed', 'reversed') AND s.key = ? AND s.given_back_fen = s.fen LIMIT 50"
 )
 SHOWN = "SELECT id, answer FROM redemptions WHERE id = ? AND intent = ? AND state NOT IN ('annulled', 'reversed')"
 OPEN_COLUMNS = "id, benefit, issuer, scene, site, intent, asset, at_ms, due_ms, on_overdue, answer"
@@ -100,15 +109,20 @@ def _used(conn: sqlite3.Connection, key: str, n: int) -> Used:
 
 def living(conn: sqlite3.Connection, keys: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """Return the redemptions that stand under each key here, the newest first, as many as one ask may name."""
-    return {key: tuple([row[0] for row in conn.execute(LIVING, (key,))]) for key in keys}
+    return {key: _redemptions(conn, LIVING_SUMS if is_fen(key) else LIVING_USES, key) for key in keys}
 
 
 def given_back(conn: sqlite3.Connection, keys: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """Return what was given back under each key while the facts that say so are on their way; of the newest 200 facts.
 
     Whoever counts beyond this terminal has not heard of it yet, and would hold our own use against our visitor.
+    An amount that came back in part still stands there with the whole of it, until its fact is heard.
     """
-    return {key: tuple([row[0] for row in conn.execute(GIVEN_BACK, (key,))]) for key in keys}
+    return {key: _redemptions(conn, SUMS_BACK if is_fen(key) else USES_BACK, key) for key in keys}
+
+
+def _redemptions(conn: sqlite3.Connection, sql: str, key: str) -> tuple[str, ...]:
+    return tuple([row[0] for row in conn.execute(sql, (key,))])
 
 
 def switched(conn: sqlite3.Connection, name: str) -> bool:

@@ -96,7 +96,8 @@ def dry(pen: Pen, visit: Visit, lists: Lists, policy: Policy, permit: Permit = A
     intent = STARTS.get(visit.request.intent, visit.request.intent)
     meant = replace(visit, request=replace(visit.request, intent=intent))
     decision, _ = weigh(pen, meant, lists, policy, permit)
-    keys = [one.key for one in decision.consumption.uses if one.reach is not Reach.TERMINAL]
+    taken: tuple[Use | Sum, ...] = (*decision.consumption.uses, *decision.consumption.sums)
+    keys = [one.key for one in taken if one.reach is not Reach.TERMINAL]
     return Dry(decision, facts.living(pen.conn, keys), facts.given_back(pen.conn, keys))
 
 

@@ -314,6 +314,21 @@ class TestReturn:
             is Outcome.GRANT
         )  # 400 of the month's 1000 fen are free again
 
+    def test_whoever_counts_beyond_is_told_which_uses_and_amounts_stand_here_and_which_came_back(self, terminal):
+        """He has not heard of it yet: without that word he holds what came back against the visitor who asks again."""
+        bought = terminal.present(place=self.shop, intent=Intent.BUY, amount_fen=4_000)
+        asks = Visit(token(nonce=b"b2"), Request(intent=Intent.BUY, amount_fen=1_000), self.shop)
+
+        def told():
+            with terminal.writing(1_000) as pen:
+                said = settle.dry(pen, asks, terminal.lists, terminal.policy)
+            assert len(said.mine) == 2  # the month's visits, and its amount
+            return set(said.mine.values()), set(said.back.values())
+
+        assert told() == ({(bought.redemption,)}, {()})
+        terminal.step(steps.reverse, bought.redemption, at=500)
+        assert told() == ({()}, {(bought.redemption,)})
+
     def test_the_window_is_half_open(self, terminal):
         bought = terminal.present(place=self.shop, intent=Intent.BUY, amount_fen=1_000)
 
