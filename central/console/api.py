@@ -4,7 +4,6 @@ Both come through the one table `central.office.calls`; what a page can do, a to
 else.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -15,11 +14,10 @@ from central.console.doors import DESK, REFUSALS, person_of
 from central.console.rendering import refused
 from central.office.approving.evidence import MAX_FILE, add_evidence
 from central.office.calls import CALLS, call
-from central.office.forms import FormData, Json
+from central.office.forms import FormData
 from central.office.refusals import NotThereError, RefusedError
 
 MAX_JSON: Final = 6 * 1024 * 1024
-REF: Final = "#/components/schemas/{name}"
 NEXT: Final[Mapping[str, str]] = {
     "measure": "/drafts/{number}",
     "repair": "/drafts/{number}",
@@ -120,37 +118,6 @@ async def upload(request: web.Request) -> web.StreamResponse:
     except REFUSALS as error:
         return refused(request, error)
     return gone(request, f"/applications/{application}")
-
-
-def document(version: str) -> Json:
-    """Return the calls as OpenAPI 3.1, made from the very structs that decode them."""
-    forms = sorted({one.form for one in CALLS.values()}, key=lambda one: one.__name__)
-    schemas, components = msgspec.json.schema_components(forms, ref_template=REF)
-    by_form_type = dict(zip(forms, schemas, strict=True))
-    refusals = {str(code): {"description": "refused: {error}"} for code in (400, 401, 403, 404, 409)}
-    paths = {
-        f"/v1/office/{name}": {
-            "post": {
-                "summary": f"{one.zh} · {one.en}",
-                "requestBody": {
-                    "required": True,
-                    "content": {"application/json": {"schema": by_form_type[one.form]}},
-                },
-                "responses": {"200": {"description": "done"}} | refusals,
-                "security": [{"person": []}],
-            }
-        }
-        for name, one in CALLS.items()
-    }
-    schemes = {"securitySchemes": {"person": {"type": "http", "scheme": "bearer"}}}
-    found = {
-        "openapi": "3.1.0",
-        "info": {"title": "Xinguan office", "version": version},
-        "paths": paths,
-        "components": {"schemas": components, **schemes},
-    }
-    decoded: Json = json.loads(json.dumps(found))
-    return decoded
 
 
 ROUTES: Final = (

@@ -11,7 +11,7 @@ from typing import Final
 
 from aiohttp import web
 
-from central.console import api, entrance
+from central.console import api, describing, entrance
 from central.console.doors import DESK, ORIGINS, door
 from central.console.pages import approvals, desk_pages, overviews, registers, settlement
 from central.office.desk import Desk
@@ -31,7 +31,7 @@ async def _health(_request: web.Request) -> web.Response:
 
 
 async def _openapi(_request: web.Request) -> web.Response:
-    return web.json_response(api.document(metadata.version("xinguan")))
+    return web.json_response(describing.document(metadata.version("xinguan")))
 
 
 def build_console(desk: Desk, *, origins: frozenset[str] = frozenset()) -> web.Application:

@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
+from central.console.describing import problem
 from central.http.problems import Handler
 from central.office.desk import Desk
 from central.office.drafts.states import NotNowError
@@ -147,14 +148,23 @@ async def _let_in(request: web.Request, handler: Handler) -> web.StreamResponse:
             request[PERSON] = person
         return await handler(request)
     except web.HTTPException as error:
-        return web.Response(status=error.status, text=f"{error.status} {error.reason}\n")
+        return _plainly(request, error.status, f"{error.status} {error.reason}")
     except StoreFailedError as error:
         log.exception("the database failed at %s %s", request.method, request.path)
-        return web.Response(status=503, text=f"{words_of(error)}\n")
+        return _plainly(request, 503, words_of(error))
+
+
+def _plainly(request: web.Request, status: int, words: str) -> web.Response:
+    """Return what the server itself refuses: a problem for a program, a line for everybody else."""
+    if request.path.startswith("/v1/"):
+        return problem(status, words)
+    return web.Response(status=status, text=f"{words}\n")
 
 
 def _entrance(request: web.Request) -> web.Response:
-    if request.path.startswith("/v1/") or "json" in request.headers.get("Accept", ""):
-        words = "请登录或提供有效令牌 · log in, or bring a token that is good"
+    words = "请登录或提供有效令牌 · log in, or bring a token that is good"
+    if request.path.startswith("/v1/"):
+        return problem(401, words)
+    if "json" in request.headers.get("Accept", ""):
         return web.json_response({"error": words, "next": "/login"}, status=401)
     return web.Response(status=303, headers={"Location": "/login"})

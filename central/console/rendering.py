@@ -5,7 +5,6 @@ that is misspelt in a template is an error in a test, and never an empty place i
 """
 
 import secrets
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
@@ -15,6 +14,7 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
+from central.console.describing import problem
 from central.console.doors import DESK, PERSON, language, status_of, words_of
 from central.office.drafts.states import TITLES as DRAFT_STATES
 from central.register.accounts.duties import TITLES as ROLES
@@ -94,8 +94,9 @@ def page(request: web.Request, name: str, *, status: int = 200, **values: Any) -
 
 
 def refused(request: web.Request, error: Exception) -> web.Response:
-    """Return a refusal as a page, or as JSON for our own script."""
-    told: Mapping[str, Any] = {"error": words_of(error)}
-    if "json" in request.headers.get("Accept", "") or request.path.startswith("/v1/"):
-        return web.json_response(told, status=status_of(error))
+    """Return a refusal as a page, as JSON for our own script, or as a problem for a program."""
+    if request.path.startswith("/v1/"):
+        return problem(status_of(error), words_of(error))
+    if "json" in request.headers.get("Accept", ""):
+        return web.json_response({"error": words_of(error)}, status=status_of(error))
     return page(request, "refused", status=status_of(error), words=words_of(error))

@@ -9,6 +9,7 @@ from aiohttp import web
 from msgspec import Meta
 
 from central.books.reports import ledger
+from central.http.description.answers import CodeMade, Ordered
 from central.http.problems import Handler
 from central.http.terminal_calls import read_bounded
 from central.platform_state import PlatformState
@@ -82,7 +83,7 @@ class AdminCalls:
         )
         platform = asked.platform or f"{request.scheme}://{request.host}"
         text = qr_text(code=code, platform=platform, trust_root=self._state.trust_root())
-        return _json({"terminal": asked.terminal, "code": code, "qr": text})
+        return _json(CodeMade(terminal=asked.terminal, code=code, qr=text))
 
     async def terminal_state(self, request: web.Request) -> web.Response:
         """Suspend, resume or revoke a terminal: it is told with its next call."""
@@ -91,14 +92,14 @@ class AdminCalls:
         number = await self._store.write(
             lambda tx: set_state(tx, terminal, asked.action, reason=asked.reason, now_ms=now_ms)
         )
-        return _json({"terminal": terminal, "action": asked.action, "number": number})
+        return _json(Ordered(terminal=terminal, action=asked.action, number=number))
 
     async def terminal_profile(self, request: web.Request) -> web.Response:
         """Give a terminal another profile: it is in force there with its next call."""
         profile = decode(await read_bounded(request, MAX_BODY_BYTES), Profile)
         terminal, now_ms = request.match_info["terminal"], self._now_ms()
         number = await self._store.write(lambda tx: set_profile(tx, terminal, profile, now_ms=now_ms))
-        return _json({"terminal": terminal, "action": "profile", "number": number})
+        return _json(Ordered(terminal=terminal, action="profile", number=number))
 
     async def ledger(self, _request: web.Request) -> web.Response:
         """Say what the journals add up to."""

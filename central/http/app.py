@@ -17,9 +17,9 @@ from aiohttp import web
 from central.books.bounds import Catalogue
 from central.http.admin_calls import AdminCalls
 from central.http.claim_calls import ClaimCalls
+from central.http.description.openapi import document
 from central.http.list_calls import ListCalls
 from central.http.memory_calls import MemoryCalls
-from central.http.openapi import document
 from central.http.problems import answer_problems
 from central.http.terminal_calls import TerminalCalls
 from central.http.visitors.notices import NoticePage

@@ -62,9 +62,9 @@ class ClaimCalls:
     def routes(self) -> list[web.RouteDef]:
         """Return the routes of these calls."""
         return [
-            web.post("/v1/claims", self.claims),
-            web.post("/v1/leases", self.leases),
-            web.get("/v1/hubs/{hub}/site", self.site),
+            web.post("/v1/claims", self._calls.clocked(self.claims)),
+            web.post("/v1/leases", self._calls.clocked(self.leases)),
+            web.get("/v1/hubs/{hub}/site", self._calls.clocked(self.site)),
         ]
 
     async def claims(self, request: web.Request) -> web.Response:

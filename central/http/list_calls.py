@@ -11,6 +11,7 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta
 
+from central.http.description.answers import Issued, Measured, Published
 from central.http.problems import Handler
 from central.http.terminal_calls import read_bounded
 from central.lists.cities import publish
@@ -119,13 +120,13 @@ class ListCalls:
             test=asked.test,
         )
         issued = await _run(lambda: issue(self._folder, asked.city, wanted, now_s=self._now_ms() // 1000))
-        return web.json_response(
-            {
-                "token": issued.text,
-                "token_id": issued.token_id.hex(),
-                "subject": issued.subject.hex(),
-                "expires": issued.expires_s,
-            }
+        return _json(
+            Issued(
+                token=issued.text,
+                token_id=issued.token_id.hex(),
+                subject=issued.subject.hex(),
+                expires=issued.expires_s,
+            )
         )
 
     async def restrict(self, request: web.Request) -> web.Response:
@@ -158,16 +159,23 @@ class ListCalls:
         asked = await _read(request, PublishRequest)
         cities = (asked.city,) if asked.city else None
         published = await _run(lambda: publish(self._folder, now_ms=self._now_ms(), cities=cities))
-        return web.json_response(
-            {
-                "published": published.version,
-                "at_ms": published.at_ms,
-                "changed": list(published.changed),
-            }
-        )
+        return _json(Published(published=published.version, at_ms=published.at_ms, changed=list(published.changed)))
 
     async def _called(self, call: Callable[[], Called]) -> web.Response:
-        return web.json_response((await _run(call)).told())
+        done = await _run(call)
+        published = done.published
+        return _json(
+            Measured(
+                count=done.count,
+                published=published.version,
+                at_ms=published.at_ms,
+                changed=list(published.changed),
+            )
+        )
+
+
+def _json(message: msgspec.Struct) -> web.Response:
+    return web.Response(body=msgspec.json.encode(message), content_type="application/json")
 
 
 async def _read(request: web.Request, kind: type[T]) -> T:

@@ -13,7 +13,7 @@ from sync.wire.messages import Held, Problem, WireError
 
 log = logging.getLogger("central")
 
-STATUS = {
+CODES = {
     "bad_message": 400,
     "bad_proof": 400,
     "bad_seal": 422,
@@ -26,6 +26,7 @@ STATUS = {
     "learning": 503,
     "not_active": 403,
     "not_found": 404,
+    "store_failed": 500,
     "too_large": 413,
     "too_many_tries": 429,
     "too_slow": 408,
@@ -34,8 +35,11 @@ STATUS = {
     "unknown_lease": 409,
     "unknown_short": 404,
     "unknown_terminal": 401,
+    "withdrawn": 503,
     "wrong_operator": 401,
 }
+"""The protocol's words for what went wrong, and their status (docs/protocol.md)."""
+OTHER = ("http", "fault")  # what the server itself refuses, by its status; a fault of ours, 500
 TITLES = {
     400: "the request is not as the protocol says",
     401: "who asks is not proven",
@@ -61,7 +65,7 @@ def problem(
     headers: dict[str, str] | None = None,
 ) -> web.Response:
     """Return the error answer for `code`, whose status stands in the table."""
-    status = STATUS.get(code, 400)
+    status = CODES.get(code, 400)
     body = Problem(
         title=TITLES[status], status=status, code=code, detail=detail, held=held or [], server_time=server_time
     )
@@ -75,25 +79,36 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
     """Turn what handlers raise into problems. A fault of ours is logged with its trace and answered without it."""
     try:
         return await handler(request)
-    except WireError as error:
-        return problem(error.code, error.detail)
-    except GapError as gap:
-        return problem(gap.code, str(gap), held=gap.held)
-    except (TooLargeError, NotGzipError) as error:
-        return problem("too_large" if isinstance(error, TooLargeError) else "bad_message", str(error))
     except web.HTTPException as error:
         return _plain(error.status, error.reason)
-    except StoreFailedError as error:
-        return _store_failed(error, request)
+    except Exception as error:  # noqa: BLE001 - what is not foreseen is logged there
+        return _problem_of(error, request)
+
+
+def _problem_of(error: Exception, request: web.Request) -> web.Response:
+    match error:
+        case WireError():
+            return problem(error.code, error.detail)
+        case GapError():
+            return problem(error.code, str(error), held=error.held)
+        case TooLargeError():
+            return problem("too_large", str(error))
+        case NotGzipError():
+            return problem("bad_message", str(error))
+        case StoreFailedError():
+            return _store_failed(error, request)
+        case _:
+            log.error("a fault of ours at %s %s", request.method, request.path, exc_info=error)
+            return _plain(500, "the platform's log has the details", code="fault")
 
 
 def _store_failed(error: StoreFailedError, request: web.Request) -> web.Response:
     if isinstance(error, JobWithdrawnError):
-        return _plain(503, "no answer was possible in time; nothing was taken")
+        return problem("withdrawn", "no answer was possible in time; nothing was taken")
     log.error("the database failed at %s %s", request.method, request.path, exc_info=error)
-    return _plain(500, "the database failed; nothing was stored")
+    return problem("store_failed", "the database failed; nothing was stored")
 
 
-def _plain(status: int, detail: str) -> web.Response:
-    body = Problem(title=TITLES.get(status, detail), status=status, code="http", detail=detail)
+def _plain(status: int, detail: str, code: str = "http") -> web.Response:
+    body = Problem(title=TITLES.get(status, detail), status=status, code=code, detail=detail)
     return web.Response(status=status, body=msgspec.json.encode(body), content_type="application/problem+json")

@@ -9,8 +9,9 @@ from aiohttp.test_utils import TestClient, TestServer
 from office_town import AUTHORITY, CITY, NOW, WHO, Office
 from yarl import URL
 
-from central.console.api import NEXT, document
+from central.console.api import NEXT
 from central.console.app import build_console
+from central.console.describing import ANSWERS, document
 from central.console.doors import DEVICE, SESSION
 from central.console.rendering import BARS
 from central.office.calls import CALLS
@@ -312,6 +313,9 @@ class TestTokens:
         statuses = [one.status for one in (done, beyond, strict, nothing, nobody, no_such)]
         assert statuses == [200, 403, 400, 400, 401, 404]
         assert (await done.json())["state"] == "open"
+        told = [await one.json() for one in (beyond, strict, nothing, nobody, no_such)]
+        assert [one["code"] for one in told] == ["not_your_duty", "refused", "refused", "not_proven", "not_there"]
+        assert {one.content_type for one in (beyond, strict, nobody)} == {"application/problem+json"}
 
     async def test_a_cookie_makes_no_api_call(self, people):
         answer = await people["clerk"].client.post("/v1/office/measure", json={}, headers=people["clerk"].origin)
@@ -322,4 +326,6 @@ class TestTokens:
         described = document("0")["paths"]
 
         assert set(described) == {f"/v1/office/{name}" for name in CALLS}
+        assert CALLS.keys() == ANSWERS.keys()
+        assert len({one["post"]["operationId"] for one in described.values()}) == len(CALLS)
         assert set(NEXT) <= set(CALLS)
