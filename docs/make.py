@@ -6,48 +6,20 @@ With --check nothing is written; exit code 1 when a page is stale or a link is d
 
 import argparse
 import json
-import os
 import re
 import subprocess
 import sys
-from enum import Enum
 from pathlib import Path
-from types import UnionType
-from typing import Literal, Union, get_args, get_origin
 
-import msgspec
+import api_page
+import commands_page
 import records_page
 
-from edge.api import answers
-from edge.api.access import ALLOWED, MEANS, May, Role
-from edge.api.openapi import CALLS
-from edge.cli import COMMANDS
 from edge.watch.causes import CAUSES, light
 from edge.watch.told.cause import Level
 
 ROOT = Path(__file__).parent.parent
 LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)(?:#[^)]*)?\)")
-
-
-def help_of(*words: str) -> str:
-    """Return the `--help` text of a command, laid out for 100 columns whatever the terminal."""
-    environment = {**os.environ, "COLUMNS": "100", "LANG": "C.UTF-8", "PYTHON_COLORS": "0"}
-    answer = subprocess.run(
-        [sys.executable, "-m", "edge.cli", *words, "--help"],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=ROOT,
-        env=environment,
-    )
-    return answer.stdout.rstrip()
-
-
-def commands_page() -> str:
-    """Return docs/commands.md."""
-    parts = ["# Commands\n\nWritten by `make docs` from the program's own help.\n", f"```\n{help_of()}\n```\n"]
-    parts += [f"## xinguan {name}\n\n```\n{help_of(name)}\n```\n" for name in COMMANDS]
-    return "\n".join(parts)
 
 
 LINES = {
@@ -109,62 +81,9 @@ def breaks_page() -> str:
     return "\n".join(parts)
 
 
-def api_page() -> str:
+def api_text() -> str:
     """Return docs/api.md with its tables made anew; the words between them are written by hand."""
-    text = (ROOT / "docs" / "api.md").read_text("utf-8")
-    for name, table in (("roles", roles_table), ("calls", calls_table), ("answers", answers_tables)):
-        head, rest = text.split(f"<!-- {name} -->\n")
-        text = f"{head}<!-- {name} -->\n{table()}<!-- /{name} -->\n{rest.split(f'<!-- /{name} -->', 1)[1][1:]}"
-    return text
-
-
-def roles_table() -> str:
-    """Return which token may do what."""
-    rows = [f"| `{role.value}` | {'; '.join(MEANS[may] for may in May if may in ALLOWED[role])} |" for role in Role]
-    return "\n".join(["| token | may |", "|---|---|", *rows]) + "\n"
-
-
-def calls_table() -> str:
-    """Return every call with its name in generated clients, what it answers, and the errors that are its own."""
-    rows = []
-    for path, call in CALLS.items():
-        answer = call.gives if call.answers is None else name_of(call.answers)
-        errors = ", ".join(map(str, call.errors)) or "—"
-        rows.append(f"| `{path}` | `{call.name}` | {call.summary} | {answer} | {errors} |")
-    return "\n".join(["| call | name | what | answers | errors |", "|---|---|---|---|---|", *rows]) + "\n"
-
-
-def answers_tables() -> str:
-    """Return each answer with its members."""
-    parts = []
-    for kind in vars(answers).values():
-        if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind.__module__ == answers.__name__:
-            fields = [field for field in msgspec.structs.fields(kind) if field.name]
-            rows = [
-                f"| `{one.encode_name}` | {name_of(one.type)} | {'' if one.required else 'may be absent'} |"
-                for one in fields
-            ]
-            if rows:
-                summary = (kind.__doc__ or "").splitlines()[0]
-                head = [f"### {kind.__name__}", "", summary, "", "| member | type | |", "|---|---|---|"]
-                parts.append("\n".join([*head, *rows]) + "\n")
-    return "\n".join(parts)
-
-
-def name_of(kind: object) -> str:
-    """Return a type as a page shows it."""
-    if get_origin(kind) is Literal:
-        return " · ".join(f"`{one}`" for one in get_args(kind))
-    if get_origin(kind) in (Union, UnionType):
-        return " or ".join(name_of(one) for one in get_args(kind) if one is not msgspec.UnsetType)
-    if get_origin(kind) is list:
-        return f"list of {name_of(get_args(kind)[0])}"
-    if get_origin(kind) is dict:
-        return "object"
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        return f"{kind.__name__}: " + " · ".join(f"`{one.value}`" for one in kind)
-    words = {int: "integer", str: "text", bool: "true or false", type(None): "null"}
-    return words.get(kind, getattr(kind, "__name__", "object"))  # type: ignore[call-overload]
+    return api_page.page((ROOT / "docs" / "api.md").read_text("utf-8"))
 
 
 def records_text() -> str:
@@ -173,9 +92,9 @@ def records_text() -> str:
 
 
 PAGES = {
-    "docs/commands.md": commands_page,
+    "docs/commands.md": commands_page.page,
     "docs/when-things-break.md": breaks_page,
-    "docs/api.md": api_page,
+    "docs/api.md": api_text,
     "docs/records.schema.json": records_page.schema_text,
     "docs/records.md": records_text,
 }

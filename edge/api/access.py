@@ -22,6 +22,7 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from edge.api.problems import problem
 from edge.staff.persons import Duty
 from edge.staff.sessions import Session, Sessions
 from storage.files import create_file
@@ -109,13 +110,6 @@ def _new_tokens(path: Path) -> dict[Role, str]:
     return tokens
 
 
-def problem(status: int, title: str, detail: str = "") -> web.Response:
-    """Return an RFC 9457 answer."""
-    body = {"type": "about:blank", "title": title, "status": status} | ({"detail": detail} if detail else {})
-    headers = {"WWW-Authenticate": "Bearer"} if status == web.HTTPUnauthorized.status_code else None
-    return web.json_response(body, status=status, content_type="application/problem+json", headers=headers)
-
-
 def role_of(request: web.Request, tokens: dict[Role, str], sessions: Sessions) -> Role | None:
     """Return the role of the request's bearer token, None when there is none or it is unknown."""
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
@@ -185,7 +179,7 @@ async def shaped(request: web.Request, handler: Handler) -> web.StreamResponse:
     except web.HTTPException as error:
         if error.status < 400:  # noqa: PLR2004 - a redirect is no error
             raise
-        answer = problem(error.status, error.reason, error.text or "")
+        answer = problem(error.status, error.reason, error.text or "", code=getattr(error, "code", None))
         if "Retry-After" in error.headers:
             answer.headers["Retry-After"] = error.headers["Retry-After"]
         return answer

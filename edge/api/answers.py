@@ -16,6 +16,8 @@ from credit.inputs import ClockState, Intent
 from credit.lifecycle import State
 from credit.reasons import Outcome, Reason
 from credit.rules.catalogue import OfferKind
+from edge.api.problems import Problem
+from sync.wire.profiles import TicketType
 
 
 class Answered(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -215,7 +217,7 @@ class StatusAnswer(Struct, frozen=True, kw_only=True):
     set_aside: int
     lists: list[ListShown]
     lanes: list[LaneShown]
-    ticket_types: list[dict[str, Any]]
+    ticket_types: list[TicketType]
     pledge: dict[str, str]
     grade: str
     texts: dict[str, dict[str, str]]
@@ -261,37 +263,19 @@ class MovedAnswer(Struct, frozen=True, kw_only=True):
     problem: str
 
 
-class PersonAnswer(Struct, frozen=True, kw_only=True):
-    """Somebody who works here."""
+class StepProblem(Problem, frozen=True, kw_only=True):
+    """Why a step did not happen: its `reason` (docs/reasons.md), and the redemption as it stands.
 
-    person: str
-    role: Literal["keeper", "supervisor"] | UnsetType = UNSET
+    Another 409 of a step (`other_request`, `no_gate`) has neither.
+    """
 
-
-class SessionAnswer(Answered, frozen=True):
-    """An unlocked screen: its token, good for `seconds`."""
-
-    token: str
-    person: str
-    role: Literal["keeper", "supervisor"]
-    seconds: int
-
-
-class OpenedAnswer(Answered, frozen=True):
-    """A lane was asked to open once, by name."""
-
-    lane: str
-    journal_seq: int
-
-
-class Problem(Struct, frozen=True, kw_only=True):
-    """What went wrong with a call (RFC 9457); `reason` is a stable code where a step was refused."""
-
-    title: str
-    status: int
-    detail: str
-    type: str | UnsetType = UNSET
     reason: Reason | UnsetType = UNSET
+    redemption: RedemptionShown | UnsetType | None = UNSET
+    state: State | UnsetType | None = UNSET
+    journal_seq: int | UnsetType | None = UNSET
+    error: Reason | UnsetType | None = UNSET
+    attempt: str | UnsetType | None = UNSET
+    outcome: str | UnsetType | None = UNSET
 
 
 class Nothing(Answered, frozen=True):

@@ -27,10 +27,11 @@ from cache.pen import Pen
 from credit.inputs import Now
 from credit.reasons import Reason
 from edge.api.access import ROLE, SESSION, May, Role, override_problem
-from edge.api.bodies import body_of
+from edge.api.bodies import body_of, request_id_of
 from edge.api.calls.short_words import refused_short
 from edge.api.messages import EntryBody, OverrideBody, PresentBody
 from edge.api.once import Once, Told
+from edge.api.problems import other_request
 from edge.api.rates import Rates
 from edge.api.steps import Steps
 from edge.events import Event, Events
@@ -48,6 +49,7 @@ from sync.wire.messages import WireError
 
 MAX_BODY_BYTES = 16 * 1024
 RECENT = re.compile(r"[0-9]{1,6}")  # ASCII: other digits are no number here
+MAX_RECENT = 200
 
 T = TypeVar("T")
 
@@ -141,6 +143,7 @@ class Api:
         if not self._rates.take(request[ROLE]):
             raise web.HTTPTooManyRequests(text="too many presentations for one token", headers={"Retry-After": "1"})
         body: PresentBody = await body_of(request, PresentBody)
+        body = msgspec.structs.replace(body, request_id=request_id_of(request, body.request_id))
         if body.override is not None:
             body = self._overriding(request, body, body.override)
         if body.short is not None and body.code:
@@ -166,9 +169,7 @@ class Api:
                 content_type="application/json",
             )
         except OtherRequestError as error:
-            raise web.HTTPConflict(
-                text=f"request_id {error} was used for another request. Give each its own"
-            ) from error
+            raise other_request(error) from error
 
     @staticmethod
     def _overriding(request: web.Request, body: PresentBody, override: OverrideBody) -> PresentBody:
@@ -192,12 +193,13 @@ class Api:
 
     async def redemptions(self, request: web.Request) -> web.Response:
         """List open redemptions (`state=open`) or the recent ones (`recent=N`)."""
-        if request.query.get("state") == "open":
-            found = await self._store.read(listing.open_redemptions)
+        state, recent = request.query.get("state"), request.query.get("recent", "20")
+        if state not in (None, "open") or not RECENT.fullmatch(recent) or not 1 <= int(recent) <= MAX_RECENT:
+            raise web.HTTPBadRequest(text=f"state is open or left out, recent a number from 1 to {MAX_RECENT}")
+        if state == "open":
+            found = await self._read(listing.open_redemptions)
         else:
-            recent = request.query.get("recent", "20")
-            count = min(int(recent), 200) if RECENT.fullmatch(recent) else 20
-            found = await self._store.read(lambda conn: listing.recent(conn, count))
+            found = await self._read(lambda conn: listing.recent(conn, int(recent)))
         return web.json_response([msgspec.to_builtins(one) for one in found])
 
     async def entry(self, request: web.Request) -> web.Response:
@@ -206,6 +208,12 @@ class Api:
         now, name = self._about.now(), facts.STOP_ENTRY + self._about.site
         seq = await self._write(lambda conn: upkeep.switch(Pen(conn, now, uuid7), name, on=body.stopped, by=body.by))
         return web.json_response({"stopped": body.stopped, "journal_seq": seq})
+
+    async def _read(self, job: Job[T]) -> T:
+        try:
+            return await self._store.read(job)
+        except StoreFailedError as error:
+            raise web.HTTPServiceUnavailable(text=str(error)) from error
 
     async def _write(self, job: Job[T]) -> T:
         try:
@@ -235,8 +243,11 @@ class Api:
 
     async def sync(self, request: web.Request) -> web.Response:
         """Synchronise now and say what moved; with `report=no` at once, 202."""
+        report = request.query.get("report")
+        if report not in (None, "no"):
+            raise web.HTTPBadRequest(text="report is no or left out")
         asked = asyncio.ensure_future(self._about.synchronise())
-        if request.query.get("report") == "no":
+        if report == "no":
             self._reports.add(asked)
             asked.add_done_callback(self._reports.discard)
             return web.json_response({}, status=202)

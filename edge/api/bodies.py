@@ -1,4 +1,4 @@
-"""Reading the body of a call: strict, and what is wrong with it names itself."""
+"""Reading the body of a call, and the caller's id of it: strict, and what is wrong names itself."""
 
 import asyncio
 import json
@@ -8,6 +8,8 @@ import msgspec
 from aiohttp import web
 
 BODY_S: Final = 5.0  # from the head to the end of the body
+KEY: Final = "Idempotency-Key"
+MAX_KEY: Final = 64
 
 
 async def body_of(request: web.Request, kind: type[Any]) -> Any:
@@ -23,6 +25,14 @@ async def body_of(request: web.Request, kind: type[Any]) -> Any:
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise web.HTTPBadRequest(text=f"the body is not what this call takes: {error}") from error
     return found
+
+
+def request_id_of(request: web.Request, said: str | None) -> str | None:
+    """Return the caller's id of this request, from the body (`said`) or the header; raise 400 where they differ."""
+    header = request.headers.get(KEY)
+    if header is not None and (not 1 <= len(header) <= MAX_KEY or said not in (None, header)):
+        raise web.HTTPBadRequest(text=f"{KEY} has 1 to {MAX_KEY} characters, and equals request_id")
+    return said or header
 
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from credit.inputs import Now, Override
 from credit.rules.offers import share
 from credit.telling.texts import TEXTS
 from edge.api.access import ROLE, SESSION, May, Role, override_problem
-from edge.api.bodies import body_of
+from edge.api.bodies import body_of, request_id_of
 from edge.api.messages import (
     ClaimBody,
     EmergencyBody,
@@ -42,6 +42,7 @@ from edge.api.messages import (
     StepBody,
 )
 from edge.api.once import Once, Told
+from edge.api.problems import KIND, ConflictError, other_request
 from edge.lanes.lane import Lane
 from edge.lanes.openings import Opening
 from edge.lanes.together import hold
@@ -52,7 +53,6 @@ from storage.sqlite import Job, Store
 T = TypeVar("T")
 
 IN_STEPS = "steps"  # request ids of steps are their own room, whichever lane the redemption is of
-MAX_KEY = 64
 
 
 class StepKind(NamedTuple):
@@ -126,8 +126,7 @@ class Steps:
         try:
             return _answered(await self._once.answer(IN_STEPS, asking, decide=take, again=lambda _: None))
         except OtherRequestError as error:
-            text = f"request_id {error} was used for another request. Give each its own"
-            raise web.HTTPConflict(text=text) from error
+            raise other_request(error) from error
 
     async def _take(
         self, lane: Lane | None, redemption: str, name: str, body: StepBody, asking: Asking | None
@@ -146,7 +145,7 @@ class Steps:
         self, lane: Lane | None, redemption: str, body: OpenAgainBody, asking: Asking | None
     ) -> dict[str, Any]:
         if lane is None or not lane.openings.gated:
-            raise web.HTTPConflict(text="the lane of this redemption has no gate here")
+            raise ConflictError("no_gate", "the lane of this redemption has no gate here")
         lane.openings.ask(Opening(redemption, redemption, by=body.by))
         await lane.openings.finished(redemption)
         return await self._write(
@@ -187,10 +186,7 @@ def _in_own_name(request: web.Request, body: StepBody) -> StepBody:
 
 def _asking(request: web.Request, body: StepBody, what: str) -> Asking | None:
     """Return the caller's id of this request, from the body or the header."""
-    header = request.headers.get("Idempotency-Key")
-    if header is not None and (not 1 <= len(header) <= MAX_KEY or body.request_id not in (None, header)):
-        raise web.HTTPBadRequest(text=f"Idempotency-Key has 1 to {MAX_KEY} characters, and equals request_id")
-    key = body.request_id or header
+    key = request_id_of(request, body.request_id)
     if key is None:
         return None
     said = msgspec.json.encode(msgspec.structs.replace(body, request_id=None))
@@ -259,7 +255,6 @@ def _answered(text: str) -> web.Response:
         return web.Response(text=text, content_type="application/json")
     told = next((words for reason, words in TEXTS.items() if reason.value == answer["error"]), None)
     detail = answer["error"] if told is None else f"{told.zh} · {told.en}"
-    problem = {"type": "about:blank", "title": "Conflict", "status": 409, "detail": detail, "reason": answer["error"]}
-    return web.Response(
-        text=json.dumps(problem | answer, ensure_ascii=False), status=409, content_type="application/problem+json"
-    )
+    problem = {"type": "about:blank", "title": "Conflict", "status": 409, "code": "step_refused", "detail": detail}
+    told = problem | {"reason": answer["error"]} | answer
+    return web.Response(text=json.dumps(told, ensure_ascii=False), status=409, content_type=KIND)

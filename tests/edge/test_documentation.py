@@ -3,6 +3,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from central.cli import COMMANDS as CENTRAL
+from edge.cli import COMMANDS
 from edge.watch.causes import CAUSES, light
 from edge.watch.told.cause import Level
 
@@ -14,6 +16,15 @@ def test_the_commands_page_is_what_the_program_says_and_no_link_is_dead():
 
     assert answer.stderr == ""
     assert answer.returncode == 0
+
+
+def test_the_commands_page_names_each_command_of_the_platform_and_each_below_another():
+    page = (ROOT / "docs" / "commands.md").read_text()
+    heads = {line.lstrip("# ") for line in page.splitlines() if line.startswith("#")}
+
+    assert {f"xinguan central {name}" for name in CENTRAL} | {f"xinguan {name}" for name in COMMANDS} <= heads
+    assert {"xinguan token show", "xinguan central", "xinguan hub", "xinguan demo"} <= heads
+    assert "--holder-key" in page
 
 
 def test_both_readmes_show_the_two_commands_and_the_same_links():

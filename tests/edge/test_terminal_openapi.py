@@ -8,11 +8,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge.api.access import ALLOWED, MEANS, May, Role
 from edge.api.app import Api
+from edge.api.calls.event_bodies import EVENTS
 from edge.api.calls.looking import Looking
 from edge.api.calls.offers import Offers
 from edge.api.calls.printing import Printing
 from edge.api.calls.staff import StaffCalls
-from edge.api.openapi import CALLS, document, with_description
+from edge.api.openapi import CALLS, document, problems_of, with_description
+from edge.api.problems import CODES, CONFLICTS
+from edge.api.steps import OPEN, STEPS
 
 
 def every_route():
@@ -91,3 +94,54 @@ def test_only_the_service_page_may_watch_the_camera():
     [wanted] = {may for _method, path, may, _handler in every_route() if path.endswith("/preview")}
 
     assert [role for role in Role if wanted in ALLOWED[role]] == [Role.SERVICE]
+
+
+def test_every_problem_of_the_tables_is_said_by_a_call_and_is_one_of_the_enum():
+    made = document(every_route(), "0")
+    said = {
+        (status, code)
+        for method, path, may, _handler in every_route()
+        for status, codes in problems_of(CALLS[f"{method} {path}"], may).items()
+        for code in codes
+    }
+
+    known = {(status, code) for status, code in CODES.items() if status not in (405, 409)}
+    assert said == known | {(409, code) for code in CONFLICTS}
+    assert {code for _status, code in said} < set(
+        made["components"]["schemas"]["Problem"]["properties"]["code"]["enum"]
+    )
+
+
+def test_the_steps_are_an_enum_and_a_refused_one_has_its_reason():
+    step = document(every_route(), "0")["paths"]["/v1/redemptions/{redemption}/{step}"]["post"]
+
+    assert step["parameters"][1]["schema"]["enum"] == [*STEPS, OPEN]
+    refused = step["responses"]["409"]["content"]["application/problem+json"]["schema"]
+    assert refused == {"$ref": "#/components/schemas/StepProblem"}
+    assert "reason" in document(every_route(), "0")["components"]["schemas"]["StepProblem"]["properties"]
+
+
+def test_what_takes_a_request_id_takes_it_as_a_header_too():
+    paths = document(every_route(), "0")["paths"]
+    by_header = {path for path, calls in paths.items() for call in calls.values() if "Idempotency-Key" in str(call)}
+
+    assert by_header == {"/v1/present", "/v1/redemptions/{redemption}/{step}"}
+
+
+def test_every_event_has_its_type():
+    stream = document(every_route(), "0")["paths"]["/v1/events"]["get"]
+
+    assert stream["x-events"].keys() == EVENTS.keys()
+
+
+def test_every_answer_has_a_type():
+    paths = document(every_route(), "0")["paths"]
+    untyped = [
+        call["operationId"]
+        for methods in paths.values()
+        for call in methods.values()
+        for status, answer in call["responses"].items()
+        if status.startswith("2") and answer["content"].get("application/json", {}).get("schema") == {"type": "object"}
+    ]
+
+    assert untyped == ["description"]

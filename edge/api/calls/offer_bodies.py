@@ -67,6 +67,41 @@ class OfferBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         return {name: value for name, value in whole.items() if name not in ("stock", "lane", "by")}
 
 
+class WarningShown(msgspec.Struct, frozen=True, kw_only=True):
+    """Why an offer, or a part of it, will never apply."""
+
+    path: str
+    zh: str
+    en: str
+
+
+class OfferAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """An offer of the shop as it stands; `title` to `who` as they were written. `left` null: without end.
+
+    `problem`: why it is not in force although it should be; `undoable`: its last change can be taken back.
+    """
+
+    id: str
+    code: int
+    version: int
+    local: bool
+    title: TitleBody
+    offer: dict[str, int | str]
+    when: WhenBody | UnsetType = UNSET
+    limits: list[LimitBody] | UnsetType = UNSET
+    who: WhoBody | UnsetType = UNSET
+    stock: int | None
+    left: int | None
+    lane: str
+    in_force: bool
+    change: Literal["created", "edited", "withdrawn", "undone"]
+    undoable: bool
+    by: str
+    at_ms: int
+    problem: str | None
+    warnings: list[WarningShown]
+
+
 class ByBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who withdraws an offer, or takes a change back."""
 

@@ -26,6 +26,7 @@ from edge.api.access import May
 from edge.api.app import About, Route
 from edge.api.bodies import body_of
 from edge.api.calls.offer_bodies import ByBody, OfferBody
+from edge.api.problems import ConflictError
 from edge.events import Events
 from storage.jobs import StoreFailedError
 from storage.sqlite import Job, Store
@@ -131,7 +132,7 @@ class Offers:
         except NoSuchOfferError as error:
             raise web.HTTPNotFound(text="this terminal has no such offer") from error
         except CannotChangeError as error:
-            raise web.HTTPConflict(text=str(error)) from error
+            raise ConflictError("not_now", str(error)) from error
         except StoreFailedError as error:
             raise web.HTTPServiceUnavailable(text=str(error)) from error
         shown = await self._read(functools.partial(self._shown, offer=offer))

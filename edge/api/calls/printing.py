@@ -10,6 +10,7 @@ from edge.api.access import May
 from edge.api.app import Route
 from edge.api.bodies import body_of
 from edge.api.messages import Id
+from edge.api.problems import ConflictError
 from edge.lanes.beside.slips import Answer, LanePaper
 from storage.jobs import StoreFailedError
 from storage.sqlite import Store
@@ -45,7 +46,7 @@ class Printing:
             raise web.HTTPNotFound(text="there is no such answer here")
         printed = await paper.print(answer)
         if not printed.well:
-            raise web.HTTPConflict(text=f"not printed: {printed.why}")
+            raise ConflictError("not_printed", f"not printed: {printed.why}")
         return web.json_response({"lane": lane, "paper": printed.paper.value})
 
     async def _from_ledger(self, redemption: str | None) -> Answer | None:

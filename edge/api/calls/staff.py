@@ -25,6 +25,7 @@ from edge.api.access import SESSION, May
 from edge.api.app import Route
 from edge.api.bodies import body_of
 from edge.api.calls.staff_bodies import OpenBody, PersonBody, PinBody, StopBody, UnlockBody
+from edge.api.problems import ConflictError
 from edge.lanes.lane import Lane
 from edge.lanes.openings import Opening
 from edge.staff import persons
@@ -89,7 +90,7 @@ class StaffCalls:
         kept = await self._hashed(body.pin)
         at_ms, duty = self._clock.now().utc_ms, Duty(body.role)
         if not await self._write(lambda conn: persons.add(conn, body.person, duty, kept, at_ms)):
-            raise web.HTTPConflict(text=f"{body.person} is here already. Give a new PIN with reset")
+            raise ConflictError("here_already", f"{body.person} is here already. Give a new PIN with reset")
         return web.json_response({"person": body.person, "role": body.role}, status=201)
 
     async def reset(self, request: web.Request) -> web.Response:

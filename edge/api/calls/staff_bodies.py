@@ -1,9 +1,9 @@
-"""The bodies of the calls about staff."""
+"""The bodies of the calls about staff, and their answers."""
 
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 Name = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[^\x00-\x1f/\\]+$")]
 Pin = Annotated[str, Meta(min_length=1, max_length=64)]
@@ -41,3 +41,26 @@ class StopBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """`POST /v1/staff/entry`: stop entry to the site, or let it go on, in one's own name."""
 
     stopped: bool
+
+
+class PersonAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody who works here."""
+
+    person: str
+    role: Literal["keeper", "supervisor"] | UnsetType = UNSET
+
+
+class SessionAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """An unlocked screen: its token, good for `seconds`."""
+
+    token: str
+    person: str
+    role: Literal["keeper", "supervisor"]
+    seconds: int
+
+
+class OpenedAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A lane was asked to open once, by name."""
+
+    lane: str
+    journal_seq: int
