@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from cache.ids import uuid7
-from cache.journal.chain import NewFact, append, batch
+from cache.journal.batches import batch
+from cache.journal.chain import NewFact, append
 from central.http.app import serving
 from central.platform_state import create_state
 from central.register.enrolment import make_code, qr_text

@@ -18,18 +18,20 @@ from typing import Any, NamedTuple
 
 from credit.records import Record, canonical, chain_next, chain_start, encode
 
-MAX_BATCH_RECORDS = 500
-MAX_BATCH_BYTES = 256 * 1024
 MAX_ID = 128  # characters of an id in a fact
 MAX_BESIDE = 1024 * 1024  # bytes that are kept of what no record holds
 
 LAST = "SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1"
 EPOCH = "SELECT number, id, terminal, from_seq FROM epoch ORDER BY number DESC LIMIT 1"
 EPOCH_OF = "SELECT number, id, terminal, from_seq FROM epoch WHERE from_seq <= ? ORDER BY number DESC LIMIT 1"
-NEXT_EPOCH = "SELECT from_seq FROM epoch WHERE number = ?"
 INSERT = "INSERT INTO journal (seq, id, at_ms, kind, redemption, body, hash) VALUES (?, ?, ?, ?, ?, ?, ?)"
-AFTER = "SELECT seq, id, at_ms, kind, redemption, body, hash FROM journal WHERE seq >= ? ORDER BY seq LIMIT ?"
-EVERY = "SELECT seq, id, at_ms, kind, redemption, body, hash FROM journal ORDER BY seq"
+ROW = (  # as bytes: what a bit turned over may be no text any more
+    "SELECT seq, CAST(id AS BLOB), at_ms, CAST(kind AS BLOB), CAST(redemption AS BLOB), CAST(body AS BLOB), hash"
+    " FROM journal"
+)
+AFTER = f"{ROW} WHERE seq >= ? ORDER BY seq LIMIT ?"
+EVERY = f"{ROW} ORDER BY seq"
+CHAINING = "SELECT through, was FROM chaining"
 HASH = "SELECT hash FROM journal WHERE seq = ?"
 FIRST_AFTER = "SELECT at_ms FROM journal WHERE seq > ? ORDER BY seq LIMIT 1"
 GAPS = (  # numbers above ?1 that were passed over where an epoch began
@@ -86,18 +88,6 @@ class NewFact(NamedTuple):
     at_ms: int
     id: str
     redemption: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Consecutive records of one epoch, ready to be sealed: canonical bytes each, and the hashes around them."""
-
-    epoch: str
-    first: int
-    last: int
-    prev_hash: bytes
-    head_hash: bytes
-    records: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,46 +185,19 @@ def unsent(conn: sqlite3.Connection) -> Unsent:
     return Unsent(last[0] - through - conn.execute(GAPS, (through,)).fetchone()[0], oldest[0])
 
 
-def _record(row: tuple[Any, ...]) -> Record:
+def record_of(row: tuple[Any, ...]) -> Record:
+    """Return a row of ROW as a record; raise ValueError where it is none any more."""
     seq, record_id, at_ms, kind, redemption, body, _hash = row
-    return Record(seq=seq, id=record_id, at_ms=at_ms, kind=kind, redemption=redemption, body=json.loads(body))
+    named = None if redemption is None else str(redemption, "utf-8")
+    said = json.loads(body)
+    return Record(
+        seq=seq, id=str(record_id, "utf-8"), at_ms=at_ms, kind=str(kind, "utf-8"), redemption=named, body=said
+    )
 
 
 def records(conn: sqlite3.Connection, *, after: int = 0) -> Iterator[Record]:
     """Yield every record after seq `after` that is still here, oldest first."""
-    return map(_record, conn.execute(AFTER, (after + 1, -1)))
-
-
-def _hash_before(conn: sqlite3.Connection, seq: int, epoch: Epoch) -> bytes:
-    if seq == epoch.from_seq:
-        return chain_start(epoch.terminal, epoch.id)
-    row = conn.execute(HASH, (seq - 1,)).fetchone()
-    if row is None:
-        raise JournalError(f"record {seq - 1} has left this terminal; nothing before {seq} can be sent again")
-    return bytes(row[0])
-
-
-def batch(
-    conn: sqlite3.Connection, *, after: int, max_records: int = MAX_BATCH_RECORDS, max_bytes: int = MAX_BATCH_BYTES
-) -> Batch | None:
-    """Return the records after seq `after`, within the bounds and within one epoch; None when there are none."""
-    rows = conn.execute(AFTER, (after + 1, max_records)).fetchall()
-    if not rows:
-        return None
-    first = rows[0][0]
-    epoch = epoch_of(conn, first)
-    following = conn.execute(NEXT_EPOCH, (epoch.number + 1,)).fetchone()
-    records: list[bytes] = []
-    size = 0
-    for row in rows:
-        raw = encode(_record(row))
-        size += len(raw)
-        if (following and row[0] >= following[0]) or (records and size > max_bytes):
-            break
-        records.append(raw)
-    last = first + len(records) - 1
-    before = _hash_before(conn, first, epoch)
-    return Batch(epoch.id, first, last, before, bytes(rows[len(records) - 1][6]), tuple(records))
+    return map(record_of, conn.execute(AFTER, (after + 1, -1)))
 
 
 def mark_sent(conn: sqlite3.Connection, through: int) -> None:
@@ -285,8 +248,10 @@ def verify(conn: sqlite3.Connection) -> Head:
     """Recompute the whole chain and return its head; raise JournalError naming the first record that does not fit.
 
     Records may be missing only where the platform signed for them (`retire`), and where an epoch began after a loss.
+    What is being chained anew behind a damaged record leads on from the hash that stood there (`cache.memory.damage`).
     """
     signed_through = cursor(conn).acked_through
+    anew = conn.execute(CHAINING).fetchone()
     previous, expected = b"", 1
     for row in conn.execute(EVERY):
         seq = row[0]
@@ -294,8 +259,17 @@ def verify(conn: sqlite3.Connection) -> Head:
         if seq > expected and seq - 1 > signed_through and seq != epoch.from_seq:
             raise JournalError(f"record {expected} is missing, and the platform has not signed for it")
         before = chain_start(epoch.terminal, epoch.id) if seq == epoch.from_seq else previous
-        unbroken = seq in (expected, epoch.from_seq)
-        if unbroken and chain_next(before, encode(_record(row))) != row[6]:
+        if anew is not None and anew[0] == seq - 1:
+            before = anew[1]
+        unbroken = seq in (expected, epoch.from_seq) and before is not None
+        if unbroken and _linked(before, row) != row[6]:
             raise JournalError(f"record {seq} does not fit the chain: it or one before it was changed")
         previous, expected = bytes(row[6]), seq + 1
     return head(conn)
+
+
+def _linked(before: bytes, row: tuple[Any, ...]) -> bytes | None:
+    try:
+        return chain_next(before, encode(record_of(row)))
+    except ValueError:
+        return None

@@ -9,7 +9,8 @@ Rules of this file:
    stored. So a batch that is sent again counts once, whatever was lost on the way.
 3. Another record at the same seq is a fork (a restored backup, a cloned disk): both stay, and the terminal is ordered
    to begin a new epoch.
-4. A record that cannot be read is stored as bytes, named in the answer, and blocks nothing.
+4. A record that cannot be read is stored as bytes, named in the answer, and blocks nothing. So is one that stands for
+   bytes which its terminal's disk changed (`corrupt`): it is set aside, and a finding tells people.
 5. Facts first, books second: the facts are stored, then they are booked within a savepoint. A fact that cannot be
    booked is a finding for people; it refuses nobody's batch and is told to no terminal.
 6. Each transaction that ends in a receipt writes (`journals.turn`): a batch that is sent again must wait for the same
@@ -37,6 +38,9 @@ log = logging.getLogger("central.books")
 
 MAX_ENDS: Final = 8
 MAX_FAULT: Final = 500  # characters
+CORRUPT: Final = "corrupt"
+DAMAGED_THERE: Final = "damaged on the terminal's disk"
+FAULT_COLUMN: Final = 9  # of FACT
 MAX_SPAN: Final = 2_000  # ids of one terminal within the span of a batch that are looked at
 
 TURN: Final = (
@@ -168,11 +172,13 @@ async def _store(
             record = open_record(link)
             checked((record.id, record.kind, record.redemption))
         except (WireError, BadValueError) as error:
-            fault = str(error)[:MAX_FAULT]
-            rows.append((*place, link.seq, link.hash, link.raw, None, None, None, None, fault, now_ms))
+            why = str(error)[:MAX_FAULT]
+            rows.append((*place, link.seq, link.hash, link.raw, None, None, None, None, why, now_ms))
             continue
-        told = (record.id, record.at_ms, record.kind, record.redemption)
-        rows.append((*place, link.seq, link.hash, link.raw, *told, None, now_ms))
+        told: tuple[Value, ...] = (record.id, record.at_ms, record.kind, record.redemption, None)
+        if record.kind == CORRUPT:
+            told = (None, None, None, None, DAMAGED_THERE)
+        rows.append((*place, link.seq, link.hash, link.raw, *told, now_ms))
         records.append(record)
     again = await _ids_again(tx, place[0], records)
     await tx.execute_many(FACT, rows)
@@ -181,7 +187,8 @@ async def _store(
         await _notice_fork(tx, (*place, min(forked)), now_ms=now_ms)
     await tx.execute(GROW, *place, min(seqs), max(seqs), len(seqs - held_seqs))
     last = max(fresh, key=lambda link: link.seq)
-    await tx.execute(COUNT, place[0], len(fresh), len(fresh) - len(records), again, place[1], last.seq, last.hash)
+    aside = sum(row[FAULT_COLUMN] is not None for row in rows)
+    await tx.execute(COUNT, place[0], len(fresh), aside, again, place[1], last.seq, last.hash)
     return records
 
 

@@ -12,6 +12,7 @@ Rules of this file:
 - a declaration may stand in the epoch itself or in one before it (a corrupt record names the epoch that follows it);
 - a declared head that we never held is a finding: a platform that was restored may have lost it, and then the epoch
   is declared all the same; no other can;
+- bytes that a terminal's disk changed are a finding: they may have been somebody's grant;
 - an epoch that is older than the newest declared one and grows by records *later* than its declaration is a twin's.
 """
 
@@ -82,6 +83,9 @@ async def _declared(tx: Tx, grown: Grown, record: Record) -> None:
     named = body.get("declares") if record.kind == "note" else body.get("next") if record.kind == "corrupt" else None
     if not isinstance(named, str) or not 0 < len(named) <= MAX_NAME:
         return
+    if record.kind == "corrupt":
+        detail = f"records {record.seq} to {body.get('through')} were damaged on its disk; epoch {named} follows"
+        await _find(tx, grown, record.seq, "corrupt_record", detail)
     accepted = body.get("accepts_loss") is True
     heads = body.get("heads")
     heads = heads[:MAX_HEADS] if isinstance(heads, list) else []

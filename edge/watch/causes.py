@@ -234,6 +234,13 @@ CAUSES: Final[dict[str, Cause]] = {
         "联系平台核对",
         "ask the platform's people to look at them",
     ),
+    "records.damaged": Cause(
+        _N,
+        "事实在本机存储上损坏，已单独搁置，其余照常上传：{detail}",
+        "facts were damaged on this disk and set aside by name; the rest goes up: {detail}",
+        "更换存储介质（SD 卡）；运行 xinguan journal verify；请平台核对被搁置的字节",
+        "replace the disk (SD card); run: xinguan journal verify; have the platform look at the bytes set aside",
+    ),
     "profile.well": Cause(_W, "配置与平台一致", "the configuration agrees with the profile"),
     "profile.unnamed": Cause(
         _N,

@@ -3,6 +3,7 @@
 Reads only: no bound is owned here and nothing is decided; `edge.watch.patrol` keeps the owners told.
 """
 
+import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -17,6 +18,7 @@ from cache.journal.orders import standing
 from cache.ledger.facts import STORE_LOST, SUSPENDED, TWIN, entry_stopped, switched_on
 from cache.lists.store import ListStore
 from cache.lists.trusted import TrustedLists
+from cache.memory.damage import damaged_count
 from credit.inputs import ClockState, Now
 from credit.policy import MAX_LIST_AGE_S
 from credit.rules.listing import KINDS, city_of, role_of
@@ -78,8 +80,14 @@ class _Kept:
 
     unsent: Unsent
     set_aside: int = 0
+    damaged: int = 0  # of those: on this disk
     standing: str = ""  # the platform's order about serving
     switches: frozenset[str] = frozenset()  # that are on
+
+
+def _kept(conn: sqlite3.Connection) -> _Kept:
+    aside, damaged = chain.set_aside_count(conn), damaged_count(conn)
+    return _Kept(chain.unsent(conn), aside, damaged, standing(conn), switched_on(conn))
 
 
 class Readings:
@@ -172,9 +180,7 @@ class Readings:
     async def _from_store(self) -> _Kept:
         """Read what the store says; while it cannot be read, what it said last."""
         try:
-            self._kept = await self._parts.store.read(
-                lambda conn: _Kept(chain.unsent(conn), chain.set_aside_count(conn), standing(conn), switched_on(conn))
-            )
+            self._kept = await self._parts.store.read(_kept)
         except StoreFailedError:
             return self._kept  # why it cannot be read is the store's own line
         return self._kept
@@ -191,6 +197,7 @@ class Readings:
             unsent=kept.unsent.count,
             oldest_unsent_s=None if oldest is None else max(0, now_ms - oldest) // 1000,
             set_aside=kept.set_aside,
+            damaged=kept.damaged,
             contradicted=parts.sync.orders.contradiction,
         )
 

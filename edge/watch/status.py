@@ -78,6 +78,7 @@ class PlatformReading:
     unsent: int = 0
     oldest_unsent_s: int | None = None
     set_aside: int = 0
+    damaged: int = 0  # of those: on this disk
     contradicted: int | None = None  # the number of an order that came with two contents
 
 
@@ -206,8 +207,14 @@ def _platform(platform: PlatformReading) -> list[Line]:
             str(platform.contradicted or ""),
         ),
         Line("tasks", "tasks.alarm" if platform.alarms else "tasks.well", "; ".join(platform.alarms)),
-        Line("records", "records.set_aside" if platform.set_aside else "records.well", str(platform.set_aside)),
+        _records(platform),
     ]
+
+
+def _records(platform: PlatformReading) -> Line:
+    if platform.damaged:
+        return Line("records", "records.damaged", str(platform.damaged))
+    return Line("records", "records.set_aside" if platform.set_aside else "records.well", str(platform.set_aside))
 
 
 def _lane(lane: LaneReading) -> list[Line]:

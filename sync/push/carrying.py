@@ -18,7 +18,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from cache.journal.chain import Batch, current_epoch, head
+from cache.journal.batches import Batch
+from cache.journal.chain import current_epoch, head
 from cache.journal.proofs import Aboard, highest, newest, oldest, waiting
 from storage.sqlite import Store
 from sync.wire.messages import ENVELOPE_BYTES, MAX_BATCH_BYTES

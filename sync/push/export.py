@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 
-from cache.journal.chain import Batch, batch
+from cache.journal.batches import Batch, batch
 from sync.enrol.identity import Identity
 from sync.wire.exports import header, line
 from sync.wire.messages import ENVELOPE_BYTES, MAX_BATCH_BYTES, Seal

@@ -18,7 +18,8 @@ from enum import StrEnum
 from typing import Literal, NamedTuple, Protocol
 
 from cache.ids import uuid7
-from cache.journal.chain import Batch, ForeignReceiptError, epoch_of, head, mark_sent
+from cache.journal.batches import Batch
+from cache.journal.chain import ForeignReceiptError, epoch_of, head, mark_sent
 from cache.journal.proofs import forget
 from cache.ledger import upkeep
 from cache.ledger.facts import STORE_LOST, switched
@@ -108,6 +109,10 @@ class Line:
     def offset_ms(self) -> int:
         """How far the platform's clock is ahead of ours, as far as it told us; for request tokens only."""
         return self._auth.offset_ms
+
+    def now_ms(self) -> int:
+        """Return now by this terminal's clock, in ms UTC."""
+        return self._clock.now_ms()
 
     @property
     def peer(self) -> Peer:

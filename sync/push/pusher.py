@@ -12,27 +12,25 @@ Rules of this file:
    `hurry` interrupts that wait: facts that happen meanwhile do not.
 7. Proofs of presence fill what room a batch leaves, or go alone when they have waited for long (`carrying`).
 8. A platform that breaks the protocol is the state `alarm`, and is asked again where to begin.
+9. A record that was damaged on the disk is set aside by name before a batch is made; the rest flows (`ready`).
 """
 
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
 
-from cache.journal.chain import Batch, JournalError, batch
+from cache.journal.batches import Batch
+from cache.journal.chain import JournalError
 from storage.jobs import StoreFailedError
 from sync.backoff import Backoff
 from sync.push.carrying import Carrier, no_records
 from sync.push.export import seal_of
 from sync.push.line import Line, PushState, PushStatus
+from sync.push.ready import ready as next_batch
 from sync.push.resume import Heard, resume_after
 from sync.transport import RefusedError, UnreachableError
 from sync.wire.hubs import HeldThrough
-from sync.wire.messages import (
-    ENVELOPE_BYTES,
-    MAX_BATCH_BYTES,
-    MAX_RECORDS,
-    WireError,
-)
+from sync.wire.messages import MAX_RECORDS, WireError
 from sync.wire.seals import seal_batch
 
 COALESCE_S = 0.05
@@ -166,8 +164,7 @@ class Pusher:
 
     async def _send_next(self, resumes: int = MAX_RESUMES) -> int:
         after, many = self._after or 0, self._max_records
-        room = MAX_BATCH_BYTES - ENVELOPE_BYTES
-        ready = await self._line.store.read(lambda conn: batch(conn, after=after, max_records=many, max_bytes=room))
+        ready = await next_batch(self._line.store, after=after, many=many, now_ms=self._line.now_ms)
         if ready is None:
             return 0
         taken = sum(map(len, ready.records)) + len(ready.records)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cache.journal.chain import batch, current_epoch, unsent, verify
+from cache.journal.batches import batch
+from cache.journal.chain import current_epoch, unsent, verify
 from cache.ledger import settle, steps
 from cache.ledger.facts import used
 from cache.ledger.visit import Visit

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from cache.ids import uuid7
 from cache.journal import chain
+from cache.journal.batches import batch
 from cache.journal.chain import ForeignReceiptError, JournalError
 from storage.sqlite import memory
 
@@ -50,7 +51,7 @@ def test_a_new_epoch_goes_on_counting_and_starts_its_own_chain(conn):
 
     assert chain.head(conn).seq == 3
     assert chain.verify(conn).seq == 3
-    first, second = chain.batch(conn, after=0), chain.batch(conn, after=2)
+    first, second = batch(conn, after=0), batch(conn, after=2)
     assert (first.epoch, first.first, first.last) == ("e1", 1, 2)
     assert (second.epoch, second.first, second.last) == ("e2", 3, 3)
     assert second.prev_hash == hashlib.sha256(b"xinguan-journal-1\x00gate1\x00e2").digest()
@@ -77,20 +78,20 @@ class TestBatch:
     def test_is_bounded_by_count_and_bytes(self, conn):
         fill(conn, 20, size=1000)
 
-        assert chain.batch(conn, after=0, max_records=7).last == 7
-        assert chain.batch(conn, after=0, max_bytes=5000).last == 4
-        assert chain.batch(conn, after=19).last == 20
-        assert chain.batch(conn, after=20) is None
+        assert batch(conn, after=0, max_records=7).last == 7
+        assert batch(conn, after=0, max_bytes=5000).last == 4
+        assert batch(conn, after=19).last == 20
+        assert batch(conn, after=20) is None
 
     def test_always_moves_even_when_one_record_exceeds_the_bytes(self, conn):
         fill(conn, 2, size=1000)
 
-        assert chain.batch(conn, after=0, max_bytes=10).last == 1
+        assert batch(conn, after=0, max_bytes=10).last == 1
 
     def test_chains_to_the_one_before(self, conn):
         fill(conn, 4)
 
-        one, two = chain.batch(conn, after=0, max_records=2), chain.batch(conn, after=2)
+        one, two = batch(conn, after=0, max_records=2), batch(conn, after=2)
 
         assert two.prev_hash == one.head_hash
         assert two.head_hash == chain.head(conn).hash
@@ -128,14 +129,14 @@ class TestRetire:
     def test_only_signed_and_old_facts_leave_and_the_head_stays(self, conn):
         fill(conn, 10)
         head = chain.head(conn)
-        middle = chain.batch(conn, after=0, max_records=6)
+        middle = batch(conn, after=0, max_records=6)
         chain.acknowledge(conn, through=6, head_hash=middle.head_hash, receipt="r", at_ms=9)
 
         assert chain.retire(conn, older_than_ms=4) == 4
         assert chain.retire(conn, older_than_ms=1000) == 1
         assert chain.head(conn) == head
         assert chain.verify(conn) == head
-        assert chain.batch(conn, after=6).first == 7
+        assert batch(conn, after=6).first == 7
 
     def test_what_is_unsent_never_leaves(self, conn):
         fill(conn, 10)
@@ -174,7 +175,7 @@ def test_no_fact_is_lost_or_refused_for_what_it_says(said, size, redemption):
     chain.append(conn, chain.NewFact("note", {"n": 1}, 2, "id-2"))
 
     assert chain.verify(conn).seq == 2
-    assert len(chain.batch(conn, after=0).records) == 2
+    assert len(batch(conn, after=0).records) == 2
     beside = conn.execute("SELECT original FROM beside WHERE seq = 1").fetchone()
     if "replaced" in record.body:
         assert beside[0].startswith(b"{") or beside[0] == b"dict"

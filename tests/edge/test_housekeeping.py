@@ -2,6 +2,7 @@
 
 from cache.ids import uuid7
 from cache.journal import chain
+from cache.journal.batches import batch
 from cache.pen import Pen
 from credit.inputs import Now
 from edge.housekeeping import pieces
@@ -21,7 +22,7 @@ def test_what_the_platform_signed_for_leaves_after_half_a_year_and_nothing_else_
         chain.begin_epoch(conn, epoch="e1", terminal="t1", reason="enrolled")
         for day in (0, 1, 170, 171, 172):
             Pen(conn, Now(utc_ms=T0 + day * DAY_MS), uuid7).fact("note", {"day": day})
-        signed = chain.batch(conn, after=0, max_records=4)
+        signed = batch(conn, after=0, max_records=4)
         chain.acknowledge(conn, through=4, head_hash=signed.head_hash, receipt="r", at_ms=T0 + DAY_MS)
 
     for piece, _most in pieces(Now(utc_ms=T0 + 190 * DAY_MS)):

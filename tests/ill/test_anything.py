@@ -5,6 +5,7 @@ import base64
 import contextlib
 import json
 import random
+import sqlite3
 import string
 
 import aiohttp
@@ -196,3 +197,26 @@ async def ill_entry_goes_on(town):
     body = {"stopped": False, "by": "test"}
     async with town.gate._session.post(f"{town.gate.url}/v1/entry", json=body, headers=headers) as answer:
         assert answer.status == 200
+
+
+async def test_one_flipped_bit_in_an_unsent_record_is_named_and_told_and_everything_else_arrives(town, ill):
+    town.network.cut()
+    people = [town.visitors.resident(town.now_s()) for _ in range(4)]
+    for who in people[:3]:
+        assert (await ill.enter(town, who))[0]["outcome"] == "GRANT"
+    with contextlib.closing(sqlite3.connect(f"file:{town.gate.database}?mode=ro", uri=True)) as conn:
+        grants = [row[0] for row in conn.execute("SELECT seq FROM journal WHERE kind = 'granted' ORDER BY seq DESC")]
+    damaged = grants[1]  # two of these three stand behind a record that is still unsent, one of them before it
+    ill.flip_bit(town.gate.database, damaged)
+
+    town.network.restore()
+    causes = await ill.line(town, "records", "records.damaged")
+    entered = (await ill.enter(town, people[3]))[0]["outcome"]
+    figures = await town.all_arrived()
+
+    assert causes["push"] == "push.well"
+    assert entered == "GRANT"
+    assert (figures.lost, figures.duplicated) == (0, 0)
+    with contextlib.closing(sqlite3.connect(f"file:{town.platform.state / 'central.db'}?mode=ro", uri=True)) as conn:
+        assert conn.execute("SELECT seq, kind FROM findings").fetchall() == [(damaged, "corrupt_record")]
+        assert conn.execute("SELECT seq FROM facts WHERE fault IS NOT NULL").fetchall() == [(damaged,)]

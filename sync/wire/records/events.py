@@ -79,6 +79,22 @@ class Opened(Body, frozen=True, kw_only=True):
     why: Words
 
 
+class Corrupt(Body, frozen=True, kw_only=True):
+    """`corrupt`: what stood in the place of this record and no more fits its hash, as base64 (`raw`, perhaps cut).
+
+    `bytes` and `sha256` are of all of it; `found` is the chain hash that it gives, `hash` the one that stood there
+    (null: it is gone, with all up to `through`). Epoch `next` follows. For people: it is never read as a fact.
+    """
+
+    bytes: Whole
+    found: str | None
+    hash: str | None
+    next: str
+    raw: str
+    sha256: str
+    through: Whole
+
+
 class Conflict(Body, frozen=True, kw_only=True):
     """`claim_conflict`: the platform says that the fact `seq` here should not have happened beside those."""
 

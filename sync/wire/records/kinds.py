@@ -63,6 +63,7 @@ KINDS: Final[dict[str, Kind]] = {
         of=None,
     ),
     "suspended": Kind((events.Switched, events.Ordered), of=False),
+    "corrupt": Kind((events.Corrupt,), of=False),
     "claim_conflict": Kind((events.Conflict,), of=False),
     "emergency": Kind((events.Emergency, events.LetOut), of=False),
     "local_offer": Kind((events.LocalOffer,), of=False),

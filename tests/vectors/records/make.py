@@ -15,6 +15,7 @@ from cache.ids import uuid7
 from cache.journal import orders
 from cache.journal.chain import begin_epoch
 from cache.ledger import attempts, upkeep
+from cache.memory.damage import mend
 from cache.pen import Pen
 from credit.inputs import Now
 from credit.reasons import Reason
@@ -75,6 +76,9 @@ def own():
         pen.fact("note", {"declares": "e-1", "heads": [], "lost": "the database is empty"})
         pen.fact("note", {"declares": "e-1", "heads": [head], "clock": "trusted"})
         pen.fact("note", {"learned": [head]})
+        damaged = pen.fact("note", {"said": "good morning"})
+        conn.execute("UPDATE journal SET body = '{\"said\":\"good mornino\"}' WHERE seq = ?", (damaged,))
+        mend(pen, damaged)
         attempts.begin(pen, "r-unknown", "A")
         pen.fact("actuating", {"attempt": "r-1.1", "lane": "A"}, of="r-1")
         pen.fact("actuated", {"attempt": "r-1.1"}, of="r-1")
@@ -113,7 +117,7 @@ def named(record):
     """Return a record in which what is drawn anew each time has a fixed name."""
     text, body = json.dumps(record), record["body"]
     drawn = [record["redemption"], (body.get("pass") or {}).get("of"), (body.get("pass") or {}).get("root")]
-    drawn += [body.get("epoch")]
+    drawn += [body.get("epoch"), body.get("next")]
     for number, one in enumerate(dict.fromkeys(filter(None, drawn)), 1):
         text = text.replace(one, f"r-{number}")
     return json.loads(text)
