@@ -38,7 +38,7 @@ from cache.memory.lives import LEARN
 from cache.pen import Pen
 from credit.records import Record, canonical, chain_next, encode
 
-PIECE: Final = 200  # records that are hashed anew in one job
+PIECE: Final = 100  # records that are hashed anew in one job
 MOST: Final = 45 * 1024  # bytes of a damaged record that travel: a record of 64 KiB holds them as base64
 CORRUPT: Final = "corrupt"
 

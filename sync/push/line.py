@@ -96,7 +96,7 @@ class Line:
         self.store = store
         self.identity = identity
         self.way = way
-        self._clock = clock
+        self.now_ms = clock.now_ms
         self._auth = Authenticator(identity, clock)
         self.status = PushStatus()
         self.news: Callable[[], None] = lambda: None
@@ -109,10 +109,6 @@ class Line:
     def offset_ms(self) -> int:
         """How far the platform's clock is ahead of ours, as far as it told us; for request tokens only."""
         return self._auth.offset_ms
-
-    def now_ms(self) -> int:
-        """Return now by this terminal's clock, in ms UTC."""
-        return self._clock.now_ms()
 
     @property
     def peer(self) -> Peer:
@@ -202,7 +198,7 @@ class Line:
         standing = self.opened(said)
         if standing.receipt is not None or standing.set_aside:
             raise WireError("foreign_answer", "a standing has no receipt of its own and sets nothing aside")
-        orders, now_ms = await self._orders(standing), self._clock.now_ms()
+        orders, now_ms = await self._orders(standing), self.now_ms()
         receipts, enrolled = [self._receipt.of(end) for end in standing.held], self.identity.enrolled
 
         def job(conn: sqlite3.Connection) -> tuple[int, int, bool]:
@@ -226,7 +222,7 @@ class Line:
         standing = open_hub(text, key, terminal=self.identity.terminal, nonce=said.jti)
         if standing.hub_no != hub.no:
             raise WireError("foreign_answer", f"hub {standing.hub_no} answers where hub {hub.no} is expected")
-        site, now_ms, by = self.identity.site, self._clock.now_ms(), f"hub {standing.hub_no}"
+        site, now_ms, by = self.identity.site, self.now_ms(), f"hub {standing.hub_no}"
 
         def job(conn: sqlite3.Connection) -> bool:
             pen = Pen(conn, Now(utc_ms=now_ms), uuid7)
@@ -252,7 +248,7 @@ class Line:
             raise WireError("foreign_receipt", "the platform signed for another batch")
         if not all(sent.first <= entry.seq <= sent.last for entry in answer.set_aside):
             raise WireError("foreign_answer", "the platform sets a record aside that it was not sent")
-        orders, now_ms = await self._orders(answer), self._clock.now_ms()
+        orders, now_ms = await self._orders(answer), self.now_ms()
 
         enrolled = self.identity.enrolled
 
@@ -277,7 +273,7 @@ class Line:
         """Take the answer to a batch of no records in: what it `carried` is there now. Raises WireError."""
         if answer.receipt is not None or answer.held or answer.set_aside:
             raise WireError("foreign_answer", "a batch of no records has no receipt and sets nothing aside")
-        orders, now_ms = await self._orders(answer), self._clock.now_ms()
+        orders, now_ms = await self._orders(answer), self.now_ms()
 
         def job(conn: sqlite3.Connection) -> int:
             forget(conn, carried)
