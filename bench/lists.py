@@ -36,7 +36,8 @@ from central.lists.cities import publish
 from central.lists.issuing import Wanted, issue
 from central.lists.measure_calls import Measure, repair, restrict
 from central.lists.publishing import Repository
-from central.register.registry import register
+from central.register.registry import pseudonym, register
+from central.register.warrants import Warrant
 from storage.sqlite import Store
 from sync.pull.puller import Pace, Puller
 
@@ -46,6 +47,7 @@ bench_entries, keys = keyed["bench_entries"], keyed["keys"]
 POLL_S = 1.0
 STARTS = 20
 TOWN = 100_000
+BY_TWO = Warrant.by_two("bench-maker", "bench-approver")
 MEASURE = Measure(code=example_town.RESTRICT, until=date(2099, 12, 31), authority="bench")
 
 
@@ -147,14 +149,24 @@ async def floors(session: aiohttp.ClientSession, url: str, folder: Path) -> None
     say("floor: write and fsync 4 KiB", synced)
 
 
+def taken_by_two(state: Path, city: str, subject: str, measure: Measure) -> None:
+    """Take a measure against somebody whom the register knows from now on."""
+    with register(state) as conn:
+        pseudonym(conn, city, subject)
+    restrict(state, city, subject, measure, warrant=BY_TWO, now_ms=Clock().now_ms())
+
+
+def lifted_by_two(state: Path, city: str, subject: str) -> None:
+    """Lift what stands against somebody."""
+    repair(state, city, subject, warrant=BY_TWO, now_ms=Clock().now_ms())
+
+
 async def refreshes(state: Path, puller: Puller, rounds: int) -> None:
     """Measure publication and refresh by themselves, without the wait for the poll."""
     published, refreshed, idle, wire = [], [], [], []
     for number in range(rounds):
         began = time.perf_counter()
-        await asyncio.to_thread(
-            restrict, state, example_town.HOME, f"subject {number}", MEASURE, now_ms=Clock().now_ms()
-        )
+        await asyncio.to_thread(taken_by_two, state, example_town.HOME, f"subject {number}", MEASURE)
         published.append(time.perf_counter() - began)
         began, sent = time.perf_counter(), Wire.sent
         await puller.once()
@@ -185,10 +197,10 @@ async def polled(state: Path, puller: Puller, lists: ListStore, subject: bytes, 
     running = asyncio.create_task(puller.run())
     for _ in range(rounds):
         await asyncio.sleep(random.uniform(0, POLL_S))  # noqa: S311 - a moment, no secret
-        for call, samples, present in ((restrict, taken, True), (repair, lifted, False)):
+        for call, samples, present in ((taken_by_two, taken, True), (lifted_by_two, lifted, False)):
             began = time.perf_counter()
             more = (MEASURE,) if present else ()
-            await asyncio.to_thread(call, state, example_town.HOME, "wang", *more, now_ms=Clock().now_ms())
+            await asyncio.to_thread(call, state, example_town.HOME, "wang", *more)
             samples.append(await in_force(lists, subject, present=present) - began)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)

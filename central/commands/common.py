@@ -9,9 +9,12 @@ from typing import Any
 
 from central.lists.metadata_files import PublishingError
 from central.lists.role_keys import KeyFolderError
+from central.office.refusals import OfficeError
 from central.register.registry import RegistryError
+from central.register.warrants import UnwarrantedError
 
 Answer = dict[str, Any]
+REFUSALS = (RegistryError, PublishingError, KeyFolderError, OfficeError, UnwarrantedError, OSError)
 
 
 def add_state(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +38,7 @@ def answered(call: Callable[[], Answer]) -> int:
     """Run `call`, print what it says, return the exit code; what the register refuses goes to stderr."""
     try:
         answer = call()
-    except (RegistryError, PublishingError, KeyFolderError, OSError) as error:
+    except REFUSALS as error:
         sys.stderr.write(f"{error}\n")
         return 1
     sys.stdout.write(json.dumps(answer, ensure_ascii=False) + "\n")

@@ -8,7 +8,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from central.clock import now_ms
 from central.commands.common import Answer, add_subject, answered
+from central.commands.office.alone import add_emergency, alone, journalled
 from central.lists.issuing import DAY_S, Wanted, issue, picture
+from central.register.accounts.acts import Act
 from central.register.registry import RegistryError
 from credit.claims import Grant, SubjectKind
 
@@ -21,7 +23,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_subject(parser)
     parser.add_argument("--tier", type=int, default=0, choices=range(10), metavar="0-9")
     parser.add_argument("--group", type=int, action="append", default=[], metavar="CODE", help="may be repeated")
-    parser.add_argument("--grant", action="append", default=[], metavar="CODE:ID:USES", help="an approved benefit")
+    parser.add_argument(
+        "--grant",
+        action="append",
+        default=[],
+        metavar="CODE:ID:USES",
+        help="an approved benefit; alone, with --emergency",
+    )
     parser.add_argument("--days", type=int, default=30, help="how long it is valid")
     parser.add_argument("--kind", choices=[str(kind) for kind in SubjectKind], default=str(SubjectKind.PERSON))
     parser.add_argument("--region", type=int, help="GB/T 2260 code")
@@ -29,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     carried = parser.add_mutually_exclusive_group(required=True)
     carried.add_argument("--holder-key", type=Path, metavar="PEM", help="public key of the holder's phone (bound)")
     carried.add_argument("--max-uses", type=int, metavar="N", help="a static code for paper, good for N uses (printed)")
+    add_emergency(parser)
     parser.add_argument("--qr", type=Path, metavar="FILE", help="write the QR picture here (.png or .svg)")
 
 
@@ -50,6 +59,17 @@ def _issue(args: argparse.Namespace) -> Answer:
         kind=SubjectKind(args.kind),
         test=args.test,
     )
+    act = Act(act="credential.issue", city=args.city, before={"grants": args.grant})
+    if args.grant:  # what a grant allows was approved by two people, or is declared
+        return alone(args, act, lambda _warrant: _issued(args, wanted), told=_without_token)
+    return journalled(args.state, act, lambda: _issued(args, wanted), told=_without_token)
+
+
+def _without_token(answer: Answer) -> Answer:
+    return {name: value for name, value in answer.items() if name != "token"}
+
+
+def _issued(args: argparse.Namespace, wanted: Wanted) -> Answer:
     issued = issue(args.state, args.city, wanted, now_s=now_ms() // 1000)
     if args.qr:
         kind = args.qr.suffix.lstrip(".").lower()

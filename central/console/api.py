@@ -38,6 +38,7 @@ NEXT: Final[Mapping[str, str]] = {
     "terminal": "/fleet",
     "undo-import": "/registers",
     "kill": "/",
+    "look-over": "/",
     "settle-conflict": "/money",
 }
 """Where a page goes after a call; a call that is not here is made by tokens alone."""

@@ -113,6 +113,12 @@ class ImportUndone(Struct, frozen=True, kw_only=True, rename={"batch": "import"}
     members: int
 
 
+class LookedOver(Struct, frozen=True, kw_only=True):
+    """The emergency that somebody else has looked at, by its number in the office journal."""
+
+    act: int
+
+
 ANSWERS: Final[Mapping[str, Any]] = {
     **dict.fromkeys(("measure", "repair", "rules", "sites", "approve", "reject", "withdraw", "roll-back"), DraftShown),
     **dict.fromkeys(("dispute", "settle"), Case),
@@ -123,6 +129,7 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "settle-conflict": ConflictSettled,
     "kill": KeyKilled,
     "undo-import": ImportUndone,
+    "look-over": LookedOver,
 }
 """What each call gives."""
 

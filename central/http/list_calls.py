@@ -1,9 +1,11 @@
-"""The operator's calls about lists and tokens: issue, restrict, repair, dispute, publish (bearer operator token)."""
+"""The operator's call about tokens: issue a static code (bearer operator token).
+
+Measures, repairs, disputes and rules are not here: they need two people, and this token is nobody's.
+"""
 
 import asyncio
 import re
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Final, TypeVar
 
@@ -11,12 +13,10 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta
 
-from central.http.description.answers import Issued, Measured, Published
+from central.http.description.answers import Issued
 from central.http.problems import Handler
 from central.http.terminal_calls import read_bounded
-from central.lists.cities import publish
 from central.lists.issuing import DAY_S, Wanted, issue
-from central.lists.measure_calls import Called, Measure, dispute, repair, restrict, undispute
 from central.lists.metadata_files import PublishingError
 from central.register.accounts.acts import Act, append
 from central.register.accounts.duties import Person
@@ -48,33 +48,6 @@ class IssueRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     test: bool = False
 
 
-class RestrictRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Take a measure."""
-
-    city: str
-    subject: str
-    code: Whole
-    until: date
-    authority: str
-    from_day: date | None = None
-    basis: str | None = None
-
-
-class SubjectRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Lift or dispute measures; `reject` settles a dispute against the subject."""
-
-    city: str
-    subject: str
-    code: Whole | None = None
-    reject: bool = False
-
-
-class PublishRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Publish what changed, of one city or of all."""
-
-    city: str | None = None
-
-
 class ListCalls:
     """Handlers over the platform's folder. Signing and syncing block, so each call runs in a thread."""
 
@@ -85,9 +58,7 @@ class ListCalls:
 
     def routes(self, guarded: Callable[[Handler], Handler]) -> list[web.RouteDef]:
         """Return the routes of these calls, each behind `guarded`."""
-        calls = {"issue": self.issue, "restrict": self.restrict, "repair": self.repair, "dispute": self.dispute}
-        calls["publish"] = self.publish
-        return [web.post(f"/v1/admin/{name}", guarded(self._journalled(name, call))) for name, call in calls.items()]
+        return [web.post("/v1/admin/issue", guarded(self._journalled("issue", self.issue)))]
 
     def _journalled(self, name: str, handler: Handler) -> Handler:
         """Return `handler` with a row in the office journal: this token goes past the office's people."""
@@ -126,50 +97,6 @@ class ListCalls:
                 token_id=issued.token_id.hex(),
                 subject=issued.subject.hex(),
                 expires=issued.expires_s,
-            )
-        )
-
-    async def restrict(self, request: web.Request) -> web.Response:
-        """Take a measure and publish it."""
-        asked = await _read(request, RestrictRequest)
-        measure = Measure(
-            code=asked.code, until=asked.until, authority=asked.authority, from_day=asked.from_day, basis=asked.basis
-        )
-        return await self._called(
-            lambda: restrict(self._folder, asked.city, asked.subject, measure, now_ms=self._now_ms())
-        )
-
-    async def repair(self, request: web.Request) -> web.Response:
-        """Lift measures and publish that."""
-        asked = await _read(request, SubjectRequest)
-        return await self._called(
-            lambda: repair(self._folder, asked.city, asked.subject, code=asked.code, now_ms=self._now_ms())
-        )
-
-    async def dispute(self, request: web.Request) -> web.Response:
-        """Mark measures as disputed, or no more so, and publish that."""
-        asked = await _read(request, SubjectRequest)
-        call = undispute if asked.reject else dispute
-        return await self._called(
-            lambda: call(self._folder, asked.city, asked.subject, code=asked.code, now_ms=self._now_ms())
-        )
-
-    async def publish(self, request: web.Request) -> web.Response:
-        """Publish what changed."""
-        asked = await _read(request, PublishRequest)
-        cities = (asked.city,) if asked.city else None
-        published = await _run(lambda: publish(self._folder, now_ms=self._now_ms(), cities=cities))
-        return _json(Published(published=published.version, at_ms=published.at_ms, changed=list(published.changed)))
-
-    async def _called(self, call: Callable[[], Called]) -> web.Response:
-        done = await _run(call)
-        published = done.published
-        return _json(
-            Measured(
-                count=done.count,
-                published=published.version,
-                at_ms=published.at_ms,
-                changed=list(published.changed),
             )
         )
 

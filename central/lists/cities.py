@@ -7,6 +7,7 @@ Rules of this file:
 - the rows of the lists go into files of their own (`central.lists.keyed`), which the city's index names. A call that
   touched one subject brings that subject's rows; everything else is compared when the lists are looked through;
 - an entry is published from its first day to its last, both in the city's zone; a lifted one is not published;
+- a file that was edited by hand and put in force by nobody is not signed: what is public stays (`unapproved`);
 - what a terminal would refuse is refused here, before it is signed: the error names file, member and mend;
 - documents are rendered the same way every time, so that what did not change is not signed anew.
 """
@@ -27,6 +28,7 @@ from central.lists.publishing import Published, PublishingError, Repository
 from central.lists.rows import measures, members
 from central.register import withdrawals
 from central.register.registry import add_city, register, zone_of
+from central.register.warrants import FOUNDING, Warrant, approved, digest, note_rules
 from credit.policy import Policy
 from credit.rules.benefits import parse_benefits
 from credit.rules.calendars import parse_calendars
@@ -54,6 +56,7 @@ CITIES: Final = "cities"
 EDITED: Final = ((ISSUERS, MAPPING), (RULES, BENEFITS), (RULES, CALENDARS), (RULES, MEASURE_CODES), (RULES, SITES))
 DEFAULT_ZONE: Final = "Asia/Shanghai"
 BITS: Final = 8
+Public = Callable[[str], bytes | None]
 STATUS_BLOCK: Final = 8192  # indices; one free block is always published ahead, for an index beyond the list is refused
 
 IN_FORCE: Final = (
@@ -72,11 +75,12 @@ def enter(state: Path, city: str, *, zone: str = DEFAULT_ZONE) -> None:
 
 def found_city(state: Path, city: str, files: Path, *, now_ms: int) -> Published:
     """Keep an entered city's rules (JSON files in `files`), delegate to it, publish; raise PublishingError."""
-    put_rules(state, city, {name: (files / name).read_bytes() for _kind, name in EDITED if (files / name).exists()})
+    found = {name: (files / name).read_bytes() for _kind, name in EDITED if (files / name).exists()}
+    put_rules(state, city, found, warrant=FOUNDING, now_ms=now_ms)
     return Repository(state).add_city(city, documents(state, city, held=None, now_ms=now_ms), now_ms=now_ms)
 
 
-def put_rules(state: Path, city: str, files: Mapping[str, bytes]) -> None:
+def put_rules(state: Path, city: str, files: Mapping[str, bytes], *, warrant: Warrant, now_ms: int) -> None:
     """Replace files that the office edits (name → JSON), or none of them if one is wrong; raise PublishingError."""
     names = {name for _kind, name in EDITED}
     for name in files:
@@ -85,6 +89,8 @@ def put_rules(state: Path, city: str, files: Mapping[str, bytes]) -> None:
     folder = state / CITIES / city
     held = {name: (folder / name).read_bytes() for name in names if (folder / name).exists()}
     check_rules(city, {**held, **files})
+    with register(state) as conn:
+        note_rules(conn, warrant, files, city=city, now_ms=now_ms)
     for name, data in files.items():
         replace_file(state / CITIES / city / name, data, mode=PUBLIC)
 
@@ -108,29 +114,56 @@ def publish(
         changed: dict[str, bytes] = {}
         for city in known if only is None else only:
             index = held(path_of(LISTS, city, INDEX))
-            changed |= documents(state, city, held=index, now_ms=now_ms, touched=touched)
+            changed |= documents(state, city, held=index, public=held, now_ms=now_ms, touched=touched)
         return changed
 
     return Repository(state).publish_from(render, now_ms=now_ms, only_due=only_due)
 
 
 def documents(
-    state: Path, city: str, *, held: bytes | None, now_ms: int, touched: Sequence[bytes] | None = None
+    state: Path,
+    city: str,
+    *,
+    held: bytes | None,
+    now_ms: int,
+    public: Public = lambda _path: None,
+    touched: Sequence[bytes] | None = None,
 ) -> dict[str, bytes]:
     """Return all documents of a city as they stand now, path → bytes; raise PublishingError.
 
-    `held` is the index that is public. The list files that the new one names lie beside it when this returns.
+    `held` is the index that is public, `public` gives any document that is. The list files that the new one names lie
+    beside it when this returns.
     """
-    folder = state / CITIES / city
-    edited = {name: (folder / name).read_bytes() for _kind, name in EDITED if (folder / name).exists()}
-    documents_of = check_rules(city, edited)
+    documents_of = check_rules(city, _in_force(state, city, public))
     found = {path_of(kind, city, name): _render(documents_of[name]) for kind, name in EDITED if name in documents_of}
-    public = ListFolder(Repository(state).public / "targets" / LISTS / city, city)
+    lists = ListFolder(Repository(state).public / "targets" / LISTS / city, city)
     before = _index(city, held)
     with register(state) as conn:
         found[path_of(ISSUERS, city, KEYS)] = _render(_keys(conn, city))
         wanted = _wanted(conn, city, before, now_ms)
-        found[path_of(LISTS, city, INDEX)] = public.index(wanted, held=before, touched=touched)
+        found[path_of(LISTS, city, INDEX)] = lists.index(wanted, held=before, touched=touched)
+    return found
+
+
+def unapproved(state: Path, city: str) -> list[str]:
+    """Return the rule files of a city that are not as they were put in force: edited by hand, by nobody's word."""
+    with register(state) as conn:
+        noted = approved(conn, city)
+    folder = state / CITIES / city
+    found = {name: (folder / name).read_bytes() for _kind, name in EDITED if (folder / name).exists()}
+    return sorted(name for name, data in found.items() if noted and noted.get(name) != digest(data))
+
+
+def _in_force(state: Path, city: str, public: Public) -> dict[str, bytes]:
+    """Return the rule files that are in force, name → bytes: what was edited by hand stays as it is public."""
+    folder = state / CITIES / city
+    found = {name: (folder / name).read_bytes() for _kind, name in EDITED if (folder / name).exists()}
+    kinds = {name: kind for kind, name in EDITED}
+    for name in unapproved(state, city):
+        log.warning("%s/%s was edited by hand and is not published; put it in force by two people", city, name)
+        del found[name]
+        if (data := public(path_of(kinds[name], city, name))) is not None:
+            found[name] = data
     return found
 
 

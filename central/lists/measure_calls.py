@@ -3,6 +3,7 @@
 Rules of this file:
 
 - a call is one entry in the register and one publication; when it returns, the new lists are on disk, signed;
+- measures stand, fall and rest by the word of two people, or in an emergency (`Warrant`); whom one is about is known;
 - only the city that recorded an entry can lift or dispute it; what it names must be there, or the call is an error;
 - a repair takes effect with the next poll of each terminal; an entry also ends by itself after its last day;
 - a key that was killed stays killed.
@@ -13,13 +14,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from cache.lists.payloads import PayloadError, pack_measure
 from central.lists.cities import measure_codes, publish
 from central.lists.publishing import Published
 from central.register.members import list_member
 from central.register.registry import RegistryError, known_pseudonym, pseudonym, register, zone_of
+from central.register.warrants import Warrant, What, note
 from credit.rules.documents import parse_entry
 from credit.rules.reading import CatalogueError, Node
 
@@ -61,10 +63,10 @@ class Called:
         }
 
 
-def restrict(state: Path, city: str, subject: str, measure: Measure, *, now_ms: int) -> Called:
+def restrict(state: Path, city: str, subject: str, measure: Measure, *, warrant: Warrant, now_ms: int) -> Called:
     """Take a measure against `subject` (a name, or a pseudonym in hex); raise RegistryError."""
     with register(state) as conn:
-        key = pseudonym(conn, city, subject)
+        key = known_pseudonym(conn, city, subject)
         first = measure.from_day or _today(conn, city, now_ms)
         if measure.until < first:
             raise RegistryError(f"until {measure.until}: before its first day {first}")
@@ -82,7 +84,8 @@ def restrict(state: Path, city: str, subject: str, measure: Measure, *, now_ms: 
             measure.basis,
             now_ms,
         )
-        conn.execute(RECORD, row)
+        number = int(conn.execute(RECORD, row).lastrowid or 0)
+        note(conn, warrant, "take", (number,), city=city, now_ms=now_ms)
     return Called(count=1, published=publish(state, now_ms=now_ms, cities=(city,), touched=(key,)))
 
 
@@ -103,19 +106,21 @@ def _check(state: Path, city: str, key: bytes, measure: Measure, first: date) ->
         raise RegistryError(f"$.code: {measure.code} is not in {city}'s catalogue; known are {known}")
 
 
-def repair(state: Path, city: str, subject: str, *, now_ms: int, code: int | None = None) -> Called:
+def repair(state: Path, city: str, subject: str, *, warrant: Warrant, now_ms: int, code: int | None = None) -> Called:
     """Lift the measures against `subject` (信用修复), all or those with `code`; raise RegistryError."""
-    return _change(state, city, subject, code, now_ms, "lifted_ms = ?", now_ms)
+    return _change(_Wish(state, city, subject, code, warrant), "lift", now_ms)
 
 
-def dispute(state: Path, city: str, subject: str, *, now_ms: int, code: int | None = None) -> Called:
+def dispute(state: Path, city: str, subject: str, *, warrant: Warrant, now_ms: int, code: int | None = None) -> Called:
     """Mark measures as disputed: they have no effect until the dispute is settled; raise RegistryError."""
-    return _change(state, city, subject, code, now_ms, "state = ?", "disputed")
+    return _change(_Wish(state, city, subject, code, warrant), "dispute", now_ms)
 
 
-def undispute(state: Path, city: str, subject: str, *, now_ms: int, code: int | None = None) -> Called:
+def undispute(
+    state: Path, city: str, subject: str, *, warrant: Warrant, now_ms: int, code: int | None = None
+) -> Called:
     """Reject a dispute: the measures have effect again; raise RegistryError."""
-    return _change(state, city, subject, code, now_ms, "state = ?", "active")
+    return _change(_Wish(state, city, subject, code, warrant), "undispute", now_ms)
 
 
 def revoke(state: Path, city: str, token_id: bytes, *, now_ms: int) -> Called:
@@ -150,14 +155,32 @@ def list_as_member(state: Path, city: str, subject: str, *, tier: int, groups: C
     return Called(count=1, published=publish(state, now_ms=now_ms, cities=(city,), touched=(key,)))
 
 
-def _change(state: Path, city: str, subject: str, code: int | None, now_ms: int, what: str, value: int | str) -> Called:
-    with register(state) as conn:
+class _Wish(NamedTuple):
+    """Whose measures shall change, all or those with one code, and by whose word."""
+
+    state: Path
+    city: str
+    subject: str
+    code: int | None
+    warrant: Warrant
+
+
+def _change(wish: _Wish, what: What, now_ms: int) -> Called:
+    city, subject, code = wish.city, wish.subject, wish.code
+    change, value = {
+        "lift": ("lifted_ms", now_ms),
+        "dispute": ("state", "disputed"),
+        "undispute": ("state", "active"),
+    }[what]
+    with register(wish.state) as conn:
         key = known_pseudonym(conn, city, subject)
-        done = conn.execute(f"UPDATE entry SET {what}{OF_SUBJECT}", (value, city, key, code, code))  # noqa: S608 - constants
-        if done.rowcount == 0:
+        sql = f"UPDATE entry SET {change} = ?{OF_SUBJECT} RETURNING number"  # noqa: S608 - constants
+        changed = [int(row[0]) for row in conn.execute(sql, (value, city, key, code, code))]
+        if not changed:
             which = "no measure stands" if code is None else f"no measure {code} stands"
             raise RegistryError(f"{subject}: {which} against them in {city}")
-    return Called(count=done.rowcount, published=publish(state, now_ms=now_ms, cities=(city,), touched=(key,)))
+        note(conn, wish.warrant, what, changed, city=city, now_ms=now_ms)
+    return Called(count=len(changed), published=publish(wish.state, now_ms=now_ms, cities=(city,), touched=(key,)))
 
 
 def _today(conn: sqlite3.Connection, city: str, now_ms: int) -> date:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta
 
-from central.office import cases, conflicts, entries, killing, terminals
+from central.office import cases, conflicts, emergencies, entries, killing, terminals
 from central.office.approving.calls import APPROVING
 from central.office.desk import Desk
 from central.office.drafts import deciding
@@ -91,6 +91,17 @@ class KillForm(Form, frozen=True, kw_only=True):
 
 async def _kill(desk: Desk, who: Person, form: KillForm) -> Json:
     return await killing.kill(desk, who, form.city, form.kid, form.asked())
+
+
+class LookForm(Form, frozen=True, kw_only=True):
+    """About one emergency."""
+
+    city: City
+    act: Number
+
+
+async def _look(desk: Desk, who: Person, form: LookForm) -> Json:
+    return await emergencies.look(desk, who, form.city, form.act, form.asked())
 
 
 class ImportForm(Form, frozen=True, kw_only=True):
@@ -174,6 +185,7 @@ CALLS: Final[Mapping[str, Call]] = {
     "settle": Call(SettleForm, _settle, "办结异议", "Settle a case"),
     "settle-conflict": Call(ConflictForm, _conflict, "处理冲突", "Settle a conflict"),
     "kill": Call(KillForm, _kill, "紧急停用签名密钥", "Kill a signing key at once"),
+    "look-over": Call(LookForm, _look, "复看紧急处置", "Look over what one person did alone"),
     "undo-import": Call(ImportForm, _undo_import, "撤销一次导入", "Undo an import"),
     "terminal": Call(TerminalForm, _terminal, "暂停或恢复终端", "Suspend a terminal, or let it serve again"),
 } | APPROVING

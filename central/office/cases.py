@@ -11,13 +11,14 @@ Rules of this file:
 from dataclasses import dataclass
 from typing import Any, Final
 
-from central.office import entries
+from central.office import changing, entries
 from central.office.desk import Desk
 from central.office.drafts.deciding import Asked
 from central.office.drafts.kinds import told
 from central.office.refusals import NotThereError, RefusedError
 from central.register.accounts.acts import Act
 from central.register.accounts.duties import Person
+from central.register.warrants import Warrant
 from storage.jobs import Row, Tx
 
 DUE_MS: Final = 21 * 86_400_000  # fifteen working days, three weeks of the calendar
@@ -100,9 +101,7 @@ async def open_dispute(desk: Desk, who: Person, city: str, entry: int, asked: As
 
     case = await desk.write(who, act, job)
     marked = Act(act="dispute.mark", city=city, subject=one.subject, before={"case": case.number}, approver="")
-    await desk.effect(
-        who, marked, lambda: entries.mark(desk.folder, city, entry, disputed=True, now_ms=desk.now_ms()), told
-    )
+    await desk.effect(who, marked, lambda: changing.rest(desk.folder, city, entry, now_ms=desk.now_ms()), told)
     return case
 
 
@@ -137,10 +136,12 @@ async def settle(desk: Desk, who: Person, number: int, asked: Asked, *, upheld: 
     await desk.write(who, act, job)
     follow = Act(act="dispute.lift" if upheld else "dispute.unmark", city=case.city, subject=case.subject)
 
+    warrant = Warrant.by_two(case.opened_by, who.operator)
+
     def work() -> Any:
         if upheld:
-            return entries.lift(desk.folder, case.city, case.entry, now_ms=desk.now_ms())
-        return entries.mark(desk.folder, case.city, case.entry, disputed=False, now_ms=desk.now_ms())
+            return changing.lift(desk.folder, case.city, case.entry, warrant=warrant, now_ms=desk.now_ms())
+        return changing.wake(desk.folder, case.city, case.entry, warrant=warrant, now_ms=desk.now_ms())
 
     await desk.effect(who, follow, work, told)
     return await desk.books.read(lambda tx: get(tx, number))

@@ -20,6 +20,7 @@ from central.office.refusals import OfficeError, RefusedError
 from central.register.accounts.acts import Act, append
 from central.register.accounts.duties import Person
 from central.register.registry import RegistryError
+from central.register.warrants import UnwarrantedError
 from storage.jobs import JobStore, Tx
 
 T = TypeVar("T")
@@ -37,7 +38,7 @@ class Desk:
         """Run what reads or signs files in a thread; raise RefusedError with the words of whoever refused."""
         try:
             return await asyncio.to_thread(work)
-        except (RegistryError, PublishingError, KeyFolderError) as error:
+        except (RegistryError, PublishingError, KeyFolderError, UnwarrantedError) as error:
             raise RefusedError(str(error)) from error
 
     async def write(self, who: Person, act: Act, job: Callable[[Tx], Awaitable[T]]) -> T:

@@ -1,4 +1,4 @@
-"""Measures in the register, one entry at a time: what stands, what may be taken, taking and lifting (lists.md).
+"""Measures in the register, one entry at a time: what stands, what may be taken (lists.md).
 
 Rules of this file:
 
@@ -8,7 +8,7 @@ Rules of this file:
   else, and what it leaves open must be said;
 - a measure begins today or later, ends by itself, and lasts no longer than its code allows (`x-max_days` in the
   catalogue, else three years); the same measure twice at a time is refused;
-- lifting marks the entry; nothing is deleted. Each function is one transaction of the register; publishing comes after.
+- taking and lifting are `central.office.changing`'s affair.
 """
 
 import json
@@ -18,8 +18,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from central.lists.cities import CITIES, publish
-from central.lists.publishing import Published
+from central.lists.cities import CITIES
 from central.office.refusals import NotThereError, RefusedError
 from central.register.registry import register, zone_of
 from credit.rules.documents import parse_entry, parse_measure_codes
@@ -44,14 +43,6 @@ COLUMNS: Final = "number, city, subject, code, from_day, until_day, authority, b
 ONE: Final = f"SELECT {COLUMNS} FROM entry WHERE city = ? AND number = ?"  # noqa: S608 - columns of our own
 OF_SUBJECT: Final = f"SELECT {COLUMNS} FROM entry WHERE city = ? AND subject = ? ORDER BY number DESC"  # noqa: S608
 NEWEST: Final = f"SELECT {COLUMNS} FROM entry WHERE city = ? ORDER BY number DESC LIMIT ?"  # noqa: S608
-RECORD: Final = (
-    "INSERT INTO entry (city, subject, code, from_day, until_day, authority, basis, recorded_ms)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-)
-WHOM: Final = "SELECT subject FROM entry WHERE city = ? AND number = ?"
-LIFT: Final = "UPDATE entry SET lifted_ms = ? WHERE city = ? AND number = ? AND lifted_ms IS NULL"
-UNLIFT: Final = "UPDATE entry SET lifted_ms = NULL WHERE city = ? AND number = ?"
-SET_STATE: Final = "UPDATE entry SET state = ? WHERE city = ? AND number = ? AND lifted_ms IS NULL"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,33 +223,6 @@ def _check_wire(city: str, checked: Checked) -> None:
         raise RefusedError(f"终端无法读取 · no terminal could read it: {error}") from error
 
 
-def record(state: Path, city: str, content: dict[str, Any], *, now_ms: int) -> tuple[int, Published]:
-    """Enter a checked measure and publish it; return its number."""
-    with register(state) as conn:
-        number = _record(conn, city, content, now_ms)
-    touched = (bytes.fromhex(content["subject"]),)
-    return number, publish(state, now_ms=now_ms, cities=(city,), touched=touched)
-
-
-def record_all(state: Path, city: str, contents: list[dict[str, Any]], *, now_ms: int) -> tuple[list[int], Published]:
-    """Enter checked measures as one transaction and publish once; return their numbers."""
-    with register(state) as conn:
-        numbers = [_record(conn, city, one, now_ms) for one in contents]
-    return numbers, publish(state, now_ms=now_ms, cities=(city,))
-
-
-def lift_all(state: Path, city: str, numbers: list[int], *, now_ms: int) -> int:
-    """Lift those of the entries that still stand, as one transaction; return how many. Publishing comes after."""
-    with register(state) as conn:
-        return sum(conn.execute(LIFT, (now_ms, city, number)).rowcount for number in numbers)
-
-
-def _record(conn: sqlite3.Connection, city: str, content: dict[str, Any], now_ms: int) -> int:
-    days = (content["from_day"], content["until_day"])
-    what = (content["code"], *days, content["authority"], content["basis"], now_ms)
-    return int(conn.execute(RECORD, (city, bytes.fromhex(content["subject"]), *what)).lastrowid or 0)
-
-
 def get(state: Path, city: str, number: int) -> Entry:
     """Return one entry of a city; raise NotThereError."""
     with register(state) as conn:
@@ -266,6 +230,12 @@ def get(state: Path, city: str, number: int) -> Entry:
     if row is None:
         raise NotThereError(f"{city} 没有第 {number} 号措施 · {city} has no measure {number}")
     return _entry(row)
+
+
+def pseudonym_of(state: Path, city: str, given: str) -> str:
+    """Return the pseudonym (hex) of somebody whom this city knows; raise RefusedError."""
+    with register(state) as conn:
+        return known_subject(conn, city, given)[0].hex()
 
 
 def of_subject(state: Path, city: str, given: str) -> tuple[str, list[Entry]]:
@@ -279,32 +249,6 @@ def newest(state: Path, city: str, *, many: int = 100) -> list[Entry]:
     """Return the newest entries of a city."""
     with register(state) as conn:
         return [_entry(row) for row in conn.execute(NEWEST, (city, many))]
-
-
-def lift(state: Path, city: str, number: int, *, now_ms: int) -> Published:
-    """Lift one entry and publish that; raise RefusedError when it is lifted already."""
-    key = _change(state, city, number, LIFT, (now_ms, city, number))
-    return publish(state, now_ms=now_ms, cities=(city,), touched=(key,))
-
-
-def put_back(state: Path, city: str, number: int, *, now_ms: int) -> Published:
-    """Undo a lifting and publish that."""
-    key = _change(state, city, number, UNLIFT, (city, number))
-    return publish(state, now_ms=now_ms, cities=(city,), touched=(key,))
-
-
-def mark(state: Path, city: str, number: int, *, disputed: bool, now_ms: int) -> Published:
-    """Mark an entry as disputed, or no more, and publish that; disputed, it has no effect."""
-    key = _change(state, city, number, SET_STATE, ("disputed" if disputed else "active", city, number))
-    return publish(state, now_ms=now_ms, cities=(city,), touched=(key,))
-
-
-def _change(state: Path, city: str, number: int, sql: str, values: tuple[Any, ...]) -> bytes:
-    """Change one entry and return whom it is about."""
-    with register(state) as conn:
-        if conn.execute(sql, values).rowcount == 0:
-            raise RefusedError(f"第 {number} 号措施已不在 · measure {number} of {city} does not stand any more")
-        return bytes(conn.execute(WHOM, (city, number)).fetchone()[0])
 
 
 def begun(wished: Wished, state: Path, city: str, now_ms: int) -> Wished:

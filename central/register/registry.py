@@ -26,6 +26,7 @@ SCHEMAS: Final = (  # only ever appended
     "registry_schema.sql",
     "registry_0002_codes.sql",
     "registry_0003_members.sql",
+    "registry_0004_warrants.sql",
 )
 
 

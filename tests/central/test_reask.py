@@ -14,6 +14,7 @@ from central.example_town import HOME
 from central.lists import issuing, measure_calls
 from central.lists.publishing import Repository
 from central.register.standing import set_state
+from central.register.warrants import Warrant
 from sync.peer import Peer
 from sync.pull.puller import Puller
 from sync.push.line import Line
@@ -23,6 +24,7 @@ from sync.wire.messages import WireError
 from sync.wire.reasks import MAX_AGE_MS, Reask, Reasked, ReaskedEntry, open_reasked, sign_reasked
 
 RESTRICT = example_town.RESTRICT
+BY_TWO = Warrant.by_two("li", "han")
 
 
 @pytest.fixture
@@ -34,7 +36,7 @@ def listed(town):
     town.wang = issuing.issue(town.state.folder, HOME, wanted, now_s=town.clock.at_ms // 1000).subject
     measure = measure_calls.Measure(code=RESTRICT, until=date(2027, 12, 31), authority="云岭文旅局")
     town.clock.at_ms += 1000
-    measure_calls.restrict(town.state.folder, HOME, "wang", measure, now_ms=town.clock.at_ms)
+    measure_calls.restrict(town.state.folder, HOME, "wang", measure, warrant=BY_TWO, now_ms=town.clock.at_ms)
     return town
 
 
@@ -62,14 +64,14 @@ async def test_what_was_lifted_is_said_to_be_while_the_terminals_own_list_still_
     async with pulled(listed) as (lists, reasker):
         assert await reasker.standing(HOME, listed.wang) == {RESTRICT}
 
-        measure_calls.repair(listed.state.folder, HOME, "wang", now_ms=listed.clock.at_ms)
+        measure_calls.repair(listed.state.folder, HOME, "wang", warrant=BY_TWO, now_ms=listed.clock.at_ms)
 
         assert [one.code for one in lists.current.measures(HOME, listed.wang)] == [RESTRICT]
         assert await reasker.standing(HOME, listed.wang) == frozenset()
 
 
 async def test_a_disputed_measure_does_not_stand(listed):
-    measure_calls.dispute(listed.state.folder, HOME, "wang", now_ms=listed.clock.at_ms)
+    measure_calls.dispute(listed.state.folder, HOME, "wang", warrant=BY_TWO, now_ms=listed.clock.at_ms)
     async with pulled(listed) as (_lists, reasker):
         assert await reasker.standing(HOME, listed.wang) == frozenset()
 

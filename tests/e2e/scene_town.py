@@ -32,9 +32,11 @@ from central.demo.street.visitors import Person
 from central.lists.cities import publish, put_rules
 from central.lists.issuing import Wanted, issue
 from central.lists.measure_calls import Measure, kill_key, restrict
+from central.register.warrants import Warrant
 from scanner.decode import read_codes
 
 HOME, FOREIGN = town.CITY, town.PARTNER
+BY_TWO = Warrant.by_two("li", "han")
 DAY = (datetime.now(UTC) + timedelta(hours=8)).date()
 TOMORROW = DAY + timedelta(days=1)
 DAY_S = 86_400
@@ -243,7 +245,7 @@ class SceneTown:
             "measure-codes.json": {"issuer": HOME, "codes": CODES},
         }
         files = {name: json.dumps(body).encode() for name, body in rules.items()}
-        await asyncio.to_thread(put_rules, self.state, HOME, files)
+        await asyncio.to_thread(lambda: put_rules(self.state, HOME, files, warrant=BY_TWO, now_ms=now_ms()))
         await asyncio.to_thread(lambda: publish(self.state, now_ms=now_ms()))
         self.terminal.config.write_text(self.configuration(), encoding="utf-8")
         address = f"http://127.0.0.1:{self.network.port}"
@@ -407,7 +409,7 @@ class SceneTown:
     async def measure(self, call, who, *more):
         """Restrict, repair, dispute … as the office does; returns once it is published."""
         subject = who.subject.hex()
-        await asyncio.to_thread(lambda: call(self.state, who.issuer, subject, *more, now_ms=now_ms()))
+        await asyncio.to_thread(lambda: call(self.state, who.issuer, subject, *more, warrant=BY_TWO, now_ms=now_ms()))
         self.story.happens(f"平台 {call.__name__}", f"platform: {call.__name__} {self.called[who.subject]}")
 
     async def restrict(self, who, until=TOMORROW):

@@ -18,13 +18,15 @@ from cache.lists.store import ListStore
 from central import example_town
 from central.lists import cities, issuing, measure_calls
 from central.lists.publishing import Repository
-from central.register.registry import register
+from central.register.registry import pseudonym, register
+from central.register.warrants import Warrant
 from storage.sqlite import Store
 from sync.pull.puller import Pace, Puller
 
 NOW_MS = 1_795_000_000_000  # 2026-11-18
 DAY_MS = 86_400_000
 HOME = example_town.HOME
+BY_TWO = Warrant.by_two("li", "han")
 
 
 class Clock:
@@ -56,10 +58,12 @@ class Platform:
 
     def restrict(self, subject="wang", code=example_town.RESTRICT, city=HOME):
         measure = measure_calls.Measure(code=code, until=date(2027, 12, 31), authority="云岭文旅局")
-        return measure_calls.restrict(self.state, city, subject, measure, now_ms=self.later())
+        with register(self.state) as conn:
+            pseudonym(conn, city, subject)  # whom a measure is about is known
+        return measure_calls.restrict(self.state, city, subject, measure, warrant=BY_TWO, now_ms=self.later())
 
     def repair(self, subject="wang", city=HOME):
-        return measure_calls.repair(self.state, city, subject, now_ms=self.later())
+        return measure_calls.repair(self.state, city, subject, warrant=BY_TWO, now_ms=self.later())
 
     def old_lists(self, city=HOME):
         """Return the lists as a platform before key files rendered them, path → bytes."""

@@ -16,7 +16,8 @@ from central.example_town import HOME
 from central.lists import cities
 from central.lists.metadata_files import MetadataFiles
 from central.lists.role_keys import RoleKeys
-from central.register.registry import register
+from central.register.registry import pseudonym, register
+from central.register.warrants import Warrant
 from credit.rules.documents import parse_measures
 from credit.rules.listing import DOCUMENTS, OLD_DOCUMENTS, path_of, role_of
 from credit.rules.reading import CatalogueError
@@ -48,7 +49,10 @@ def good(tmp_path_factory):
     state = tmp_path_factory.mktemp("state")
     example_town.found(state, now_ms=1_795_000_000_000)
     measure = measure_calls.Measure(code=302, until=date(2027, 1, 1), authority="x", basis="y")
-    measure_calls.restrict(state, HOME, "wang", measure, now_ms=1_795_000_000_000)
+    with register(state) as conn:
+        pseudonym(conn, HOME, "wang")
+    by = Warrant.by_two("li", "han")
+    measure_calls.restrict(state, HOME, "wang", measure, warrant=by, now_ms=1_795_000_000_000)
     documents = cities.documents(state, HOME, held=None, now_ms=1_795_000_000_000)
     with register(state) as conn:
         entries = cities.entries(conn, HOME, 1_795_000_000_000)

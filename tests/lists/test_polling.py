@@ -11,6 +11,7 @@ from tuf.api.metadata import Metadata
 from cache.lists.values import Stored
 from central.example_town import HOME
 from central.lists import cities
+from central.register.warrants import Warrant
 from sync.pull import polling
 from sync.pull.polling import renewal_of
 from sync.pull.puller import PullFailedError
@@ -233,10 +234,10 @@ class TestPlatform:
 
     def test_a_change_is_published_at_once(self, platform):
         before = _files(platform)
-        benefits = platform.state / "cities" / HOME / "benefits.json"
-        document = json.loads(benefits.read_bytes())
+        document = json.loads((platform.state / "cities" / HOME / "benefits.json").read_bytes())
         document["benefits"][0]["title"]["en"] = "Changed"
-        benefits.write_text(json.dumps(document), "utf-8")
+        files, by = {"benefits.json": json.dumps(document).encode()}, Warrant.by_two("li", "han")
+        cities.put_rules(platform.state, HOME, files, warrant=by, now_ms=platform.later())
 
         published = cities.publish(platform.state, now_ms=platform.later(), only_due=True)
 

@@ -13,9 +13,11 @@ from central.example_town import FOREIGN, HOME
 from central.lists import cities, measure_calls, metadata_files
 from central.lists.publishing import PublishingError, Repository
 from central.register.registry import RegistryError
+from central.register.warrants import Warrant
 from credit.rules.listing import DOCUMENTS, path_of
 
 INDEX = path_of("lists", HOME, "index.json")
+BY_TWO = Warrant.by_two("li", "han")
 
 
 class PowerCut(BaseException):
@@ -144,7 +146,10 @@ class TestMeasures:
         measure = measure_calls.Measure(
             code=301, until=date(2026, 11, 21), from_day=date(2026, 11, 20), authority="云岭文旅局"
         )
-        measure_calls.restrict(platform.state, HOME, "wang", measure, now_ms=platform.clock.ms)  # the 18th
+        platform.issue("wang")
+        measure_calls.restrict(
+            platform.state, HOME, "wang", measure, warrant=BY_TWO, now_ms=platform.clock.ms
+        )  # the 18th
         seen = {}
         for day in range(18, 24):
             documents = cities.documents(platform.state, HOME, held=None, now_ms=platform.clock.ms)
@@ -168,7 +173,7 @@ class TestMeasures:
     async def test_a_repair_can_lift_one_measure_of_two(self, platform, terminal):
         platform.restrict("wang", code=301)
         platform.restrict("wang", code=302)
-        measure_calls.repair(platform.state, HOME, "wang", code=301, now_ms=platform.later())
+        measure_calls.repair(platform.state, HOME, "wang", code=301, warrant=BY_TWO, now_ms=platform.later())
 
         async with terminal.open() as t:
             await t.puller.once()

@@ -1,15 +1,9 @@
 """The office's commands as a shell calls them."""
 
-import shutil
 import subprocess
 import sys
 
-import aiohttp
 import pytest
-from office_town import CITY, NOW, WHO, founded
-
-from central.http.app import serving
-from central.platform_state import create_state, open_state
 
 PASSWORD = "马到成功 2026 go"
 
@@ -57,25 +51,3 @@ def test_a_password_is_never_an_argument(state):
     code, _out, error = call("operator", "--state", state, "add", "wang", "--password", PASSWORD)
 
     assert (code, "unrecognized arguments" in error) == (2, True)
-
-
-async def test_what_the_operator_s_token_does_stands_in_the_office_journal_without_a_name(tmp_path):
-    folder = tmp_path / "state"
-    create_state(folder)
-    shutil.copytree(founded(), folder, dirs_exist_ok=True)
-    state = open_state(folder)
-    headers = {"Authorization": f"Bearer {state.operator_token}"}
-    measure = {"city": CITY, "subject": WHO, "code": 302, "until": "2026-12-31", "authority": "x"}
-    async with serving(state, host="127.0.0.1", port=0, now_ms=lambda: NOW) as url, aiohttp.ClientSession() as session:
-        done = await session.post(f"{url}/v1/admin/restrict", json=measure, headers=headers)
-        refused = await session.post(f"{url}/v1/admin/restrict", json={**measure, "code": 9}, headers=headers)
-        repaired = await session.post(f"{url}/v1/admin/repair", json={"city": CITY, "subject": WHO}, headers=headers)
-
-    acts = call("acts", "--state", folder)[1]
-
-    assert (done.status, refused.status, repaired.status) == (200, 400, 200)
-    assert [line.split()[3:6] for line in acts.splitlines()] == [
-        ["@operator-token", CITY, "admin.repair"],
-        ["@operator-token", CITY, "admin.restrict"],
-    ]
-    assert WHO not in acts

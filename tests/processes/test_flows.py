@@ -11,7 +11,10 @@ import pytest_asyncio
 from central.demo.street import town
 from central.lists.cities import publish, put_rules
 from central.lists.issuing import Wanted, issue
+from central.register.warrants import Warrant
 from credit.claims import Reservation, SubjectKind
+
+BY_TWO = Warrant.by_two("li", "han")
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -60,7 +63,9 @@ async def served(tmp_path_factory, running_town):
     lanes = [{"id": row["id"], "scene": row["id"]} for row in BENEFITS]
     async with running_town(tmp_path_factory.mktemp("flows"), lanes=lanes) as built:
         rules = {"issuer": town.CITY, "version": 2, "benefits": BENEFITS}
-        put_rules(built.platform.state, town.CITY, {"benefits.json": json.dumps(rules).encode()})
+        put_rules(
+            built.platform.state, town.CITY, {"benefits.json": json.dumps(rules).encode()}, warrant=BY_TWO, now_ms=0
+        )
         publish(built.platform.state, now_ms=built.now_s() * 1000, cities=(town.CITY,))
         await built.gate.start()
         yield built

@@ -9,6 +9,9 @@ import pytest
 
 from central.demo.street.town import CITY, SITE
 from central.lists.cities import publish, put_rules
+from central.register.warrants import Warrant
+
+BY_TWO = Warrant.by_two("li", "han")
 
 CASES = Path(__file__).parents[1] / "cases"
 EXPECTED = json.loads((CASES / "manifest.json").read_text())["browser-ime-chinese-punctuation.txt"]["expect"]
@@ -99,5 +102,5 @@ async def lend_umbrellas(town):
         "lifecycle": {"open_close": {"due": "P1D"}},
     }
     rules = {"issuer": CITY, "version": 2, "benefits": [lending]}
-    put_rules(town.platform.state, CITY, {"benefits.json": json.dumps(rules).encode()})
+    put_rules(town.platform.state, CITY, {"benefits.json": json.dumps(rules).encode()}, warrant=BY_TWO, now_ms=0)
     publish(town.platform.state, now_ms=town.now_s() * 1000, cities=(CITY,))

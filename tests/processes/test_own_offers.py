@@ -9,6 +9,9 @@ import pytest_asyncio
 from central.demo import audit
 from central.demo.street import town
 from central.lists.cities import publish, put_rules
+from central.register.warrants import Warrant
+
+BY_TWO = Warrant.by_two("li", "han")
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 TEA = {"title": {"zh": "赠龙井一杯", "en": "A cup of tea"}, "offer": {"kind": "gift", "item": "龙井"}, "stock": 2}
@@ -87,7 +90,7 @@ async def test_it_is_there_after_a_restart_and_after_the_city_publishes_anew(ser
 
     before = (await served.gate.status())["lists"]
     rules = {"issuer": town.CITY, "version": 2, "benefits": town.BENEFITS}
-    put_rules(served.platform.state, town.CITY, {"benefits.json": json.dumps(rules).encode()})
+    put_rules(served.platform.state, town.CITY, {"benefits.json": json.dumps(rules).encode()}, warrant=BY_TWO, now_ms=0)
     publish(served.platform.state, now_ms=served.now_s() * 1000, cities=(town.CITY,))
     await served.until(lambda: _newer(served, before), 30.0)
 

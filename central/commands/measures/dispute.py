@@ -1,10 +1,13 @@
-"""`xinguan central dispute`: mark measures as disputed (异议), or reject the dispute; publish that."""
+"""`xinguan central dispute --emergency WHY`: mark measures as disputed (异议) alone, or reject that; publish it."""
 
 import argparse
 
 from central.clock import now_ms
-from central.commands.common import add_subject, answered
+from central.commands.common import Answer, add_subject, answered
+from central.commands.office.alone import add_emergency, alone
 from central.lists.measure_calls import dispute, undispute
+from central.office import entries
+from central.register.accounts.acts import Act
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -12,9 +15,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_subject(parser)
     parser.add_argument("--code", type=int, help="only this measure; without it, all of the subject's")
     parser.add_argument("--reject", action="store_true", help="the dispute was rejected: the measure counts again")
+    add_emergency(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Mark, publish, say so."""
-    call = undispute if args.reject else dispute
-    return answered(lambda: call(args.state, args.city, args.subject, code=args.code, now_ms=now_ms()).told())
+    return answered(lambda: _dispute(args))
+
+
+def _dispute(args: argparse.Namespace) -> Answer:
+    key = entries.pseudonym_of(args.state, args.city, args.subject)
+    name, call = ("measure.undispute", undispute) if args.reject else ("measure.dispute", dispute)
+    act = Act(act=name, city=args.city, subject=key, before={"code": args.code})
+    return alone(
+        args,
+        act,
+        lambda warrant: call(args.state, args.city, key, code=args.code, warrant=warrant, now_ms=now_ms()).told(),
+    )

@@ -3,8 +3,10 @@
 import argparse
 
 from central.clock import now_ms
-from central.commands.common import add_subject, answered
+from central.commands.common import Answer, add_subject, answered
+from central.commands.office.alone import journalled
 from central.lists.measure_calls import list_as_member
+from central.register.accounts.acts import Act
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,8 +18,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Record, publish, say so."""
-    return answered(
-        lambda: list_as_member(
+    act = Act(act="member.list", city=args.city, after={"tier": args.tier, "groups": args.group})
+
+    def listed() -> Answer:
+        return list_as_member(
             args.state, args.city, args.subject, tier=args.tier, groups=args.group, now_ms=now_ms()
         ).told()
-    )
+
+    return answered(lambda: journalled(args.state, act, listed))

@@ -1,18 +1,32 @@
-"""`xinguan central repair`: lift measures (信用修复) and publish that."""
+"""`xinguan central repair --emergency WHY`: lift measures (信用修复) alone, and publish that."""
 
 import argparse
 
 from central.clock import now_ms
-from central.commands.common import add_subject, answered
+from central.commands.common import Answer, add_subject, answered
+from central.commands.office.alone import add_emergency, alone
 from central.lists.measure_calls import repair
+from central.office import entries
+from central.register.accounts.acts import Act
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_subject(parser)
     parser.add_argument("--code", type=int, help="only this measure; without it, all of the subject's")
+    add_emergency(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Lift, publish, say so."""
-    return answered(lambda: repair(args.state, args.city, args.subject, code=args.code, now_ms=now_ms()).told())
+    return answered(lambda: _repair(args))
+
+
+def _repair(args: argparse.Namespace) -> Answer:
+    key = entries.pseudonym_of(args.state, args.city, args.subject)
+    act = Act(act="measure.lift", city=args.city, subject=key, before={"code": args.code})
+    return alone(
+        args,
+        act,
+        lambda warrant: repair(args.state, args.city, key, code=args.code, warrant=warrant, now_ms=now_ms()).told(),
+    )

@@ -1,10 +1,15 @@
-"""`xinguan central revoke`: revoke one token, or kill a signing key with every token under it; publish that."""
+"""`xinguan central revoke`: revoke one token, or kill a signing key with every token under it; publish that.
+
+The kill-switch needs one person and tells everybody (office.md): it stands in the office journal and on the work lists.
+"""
 
 import argparse
 
 from central.clock import now_ms
-from central.commands.common import add_city, answered
+from central.commands.common import Answer, add_city, answered
+from central.commands.office.alone import journalled
 from central.lists.measure_calls import kill_key, revoke
+from central.register.accounts.acts import Act
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,6 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Revoke, publish, say so."""
+    return answered(lambda: _revoke(args))
+
+
+def _revoke(args: argparse.Namespace) -> Answer:
     if args.token is not None:
-        return answered(lambda: revoke(args.state, args.city, args.token, now_ms=now_ms()).told())
-    return answered(lambda: kill_key(args.state, args.city, kid=args.key, now_ms=now_ms()).told())
+        act = Act(act="credential.revoke", city=args.city, subject=args.token.hex())
+        return journalled(args.state, act, lambda: revoke(args.state, args.city, args.token, now_ms=now_ms()).told())
+    act = Act(act="key.kill", city=args.city, subject="" if args.key is None else args.key.hex())
+    return journalled(args.state, act, lambda: kill_key(args.state, args.city, kid=args.key, now_ms=now_ms()).told())

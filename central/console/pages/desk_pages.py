@@ -6,7 +6,7 @@ from aiohttp import web
 
 from central.console.doors import DESK, REFUSALS, person_of
 from central.console.rendering import city_of, page, refused
-from central.office import affected, cases, entries, killing
+from central.office import affected, cases, emergencies, entries, killing
 from central.office.approving import applications
 from central.office.drafts import deciding, keeping, kinds, rulebooks
 from central.office.drafts.states import State
@@ -42,6 +42,7 @@ async def work(request: web.Request) -> web.Response:
                 for one in await applications.listed(tx, city, state=state, many=SHOWN)
             ],
             "cases": await cases.listed(tx, city, state="open", many=SHOWN),
+            "emergencies": await emergencies.unseen(tx, city),
             "stops": [
                 one
                 for one in await newest(tx, city=city, many=200)
@@ -51,7 +52,8 @@ async def work(request: web.Request) -> web.Response:
 
     found = await desk.books.read(job)
     mine = [one for one in found["drafts"] if may_decide(request, one)]
-    return page(request, "work", mine=mine, **found)
+    looks = who.may("emergency.look", city)
+    return page(request, "work", mine=mine, looks=looks, **found)
 
 
 def may_decide(request: web.Request, draft: keeping.Draft) -> bool:

@@ -1,4 +1,7 @@
-"""The reference platform of the demo: founded as its offices would, run as a process, asked as an operator asks it."""
+"""The reference platform of the demo: founded as its offices would, run as a process, asked as its people ask it.
+
+Codes and the ledger are the operator's; a measure and its repair are the office's, so two people of the demo make them.
+"""
 
 import asyncio
 import json
@@ -10,6 +13,7 @@ from typing import Any, Final
 import aiohttp
 
 from central.clock import now_ms
+from central.demo.office import Pair, open_pair
 from central.demo.running.processes import Child, free_ports, python, run_once
 from central.demo.street import town
 from central.demo.street.visitors import Person
@@ -31,6 +35,8 @@ class PlatformLink:
         self._offices = folder / "offices"
         self._log = folder / "platform.log"
         self._session = session
+        self._pair = Pair("", "")
+        self._entries: dict[bytes, int] = {}
         listen = f"127.0.0.1:{port}"
         self.office_url = f"http://127.0.0.1:{free_ports(1)[0]}"
         console = self.office_url.removeprefix("http://")
@@ -42,6 +48,7 @@ class PlatformLink:
         await run_once("platform: init", python("central", "init", "--state", str(self.state)), self._log)
         await self.process.start()
         await asyncio.to_thread(self._found_cities)
+        self._pair = await asyncio.to_thread(open_pair, self.state)
         await self.process.until(self._answers, within_s=READY_S)
 
     def _found_cities(self) -> None:
@@ -67,12 +74,15 @@ class PlatformLink:
         return (self.state / "operator-token").read_text("ascii").strip()
 
     async def _call(self, method: str, path: str, body: Json | None = None) -> Json:
-        headers = {"Authorization": f"Bearer {self.operator_token}"}
-        async with self._session.request(method, self.url + path, json=body, headers=headers) as answer:
+        return await self._exchange(method, self.url + path, self.operator_token, body)
+
+    async def _exchange(self, method: str, url: str, token: str, body: Json | None) -> Json:
+        headers = {"Authorization": f"Bearer {token}"}
+        async with self._session.request(method, url, json=body, headers=headers) as answer:
             text = await answer.text()
             if not answer.ok:
                 raise aiohttp.ClientResponseError(
-                    answer.request_info, answer.history, status=answer.status, message=f"{path}: {text[:300]}"
+                    answer.request_info, answer.history, status=answer.status, message=f"{url}: {text[:300]}"
                 )
             found: Json = json.loads(text)
             return found
@@ -90,12 +100,27 @@ class PlatformLink:
         """Return what the journals add up to."""
         return await self._call("GET", "/v1/admin/ledger")
 
+    async def _by_two(self, name: str, form: Json) -> Json:
+        """Draft something as the clerk and approve it as the checker; return what the draft became."""
+        why = {"why": "演示 demo"}
+        draft = await self._exchange("POST", f"{self.office_url}/v1/office/{name}", self._pair.clerk, form | why)
+        about = {"draft": draft["number"]} | why
+        done = await self._exchange("POST", f"{self.office_url}/v1/office/approve", self._pair.checker, about)
+        became: Json = done["result"]
+        return became
+
     async def restrict(self, who: Person) -> None:
         """Bar somebody from scenic sites; returns once it is published."""
+        if who.subject in self._entries:
+            raise LookupError("a measure stands against this visitor already; repair it first")
         until = (datetime.now(tz=UTC) + BARRED_FOR).date().isoformat()
         measure = {"code": town.RESTRICTING, "until": until, "authority": town.AUTHORITIES[who.issuer]}
-        await self._call("POST", "/v1/admin/restrict", {"city": who.issuer, "subject": who.subject.hex(), **measure})
+        became = await self._by_two("measure", {"city": who.issuer, "subject": who.subject.hex(), **measure})
+        self._entries[who.subject] = became["entry"]
 
     async def repair(self, who: Person) -> None:
         """Lift what stands against somebody; returns once it is published."""
-        await self._call("POST", "/v1/admin/repair", {"city": who.issuer, "subject": who.subject.hex()})
+        if who.subject not in self._entries:
+            raise LookupError("no measure stands against this visitor")
+        await self._by_two("repair", {"city": who.issuer, "entry": self._entries[who.subject]})
+        del self._entries[who.subject]

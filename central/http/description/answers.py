@@ -30,23 +30,6 @@ class Ordered(Struct, frozen=True, kw_only=True):
     number: int
 
 
-class Published(Struct, frozen=True, kw_only=True):
-    """What was published: the version, when, and the documents that changed."""
-
-    published: int
-    at_ms: int
-    changed: list[str]
-
-
-class Measured(Struct, frozen=True, kw_only=True):
-    """How many entries a call changed, and the publication that says so."""
-
-    count: int
-    published: int
-    at_ms: int
-    changed: list[str]
-
-
 class Issued(Struct, frozen=True, kw_only=True):
     """A credential: the text for the QR, its id and pseudonym in hex; `expires` in seconds UTC."""
 

@@ -10,8 +10,8 @@ from importlib import resources
 from typing import Any, Final
 
 from central.http.admin_calls import CodeRequest, StateRequest
-from central.http.description.answers import CodeMade, Health, Issued, Ledger, Measured, Ordered, Problem, Published
-from central.http.list_calls import IssueRequest, PublishRequest, RestrictRequest, SubjectRequest
+from central.http.description.answers import CodeMade, Health, Issued, Ledger, Ordered, Problem
+from central.http.list_calls import IssueRequest
 from central.http.problems import CODES
 from central.http.visitors.shorts import ShortRequest
 from sync.wire.claims import ClaimAnswer, ClaimRequest, LeaseAnswer, LeaseRequest
@@ -176,16 +176,6 @@ CALLS: dict[str, Call] = {
         "ledger", "What the journals add up to", answers=Ledger, problems=_problems(*BY_OPERATOR)
     ),
     "POST /v1/admin/issue": Call("issue", "Issue a static code", IssueRequest, Issued, problems=_ordered()),
-    "POST /v1/admin/restrict": Call(
-        "restrict", "Take a measure and publish it", RestrictRequest, Measured, problems=_ordered()
-    ),
-    "POST /v1/admin/repair": Call(
-        "repair", "Lift measures and publish that", SubjectRequest, Measured, problems=_ordered()
-    ),
-    "POST /v1/admin/dispute": Call(
-        "dispute", "Dispute measures, or reject a dispute", SubjectRequest, Measured, problems=_ordered()
-    ),
-    "POST /v1/admin/publish": Call("publish", "Publish what changed", PublishRequest, Published, problems=_ordered()),
     "POST /v1/admin/short": Call("newShort", "Make a short code", ShortRequest, ShortMade, problems=_ordered()),
     "GET /v1/short/{code}": Call(
         "redeemShort",

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from central.lists.cities import publish
-from central.office import entries
-from central.office.drafts.keeping import Draft, Proposal, Words
+from central.office import changing, entries
+from central.office.drafts.keeping import Draft, Proposal, Words, by_both
 from central.office.refusals import RefusedError
 
 MAX_ROWS: Final = 5_000
@@ -63,12 +63,12 @@ def take(state: Path, draft: Draft, now_ms: int) -> tuple[Any, dict[str, Any]]:
         )
         wished = entries.begun(wished, state, draft.city, now_ms)
         checked.append(entries.check(state, draft.city, replace(wished), now_ms=now_ms).content())
-    numbers, published = entries.record_all(state, draft.city, checked, now_ms=now_ms)
+    numbers, published = changing.record_all(state, draft.city, checked, warrant=by_both(draft), now_ms=now_ms)
     return None, {"entries": numbers, "published": published.version, "changed": list(published.changed)}
 
 
 def lift(state: Path, draft: Draft, now_ms: int) -> dict[str, Any]:
     """Lift every measure that the draft became and that still stands; publish once."""
-    lifted = entries.lift_all(state, draft.city, draft.result["entries"], now_ms=now_ms)
+    lifted = changing.lift_all(state, draft.city, draft.result["entries"], warrant=by_both(draft), now_ms=now_ms)
     published = publish(state, now_ms=now_ms, cities=(draft.city,))
     return {"lifted": lifted, "published": published.version, "changed": list(published.changed)}

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from central.office.drafts.states import Move, State, after
 from central.office.refusals import NotThereError, RefusedError
+from central.register.warrants import Warrant
 from storage.jobs import Row, Tx
 
 COLUMNS: Final = (
@@ -96,6 +97,11 @@ class Draft:
             "applied_ms": self.applied_ms,
             "result": self.result,
         }
+
+
+def by_both(draft: Draft) -> Warrant:
+    """Return the word of the two people behind a draft; raise UnwarrantedError while there is one alone."""
+    return Warrant.by_two(draft.maker, draft.approver)
 
 
 def _plain(words: tuple[Words, ...]) -> list[dict[str, str]]:

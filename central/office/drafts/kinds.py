@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from central.lists.publishing import Published
-from central.office import entries
+from central.office import changing, entries
 from central.office.drafts import bulk, rulebooks
-from central.office.drafts.keeping import Draft, Proposal, Words
+from central.office.drafts.keeping import Draft, Proposal, Words, by_both
 from central.office.refusals import RefusedError
 
 
@@ -84,12 +84,12 @@ def _take(state: Path, draft: Draft, now_ms: int) -> Applied:
         basis=content["basis"],
     )
     again = entries.check(state, draft.city, entries.begun(wished, state, draft.city, now_ms), now_ms=now_ms)
-    number, published = entries.record(state, draft.city, again.content(), now_ms=now_ms)
+    number, published = changing.record(state, draft.city, again.content(), warrant=by_both(draft), now_ms=now_ms)
     return Applied(None, {"entry": number, **told(published)})
 
 
 def _untake(state: Path, draft: Draft, now_ms: int) -> dict[str, Any]:
-    return told(entries.lift(state, draft.city, draft.result["entry"], now_ms=now_ms))
+    return told(changing.lift(state, draft.city, draft.result["entry"], warrant=by_both(draft), now_ms=now_ms))
 
 
 def _take_all(state: Path, draft: Draft, now_ms: int) -> Applied:
@@ -98,15 +98,17 @@ def _take_all(state: Path, draft: Draft, now_ms: int) -> Applied:
 
 def _lift(state: Path, draft: Draft, now_ms: int) -> Applied:
     before = entries.get(state, draft.city, draft.content["entry"]).to_json()
-    return Applied(before, told(entries.lift(state, draft.city, draft.content["entry"], now_ms=now_ms)))
+    return Applied(
+        before, told(changing.lift(state, draft.city, draft.content["entry"], warrant=by_both(draft), now_ms=now_ms))
+    )
 
 
 def _unlift(state: Path, draft: Draft, now_ms: int) -> dict[str, Any]:
-    return told(entries.put_back(state, draft.city, draft.content["entry"], now_ms=now_ms))
+    return told(changing.put_back(state, draft.city, draft.content["entry"], warrant=by_both(draft), now_ms=now_ms))
 
 
 def _replace(state: Path, draft: Draft, now_ms: int) -> Applied:
-    before, published = rulebooks.put_in_force(state, draft.city, draft.content, now_ms=now_ms)
+    before, published = rulebooks.put_in_force(state, draft.city, draft.content, warrant=by_both(draft), now_ms=now_ms)
     return Applied(before, told(published))
 
 
@@ -114,7 +116,7 @@ def _go_back(state: Path, draft: Draft, now_ms: int) -> dict[str, Any]:
     held = rulebooks.held_files(state, draft.city)
     if any(json.loads(held.get(name, b"null")) != json.loads(text) for name, text in draft.content.items()):
         raise RefusedError("之后又有修改，请先回退较新的一次 · changed again since; roll that back first")
-    return told(rulebooks.go_back(state, draft.city, draft.before, now_ms=now_ms))
+    return told(rulebooks.go_back(state, draft.city, draft.before, warrant=by_both(draft), now_ms=now_ms))
 
 
 def _files_changed(state: Path, draft: Draft) -> bool:

@@ -22,6 +22,7 @@ from central.lists.publishing import Published, PublishingError
 from central.office.drafts.differences import differences
 from central.office.drafts.keeping import Proposal, Words
 from central.office.refusals import RefusedError
+from central.register.warrants import Warrant
 from credit.checking.catalogue import Catalogue
 from credit.checking.doubts import Doubt, doubts
 from credit.checking.publication import objections
@@ -163,19 +164,21 @@ def titles(state: Path, city: str) -> dict[str, str]:
     return {one.id: one.title.get("zh", "") for one in benefits}
 
 
-def put_in_force(state: Path, city: str, files: Mapping[str, str], *, now_ms: int) -> tuple[dict[str, str], Published]:
+def put_in_force(
+    state: Path, city: str, files: Mapping[str, str], *, warrant: Warrant, now_ms: int
+) -> tuple[dict[str, str], Published]:
     """Replace the files and publish; return what was there. What cannot be published is taken back as a whole."""
     held = held_files(state, city)
     before = {name: held[name].decode() for name in files if name in held}
-    put_rules(state, city, {name: text.encode() for name, text in files.items()})
+    put_rules(state, city, {name: text.encode() for name, text in files.items()}, warrant=warrant, now_ms=now_ms)
     try:
         return before, publish(state, now_ms=now_ms, cities=(city,))
     except PublishingError:
-        put_rules(state, city, {name: text.encode() for name, text in before.items()})
+        put_rules(state, city, {name: text.encode() for name, text in before.items()}, warrant=warrant, now_ms=now_ms)
         raise
 
 
-def go_back(state: Path, city: str, before: Mapping[str, str], *, now_ms: int) -> Published:
+def go_back(state: Path, city: str, before: Mapping[str, str], *, warrant: Warrant, now_ms: int) -> Published:
     """Publish the old content as a new version."""
     now = {name: json.loads(data) for name, data in held_files(state, city).items()}
     old = {name: json.loads(text) for name, text in before.items()}
@@ -188,5 +191,6 @@ def go_back(state: Path, city: str, before: Mapping[str, str], *, now_ms: int) -
             else one
             for one in old[BENEFITS]["benefits"]
         ]
-    put_rules(state, city, {name: json.dumps(one, ensure_ascii=False, indent=2).encode() for name, one in old.items()})
+    files = {name: json.dumps(one, ensure_ascii=False, indent=2).encode() for name, one in old.items()}
+    put_rules(state, city, files, warrant=warrant, now_ms=now_ms)
     return publish(state, now_ms=now_ms, cities=(city,))

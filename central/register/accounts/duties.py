@@ -71,6 +71,7 @@ RIGHTS: Final[Mapping[str, Right]] = {
     "sites.propose": _right(Role.MERCHANT),
     "sites.approve": _right(Role.CHECKER, Role.PUBLISHER),
     "key.kill": _right(Role.CHECKER, Role.PUBLISHER),
+    "emergency.look": _right(Role.CHECKER, Role.PUBLISHER),
     "application.enter": _right(Role.CLERK),
     "application.decide": _right(Role.CHECKER),
     "grant.withdraw": _right(Role.CLERK, Role.CHECKER),
