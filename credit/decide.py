@@ -52,6 +52,7 @@ AHEAD_S = 5  # a code that is no further ahead is as any other
 WITHHELD = Cause.of(Condition.STANDING, Reason.WITHHELD, Effective.facts)
 LOST = Cause.of(Condition.LIMITS, Reason.STORE_LOST)
 TIMED = frozenset({Reason.STALE_CODE, Reason.NOT_YET_VALID, Reason.EXPIRED})
+TIMED_BY_RTC = frozenset({Reason.NOT_YET_VALID, Reason.EXPIRED})  # it counts for freshness only
 
 
 def refused(reason: Reason, now: Now, facts: dict[str, Any] | None = None) -> Decision:
@@ -59,7 +60,7 @@ def refused(reason: Reason, now: Now, facts: dict[str, Any] | None = None) -> De
 
     A clock that cannot be believed cannot judge times: then time is not held against the holder (scene S17).
     """
-    if now.clock is not ClockState.TRUSTED and reason in TIMED:
+    if now.clock is not ClockState.TRUSTED and reason in (TIMED_BY_RTC if now.clock is ClockState.RTC else TIMED):
         facts, reason = {"judged": reason.value}, Reason.CLOCK_NOT_TRUSTED
     return _alone(reason, facts or {}, now)
 

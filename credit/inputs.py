@@ -35,9 +35,13 @@ GRACED = ENDING | {Intent.ENTER}
 
 
 class ClockState(StrEnum):
-    """How far the terminal's clock can be believed (architecture.md, "Clock")."""
+    """How far the terminal's clock can be believed (architecture.md, "Clock").
+
+    RTC: the box's own clock, believed for the freshness of a code and for nothing else (contract.md §10).
+    """
 
     TRUSTED = "trusted"
+    RTC = "rtc"
     UNSURE = "unsure"
     WRONG = "wrong"
 

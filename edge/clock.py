@@ -10,9 +10,11 @@ Rules, in order:
 1. anchored in this boot, and at most `TRUST_MS` ago        → trusted
 2. anchored in this boot, longer ago                         → unsure (the boot clock has drifted)
 3. not anchored, and the wall clock is behind the floor      → wrong; now = the floor
-4. not anchored, otherwise                                   → unsure; now = the wall clock
+4. not anchored, and at most `rtc_trust_h` past the floor    → rtc; now = the wall clock, for freshness only
+5. not anchored, otherwise                                   → unsure; now = the wall clock
 
-The floor is the highest signed time ever seen, in any boot, of a time answer or of a list. It never goes back.
+The floor is the highest signed time ever seen, in any boot, of a time answer or of a list, and the trusted time of the
+last fact. It never goes back, and a clock by rule 4 does not raise it: its hours would begin again with each visitor.
 """
 
 import asyncio
@@ -27,6 +29,7 @@ from credit.inputs import ClockState, Now
 from storage.sqlite import Store
 
 TRUST_MS = 7 * 86_400_000  # a cheap oscillator drifts below 20 ppm: 12 s in that time
+HOUR_MS = 3_600_000
 JUMP_MS = 60_000  # a wall clock that moves this much against the boot clock was set by somebody
 
 LOAD = "SELECT floor_ms, signed_ms, error_ms, boot_ms, boot_id FROM clock"
@@ -45,14 +48,16 @@ class Memory:
     boot_id: str = ""
 
 
-def judge(memory: Memory, *, boot_id: str, wall_ms: int, boot_ms: int) -> Now:
-    """Return now and how far it can be trusted, by the four rules above."""
+def judge(memory: Memory, *, boot_id: str, wall_ms: int, boot_ms: int, rtc_h: int = 0) -> Now:
+    """Return now and how far it can be trusted, by the rules above; `rtc_h` is the profile's `rtc_trust_h`."""
     if memory.signed_ms and memory.boot_id == boot_id:
         since = boot_ms - memory.boot_ms
         state = ClockState.TRUSTED if since <= TRUST_MS else ClockState.UNSURE
         return Now(utc_ms=max(memory.signed_ms + since, memory.floor_ms), clock=state)
     if wall_ms < memory.floor_ms:
         return Now(utc_ms=memory.floor_ms, clock=ClockState.WRONG)
+    if wall_ms <= memory.floor_ms + rtc_h * HOUR_MS and rtc_h:
+        return Now(utc_ms=wall_ms, clock=ClockState.RTC)
     return Now(utc_ms=wall_ms, clock=ClockState.UNSURE)
 
 
@@ -92,6 +97,7 @@ class Clock:
         self._store = store
         self._memory = memory
         self._boot_id = boot_id
+        self.rtc_h = 0  # the profile's word, set with each profile that comes in force
         self._wall_ms = wall_ms
         self._boot_ms = boot_ms
         self._offset_ms = wall_ms() - boot_ms()
@@ -110,7 +116,8 @@ class Clock:
 
     def now(self) -> Now:
         """Return now and its state."""
-        return judge(self._memory, boot_id=self._boot_id, wall_ms=self._wall_ms(), boot_ms=self._boot_ms())
+        wall_ms, boot_ms = self._wall_ms(), self._boot_ms()
+        return judge(self._memory, boot_id=self._boot_id, wall_ms=wall_ms, boot_ms=boot_ms, rtc_h=self.rtc_h)
 
     def now_ms(self) -> int:
         """Return now in milliseconds UTC."""

@@ -106,7 +106,7 @@ class Terminal:
         parted = (parts, decider)
         lanes = {one.id: await self._lane(one, parted, events, verifiers, stack) for one in self._config.lanes}
         join(lanes.values())
-        identity.held.told.append(lambda: adopt(self._config, identity, decider, lanes))
+        identity.held.told.append(lambda: adopt(self._config, identity, parts.clock, decider, lanes))
         beside = await open_beside(self._config.lanes, identity, self._turns, stack)
         events.beside.append(beside.heard)
         readings = Readings(parts, lambda lane: lanes[lane].openings.strikes, beside.lines)
@@ -175,6 +175,7 @@ class Terminal:
         config, metrics = self._config, Metrics()
         store = Store(config.data / DATABASE_FILE, reached=self._committed())
         clock = Clock(store, Memory(), boot_id=this_boot())
+        clock.rtc_h = identity.profile.rtc_trust_h
         bounds = Bounds(clock=clock, disk=Disk(config.data))
         shop = Shop(identity.terminal, identity.site)
         files = ListFiles(config.data / "lists")
@@ -268,9 +269,10 @@ class Terminal:
             loop.add_signal_handler(number, self._stop.set)
 
 
-def adopt(config: Config, identity: Identity, decider: Decider, lanes: dict[str, Lane]) -> None:
+def adopt(config: Config, identity: Identity, clock: Clock, decider: Decider, lanes: dict[str, Lane]) -> None:
     """Put the profile that the platform ordered in force: the next decision is made with it."""
     decider.adopt(identity.profile, places(config, identity))
+    clock.rtc_h = identity.profile.rtc_trust_h
     for table in config.lanes:
         lanes[table.id].terms = terms_of(table, identity.profile)
     log.info("profile_in_force", extra={"number": identity.held.number})

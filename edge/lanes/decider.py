@@ -33,7 +33,7 @@ from cache.lists.store import ListStore
 from cache.lists.trusted import TrustedLists
 from cache.pen import Pen
 from credit.claims import Token
-from credit.decide import refused
+from credit.decide import TIMED, refused
 from credit.facts import Facts
 from credit.inputs import ENDING, ClockState, Intent, Now, Place
 from credit.keys import Keyring
@@ -54,6 +54,7 @@ from sync.wire.profiles import Profile
 
 log = logging.getLogger("xinguan.decider")
 
+FRESH_STEP = 14  # of `open_token`: the credential holds, the moment of its showing is what is judged
 UNJUDGED_S = 2**40  # any time is as good as another, to a clock that is not believed
 MAX_OWED = 10_000  # exits kept in memory until the ledger can be written again
 ASK_S = 0.17  # whoever asks gives up by himself before this (claims.md: 150 ms)
@@ -259,11 +260,22 @@ class Decider:
     def _open(self, presented: Presented, keyring: Keyring, now: Now) -> Token:
         """Open the token; an answer to any challenge the lane still accepts is an answer. Raises TokenError.
 
-        A clock that cannot judge times bars nobody from bringing back or leaving (contract.md §3, scene S17).
+        A clock that cannot judge times bars nobody from bringing back or leaving (contract.md §3, scene S17), nor
+        somebody who answers what the lane shows: that was made here and now, whatever the clocks say.
         """
+        ending, trusted = presented.request.intent in ENDING, now.clock is ClockState.TRUSTED
+        try:
+            return self._judged_by(SKEW_S if trusted or not ending else UNJUDGED_S, presented, keyring, now)
+        except TokenError as error:
+            if trusted or error.step != FRESH_STEP or error.reason not in TIMED:
+                raise
+            token = self._judged_by(UNJUDGED_S, presented, keyring, now)
+            if not token.challenged:
+                raise
+            return token
+
+    def _judged_by(self, skew_s: int, presented: Presented, keyring: Keyring, now: Now) -> Token:
         last: TokenError | None = None
-        ending = presented.request.intent in ENDING
-        skew_s = SKEW_S if now.clock is ClockState.TRUSTED or not ending else UNJUDGED_S
         for challenge in presented.challenges or (None,):
             try:
                 return open_token(
@@ -273,7 +285,7 @@ class Decider:
                     audience=self._profile.site,
                     challenge=challenge,
                     allow_test=self._profile.test,
-                    allow_expired=ending,
+                    allow_expired=presented.request.intent in ENDING,
                     skew_s=skew_s,
                     ahead_s=self._profile.skew_ahead_s,
                 )

@@ -96,6 +96,13 @@ CAUSES: Final[dict[str, Cause]] = {
         "make room on the disk now",
     ),
     "clock.well": Cause(_W, "时钟可信", "the clock is trusted"),
+    "clock.rtc": Cause(
+        _N,
+        "尚未联网校时：暂按本机硬件时钟判断动态码",
+        "no signed time since the start: codes are judged by the box's own clock for some hours",
+        "联网一次以校时",
+        "connect the terminal once",
+    ),
     "clock.challenge": Cause(
         _N,
         "时钟未校准：请访客扫描屏幕上的挑战码",

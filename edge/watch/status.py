@@ -20,6 +20,7 @@ STRIKES = 3  # openings running that were not actuated: the gate, not a visitor,
 PICTURES = (("the same picture", "source.frozen"), ("in one shade", "source.dark"))  # words of scanner.child.sight
 CLOCK_CAUSES = {
     ClockState.TRUSTED: "clock.well",
+    ClockState.RTC: "clock.rtc",
     ClockState.UNSURE: "clock.challenge",
     ClockState.WRONG: "clock.untrusted",
 }

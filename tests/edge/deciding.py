@@ -101,7 +101,7 @@ class Phones:
         self.keyring = Keyring.from_json(json.dumps([row]).encode())
         self._shown = 0
 
-    def code(self, holder=1, at_s=NOW_S):
+    def code(self, holder=1, at_s=NOW_S, *, challenge=None, expires=NOW_S + 30 * 86_400):
         self._shown += 1
         said = minting.Credential(
             subject=holder.to_bytes(16, "big"),
@@ -109,13 +109,13 @@ class Phones:
             groups=[],
             token_id=holder.to_bytes(8, "big"),
             iat=NOW_S - 3600,
-            exp=NOW_S + 30 * 86_400,
+            exp=expires,
             status_index=holder,
             holder_key=self._phone.public_key(),
         )
         raw = minting.mint_credential(self._issuer, said)
         nonce = self._shown.to_bytes(8, "big")
-        return minting.to_text(minting.present(raw, self._phone, iat=at_s, nonce=nonce))
+        return minting.to_text(minting.present(raw, self._phone, iat=at_s, nonce=nonce, challenge=challenge))
 
 
 class Slow:
@@ -182,8 +182,9 @@ class Town:
         made.reached = reached
         return made
 
-    def show(self, text=None, lane="A", asking=None, **request):
-        return Presented(text=text or self.phones.code(), lane=lane, request=Request(**request), asking=asking)
+    def show(self, text=None, lane="A", asking=None, *, challenges=(), **request):
+        text, asked = text or self.phones.code(), Request(**request)
+        return Presented(text=text, lane=lane, request=asked, asking=asking, challenges=challenges)
 
     async def until(self, kind):
         """Wait for a fact of this kind, and return all of them."""

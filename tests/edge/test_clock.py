@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from credit.inputs import ClockState
-from edge.clock import JUMP_MS, TRUST_MS, Clock, Memory, judge
+from edge.clock import HOUR_MS, JUMP_MS, TRUST_MS, Clock, Memory, judge
 from storage.sqlite import Store
 
 NOW = 1_790_000_000_000
@@ -35,6 +35,21 @@ class TestJudge:
         memory = Memory(floor_ms=NOW, signed_ms=NOW, boot_ms=1_000, boot_id="before")
 
         assert state(memory, wall_ms=NOW + DAY).clock is ClockState.UNSURE
+
+    @pytest.mark.parametrize(
+        ("hours", "rtc_h", "said"),
+        [(0, 12, "rtc"), (12, 12, "rtc"), (12.001, 12, "unsure"), (0, 0, "unsure"), (-1, 12, "wrong"), (72, 72, "rtc")],
+    )
+    def test_after_a_reboot_the_boxs_own_clock_counts_for_so_many_hours_past_the_floor(self, hours, rtc_h, said):
+        memory = Memory(floor_ms=NOW, signed_ms=NOW, boot_ms=1_000, boot_id="before")
+        wall_ms = NOW + int(hours * HOUR_MS)
+
+        now = judge(memory, boot_id="this", wall_ms=wall_ms, boot_ms=1_000, rtc_h=rtc_h)
+
+        assert now.clock.value == said
+
+    def test_who_never_saw_signed_time_has_no_hours_to_count_from(self):
+        assert judge(Memory(), boot_id="this", wall_ms=NOW, boot_ms=1_000, rtc_h=72).clock is ClockState.UNSURE
 
     def test_a_week_without_signed_time_makes_it_unsure(self):
         memory = Memory(floor_ms=NOW, signed_ms=NOW, boot_ms=0, boot_id="this")

@@ -200,6 +200,50 @@ class TestClock:
         assert (back.decision.outcome, back.redemption) == (Outcome.GRANT, lent.redemption)
         assert entering.decision.reasons == (Reason.CLOCK_NOT_TRUSTED,)
 
+    async def test_the_boxs_own_clock_judges_freshness_and_the_fact_says_so(self, town):
+        town.clock.state = ClockState.RTC
+
+        given = await town.decider().decide(town.show())
+        stale = await town.decider().decide(town.show(town.phones.code(2, at_s=NOW_S - 60)))
+
+        assert given.decision.outcome is Outcome.GRANT
+        assert stale.decision.reasons == (Reason.STALE_CODE,)
+        ((_kind, body),) = await town.facts("granted")
+        assert body["clock"] == "rtc"
+
+    async def test_the_boxs_own_clock_calls_nobodys_credential_expired_and_raises_no_floor(self, town):
+        town.clock.state = ClockState.RTC
+
+        over = await town.decider().decide(town.show(town.phones.code(expires=NOW_S - 1)))
+        await town.decider().decide(town.show(town.phones.code(2)))
+
+        assert (over.decision.outcome, over.decision.reasons) == (Outcome.REFER, (Reason.CLOCK_NOT_TRUSTED,))
+        [[floor_ms]] = await town.store.read(lambda conn: conn.execute("SELECT floor_ms FROM clock").fetchall())
+        assert floor_ms == 0
+
+    @pytest.mark.parametrize("state", [ClockState.UNSURE, ClockState.RTC])
+    @pytest.mark.parametrize("off_s", [-3600, -60, 60, 3600])
+    async def test_an_answered_challenge_is_of_this_moment_whatever_both_clocks_say(self, town, state, off_s):
+        shown, other = b"eightbyt", b"anothers"
+        town.clock.state = state
+
+        told = await town.decider().decide(town.show(town.phones.code(at_s=NOW_S + off_s), challenges=(shown,)))
+        copied = town.phones.code(2, at_s=NOW_S + off_s, challenge=other)
+        wrong = await town.decider().decide(town.show(copied, challenges=(shown,)))
+        answered = town.phones.code(3, at_s=NOW_S + off_s, challenge=shown)
+        given = await town.decider().decide(town.show(answered, challenges=(other, shown)))
+
+        assert told.decision.outcome is not Outcome.GRANT
+        assert wrong.decision.reasons == (Reason.NEEDS_CHALLENGE,)
+        assert given.decision.outcome is Outcome.GRANT
+
+    async def test_a_trusted_clock_lets_no_answered_challenge_be_old(self, town):
+        late = town.phones.code(at_s=NOW_S - 60, challenge=b"eightbyt")
+
+        answer = await town.decider().decide(town.show(late, challenges=(b"eightbyt",)))
+
+        assert answer.decision.reasons == (Reason.STALE_CODE,)
+
 
 class TestSales:
     async def test_two_sales_to_one_phone_are_two_sales(self, town):

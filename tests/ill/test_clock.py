@@ -1,4 +1,11 @@
-"""Row 9: a boot without a network, under a clock that is years off. Nothing irreversible happens."""
+"""Rows 9 and 10: a boot without a network, under the box's own clock: years off, half a day off, right.
+
+Nothing irreversible happens, and a visitor has a way in: by a clock that is near what it was, or by the challenge.
+"""
+
+import contextlib
+import json
+import sqlite3
 
 import pytest
 
@@ -40,3 +47,63 @@ async def test_a_wrong_clock_erases_nothing_makes_nobody_overdue_and_blames_no_v
     assert "overdue" not in kinds
     figures = await town.all_arrived()
     assert (figures.lost, figures.duplicated) == (0, 0)
+
+
+@contextlib.asynccontextmanager
+async def booted_alone(town, ill, *clock):
+    """Start the gate after a power cut, without a network, under another clock; afterwards all is as it was."""
+    if lacks := ill.other_clock.missing():
+        pytest.skip(f"other clocks need {lacks}")
+    await town.all_arrived()
+    town.network.cut()
+    await town.gate.process.stop()
+    process = town.gate.process
+    ill.run_under(town, "--reboot", *clock)
+    try:
+        await ill.start_ill(town)
+        yield
+        await town.gate.process.stop()
+    finally:
+        town.gate.process = process
+        town.network.restore()
+    await town.gate.start()
+
+
+def clocks(town):
+    """Return what the facts of grants say of the clock, the oldest first."""
+    with contextlib.closing(sqlite3.connect(f"file:{town.gate.database}?mode=ro", uri=True)) as conn:
+        rows = conn.execute("SELECT body FROM journal WHERE kind = 'granted' ORDER BY seq").fetchall()
+    return [json.loads(body)["clock"] for (body,) in rows]
+
+
+async def test_with_the_right_clock_of_the_box_a_visitor_is_let_in_also_with_a_phone_that_is_fast(town, ill):
+    await ill.enter(town, town.visitors.resident(town.now_s()))
+
+    async with booted_alone(town, ill):
+        causes, ready = await ill.readiness(town)
+        usual, _ = await ill.enter(town, town.visitors.resident(town.now_s()))
+        ahead = [town.visitors.resident(town.now_s()).code(town.now_s() + by_s) for by_s in (6, 20, 28)]
+        fast = [await town.gate.present(code, intent="enter") for code in ahead]
+        told = clocks(town)
+
+    assert (causes["clock"], ready) == ("clock.rtc", True)
+    assert usual["outcome"] == "GRANT"
+    assert [one["outcome"] for one in fast] == ["GRANT"] * 3  # this gate is the site's only lane
+    assert told[-4:] == ["rtc"] * 4
+
+
+async def test_half_a_day_off_the_screens_challenge_is_the_way_in(town, ill):
+    who = town.visitors.resident(town.now_s())
+    await ill.enter(town, town.visitors.resident(town.now_s()))
+
+    async with booted_alone(town, ill, "--wall", 13 * 3600):
+        causes, ready = await ill.readiness(town)
+        asked, _ = await ill.enter(town, who)
+        code = who.code(town.now_s(), challenge=await town.gate.challenge())
+        answered = await town.gate.present(code, intent="enter")
+        told = clocks(town)
+
+    assert (causes["clock"], ready) == ("clock.challenge", True)
+    assert (asked["outcome"], ill.code_of(asked)) == ("REFER", "clock_not_trusted")
+    assert answered["outcome"] == "GRANT"
+    assert told[-1] == "unsure"

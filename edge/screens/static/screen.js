@@ -94,7 +94,7 @@ export class Screen {
     this.answers += 1;
     document.body.dataset.answers = this.answers;
     this.heard.onAnswer?.(answer);
-    if (answer.reasons.some((reason) => reason.code === "needs_challenge")) this.showChallenge();
+    if (this.wantsChallenge(answer)) this.showChallenge();
     const opens = answer.outcome === "GRANT" && answer.obligations?.open_gate && this.about?.actuator;
     this.show("answer", answer, opens ? null : answer.outcome, { opening: Boolean(opens) });
   }
@@ -161,6 +161,12 @@ export class Screen {
     this.draw();
   }
 
+  /** Whether answering what the screen shows would settle it: also where the clock cannot judge, but knows a moment. */
+  wantsChallenge(answer) {
+    const untimed = this.status?.clock !== "wrong";
+    return answer.reasons.some(({ code }) => code === "needs_challenge" || (code === "clock_not_trusted" && untimed));
+  }
+
   /** Fetch what the lane shows for a phone to answer, and keep it fresh while it is on the screen. */
   async showChallenge() {
     try {
@@ -208,7 +214,7 @@ export class Screen {
   /** The code that an answer shows, one at most: {text, key}. A work screen shows the challenge elsewhere, and a slip. */
   codeOf(answer) {
     if (this.scene !== "gate" || answer.outcome === "GRANT") return null;
-    if (answer.reasons.some((reason) => reason.code === "needs_challenge")) return this.challenge ? { text: this.challenge, key: "challenge_scan", large: true } : null;
+    if (this.wantsChallenge(answer)) return this.challenge ? { text: this.challenge, key: "challenge_scan", large: true } : null;
     return noticeOf(answer, this.status);
   }
 

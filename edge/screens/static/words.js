@@ -75,6 +75,7 @@ export const WORDS = {
   list_age: ["名单", "Lists"],
   clock: ["时钟", "Clock"],
   clock_trusted: ["可信", "trusted"],
+  clock_rtc: ["本机", "own"],
   clock_unsure: ["待核", "unsure"],
   clock_wrong: ["有误", "wrong"],
   language: ["English", "中文"],
