@@ -15,6 +15,8 @@ FILES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 MAX_MODULE_LINES = 320
 MAX_FUNCTION_LINES = 50
 MAX_MODULES_IN_A_FOLDER = 12
+MAX_DOORS_OF_CENTRAL = 8
+MAX_FORMATTED_BY_HAND = 10
 MAX_PARAMETERS = 7
 MAX_PARAMETERS_IN_CACHE = 5
 FIXED_BY_CONTRACT = {"credit.tokens.open_token"}
@@ -112,6 +114,21 @@ def test_modules_and_functions_stay_small(path):
     }
     assert long == {}
     assert text.count("\n") <= MAX_MODULE_LINES
+
+
+def test_central_has_few_doors():
+    doors = [path.stem for path in (ROOT / "central").glob("*.py") if not path.name.startswith("__")]
+
+    assert len(doors) <= MAX_DOORS_OF_CENTRAL
+
+
+def test_the_formatter_is_configured_and_not_fought():
+    mark = "# fmt: " + "skip"
+
+    files = [str(path) for room in (*ROOMS, "tests", "bench", "docs") for path in (ROOT / room).rglob("*.py")]
+    lines = [path for path in files for line in Path(path).read_text().splitlines() if line.endswith(mark)]
+
+    assert len(lines) <= MAX_FORMATTED_BY_HAND, lines
 
 
 def test_the_top_level_names_are_ours():

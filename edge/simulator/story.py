@@ -138,9 +138,13 @@ class Story:
         if not isinstance(shown, TokenSpec):
             try:
                 token = open_token(
-                    shown.text, self.case.keyring, now=now.utc_s, audience=site, allow_expired=ending,
+                    shown.text,
+                    self.case.keyring,
+                    now=now.utc_s,
+                    audience=site,
+                    allow_expired=ending,
                     allow_test=self.case.test,
-                )  # fmt: skip
+                )
             except TokenError as error:
                 return error.reason
             return Reason.KEY_REVOKED if token.issuer in killed else token
@@ -148,9 +152,13 @@ class Story:
         if ending and now.clock is not ClockState.TRUSTED:  # a clock that cannot judge times bars nobody from leaving
             token = fresh_anyway(token, now.utc_s)
         reason = wrong(
-            token, now_s=now.utc_s, site=site, killed=token.issuer in killed, allow_expired=ending,
+            token,
+            now_s=now.utc_s,
+            site=site,
+            killed=token.issuer in killed,
+            allow_expired=ending,
             allow_test=self.case.test,
-        )  # fmt: skip
+        )
         return token if reason is None else reason
 
     def _second(self, spec: SecondSpec, step: Show, terminal: Terminal) -> SecondCheck:
@@ -175,10 +183,17 @@ class Story:
 
     def _happen(self, event: Event) -> Played:
         line: dict[str, Any] = {
-            "step": event.number, "at": event.at, "terminal": event.terminals[0] if len(event.terminals) == 1 else None,
-            "event": event.kind.value, "outcome": None, "benefit": None, "offer": None, "obligations": {},
-            "reasons": [], "error": None,
-        }  # fmt: skip
+            "step": event.number,
+            "at": event.at,
+            "terminal": event.terminals[0] if len(event.terminals) == 1 else None,
+            "event": event.kind.value,
+            "outcome": None,
+            "benefit": None,
+            "offer": None,
+            "obligations": {},
+            "reasons": [],
+            "error": None,
+        }
         if event.kind in OF_A_STEP:
             line |= self._step_of(event)
         elif event.kind is EventKind.RESTORE_NETWORK:

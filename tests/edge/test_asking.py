@@ -165,8 +165,11 @@ async def test_who_hears_nothing_goes_alone_under_the_offline_bounds(gates, hub,
 async def test_what_was_held_and_not_committed_is_released_until_somebody_hears_it(gates, hub):
     one, two = gates
     one.at_commit = []
-    await one.store.write(lambda conn: conn.execute("CREATE TRIGGER full BEFORE INSERT ON redemptions BEGIN"
-                                                    " SELECT raise(ABORT, 'no room'); END"))  # fmt: skip
+    await one.store.write(
+        lambda conn: conn.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON redemptions BEGIN SELECT raise(ABORT, 'no room'); END"
+        )
+    )
 
     failed = await one.decider().decide(one.show())
     assert failed.decision.reasons == (Reason.STORE_FAILED,)

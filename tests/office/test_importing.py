@@ -141,8 +141,12 @@ class TestColumns:
         wrong = read_rows(table, KINDS["measures"]).wrong
 
         assert [(one.row, one.column) for one in wrong] == [
-            (2, "姓名"), (3, "姓名"), (3, "措施代码"), (3, "截止日"), (4, "截止日"),
-        ]  # fmt: skip
+            (2, "姓名"),
+            (3, "姓名"),
+            (3, "措施代码"),
+            (3, "截止日"),
+            (4, "截止日"),
+        ]
         assert wrong[1].zh == "不得出现身份证号"
 
     @pytest.mark.parametrize(

@@ -41,8 +41,11 @@ class TestDuties:
 
     def test_an_auditor_changes_nothing(self):
         assert {act for act, right in RIGHTS.items() if Role.AUDITOR in right.roles} == {
-            "read", "settlement.read", "acts.read", "names.read",
-        }  # fmt: skip
+            "read",
+            "settlement.read",
+            "acts.read",
+            "names.read",
+        }
 
     def test_who_proposes_a_measure_is_of_another_role_than_who_approves_it(self):
         for kind in ("measure", "repair"):

@@ -27,8 +27,10 @@ async def served(running_town, tmp_path_factory):
 def command(town, *words, pin=PIN):
     return subprocess.run(
         [sys.executable, "-I", "-m", "edge.cli", "staff", *words, "--config", str(town.gate.config)],
-        input=pin + "\n", capture_output=True, text=True,
-    )  # fmt: skip
+        input=pin + "\n",
+        capture_output=True,
+        text=True,
+    )
 
 
 async def ask(town, method, path, body=None, *, token=None, role="desk"):

@@ -27,9 +27,16 @@ def test_an_ask_travels_whole():
     paper = ClaimKey(key="u|token:wulong:01", n=2, bound=5, borne="printed", mine=["a-0"])
     limit = ClaimKey(key=KEY["key"], n=1, by=BoundBy(**BY, tier=2), since_ms=5)
     ask = ClaimRequest(
-        run="r", hub_no=2, redemption="a-1", at_ms=9, keys=[nonce, paper, limit], about=About(subject="wulong:01"),
-        dry=True, release=["a-0"], versions={"rules.wulong": 4},
-    )  # fmt: skip
+        run="r",
+        hub_no=2,
+        redemption="a-1",
+        at_ms=9,
+        keys=[nonce, paper, limit],
+        about=About(subject="wulong:01"),
+        dry=True,
+        release=["a-0"],
+        versions={"rules.wulong": 4},
+    )
 
     assert said(ask, ClaimRequest) == ask
 

@@ -48,9 +48,15 @@ async def take(url, path):
 async def main(path):
     """Start the demo, take its picture, stop it."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-I", "-m", "edge.cli", "demo",
-        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
+        sys.executable,
+        "-I",
+        "-m",
+        "edge.cli",
+        "demo",
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
     try:
         async with asyncio.timeout(START_S):
             url = await address(process)
