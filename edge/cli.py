@@ -41,7 +41,9 @@ COMMANDS: dict[str, Command] = {
     "staff": Command("edge.commands.staff", "员工与口令", "who works here, and their PINs"),
     "backup": Command("edge.commands.copies.backup", "备份终端数据库", "copy the terminal's database safely"),
     "restore": Command(
-        "edge.commands.copies.restore", "核销记录丢失且无网络时继续服务", "go on after a loss where there is no network"
+        "edge.commands.copies.restore",
+        "从备份或平台恢复本终端的记录",
+        "put a backup back, or begin anew from the platform",
     ),
     "update": Command("edge.commands.update.command", "安装已签名的更新", "take a signed update, with a way back"),
     "wipe": Command("edge.commands.box.wipe", "清除本机全部数据并签名回执", "forget everything, with a signed receipt"),

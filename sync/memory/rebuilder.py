@@ -71,8 +71,11 @@ class Rebuilder:
             wait_s = error.wait_s if isinstance(error, RefusedError) else None
             await asyncio.sleep(self._backoff.refused_s(wait_s))
 
-    async def once(self) -> None:
-        """Ask for every page and absorb it, then go on. Raises what `Line.call` raises, and StoreFailedError."""
+    async def once(self) -> Absorbed:
+        """Ask for every page and absorb it, then go on; return how many came back.
+
+        Raises what `Line.call` raises, and StoreFailedError.
+        """
         first = page = await self._ask(None)
         total = await self._absorb(page)
         while page.next is not None:
@@ -92,6 +95,7 @@ class Rebuilder:
         log.warning("memory_rebuilt", extra=extra)
         self._line.lost = False
         self._done()
+        return total
 
     async def _ask(self, place: Place | None) -> MemoryPage:
         query = "" if place is None else f"?epoch={place.epoch}&after={place.after}"

@@ -158,6 +158,28 @@ async def test_without_a_network_benefits_with_limits_are_referred_everybody_may
     await forget_findings(town)
 
 
+@pytest.mark.parametrize("way", ["a copy", "the platform"])
+async def test_a_database_that_a_person_restored_serves_nobody_twice(town, ill, tmp_path, way):
+    first, second = (town.visitors.resident(town.now_s()) for _ in range(2))
+    await granted(town, ill, first)
+    copy = tmp_path / "copy.db"
+    assert await command(town, "backup", str(copy)) == 0
+    await granted(town, ill, second)
+    assert await command(town, "restore", str(copy)) == 69  # it runs
+    await town.gate.process.stop()
+
+    assert await command(town, "restore", *([str(copy)] if way == "a copy" else ["--from-platform"])) == 0
+
+    await town.gate.start()
+    await ill.line(town, "memory", "memory.well")
+    await ill.line(town, "lists", "lists.well")
+    assert [await outcome(town, ill, who) for who in (first, second)] == [("STANDARD", "limit_used")] * 2
+    assert await outcome(town, ill, town.visitors.resident(town.now_s())) == ("GRANT", "ok")
+    await town.until(lambda: unsent(town), 40.0)
+    assert books(town, "SELECT kind FROM findings") == []
+    assert books(town, "SELECT twin_ms FROM terminals") == [(None,)]
+
+
 async def command(town, *words):
     process = await asyncio.create_subprocess_exec(
         *python("edge.cli", *words, "--config", str(town.gate.config)), stdout=sys.stderr, stderr=sys.stderr
