@@ -3,6 +3,7 @@
 import importlib.util
 import shutil
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,8 @@ sys.modules["terminal_like"] = terminal_like
 spec.loader.exec_module(terminal_like)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def chromium():
+async def started_chromium():
+    """Yield a browser."""
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine")
     async with async_playwright() as playwright:
@@ -30,8 +31,7 @@ async def chromium():
         await browser.close()
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def terminal():
+async def started_terminal():
     """Yield the look-alike: `.url(page)`, `.tell(event, data)`, `.state` and what was posted in `.posted`."""
     look = terminal_like.LookAlike()
     async with TestServer(look.app) as server:
@@ -40,18 +40,20 @@ async def terminal():
         await look.close()
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def open_screen(chromium, terminal):
-    """Return a function that opens a page of the terminal and waits until it waits for visitors."""
+async def screens(chromium, terminal):
+    """Return a function that opens a page of the terminal; on a `still` one no time passes but by `page.clock`."""
 
     pages = []
 
-    async def opened(name, *, lang="zh", width=1280, height=800, token=terminal_like.TOKEN):
+    async def opened(name, *, lang="zh", width=1280, height=800, token=terminal_like.TOKEN, still=False):
         page = await chromium.new_page(viewport={"width": width, "height": height})
         problems = []
         page.on("pageerror", lambda error: problems.append(error))  # noqa: PLW0108 - playwright marks the function
         page.problems = problems
         page.set_default_timeout(8_000)
+        if still:
+            await page.clock.install()
+            await page.clock.pause_at(time.time() + 1)
         await page.goto(f"{terminal.base}/{name}?lang={lang}#token={token}")
         pages.append(page)
         return page
@@ -59,3 +61,8 @@ async def open_screen(chromium, terminal):
     yield opened
     for page in pages:
         await page.close()
+
+
+chromium = pytest_asyncio.fixture(scope="module", loop_scope="module", name="chromium")(started_chromium)
+terminal = pytest_asyncio.fixture(loop_scope="module", name="terminal")(started_terminal)
+open_screen = pytest_asyncio.fixture(loop_scope="module", name="open_screen")(screens)

@@ -1,8 +1,10 @@
-"""The look-test's hands: the browser and the terminal's look-alike of tests/browser, time standing still."""
+"""The look-test's hands: one browser for all, the terminal's look-alike of tests/browser, time standing still."""
 
 import importlib.util
 import sys
 from pathlib import Path
+
+import pytest_asyncio
 
 HERE = Path(__file__).parent
 
@@ -16,5 +18,10 @@ def _load(name, path):
 
 
 _browser = _load("browser_hands", HERE.parent / "browser" / "conftest.py")
-chromium, terminal, open_screen = _browser.chromium, _browser.terminal, _browser.open_screen
 _load("states", HERE / "states.py")
+_load("eyes", HERE / "eyes.py")
+
+# One browser for every test of a worker: to start one costs more than to look at ten screens.
+chromium = pytest_asyncio.fixture(scope="session", loop_scope="session", name="chromium")(_browser.started_chromium)
+terminal = pytest_asyncio.fixture(loop_scope="session", name="terminal")(_browser.started_terminal)
+open_screen = pytest_asyncio.fixture(loop_scope="session", name="open_screen")(_browser.screens)

@@ -9,8 +9,15 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from playwright.async_api import TimeoutError as PatienceError
 
-pytestmark = [pytest.mark.look, pytest.mark.browser, pytest.mark.timeout(400), pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [
+    pytest.mark.look,
+    pytest.mark.browser,
+    pytest.mark.xdist_group("days"),  # one town
+    pytest.mark.timeout(400),
+    pytest.mark.asyncio(loop_scope="session"),
+]
 
 _SPEC = importlib.util.spec_from_file_location("day_town", Path(__file__).parents[1] / "processes" / "conftest.py")
 _TOWN = importlib.util.module_from_spec(_SPEC)
@@ -27,7 +34,7 @@ SEEN = """([number]) => {
 }"""
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def town(tmp_path_factory):
     lanes = [{"id": "C", "scene": "shop"}, {"id": "D", "scene": "hotel"}]
     async with _TOWN.started_town(tmp_path_factory.mktemp("days"), lanes=lanes) as built:
@@ -202,11 +209,15 @@ async def test_a_technician_s_day(chromium, town):
 
 
 async def twice(page, selector):
-    """Press a button that asks once more, and wait until it listens again."""
-    button = page.locator(selector).first
-    await button.click()
-    await page.wait_for_timeout(500)  # a double click is one click: it waits 400 ms itself
-    await button.click()
+    """Press a button that asks once more, and again as soon as it listens; a list drawn anew in between asks anew."""
+    for _ in range(10):
+        await page.locator(selector).first.click()
+        try:
+            await page.locator(selector).and_(page.locator(".armed")).first.click(timeout=3_000)
+        except PatienceError:
+            continue
+        return
+    raise AssertionError(selector)
 
 
 def opened_for(town):

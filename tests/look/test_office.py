@@ -20,14 +20,19 @@ sys.modules["office_town"] = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(sys.modules["office_town"])
 from office_town import AUTHORITY, CITY, NOW, WHO, Office  # noqa: E402
 
-pytestmark = [pytest.mark.look, pytest.mark.browser, pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [
+    pytest.mark.look,
+    pytest.mark.browser,
+    pytest.mark.timeout(240),
+    pytest.mark.asyncio(loop_scope="session"),
+]
 PASSWORD = "马到成功 2026 go"
 SIZES = {"desk": (1280, 800), "phone": (390, 844)}
 PAGES = ("/", "/measures", "/drafts", "/applications", "/rules", "/registers", "/money", "/fleet", "/acts")
 WIDE = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def console(tmp_path):
     async with sqlite_books(tmp_path / "central.db") as books:
         made, kept = Office(tmp_path / "state", books), hashed(PASSWORD)
@@ -45,7 +50,7 @@ async def console(tmp_path):
             yield made
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def person(chromium, console):
     """Return a function that logs somebody in, in a browser of their own."""
     contexts = []

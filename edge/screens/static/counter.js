@@ -9,7 +9,7 @@ import { Screen } from "./screen.js";
 import { showSlip } from "./slip.js";
 import { attempt, step, Strip, toast } from "./strip.js";
 import { call } from "./terminal.js";
-import { onLanguage, say, toldNode } from "./words.js";
+import { onLanguage, say, sayAt, toldNode } from "./words.js";
 
 const RECENT = 20;
 const ENDED = new Set(["annulled", "reversed"]);
@@ -38,7 +38,7 @@ const strip = new Strip(screen, {
     const sum = readFen(amount.value);
     if (sum.why) {
       screen.clear();
-      if (amount.value) complain(amount, say(sum.why));
+      if (amount.value) complain(amount, sum.why);
       else { askFor("code_held"); amount.focus(); }
       return null;
     }
@@ -59,7 +59,7 @@ amount.addEventListener("keydown", (event) => {
   if (event.key !== "Enter") return;
   event.preventDefault();
   const sum = readFen(amount.value);
-  if (sum.why) { screen.clear(); complain(amount, say(sum.why)); return; }
+  if (sum.why) { screen.clear(); complain(amount, sum.why); return; }
   complain(amount, "");
   if (code().value) strip.submit();
   else code().focus();
@@ -89,23 +89,26 @@ async function refresh() {
   if (!find("#pane-offers").hidden) panel.refresh(); // a sale takes from the stock
 }
 
-function draw() {
+/** Draw the sales, one return at most being written: it stays as it is, or is written `anew` in the language of now. */
+function draw(anew = false) {
   find("#no-recent").hidden = sales.length > 0;
-  const open = find("#recent").querySelector("form");
-  redraw(find("#recent"), sales.map((sale) => (open && returning === sale.id ? open.closest("li") : saleRow(sale))));
+  const form = find("#recent").querySelector(`[data-key="${CSS.escape(returning ?? "")}"] form`);
+  const why = form ? find("#returned-problem").dataset.say ?? "" : "";
+  redraw(find("#recent"), sales.map((sale) => (returning !== sale.id ? saleRow(sale) : form && !anew ? form.closest("li") : saleRow(sale, returnForm(sale, form?.querySelector("input")?.value)))));
+  if (anew && why) sayAt(find("#returned-problem"), why);
 }
 
-function saleRow(sale) {
+function saleRow(sale, form = null) {
   const undone = ENDED.has(sale.state);
   const said = undone ? say("undone") : sale.returned ? `${say("return_before")} ${yuan(sale.returned)}` : sale.off ? `${say("discount")} −${yuan(sale.off)}` : "";
   const row = make("li",
     make("div.line", make(undone ? "span.struck" : "span", toldNode(sale.title), sale.local ? make("i.local", say("local")) : null), make("b", sale.pay === null ? "" : yuan(sale.pay))),
     make("div.line.sub", make("span", clockTime(sale.atMs)), make("span", said)));
-  if (!undone) {
+  if (form) row.append(form);
+  else if (!undone) {
     const back = button("", say("give_back"));
-    const acts = make("div.acts", back);
-    back.addEventListener("click", () => { returning = sale.id; acts.replaceWith(returnForm(sale)); find("#returned").focus(); });
-    row.append(acts);
+    back.addEventListener("click", () => { returning = sale.id; draw(); (document.querySelector("#returned") ?? find("#recent form button")).focus(); });
+    row.append(make("div.acts", back));
   }
   row.dataset.redemption = sale.id;
   row.dataset.key = sale.id;
@@ -113,11 +116,11 @@ function saleRow(sale) {
 }
 
 /** A return, whole or in part: what it was sold for, what came back before, until when; asked once more with the sum. */
-function returnForm(sale) {
+function returnForm(sale, typed) {
   const rest = (sale.amount ?? 0) - sale.returned;
   const late = sale.untilMs !== null && sale.untilMs < Date.now();
   const sum = set(make("input"), { id: "returned", inputmode: "decimal", maxlength: "14", autocomplete: "off", "aria-describedby": "returned-problem" });
-  sum.value = rest > 0 ? plainYuan(rest) : "";
+  sum.value = typed ?? (rest > 0 ? plainYuan(rest) : "");
   const problem = set(make("p.problem"), { id: "returned-problem", role: "alert" });
   const send = make("button.main");
   const away = button("", say("cancel"));
@@ -129,11 +132,11 @@ function returnForm(sale) {
     sale.untilMs === null ? null : fact("return_until", clockTime(sale.untilMs, false)),
     rest > 0 ? make("label", make("span", say("return_amount")), sum) : null, problem, make("div.acts", send, away));
   const read = () => {
-    if (late) { problem.textContent = say("return_late"); return null; }
+    if (late) { sayAt(problem, "return_late"); return null; }
     if (rest <= 0) return {};
     const typed = readFen(sum.value);
     const why = typed.why ?? (typed.fen > rest ? "return_over" : null);
-    complain(sum, why ? say(why) : "");
+    complain(sum, why ?? "");
     return why ? null : typed.fen === rest ? {} : { amount_fen: typed.fen };
   };
   const calm = twice(send, {
@@ -155,7 +158,7 @@ function returnForm(sale) {
 }
 
 addEventListener("keydown", (event) => { if (event.key === "Escape" && screen.shown && !document.querySelector("dialog")) next(); });
-onLanguage(() => { draw(); askFor(asking); });
+onLanguage(() => { draw(true); askFor(asking); });
 keepAlive();
 screen.start();
 refresh();

@@ -1,7 +1,7 @@
 // The front desk: check-in without deposit, the book of open stays, check-out and claims.
 
 import { rowOf } from "./answers.js";
-import { button, clockTime, complain, find, make, redraw, set, twice } from "./dom.js";
+import { button, clockTime, complain, complaint, find, make, redraw, set, twice } from "./dom.js";
 import { plainYuan, readFen, yuan } from "./money.js";
 import { drawTop, keepAlive, ticketChoice } from "./page.js";
 import { Screen } from "./screen.js";
@@ -34,7 +34,7 @@ const screen = new Screen({
 const strip = new Strip(screen, {
   present() {
     const amount = deposit.value ? readFen(deposit.value) : {};
-    complain(deposit, amount.why ? say(amount.why) : "");
+    complain(deposit, amount.why ?? "");
     if (amount.why) { screen.clear(); return null; }
     return {
       intent: "open",
@@ -84,14 +84,18 @@ export async function refresh() {
   draw();
 }
 
-function draw() {
+/** Draw the stays, one claim at most being written: it stays as it is, or is written `anew` in the language of now. */
+function draw(anew = false) {
   find("#count").textContent = stays.length;
   find("#no-stays").hidden = stays.length > 0;
-  const open = find("#stays").querySelector("form");
-  redraw(find("#stays"), stays.map((stay) => (open && claiming === stay.id ? open.closest("li") : stayRow(stay))));
+  const form = find("#stays").querySelector(`[data-key="${CSS.escape(claiming ?? "")}"] form`);
+  const field = form?.querySelector("input");
+  const why = field ? complaint(field) : "";
+  redraw(find("#stays"), stays.map((stay) => (claiming !== stay.id ? stayRow(stay) : form && !anew ? form.closest("li") : stayRow(stay, claimForm(stay, field?.value)))));
+  if (anew && why) complain(find("#claim"), why);
 }
 
-function stayRow(stay) {
+function stayRow(stay, form = null) {
   const late = stay.dueMs && stay.dueMs < Date.now();
   const row = make("li",
     make("div.line", make("b", stay.asset ? `${say("room")} ${stay.asset}` : toldNode(stay.title)), make("b", stay.waived ? yuan(stay.waived) : "")),
@@ -100,17 +104,17 @@ function stayRow(stay) {
   const leave = button(".main");
   twice(leave, { label: () => say("check_out"), ask: () => say("check_out_sure"), act: () => close(stay) });
   const claim = button("", say("claim"));
-  const acts = make("div.acts", leave, claim);
-  claim.addEventListener("click", () => { claiming = stay.id; acts.replaceWith(claimForm(stay)); find("#stays form input").focus(); });
-  row.append(acts);
+  claim.addEventListener("click", () => { claiming = stay.id; draw(); find("#claim").focus(); });
+  row.append(form ?? make("div.acts", leave, claim));
   row.dataset.redemption = stay.id;
   row.dataset.key = stay.id;
   return row;
 }
 
 /** A claim: its sum is capped at what was waived, asked once more with the sum in words, and told when it is done. */
-function claimForm(stay) {
+function claimForm(stay, typed = "") {
   const amount = set(make("input"), { inputmode: "decimal", maxlength: "14", autocomplete: "off", id: "claim", "aria-label": say("claim_amount"), "aria-describedby": "claim-problem" });
+  amount.value = typed;
   const problem = set(make("p.problem"), { id: "claim-problem", role: "alert" });
   const send = make("button.main");
   const back = button("", say("cancel"));
@@ -119,7 +123,7 @@ function claimForm(stay) {
   const read = () => {
     const sum = readFen(amount.value);
     const why = sum.why ?? (stay.waived !== null && sum.fen > stay.waived ? "claim_over" : null);
-    complain(amount, why ? say(why) : "");
+    complain(amount, why ?? "");
     return why ? null : sum.fen;
   };
   const rest = twice(send, {
@@ -150,7 +154,7 @@ async function close(stay) {
 }
 
 addEventListener("keydown", (event) => { if (event.key === "Escape" && screen.shown && !document.querySelector("dialog")) nextGuest(); });
-onLanguage(() => { challengeDrawn = ""; draw(); drawChallenge(); });
+onLanguage(() => { challengeDrawn = ""; draw(true); drawChallenge(); });
 keepAlive();
 screen.start();
 refresh();

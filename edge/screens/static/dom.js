@@ -1,5 +1,7 @@
 // Small hands for the document. Data only ever becomes text nodes: nothing that came from a code or a list is parsed as HTML.
 
+import { sayAt } from "./words.js";
+
 /** make("p.big", "text", child, …): an element with classes; strings become text, null and undefined are left out. */
 export function make(what, ...children) {
   const [tag, ...classes] = what.split(".");
@@ -33,12 +35,15 @@ export const find = (selector, root = document) => {
   return node;
 };
 
-/** Say at a field what is wrong with it; "" takes it back. The words stand in #<id>-problem. */
-export function complain(field, text) {
-  set(field, { "aria-invalid": text ? "true" : null });
-  find(`#${field.id}-problem`).textContent = text;
-  if (text) field.focus();
+/** Say at a field what is wrong with it, by the key of its words; "" takes it back. They stand in #<id>-problem. */
+export function complain(field, key) {
+  set(field, { "aria-invalid": key ? "true" : null });
+  sayAt(find(`#${field.id}-problem`), key);
+  if (key) field.focus();
 }
+
+/** What is wrong with a field, as its key; "" if nothing is. */
+export const complaint = (field) => find(`#${field.id}-problem`).dataset.say ?? "";
 
 /** Replace the children of a list and leave the focus where it was: on the same act of the same row, or on the list. */
 export function redraw(list, rows) {

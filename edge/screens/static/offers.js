@@ -8,7 +8,7 @@ import { button, clockTime, find, make, redraw, twice } from "./dom.js";
 import { fen, yuan } from "./money.js";
 import { attempt, toast } from "./strip.js";
 import { call } from "./terminal.js";
-import { onLanguage, say, told, toldNode } from "./words.js";
+import { onLanguage, say, sayAt, told, toldNode } from "./words.js";
 
 const KINDS = {
   gift: { member: "item", label: "offer_item", read: (text) => text.trim(), write: (item) => item ?? "" },
@@ -136,7 +136,7 @@ export class OffersPanel {
     };
     for (const [name, value] of Object.entries(values)) find(`#offer-${name}`).value = value ?? "";
     this.stockBefore = find("#offer-stock").value;
-    find("#offer-problem").textContent = "";
+    this.complain("");
     this.form.hidden = false;
     find("#offers-list").hidden = true;
     this.drawValue();
@@ -170,11 +170,11 @@ export class OffersPanel {
     const text = (name) => find(`#offer-${name}`).value.trim();
     const kind = text("kind");
     const value = KINDS[kind].read(text("value"));
-    if (value === null || value === "") return this.complain(say({ percent: "offer_fold_wrong", gift: "offer_gift_wrong" }[kind] ?? "amount_none"));
-    if (text("from") && text("until") && text("until") < text("from")) return this.complain(say("offer_dates_wrong"));
+    if (value === null || value === "") return this.complain({ percent: "offer_fold_wrong", gift: "offer_gift_wrong" }[kind] ?? "amount_none");
+    if (text("from") && text("until") && text("until") < text("from")) return this.complain("offer_dates_wrong");
     const limit = text("limit") ? whole(text("limit")) : undefined;
     const stock = text("stock") ? whole(text("stock")) : undefined;
-    if (limit === null || stock === null) return this.complain(say("offer_number_wrong"));
+    if (limit === null || stock === null) return this.complain("offer_number_wrong");
     const when = { ...(text("from") ? { from: text("from") } : {}), ...(text("until") ? { until: text("until") } : {}) };
     return {
       title: { zh: text("zh"), ...(text("en") ? { en: text("en") } : {}) },
@@ -186,8 +186,8 @@ export class OffersPanel {
     };
   }
 
-  complain(text) {
-    find("#offer-problem").textContent = text;
+  complain(key) {
+    sayAt(find("#offer-problem"), key);
     return null;
   }
 
@@ -197,7 +197,7 @@ export class OffersPanel {
     try {
       await call(this.editing ? "PUT" : "POST", this.editing ? `/v1/offers/${this.editing.id}` : "/v1/offers", body);
     } catch (error) {
-      this.complain(say(error.status ? "offer_refused" : "no_answer"));
+      this.complain(error.status ? "offer_refused" : "no_answer");
       return;
     }
     this.close();

@@ -5,12 +5,13 @@
 //   loses nothing (XG1's alphabet is upper-case ASCII); text that is no XG1 code keeps its characters;
 // - a code in a field that is not for codes is a scan: the field gets back what stood there before;
 // - a field marked `data-code` takes codes for a purpose of its own (an override) and keeps them;
-// - Enter in any field submits what belongs there; a scanner without Enter is heard by its silence.
+// - Enter in any field submits what belongs there; a scanner without Enter is heard by its silence, which has to be long:
+//   a busy machine stops in the middle of a code as well, and half a code is a wrong answer.
 
 const CODE = /XG1:/;
 const BY_HAND = new Map([["。", "."], ["、", "/"], ["¥", "$"], ["：", ":"], ["，", ","], ["．", "."]]);
 const SILENT = /[\u0000-\u001f\u007f\u200b-\u200f\ufeff]/g; // eslint-disable-line no-control-regex
-const SILENCE_MS = 250;
+const SILENCE_MS = 1000;
 const WHOLE = 60; // characters: no XG1 code is shorter
 const PAUSE_MS = 300;
 

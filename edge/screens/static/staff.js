@@ -60,7 +60,7 @@ find("#unlock").addEventListener("submit", async (event) => {
   const pin = find("#pin");
   const typed = pin.value;
   pin.value = "";
-  if (!typed) { complain(pin, say("staff_pin_empty")); return; }
+  if (!typed) { complain(pin, "staff_pin_empty"); return; }
   try {
     const said = await call("POST", "/v1/staff/unlock", { person: find("#person").value, pin: typed });
     session = { ...said, until: Date.now() + said.seconds * 1000 };
@@ -70,7 +70,7 @@ find("#unlock").addEventListener("submit", async (event) => {
     find("#override-code").focus();
   } catch (error) {
     if (!(error instanceof Trouble)) throw error;
-    complain(pin, say({ 403: "staff_wrong", 423: "staff_locked" }[error.status] ?? "no_answer"));
+    complain(pin, { 403: "staff_wrong", 423: "staff_locked" }[error.status] ?? "no_answer");
   }
 });
 
@@ -124,7 +124,7 @@ async function asPerson(method, path, body) {
 
 function reason() {
   const why = find("#why").value.trim();
-  complain(find("#why"), why.length < 2 ? say("staff_why_empty") : "");
+  complain(find("#why"), why.length < 2 ? "staff_why_empty" : "");
   return why.length < 2 ? null : why;
 }
 
@@ -154,7 +154,7 @@ find("#short-form").addEventListener("submit", async (event) => {
   } catch (error) {
     if (!(error instanceof Trouble)) throw error;
     if (error.status === 401) lock();
-    complain(field, say({ 400: "staff_short_typo", 404: "staff_short_none", 429: "staff_short_wait", 401: "staff_over" }[error.status] ?? "no_answer"));
+    complain(field, { 400: "staff_short_typo", 404: "staff_short_none", 429: "staff_short_wait", 401: "staff_over" }[error.status] ?? "no_answer");
     field.select();
   }
 });
@@ -234,7 +234,7 @@ function claimForm(row) {
     ask: () => say("staff_claim_sure"),
     act: async () => {
       const sum = readFen(amount.value);
-      complain(amount, sum.why ? say(sum.why) : "");
+      complain(amount, sum.why ?? "");
       if (!sum.why) await inOwnName(row, "claim", { amount_fen: sum.fen }, "staff_claimed");
     },
   });

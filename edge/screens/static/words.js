@@ -394,6 +394,12 @@ export function fill(root = document) {
   for (const node of root.querySelectorAll("[data-say-label]")) node.setAttribute("aria-label", say(node.dataset.sayLabel));
 }
 
+/** Write the word of a key there ("" takes it away); when the language is switched it is written anew. */
+export function sayAt(node, key) {
+  if (key) node.dataset.say = key; else delete node.dataset.say;
+  node.textContent = key ? say(key) : "";
+}
+
 export function onLanguage(listener) { listeners.add(listener); }
 
 export function switchLanguage() {
