@@ -23,7 +23,7 @@ EVERY_S: Final = 60.0
 SOON_S: Final = 1.0  # while nothing may be tidied yet: the store is not open, or no signed time has come
 PAUSE_S: Final = 0.01
 MINUTE_MS: Final = 60_000
-RETAIN_MS: Final = 180 * 86_400_000  # facts that the platform signed for stay this long
+RETAIN_MS: Final = 180 * 86_400_000  # facts stay this long from when the platform signed for them
 PIECE: Final = 200  # rows a job touches at most, which takes about 5 ms
 DUE: Final = 20  # the same for what writes a fact for each row
 
@@ -57,7 +57,7 @@ def pieces(now: Now) -> list[tuple[Callable[[sqlite3.Connection], int], int]]:
     return [
         (lambda conn: len(upkeep.mark_overdue(Pen(conn, now, uuid7), at_most=DUE)), DUE),
         (lambda conn: _summaries(conn, now), PIECE),
-        (lambda conn: chain.retire(conn, older_than_ms=now.utc_ms - RETAIN_MS, at_most=PIECE), PIECE),
+        (lambda conn: chain.retire(conn, signed_before_ms=now.utc_ms - RETAIN_MS, at_most=PIECE), PIECE),
     ]
 
 

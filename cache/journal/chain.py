@@ -5,11 +5,10 @@ Rules of this file:
 - every function takes the connection of a transaction that its caller began; nothing here commits;
 - facts are appended, never changed; `append` is the only INSERT into `journal`;
 - a peer's word moves `sent_through`; only a platform receipt with our own head hash moves `acked_through`, and only
-  what is below it *and* old may leave (`retire`).
+  what is below it *and* was signed for long ago, by the platform's clock, may leave (`retire`).
 """
 
 import hashlib
-import itertools
 import json
 import sqlite3
 from collections.abc import Iterator
@@ -40,8 +39,16 @@ GAPS = (  # numbers above ?1 that were passed over where an epoch began
     " FROM epoch e WHERE e.from_seq - 1 > ?1 AND e.from_seq <= (SELECT max(seq) FROM journal)"
 )
 BESIDE = "INSERT INTO beside (seq, original) VALUES (?, ?)"
-SIGNED = "SELECT seq, at_ms FROM journal WHERE seq < ? AND seq NOT IN (SELECT seq FROM set_aside) ORDER BY seq LIMIT ?"
-LEAVE = "DELETE FROM journal WHERE seq <= ? AND seq NOT IN (SELECT seq FROM set_aside)"
+LEAVE = (
+    "DELETE FROM journal WHERE seq IN (SELECT seq FROM journal"
+    " WHERE seq < ?1 AND seq <= ?2 AND seq NOT IN (SELECT seq FROM set_aside) ORDER BY seq LIMIT ?3)"
+)
+SIGNED_AT = (
+    "INSERT INTO receipts (hour, through, at_ms) VALUES (?1 / 3600000, ?2, ?1) ON CONFLICT (hour) DO UPDATE"
+    " SET through = max(through, excluded.through), at_ms = max(at_ms, excluded.at_ms)"
+)
+SIGNED_BEFORE = "SELECT max(through) FROM receipts WHERE at_ms < ?"
+FORGET_RECEIPTS = "DELETE FROM receipts WHERE through < ? AND at_ms < ?"
 CURSOR = "SELECT sent_through, acked_through, acked_at_ms FROM cursor"
 
 
@@ -222,6 +229,11 @@ def acknowledge(conn: sqlite3.Connection, *, through: int, head_hash: bytes, rec
     return cursor(conn)
 
 
+def signed_at(conn: sqlite3.Connection, through: int, at_ms: int) -> None:
+    """Note when the platform signed for all up to `through`, by its own clock: from then facts are kept (`retire`)."""
+    conn.execute(SIGNED_AT, (at_ms, through))
+
+
 def set_aside(conn: sqlite3.Connection, *, seq: int, detail: str, at_ms: int) -> None:
     """Note that the platform could not parse record `seq`; it stays here, shown and counted."""
     conn.execute(
@@ -234,14 +246,19 @@ def set_aside_count(conn: sqlite3.Connection) -> int:
     return int(conn.execute("SELECT count(*) FROM set_aside").fetchone()[0])
 
 
-def retire(conn: sqlite3.Connection, *, older_than_ms: int, at_most: int = -1) -> int:
-    """Let facts leave that the platform signed for and that are older, the oldest first; return how many left.
+def retire(conn: sqlite3.Connection, *, signed_before_ms: int, at_most: int = -1) -> int:
+    """Let facts leave that the platform signed for before then, the oldest first; return how many left.
 
-    The newest signed one stays, and what stands behind a younger one; `at_most` bounds one call (-1: no bound).
+    The newest signed one stays; `at_most` bounds one call (-1: no bound). What a fact says of its own time counts for
+    nothing: a clock that was wrong when it was written erases nothing early, and keeps nothing for ever.
     """
-    rows = conn.execute(SIGNED, (cursor(conn).acked_through, at_most))
-    old = [seq for seq, _at_ms in itertools.takewhile(lambda row: row[1] < older_than_ms, rows)]
-    return conn.execute(LEAVE, (old[-1],)).rowcount if old else 0
+    (through,) = conn.execute(SIGNED_BEFORE, (signed_before_ms,)).fetchone()
+    if through is None:
+        return 0
+    left = conn.execute(LEAVE, (cursor(conn).acked_through, through, at_most)).rowcount
+    if not left:
+        conn.execute(FORGET_RECEIPTS, (through, signed_before_ms))
+    return left
 
 
 def verify(conn: sqlite3.Connection) -> Head:

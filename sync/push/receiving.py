@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from cache.ids import uuid7
-from cache.journal.chain import acknowledge, cursor, set_aside
+from cache.journal.chain import acknowledge, cursor, set_aside, signed_at
 from cache.journal.orders import NEW_EPOCH, Order, obey
 from cache.memory.lives import doubt, is_point
 from cache.pen import Pen
@@ -70,7 +70,10 @@ def take_in(
     """
     for receipt, text in receipts:
         head_hash = bytes.fromhex(receipt.head_hash)
-        acknowledge(conn, through=receipt.acked_through, head_hash=head_hash, receipt=text, at_ms=now_ms)
+        before, through = cursor(conn).acked_through, receipt.acked_through
+        acknowledge(conn, through=through, head_hash=head_hash, receipt=text, at_ms=now_ms)
+        if through > before:
+            signed_at(conn, through, answer.at_ms)
     signed_through = cursor(conn).acked_through
     for entry in answer.set_aside:
         set_aside(conn, seq=entry.seq, detail=entry.detail, at_ms=now_ms)

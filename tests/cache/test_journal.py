@@ -11,6 +11,8 @@ from cache.journal.batches import batch
 from cache.journal.chain import ForeignReceiptError, JournalError
 from storage.sqlite import memory
 
+HOUR_MS = 3_600_000
+
 
 @pytest.fixture
 def conn():
@@ -126,22 +128,48 @@ class TestAcknowledge:
 
 
 class TestRetire:
-    def test_only_signed_and_old_facts_leave_and_the_head_stays(self, conn):
+    def sign(self, conn, through, signed_ms):
+        """Let the platform sign for all up to `through` at that time."""
+        (end,) = conn.execute("SELECT hash FROM journal WHERE seq = ?", (through,)).fetchone()
+        chain.acknowledge(conn, through=through, head_hash=end, receipt="r", at_ms=9)
+        chain.signed_at(conn, through, signed_ms)
+
+    def test_only_facts_that_were_signed_for_long_ago_leave_and_the_newest_of_them_stays(self, conn):
         fill(conn, 10)
         head = chain.head(conn)
-        middle = batch(conn, after=0, max_records=6)
-        chain.acknowledge(conn, through=6, head_hash=middle.head_hash, receipt="r", at_ms=9)
+        self.sign(conn, 4, 10 * HOUR_MS)
+        self.sign(conn, 6, 20 * HOUR_MS)
 
-        assert chain.retire(conn, older_than_ms=4) == 4
-        assert chain.retire(conn, older_than_ms=1000) == 1
+        assert chain.retire(conn, signed_before_ms=10 * HOUR_MS) == 0
+        assert chain.retire(conn, signed_before_ms=10 * HOUR_MS + 1, at_most=3) == 3
+        assert chain.retire(conn, signed_before_ms=10 * HOUR_MS + 1) == 1
+        assert chain.retire(conn, signed_before_ms=10**15) == 1
         assert chain.head(conn) == head
         assert chain.verify(conn) == head
         assert batch(conn, after=6).first == 7
 
+    @pytest.mark.parametrize("said_ms", [0, 10**15])
+    def test_what_a_wrong_clock_wrote_stays_as_long_as_all_else(self, conn, said_ms):
+        fill(conn, 4, at_ms=said_ms)
+        self.sign(conn, 4, 100 * HOUR_MS)
+
+        assert chain.retire(conn, signed_before_ms=100 * HOUR_MS) == 0
+        assert chain.retire(conn, signed_before_ms=100 * HOUR_MS + 1) == 3
+
+    def test_receipts_of_an_hour_are_one_row_and_keep_what_came_with_the_last_of_them(self, conn):
+        fill(conn, 4)
+        self.sign(conn, 2, 100 * HOUR_MS)
+        self.sign(conn, 4, 100 * HOUR_MS + 60_000)
+
+        assert conn.execute("SELECT count(*) FROM receipts").fetchone() == (1,)
+        assert chain.retire(conn, signed_before_ms=100 * HOUR_MS + 60_000) == 0
+        assert chain.retire(conn, signed_before_ms=100 * HOUR_MS + 60_001) == 3
+
     def test_what_is_unsent_never_leaves(self, conn):
         fill(conn, 10)
+        self.sign(conn, 1, 0)
 
-        assert chain.retire(conn, older_than_ms=10**15) == 0
+        assert chain.retire(conn, signed_before_ms=10**15) == 0
 
 
 def test_ids_sort_by_time_and_have_the_form_of_version_7():

@@ -22,8 +22,10 @@ def test_what_the_platform_signed_for_leaves_after_half_a_year_and_nothing_else_
         chain.begin_epoch(conn, epoch="e1", terminal="t1", reason="enrolled")
         for day in (0, 1, 170, 171, 172):
             Pen(conn, Now(utc_ms=T0 + day * DAY_MS), uuid7).fact("note", {"day": day})
-        signed = batch(conn, after=0, max_records=4)
-        chain.acknowledge(conn, through=4, head_hash=signed.head_hash, receipt="r", at_ms=T0 + DAY_MS)
+        for many, day in ((2, 1), (4, 173)):  # the second batch came home a day late
+            signed, at_ms = batch(conn, after=0, max_records=many), T0 + day * DAY_MS
+            chain.acknowledge(conn, through=many, head_hash=signed.head_hash, receipt="r", at_ms=at_ms)
+            chain.signed_at(conn, many, at_ms)
 
     for piece, _most in pieces(Now(utc_ms=T0 + 190 * DAY_MS)):
         with immediate(conn):

@@ -195,7 +195,7 @@ class TestLostAndForked:
         terminal = await town.terminal()
         await terminal.write(many=6)
         await terminal.pusher().drain()
-        await terminal.store.write(lambda conn: retire(conn, older_than_ms=terminal.clock.at_ms + 1))
+        await terminal.store.write(lambda conn: retire(conn, signed_before_ms=town.clock.at_ms + 1))
         town.lose(after=0)
         await terminal.write()
 

@@ -60,7 +60,7 @@ MUTANTS = (
     Mutant(
         "signed facts stay for ever",
         "edge/housekeeping.py",
-        "        (lambda conn: chain.retire(conn, older_than_ms=now.utc_ms - RETAIN_MS, at_most=PIECE), PIECE),\n",
+        "        (lambda conn: chain.retire(conn, signed_before_ms=now.utc_ms - RETAIN_MS, at_most=PIECE), PIECE),\n",
         "",
         "tests/edge/test_housekeeping.py::test_what_the_platform_signed_for_leaves_after_half_a_year_and_nothing_else_does",
     ),
