@@ -31,6 +31,7 @@ class Health:
     reopened: int = 0
     dropped: int = 0
     drops: Mapping[str, int] = field(default_factory=dict)  # what was thrown away, by its reason
+    missed: Mapping[str, int] = field(default_factory=dict)  # the same since a code last came through
     cleaned: Mapping[str, int] = field(default_factory=dict)  # what was taken off codes, by its name (scanner.cleaning)
     bad_figures: int = 0  # that a scanner process said of itself and that cannot be
     rss_bytes: int = 0

@@ -123,7 +123,8 @@ class Source:
 
     def drop(self, why: str) -> None:
         """Note that something was thrown away, and tell whoever listens."""
-        self.note(dropped=self.health.dropped + 1, drops=_counted(self.health.drops, why))
+        health = self.health
+        self.note(dropped=health.dropped + 1, drops=_counted(health.drops, why), missed=_counted(health.missed, why))
         if self.on_dropped is not None:
             self.on_dropped(why)
 
@@ -137,9 +138,13 @@ class Source:
     def _present(self, cleaned: Cleaned, age_s: float, beside: tuple[str, ...], raw: bytes | None) -> None:
         if cleaned.found:
             self.took_off(*cleaned.found)
+        missed: Mapping[str, int] = {}
         while self._waiting.qsize() >= MAX_WAITING:
             self._waiting.get_nowait()
+            missed = _counted(missed, "backlog")
             self.note(dropped=self.health.dropped + 1)
+        if self.health.missed != missed:
+            self.note(missed=missed)
         at_ms = self._clock.now_ms() - round(age_s * 1000)
         self._waiting.put_nowait(Presented(cleaned.text, self.spec.name, at_ms, beside, raw))
 

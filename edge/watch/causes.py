@@ -289,8 +289,8 @@ CAUSES: Final[dict[str, Cause]] = {
     "scans.well": Cause(_W, "没有丢失的扫码", "no scan was dropped"),
     "scans.dropped": Cause(
         _N,
-        "有扫码未能识别：{detail}",
-        "scans came in that are not understood: {detail}",
+        "有扫码未能识别，其后尚无成功识读：{detail}",
+        "scans came in that are not understood, and none since that was: {detail}",
         "按 docs/scanner.md 检查扫码器的后缀和键盘布局；运行 xinguan doctor --sources",
         "check suffix and layout of the scanner (docs/scanner.md); run: xinguan doctor --sources",
     ),

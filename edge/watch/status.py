@@ -225,8 +225,7 @@ def _lane(lane: LaneReading) -> list[Line]:
         note = lane.source.note or "没有画面 no picture"
         cause = causes.get(lane.source.state) or next((c for words, c in PICTURES if words in note), "source.down")
         found.append(Line(f"source:{lane.id}", cause, note))
-        dropped = {"backlog": lane.source.dropped, **lane.source.drops}
-        detail = ", ".join(f"{why} × {n}" for why, n in sorted(dropped.items()) if n)
+        detail = ", ".join(f"{why} × {n}" for why, n in sorted(lane.source.missed.items()))
         found.append(Line(f"scans:{lane.id}", "scans.dropped" if detail else "scans.well", detail))
     gate = "gate.not_actuated" if lane.strikes >= STRIKES else "gate.well"
     return [*found, Line(f"gate:{lane.id}", gate, str(lane.strikes)), *lane.beside]

@@ -41,10 +41,14 @@ def test_a_camera_that_does_not_read_is_named_with_its_reason_and_nobody_calls_t
 
 
 def test_scans_that_were_dropped_are_told_and_keep_nobody_out():
-    answer = told(camera(State.LIVE, drops={"control characters": 3}))
+    answer = told(camera(State.LIVE, missed={"control characters": 3}))
 
     assert (line(answer, "scans:north")["level"], answer["ready"]) == ("warn", True)
     assert "control characters × 3" in line(answer, "scans:north")["en"]
+
+
+def test_scans_that_were_dropped_before_a_code_came_through_are_figures_and_no_light():
+    assert line(told(camera(State.LIVE, drops={"control characters": 3})), "scans:north")["ok"]
 
 
 def test_a_lane_without_a_scanner_has_no_line_and_screens_see_which_cameras_read():

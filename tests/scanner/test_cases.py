@@ -112,9 +112,11 @@ async def test_what_is_thrown_away_is_told_at_once_and_counted(clock):
         await until(lambda: source.health.ready)
         os.write(master, b"x" * 3000 + b"\r")
         os.write(master, b"y" * 1500 + b"\r")
+        await until(lambda: source.health.missed == {"flood": 1, "long": 1})
         os.write(master, b"XG1:GOOD\r")
         assert (await first(source)).text == "XG1:GOOD"
         assert source.health.drops == {"flood": 1, "long": 1}
+        assert source.health.missed == {}  # a code came through since
     os.close(master)
     os.close(slave)
     assert sorted(told) == ["flood", "long"]
