@@ -22,9 +22,10 @@ class Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class TerminalTable(Strict, frozen=True):
-    """`[terminal]`: where this terminal keeps what it remembers."""
+    """`[terminal]`: where this terminal keeps what it remembers, and how long an answer may take (seconds)."""
 
     data: str
+    answer_s: float = 0.8
 
 
 class PlatformTable(Strict, frozen=True):

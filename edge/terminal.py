@@ -176,7 +176,7 @@ class Terminal:
         store = Store(config.data / DATABASE_FILE, reached=self._committed())
         clock = Clock(store, Memory(), boot_id=this_boot())
         clock.rtc_h = identity.profile.rtc_trust_h
-        bounds = Bounds(clock=clock, disk=Disk(config.data))
+        bounds = Bounds(clock=clock, disk=Disk(config.data), answer_s=config.terminal.answer_s)
         shop = Shop(identity.terminal, identity.site)
         files = ListFiles(config.data / "lists")
         lists = ListStore(store, files, ids=uuid7, home=identity.profile.issuer, shop=shop)

@@ -10,6 +10,7 @@ Rules of this file:
 - a gate that surely did not open gives the use back at once. One whose "no" somebody in the wire could have said
   (`Gate.trusted`) gives nothing back by itself, and more than MAX_DENIED of them in an hour are told;
 - what the gate hears: turned is passed, not turned annuls, fire opens and holds;
+- what could not be begun within BEGIN_S is not sent: whoever asked has gone, and the use is given back;
 - a lane without a gate writes no attempt;
 - stopping finishes what is in hand first.
 """
@@ -19,7 +20,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from cache.ids import uuid7
@@ -28,7 +29,7 @@ from cache.ledger.attempts import Began, Ended
 from cache.ledger.steps import Stepped
 from cache.pen import Pen
 from credit.inputs import Now
-from edge.actuators.gate import Attempt, Done, Gate, Heard, Outcome, refused, unanswered
+from edge.actuators.gate import Attempt, Done, Gate, Heard, Outcome, refused, unanswered, unsent
 from edge.lanes.feedback import Feedback
 from edge.lanes.presented import Answer
 from storage.jobs import StoreFailedError
@@ -38,6 +39,7 @@ log = logging.getLogger("xinguan.openings")
 
 T = TypeVar("T")
 
+BEGIN_S = 5.0  # from the answer; a store that was held for longer opens for nobody who has left
 SLACK_S = 0.5  # beyond a gate's own time, before it is taken for hung
 HEAR_AGAIN_S = 2.0
 MAX_OWED = 1_000  # facts about exits that wait for the store
@@ -54,6 +56,7 @@ class Opening:
     redemption: str | None
     heads: int = 1
     by: str | None = None
+    asked: float = field(default_factory=time.monotonic, compare=False)
 
     @classmethod
     def of(cls, answer: Answer) -> "Opening":
@@ -160,7 +163,10 @@ class Openings:
             return
         redemption = opening.redemption
         try:
-            began = await self._begin(redemption, opening.by)
+            began = await self._begin(redemption, opening.by, before=opening.asked + BEGIN_S)
+            if began.number is not None and time.monotonic() > opening.asked + BEGIN_S:
+                await self._note(redemption, began.number, unsent("too late"), gives_back=opening.by is None)
+                return
             if began.number is None and began.last is not None and began.last.outcome == attempts.UNKNOWN:
                 began = await self._doubted(redemption, began)
             if began.number is not None:
@@ -169,8 +175,8 @@ class Openings:
             log.exception("attempt_not_written", extra={"lane": self._lane})
             self._say(redemption, Outcome.NOT_ACTUATED)
 
-    async def _begin(self, redemption: str, by: str | None) -> Began:
-        return await self._write(lambda pen: attempts.begin(pen, redemption, self._lane, by=by))
+    async def _begin(self, redemption: str, by: str | None, *, before: float | None = None) -> Began:
+        return await self._write(lambda pen: attempts.begin(pen, redemption, self._lane, by=by), before=before)
 
     async def _doubted(self, redemption: str, began: Began) -> Began:
         """Ask the gate what became of the last attempt; return the attempt that may follow."""
@@ -229,11 +235,11 @@ class Openings:
     def _attempt(self, redemption: str, number: int, heads: int) -> Attempt:
         return Attempt(lane=self._lane, redemption=redemption, number=number, heads=heads)
 
-    async def _bounded(self, work: Awaitable[Done]) -> Done:
-        """Wait for a gate no longer than it may take; a fault of ours in it is no word of the gate's."""
+    async def _bounded(self, work: Awaitable[Done], calls: int = 1) -> Done:
+        """Wait for a gate no longer than so many calls may take; a fault of ours in it is no word of the gate's."""
         assert self._gate is not None  # noqa: S101 - nothing is asked for without one
         try:
-            async with asyncio.timeout(self._gate.timeout_s + SLACK_S):
+            async with asyncio.timeout(calls * self._gate.timeout_s + SLACK_S):
                 return await work
         except TimeoutError:
             return unanswered("no answer in time")
@@ -243,14 +249,7 @@ class Openings:
 
     async def _asked(self, attempt: Attempt) -> Done:
         assert self._gate is not None  # noqa: S101 - nothing is asked for without one
-        try:
-            async with asyncio.timeout(2 * self._gate.timeout_s + SLACK_S):
-                return await self._gate.opened(attempt)
-        except TimeoutError:
-            return unanswered("no answer in time")
-        except Exception as error:
-            log.exception("gate_broken", extra={"lane": self._lane})
-            return unanswered(f"a fault of the driver: {type(error).__name__}")
+        return await self._bounded(self._gate.opened(attempt), calls=2)
 
     def _say(self, name: str, outcome: Outcome) -> None:
         self._running = 0 if outcome is Outcome.ACTUATED else self._running + 1
@@ -270,9 +269,9 @@ class Openings:
                 return
             self._owed.popleft()
 
-    async def _write(self, job: Callable[[Pen], T]) -> T:
+    async def _write(self, job: Callable[[Pen], T], *, before: float | None = None) -> T:
         now = self._decider.now()
-        return await self._store.write(lambda conn: job(Pen(conn, now, uuid7)))
+        return await self._store.write(lambda conn: job(Pen(conn, now, uuid7)), before=before)
 
     async def _listen(self, gate: Gate) -> None:
         """Hear the gate; that this breaks takes nothing else with it."""

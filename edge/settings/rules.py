@@ -23,6 +23,7 @@ HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A
 USUAL_SCENES: Final = ("gate", "hotel", "shop", "counter", "library", "hospital", "parking", "bus", "bicycle", "room")
 LOWEST_PORT, HIGHEST_PORT = 1024, 65_535
 LIMITS: Final = {  # setting → lowest, highest, unit
+    "answer_s": (0.1, 0.9, ("秒", "seconds")),
     "poll_s": (0.1, 86_400, ("秒", "seconds")),
     "presents_per_s": (0.1, 10_000, ("次", "a second")),
     "grace_s": (0, 60, ("秒", "seconds")),
@@ -45,6 +46,7 @@ def problems(config: Config) -> list[Problem]:
 
 
 def _terminal(table: TerminalTable) -> Iterator[Problem]:
+    yield from _limits("answer_s", table.answer_s)
     if not table.data.startswith("/"):
         zh, en = f"{table.data!r} 不是完整路径", f"{table.data!r} is no whole path: it would depend on where one stands"
         yield Problem("data", zh, en, "请写 /var/lib/xinguan", "Write /var/lib/xinguan")

@@ -47,6 +47,7 @@ def test_a_small_file_is_enough():
             "api.tls_cert",
             "tls_key",
         ),
+        (("[platform]", "answer_s = 1.0\n[platform]"), "terminal.answer_s", "0.1 to 0.9"),
         (("[[lanes]]", "[api]\npresents_per_s = 0\n[[lanes]]"), "api.presents_per_s", "0.1 to 10000"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -19,8 +20,8 @@ from credit.reasons import Outcome as Answer
 from credit.rules.benefits import parse_benefits
 from edge.actuators.gate import Heard, Plain, refused, unanswered, unsent, well
 from edge.lanes.feedback import Feedback
-from edge.lanes.openings import SLACK_S, Opening, Openings
-from storage.jobs import StoreFailedError
+from edge.lanes.openings import BEGIN_S, SLACK_S, Opening, Openings
+from storage.jobs import JobWithdrawnError, StoreFailedError
 from storage.sqlite import immediate, memory
 
 T0 = 1_790_000_000_000
@@ -51,16 +52,18 @@ class NoLists:
 
 
 class MemoryStore:
-    """A store in memory; `ill` makes every write fail."""
+    """A store in memory; `ill` makes every write fail, `strict` what is not begun in its time."""
 
     def __init__(self):
-        self.conn, self.ill = memory(), False
+        self.conn, self.ill, self.strict = memory(), False, False
         with immediate(self.conn):
             begin_epoch(self.conn, epoch="e1", terminal="t1", reason="enrolled")
 
-    async def write(self, job):
+    async def write(self, job, *, before=None):
         if self.ill:
             raise StoreFailedError("ill")
+        if self.strict and before is not None and time.monotonic() > before:
+            raise JobWithdrawnError("its time was over")
         with immediate(self.conn):
             return job(self.conn)
 
@@ -135,8 +138,8 @@ class World:
         self.running.cancel()
         await asyncio.gather(self.running, return_exceptions=True)
 
-    async def show(self, code=b"n1"):
-        """Show the code; return what is answered."""
+    async def show(self, code=b"n1", *, ago_s=0.0):
+        """Show the code; return what is answered. The opening that it asks for is `ago_s` seconds old."""
         token = Token(
             issuer="wulong",
             kid=b"k" * 8,
@@ -154,7 +157,8 @@ class World:
         settled = await self.store.write(lambda conn: settle.settle(Pen(conn, now, uuid7), visit, NoLists(), POLICY))
         if settled.open_gate:
             self.served.append(settled.redemption)
-            self.openings.ask(Opening(settled.redemption, settled.redemption))
+            asked = time.monotonic() - ago_s
+            self.openings.ask(Opening(settled.redemption, settled.redemption, asked=asked))
         return settled
 
     async def person(self):
@@ -199,6 +203,27 @@ def played(controller):
         return asyncio.run(whole())
 
     return run
+
+
+@pytest.mark.parametrize("strict", [True, False], ids=["the store withdraws it", "the store was slow with it"])
+def test_an_opening_that_could_not_be_begun_for_seconds_opens_for_nobody_and_the_code_is_good_again(strict):
+    controller = Controller([])
+
+    async def story(world):
+        world.store.strict = strict
+        await world.show(ago_s=BEGIN_S + 1)
+        await world.settled()
+        first = controller.openings
+        world.store.strict = False
+        await world.show()
+        await world.settled()
+        assert (first, controller.openings) == (0, 1)
+
+    world = played(controller)(story)
+
+    assert world.uses() == 1
+    assert [said for _name, said in world.told if said != "given_back"] == ["failed", "opened"]
+    assert ("not_actuated" in world.kinds()) is not strict
 
 
 WAYS = st.tuples(st.booleans(), st.sampled_from(["truth", "never", "late", "cut", "lie", "away"]))
