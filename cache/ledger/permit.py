@@ -21,6 +21,7 @@ from credit.facts import Bought, Facts, NonceUse, OpenThing, PassState, Used
 from credit.inputs import Now
 
 T = TypeVar("T", OpenThing, Bought)
+INSIDE = "i|"
 
 
 class ClaimWord(StrEnum):
@@ -50,7 +51,8 @@ class Known:
 class Permit:
     """What may be taken: `redemption` is the id under which `keys` are held, None where nothing is.
 
-    `ended` are redemptions of ours that somebody brought back elsewhere; `alone_since_ms`: since when nobody answers
+    `ended` are redemptions of ours that somebody brought back elsewhere, each with the keys that are free now;
+    `alone_since_ms`: since when nobody answers
     for a count that was wanted; `word`: whose refusal a denial rests on, as its fact says it; `for_site`: whoever
     answered counts every nonce of this site, as its hub does and the platform does not (claims.md 11).
     """
@@ -60,7 +62,7 @@ class Permit:
     keys: frozenset[str] = frozenset()
     hub_no: int | None = None
     known: Known | None = None
-    ended: frozenset[str] = frozenset()
+    ended: Mapping[str, frozenset[str]] = field(default_factory=dict)
     alone_since_ms: int | None = None
     word: Mapping[str, Any] | None = None
     for_site: bool = True
@@ -97,10 +99,10 @@ class Permit:
             )
         return replace(
             own,
-            used={**own.used, **{key: _more(own.used.get(key), used) for key, used in known.used.items()}},
+            used={**own.used, **{key: _more(key, own.used.get(key), used) for key, used in known.used.items()}},
             nonce=own.nonce or known.nonce,
             open=_united(own.open, known.open),
-            bought=_united(own.bought, known.bought),
+            bought=_more_returned(own.bought, known.bought),
             passes={**own.passes, **known.passes},
             entry_stopped=stopped,
             site_reached=reached,
@@ -122,11 +124,28 @@ class Dry(NamedTuple):
     back: Mapping[str, tuple[str, ...]]
 
 
-def _more(own: Used | None, known: Used) -> Used:
-    if own is None:
+def _more(key: str, own: Used | None, known: Used) -> Used:
+    """Return what stands under a key: the larger figure. Who is inside others know better: people leave anywhere.
+
+    An answer without a figure of its own (`left` alone) leaves the own one.
+    """
+    if own is None or (key.startswith(INSIDE) and (known.n or known.left is not None)):
         return known
     newest = known if known.at_ms is not None else own
     return Used(n=max(own.n, known.n), at_ms=newest.at_ms, where=newest.where, left=known.left, held=known.held)
+
+
+def _more_returned(own: tuple[Bought, ...], known: tuple[Bought, ...]) -> tuple[Bought, ...]:
+    """Return own and others' purchases; of an own one as much is returned as whoever knows most says."""
+    told = {one.redemption: one for one in known}
+    return _united(tuple([_returned(one, told.get(one.redemption)) for one in own]), known)
+
+
+def _returned(own: Bought, told: Bought | None) -> Bought:
+    if told is None:
+        return own
+    fen, heads = max(own.returned_fen, told.returned_fen), max(own.returned_heads, told.returned_heads)
+    return replace(own, returned_fen=fen, returned_heads=heads)
 
 
 def _united(own: tuple[T, ...], known: tuple[T, ...]) -> tuple[T, ...]:

@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 
 from cache.journal import proofs
 from cache.ledger import entries, facts, upkeep, writing
-from cache.ledger.permit import ALONE, ClaimWord, Dry, Permit
+from cache.ledger.elsewhere.ended import end_elsewhere, less_ended, without_own_endings
+from cache.ledger.permit import ALONE, INSIDE, ClaimWord, Dry, Permit
 from cache.ledger.steps import write_closing, write_reversal
 from cache.ledger.visit import Lists, Settled, Stage, Visit, grace_key
 from cache.pen import Pen
@@ -50,12 +51,14 @@ class Weighed(NamedTuple):
 def settle(pen: Pen, visit: Visit, lists: Lists, policy: Policy, permit: Permit = ALONE) -> Settled:
     """Decide on a presentation and write what follows from it; one step of one transaction."""
     if permit.ended:
-        writing.end_elsewhere(pen.conn, permit.ended, pen.now.utc_ms)
+        end_elsewhere(pen.conn, permit.ended, pen.now.utc_ms)
     decision, known = weigh(pen, visit, lists, policy, permit)
     if decision.repeats is not None:
         return _repeated(pen, decision)
     if visit.request.intent in ASKING:
         return Settled(decision=decision)
+    if decision.reasons == (Reason.NOTHING_OPEN,) and _may_be_another_s(visit.request, permit):
+        return _unmatched(pen, visit.request)
     if decision.outcome is not Outcome.GRANT:
         seq = _write_denial(pen, visit, decision, permit)
         return Settled(decision=decision, journal_seq=seq, notice=None if seq is None else visit.notice)
@@ -69,18 +72,31 @@ def _outside(decision: Decision, permit: Permit) -> frozenset[str]:
     """Return the keys that a decision takes and whoever answered for them does not hold (claims.md, gate 5)."""
     if not permit.binding:
         return frozenset()
-    taking: tuple[Use | Sum, ...] = (*decision.consumption.uses, *decision.consumption.sums)
+    taken = decision.consumption
+    taking: tuple[Use | Sum, ...] = (*taken.uses, *taken.sums)
     wide = [one.key for one in taking if one.reach is not Reach.TERMINAL and one.limit is not None]
+    if taken.pass_root is not None and taken.pass_entries is not None and taken.pass_reach is not Reach.TERMINAL:
+        wide.append(f"p|{taken.pass_root}")
     return frozenset(wide) - permit.keys
+
+
+def _may_be_another_s(request: Request, permit: Permit) -> bool:
+    """Return whether what is brought back may be another gate's, while nobody who knows answers (claims.md 6)."""
+    back = request.intent in (Intent.CLOSE, Intent.GIVE_BACK)
+    return back and permit.claim is ClaimWord.ALONE and (request.redemption or request.asset) is not None
 
 
 def weigh(pen: Pen, visit: Visit, lists: Lists, policy: Policy, permit: Permit = ALONE) -> Weighed:
     """Decide on a presentation and write nothing: what would be given, and what it would take."""
     now = permit.moment(pen.now)
     asked = questions(visit.token, visit.request, visit.place, policy, now)
-    own = facts.read_facts(pen.conn, asked, visit, now)
+    own = less_ended(pen.conn, facts.read_facts(pen.conn, asked, visit, now), permit.ended)
     known = facts.with_lists(permit.over(own), lists, asked, visit, now)
+    if asked.ending:
+        known = without_own_endings(pen.conn, known, own)
     decision = decide(visit.token, visit.request, known, policy, now)
+    if asked.ending:
+        decision = titled(decision, policy)
     if visit.disk is Stage.LAST and _begins(visit, decision):
         decision = refused(Reason.STORE_FAILED, now, {"disk": "last"})
     return Weighed(decision, known)
@@ -104,12 +120,27 @@ def dry(pen: Pen, visit: Visit, lists: Lists, policy: Policy, permit: Permit = A
 def bring_back(pen: Pen, request: Request, place: Place, policy: Policy, permit: Permit = ALONE) -> Settled:
     """Close or take back without a code, by asset or redemption id (contract.md §3)."""
     own = Facts(place=place, open=facts.open_things(pen.conn, None, request))
-    decision = end(request, permit.over(own), pen.now, policy.default_zone)
+    if permit.ended:
+        end_elsewhere(pen.conn, permit.ended, pen.now.utc_ms)
+        own = replace(own, open=facts.open_things(pen.conn, None, request))
+    known = without_own_endings(pen.conn, permit.over(own), own)
+    decision = titled(end(request, known, pen.now, policy.default_zone), policy)
     if decision.outcome is not Outcome.GRANT or decision.ends is None:
-        silent = permit.claim is ClaimWord.ALONE and (request.redemption or request.asset)
+        silent = _may_be_another_s(request, permit)
         return _unmatched(pen, request) if silent else Settled(decision=decision)
     seq = write_closing(pen, decision.ends)
     return Settled(decision=decision, redemption=decision.ends, journal_seq=seq)
+
+
+def titled(decision: Decision, policy: Policy) -> Decision:
+    """Return a decision whose benefits bear their titles: what another gate gave is told without them."""
+    if all(one.title for one in decision.given):
+        return decision
+    titles = {(one.issuer, one.id): dict(one.title) for one in policy.benefits()}
+    given = tuple(
+        [one._replace(title=one.title or titles.get((one.issuer, one.benefit), {})) for one in decision.given]
+    )
+    return replace(decision, given=given)
 
 
 def _unmatched(pen: Pen, request: Request) -> Settled:
@@ -170,7 +201,8 @@ def _write_grant(pen: Pen, visit: Visit, decision: Decision, permit: Permit) -> 
     seq = pen.fact(kind, body, of=entry.id)
     if shown and visit.token.token_class is TokenClass.BOUND:  # paper proves no presence
         proofs.keep(pen.conn, entry.id, seq, shown)
-    writing.write_entry(pen.conn, entry, seq)
+    inside = {key for key in permit.keys if key.startswith(INSIDE)}
+    writing.write_entry(pen.conn, entry, seq, counted_beyond=inside if permit.binding else ())
     if override is not None:
         pen.fact("override", {"by": override.by, "why": override.why}, of=entry.id)
     opens = bool(decision.obligations.get("open_gate"))

@@ -11,7 +11,7 @@ Rules of this file:
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,12 +75,6 @@ MOVE = (
     "UPDATE redemptions SET state = ?, passed_ms = coalesce(passed_ms, ?), ended_ms = ?, claimed_fen = ? WHERE id = ?"
 )
 ANNULLED_BY = "UPDATE redemptions SET annulled_by = ? WHERE id = ?"
-ENDED = (
-    "UPDATE redemptions SET state = CASE WHEN state IN ('open', 'overdue') THEN 'closed' ELSE 'reversed' END,"
-    " ended_ms = ? WHERE id = ? AND ended_ms IS NULL"
-)
-GIVEN_BACK = "UPDATE uses SET given_back_by = 'elsewhere' WHERE redemption = ? AND given_back_by IS NULL"
-SUMS_GIVEN_BACK = "UPDATE sums SET given_back_fen = fen WHERE redemption = ?"
 RETURNED = "UPDATE redemptions SET returned_fen = ?, returned_heads = ? WHERE id = ?"
 ENDS = frozenset({State.ANNULLED, State.REVERSED, State.CLOSED, State.CLAIMED})
 
@@ -95,7 +89,14 @@ def write(conn: sqlite3.Connection, written: Written) -> bool:
     return False
 
 
-def write_entry(conn: sqlite3.Connection, entry: Entry, seq: int | None, *, accepted: bool = False) -> bool:
+def write_entry(
+    conn: sqlite3.Connection,
+    entry: Entry,
+    seq: int | None,
+    *,
+    accepted: bool = False,
+    counted_beyond: Collection[str] = (),
+) -> bool:
     """Write a grant: redemption, uses, sums, nonce and grace; return whether it was beyond a bound.
 
     Raises sqlite3.IntegrityError when a bound is reached or the nonce is burnt, unless the fact is `accepted` already.
@@ -135,7 +136,9 @@ def write_entry(conn: sqlite3.Connection, entry: Entry, seq: int | None, *, acce
     beyond = False
     taking: tuple[Use | Sum, ...] = (*entry.uses(), *taken.sums)
     for one in taking:
-        beyond |= take(conn, one, entry.id, entry.at_ms, accepted=accepted)
+        elsewhere = one.key in counted_beyond  # who left at another gate is not known here: whoever is asked counts
+        bounded = one._replace(limit=None) if elsewhere else one
+        beyond |= take(conn, bounded, entry.id, entry.at_ms, accepted=accepted)
     if entry.nonce is not None:
         _burn(conn, entry, accepted=accepted)
     conn.execute(BEGUN_ANEW, (entry.issuer, entry.token_id))
@@ -300,15 +303,6 @@ def write_exit(conn: sqlite3.Connection, gone: Exit) -> int:
         conn.execute(GIVE_BACK, (gone.record, rowid))
         conn.execute(LEFT, (gone.at_ms, redemption))
     return max(freed.values(), default=0)
-
-
-def end_elsewhere(conn: sqlite3.Connection, redemptions: Iterable[str], at_ms: int) -> None:
-    """Note that these were brought back at another terminal, whose fact says so: what they took here is free again."""
-    for redemption in redemptions:
-        conn.execute(ENDED, (at_ms, redemption))
-        conn.execute(GIVEN_BACK, (redemption,))
-        conn.execute(SUMS_GIVEN_BACK, (redemption,))
-        conn.execute(END_GRACE, (redemption,))
 
 
 def forget_old(conn: sqlite3.Connection, now: Now) -> None:

@@ -15,10 +15,11 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from cache.ledger.elsewhere.ended import end_whole
 from cache.ledger.entries import Change, Entry, read_back
 from cache.ledger.facts import STOP_ENTRY
 from cache.ledger.upkeep import SWITCH
-from cache.ledger.writing import end_elsewhere, write
+from cache.ledger.writing import write
 from cache.pen import Pen
 from credit.lifecycle import Step
 from credit.records import Record
@@ -91,4 +92,4 @@ def _end(pen: Pen, one: Ended) -> None:
     if one.state == "closed":
         write(pen.conn, Change(one.redemption, Step.CLOSED, pen.now.utc_ms, "elsewhere"))
     else:
-        end_elsewhere(pen.conn, [one.redemption], pen.now.utc_ms)
+        end_whole(pen.conn, one.redemption, pen.now.utc_ms)

@@ -5,7 +5,8 @@ Rules of this file:
 - a batch is booked within one savepoint. When that fails, each fact is booked within its own, and what still fails is
   written down as a finding, with its cause in the log: one terminal's nonsense stops nobody, least of all others;
 - a database that fails is no finding: the whole batch is refused then, facts and all, and comes again;
-- tables are touched in one order by everybody: pledges, tallies, uses, conflicts, redemptions, totals, kinds.
+- tables are touched in one order by everybody: pledges, tallies, uses, conflicts, redemptions,
+  names, totals, kinds.
 """
 
 import json
@@ -17,6 +18,7 @@ from typing import Final, NamedTuple
 from central.books.bounds import Bounds
 from central.books.conflicts import Noticed, notice
 from central.books.counts import GRANTING
+from central.books.elsewhere.leaving import Elsewhere, follow, locks_of
 from central.books.pledges import begin_run, confirm
 from central.books.settling import refusals
 from central.books.settling.accounts import Steps, packed
@@ -45,8 +47,8 @@ MAX_DETAIL: Final = 200  # characters
 MAX_RUN: Final = 64
 REDEMPTION: Final = (
     "INSERT INTO redemptions (redemption, terminal, epoch, seq, kind, site, at_ms, received_ms, state, keys,"
-    " account, proof, verdict, why, apart, due_ms)"
-    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) ON CONFLICT DO NOTHING"
+    " account, told, proof, verdict, why, apart, due_ms)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) ON CONFLICT DO NOTHING"
 )
 STATE: Final = "UPDATE redemptions SET state = $4 WHERE redemption = $1 AND terminal = $2 AND epoch = $3"
 ACCOUNT: Final = "UPDATE redemptions SET account = $4 WHERE redemption = $1 AND terminal = $2 AND epoch = $3"
@@ -108,16 +110,22 @@ async def _book(tx: Tx, incoming: Incoming, records: Sequence[Record], bounds: B
         tx, incoming.terminal, {str(one.redemption) for one in records if one.kind in GRANTING and one.redemption}
     )
     booking = await plan(
-        tx, incoming.terminal, [Step(incoming.epoch, record) for record in records], nonces=incoming.nonces
+        tx,
+        incoming.terminal,
+        [Step(incoming.epoch, record) for record in records],
+        nonces=incoming.nonces,
+        names=locks_of(records, incoming.site),
     )
     booking.apart.update(apart)
+    elsewhere = await follow(tx, booking, incoming.site, records)
     spent = await book(tx, booking)
     noticed = await notice(tx, booking, spent, bounds, now_ms=incoming.received_ms)
     sheet = Sheet()
     known = {one: await early_steps(tx, one) for one in sorted(booking.spoken)}
     steps = {place: fresh_steps(booking, place, known.get(place[0], Steps())) for place in booking.states}
     accounts = await settle_steps(tx, sheet, booking)
-    await _write_redemptions(tx, incoming, booking, steps, accounts)
+    await _write_redemptions(tx, incoming, booking, steps, (accounts, elsewhere))
+    await elsewhere.write(tx)
     await _write_totals(tx, incoming, booking, steps, (noticed, sheet))
     await refusals.count(tx, (incoming.terminal, incoming.epoch), records, site=incoming.site)
     await tx.rows_many(f"{KINDS} RETURNING kind", sorted(Counter(record.kind for record in records).items()))
@@ -131,8 +139,13 @@ async def _book(tx: Tx, incoming: Incoming, records: Sequence[Record], bounds: B
 
 
 async def _write_redemptions(
-    tx: Tx, incoming: Incoming, booking: Booking, steps: Mapping[Place, Steps], accounts: Mapping[Place, str]
+    tx: Tx,
+    incoming: Incoming,
+    booking: Booking,
+    steps: Mapping[Place, Steps],
+    beside: tuple[Mapping[Place, str], Elsewhere],
 ) -> None:
+    accounts, elsewhere = beside
     keys: dict[Side, list[str]] = {}
     for taking in booking.takings:
         keys.setdefault(taking.side, []).append(taking.use.key)
@@ -141,8 +154,9 @@ async def _write_redemptions(
         place = (side.redemption, side.terminal, side.epoch)
         account = json.dumps(packed(steps[place])) if steps[place] != Steps() else None
         head = (*place, side.seq, record.kind, site_of(record, incoming.site), side.at_ms, incoming.received_ms)
-        told = (booking.states[place], json.dumps(keys.get(side, [])), account)
-        rows.append((*head, *told, *begins(record, booking.apart.get(side.seq, ""), incoming.received_ms)))
+        told = elsewhere.told.get(place)
+        kept = (booking.states[place], json.dumps(keys.get(side, [])), account, None if told is None else told.text)
+        rows.append((*head, *kept, *begins(record, booking.apart.get(side.seq, ""), incoming.received_ms)))
     await tx.execute_many(REDEMPTION, rows)
     for redemption, terminal, epoch, _before, state in booking.later:
         await tx.execute(STATE, redemption, terminal, epoch, state)

@@ -82,7 +82,7 @@ async def notice(tx: Tx, booking: Booking, spent: dict[str, Tally], bounds: Boun
         await _note_both(tx, noticed, ("redemption", here.redemption), here, there, now_ms=now_ms)
     taken = [(one.use.key, one.side) for one in booking.takings if one.use.n > one.back]
     taken += [(one.key, one.side) for one in booking.backs if one.change < 0]  # passed after its own annulment
-    for key, side in sorted(taken):
+    for key, side in sorted(one for one in taken if one[0][0] in KINDS):  # of who is inside nobody makes a conflict
         await _overrun(tx, noticed, (key, side), spent[key], bounds, now_ms=now_ms)
     for key in sorted({one.key for one in booking.backs if one.change > 0}):
         await _dissolve(tx, noticed, key, now_ms=now_ms)

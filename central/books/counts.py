@@ -2,9 +2,9 @@
 
 A terminal's fact lists `uses: [{key, n, max}]` (cache.ledger.settle). The key names everything the count depends on,
 so equal keys of two terminals mean one and the same bound. Keys start with what they count (credit.weighing.demands):
-"u" uses, "p" entries of a pass, "o" open things; "i" (heads inside) rises and falls at different gates and is no
-business of ours. A code drawn by the platform ("minted") is good for one grant anywhere: it counts under a key of its
-own, "n".
+"u" uses, "p" entries of a pass, "o" open things, "i" heads inside, which an exit at any gate of the site gives back
+(central.books.elsewhere.leaving). A code drawn by the platform ("minted") is good for one grant anywhere: it counts
+under a key of its own, "n".
 
 Rules of this file:
 
@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 
 from credit.records import Record
 
-COUNTED: Final = frozenset({"u", "p", "o"})
+COUNTED: Final = frozenset({"u", "p", "o", "i"})
 ROLLING: Final = re.compile(r"\|([0-9]{1,5})h\Z")  # the period of a key that counts over the last n hours
 HOUR_MS: Final = 3_600_000
 MAX_N: Final = 10_000  # heads of one grant (schema: uses.n)
@@ -91,6 +91,13 @@ def back_of(record: Record) -> Back | None:
     if record.kind == "closed":
         return Back("o|", MAX_N, step)
     return None
+
+
+def freed_by(back: Back, body: Mapping[str, Any]) -> Back:
+    """Return what a give-back frees of a grant: a benefit may say that what is returned stays used (`gives_back`)."""
+    if body.get("gives_back") is not False or back.part or back.state == "annulled":
+        return back
+    return Back("o|", back.heads if back.state else 0, back.state)
 
 
 LIFECYCLE: Final = frozenset({"granted", "opened", "paid", "passed", "annulled", "reversed", "closed", "overdue"})

@@ -16,6 +16,7 @@ BOOKS: Final = (
     "uses",
     "tallies",
     "redemptions",
+    "named",
     "endings",
     "early",
     "refusals",

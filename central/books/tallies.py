@@ -12,11 +12,11 @@ Rules of this file:
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from central.books.counts import GRANTING, WHOLE, Back, Use, back_of, state_after, uses_of
+from central.books.counts import GRANTING, WHOLE, Back, Use, back_of, freed_by, state_after, uses_of
 from credit.records import Record
 from storage.jobs import Tx, Value
 
@@ -31,6 +31,7 @@ TAKE: Final = (
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING"
 )
 UNBOUNDED: Final = -1
+CLOSED: Final = frozenset({"closed", "claimed"})
 SPENT_WITHIN: Final = (
     "SELECT CAST(coalesce(sum(n - back), 0) AS BIGINT) FROM uses WHERE key = $1 AND at_ms > $2 AND at_ms < $3"
 )
@@ -40,7 +41,8 @@ SET_BACK: Final = (
 )
 GRANTS: Final = "SELECT terminal, epoch, seq, at_ms FROM redemptions WHERE redemption = $1 ORDER BY terminal, epoch"
 HELD_GRANTS: Final = (
-    "SELECT terminal, epoch, seq, state, keys, account FROM redemptions WHERE redemption = $1 ORDER BY terminal, epoch"
+    "SELECT terminal, epoch, seq, state, keys, account, told FROM redemptions WHERE redemption = $1"
+    " ORDER BY terminal, epoch"
 )
 ENDED: Final = "SELECT part, heads, at_ms, state FROM endings WHERE redemption = $1"
 END: Final = (
@@ -132,15 +134,20 @@ class Step(NamedTuple):
     record: Record
 
 
-async def plan(tx: Tx, terminal: str, steps: Sequence[Step], *, nonces: bool = False) -> Booking:
+async def plan(
+    tx: Tx, terminal: str, steps: Sequence[Step], *, nonces: bool = False, names: Iterable[str] = ()
+) -> Booking:
     """Return what `terminal`'s fresh facts do; raise UnbookableError for a figure nobody could have used.
 
-    Writes who spoke first of each redemption (keys `r|…`), before any other row of the books is touched.
+    Writes who spoke first of each redemption (keys `r|…`), before any other row of the books is touched; that locks
+    what is given back here, and the holders `names` (keys `x|…`), against everybody who tells the same.
     """
     booking = Booking()
-    grants = Counter(str(one.record.redemption) for one in steps if one.record.kind in GRANTING)
-    first = [(f"r|{one}", n, UNBOUNDED) for one, n in sorted(grants.items())]
-    spoken: dict[str, int] = {key: n for key, n, _bound in await tx.rows_many(TALLY, first)}
+    first = Counter(f"r|{one.record.redemption}" for one in steps if one.record.kind in GRANTING)
+    for key in [f"x|{name}" for name in names] + [f"r|{one.record.redemption}" for one in steps if gives_back(one)]:
+        first[key] += 0
+    rows = await tx.rows_many(TALLY, [(key, n, UNBOUNDED) for key, n in sorted(first.items())])
+    spoken: dict[str, int] = {key: n for key, n, _bound in rows}
     for epoch, record in steps:
         if record.redemption is None:
             continue
@@ -151,6 +158,11 @@ async def plan(tx: Tx, terminal: str, steps: Sequence[Step], *, nonces: bool = F
         else:
             await _step(tx, booking, terminal, record)
     return booking
+
+
+def gives_back(step: Step) -> bool:
+    """Return whether a fact gives something of a redemption back."""
+    return step.record.redemption is not None and back_of(step.record) is not None
 
 
 class Granted(NamedTuple):
@@ -177,7 +189,8 @@ async def _grant(tx: Tx, booking: Booking, granted: Granted, *, known: bool) -> 
         booking.again.append(side)
         return
     for use in uses_of(record, nonces=nonces):
-        heads = sum(one[1] for one in ended if use.key.startswith(one[0]))
+        freed = [freed_by(Back(part, most, state), record.body) for part, most, _at_ms, state in ended]
+        heads = sum(one.heads for one in freed if use.key.startswith(one.part))
         last_ms = max((one[2] for one in ended), default=None)
         booking.takings.append(Taking(use, side, min(use.n, heads), last_ms if heads else None))
     booking.states[place] = next((one[3] for one in reversed(ended) if one[3]), state_after(record))
@@ -193,13 +206,14 @@ async def _step(tx: Tx, booking: Booking, terminal: str, record: Record) -> None
         booking.fresh.setdefault(place, []).append(record)
         _step_fresh(booking, place, record, own=place[1] == terminal)
     found = [] if fresh else await tx.rows(HELD_GRANTS, redemption)
-    for held_at, epoch, seq, written, keys, account in found:
+    for held_at, epoch, seq, written, keys, account, told in found:
         booking.on_record.setdefault((redemption, held_at, epoch), (account, []))[1].append(record)
         before = booking.after(redemption, held_at, epoch, written)
         again = takes_again(before, record.kind, own=held_at == terminal)
         side = Side(held_at, epoch, seq, record.at_ms, redemption)
+        freed = back if back is None or told is None else freed_by(back, json.loads(told))
         for key in sorted(json.loads(keys)) if back is not None or again else ():
-            await _change(tx, booking, key, side, back)
+            await change(tx, booking, key, side, freed)
         if moves(before, state, again=again):
             booking.later.append((redemption, held_at, epoch, before, state))
     if not found and not fresh:
@@ -214,15 +228,22 @@ def takes_again(before: str, kind: str, *, own: bool) -> bool:
 
 
 def moves(before: str, after: str, *, again: bool) -> bool:
-    """Return whether a step changes the state: what is undone stays so, and a reversal outlasts an annulment."""
-    return bool(after) and (before not in WHOLE or again or (before == "annulled" and after == "reversed"))
+    """Return whether a step changes the state: what is undone stays so, and a reversal outlasts an annulment.
+
+    What came back at another gate falls due no more, whatever the one that lent it believes.
+    """
+    if not after or (before in CLOSED and after in ("overdue", "passed")):
+        return False
+    return before not in WHOLE or again or (before == "annulled" and after == "reversed")
 
 
 def _step_fresh(booking: Booking, place: tuple[str, str, str], record: Record, *, own: bool) -> None:
     """Apply a step to a grant of the same batch."""
     before, back, state = booking.states[place], back_of(record), state_after(record)
+    body = next(grant.body for side, grant in booking.grants if (side.redemption, side.terminal, side.epoch) == place)
+    back = back and freed_by(back, body)
     again = takes_again(before, record.kind, own=own)
-    for index, taking in _fresh(booking, place):
+    for index, taking in taken_fresh(booking, place):
         if back is not None and taking.use.key.startswith(back.part):
             now = min(taking.use.n, taking.back + back.heads)
             booking.takings[index] = taking._replace(back=now, back_ms=record.at_ms)
@@ -232,14 +253,15 @@ def _step_fresh(booking: Booking, place: tuple[str, str, str], record: Record, *
         booking.states[place] = state
 
 
-def _fresh(booking: Booking, place: tuple[str, str, str]) -> list[tuple[int, Taking]]:
+def taken_fresh(booking: Booking, place: tuple[str, str, str]) -> list[tuple[int, Taking]]:
+    """Return the takings of a grant of this batch, each with its place in the booking."""
     redemption, terminal, epoch = place
     own = (redemption, terminal, epoch)
     takings = enumerate(booking.takings)
     return [(at, one) for at, one in takings if (one.side.redemption, one.side.terminal, one.side.epoch) == own]
 
 
-async def _change(tx: Tx, booking: Booking, key: str, side: Side, back: Back | None) -> None:
+async def change(tx: Tx, booking: Booking, key: str, side: Side, back: Back | None) -> None:
     """Give back under one key, or (None) take the whole again."""
     if back is not None and not key.startswith(back.part):
         return

@@ -20,8 +20,9 @@ from central.books import pledges
 from central.books.bounds import Bounds
 from central.books.counts import WHOLE, window
 from central.books.tallies import spent_within
+from central.hub.rows import Known, known_at_site
 from storage.jobs import Tx
-from sync.wire.claims import ClaimAnswer, ClaimKey, ClaimRequest, Refused
+from sync.wire.claims import MAX_ROWS, ClaimAnswer, ClaimKey, ClaimRequest, Refused
 
 PRIVATE_HOLDERS: Final = ("group:", "all")  # whose use is told by its time alone
 NONCE: Final = "n|"
@@ -40,8 +41,12 @@ NEWEST: Final = (
     "SELECT u.at_ms, u.terminal, t.site FROM uses u JOIN terminals t ON t.terminal = u.terminal"
     " WHERE u.key = $1 AND u.n > u.back ORDER BY u.at_ms DESC, u.seq DESC LIMIT 1"
 )
-OWN: Final = "SELECT n, back FROM uses WHERE key = $1 AND redemption = $2"
-OWN_STANDING: Final = f"{OWN} AND terminal = $3"
+OWN: Final = (
+    "SELECT u.n, u.back, r.state, u.terminal FROM uses u LEFT JOIN redemptions r"
+    " ON r.redemption = u.redemption AND r.terminal = u.terminal AND r.epoch = u.epoch"
+    " WHERE u.key = $1 AND u.redemption = $2"
+)
+OWN_STANDING: Final = "SELECT n, back FROM uses WHERE key = $1 AND redemption = $2 AND terminal = $3"
 OWN_HELD: Final = (
     "SELECT d.n FROM claims c JOIN claimed d ON d.redemption = c.redemption"
     " WHERE c.redemption = $1 AND d.key = $2 AND c.terminal = $3 AND c.state = 'held'"
@@ -94,9 +99,8 @@ async def answer_claim(tx: Tx, asker: Asker, ask: ClaimRequest, bounds: Bounds, 
         return ClaimAnswer(gone=True)
     if known == "held" and not ask.dry:
         return ClaimAnswer(granted=True)
-    rooms, ended = await _rooms(tx, asker, ask, bounds)
-    answer = await _weigh(tx, rooms)
-    answer = replace_ended(answer, ended, rooms)
+    rooms, under = await _rooms(tx, asker, ask, bounds)
+    answer = told(await _weigh(tx, rooms), rooms, under, await known_at_site(tx, asker.terminal, ask))
     if ask.dry or not ask.keys:
         return answer
     if answer.granted:
@@ -107,14 +111,17 @@ async def answer_claim(tx: Tx, asker: Asker, ask: ClaimRequest, bounds: Bounds, 
     return answer
 
 
-def replace_ended(answer: ClaimAnswer, ended: list[str], rooms: list[Room]) -> ClaimAnswer:
-    """Return `answer` with what the asker did not know: his own that were given back, and what is left."""
+def told(answer: ClaimAnswer, rooms: list[Room], under: dict[str, list[str]], known: Known) -> ClaimAnswer:
+    """Return `answer` with what the asker did not know: his own that ended, what is left, what the site knows."""
+    both = {key: sorted({*under.get(key, ()), *known.under.get(key, ())}) for key in {*under, *known.under}}
     return ClaimAnswer(
         granted=answer.granted,
         refused=answer.refused,
         doubtful=answer.doubtful,
-        ended=ended,
+        ended=sorted({one for ids in both.values() for one in ids}),
+        under={key: ids[:MAX_ROWS] for key, ids in both.items()},
         left={room.key: room.left for room in rooms if room.bound != UNBOUNDED},
+        site=known.site,
     )
 
 
@@ -142,20 +149,21 @@ async def _known(tx: Tx, claim: pledges.Claim) -> str:
     return "held" if standing == ("held", claim.terminal) else "gone"
 
 
-async def _rooms(tx: Tx, asker: Asker, ask: ClaimRequest, bounds: Bounds) -> tuple[list[Room], list[str]]:
+async def _rooms(tx: Tx, asker: Asker, ask: ClaimRequest, bounds: Bounds) -> tuple[list[Room], dict[str, list[str]]]:
     """Return the room under each key, its rows locked in order, and which of the asker's own were given back."""
     asked = sorted(ask.keys, key=lambda one: one.key)
     locked = {
         key: (held, lapsed)
         for key, held, lapsed in await tx.rows_many(pledges.PLEDGE, [(one.key, 0, 0) for one in asked])
     }
-    rooms, ended = [], set()
+    rooms, under = [], {}
     for one in asked:
         room = await _room(tx, one, bounds, locked[one.key], at_ms=ask.at_ms)
         facts, held, gone = await _own(tx, asker, one)
-        ended |= gone
+        if gone:
+            under[one.key] = sorted(gone)
         rooms.append(replace(room, proved=room.proved + facts, live=room.live + facts + held))
-    return rooms, sorted(ended)
+    return rooms, under
 
 
 async def _own(tx: Tx, asker: Asker, one: ClaimKey) -> tuple[int, int, set[str]]:
@@ -163,7 +171,9 @@ async def _own(tx: Tx, asker: Asker, one: ClaimKey) -> tuple[int, int, set[str]]
     facts, held, ended = 0, 0, set()
     for own in one.mine:
         row = await tx.row(OWN, one.key, own)
-        if (row is None and await tx.row(ENDED, own)) or (row is not None and row[1] >= row[0]):
+        if row is not None and row[1] >= row[0] and row[2:] == ("annulled", asker.terminal):
+            facts += row[0]  # it annulled that itself and says that it stands: somebody passed after all
+        elif (row is None and await tx.row(ENDED, own)) or (row is not None and row[1] >= row[0]):
             ended.add(own)
         elif row is None:
             claimed = await tx.row(OWN_HELD, own, one.key, asker.terminal)

@@ -12,6 +12,7 @@ import json
 import logging
 from typing import Final
 
+from central.books.elsewhere.leaving import PUT
 from central.site.served import Terminals
 from central.site.upward import Platform, PlatformAwayError
 from storage.jobs import JobStore, StoreFailedError, Tx
@@ -36,8 +37,8 @@ ANCHOR: Final = (
 )
 EPOCH: Final = "INSERT INTO epochs (terminal, epoch, bottom, top, many) VALUES ($1, $2, $3, $3, 1)"
 REDEMPTION: Final = (
-    "INSERT INTO redemptions (redemption, terminal, epoch, seq, kind, site, at_ms, received_ms, state, keys)"
-    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING"
+    "INSERT INTO redemptions (redemption, terminal, epoch, seq, kind, site, at_ms, received_ms, state, keys, told,"
+    " account) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING"
 )
 USE: Final = (
     "INSERT INTO uses (key, terminal, epoch, redemption, seq, at_ms, n, bound, back)"
@@ -94,8 +95,11 @@ async def _anchor(tx: Tx, end: SiteEnd) -> None:
 
 async def _take(tx: Tx, one: SiteRedemption, site: str) -> None:
     place, keys = (one.redemption, one.terminal, one.epoch, one.seq), json.dumps([use.key for use in one.uses])
-    if not await tx.execute(REDEMPTION, *place, one.kind, site, one.at_ms, one.at_ms, one.state, keys):
+    told = (one.told, one.account)
+    if not await tx.execute(REDEMPTION, *place, one.kind, site, one.at_ms, one.at_ms, one.state, keys, *told):
         return
+    for name in one.names:
+        await tx.execute(PUT, name.name, one.redemption, name.root, name.at_ms, name.inside, name.left_ms)
     tallies = {f"r|{one.redemption}": 1}
     for use in one.uses:
         where = (use.key, one.terminal, one.epoch, one.redemption, one.seq, one.at_ms)

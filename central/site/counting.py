@@ -18,7 +18,7 @@ import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from aiohttp import web
@@ -142,14 +142,14 @@ class Counting:
         if answer.learning:
             return msgspec.structs.replace(own, reach="site")
         self._released(upward.release)
-        ended, left = sorted({*own.ended, *answer.ended}), {**own.left, **answer.left}
+        said = msgspec.structs.replace(own if answer.granted else answer, **_both(own, answer))
         if answer.granted:
-            return msgspec.structs.replace(own, ended=ended, left=left)
+            return said
         if not ask.dry:
             self._asked_up.pop(ask.redemption, None)
             claim = pledges.Claim(ask.redemption, terminal, ask.run)
             await self._books.write(lambda tx: release(tx, claim, now_ms=self._clock.now_ms()))
-        return msgspec.structs.replace(answer, ended=ended, left=left)
+        return said
 
     def _check_active(self, terminal: str) -> None:
         if self._terminals.find(terminal).state != "active":
@@ -210,6 +210,13 @@ class Counting:
             return await answer_lease(tx, caller.terminal, ask, bounds)
 
         return _json(await self._books.write(job))
+
+
+def _both(own: ClaimAnswer, wider: ClaimAnswer) -> dict[str, Any]:
+    """Return what hub and platform know together: what ended, what is left, and the site's own rows."""
+    under = {key: sorted({*own.under.get(key, ()), *wider.under.get(key, ())}) for key in {*own.under, *wider.under}}
+    ended = sorted({*own.ended, *wider.ended})
+    return {"ended": ended, "under": under, "left": {**own.left, **wider.left}, "site": own.site}
 
 
 def _json(message: msgspec.Struct) -> web.Response:

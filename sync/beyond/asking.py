@@ -18,7 +18,7 @@ from cache.ledger.permit import Dry, Known, Permit
 from cache.ledger.visit import Visit
 from credit.inputs import ENDING, Now, Place, Request
 from sync.beyond.patience import Breaker, Pending
-from sync.beyond.rounds import BUDGET_S, Asker, Rounds, known_of
+from sync.beyond.rounds import BUDGET_S, Asker, Rounds, ended_of, known_of
 from sync.wire.claims import About, ClaimAnswer, ClaimRequest
 from sync.wire.messages import WireError
 
@@ -86,10 +86,13 @@ class Asking:
             return self._alone()
         try:
             async with asyncio.timeout(BUDGET_S):
-                return Permit(hub_no=ask.hub_no, known=known_of(Known(), await self._sent(ask), ask))
+                answer = await self._sent(ask)
         except (TimeoutError, AuthorityError, WireError) as error:
             self._silent(error)
             return self._alone()
+        if answer.learning:  # it does not know yet what stands at the site
+            return self._alone()
+        return Permit(hub_no=ask.hub_no, known=known_of(Known(), answer, ask), ended=ended_of({}, answer))
 
     def settled(self, permit: Permit, redemption: str | None) -> None:
         """Hear what became of a permit: what it held and nobody committed is released."""

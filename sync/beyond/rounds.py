@@ -24,7 +24,7 @@ from cache.pen import Ids
 from credit.decision import Reach, Source, Sum, Use
 from credit.facts import Bought, NonceUse, OpenThing, PassState, Used
 from credit.inputs import ASKING, ENDING, Now
-from credit.reasons import Outcome
+from credit.reasons import Outcome, Reason
 from sync.wire.claims import (
     MAX_ROWS,
     NONCE_PREFIX,
@@ -40,6 +40,16 @@ from sync.wire.claims import (
 
 MAX_ROUNDS: Final = 3
 BUDGET_S: Final = 0.15  # all rounds together
+OWN_COUNTS: Final = frozenset(
+    {
+        Reason.ALREADY_OPEN,
+        Reason.ALREADY_INSIDE,
+        Reason.LIMIT_USED,
+        Reason.OVERDUE,
+        Reason.FULL,
+        Reason.OUT_OF_STOCK,
+    }
+)  # reasons that an ending at another gate may have made untrue
 BORNE: Final = frozenset({"printed", "grant", "order"})
 
 
@@ -113,6 +123,7 @@ class Rounds:
         self._asked: ClaimRequest | None = None
         self._rounds = 0
         self._claimed: list[str] = []
+        self._given_up: list[str] = []
         self.permit = Permit(hub_no=asker.hub_no, known=Known(), for_site=asker.hub)
 
     @classmethod
@@ -123,40 +134,54 @@ class Rounds:
     @property
     def asked(self) -> tuple[str, ...]:
         """The ids under which something may be held now: asked for, and not said to be refused or gone."""
-        return tuple(self._claimed)
+        return (*self._claimed, *self._given_up)
 
     def ask(self, dry: Dry, release: Iterable[str] = ()) -> ClaimRequest | None:
         """Return what to ask, None when nothing is wanted of anybody or nothing more may be asked."""
         ending = self._visit.request.intent in ENDING
         wanted = dry.decision.outcome is Outcome.GRANT and dry.decision.repeats is None and not ending
         keys = wide_keys(self._visit, dry, nonce_alone=self._asker.hub) if wanted else []
-        if self._rounds == MAX_ROUNDS or not (keys or (ending and self._rounds == 0)):
+        held = {one.key for one in keys} <= self.permit.keys and self.permit.redemption is not None
+        reads = self._rounds == 0 and (ending or not OWN_COUNTS.isdisjoint(dry.decision.reasons))
+        if self._rounds == MAX_ROUNDS or held or not (keys or reads):
             return None
         self._rounds += 1
-        token = self._visit.token
+        self._given_up += self._claimed  # it wants something else now, under another id
+        self._claimed.clear()
         self._asked = ClaimRequest(
             run=self._asker.run,
             hub_no=self._asker.hub_no,
             redemption=self._asker.ids(self._now.utc_ms),
             at_ms=self._now.utc_ms,
             keys=keys,
-            about=About(subject=f"{token.issuer}:{token.subject.hex()}") if ending else None,
+            about=self._about(),
             dry=self._visit.request.intent in ASKING,
-            release=list(release)[:MAX_ROWS],
+            release=[*self._given_up, *release][:MAX_ROWS],
             versions=dict(self._asker.versions),
         )
         if keys and not self._asked.dry:
             self._claimed.append(self._asked.redemption)
         return self._asked
 
+    def _about(self) -> About:
+        """Return whom or what the site is asked about: what is named, else the holder."""
+        request, token = self._visit.request, self._visit.token
+        if request.intent in ENDING and request.asset is not None:
+            return About(asset=request.asset)
+        if request.intent in ENDING and request.redemption is not None:
+            return About(redemption=request.redemption)
+        return About(subject=f"{token.issuer}:{token.subject.hex()}")
+
     def hear(self, answer: ClaimAnswer) -> bool:
         """Take in an answer; return whether that is all, else decide and ask again."""
         asked = self._asked
         if asked is None:
             raise AssertionError("nothing was asked")
-        known = known_of(self.permit.known or Known(), answer, asked)
-        ended = self.permit.ended | frozenset(answer.ended)
-        self.permit = replace(self.permit, known=known, ended=ended)
+        before, ended = self.permit.known or Known(), self.permit.ended
+        known = known_of(before, answer, asked)
+        self.permit = replace(self.permit, known=known, ended=ended_of(self.permit.ended, answer))
+        if not answer.learning:
+            self._given_up.clear()
         if (answer.refused is not None or answer.gone) and asked.redemption in self._claimed:
             self._claimed.remove(asked.redemption)  # nothing is held under it, and never will be
         if answer.refused is not None:
@@ -165,7 +190,9 @@ class Rounds:
             return False
         if answer.granted:
             self._grant(asked, reach_all=answer.reach == "all")
-        elif answer.doubtful:
+            # what was begun or ended elsewhere makes another decision of it
+            return (before.passes, ended) == (known.passes, self.permit.ended)
+        if answer.doubtful:
             self.permit = replace(self.permit, claim=ClaimWord.DOUBTFUL, alone_since_ms=self._now.utc_ms)
         else:  # it is learning
             self.silent()
@@ -210,12 +237,23 @@ class Rounds:
         self.permit = replace(self.permit, claim=ClaimWord.HELD, known=known, word=word)
 
 
+def ended_of(before: Mapping[str, frozenset[str]], answer: ClaimAnswer) -> dict[str, frozenset[str]]:
+    """Return which own redemptions ended elsewhere, each with the keys under which it stands no more."""
+    found = dict(before)
+    for key, ids in answer.under.items():
+        for one in ids:
+            found[one] = found.get(one, frozenset()) | {key}
+    return found
+
+
 def known_of(before: Known, answer: ClaimAnswer, asked: ClaimRequest) -> Known:
     """Return what is known after an answer."""
     used = dict(before.used)
     for one in asked.keys:
         if one.key in answer.left:  # as it stood before this claim
             used[one.key] = Used(n=0, left=answer.left[one.key])
+    for key, n in answer.site.inside.items():
+        used[key] = Used(n=n, left=answer.left.get(key))
     return replace(
         before,
         used=used,
@@ -258,6 +296,8 @@ def _bought(row: BoughtRow) -> Bought:
         to_pay_fen=(answer.get("offer") or {}).get("to_pay_fen"),
         given=tuple(answer.get("offers", ())),
         offer=answer.get("offer") or {},
+        intent=row.intent,
+        passed=row.passed,
     )
 
 

@@ -159,6 +159,8 @@ class BoughtRow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     amount_fen: Fen | None = None
     returned_fen: Fen = 0
     returned_heads: Annotated[int, Meta(ge=0, le=MAX_N)] = 0
+    intent: Name = "buy"
+    passed: bool = False
 
 
 class SiteRows(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -174,7 +176,8 @@ class ClaimAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The answer: one of the first five. `reach` "site": the platform was silent for the wider keys.
 
     `doubtful` names the keys that a silent terminal's lapsed claim may have taken; `ended` those of the asker's `mine`
-    that were given back elsewhere; `left` what remains under each key asked for; `behind` the roles to pull.
+    that were given back elsewhere, `under` the keys under which they were (an exit frees room, and no use); `left` what
+    remains under each key asked for; `behind` the roles to pull.
     """
 
     granted: bool = False
@@ -184,6 +187,7 @@ class ClaimAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     gone: bool = False
     reach: Literal["all", "site"] = "all"
     ended: Annotated[list[Id], Meta(max_length=MAX_KEYS * MAX_ROWS)] = []
+    under: Annotated[dict[KeyText, Ids], Meta(max_length=MAX_KEYS * 2)] = {}
     site: SiteRows = msgspec.field(default_factory=SiteRows)
     left: Annotated[dict[KeyText, Annotated[int, Meta(ge=0)]], Meta(max_length=MAX_KEYS)] = {}
     behind: Annotated[list[Name], Meta(max_length=MAX_ROWS)] = []

@@ -38,6 +38,8 @@ MAX_PAGE: Final = 200  # redemptions of one page
 MAX_SITE_ENDS: Final = 2048
 MAX_PAGE_CHARS: Final = 900_000
 MAX_USES: Final = 64
+MAX_TOLD: Final = 8_192
+MAX_NAMES: Final = 8
 
 __all__ = ["HUB", "SITE", "HeldHere", "HeldThrough", "HubStanding", "SitePage", "open_hub", "open_page", "sign"]
 
@@ -83,8 +85,18 @@ class SiteUse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     bound: Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)] | None = None
 
 
-class SiteRedemption(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A redemption that stands at the site."""
+class SiteName(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A name under which other gates find it: the holder's or the asset's; heads inside, and when they left."""
+
+    name: Key
+    root: Annotated[str, Meta(max_length=64)] = ""
+    at_ms: AtMs
+    inside: Annotated[int, Meta(ge=-10_000, le=10_000)] = 0
+    left_ms: AtMs | None = None
+
+
+class SiteRedemption(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A redemption that stands at the site. `told`: what of its fact another gate needs to end it."""
 
     redemption: Id
     terminal: TerminalId
@@ -94,6 +106,9 @@ class SiteRedemption(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     at_ms: AtMs
     state: Annotated[str, Meta(max_length=32)]
     uses: Annotated[list[SiteUse], Meta(max_length=MAX_USES)]
+    told: Annotated[str, Meta(max_length=MAX_TOLD)] | None = None
+    account: Annotated[str, Meta(max_length=MAX_TOLD)] | None = None
+    names: Annotated[list[SiteName], Meta(max_length=MAX_NAMES)] = []
 
 
 class SitePage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -2,15 +2,18 @@
 
 import asyncio
 import time
+from typing import ClassVar
 
 import pytest
 
 from central.books import pledges
+from central.books.booking import Incoming, book_all
 from central.books.bounds import Bounds
 from central.hub.claims import Asker, answer_claim
 from central.hub.learning import PATIENCE_MS, SETTLE_MS, Learning
 from central.hub.leases import answer_lease
 from central.store import SCHEMAS, sqlite_books
+from credit.records import Record
 from credit.rules.benefits import parse_benefits
 from storage.postgres import PostgresJobs
 from sync.wire.claims import ClaimKey, ClaimRequest, LeaseRequest
@@ -317,3 +320,85 @@ class TestItsOwnWord:
         assert (await authority.ask("g1", "A", keys=[heads(18)])).granted
         assert (await authority.ask("g1", "B", keys=[heads(12, ["A"])])).granted
         assert (await authority.ask("g1", "C", keys=[heads(1, ["A", "B"])])).refused.state == "used"
+
+
+class TestWhatTheSiteKnows:
+    """Facts of one gate as another needs them, on both engines."""
+
+    KEY = "i|site:tiankeng"
+    BODY: ClassVar = {
+        "issuer": "w",
+        "subject": "01",
+        "site": "tiankeng",
+        "heads": 1,
+        "intent": "enter",
+        "scene": "gate",
+    }
+
+    async def booked(self, authority, gate, *records):
+        written = [
+            Record(seq=seq, id=f"{gate}-{seq}", at_ms=at_ms, kind=kind, redemption=redemption, body=self.BODY | body)
+            for seq, (kind, redemption, at_ms, body) in enumerate(records, authority.asked + 1)
+        ]
+        authority.asked += len(written)
+        incoming = Incoming(terminal=gate, epoch="e", site="tiankeng", received_ms=NOW)
+        await authority.jobs.write(lambda tx: book_all(tx, incoming, written, Bounds()))
+
+    def entered(self, redemption, at_ms, n=1):
+        return "granted", redemption, at_ms, {"uses": [{"key": self.KEY, "n": n, "max": 9}], "heads": n}
+
+    async def inside(self, authority, gate="g2"):
+        ask = [ClaimKey(key=self.KEY, n=1, by=_by({"issuer": "x", "code": 1, "version": 1, "part": "capacity"}))]
+        return (await authority.ask(gate, keys=ask, dry=True)).site.inside[self.KEY]
+
+    @pytest.mark.parametrize("first", ["entry", "exit", "together"])
+    async def test_an_exit_frees_the_room_of_an_entry_at_another_gate_in_whatever_order_they_are_heard(
+        self, authority, first
+    ):
+        entry, left = self.entered("R", NOW), ("exited", None, NOW + 5, {"inside": 0})
+        if first == "together":
+            await self.booked(authority, "g1", entry, left)
+        else:
+            for gate, record in sorted([("g1", entry), ("g2", left)], reverse=first == "exit"):
+                await self.booked(authority, gate, record)
+
+        assert await self.inside(authority) == 0
+        await self.booked(authority, "g1", self.entered("R2", NOW + 9))
+        assert await self.inside(authority) == 1
+
+    async def test_an_exit_passes_over_an_entry_that_was_annulled_and_takes_the_oldest_heads(self, authority):
+        await self.booked(authority, "g1", self.entered("R", NOW), ("annulled", "R", NOW + 1, {}))
+        await self.booked(authority, "g1", self.entered("R2", NOW + 2, n=3), self.entered("R3", NOW + 3))
+
+        await self.booked(authority, "g2", ("exited", None, NOW + 4, {"heads": 2}))
+
+        left = await authority.jobs.read(lambda tx: tx.rows("SELECT redemption, inside FROM named ORDER BY redemption"))
+        assert [tuple(row) for row in left] == [("R", 1), ("R2", 1), ("R3", 1)]
+        assert await self.inside(authority) == 2
+
+    async def test_two_exits_of_one_entry_free_it_once_and_never_below_nobody(self, authority):
+        await self.booked(authority, "g1", self.entered("R", NOW))
+        for gate in ("g1", "g2"):
+            await self.booked(authority, gate, ("exited", None, NOW + 5, {}))
+
+        assert await self.inside(authority) == 0
+
+    async def test_what_stays_used_when_it_is_returned_stays_used_here_too(self, authority):
+        uses = {"uses": [{"key": KEY, "n": 1, "max": 1}], "gives_back": False, "reversal_until_ms": NOW + 9}
+        await self.booked(authority, "g1", ("granted", "R", NOW, uses), ("reversed", "R", NOW + 1, {"whole": True}))
+        await self.booked(authority, "g1", ("granted", "R2", NOW, uses))
+        await self.booked(authority, "g2", ("reversed", "R2", NOW + 1, {"whole": True}))
+
+        spent = await authority.jobs.read(lambda tx: tx.row("SELECT spent FROM tallies WHERE key = $1", KEY))
+        assert spent == (2,)
+        assert (await authority.ask("g2")).refused.state == "used"
+
+    async def test_what_it_annulled_itself_and_says_stands_does_stand(self, authority):
+        uses = {"uses": [{"key": KEY, "n": 1, "max": 1}]}
+        await self.booked(authority, "g1", ("granted", "R", NOW, uses), ("annulled", "R", NOW + 1, {}))
+        passed = ClaimKey(key=KEY, n=1, bound=1, borne="grant", mine=["R"])
+
+        answer = await authority.ask("g1", keys=[passed])
+
+        assert (answer.refused.state, answer.ended) == ("used", [])
+        assert (await authority.ask("g2", keys=[passed])).ended == ["R"]  # it is not that terminal's to say

@@ -1,0 +1,103 @@
+"""What of this terminal's own was ended at another gate, whose fact says so; and what it ended itself of others'.
+
+The hard idea: a redemption lives in the ledger of the gate that gave it. Another gate of the site may take it back, and
+its fact is what counts; this ledger hears of it with the answer to the next ask, key by key: an exit elsewhere frees
+the room inside and no use, a check-out frees what was open and no use, a reversal frees all. What is not freed here
+would stand in its holder's way as the second lock.
+
+Rules of this file:
+
+- functions run inside their caller's transaction; what is free already stays so;
+- what this terminal itself took back of another's stands in its journal before anybody else has heard of it: it is not
+  taken back twice, and no more of it than is left.
+"""
+
+import json
+import sqlite3
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from credit.facts import Bought, Facts
+
+ENDED: Final = (
+    "UPDATE redemptions SET state = CASE WHEN state IN ('open', 'overdue') THEN 'closed' ELSE 'reversed' END,"
+    " ended_ms = ? WHERE id = ? AND ended_ms IS NULL"
+)
+LEFT: Final = "UPDATE redemptions SET left_ms = ? WHERE id = ? AND left_ms IS NULL"
+KEYS: Final = "SELECT DISTINCT key FROM uses WHERE redemption = ?1 UNION SELECT key FROM sums WHERE redemption = ?1"
+GIVEN_BACK: Final = (
+    "UPDATE uses SET given_back_by = 'elsewhere' WHERE redemption = ? AND key = ? AND given_back_by IS NULL"
+)
+SUMS_GIVEN_BACK: Final = "UPDATE sums SET given_back_fen = fen WHERE redemption = ? AND key = ?"
+END_GRACE: Final = "DELETE FROM graces WHERE redemption = ?"
+OWN_WORD: Final = (
+    "SELECT kind, body, seq > (SELECT sent_through FROM cursor) FROM journal"
+    " WHERE redemption = ? AND kind IN ('closed', 'reversed')"
+)
+STANDS: Final = (
+    "SELECT (SELECT count(*) FROM uses WHERE redemption = ?1 AND key = ?2 AND given_back_by IS NULL)"
+    " + (SELECT coalesce(sum(fen - given_back_fen), 0) FROM sums WHERE redemption = ?1 AND key = ?2)"
+)
+INSIDE: Final = "i|"
+
+
+def end_elsewhere(conn: sqlite3.Connection, ended: Mapping[str, Collection[str]], at_ms: int) -> None:
+    """Free what each redemption took here under the keys named: it was brought back, or left, at another gate."""
+    for redemption, keys in ended.items():
+        if all(key.startswith(INSIDE) for key in keys):
+            conn.execute(LEFT, (at_ms, redemption))
+        else:
+            conn.execute(ENDED, (at_ms, redemption))
+            conn.execute(END_GRACE, (redemption,))
+        for key in keys:
+            conn.execute(GIVEN_BACK, (redemption, key))
+            conn.execute(SUMS_GIVEN_BACK, (redemption, key))
+
+
+def end_whole(conn: sqlite3.Connection, redemption: str, at_ms: int) -> None:
+    """Free everything that a redemption took here: it was reversed or annulled elsewhere."""
+    keys = [row[0] for row in conn.execute(KEYS, (redemption,))]
+    end_elsewhere(conn, {redemption: keys or ("",)}, at_ms)
+
+
+def less_ended(conn: sqlite3.Connection, own: Facts, ended: Mapping[str, Collection[str]]) -> Facts:
+    """Return own facts as they will be once `end_elsewhere` has written these: for whoever may not write."""
+    if not ended:
+        return own
+    used = dict(own.used)
+    for redemption, keys in ended.items():
+        for key in keys:
+            if key in used:
+                n = conn.execute(STANDS, (redemption, key)).fetchone()[0]
+                used[key] = replace(used[key], n=max(0, used[key].n - n))
+    over = {one for one, keys in ended.items() if not all(key.startswith(INSIDE) for key in keys)}
+    still_open = tuple([one for one in own.open if one.redemption not in over])
+    return replace(own, used=used, open=still_open)
+
+
+def without_own_endings(conn: sqlite3.Connection, known: Facts, own: Facts) -> Facts:
+    """Return what is known less what this terminal took back of it and nobody else has heard of yet."""
+    here = {one.redemption for one in own.open} | {one.redemption for one in own.bought}
+    still_open = tuple([one for one in known.open if one.redemption in here or not _closed(conn, one.redemption)])
+    bought = [one if one.redemption in here else _returned(conn, one) for one in known.bought]
+    return replace(known, open=still_open, bought=tuple(one for one in bought if one is not None))
+
+
+def _closed(conn: sqlite3.Connection, redemption: str) -> bool:
+    return conn.execute(OWN_WORD, (redemption,)).fetchone() is not None
+
+
+def _returned(conn: sqlite3.Connection, one: Bought) -> Bought | None:
+    fen = heads = 0
+    for body, waits in _bodies(conn.execute(OWN_WORD, (one.redemption,)).fetchall()):
+        if body.get("whole", True):
+            return None
+        if waits:
+            fen, heads = fen + (body.get("fen") or 0), heads + (body.get("heads") or 0)
+    return replace(one, returned_fen=one.returned_fen + fen, returned_heads=one.returned_heads + heads)
+
+
+def _bodies(rows: Iterable[tuple[str, str, int]]) -> Iterable[tuple[dict[str, Any], bool]]:
+    for _kind, body, waits in rows:
+        yield json.loads(body), bool(waits)

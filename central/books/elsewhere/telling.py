@@ -1,0 +1,95 @@
+"""What of a grant's fact another gate of the site needs, to end it, to return it, or to let its holder in again. Pure.
+
+Most grants need nothing of the kind and leave nothing here: somebody went in, and that is that. Kept is what was opened
+or lent, what can be returned, a pass, and whoever takes room inside until he leaves.
+
+Rules of this file:
+
+- it is found under names: the holder's at the site, and the asset's where there is one;
+- only the site where it happened knows it by these names (claims.md: "what the site knows");
+- what is kept is a part of the signed fact, and no more than MAX_TOLD characters of it.
+
+    >>> body = {"issuer": "w", "subject": "01", "asset": "A7", "given": [], "uses": []}
+    >>> told_of(Record(seq=1, id="a", at_ms=5, kind="opened", redemption="R", body=body), site="s").names
+    ('s|w:01', 's|asset:A7')
+    >>> told_of(Record(seq=1, id="a", at_ms=5, kind="granted", redemption="R", body=body), site="s") is None
+    True
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from central.books.counts import MAX_N, figure
+from credit.records import Record
+
+INSIDE: Final = "i|"
+MAX_TOLD: Final = 8_192  # characters of one grant
+MAX_NAME: Final = 512
+MAX_ID: Final = 64
+MEMBERS: Final = (
+    "issuer",
+    "scene",
+    "intent",
+    "asset",
+    "amount_fen",
+    "heads",
+    "given",
+    "offer",
+    "due_ms",
+    "on_overdue",
+    "reversal_until_ms",
+    "pass",
+    "gives_back",
+)
+
+
+class Told(NamedTuple):
+    """A grant as other gates need it: its names, the JSON text, the first redemption of its pass, heads inside."""
+
+    names: tuple[str, ...]
+    text: str
+    root: str
+    inside: int
+
+
+def told_of(record: Record, *, site: str) -> Told | None:
+    """Return what other gates need of a granting fact, None where they need nothing, or it is beyond all measure."""
+    body, inside = record.body, _inside(record.body)
+    passing = body.get("pass")
+    asked_for = isinstance(passing, dict) or "reversal_until_ms" in body or body.get("gives_back") is False
+    if not (record.kind == "opened" or asked_for or inside):
+        return None
+    kept = {name: body[name] for name in MEMBERS if name in body}
+    text = json.dumps(kept, ensure_ascii=False)
+    if len(text) > MAX_TOLD:
+        text = json.dumps({name: value for name, value in kept.items() if name not in ("given", "offer")})
+    if len(text) > MAX_TOLD:
+        return None
+    names = [holder(site, body)]
+    if isinstance(body.get("asset"), str):
+        names.append(named_asset(site, body["asset"]))
+    root = (passing.get("root") or record.redemption) if isinstance(passing, dict) else ""
+    return Told(tuple(names), text, clean(str(root))[:MAX_ID], inside)
+
+
+def holder(site: str, body: Mapping[str, Any]) -> str:
+    """Return the name of a fact's holder at a site."""
+    return clean(f"{site}|{body.get('issuer')}:{body.get('subject')}")
+
+
+def named_asset(site: str, asset: str) -> str:
+    """Return the name of an asset at a site."""
+    return clean(f"{site}|asset:{asset}")
+
+
+def clean(text: str) -> str:
+    """Return a name that every database takes."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "?")[:MAX_NAME]
+
+
+def _inside(body: Mapping[str, Any]) -> int:
+    listed = body.get("uses")
+    taking = [one for one in (listed if isinstance(listed, list) else ()) if isinstance(one, dict)]
+    rooms = [figure(one.get("n")) or 0 for one in taking if str(one.get("key")).startswith(INSIDE)]
+    return min(max(rooms, default=0), MAX_N)
