@@ -39,20 +39,35 @@ GRACE = (
 NONCE = (
     "SELECT terminal, lane, at_ms, redemption FROM nonces WHERE issuer = ? AND token = ? AND nonce = ? AND freed = 0"
 )
-LIVING_USES = (
-    "SELECT DISTINCT redemption FROM uses WHERE key = ? AND given_back_by IS NULL ORDER BY at_ms DESC LIMIT 50"
+LIVING = (
+    "SELECT r.redemption, (SELECT count(*) FROM uses u WHERE u.redemption = r.redemption AND u.key = ?1"
+    " AND u.given_back_by IS NULL) FROM (SELECT redemption, max(at_ms) AS at_ms FROM"
+    " (SELECT redemption, at_ms FROM uses WHERE key = ?1 AND given_back_by IS NULL ORDER BY at_ms DESC LIMIT 200)"
+    " GROUP BY redemption) r ORDER BY r.at_ms DESC LIMIT 50"
 )
-LIVING_SUMS = "SELECT redemption FROM sums WHERE key = ? AND given_back_fen < fen ORDER BY at_ms DESC LIMIT 50"
-UNDER_WAY = "SELECT max(c.sent_through, h.seq - 200) FROM cursor c, (SELECT max(seq) AS seq FROM journal) h"
-USES_BACK = (
-    "SELECT DISTINCT u.redemption FROM journal j JOIN uses u ON u.redemption = j.redemption"  # noqa: S608 - constants
-    f" WHERE j.seq > ({UNDER_WAY})"
-    " AND j.kind IN ('annulled', 'closed', 'reversed') AND u.key = ? AND u.given_back_by IS NOT NULL LIMIT 50"
+LIVING_SUMS = (
+    "SELECT redemption, sum(fen - given_back_fen) FROM (SELECT redemption, fen, given_back_fen, at_ms FROM sums"
+    " WHERE key = ? AND given_back_fen < fen ORDER BY at_ms DESC LIMIT 200) GROUP BY redemption"
+    " ORDER BY max(at_ms) DESC LIMIT 50"
 )
-SUMS_BACK = (
-    "SELECT DISTINCT s.redemption FROM journal j JOIN sums s ON s.redemption = j.redemption"  # noqa: S608 - constants
-    f" WHERE j.seq > ({UNDER_WAY})"
-    " AND j.kind IN ('annulled', 'closed', 'reversed') AND s.key = ? AND s.given_back_fen = s.fen LIMIT 50"
+UNHEARD = (
+    "j.seq > (SELECT max(c.sent_through, h.seq - 200) FROM cursor c, (SELECT max(seq) AS seq FROM journal) h)"
+    " AND j.kind IN ('annulled', 'closed', 'reversed')"
+)
+GIVEN_BACK = (
+    f"SELECT DISTINCT u.redemption FROM journal j JOIN uses u ON u.redemption = j.redemption WHERE {UNHEARD}"  # noqa: S608 - a constant
+    " AND u.key = ? AND u.given_back_by IS NOT NULL LIMIT 50"
+)
+LEFT_HERE = (
+    "SELECT DISTINCT u.redemption FROM journal j JOIN uses u ON u.given_back_by = j.id WHERE"
+    " j.seq > (SELECT max(c.sent_through, h.seq - 200) FROM cursor c, (SELECT max(seq) AS seq FROM journal) h)"
+    " AND j.kind = 'exited' AND u.given_back_by IS NOT NULL AND u.key >= 'i|' AND u.key < 'i}' AND u.key = ?1"
+    " AND NOT EXISTS (SELECT 1 FROM uses s WHERE s.redemption = u.redemption AND s.key = ?1"
+    " AND s.given_back_by IS NULL) LIMIT 50"
+)
+SUMS_GIVEN_BACK = (
+    f"SELECT DISTINCT s.redemption FROM journal j JOIN sums s ON s.redemption = j.redemption WHERE {UNHEARD}"  # noqa: S608 - a constant
+    " AND s.key = ? AND s.given_back_fen = s.fen LIMIT 50"
 )
 SHOWN = "SELECT id, answer FROM redemptions WHERE id = ? AND intent = ? AND state NOT IN ('annulled', 'reversed')"
 OPEN_COLUMNS = "id, benefit, issuer, scene, site, intent, asset, at_ms, due_ms, on_overdue, answer"
@@ -80,6 +95,8 @@ STOP_ORDERED = "stop_entry"  # by the platform
 SUSPENDED = "suspended"
 TWIN = "twin"
 STORE_LOST = "store_lost"
+INSIDE = "i|"
+MOST_NAMED = 50  # own redemptions that an ask names under a key
 READER_MS = 30_000  # a lane's own reader that sees one nonce again sells nothing (contract.md §10)
 
 
@@ -107,9 +124,15 @@ def _used(conn: sqlite3.Connection, key: str, n: int) -> Used:
     return Used(n=n, at_ms=newest[0], where=f"{newest[1]}/{newest[2]}" if newest[1] else None)
 
 
-def living(conn: sqlite3.Connection, keys: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Return the redemptions that stand under each key here, the newest first, as many as one ask may name."""
-    return {key: _redemptions(conn, LIVING_SUMS if is_fen(key) else LIVING_USES, key) for key in keys}
+def living(conn: sqlite3.Connection, keys: Iterable[str]) -> dict[str, tuple[tuple[str, int], ...]]:
+    """Return the redemptions that stand under each key here, the newest first, as many as one ask may name.
+
+    Each with how much it takes: heads, or fen.
+    """
+    return {
+        key: tuple([(row[0], row[1]) for row in conn.execute(LIVING_SUMS if is_fen(key) else LIVING, (key,))])
+        for key in keys
+    }
 
 
 def given_back(conn: sqlite3.Connection, keys: Iterable[str]) -> dict[str, tuple[str, ...]]:
@@ -118,11 +141,12 @@ def given_back(conn: sqlite3.Connection, keys: Iterable[str]) -> dict[str, tuple
     Whoever counts beyond this terminal has not heard of it yet, and would hold our own use against our visitor.
     An amount that came back in part still stands there with the whole of it, until its fact is heard.
     """
-    return {key: _redemptions(conn, SUMS_BACK if is_fen(key) else USES_BACK, key) for key in keys}
-
-
-def _redemptions(conn: sqlite3.Connection, sql: str, key: str) -> tuple[str, ...]:
-    return tuple([row[0] for row in conn.execute(sql, (key,))])
+    found = {}
+    for key in keys:
+        rows = conn.execute(SUMS_GIVEN_BACK if is_fen(key) else GIVEN_BACK, (key,)).fetchall()
+        rows += conn.execute(LEFT_HERE, (key,)).fetchall() if key.startswith(INSIDE) else []
+        found[key] = tuple(dict.fromkeys(row[0] for row in rows))[:MOST_NAMED]
+    return found
 
 
 def switched(conn: sqlite3.Connection, name: str) -> bool:

@@ -21,7 +21,6 @@ from credit.facts import Bought, Facts, NonceUse, OpenThing, PassState, Used
 from credit.inputs import Now
 
 T = TypeVar("T", OpenThing, Bought)
-INSIDE = "i|"
 
 
 class ClaimWord(StrEnum):
@@ -52,9 +51,9 @@ class Permit:
     """What may be taken: `redemption` is the id under which `keys` are held, None where nothing is.
 
     `ended` are redemptions of ours that somebody brought back elsewhere, each with the keys that are free now;
-    `alone_since_ms`: since when nobody answers
-    for a count that was wanted; `word`: whose refusal a denial rests on, as its fact says it; `for_site`: whoever
-    answered counts every nonce of this site, as its hub does and the platform does not (claims.md 11).
+    `alone_since_ms`: since when nobody answers for a count that was wanted; `word`: whose refusal a denial rests on, as
+    its fact says it; `for_site`: whoever answered counts every nonce of this site, as its hub does and the platform
+    does not (claims.md 11). `elsewhere`: first redemptions of passes under which another gate let in.
     """
 
     claim: ClaimWord | None = None
@@ -66,6 +65,7 @@ class Permit:
     alone_since_ms: int | None = None
     word: Mapping[str, Any] | None = None
     for_site: bool = True
+    elsewhere: frozenset[str] = frozenset()
 
     @property
     def binding(self) -> bool:
@@ -116,11 +116,11 @@ ALONE = Permit()
 class Dry(NamedTuple):
     """What a decision would come to, and under each key that counts beyond this terminal the own redemptions.
 
-    `mine` are the living ones, `back` those given back whose facts are still on their way.
+    `mine` are the living ones, each with how much it takes; `back` those given back whose facts are still on their way.
     """
 
     decision: Decision
-    mine: Mapping[str, tuple[str, ...]]
+    mine: Mapping[str, tuple[tuple[str, int], ...]]
     back: Mapping[str, tuple[str, ...]]
 
 
@@ -129,7 +129,7 @@ def _more(key: str, own: Used | None, known: Used) -> Used:
 
     An answer without a figure of its own (`left` alone) leaves the own one.
     """
-    if own is None or (key.startswith(INSIDE) and (known.n or known.left is not None)):
+    if own is None or (key.startswith("i|") and (known.n or known.left is not None)):
         return known
     newest = known if known.at_ms is not None else own
     return Used(n=max(own.n, known.n), at_ms=newest.at_ms, where=newest.where, left=known.left, held=known.held)

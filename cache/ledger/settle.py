@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 
 from cache.journal import proofs
 from cache.ledger import entries, facts, upkeep, writing
-from cache.ledger.elsewhere.ended import end_elsewhere, less_ended, without_own_endings
-from cache.ledger.permit import ALONE, INSIDE, ClaimWord, Dry, Permit
+from cache.ledger.elsewhere.ended import as_seen_here, end_elsewhere, less_ended
+from cache.ledger.permit import ALONE, ClaimWord, Dry, Permit
 from cache.ledger.steps import write_closing, write_reversal
 from cache.ledger.visit import Lists, Settled, Stage, Visit, grace_key
 from cache.pen import Pen
@@ -92,8 +92,7 @@ def weigh(pen: Pen, visit: Visit, lists: Lists, policy: Policy, permit: Permit =
     asked = questions(visit.token, visit.request, visit.place, policy, now)
     own = less_ended(pen.conn, facts.read_facts(pen.conn, asked, visit, now), permit.ended)
     known = facts.with_lists(permit.over(own), lists, asked, visit, now)
-    if asked.ending:
-        known = without_own_endings(pen.conn, known, own)
+    known = as_seen_here(pen.conn, known, own, permit.elsewhere)
     decision = decide(visit.token, visit.request, known, policy, now)
     if asked.ending:
         decision = titled(decision, policy)
@@ -112,8 +111,10 @@ def dry(pen: Pen, visit: Visit, lists: Lists, policy: Policy, permit: Permit = A
     intent = STARTS.get(visit.request.intent, visit.request.intent)
     meant = replace(visit, request=replace(visit.request, intent=intent))
     decision, _ = weigh(pen, meant, lists, policy, permit)
-    taken: tuple[Use | Sum, ...] = (*decision.consumption.uses, *decision.consumption.sums)
-    keys = [one.key for one in taken if one.reach is not Reach.TERMINAL]
+    taken = decision.consumption
+    taking: tuple[Use | Sum, ...] = (*taken.uses, *taken.sums)
+    keys = [one.key for one in taking if one.reach is not Reach.TERMINAL]
+    keys += [] if taken.pass_root is None else [f"p|{taken.pass_root}"]
     return Dry(decision, facts.living(pen.conn, keys), facts.given_back(pen.conn, keys))
 
 
@@ -123,7 +124,7 @@ def bring_back(pen: Pen, request: Request, place: Place, policy: Policy, permit:
     if permit.ended:
         end_elsewhere(pen.conn, permit.ended, pen.now.utc_ms)
         own = replace(own, open=facts.open_things(pen.conn, None, request))
-    known = without_own_endings(pen.conn, permit.over(own), own)
+    known = as_seen_here(pen.conn, permit.over(own), own, ())
     decision = titled(end(request, known, pen.now, policy.default_zone), policy)
     if decision.outcome is not Outcome.GRANT or decision.ends is None:
         silent = _may_be_another_s(request, permit)
@@ -201,7 +202,7 @@ def _write_grant(pen: Pen, visit: Visit, decision: Decision, permit: Permit) -> 
     seq = pen.fact(kind, body, of=entry.id)
     if shown and visit.token.token_class is TokenClass.BOUND:  # paper proves no presence
         proofs.keep(pen.conn, entry.id, seq, shown)
-    inside = {key for key in permit.keys if key.startswith(INSIDE)}
+    inside = {key for key in permit.keys if key.startswith(facts.INSIDE)}
     writing.write_entry(pen.conn, entry, seq, counted_beyond=inside if permit.binding else ())
     if override is not None:
         pen.fact("override", {"by": override.by, "why": override.why}, of=entry.id)

@@ -19,10 +19,11 @@ from central.books.bounds import Bounds
 from central.books.conflicts import Noticed, notice
 from central.books.counts import GRANTING
 from central.books.elsewhere.leaving import Elsewhere, follow, locks_of
+from central.books.planned import Booking, Side, Step
 from central.books.pledges import begin_run, confirm
 from central.books.settling import refusals
 from central.books.settling.accounts import Steps, packed
-from central.books.tallies import Booking, Side, Step, book, plan
+from central.books.tallies import book, plan
 from central.books.totals import (
     AGAIN,
     KINDS,

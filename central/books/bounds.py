@@ -29,7 +29,7 @@ from credit.rules.catalogue import (
 from credit.rules.reading import CatalogueError
 from sync.wire.claims import BoundBy
 
-LETTERS: Final = {Count.USES: "u", Count.OPEN: "o"}
+LETTERS: Final = {Count.USES: "u", Count.OPEN: "o", Count.AMOUNT: "a"}
 PREFIX: Final = {Per.GROUP: "group:", Per.TOKEN: "token:", Per.ORDER: "order:", Per.ASSET: "asset:"}
 REACH: Final = {Scope.SITE: "site:", Scope.SITE_SET: "set:", Scope.SCENE: "scene:"}
 STOCK: Final = re.compile(r"u\|stock:(.+):v([0-9]{1,9})\Z")

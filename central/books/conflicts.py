@@ -18,11 +18,18 @@ from typing import Any, Final, Literal
 
 from central.books.bounds import Bounds
 from central.books.counts import window
-from central.books.tallies import UNBOUNDED, Booking, Side, Tally, spent_within
+from central.books.planned import UNBOUNDED, Booking, Side, Tally
+from central.books.tallies import spent_within
 from storage.jobs import Row, Tx
 from sync.wire.messages import Conflict, Other
 
-KINDS: Final = {"u": "limit", "p": "limit", "o": "open", "n": "replay"}  # by what the key counts (central.books.counts)
+KINDS: Final = {
+    "u": "limit",
+    "a": "limit",
+    "p": "limit",
+    "o": "open",
+    "n": "replay",
+}  # by what the key counts (central.books.counts)
 MAX_SIDES: Final = 100  # terminals that are told of one overrun
 MAX_TOLD: Final = 100  # conflicts in one answer
 MAX_EVENTS: Final = 10_000  # uses of one key that are looked at to dissolve

@@ -2,9 +2,9 @@
 
 A terminal's fact lists `uses: [{key, n, max}]` (cache.ledger.settle). The key names everything the count depends on,
 so equal keys of two terminals mean one and the same bound. Keys start with what they count (credit.weighing.demands):
-"u" uses, "p" entries of a pass, "o" open things, "i" heads inside, which an exit at any gate of the site gives back
-(central.books.elsewhere.leaving). A code drawn by the platform ("minted") is good for one grant anywhere: it counts
-under a key of its own, "n".
+"u" uses, "a" amounts in fen, "p" entries of a pass, "o" open things, "i" heads inside, which an exit at any gate of the
+site gives back (central.books.elsewhere.leaving). A code drawn by the platform ("minted") is good for one grant
+anywhere: it counts under a key of its own, "n".
 
 Rules of this file:
 
@@ -17,8 +17,11 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from credit.records import Record
+from credit.rules.offers import share
 
 COUNTED: Final = frozenset({"u", "p", "o", "i"})
+AMOUNT: Final = "a|"
+OWN_OUTAGE: Final = "offline:"  # counts since a terminal's last contact are its own business
 ROLLING: Final = re.compile(r"\|([0-9]{1,5})h\Z")  # the period of a key that counts over the last n hours
 HOUR_MS: Final = 3_600_000
 MAX_N: Final = 10_000  # heads of one grant (schema: uses.n)
@@ -42,12 +45,22 @@ class Use(NamedTuple):
     bound: int | None
 
 
+class Returned(NamedTuple):
+    """What of a redemption came back in all: of its amount, or of its heads where it has none."""
+
+    fen: int = 0
+    amount_fen: int = 0
+    heads: int = 0
+    of_heads: int = 0
+
+
 class Back(NamedTuple):
-    """What a step gives back: the uses whose key starts with `part`, at most `heads` under each."""
+    """What a step gives back: the uses whose key starts with `part`, at most `heads` under each; of amounts a share."""
 
     part: str
     heads: int
     state: str
+    returned: Returned = Returned()
 
 
 def figure(value: Any) -> int | None:
@@ -69,6 +82,7 @@ def uses_of(record: Record, *, nonces: bool = False) -> list[Use]:
                 raise UnbookableError(f"{n} uses under a key of {len(key)} characters")
             said = figure(entry.get("max"))
             found[key] = Use(key, n, None if said is None else min(said, MAX_BOUND))
+    found |= _sums_of(record)
     if record.body.get("class") == "minted" and isinstance(record.body.get("token"), str):
         key = f"n|{record.body.get('issuer')}:{record.body['token']}"[:MAX_KEY]
         found[key] = Use(key, 1, 1)
@@ -79,6 +93,38 @@ def uses_of(record: Record, *, nonces: bool = False) -> list[Use]:
     if len(found) > MAX_USES:
         raise UnbookableError(f"{len(found)} keys in one grant")
     return sorted(found.values())
+
+
+def _sums_of(record: Record) -> dict[str, Use]:
+    """Return the amounts that a granting fact tells of, as uses of so many fen."""
+    found: dict[str, Use] = {}
+    listed = record.body.get("sums")
+    for entry in listed if isinstance(listed, list) else ():
+        key, fen = (entry.get("key"), figure(entry.get("fen"))) if isinstance(entry, dict) else (None, None)
+        if isinstance(key, str) and key.startswith(AMOUNT) and OWN_OUTAGE not in key and fen:
+            if fen > MAX_BOUND or len(key) > MAX_KEY:
+                raise UnbookableError(f"{fen} fen under a key of {len(key)} characters")
+            said = figure(entry.get("max"))
+            found[key] = Use(key, fen, None if said is None else min(said, MAX_BOUND))
+    return found
+
+
+def freed_in_all(key: str, n: int, before: int, back: Back) -> int:
+    """Return how much of `n` under `key` is given back after a step, `before` of it already.
+
+    A whole gives all back. Of an amount a part that comes back takes its share, of what was moved as of what was paid.
+
+    >>> part = Back("", 0, "", Returned(fen=4_000, amount_fen=10_000, heads=0, of_heads=1))
+    >>> [freed_in_all(key, 5_000, 0, part) for key in ("a|x", "u|x")]
+    [2000, 0]
+    """
+    if not key.startswith(AMOUNT):
+        return min(n, before + back.heads)
+    if back.heads >= MAX_N:
+        return n
+    told = back.returned
+    part, of = (told.fen, told.amount_fen) if told.amount_fen else (told.heads, told.of_heads)
+    return max(before, share(n, part, of)) if of else before
 
 
 def back_of(record: Record) -> Back | None:

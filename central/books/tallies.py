@@ -12,11 +12,22 @@ Rules of this file:
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
-from central.books.counts import GRANTING, WHOLE, Back, Use, back_of, freed_by, state_after, uses_of
+from central.books.counts import (
+    GRANTING,
+    WHOLE,
+    Back,
+    Returned,
+    back_of,
+    freed_by,
+    freed_in_all,
+    state_after,
+    uses_of,
+)
+from central.books.planned import UNBOUNDED, Booking, GivingBack, Side, Step, Taking, Tally
+from central.books.settling.accounts import Steps, fen_of, stepped, unpacked
 from credit.records import Record
 from storage.jobs import Tx, Value
 
@@ -30,7 +41,6 @@ TAKE: Final = (
     "INSERT INTO uses (key, terminal, epoch, redemption, seq, at_ms, n, bound, back, back_ms)"
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING"
 )
-UNBOUNDED: Final = -1
 CLOSED: Final = frozenset({"closed", "claimed"})
 SPENT_WITHIN: Final = (
     "SELECT CAST(coalesce(sum(n - back), 0) AS BIGINT) FROM uses WHERE key = $1 AND at_ms > $2 AND at_ms < $3"
@@ -45,93 +55,12 @@ HELD_GRANTS: Final = (
     " ORDER BY terminal, epoch"
 )
 ENDED: Final = "SELECT part, heads, at_ms, state FROM endings WHERE redemption = $1"
+EARLY: Final = "SELECT steps FROM early WHERE redemption = $1"
 END: Final = (
-    "INSERT INTO endings (redemption, part, heads, at_ms, state) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING"
+    "INSERT INTO endings (redemption, part, heads, at_ms, state) VALUES ($1, $2, $3, $4, $5)"
+    " ON CONFLICT (redemption, part) DO UPDATE SET heads = endings.heads + excluded.heads, at_ms = excluded.at_ms,"
+    " state = CASE WHEN excluded.state = '' THEN endings.state ELSE excluded.state END"
 )
-
-
-class Side(NamedTuple):
-    """A fact that used something. (terminal, epoch, redemption) says whose it is."""
-
-    terminal: str
-    epoch: str
-    seq: int
-    at_ms: int
-    redemption: str
-
-    @property
-    def whose(self) -> tuple[str, str, str]:
-        """Return who used it: two facts of one redemption are one use."""
-        return self.terminal, self.epoch, self.redemption
-
-
-class Tally(NamedTuple):
-    """What is used under a key, and the widest bound that a holder reported (UNBOUNDED: none did)."""
-
-    spent: int
-    bound: int
-
-
-class Taking(NamedTuple):
-    """A use that a fresh fact takes, and how much of it is given back already."""
-
-    use: Use
-    side: Side
-    back: int = 0
-    back_ms: int | None = None
-
-
-class GivingBack(NamedTuple):
-    """A change of a use that is on record: `back` of it is now given back."""
-
-    key: str
-    side: Side
-    back: int
-    change: int
-    at_ms: int
-
-
-@dataclass(slots=True)
-class Booking:
-    """What a batch's facts do to the tallies."""
-
-    takings: list[Taking] = field(default_factory=list)
-    backs: list[GivingBack] = field(default_factory=list)
-    grants: list[tuple[Side, Record]] = field(default_factory=list)
-    again: list[Side] = field(default_factory=list)  # one redemption granted once more in its own epoch
-    doubles: list[tuple[Side, Side]] = field(default_factory=list)  # one redemption granted at two places
-    states: dict[tuple[str, str, str], str] = field(default_factory=dict)  # of this batch's grants, by their place
-    later: list[tuple[str, str, str, str, str]] = field(default_factory=list)  # place, state before, state after
-    ended: list[tuple[str, Back, int]] = field(default_factory=list)
-    fresh: dict[tuple[str, str, str], list[Record]] = field(default_factory=dict)  # steps of this batch's grants
-    on_record: dict[tuple[str, str, str], tuple[str | None, list[Record]]] = field(default_factory=dict)
-    spoken: set[str] = field(default_factory=set)  # of this batch's grants, those that were spoken of before
-    apart: dict[int, str] = field(default_factory=dict)  # why this batch's records stand apart, by seq
-    early: dict[str, list[Record]] = field(default_factory=dict)  # steps that come before their grant
-
-    def after(self, redemption: str, terminal: str, epoch: str, written: str) -> str:
-        """Return the state of a grant on record, with what this batch has said of it so far."""
-        said = [one[4] for one in self.later if one[:3] == (redemption, terminal, epoch)]
-        return said[-1] if said else written
-
-    def deltas(self) -> list[tuple[str, int, int]]:
-        """Return the change under each key and the widest bound reported, in the order in which rows are locked."""
-        found: dict[str, tuple[int, int]] = {}
-        for taking in self.takings:
-            n, bound = found.get(taking.use.key, (0, UNBOUNDED))
-            said = UNBOUNDED if taking.use.bound is None else taking.use.bound
-            found[taking.use.key] = (n + taking.use.n - taking.back, max(bound, said))
-        for back in self.backs:
-            n, bound = found.get(back.key, (0, UNBOUNDED))
-            found[back.key] = (n - back.change, bound)
-        return [(key, *change) for key, change in sorted(found.items())]
-
-
-class Step(NamedTuple):
-    """A record in its epoch."""
-
-    epoch: str
-    record: Record
 
 
 async def plan(
@@ -177,6 +106,7 @@ async def _grant(tx: Tx, booking: Booking, granted: Granted, *, known: bool) -> 
     """Take what a grant used. `known`: this redemption was granted or ended before."""
     side, record, nonces = granted
     ended = await tx.rows(ENDED, side.redemption) if known else []
+    early = await tx.row(EARLY, side.redemption) if ended else None
     if known:
         booking.spoken.add(side.redemption)
     place = (side.redemption, side.terminal, side.epoch)
@@ -189,10 +119,14 @@ async def _grant(tx: Tx, booking: Booking, granted: Granted, *, known: bool) -> 
         booking.again.append(side)
         return
     for use in uses_of(record, nonces=nonces):
-        freed = [freed_by(Back(part, most, state), record.body) for part, most, _at_ms, state in ended]
-        heads = sum(one.heads for one in freed if use.key.startswith(one.part))
-        last_ms = max((one[2] for one in ended), default=None)
-        booking.takings.append(Taking(use, side, min(use.n, heads), last_ms if heads else None))
+        back, last_ms = 0, max((one[2] for one in ended), default=None)
+        for part, most, _at_ms, state in ended:
+            freed = freed_by(
+                _shared(Back(part, most, state), record.body, early[0] if early else None, ()), record.body
+            )
+            if use.key.startswith(freed.part):
+                back = freed_in_all(use.key, use.n, back, freed)
+        booking.takings.append(Taking(use, side, back, last_ms if back else None))
     booking.states[place] = next((one[3] for one in reversed(ended) if one[3]), state_after(record))
     booking.grants.append((side, record))
 
@@ -211,7 +145,10 @@ async def _step(tx: Tx, booking: Booking, terminal: str, record: Record) -> None
         before = booking.after(redemption, held_at, epoch, written)
         again = takes_again(before, record.kind, own=held_at == terminal)
         side = Side(held_at, epoch, seq, record.at_ms, redemption)
-        freed = back if back is None or told is None else freed_by(back, json.loads(told))
+        freed = back
+        if back is not None and told is not None:
+            body, said = json.loads(told), booking.on_record[redemption, held_at, epoch]
+            freed = freed_by(_shared(back, body, said[0], said[1]), body)
         for key in sorted(json.loads(keys)) if back is not None or again else ():
             await change(tx, booking, key, side, freed)
         if moves(before, state, again=again):
@@ -220,6 +157,17 @@ async def _step(tx: Tx, booking: Booking, terminal: str, record: Record) -> None
         booking.early.setdefault(redemption, []).append(record)
         if back is not None:
             booking.ended.append((redemption, back, record.at_ms))
+
+
+def _shared(back: Back, body: Mapping[str, Any], account: str | None, records: Sequence[Record]) -> Back:
+    """Return a give-back with what of its redemption came back in all, by its steps so far."""
+    steps = Steps() if account is None else unpacked(json.loads(account))
+    for record in records:
+        steps = stepped(steps, record)
+    returned = Returned(
+        steps.returned_fen, fen_of(body.get("amount_fen")), steps.returned_heads, fen_of(body.get("heads"))
+    )
+    return back._replace(returned=returned)
 
 
 def takes_again(before: str, kind: str, *, own: bool) -> bool:
@@ -241,11 +189,12 @@ def _step_fresh(booking: Booking, place: tuple[str, str, str], record: Record, *
     """Apply a step to a grant of the same batch."""
     before, back, state = booking.states[place], back_of(record), state_after(record)
     body = next(grant.body for side, grant in booking.grants if (side.redemption, side.terminal, side.epoch) == place)
-    back = back and freed_by(back, body)
+    if back is not None:
+        back = freed_by(_shared(back, body, None, booking.fresh[place]), body)
     again = takes_again(before, record.kind, own=own)
     for index, taking in taken_fresh(booking, place):
         if back is not None and taking.use.key.startswith(back.part):
-            now = min(taking.use.n, taking.back + back.heads)
+            now = freed_in_all(taking.use.key, taking.use.n, taking.back, back)
             booking.takings[index] = taking._replace(back=now, back_ms=record.at_ms)
         elif again:
             booking.takings[index] = taking._replace(back=0, back_ms=None)
@@ -273,7 +222,7 @@ async def change(tx: Tx, booking: Booking, key: str, side: Side, back: Back | No
         one.change for one in booking.backs if (one.key, one.side.terminal, one.side.epoch, one.side.redemption) == same
     )
     n, before = row[0], row[1] + pending
-    after = 0 if back is None else min(n, before + back.heads)
+    after = 0 if back is None else freed_in_all(key, n, before, back)
     if after != before:
         booking.backs.append(GivingBack(key, side, after, after - before, side.at_ms))
 

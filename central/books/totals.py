@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple, replace
 from typing import Final
 
+from central.books.planned import Booking
 from central.books.settling.accounts import (
     FIGURES,
     Figures,
@@ -22,7 +23,6 @@ from central.books.settling.accounts import (
     worth,
 )
 from central.books.settling.verdicts import ADD_WEIGHTS, WEIGHTS, settled_change, verdict_change
-from central.books.tallies import Booking
 from central.proofs.opening import first_verdict
 from credit.records import Record
 from storage.jobs import Tx, Value

@@ -94,13 +94,14 @@ async def answer_claim(tx: Tx, asker: Asker, ask: ClaimRequest, bounds: Bounds, 
     if await tx.row(VOID_RUN, asker.terminal, ask.run):
         return ClaimAnswer(gone=True)
     claim = pledges.Claim(ask.redemption, asker.terminal, ask.run)
-    known = await _known(tx, claim)
-    if known == "gone":
+    heard = await _known(tx, claim)
+    if heard == "gone":
         return ClaimAnswer(gone=True)
-    if known == "held" and not ask.dry:
+    if heard == "held" and not ask.dry:
         return ClaimAnswer(granted=True)
     rooms, under = await _rooms(tx, asker, ask, bounds)
-    answer = told(await _weigh(tx, rooms), rooms, under, await known_at_site(tx, asker.terminal, ask))
+    known = await known_at_site(tx, asker.terminal, ask, {room.key: room.proved for room in rooms})
+    answer = told(await _weigh(tx, rooms), rooms, under, known)
     if ask.dry or not ask.keys:
         return answer
     if answer.granted:
@@ -169,7 +170,7 @@ async def _rooms(tx: Tx, asker: Asker, ask: ClaimRequest, bounds: Bounds) -> tup
 async def _own(tx: Tx, asker: Asker, one: ClaimKey) -> tuple[int, int, set[str]]:
     """Return what the asker's own word adds to facts and to claims, and which of its living ones have ended."""
     facts, held, ended = 0, 0, set()
-    for own in one.mine:
+    for own, took in zip(one.mine, one.took or [1] * len(one.mine), strict=True):
         row = await tx.row(OWN, one.key, own)
         if row is not None and row[1] >= row[0] and row[2:] == ("annulled", asker.terminal):
             facts += row[0]  # it annulled that itself and says that it stands: somebody passed after all
@@ -177,7 +178,7 @@ async def _own(tx: Tx, asker: Asker, one: ClaimKey) -> tuple[int, int, set[str]]
             ended.add(own)
         elif row is None:
             claimed = await tx.row(OWN_HELD, own, one.key, asker.terminal)
-            facts += 1 if claimed is None else claimed[0]
+            facts += took if claimed is None else claimed[0]
             held -= 0 if claimed is None else claimed[0]
     for own in one.back:
         row = await tx.row(OWN_STANDING, one.key, own, asker.terminal)

@@ -85,21 +85,25 @@ class Thing(NamedTuple):
         return str(given[0].get("benefit") or "?") if given and isinstance(given[0], dict) else "?"
 
 
-async def known_at_site(tx: Tx, terminal: str, ask: ClaimRequest) -> Known:
-    """Return what the asker's site knows of whom the ask is about, and how many are inside under its keys."""
-    inside = {one.key: await _spent(tx, one.key) for one in ask.keys if one.key.startswith(INSIDE)}
+async def known_at_site(tx: Tx, terminal: str, ask: ClaimRequest, proved: Mapping[str, int]) -> Known:
+    """Return what the asker's site knows of whom the ask is about, and how many are inside under its keys.
+
+    `proved` is what stands under each key asked for, the asker's own word included.
+    """
+    inside = {key: max(0, n) for key, n in proved.items() if key.startswith(INSIDE)}
     site = await tx.row(SITE, terminal)
     if ask.about is None or site is None:
         return Known(SiteRows(inside=inside), {})
     things = [_thing(row) for row in await _rows(tx, site[0], ask.about)]
     for one in things:
-        for key in one.keys if one.inside > 0 and not one.over else ():
-            if key.startswith(INSIDE) and len(inside) < MAX_ROWS:
+        within = one.inside > 0 and not one.over and one.terminal != terminal  # of its own it knows better
+        for key in one.keys if within else ():
+            if key.startswith(INSIDE) and key not in inside and len(inside) < MAX_ROWS:
                 inside[key] = await _spent(tx, key)
     standing = [one for one in things if not one.over and one.state != "awaiting"]
     rows = SiteRows(
         open=_well([_open(one) for one in standing if one.kind == "opened"], OpenRow),
-        passes=_well([await _pass(tx, every) for every in _passes(standing)], PassRow),
+        passes=_well([await _pass(tx, terminal, every) for every in _passes(standing)], PassRow),
         bought=_well(
             [_bought(one) for one in standing if one.kind == "granted" and one.state in RETURNABLE], BoughtRow
         ),
@@ -196,8 +200,12 @@ def _passes(standing: Sequence[Thing]) -> list[list[Thing]]:
     return list(newest.values())
 
 
-async def _pass(tx: Tx, every: Sequence[Thing]) -> PassRow:
+async def _pass(tx: Tx, terminal: str, every: Sequence[Thing]) -> PassRow:
     root = every[-1].root
-    last_ms = max(max(one.at_ms, one.left_ms or one.at_ms) for one in every)
-    entries = await _spent(tx, f"p|{root}")
-    return PassRow(redemption=root, benefit=str(every[0].told["pass"].get("of")), entries=entries, last_ms=last_ms)
+    return PassRow(
+        redemption=root,
+        benefit=str(every[0].told["pass"].get("of")),
+        entries=await _spent(tx, f"p|{root}"),
+        last_ms=max(max(one.at_ms, one.left_ms or one.at_ms) for one in every),
+        elsewhere=any(one.terminal != terminal for one in every),
+    )

@@ -18,10 +18,11 @@ from typing import Final
 
 from central.books.booking import FINDING
 from central.books.bounds import Bounds
+from central.books.conflicts import KINDS
 from central.books.counts import WHOLE, window
+from central.books.planned import UNBOUNDED
 from central.books.settling.accounts import Steps, unpacked
 from central.books.settling.verdicts import verdict_change
-from central.books.tallies import UNBOUNDED
 from central.books.totals import Sheet, judged
 from central.proofs.judging import Judged, Verdict
 from central.proofs.opening import DOUBT
@@ -128,6 +129,8 @@ async def _beyond(tx: Tx, place: Place, at_ms: int, bounds: Bounds) -> bool:
     """Return whether some key that a grant used has no room for it beside what settles already."""
     row = await tx.row(KEYS, *place[:3])
     for key in sorted(json.loads(row[0])) if row else ():
+        if key[0] not in KINDS:  # of who is inside nobody makes a conflict
+            continue
         tally = await tx.row(TALLY, key)
         signed = bounds.of(key)
         spent, bound = (0, UNBOUNDED) if tally is None else tally

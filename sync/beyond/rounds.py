@@ -98,12 +98,14 @@ def is_wide(one: Use | Sum) -> bool:
 
 def _key(one: Use | Sum, source: Source, dry: Dry) -> ClaimKey:
     n, fen = (one.n, None) if isinstance(one, Use) else (None, one.fen)
+    mine = dry.mine.get(one.key, ())[:MAX_ROWS]
     asked: dict[str, Any] = {
         "key": one.key,
         "n": n,
         "fen": fen,
         "since_ms": one.since_ms,
-        "mine": list(dry.mine.get(one.key, ()))[:MAX_ROWS],
+        "mine": [redemption for redemption, _ in mine],
+        "took": [n for _, n in mine],
         "back": list(dry.back.get(one.key, ()))[:MAX_ROWS],
     }
     if source.part in BORNE:
@@ -179,7 +181,8 @@ class Rounds:
             raise AssertionError("nothing was asked")
         before, ended = self.permit.known or Known(), self.permit.ended
         known = known_of(before, answer, asked)
-        self.permit = replace(self.permit, known=known, ended=ended_of(self.permit.ended, answer))
+        passes = self.permit.elsewhere | {one.redemption for one in answer.site.passes if one.elsewhere}
+        self.permit = replace(self.permit, known=known, ended=ended_of(ended, answer), elsewhere=passes)
         if not answer.learning:
             self._given_up.clear()
         if (answer.refused is not None or answer.gone) and asked.redemption in self._claimed:

@@ -38,6 +38,7 @@ KeyText = Annotated[str, Meta(min_length=1, max_length=MAX_KEY_LENGTH)]
 HeadCount = Annotated[int, Meta(ge=1, le=MAX_N)]
 Fen = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
 AtMs = Annotated[int, Meta(ge=-MAX_SAFE_INTEGER, le=MAX_SAFE_INTEGER)]
+Taken = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
 Ids = Annotated[list[Id], Meta(max_length=MAX_ROWS)]
 
 
@@ -55,7 +56,8 @@ class BoundBy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
 class ClaimKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """One key of an ask. `since_ms`: a rolling count from there on; `mine`: this terminal's own living redemptions.
 
-    `back`: own ones that it has given back, while the facts that say so are on their way.
+    `took`: how much each of `mine` takes under this key, one where nothing is said. `back`: own ones that it has given
+    back, while the facts that say so are on their way.
     """
 
     key: KeyText
@@ -66,12 +68,15 @@ class ClaimKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, om
     bound: Annotated[int, Meta(ge=0, le=MAX_BORNE)] | None = None
     borne: Literal["printed", "grant", "order"] | None = None
     mine: Ids = []
+    took: Annotated[list[Taken], Meta(max_length=MAX_ROWS)] = []
     back: Ids = []
 
     def __post_init__(self) -> None:
         """Hold the rules that single members cannot."""
         if (self.n is None) == (self.fen is None):
             raise ValueError("a key asks for n or for fen")
+        if self.took and len(self.took) != len(self.mine):
+            raise ValueError("says of each of its own how much it takes, or of none")
         if (self.bound is None) != (self.borne is None) or (self.by is not None and self.bound is not None):
             raise ValueError("a bound is by the catalogue, or borne by the token")
         if self.key.startswith(NONCE_PREFIX) == (self.by is not None or self.bound is not None):
@@ -138,12 +143,16 @@ class OpenRow(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class PassRow(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A pass under way: its first redemption, entries taken, and when its holder last came or left."""
+    """A pass under way: its first redemption, entries taken, and when its holder last came or left.
+
+    `elsewhere`: not all of its entries were at the asker.
+    """
 
     redemption: Id
     benefit: Annotated[str, Meta(min_length=1, max_length=129)]
     entries: Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
     last_ms: AtMs
+    elsewhere: bool = False
 
 
 class BoughtRow(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -248,7 +248,8 @@ class Town:
         for one in ask.release:
             self.held.pop(one, None)
         self.held = {one: at for one, at in self.held.items() if self.now - at < pledges.LAPSE_MS}
-        unknown = [one for one in ask.keys[0].mine if one not in self.told and one not in self.told_back()]
+        given_back = self.told_back()  # reversed; what it annulled itself and says that it stands, has passed
+        unknown = [one for one in ask.keys[0].mine if not self.told.get(one) and one not in given_back]
         back = ask.keys[0].back
         proved += len(unknown) - sum(self.told.get(one, 0) for one in back)
         beside = len([one for one in self.held if one not in {ask.redemption, *ask.keys[0].mine, *back}])

@@ -179,3 +179,68 @@ async def test_a_hub_that_begins_anew_learns_the_site_s_rows_from_the_platform(s
     assert said(await two.shows(2)) == (Outcome.REFER, Reason.ALREADY_INSIDE)
     assert entered.redemption in {one.redemption for one in page.redemptions}
     young.conn.close()
+
+
+LATER = [
+    benefit(
+        5,
+        "later",
+        "pay_later",
+        offer={"cap_fen": 30_000},
+        where={"scenes": ["shop"]},
+        limits=[{"count": "amount", "max": 30_000, "per": "subject", "period": "month"}],
+        reversal={"within_h": 48},
+    )
+]
+
+
+class TestAmounts:
+    """A month's amount is one amount at every till."""
+
+    @pytest.fixture
+    async def shops(self, tmp_path, monkeypatch):
+        async with two_gates(tmp_path, LATER, monkeypatch) as made:
+            yield made
+
+    async def test_what_one_till_deferred_is_gone_at_the_other_and_its_return_frees_the_part_that_came_back(
+        self, shops
+    ):
+        authority, one, two = shops
+        first = await one.shows(lane="T", intent=Intent.BUY, amount_fen=20_000)
+        assert said(await two.shows(lane="T", intent=Intent.BUY, amount_fen=10_001))[1] is Reason.IN_USE
+        await authority.hear(one)
+
+        full = await two.shows(lane="T", intent=Intent.BUY, amount_fen=10_001)
+        part = await two.shows(lane="T", intent=Intent.RETURN, amount_fen=5_000)
+        await authority.hear(two)
+        fits = await two.shows(lane="T", intent=Intent.BUY, amount_fen=15_000)
+        await authority.hear(two)
+
+        assert said(full) == (Outcome.STANDARD, Reason.LIMIT_USED)
+        assert (said(part), part.redemption) == (GRANTED, first.redemption)
+        assert said(fits) == GRANTED
+        assert authority.row("SELECT spent FROM tallies WHERE key LIKE 'a|%'") == (30_000,)
+        assert said(await one.shows(lane="T", intent=Intent.BUY, amount_fen=1))[1] is Reason.LIMIT_USED
+
+    async def test_a_till_that_gave_alone_counts_what_it_gave_before_anybody_has_heard_of_it(self, shops):
+        authority, one, two = shops
+        authority.silent = True
+        assert said(await one.shows(lane="T", intent=Intent.BUY, amount_fen=20_000)) == GRANTED
+        authority.silent = False
+        await two.shows(lane="T", intent=Intent.BUY, amount_fen=5_000)
+        await authority.hear(two)
+
+        over = await one.shows(lane="T", intent=Intent.BUY, amount_fen=5_001)
+        exact = await one.shows(lane="T", intent=Intent.BUY, amount_fen=5_000)
+
+        assert said(over) == (Outcome.STANDARD, Reason.LIMIT_USED)
+        assert said(exact) == GRANTED
+
+    async def test_what_a_till_took_back_itself_is_free_here_before_the_fact_has_arrived(self, shops):
+        _, one, _ = shops
+        bought = await one.shows(lane="T", intent=Intent.BUY, amount_fen=20_000)
+
+        await one.shows(lane="T", intent=Intent.RETURN)
+
+        assert said(bought) == GRANTED
+        assert said(await one.shows(lane="T", intent=Intent.BUY, amount_fen=30_000)) == GRANTED

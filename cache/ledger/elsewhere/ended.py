@@ -18,7 +18,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from credit.facts import Bought, Facts
+from credit.facts import Bought, Facts, PassState
 
 ENDED: Final = (
     "UPDATE redemptions SET state = CASE WHEN state IN ('open', 'overdue') THEN 'closed' ELSE 'reversed' END,"
@@ -39,6 +39,7 @@ STANDS: Final = (
     "SELECT (SELECT count(*) FROM uses WHERE redemption = ?1 AND key = ?2 AND given_back_by IS NULL)"
     " + (SELECT coalesce(sum(fen - given_back_fen), 0) FROM sums WHERE redemption = ?1 AND key = ?2)"
 )
+STATE: Final = "SELECT state FROM redemptions WHERE id = ?"
 INSIDE: Final = "i|"
 
 
@@ -76,12 +77,41 @@ def less_ended(conn: sqlite3.Connection, own: Facts, ended: Mapping[str, Collect
     return replace(own, used=used, open=still_open)
 
 
-def without_own_endings(conn: sqlite3.Connection, known: Facts, own: Facts) -> Facts:
-    """Return what is known less what this terminal took back of it and nobody else has heard of yet."""
-    here = {one.redemption for one in own.open} | {one.redemption for one in own.bought}
-    still_open = tuple([one for one in known.open if one.redemption in here or not _closed(conn, one.redemption)])
-    bought = [one if one.redemption in here else _returned(conn, one) for one in known.bought]
-    return replace(known, open=still_open, bought=tuple(one for one in bought if one is not None))
+def as_seen_here(conn: sqlite3.Connection, known: Facts, own: Facts, elsewhere: Collection[str]) -> Facts:
+    """Return what is known less what this terminal knows better: its own redemptions, and what it took back itself.
+
+    Whoever counts beyond this terminal hears of it a moment later. `elsewhere` are passes that went on at other gates.
+    """
+    if known.open == own.open and known.bought == own.bought and known.passes == own.passes:
+        return known
+    still_open = [one for one in known.open if not _here(conn, one.redemption) and not _closed(conn, one.redemption)]
+    bought = [_returned(conn, one) for one in known.bought if not _here(conn, one.redemption)]
+    merged = {one.redemption: one for one in known.bought}
+    return replace(
+        known,
+        open=(*own.open, *still_open),
+        bought=(*[merged[one.redemption] for one in own.bought], *[one for one in bought if one is not None]),
+        passes=_passes(conn, known, own, elsewhere),
+    )
+
+
+def _passes(conn: sqlite3.Connection, known: Facts, own: Facts, elsewhere: Collection[str]) -> dict[str, PassState]:
+    found = dict(own.passes)
+    for benefit, told in known.passes.items():
+        here, state = own.passes.get(benefit), _here(conn, told.root)
+        if state is None:
+            found[benefit] = told  # another gate's
+        elif here is not None and here.root == told.root and told.root in elsewhere:
+            last_ms = max(here.last_ms, told.last_ms)
+            entries = max(here.entries, told.entries)
+            found[benefit] = PassState(root=told.root, entries=entries, last_ms=last_ms)
+    return found
+
+
+def _here(conn: sqlite3.Connection, redemption: str) -> str | None:
+    """Return the state of a redemption of this terminal, None for another's."""
+    row = conn.execute(STATE, (redemption,)).fetchone()
+    return None if row is None else str(row[0])
 
 
 def _closed(conn: sqlite3.Connection, redemption: str) -> bool:

@@ -18,7 +18,8 @@ from typing import Final, NamedTuple
 
 from central.books.counts import WHOLE, Back, figure
 from central.books.elsewhere.telling import INSIDE, Told, clean, holder, told_of
-from central.books.tallies import Booking, Side, change, taken_fresh
+from central.books.planned import Booking, Side
+from central.books.tallies import change, taken_fresh
 from credit.records import Record
 from storage.jobs import Row, Tx
 

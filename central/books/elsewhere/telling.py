@@ -58,6 +58,7 @@ def told_of(record: Record, *, site: str) -> Told | None:
     body, inside = record.body, _inside(record.body)
     passing = body.get("pass")
     asked_for = isinstance(passing, dict) or "reversal_until_ms" in body or body.get("gives_back") is False
+    asked_for = asked_for or bool(body.get("sums"))
     if not (record.kind == "opened" or asked_for or inside):
         return None
     kept = {name: body[name] for name in MEMBERS if name in body}

@@ -1,0 +1,93 @@
+"""What a batch of facts does to the books, worked out before anything is written: values, made by `tallies.plan`."""
+
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from central.books.counts import Back, Use
+from credit.records import Record
+
+UNBOUNDED: Final = -1
+
+
+class Side(NamedTuple):
+    """A fact that used something. (terminal, epoch, redemption) says whose it is."""
+
+    terminal: str
+    epoch: str
+    seq: int
+    at_ms: int
+    redemption: str
+
+    @property
+    def whose(self) -> tuple[str, str, str]:
+        """Return who used it: two facts of one redemption are one use."""
+        return self.terminal, self.epoch, self.redemption
+
+
+class Tally(NamedTuple):
+    """What is used under a key, and the widest bound that a holder reported (UNBOUNDED: none did)."""
+
+    spent: int
+    bound: int
+
+
+class Taking(NamedTuple):
+    """A use that a fresh fact takes, and how much of it is given back already."""
+
+    use: Use
+    side: Side
+    back: int = 0
+    back_ms: int | None = None
+
+
+class GivingBack(NamedTuple):
+    """A change of a use that is on record: `back` of it is now given back."""
+
+    key: str
+    side: Side
+    back: int
+    change: int
+    at_ms: int
+
+
+@dataclass(slots=True)
+class Booking:
+    """What a batch's facts do to the tallies."""
+
+    takings: list[Taking] = field(default_factory=list)
+    backs: list[GivingBack] = field(default_factory=list)
+    grants: list[tuple[Side, Record]] = field(default_factory=list)
+    again: list[Side] = field(default_factory=list)  # one redemption granted once more in its own epoch
+    doubles: list[tuple[Side, Side]] = field(default_factory=list)  # one redemption granted at two places
+    states: dict[tuple[str, str, str], str] = field(default_factory=dict)  # of this batch's grants, by their place
+    later: list[tuple[str, str, str, str, str]] = field(default_factory=list)  # place, state before, state after
+    ended: list[tuple[str, Back, int]] = field(default_factory=list)
+    fresh: dict[tuple[str, str, str], list[Record]] = field(default_factory=dict)  # steps of this batch's grants
+    on_record: dict[tuple[str, str, str], tuple[str | None, list[Record]]] = field(default_factory=dict)
+    spoken: set[str] = field(default_factory=set)  # of this batch's grants, those that were spoken of before
+    apart: dict[int, str] = field(default_factory=dict)  # why this batch's records stand apart, by seq
+    early: dict[str, list[Record]] = field(default_factory=dict)  # steps that come before their grant
+
+    def after(self, redemption: str, terminal: str, epoch: str, written: str) -> str:
+        """Return the state of a grant on record, with what this batch has said of it so far."""
+        said = [one[4] for one in self.later if one[:3] == (redemption, terminal, epoch)]
+        return said[-1] if said else written
+
+    def deltas(self) -> list[tuple[str, int, int]]:
+        """Return the change under each key and the widest bound reported, in the order in which rows are locked."""
+        found: dict[str, tuple[int, int]] = {}
+        for taking in self.takings:
+            n, bound = found.get(taking.use.key, (0, UNBOUNDED))
+            said = UNBOUNDED if taking.use.bound is None else taking.use.bound
+            found[taking.use.key] = (n + taking.use.n - taking.back, max(bound, said))
+        for back in self.backs:
+            n, bound = found.get(back.key, (0, UNBOUNDED))
+            found[back.key] = (n - back.change, bound)
+        return [(key, *change) for key, change in sorted(found.items())]
+
+
+class Step(NamedTuple):
+    """A record in its epoch."""
+
+    epoch: str
+    record: Record
