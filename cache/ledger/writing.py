@@ -102,49 +102,56 @@ def write_entry(
     Raises sqlite3.IntegrityError when a bound is reached or the nonce is burnt, unless the fact is `accepted` already.
     Whoever begins anew ends the grace of having left or brought back: doing that again is no repeat.
     """
-    request, place, taken = entry.request, entry.place, entry.consumption
+    request, place = entry.request, entry.place
     answer = json.dumps(entry.answer, ensure_ascii=False, separators=(",", ":"))
-    conn.execute(
-        INSERT,
-        (
-            entry.id,
-            entry.at_ms,
-            place.terminal,
-            place.site,
-            place.scene,
-            place.lane,
-            entry.issuer,
-            entry.subject,
-            entry.token_id,
-            request.intent.value,
-            request.amount_fen,
-            request.heads,
-            request.asset,
-            entry.benefit,
-            answer,
-            entry.state.value,
-            taken.due_ms,
-            taken.on_overdue,
-            taken.reversal_until_ms,
-            int(taken.gives_back),
-            taken.pass_of,
-            taken.pass_root,
-            entry.grace_until_ms,
-            seq,
-        ),
-    )
-    beyond = False
-    taking: tuple[Use | Sum, ...] = (*entry.uses(), *taken.sums)
-    for one in taking:
-        elsewhere = one.key in counted_beyond  # who left at another gate is not known here: whoever is asked counts
-        bounded = one._replace(limit=None) if elsewhere else one
-        beyond |= take(conn, bounded, entry.id, entry.at_ms, accepted=accepted)
+    conn.execute(INSERT, _row(entry, seq, answer))
+    beyond = _take_all(conn, entry, accepted=accepted, counted_beyond=counted_beyond)
     if entry.nonce is not None:
         _burn(conn, entry, accepted=accepted)
     conn.execute(BEGUN_ANEW, (entry.issuer, entry.token_id))
     if request.intent in GRACED:
         key = grace_key(entry.issuer, entry.token_id, request, place)
         keep_grace(conn, key, (entry.id, answer, entry.grace_until_ms))
+    return beyond
+
+
+def _row(entry: Entry, seq: int | None, answer: str) -> tuple[Any, ...]:
+    request, place, taken = entry.request, entry.place, entry.consumption
+    return (
+        entry.id,
+        entry.at_ms,
+        place.terminal,
+        place.site,
+        place.scene,
+        place.lane,
+        entry.issuer,
+        entry.subject,
+        entry.token_id,
+        request.intent.value,
+        request.amount_fen,
+        request.heads,
+        request.asset,
+        entry.benefit,
+        answer,
+        entry.state.value,
+        taken.due_ms,
+        taken.on_overdue,
+        taken.reversal_until_ms,
+        int(taken.gives_back),
+        taken.pass_of,
+        taken.pass_root,
+        entry.grace_until_ms,
+        seq,
+    )
+
+
+def _take_all(conn: sqlite3.Connection, entry: Entry, *, accepted: bool, counted_beyond: Collection[str]) -> bool:
+    """Take everything; a key `counted_beyond` is not bounded here: who left at another gate is not known here."""
+    beyond = False
+    taking: tuple[Use | Sum, ...] = (*entry.uses(), *entry.consumption.sums)
+    for one in taking:
+        bounded = one._replace(limit=None) if one.key in counted_beyond else one
+        beyond |= take(conn, bounded, entry.id, entry.at_ms, accepted=accepted)
     return beyond
 
 

@@ -3,7 +3,8 @@
 from contextlib import asynccontextmanager
 
 from cache.ids import uuid7
-from cache.journal.chain import batch, begin_epoch, mark_sent
+from cache.journal.batches import batch
+from cache.journal.chain import begin_epoch, mark_sent
 from cache.ledger.steps import write_overdue
 from cache.pen import Pen
 from central.books.bounds import Bounds

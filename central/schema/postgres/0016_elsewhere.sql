@@ -1,4 +1,4 @@
--- What other gates of a site need of what one gate gave; see ../sqlite/0017_elsewhere.sql.
+-- What other gates of a site need of what one gate gave; see ../sqlite/0018_elsewhere.sql.
 ALTER TABLE redemptions ADD COLUMN told TEXT;
 CREATE TABLE named (
     name       TEXT NOT NULL,
