@@ -51,6 +51,7 @@ async def test_a_box_is_swapped_its_card_is_rescued_and_the_old_one_says_that_it
     await town.all_arrived()
     town.network.cut()
     second = await town.gate.present(unknown.code(town.now_s()), intent="enter", ticket="adult")
+    assert second["outcome"] == "GRANT"
     await town.gate.process.pull_the_plug()
     await town.until(lambda: not town.gate.process.alive)
     town.network.restore()
