@@ -70,7 +70,7 @@ async def _office(state: PlatformState, books: JobStore, console: Console) -> No
         desk, host=console.host, port=console.port, tls=console.tls, origins=console.origins
     ) as url:
         sys.stderr.write(f"办公 console {url}\n")
-        await keep_schedule(desk, books.hold)
+        await keep_schedule(desk, books.hold, alone=state.database_url is None)
 
 
 async def _serve(

@@ -16,12 +16,14 @@ from central.console.doors import DESK, ORIGINS, door
 from central.console.pages import approvals, desk_pages, overviews, registers, settlement
 from central.office.desk import Desk
 from central.office.drafts.deciding import apply_due
+from central.office.resuming import resume, settle_cases
 from storage.jobs import StoreFailedError
 
 log = logging.getLogger("central.console")
 
 SHUTDOWN_S: Final = 2.0
 MAX_FORM: Final = 17 * 1024 * 1024
+LONGEST_ACT_MS: Final = 600_000
 EVERY_S: Final = 1.0
 SCHEDULE: Final = "schedule"
 
@@ -46,18 +48,24 @@ def build_console(desk: Desk, *, origins: frozenset[str] = frozenset()) -> web.A
     return app
 
 
-async def keep_schedule(desk: Desk, hold: Callable[[str], Awaitable[bool]]) -> None:
+async def keep_schedule(desk: Desk, hold: Callable[[str], Awaitable[bool]], *, alone: bool) -> None:
     """Put in force, for ever, what was approved for a time that has come; what fails is logged and tried again.
 
-    Of several platform processes one does it: the one for which `hold` says so.
+    Of several platform processes one does it: the one for which `hold` says so. First it finishes what a cut left:
+    at once where no other process can be at it (`alone`), else what has been open for longer than any act takes.
     """
+    begun_before_ms, first = desk.now_ms() if alone else 0, True
     while True:
-        await asyncio.sleep(EVERY_S)
         try:
             if await hold(SCHEDULE):
+                await resume(desk, begun_before_ms=max(begun_before_ms, desk.now_ms() - LONGEST_ACT_MS))
+                if first:
+                    await settle_cases(desk)
+                first = False
                 await apply_due(desk)
         except StoreFailedError:
             log.exception("drafts that are due could not be looked at")
+        await asyncio.sleep(EVERY_S)
 
 
 @asynccontextmanager

@@ -11,12 +11,13 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta
 
-from central.office import cases, conflicts, emergencies, entries, killing, terminals
+from central.office import cases, conflicts, entries, terminals
 from central.office.approving.calls import APPROVING
 from central.office.desk import Desk
 from central.office.drafts import deciding
 from central.office.forms import Call, City, Form, FormData, Json, Number, Rules, Text, Whole
 from central.office.importing import residents
+from central.office.urgent import emergencies, killing
 from central.register.accounts.duties import Person
 
 

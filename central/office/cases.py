@@ -105,6 +105,11 @@ async def open_dispute(desk: Desk, who: Person, city: str, entry: int, asked: As
     return case
 
 
+def word_of(case: Case, settled_by: str | None) -> Warrant:
+    """Return the word by which a case changes its entry; raise UnwarrantedError while it is open."""
+    return Warrant.by_two(case.opened_by, settled_by, source=f"case:{case.number}:{case.opened_ms}")
+
+
 async def settle(desk: Desk, who: Person, number: int, asked: Asked, *, upheld: bool) -> Case:
     """Settle a case for the person (`upheld`: the measure is lifted) or against them; raise RefusedError."""
     case = await desk.books.read(lambda tx: get(tx, number))
@@ -134,9 +139,10 @@ async def settle(desk: Desk, who: Person, number: int, asked: Asked, *, upheld: 
         await tx.execute(SETTLE, number, state, who.operator, now_ms, asked.why)
 
     await desk.write(who, act, job)
-    follow = Act(act="dispute.lift" if upheld else "dispute.unmark", city=case.city, subject=case.subject)
+    name = "dispute.lift" if upheld else "dispute.unmark"
+    follow = Act(act=name, city=case.city, subject=case.subject, before={"case": number})
 
-    warrant = Warrant.by_two(case.opened_by, who.operator)
+    warrant = word_of(case, who.operator)
 
     def work() -> Any:
         if upheld:

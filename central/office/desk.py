@@ -51,8 +51,18 @@ class Desk:
 
         return await self.books.write(whole)
 
-    async def effect(self, who: Person, act: Act, work: Callable[[], T], told: Callable[[T], Any]) -> T:
-        """Do what changes more than the books, between two rows of the journal; raise RefusedError, RepeatedError."""
+    async def effect(
+        self,
+        who: Person,
+        act: Act,
+        work: Callable[[], T],
+        told: Callable[[T], Any],
+        then: Callable[[Tx, T], Awaitable[None]] | None = None,
+    ) -> T:
+        """Do what changes more than the books, between two rows of the journal; raise RefusedError, RepeatedError.
+
+        `then` is what the books say once it is done: one transaction with the row that says so.
+        """
         now_ms = self.now_ms()
         number = await self.books.write(lambda tx: append(tx, who, replace(act, outcome="begun"), now_ms=now_ms))
         ended = replace(act, of=number, once=None)
@@ -62,6 +72,11 @@ class Desk:
             failed = replace(ended, outcome="failed", after={"error": str(error)[:500]})
             await self.books.write(lambda tx: append(tx, who, failed, now_ms=self.now_ms()))
             raise
-        after = replace(ended, after=told(done))
-        await self.books.write(lambda tx: append(tx, who, after, now_ms=self.now_ms()))
+
+        async def over(tx: Tx) -> None:
+            await append(tx, who, replace(ended, after=told(done)), now_ms=self.now_ms())
+            if then is not None:
+                await then(tx, done)
+
+        await self.books.write(over)
         return done

@@ -27,6 +27,7 @@ SCHEMAS: Final = (  # only ever appended
     "registry_0002_codes.sql",
     "registry_0003_members.sql",
     "registry_0004_warrants.sql",
+    "registry_0005_sources.sql",
 )
 
 

@@ -19,9 +19,13 @@ MIN_WHY: Final = 2
 MAX_WHY: Final = 500
 What = Literal["take", "lift", "put_back", "dispute", "undispute", "rules"]
 NOTE: Final = (
-    "INSERT INTO warrant (city, what, about, sha256, maker, approver, emergency, at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO warrant (city, what, about, sha256, maker, approver, emergency, source, at_ms)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 RULES: Final = "SELECT about, sha256 FROM warrant WHERE city = ? AND what = 'rules' ORDER BY number"
+
+
+DONE: Final = "SELECT about FROM warrant WHERE city = ? AND source = ? AND what = ? ORDER BY number"
 
 
 class UnwarrantedError(Exception):
@@ -30,11 +34,16 @@ class UnwarrantedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Warrant:
-    """Who stands behind a change: `maker` and `approver`, or `maker` alone with the reason of an emergency."""
+    """Who stands behind a change: `maker` and `approver`, or `maker` alone with the reason of an emergency.
+
+    `source` names the draft or case that it came from: a change that bears one is made once, however often it is asked
+    for, so that what a power cut left half done can be done again.
+    """
 
     maker: str
     approver: str
     emergency: str = ""
+    source: str = ""
 
     def __post_init__(self) -> None:
         if not self.maker:
@@ -46,9 +55,9 @@ class Warrant:
             raise UnwarrantedError("须由另一人批准 · somebody else has to approve this")
 
     @classmethod
-    def by_two(cls, maker: str, approver: str | None) -> Self:
+    def by_two(cls, maker: str, approver: str | None, *, source: str = "") -> Self:
         """Return the warrant of two people; raise UnwarrantedError unless there are two."""
-        return cls(maker, approver or "")
+        return cls(maker, approver or "", source=source)
 
     @classmethod
     def in_emergency(cls, who: str, why: str) -> Self:
@@ -66,15 +75,20 @@ def note(
     conn: sqlite3.Connection, warrant: Warrant, what: What, about: Iterable[int], *, city: str, now_ms: int
 ) -> None:
     """Note by whose word entries are taken, lifted, put back, or rest; part of the change's own transaction."""
-    by = (warrant.maker, warrant.approver, warrant.emergency, now_ms)
+    by = (warrant.maker, warrant.approver, warrant.emergency, warrant.source, now_ms)
     conn.executemany(NOTE, [(city, what, str(number), "", *by) for number in about])
+
+
+def done_already(conn: sqlite3.Connection, warrant: Warrant, what: What, *, city: str) -> list[str]:
+    """Return what was changed by this very word before: numbers of entries, or names of files."""
+    return [str(row[0]) for row in conn.execute(DONE, (city, warrant.source, what))] if warrant.source else []
 
 
 def note_rules(
     conn: sqlite3.Connection, warrant: Warrant, files: Mapping[str, bytes], *, city: str, now_ms: int
 ) -> None:
     """Note by whose word rule files (name → bytes) are what they are."""
-    by = (warrant.maker, warrant.approver, warrant.emergency, now_ms)
+    by = (warrant.maker, warrant.approver, warrant.emergency, warrant.source, now_ms)
     conn.executemany(NOTE, [(city, "rules", name, digest(data), *by) for name, data in files.items()])
 
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from office_town import AUTHORITY, CITY, NOW, OTHER, WHO, Office, person
 
-from central.office import entries, killing
+from central.office import entries
 from central.office.approving import grants
 from central.office.approving.calls import APPROVING
 from central.office.calls import CALLS, call
@@ -14,6 +14,7 @@ from central.office.drafts import deciding
 from central.office.drafts.states import LIFE, Move, NotNowError, State, after
 from central.office.forms import FormData
 from central.office.refusals import NotThereError, OfficeError, OvertakenError, RefusedError
+from central.office.urgent import killing
 from central.register.accounts.acts import Act, RepeatedError, append, newest, verify
 from central.register.accounts.duties import ForbiddenError, Person, Role
 from central.register.registry import register

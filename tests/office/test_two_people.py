@@ -18,10 +18,11 @@ from central.cli import main as central
 from central.http.app import serving
 from central.http.description.openapi import CALLS as PLATFORM_CALLS
 from central.lists import cities
-from central.office import emergencies, entries
+from central.office import entries
 from central.office.drafts import deciding, keeping, kinds
 from central.office.drafts.deciding import Asked
 from central.office.refusals import RefusedError
+from central.office.urgent import emergencies
 from central.platform_state import create_state, open_state
 from central.register.accounts.acts import newest
 from central.register.accounts.duties import ForbiddenError, Person

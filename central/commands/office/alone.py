@@ -17,8 +17,8 @@ from central.clock import now_ms
 from central.commands.common import Answer
 from central.commands.office.by_command import by_command
 from central.lists.metadata_files import PublishingError
-from central.office.emergencies import EMERGENCY
 from central.office.refusals import OfficeError
+from central.office.urgent.emergencies import EMERGENCY
 from central.platform_state import open_state
 from central.register.accounts.acts import Act, append
 from central.register.registry import RegistryError

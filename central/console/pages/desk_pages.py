@@ -6,11 +6,12 @@ from aiohttp import web
 
 from central.console.doors import DESK, REFUSALS, person_of
 from central.console.rendering import city_of, page, refused
-from central.office import affected, cases, emergencies, entries, killing
+from central.office import affected, cases, entries
 from central.office.approving import applications
 from central.office.drafts import deciding, keeping, kinds, rulebooks
 from central.office.drafts.states import State
 from central.office.refusals import NotThereError, RefusedError
+from central.office.urgent import emergencies, killing
 from central.register.accounts.acts import newest
 from central.register.accounts.duties import ForbiddenError
 from storage.jobs import Tx

@@ -129,6 +129,23 @@ async def carried(desk: Desk, city: str, subject: str) -> tuple[Claim, ...]:
     return tuple(one.claim() for one in good[:MAX_CARRIED])
 
 
+def published_withdrawn(desk: Desk, grant: Grant) -> Published:
+    """Put a grant among the city's revocations and publish that; done twice, it is done once."""
+    with register(desk.folder) as conn:
+        withdrawals.enter(conn, grant.city, bytes.fromhex(grant.grant_id), until_s=grant.until_s)
+    return publish(desk.folder, now_ms=desk.now_ms(), cities=(grant.city,))
+
+
+async def finish(desk: Desk, grant_id: str, why: str) -> dict[str, Any]:
+    """Withdraw what a power cut left half withdrawn; raise NotThereError."""
+    row = await desk.books.read(lambda tx: tx.row(ONE, grant_id))
+    if row is None:
+        raise NotThereError(f"没有批准 {grant_id} · there is no grant {grant_id}")
+    done = await desk.run(lambda: published_withdrawn(desk, _read(row)))
+    await desk.books.write(lambda tx: tx.execute(WITHDRAW, grant_id, desk.now_ms(), why))
+    return told(done)
+
+
 async def withdraw(desk: Desk, who: Person, grant_id: str, asked: Asked) -> Grant:
     """Withdraw a grant and publish that; raise RefusedError, NotThereError, ForbiddenError."""
     row = await desk.books.read(lambda tx: tx.row(ONE, grant_id))
@@ -141,11 +158,6 @@ async def withdraw(desk: Desk, who: Person, grant_id: str, asked: Asked) -> Gran
     if grant.state != "active":
         raise RefusedError("该批准已撤回 · the grant is withdrawn already")
 
-    def work() -> Published:
-        with register(desk.folder) as conn:
-            withdrawals.enter(conn, grant.city, bytes.fromhex(grant_id), until_s=grant.until_s)
-        return publish(desk.folder, now_ms=desk.now_ms(), cities=(grant.city,))
-
     act = Act(
         act="grant.withdraw",
         city=grant.city,
@@ -154,7 +166,10 @@ async def withdraw(desk: Desk, who: Person, grant_id: str, asked: Asked) -> Gran
         before=grant.to_json(),
         once=asked.once,
     )
-    await desk.effect(who, act, work, told)
-    await desk.books.write(lambda tx: tx.execute(WITHDRAW, grant_id, now_ms, asked.why))
+
+    async def then(tx: Tx, _done: Published) -> None:
+        await tx.execute(WITHDRAW, grant_id, now_ms, asked.why)
+
+    await desk.effect(who, act, lambda: published_withdrawn(desk, grant), told, then)
     row = await desk.books.read(lambda tx: tx.row(ONE, grant_id))
     return _read(row) if row is not None else grant

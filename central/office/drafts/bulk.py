@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from central.lists.cities import publish
 from central.office import changing, entries
-from central.office.drafts.keeping import Draft, Proposal, Words, by_both
+from central.office.drafts.keeping import Draft, Proposal, Words, by_both, by_both_undone
 from central.office.refusals import RefusedError
 
 MAX_ROWS: Final = 5_000
@@ -51,8 +51,8 @@ def propose(state: Path, city: str, rows: list[dict[str, Any]], *, now_ms: int) 
 
 def take(state: Path, draft: Draft, now_ms: int) -> tuple[Any, dict[str, Any]]:
     """Take every measure of the draft and publish once; raise RefusedError when one cannot be taken any more."""
-    checked = []
-    for row in draft.content["rows"]:
+    checked, warrant = [], by_both(draft)
+    for row in () if changing.taken(state, draft.city, warrant) else draft.content["rows"]:
         wished = entries.Wished(
             subject=row["subject"],
             code=row["code"],
@@ -63,12 +63,12 @@ def take(state: Path, draft: Draft, now_ms: int) -> tuple[Any, dict[str, Any]]:
         )
         wished = entries.begun(wished, state, draft.city, now_ms)
         checked.append(entries.check(state, draft.city, replace(wished), now_ms=now_ms).content())
-    numbers, published = changing.record_all(state, draft.city, checked, warrant=by_both(draft), now_ms=now_ms)
+    numbers, published = changing.record_all(state, draft.city, checked, warrant=warrant, now_ms=now_ms)
     return None, {"entries": numbers, "published": published.version, "changed": list(published.changed)}
 
 
 def lift(state: Path, draft: Draft, now_ms: int) -> dict[str, Any]:
     """Lift every measure that the draft became and that still stands; publish once."""
-    lifted = changing.lift_all(state, draft.city, draft.result["entries"], warrant=by_both(draft), now_ms=now_ms)
+    lifted = changing.lift_all(state, draft.city, draft.result["entries"], warrant=by_both_undone(draft), now_ms=now_ms)
     published = publish(state, now_ms=now_ms, cities=(draft.city,))
     return {"lifted": lifted, "published": published.version, "changed": list(published.changed)}

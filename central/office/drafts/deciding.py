@@ -164,13 +164,21 @@ async def roll_back(desk: Desk, who: Person, number: int, asked: Asked) -> Draft
     asked = asked.checked(desk.now_ms())
     after(draft.state, Move.ROLL_BACK)
     act = _act("draft.roll_back", draft, asked)
-    await desk.effect(who, act, lambda: kind.undo(desk.folder, draft, desk.now_ms()), lambda one: one)
+    await desk.effect(
+        who,
+        act,
+        lambda: kind.undo(desk.folder, draft, desk.now_ms()),
+        lambda one: one,
+        lambda tx, _done: rolled_back(tx, number),
+    )
+    return await desk.books.read(lambda tx: keeping.get(tx, number))
 
-    async def job(tx: Tx) -> Draft:
-        await keeping.move(tx, await keeping.get(tx, number), Move.ROLL_BACK)
-        return await keeping.get(tx, number)
 
-    return await desk.books.write(job)
+async def rolled_back(tx: Tx, number: int) -> None:
+    """Note that a draft was undone; done twice, it is done once."""
+    draft = await keeping.get(tx, number)
+    if draft.state is not State.ROLLED_BACK:
+        await keeping.move(tx, draft, Move.ROLL_BACK)
 
 
 async def put_in_force(desk: Desk, who: Person, draft: Draft) -> Draft:
@@ -179,16 +187,27 @@ async def put_in_force(desk: Desk, who: Person, draft: Draft) -> Draft:
     act = _act("draft.apply", draft, Asked(why=draft.why))
     if await desk.run(lambda: kind.stale(desk.folder, draft)):
         return await _moved(desk, who, draft, Move.GROW_STALE, Asked(why="overtaken before its time"))
+    if draft.before is None and (before := await desk.run(lambda: kind.before(desk.folder, draft))) is not None:
+        await desk.books.write(lambda tx: keeping.keep_before(tx, draft, before))
     try:
-        done = await desk.effect(
-            who, act, lambda: kind.apply(desk.folder, draft, desk.now_ms()), lambda one: one.result
+        await desk.effect(
+            who,
+            act,
+            lambda: kind.apply(desk.folder, draft, desk.now_ms()),
+            lambda one: one.result,
+            lambda tx, one: in_force(tx, draft.number, one, now_ms=desk.now_ms()),
         )
     except OfficeError:
         await desk.books.write(lambda tx: keeping.move(tx, draft, Move.FAIL))
         raise
-    now_ms = desk.now_ms()
-    await desk.books.write(lambda tx: keeping.applied(tx, draft, before=done.before, result=done.result, now_ms=now_ms))
     return await desk.books.read(lambda tx: keeping.get(tx, draft.number))
+
+
+async def in_force(tx: Tx, number: int, done: kinds.Applied, *, now_ms: int) -> None:
+    """Note that a draft is in force; done twice, by a schedule and a page or after a cut, it is done once."""
+    draft = await keeping.get(tx, number)
+    if draft.state is not State.IN_FORCE:
+        await keeping.applied(tx, draft, before=done.before, result=done.result, now_ms=now_ms)
 
 
 async def apply_due(desk: Desk) -> list[int]:

@@ -29,6 +29,7 @@ DECIDE: Final = (
     "UPDATE drafts SET state = $2, approver = $3, decided_ms = $4, decided_why = $5, forced = $6 WHERE number = $1"
 )
 MOVE: Final = "UPDATE drafts SET state = $2 WHERE number = $1"
+BEFORE: Final = "UPDATE drafts SET before_json = $2 WHERE number = $1 AND before_json = 'null'"
 APPLIED: Final = "UPDATE drafts SET state = $2, applied_ms = $3, result = $4, before_json = $5 WHERE number = $1"
 
 
@@ -101,7 +102,12 @@ class Draft:
 
 def by_both(draft: Draft) -> Warrant:
     """Return the word of the two people behind a draft; raise UnwarrantedError while there is one alone."""
-    return Warrant.by_two(draft.maker, draft.approver)
+    return Warrant.by_two(draft.maker, draft.approver, source=f"draft:{draft.number}:{draft.made_ms}")
+
+
+def by_both_undone(draft: Draft) -> Warrant:
+    """Return the word by which a draft is undone: one act, within what two people decided."""
+    return Warrant.by_two(draft.maker, draft.approver, source=f"undo:{draft.number}:{draft.made_ms}")
 
 
 def _plain(words: tuple[Words, ...]) -> list[dict[str, str]]:
@@ -191,6 +197,11 @@ async def move(tx: Tx, draft: Draft, what: Move) -> State:
     state = after(draft.state, what)
     await tx.execute(MOVE, draft.number, state.value)
     return state
+
+
+async def keep_before(tx: Tx, draft: Draft, before: Any) -> None:
+    """Keep what a draft is about to replace, before it does: after a power cut it is not to be seen any more."""
+    await tx.execute(BEFORE, draft.number, _text(before))
 
 
 async def applied(tx: Tx, draft: Draft, *, before: Any, result: Any, now_ms: int) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 from central.lists.publishing import Published
 from central.office import changing, entries
 from central.office.drafts import bulk, rulebooks
-from central.office.drafts.keeping import Draft, Proposal, Words, by_both
+from central.office.drafts.keeping import Draft, Proposal, Words, by_both, by_both_undone
 from central.office.refusals import RefusedError
 
 
@@ -24,7 +24,11 @@ class Applied(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """One kind of draft. `stale` says whether what it rests on has changed since it was made."""
+    """One kind of draft.
+
+    `stale` says whether what it rests on has changed since it was made; `before` gives what it will replace and what is
+    not to be seen any more afterwards.
+    """
 
     propose: str
     approve: str
@@ -32,6 +36,7 @@ class Kind(NamedTuple):
     apply: Callable[[Path, Draft, int], Applied]
     undo: Callable[[Path, Draft, int], dict[str, Any]]
     stale: Callable[[Path, Draft], bool]
+    before: Callable[[Path, Draft], Any]
 
 
 def told(published: Published) -> dict[str, Any]:
@@ -74,7 +79,10 @@ def repair(state: Path, city: str, number: int) -> Proposal:
 
 
 def _take(state: Path, draft: Draft, now_ms: int) -> Applied:
-    content = draft.content
+    content, warrant = draft.content, by_both(draft)
+    if changing.taken(state, draft.city, warrant):  # before a power cut
+        number, published = changing.record(state, draft.city, content, warrant=warrant, now_ms=now_ms)
+        return Applied(None, {"entry": number, **told(published)})
     wished = entries.Wished(
         subject=content["subject"],
         code=content["code"],
@@ -84,12 +92,12 @@ def _take(state: Path, draft: Draft, now_ms: int) -> Applied:
         basis=content["basis"],
     )
     again = entries.check(state, draft.city, entries.begun(wished, state, draft.city, now_ms), now_ms=now_ms)
-    number, published = changing.record(state, draft.city, again.content(), warrant=by_both(draft), now_ms=now_ms)
+    number, published = changing.record(state, draft.city, again.content(), warrant=warrant, now_ms=now_ms)
     return Applied(None, {"entry": number, **told(published)})
 
 
 def _untake(state: Path, draft: Draft, now_ms: int) -> dict[str, Any]:
-    return told(changing.lift(state, draft.city, draft.result["entry"], warrant=by_both(draft), now_ms=now_ms))
+    return told(changing.lift(state, draft.city, draft.result["entry"], warrant=by_both_undone(draft), now_ms=now_ms))
 
 
 def _take_all(state: Path, draft: Draft, now_ms: int) -> Applied:
@@ -104,23 +112,39 @@ def _lift(state: Path, draft: Draft, now_ms: int) -> Applied:
 
 
 def _unlift(state: Path, draft: Draft, now_ms: int) -> dict[str, Any]:
-    return told(changing.put_back(state, draft.city, draft.content["entry"], warrant=by_both(draft), now_ms=now_ms))
+    return told(
+        changing.put_back(state, draft.city, draft.content["entry"], warrant=by_both_undone(draft), now_ms=now_ms)
+    )
 
 
 def _replace(state: Path, draft: Draft, now_ms: int) -> Applied:
     before, published = rulebooks.put_in_force(state, draft.city, draft.content, warrant=by_both(draft), now_ms=now_ms)
-    return Applied(before, told(published))
+    return Applied(before if draft.before is None else draft.before, told(published))
 
 
 def _go_back(state: Path, draft: Draft, now_ms: int) -> dict[str, Any]:
-    held = rulebooks.held_files(state, draft.city)
-    if any(json.loads(held.get(name, b"null")) != json.loads(text) for name, text in draft.content.items()):
+    held, warrant = rulebooks.held_files(state, draft.city), by_both_undone(draft)
+    resumed = changing.ruled(state, draft.city, warrant)
+    if not resumed and any(
+        json.loads(held.get(name, b"null")) != json.loads(text) for name, text in draft.content.items()
+    ):
         raise RefusedError("之后又有修改，请先回退较新的一次 · changed again since; roll that back first")
-    return told(rulebooks.go_back(state, draft.city, draft.before, warrant=by_both(draft), now_ms=now_ms))
+    return told(rulebooks.go_back(state, draft.city, draft.before, warrant=warrant, now_ms=now_ms))
 
 
 def _files_changed(state: Path, draft: Draft) -> bool:
+    if draft.approver is not None and changing.ruled(state, draft.city, by_both(draft)):
+        return False  # by this very draft, before a power cut
     return rulebooks.base_of(rulebooks.held_files(state, draft.city), draft.content) != draft.base
+
+
+def _files(state: Path, draft: Draft) -> Any:
+    held = rulebooks.held_files(state, draft.city)
+    return {name: held[name].decode() for name in draft.content if name in held}
+
+
+def _nothing(_state: Path, _draft: Draft) -> Any:
+    return None
 
 
 def _never(_state: Path, _draft: Draft) -> bool:
@@ -128,9 +152,9 @@ def _never(_state: Path, _draft: Draft) -> bool:
 
 
 KINDS: Final[Mapping[str, Kind]] = {
-    "measure": Kind("measure.propose", "measure.approve", "measure.undo", _take, _untake, _never),
-    "measures": Kind("measure.propose", "measure.approve", "measure.undo", _take_all, bulk.lift, _never),
-    "repair": Kind("repair.propose", "repair.approve", "measure.undo", _lift, _unlift, _never),
-    "rules": Kind("rules.propose", "rules.approve", "rules.rollback", _replace, _go_back, _files_changed),
-    "sites": Kind("sites.propose", "sites.approve", "rules.rollback", _replace, _go_back, _files_changed),
+    "measure": Kind("measure.propose", "measure.approve", "measure.undo", _take, _untake, _never, _nothing),
+    "measures": Kind("measure.propose", "measure.approve", "measure.undo", _take_all, bulk.lift, _never, _nothing),
+    "repair": Kind("repair.propose", "repair.approve", "measure.undo", _lift, _unlift, _never, _nothing),
+    "rules": Kind("rules.propose", "rules.approve", "rules.rollback", _replace, _go_back, _files_changed, _files),
+    "sites": Kind("sites.propose", "sites.approve", "rules.rollback", _replace, _go_back, _files_changed, _files),
 }

@@ -12,7 +12,7 @@ Rules of this file:
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -174,7 +174,8 @@ def put_in_force(
     try:
         return before, publish(state, now_ms=now_ms, cities=(city,))
     except PublishingError:
-        put_rules(state, city, {name: text.encode() for name, text in before.items()}, warrant=warrant, now_ms=now_ms)
+        back = {name: text.encode() for name, text in before.items()}
+        put_rules(state, city, back, warrant=replace(warrant, source=""), now_ms=now_ms)
         raise
 
 
@@ -186,8 +187,8 @@ def go_back(state: Path, city: str, before: Mapping[str, str], *, warrant: Warra
         versions = {one["id"]: int(one.get("version", 1)) for one in now.get(BENEFITS, {}).get("benefits", ())}
         current = {one["id"]: one for one in now.get(BENEFITS, {}).get("benefits", ())}
         old[BENEFITS]["benefits"] = [
-            {**one, "version": versions[one["id"]] + 1}
-            if one["id"] in versions and {**current[one["id"]], "version": 0} != {**one, "version": 0}
+            {**one, "version": versions[one["id"]] + ({**current[one["id"]], "version": 0} != {**one, "version": 0})}
+            if one["id"] in versions
             else one
             for one in old[BENEFITS]["benefits"]
         ]

@@ -207,6 +207,18 @@ async def undo(desk: Desk, who: Person, city: str, name: str, asked: Asked) -> d
     return await desk.effect(who, act, work, lambda one: one)
 
 
+async def came_in(desk: Desk, city: str, name: str) -> tuple[bool, bool]:
+    """Return whether an import was made, and whether it was undone: what a power cut left open."""
+
+    def work() -> tuple[bool, bool]:
+        with register(desk.folder) as conn:
+            _tables(conn)
+            row = conn.execute(OF, (name,)).fetchone()
+        return row is not None and row[0] == city, row is not None and row[1] is not None
+
+    return await desk.run(work)
+
+
 async def listed(desk: Desk, city: str) -> list[Imported]:
     """Return the newest imports of a city."""
 
