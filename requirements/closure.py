@@ -44,6 +44,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]] = {
     "gpio": (("terminal",), (("project", "optional-dependencies", "gpio"),)),
     "central": (("bootstrap", "terminal"), (("project", "optional-dependencies", "central"),)),
     "dev": (("central", "gpio"), (("dependency-groups", "dev"),)),
+    "clients": (("dev",), (("dependency-groups", "clients"),)),
     "lock": ((), (("dependency-groups", "lock"),)),
 }
 

@@ -30,11 +30,17 @@ class Words(Struct, frozen=True, kw_only=True):
     en: str
 
 
-class DraftShown(Struct, frozen=True, kw_only=True):
-    """A draft: its state, what it changes in words, what is doubtful about it, and what came of it.
+class DraftResult(Struct, frozen=True, kw_only=True):
+    """What became of a draft in force: the publication, and the entries that it made."""
 
-    `result` is there once it is in force: of a measure {entry, count, published, at_ms, changed}.
-    """
+    published: int
+    changed: list[str]
+    entry: int | UnsetType = UNSET
+    entries: list[int] | UnsetType = UNSET
+
+
+class DraftShown(Struct, frozen=True, kw_only=True):
+    """A draft: its state, what it changes in words, what is doubtful about it, and what came of it."""
 
     number: int
     city: str
@@ -48,7 +54,7 @@ class DraftShown(Struct, frozen=True, kw_only=True):
     approver: str | None
     from_ms: int
     applied_ms: int | None
-    result: dict[str, Any] | None
+    result: DraftResult | None
 
 
 class GrantShown(Struct, frozen=True, kw_only=True):

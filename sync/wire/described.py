@@ -4,6 +4,7 @@ Terminal, platform and office each have a table of `Call`s and make their docume
 
 - every call has a name (`operationId`): generated clients call their methods by it;
 - every answer has a type; `signed` says that it travels as a compact JWS, whose payload the type is;
+- a member that may be left out is one that is not required, and no more: generators take `default` for "always there";
 - an error is a problem; the description names the stable codes that each status may bear;
 - examples are answers that a real service gave (tests/clients), one for each call that has them.
 """
@@ -115,10 +116,33 @@ class _Schemas:
             if kind not in self._types:
                 self._types.append(kind)
         self._schemas, self.components = msgspec.json.schema_components(self._types, ref_template=REF)
+        for component in self.components.values():
+            for member in component.get("properties", {}).values():
+                _say_default(member)
+            _say_pairs(component)
 
     def of(self, kind: Any) -> dict[str, Any]:
         """Return the schema of a type."""
         return self._schemas[self._types.index(kind)]
+
+
+def _say_default(member: dict[str, Any]) -> None:
+    """Say in words what a member is taken for when it is left out."""
+    default = member.pop("default", None)
+    if default not in (None, [], {}):
+        member["description"] = f"left out: {json.dumps(default, ensure_ascii=False)}"
+
+
+def _say_pairs(node: Any) -> None:
+    """Say of arrays of one kind of item what their items are, in place of each item's place: generators know that."""
+    if isinstance(node, dict):
+        places = node.get("prefixItems")
+        if places and all(one == places[0] for one in places):
+            node["items"] = node.pop("prefixItems")[0]
+        node = list(node.values())
+    if isinstance(node, list):
+        for one in node:
+            _say_pairs(one)
 
 
 def _operation(place: Place, call: Call, around: Document, schemas: _Schemas) -> dict[str, Any]:

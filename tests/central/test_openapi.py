@@ -1,16 +1,19 @@
 import asyncio
+import importlib.util
 import json
 import re
+from pathlib import Path
 
 import pytest
 
 from central.http import terminal_calls
 from central.http.app import build_app
-from central.http.description.openapi import CALLS, document, security_of
+from central.http.description.openapi import CALLS, document, examples, security_of
 from central.http.problems import CODES
 from central.http.waking import Waking
 from sync.transport import RefusedError, exchange, open_session
 
+ROOT = Path(__file__).parents[2]
 OWN_PAGES = {"/", "/openapi.json"}
 
 
@@ -94,3 +97,16 @@ async def test_a_body_that_drips_is_cut_off(town, monkeypatch):
     writer.close()
 
     assert b" 408 " in status
+
+
+OF_TERMINALS_AND_HUBS = {"site"}
+
+
+def test_every_call_of_json_has_an_example_that_its_schema_takes():
+    spec = importlib.util.spec_from_file_location("client_examples", ROOT / "tests" / "clients" / "examples.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    named = {call.name for call in CALLS.values() if call.answers is not None}
+
+    assert named - examples().keys() == OF_TERMINALS_AND_HUBS
+    assert list(module.misfits(document("0"), examples())) == []

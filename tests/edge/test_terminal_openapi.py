@@ -1,7 +1,9 @@
 """The local API's description is the API: every route is in it, every body by its own struct."""
 
+import importlib.util
 import json
 import re
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -13,9 +15,19 @@ from edge.api.calls.looking import Looking
 from edge.api.calls.offers import Offers
 from edge.api.calls.printing import Printing
 from edge.api.calls.staff import StaffCalls
-from edge.api.openapi import CALLS, document, problems_of, with_description
+from edge.api.openapi import CALLS, document, examples, problems_of, with_description
 from edge.api.problems import CODES, CONFLICTS
 from edge.api.steps import OPEN, STEPS
+
+ROOT = Path(__file__).parents[2]
+
+
+def misfits(made, kept):
+    """Yield what the examples' own schemas do not take."""
+    spec = importlib.util.spec_from_file_location("client_examples", ROOT / "tests" / "clients" / "examples.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.misfits(made, kept)
 
 
 def every_route():
@@ -145,3 +157,11 @@ def test_every_answer_has_a_type():
     ]
 
     assert untyped == ["description"]
+
+
+def test_every_call_of_json_has_an_example_that_its_schema_takes():
+    made = document(every_route(), "0")
+    without = {call.name for call in CALLS.values() if call.answers is not None} - examples().keys()
+
+    assert without == {"description"}
+    assert list(misfits(made, examples())) == []

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes .venv from the pinned, hashed files of requirements/ and sees to Debian's packages.
-# usage: setup.sh demo|dev
+# usage: setup.sh demo|dev|clients
 #   PYTHON=python3.13      picks the interpreter
 #   XINGUAN_NO_SKIPS=1     packages that only tests need are needed too (as .ci/run sets it)
 #
@@ -13,6 +13,7 @@ python=${PYTHON:-python3}
 cd "$(dirname "$0")/../.."
 layers="bootstrap terminal central"
 [ "$kind" = demo ] || layers="$layers gpio dev"
+[ "$kind" != clients ] || layers="$layers clients"
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -37,6 +38,7 @@ while read -r need package shown _; do
   case $need in
     run) present "$shown" || needed="$needed $package" ;;
     test) [ "$kind" = demo ] || present "$shown" || wished="$wished $package" ;;
+    clients) [ "$kind" != clients ] || present "$shown" || needed="$needed $package" ;;
   esac
 done < tests/tools/debian.txt
 if [ -n "${XINGUAN_NO_SKIPS:-}" ]; then needed="$needed$wished" wished=''; fi

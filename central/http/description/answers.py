@@ -72,8 +72,8 @@ class RedemptionHeld(Struct, frozen=True, kw_only=True):
     kind: str
     state: str
     verdict: str | None
-    why: str | None
-    apart: int | None
+    why: str
+    apart: str
     settles: bool
     issuer: Any
     benefit: Any

@@ -1,0 +1,147 @@
+"""The town that the clients play in: a platform, its office, and one terminal with four lanes.
+
+All of them are real processes or real servers on loopback. `told` is what a client's program is given: addresses,
+tokens, and a phone that draws codes, as a scanner would read them.
+"""
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import aiohttp
+from aiohttp import web
+
+from central.clock import now_ms
+from central.demo.running.platform_link import PlatformLink
+from central.demo.running.processes import free_ports, python, run_once
+from central.demo.running.terminal_link import TerminalLink
+from central.demo.street import town
+from central.demo.street.visitors import Visitors
+from central.lists.cities import publish, put_rules
+
+PAY_WITHIN_S = 3
+AUTHORITY = town.AUTHORITIES[town.CITY]
+CHECKED = {
+    "id": "yunxi.checked",
+    "code": 20,
+    "version": 1,
+    "issuer": town.CITY,
+    "title": {"zh": "核验后免票", "en": "Free after a second check"},
+    "offer": {"kind": "free"},
+    "where": {"sites": [town.SITE], "scenes": ["checked"]},
+    "needs": ["second-check:health"],
+}
+POST = replace(town.GATE, ticket_types=(*town.GATE.ticket_types, *town.DESK.ticket_types))
+LANES = (
+    {"id": "D", "scene": "hotel"},
+    {"id": "C", "scene": "shop"},
+    {"id": "H", "scene": "checked", "intent": "enter"},
+)
+SCOPES = {
+    "clerk": ("read", "measure.propose", "repair.propose", "dispute.open"),
+    "checker": ("read", "measure.approve", "repair.approve", "dispute.settle"),
+}
+
+
+class Phone:
+    """Draws codes for people it makes up: `GET /new/KIND` → {who, subject}, `GET /code/WHO?challenge=` → {code}."""
+
+    def __init__(self, state):
+        self._visitors = Visitors(state)
+        self._people = []
+        self._turn = asyncio.Lock()
+
+    async def new(self, request):
+        at, kind = now_ms() // 1000, request.match_info["kind"]
+        async with self._turn:  # the register is one file
+            if kind == "partner":
+                who = await asyncio.to_thread(self._visitors.person, at, city=town.PARTNER, tier=town.PARTNER_TIER)
+            else:
+                who = await asyncio.to_thread(self._visitors.resident, at)
+        self._people.append(who)
+        return web.json_response({"who": len(self._people) - 1, "subject": who.subject.hex()})
+
+    async def code(self, request):
+        challenge = request.query.get("challenge")
+        answered = None if challenge is None else bytes.fromhex(challenge)
+        who = self._people[int(request.match_info["who"])]
+        return web.json_response({"code": who.code(now_ms() // 1000, challenge=answered)})
+
+    def routes(self):
+        return [
+            web.get("/new/{kind}", self.new),
+            web.get("/code/{who}", self.code),
+        ]
+
+
+@asynccontextmanager
+async def phone_of(state):
+    """Serve a phone; gives its address."""
+    app = web.Application()
+    app.add_routes(Phone(state).routes())
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    (port,) = free_ports(1)
+    try:
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        await runner.cleanup()
+
+
+async def office_token(platform, folder, role):
+    """Return an API token of a new account of the office, made as an administrator makes it."""
+    log, duty = folder / "office.log", f"{town.CITY}:{role}:{AUTHORITY}"
+    operator = python("central", "operator", "--state", str(platform.state))
+    await run_once(role, [*operator, "add", role, "--duty", duty], log, given="长河落日圆 2026 yuan\n")
+    scopes = [word for one in SCOPES[role] for word in ("--scope", one)]
+    told = await run_once(role, [*operator, "token", role, *scopes], log)
+    return told.split()[0]
+
+
+def more_rules(state):
+    """Publish the home city's rules with one benefit more, which needs a second check."""
+    rules = {"issuer": town.CITY, "version": 2, "benefits": [*town.BENEFITS, CHECKED]}
+    put_rules(state, town.CITY, {"benefits.json": json.dumps(rules).encode()})
+    publish(state, now_ms=now_ms(), cities=(town.CITY,))
+
+
+@asynccontextmanager
+async def playing(folder: Path):
+    """Run the town; gives what a client's program is told."""
+    platform_port, gate_port, verifier_port = free_ports(3)
+    async with aiohttp.ClientSession() as session:
+        platform = PlatformLink(folder, platform_port, session)
+        gate = TerminalLink(POST, folder, gate_port, session)
+        async with phone_of(platform.state) as phone:
+            try:
+                await platform.start()
+                await asyncio.to_thread(more_rules, platform.state)
+                opened = f"file:{folder / 'openings'}"
+                text = gate.configuration(platform=platform.url, source=None, actuator=opened)
+                text = text.replace("[[lanes]]\n", f"[[lanes]]\npay_within_s = {PAY_WITHIN_S}\n")
+                text += "".join(f'[[lanes]]\nid = "{one["id"]}"\nscene = "{one["scene"]}"\n' for one in LANES)
+                text += f'[[verifiers]]\nname = "health"\nurl = "http://127.0.0.1:{verifier_port}/"\ntimeout_s = 5.0\n'
+                gate.config.write_text(text)
+                await gate.enrol(await platform.code_for(POST, platform=platform.url, lanes=LANES))
+                await gate.start()
+                yield {
+                    "terminal": gate.url,
+                    "tokens": gate.tokens,
+                    "platform": platform.url,
+                    "operator": platform.operator_token,
+                    "office": platform.office_url,
+                    "clerk": await office_token(platform, folder, "clerk"),
+                    "checker": await office_token(platform, folder, "checker"),
+                    "phone": phone,
+                    "city": town.CITY,
+                    "authority": AUTHORITY,
+                    "restricting": town.RESTRICTING,
+                    "pay_within_s": PAY_WITHIN_S,
+                    "verifier_port": verifier_port,
+                }
+            finally:
+                await gate.process.stop()
+                await platform.process.stop()
