@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 MAX_NAME = 120
+MAX_NAMED = 3  # processes in one line
 
 
 class HeldError(OSError):
@@ -44,7 +45,10 @@ def holders(path: str) -> list[tuple[int, str]]:
 
 def describe(path: str) -> str:
     """Return who has the device open, in words."""
-    names = [f"process {pid} ({_name(pid)})" for pid, _command in holders(path)]
+    found = holders(path)
+    names = [f"process {pid} ({_name(pid)})" for pid, _command in found[:MAX_NAMED]]
+    if len(found) > MAX_NAMED:
+        names.append(f"{len(found) - MAX_NAMED} more")
     return ", ".join(names) or "a process of another user"
 
 

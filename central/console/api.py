@@ -7,7 +7,6 @@ else.
 from collections.abc import Mapping
 from typing import Any, Final
 
-import msgspec
 from aiohttp import BodyPartReader, web
 
 from central.console.doors import DESK, REFUSALS, person_of
@@ -16,6 +15,7 @@ from central.office.approving.evidence import MAX_FILE, add_evidence
 from central.office.calls import CALLS, call
 from central.office.forms import FormData
 from central.office.refusals import NotThereError, RefusedError
+from sync.wire.messages import WireError, decode
 
 MAX_JSON: Final = 6 * 1024 * 1024
 NEXT: Final[Mapping[str, str]] = {
@@ -51,9 +51,9 @@ async def by_token(request: web.Request) -> web.StreamResponse:
         return refused(request, NotThereError(f"没有此操作 · there is no call {name[:40]!r}"))
     try:
         raw = await _bounded(request)
-        given = msgspec.json.decode(raw)
+        given = decode(raw, object)
         told = await call(request.app[DESK], person_of(request), name, given)
-    except msgspec.DecodeError as error:
+    except WireError as error:
         return refused(request, RefusedError(f"不是 JSON · not JSON: {error}"))
     except REFUSALS as error:
         return refused(request, error)

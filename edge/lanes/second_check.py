@@ -15,6 +15,7 @@ import msgspec
 
 from credit.inputs import SecondCheck, SecondResult
 from edge.config import VerifierTable
+from sync.wire.messages import WireError, decode
 
 log = logging.getLogger("xinguan.verifier")
 
@@ -58,7 +59,7 @@ class Verifiers:
             return SecondCheck(name=name, result=SecondResult.DOWN_REFER)
         try:
             passed = await self._ask(table, code, lane)
-        except (aiohttp.ClientError, TimeoutError, msgspec.MsgspecError) as error:
+        except (aiohttp.ClientError, TimeoutError, WireError) as error:
             log.warning("verifier_down", extra={"verifier": name, "detail": str(error) or type(error).__name__})
             return SecondCheck(name=name, result=WHEN_DOWN[table.when_down])
         return SecondCheck(name=name, result=SecondResult.PASSED if passed else SecondResult.FAILED)
@@ -70,4 +71,4 @@ class Verifiers:
             body["raw"] = code.raw.hex()
         async with self._session.post(table.url, json=body, timeout=timeout, allow_redirects=False) as answer:
             answer.raise_for_status()
-            return msgspec.json.decode(await answer.read(), type=_Said).passed
+            return decode(await answer.read(), _Said).passed

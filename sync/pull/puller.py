@@ -312,4 +312,6 @@ class Puller:
             if isinstance(fetcher, ListFetcher):
                 fetcher.cancel()
             await asyncio.wait([future])
+            if not future.cancelled() and (error := future.exception()) is not None:  # asked, or the loop complains
+                log.info("refresh_given_up", extra={"detail": str(error)})
             raise

@@ -18,11 +18,21 @@ async def health():
     async def garbage(_request):
         return web.Response(text="<html>")
 
+    async def twice(_request):
+        return web.Response(text='{"passed": false, "passed": true}')
+
     async def elsewhere(_request):
         raise web.HTTPFound("/check")
 
     app = web.Application()
-    app.add_routes([web.post("/check", check), web.post("/garbage", garbage), web.post("/moved", elsewhere)])
+    app.add_routes(
+        [
+            web.post("/check", check),
+            web.post("/garbage", garbage),
+            web.post("/moved", elsewhere),
+            web.post("/twice", twice),
+        ]
+    )
     async with TestServer(app) as server:
         server.asked = asked
         yield server
@@ -58,7 +68,7 @@ async def test_when_it_is_away_the_written_policy_counts(when_down, expected):
     assert await result("http://127.0.0.1:1/check", when_down=when_down) is expected
 
 
-@pytest.mark.parametrize("path", ["/garbage", "/moved", "/missing"])
+@pytest.mark.parametrize("path", ["/garbage", "/moved", "/missing", "/twice"])
 async def test_an_answer_that_is_none_is_being_down(health, path):
     assert await result(health.make_url(path)) is SecondResult.DOWN_REFER
 

@@ -1,6 +1,7 @@
 """Attacks and accidents on the way from the platform to the terminal. The metadata is really signed."""
 
 import asyncio
+import gc
 import hashlib
 import json
 import shutil
@@ -396,6 +397,26 @@ class TestDownload:
             with pytest.raises(asyncio.CancelledError):
                 await pulling
             stuck.set()
+
+    async def test_a_stop_during_a_refresh_leaves_no_future_that_nobody_asked(self, site, terminal, until):
+        never, told = asyncio.Event(), []
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: told.append(context["message"]))
+
+        async def hang(request):
+            await never.wait()
+            return web.Response()
+
+        async with terminal.open(deadline_s=3600.0) as t:
+            site.answers["metadata/timestamp.json"] = hang
+            pulling = asyncio.create_task(t.puller.once())
+            await until(lambda: "metadata/timestamp.json" in site.asked)
+            pulling.cancel()
+            await asyncio.wait({pulling})
+            del pulling
+            never.set()
+        gc.collect()
+
+        assert told == []
 
     async def test_a_dead_platform_is_one_kind_of_error(self, terminal):
         terminal.url = "http://127.0.0.1:9/lists/"

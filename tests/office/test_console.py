@@ -307,11 +307,13 @@ class TestTokens:
         beyond = await client.post("/v1/office/repair", json={"why": "测试", "city": CITY, "entry": 1}, headers=headers)
         strict = await client.post("/v1/office/measure", json={**form, "code": "302"}, headers=headers)
         nothing = await client.post("/v1/office/measure", data=b"{", headers=headers)
+        double = json.dumps(form)[:-1] + ', "city": "elsewhere"}'
+        twice = await client.post("/v1/office/measure", data=double.encode(), headers=headers)
         nobody = await client.post("/v1/office/measure", json=form, headers={"Authorization": "Bearer x"})
         no_such = await client.post("/v1/office/king", json=form, headers=headers)
 
-        statuses = [one.status for one in (done, beyond, strict, nothing, nobody, no_such)]
-        assert statuses == [200, 403, 400, 400, 401, 404]
+        statuses = [one.status for one in (done, beyond, strict, nothing, twice, nobody, no_such)]
+        assert statuses == [200, 403, 400, 400, 400, 401, 404]
         assert (await done.json())["state"] == "open"
         told = [await one.json() for one in (beyond, strict, nothing, nobody, no_such)]
         assert [one["code"] for one in told] == ["not_your_duty", "refused", "refused", "not_proven", "not_there"]

@@ -1,6 +1,7 @@
 """Handheld scanners on real terminals (pty) and pipes."""
 
 import asyncio
+import contextlib
 import os
 import pty
 import subprocess
@@ -10,7 +11,7 @@ import pytest
 
 from scanner.handheld.reader import NATIVE_EVENT
 from scanner.health import State
-from scanner.holder import HeldError, claim, holders
+from scanner.holder import MAX_NAMED, HeldError, claim, describe, holders
 from scanner.sources import open_source
 
 
@@ -116,6 +117,24 @@ async def test_a_second_reader_is_told_who_holds_the_scanner(cradle, clock):
         other.stdin.close()
         other.stdout.close()
         other.wait(10)
+
+
+def test_who_holds_a_device_is_named_by_program_alone_and_a_crowd_is_counted(tmp_path):
+    device = tmp_path / "device"
+    device.touch()
+    secret = "import sys; held = open(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", secret, str(device), "--password=hunter2"]
+    with contextlib.ExitStack() as stack:
+        for _ in range(MAX_NAMED + 2):
+            other = stack.enter_context(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+            stack.callback(other.stdin.close)
+            assert other.stdout.readline() == b"held\n"
+
+        said = describe(str(device))
+
+    assert said.count("process ") == MAX_NAMED
+    assert said.endswith(", 2 more")
+    assert "hunter2" not in said
 
 
 async def test_a_keyboard_scanner_is_read_from_its_events(tmp_path, clock):
