@@ -28,16 +28,19 @@ from credit.claims import TokenClass
 from credit.decide import decide, refused
 from credit.decision import Decision, Finding, Reach, Sum, Use
 from credit.facts import Facts
-from credit.inputs import ASKING, ENDING, Intent, Place, Request
+from credit.inputs import ASKING, ENDING, Intent, Now, Place, Request
 from credit.opening.layers import bytes_of
 from credit.policy import Policy
 from credit.reasons import Outcome, Reason
+from credit.rules.calendars import local_time
+from credit.rules.measures import Effect, in_force
 from credit.telling.answers import to_text
 from credit.weighing.endings import end, returning
 from credit.weighing.questions import questions
 
 HASHED_ID_BYTES = 16
 STARTS = {Intent.QUOTE: Intent.BUY, Intent.CHECK: Intent.ENTER}
+DENIES = {Reason.RESTRICTED: Effect.RESTRICT, Reason.WITHHELD: Effect.WITHHOLD}
 ACTUATED_OF = "SELECT actuated_ms FROM redemptions WHERE id = ?"
 
 
@@ -60,7 +63,7 @@ def settle(pen: Pen, visit: Visit, lists: Lists, policy: Policy, permit: Permit 
     if decision.reasons == (Reason.NOTHING_OPEN,) and _may_be_another_s(visit.request, permit):
         return _unmatched(pen, visit.request)
     if decision.outcome is not Outcome.GRANT:
-        seq = _write_denial(pen, visit, decision, permit)
+        seq = _write_denial(pen, visit, Weighed(decision, known), policy, permit)
         return Settled(decision=decision, journal_seq=seq, notice=None if seq is None else visit.notice)
     if visit.request.intent in ENDING:
         return _write_ending(pen, visit, decision, known)
@@ -160,12 +163,30 @@ def _repeated(pen: Pen, decision: Decision) -> Settled:
     return Settled(decision=decision, redemption=decision.repeats or None, repeat=True, open_gate=opens)
 
 
-def _write_denial(pen: Pen, visit: Visit, decision: Decision, permit: Permit) -> int | None:
+def _write_denial(pen: Pen, visit: Visit, weighed: Weighed, policy: Policy, permit: Permit) -> int | None:
     """Write down that somebody was not granted; with little room left he is only counted."""
+    decision = weighed.decision
     if visit.disk is Stage.ROOM:
-        return pen.fact("not_granted", _denial(visit, decision, permit))
+        rests_on = _rests_on(visit, weighed, policy, pen.now)
+        return pen.fact("not_granted", _denial(visit, decision, permit) | rests_on)
     upkeep.count_refusal(pen, visit.place.lane, decision.findings[0].reason)
     return None
+
+
+def _rests_on(visit: Visit, weighed: Weighed, policy: Policy, now: Now) -> dict[str, Any]:
+    """Return the entries that a denial rests on and the versions of the lists they stood in, as its fact says it."""
+    told: dict[str, Any] = {"lists": dict(visit.lists)} if visit.lists else {}
+    effects = {DENIES[reason] for reason in weighed.decision.reasons if reason in DENIES}
+    if not effects:
+        return told
+    today = local_time(now.utc_ms, policy.zone_of(visit.token.issuer)).date()
+    stood = [in_force(policy.codes, one, visit.place.scene, today) for one in weighed.facts.measures]
+    measures = [
+        {"code": one.code.code} | ({"entry": one.entry.entry} if one.entry.entry else {})
+        for one in stood
+        if one is not None and one.code.effect in effects
+    ]
+    return told | {"measures": measures}
 
 
 def _denial(visit: Visit, decision: Decision, permit: Permit) -> dict[str, Any]:

@@ -6,7 +6,8 @@ Rules of this file:
 - a `Visit` is somebody who stands there with an opened token; a `Settled` is true once its transaction is committed.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Protocol
 
@@ -39,6 +40,7 @@ class Visit:
     `notice` is the random name under which a denial is told to whoever reads it off a screen (lane.md).
     `text` is the code as it was presented: a grant keeps it as a proof. Empty where nobody will ask for one.
     `lifted`: codes of our lists that stand no more, as the platform said for this one decision (contract.md §8).
+    `lists` are the versions of the issuer's lists that are in force: a denial's fact says on which it rests.
     """
 
     token: Token
@@ -48,6 +50,7 @@ class Visit:
     notice: str | None = None
     text: str = ""
     lifted: tuple[int, ...] = ()
+    lists: Mapping[str, int] = field(default_factory=dict)
 
 
 class Lists(Protocol):

@@ -9,7 +9,7 @@ Rules of this file:
 """
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from cache.ledger.visit import ListUnreadableError
@@ -20,7 +20,15 @@ from cache.lists.keyfile.base import Base
 from cache.lists.keyfile.delta import Delta
 from cache.lists.keyfile.layout import KeyFileError
 from cache.lists.keyfile.view import View
-from cache.lists.payloads import MEASURE, PAYLOAD_BYTES, Membership, PayloadError, membership_of, unpack_measure
+from cache.lists.payloads import (
+    MEASURE,
+    PAYLOAD_BYTES,
+    Membership,
+    PayloadError,
+    entry_id,
+    membership_of,
+    unpack_measure,
+)
 from cache.lists.refusals import BrokenChainError, ContentRefusedError
 from cache.lists.values import Document
 from credit.rules.listing import LISTS, role_of
@@ -57,8 +65,10 @@ class Listed:
             return default
         found = []
         for at in range(0, len(payloads), MEASURE.size):
+            payload = payloads[at : at + MEASURE.size]
             try:
-                found.append(unpack_measure(self.city, payloads[at : at + MEASURE.size], self.authorities))
+                one = unpack_measure(self.city, payload, self.authorities)
+                found.append(replace(one, entry=entry_id(self.city, subject, payload)))
             except PayloadError as error:
                 self._note(subject, str(error))
         return tuple(found)

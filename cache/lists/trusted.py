@@ -66,6 +66,11 @@ class TrustedLists:
         """The version in force of every role."""
         return {role: state.version for role, state in sorted(self.states.items())}
 
+    def versions_about(self, city: str) -> Mapping[str, int]:
+        """Return the versions in force of what `city` signs: what a decision about its people rests on."""
+        roles = [role_of(kind, city) for kind in KINDS]
+        return {role: self.states[role].version for role in roles if role in self.states}
+
     def missing(self, city: str) -> tuple[str, ...]:
         """Return which roles of `city` are not in force at all: without one nothing can be judged for it."""
         return tuple(role for kind in KINDS if (role := role_of(kind, city)) not in self.states)

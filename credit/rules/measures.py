@@ -30,7 +30,10 @@ class EntryState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasureEntry:
-    """One row of a measures list about one subject. `scenes` None: those of its code. Days are civil days."""
+    """One row of a measures list about one subject. `scenes` None: those of its code. Days are civil days.
+
+    `entry` is the row's id, where the list is one of rows: the same row has the same, a changed one another.
+    """
 
     issuer: str
     code: int
@@ -40,6 +43,7 @@ class MeasureEntry:
     scenes: frozenset[str] | None = None
     from_day: date | None = None
     until_day: date | None = None
+    entry: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -158,7 +158,8 @@ class Decider:
         if presented.request.intent is Intent.EXIT:  # nobody's word is waited for where somebody leaves
             job = functools.partial(settle.settle, visit=visit, lists=trusted, policy=trusted.policy)
             return await self._written(job, presented, now)
-        visit = replace(visit, token=trusted.seen(visit.token))
+        issuer = visit.token.issuer
+        visit = replace(visit, token=trusted.seen(visit.token), lists=trusted.versions_about(issuer))
         return await self._permitted(visit, trusted, presented, now)
 
     async def _unasked(self, presented: Presented, now: Now) -> Settled:

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import time
 from dataclasses import replace
+from datetime import date
 from types import SimpleNamespace
 
 import pytest
@@ -15,11 +16,15 @@ from cache.ledger.recall import Asking
 from credit.facts import Used
 from credit.inputs import ClockState, Intent
 from credit.opening.layers import bytes_of
+from credit.policy import Policy
 from credit.reasons import Outcome, Reason
+from credit.rules.benefits import parse_benefits
+from credit.rules.measures import Effect, EntryState, MeasureCode, MeasureEntry
 from edge.housekeeping import pieces
 from edge.watch.disk import MIB
 from storage.sqlite import Store
-from tests.edge.deciding import KEY, NOW_S, SHORT_S, Slow, Together, Town
+from sync.wire.records.kinds import problem
+from tests.edge.deciding import BENEFITS, KEY, NOW_S, SHORT_S, Slow, Together, Town
 
 
 @pytest.fixture
@@ -421,3 +426,52 @@ class TestProof:
 
         [(_kind, body)] = await town.facts("opened")
         assert body["proof"] == hashlib.sha256((await self.held(town))[0][2]).hexdigest()
+
+
+class TestDenial:
+    """What a denial rests on stands in its fact, so that whoever was wronged is found again (contract.md §10)."""
+
+    @pytest.fixture
+    def listed(self, town):
+        codes = {
+            ("wulong", 302): MeasureCode(code=302, effect=Effect.RESTRICT, title={"zh": "限制入园"}),
+            ("wulong", 303): MeasureCode(code=303, effect=Effect.WITHHOLD, title={"zh": "停止优惠"}),
+        }
+        town.lists.policy = Policy.compile(benefits=parse_benefits(BENEFITS), codes=codes)
+
+        def entries(*found):
+            town.lists.measures = lambda _issuer, _subject: found
+
+        return entries
+
+    async def test_it_names_the_entries_that_barred_and_the_versions_of_the_lists(self, town, listed):
+        barring = MeasureEntry(issuer="wulong", code=302, entry="ab" * 8)
+        listed(barring, MeasureEntry(issuer="wulong", code=303, entry="cd" * 8))
+
+        answer = await town.decider().decide(town.show())
+
+        assert answer.decision.reasons == (Reason.RESTRICTED,)
+        ((_kind, body),) = await town.facts("not_granted")
+        assert body["measures"] == [{"code": 302, "entry": "ab" * 8}]
+        assert body["lists"] == {"lists.wulong": 7}
+
+    async def test_it_names_those_that_withheld_and_none_that_is_disputed_or_over(self, town, listed):
+        listed(
+            MeasureEntry(issuer="wulong", code=303, entry="cd" * 8),
+            MeasureEntry(issuer="wulong", code=303, state=EntryState.DISPUTED, entry="ef" * 8),
+            MeasureEntry(issuer="wulong", code=303, until_day=date(2020, 1, 1), entry="00" * 8),
+        )
+
+        answer = await town.decider().decide(town.show())
+
+        assert answer.decision.reasons == (Reason.WITHHELD,)
+        ((_kind, body),) = await town.facts("not_granted")
+        assert body["measures"] == [{"code": 303, "entry": "cd" * 8}]
+
+    async def test_one_that_rests_on_no_measure_names_the_lists_alone(self, town):
+        stale = await town.decider().decide(town.show(lane="S", intent=Intent.LEND))
+
+        assert stale.decision.outcome is Outcome.STANDARD
+        ((_kind, body),) = await town.facts("not_granted")
+        assert (body["lists"], "measures" in body) == ({"lists.wulong": 7}, False)
+        assert problem({"kind": "not_granted", "redemption": None, "body": body}) == ""

@@ -410,6 +410,21 @@ class TestMembers:
             list_as_member(platform.state, HOME, "wang", tier=tier, groups=groups, now_ms=platform.later())
 
 
+async def test_a_terminal_knows_the_id_of_the_entry_that_it_finds(platform, terminal):
+    wang = platform.issue("wang").subject
+    platform.restrict("wang")
+    async with terminal.open() as t:
+        await t.puller.once()
+        trusted = t.lists.current
+
+        (entry,) = trusted.measures(HOME, wang)
+        payload = trusted.contents[f"lists.{HOME}"].measures.payloads(wang)
+
+    assert entry.entry == entry_id(HOME, wang, payload)
+    assert trusted.versions_about(HOME) == {role: trusted.versions[role] for role in trusted.versions if HOME in role}
+    assert trusted.versions_about("nowhere") == {}
+
+
 def test_a_changed_entry_has_another_id():
     one = pack_measure(302, None, authority=0, disputed=False)
     other = pack_measure(302, None, authority=0, disputed=True)

@@ -83,6 +83,13 @@ class PassOf(Body, frozen=True, kw_only=True):
     entries: Whole
 
 
+class Measure(Body, frozen=True, kw_only=True):
+    """An entry of a measures list that barred or withheld: its code, and the id of its row where the list has rows."""
+
+    code: Whole
+    entry: Annotated[str, Meta(pattern="^[0-9a-f]{16}$")] | UnsetType = UNSET
+
+
 class With(Body, frozen=True, kw_only=True):
     """Where somebody else holds what was asked for."""
 

@@ -8,7 +8,21 @@ from msgspec import UNSET, Meta, UnsetType
 from credit.claims import TokenClass
 from credit.inputs import Intent
 from credit.reasons import Outcome, Reason
-from sync.wire.records.parts import Body, Count, Given, GrantOf, Hex, Offer, PassOf, Signed, SumOf, UseOf, Whole, With
+from sync.wire.records.parts import (
+    Body,
+    Count,
+    Given,
+    GrantOf,
+    Hex,
+    Measure,
+    Offer,
+    PassOf,
+    Signed,
+    SumOf,
+    UseOf,
+    Whole,
+    With,
+)
 
 
 class Visit(Body, frozen=True, kw_only=True):
@@ -56,9 +70,14 @@ class Grant(Visit, frozen=True, kw_only=True):
 
 
 class Denial(Visit, frozen=True, kw_only=True):
-    """`not_granted`: a hash of issuer and token id that names nobody, and the name of its page `/n/{id}`."""
+    """`not_granted`: a hash of issuer and token id that names nobody, and the name of its page `/n/{id}`.
+
+    `measures` are the entries that it rests on, `lists` the versions of the issuer's lists that were in force.
+    """
 
     token_hash: Hex
+    measures: list[Measure] | UnsetType = UNSET
+    lists: dict[str, Whole] | UnsetType = UNSET
     notice: Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{22}$")] | UnsetType = UNSET
 
 

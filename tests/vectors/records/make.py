@@ -79,6 +79,11 @@ def own():
         pen.fact("note", {"declares": "e-1", "heads": [], "lost": "the database is empty"})
         pen.fact("note", {"declares": "e-1", "heads": [head], "clock": "trusted"})
         pen.fact("note", {"learned": [head]})
+        visit = {"issuer": "yunling", "class": "bound", "site": "tiankeng", "scene": "gate", "lane": "A"}
+        asked = {"intent": "enter", "heads": 1, "offline": False, "clock": "trusted", "outcome": "REFUSE"}
+        rests_on = {"measures": [{"code": 302, "entry": "00c0ffee00c0ffee"}], "lists": {"lists.yunling": 1_790_000_000}}
+        denied = {"reasons": ["restricted"], "token_hash": "ab" * 16, "notice": "bm90aWNlLW5vdGljZS1ubw"}
+        pen.fact("not_granted", visit | asked | denied | rests_on)
         attempts.begin(pen, "r-unknown", "A")
         pen.fact("actuating", {"attempt": "r-1.1", "lane": "A"}, of="r-1")
         pen.fact("actuated", {"attempt": "r-1.1"}, of="r-1")
