@@ -39,9 +39,12 @@ NEXT: Final[Mapping[str, str]] = {
     "undo-import": "/registers",
     "kill": "/",
     "look-over": "/",
+    "forget-person": "/registers",
     "settle-conflict": "/money",
 }
-"""Where a page goes after a call; a call that is not here is made by tokens alone."""
+"""Where a page goes after a call; a call that is neither here nor a file is made by tokens alone."""
+FILES: Final[Mapping[str, str]] = {"export-person": "person.json"}
+"""Calls whose answer a person keeps as a file."""
 
 
 async def by_token(request: web.Request) -> web.StreamResponse:
@@ -73,12 +76,14 @@ async def by_form(request: web.Request) -> web.StreamResponse:
     """Make a call with a form of ours, and say where to go next."""
     name = request.match_info["name"]
     try:
-        if name not in NEXT:
+        if name not in NEXT and name not in FILES:
             raise NotThereError("没有此操作 · there is no such form")
         fields = {key: value for key, value in (await request.post()).items() if isinstance(value, str)}
         told = await call(request.app[DESK], person_of(request), name, FormData.of(fields))
     except REFUSALS as error:
         return refused(request, error)
+    if name in FILES:
+        return web.json_response(told, headers={"Content-Disposition": f'attachment; filename="{FILES[name]}"'})
     return gone(request, NEXT[name].format_map(_Hidden(told)))
 
 

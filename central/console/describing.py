@@ -125,6 +125,23 @@ class LookedOver(Struct, frozen=True, kw_only=True):
     act: int
 
 
+class PersonExported(Struct, frozen=True, kw_only=True):
+    """Everything that is held about somebody, by where it is held; `subject` in hex."""
+
+    city: str
+    subject: str
+    at_ms: int
+    held: dict[str, Any]
+
+
+class PersonForgotten(Struct, frozen=True, kw_only=True):
+    """How many codes were revoked with it, and the publication that says so; `subject` in hex names nobody now."""
+
+    subject: str
+    revoked: int
+    published: int
+
+
 ANSWERS: Final[Mapping[str, Any]] = {
     **dict.fromkeys(("measure", "repair", "rules", "sites", "approve", "reject", "withdraw", "roll-back"), DraftShown),
     **dict.fromkeys(("dispute", "settle"), Case),
@@ -136,6 +153,8 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "kill": KeyKilled,
     "undo-import": ImportUndone,
     "look-over": LookedOver,
+    "export-person": PersonExported,
+    "forget-person": PersonForgotten,
 }
 """What each call gives."""
 

@@ -17,6 +17,7 @@ from central.office.desk import Desk
 from central.office.drafts import deciding
 from central.office.forms import Call, City, Form, FormData, Json, Number, Rules, Text, Whole
 from central.office.importing import residents
+from central.office.persons import exporting, forgetting
 from central.office.urgent import emergencies, killing
 from central.register.accounts.duties import Person
 
@@ -105,6 +106,21 @@ async def _look(desk: Desk, who: Person, form: LookForm) -> Json:
     return await emergencies.look(desk, who, form.city, form.act, form.asked())
 
 
+class PersonForm(Form, frozen=True, kw_only=True):
+    """About one person, by name or pseudonym."""
+
+    city: City
+    subject: Text
+
+
+async def _export(desk: Desk, who: Person, form: PersonForm) -> Json:
+    return await exporting.export(desk, who, form.city, form.subject, form.asked())
+
+
+async def _forget(desk: Desk, who: Person, form: PersonForm) -> Json:
+    return await forgetting.forget(desk, who, form.city, form.subject, form.asked())
+
+
 class ImportForm(Form, frozen=True, kw_only=True):
     """About one import."""
 
@@ -187,6 +203,8 @@ CALLS: Final[Mapping[str, Call]] = {
     "settle-conflict": Call(ConflictForm, _conflict, "处理冲突", "Settle a conflict"),
     "kill": Call(KillForm, _kill, "紧急停用签名密钥", "Kill a signing key at once"),
     "look-over": Call(LookForm, _look, "复看紧急处置", "Look over what one person did alone"),
+    "export-person": Call(PersonForm, _export, "查阅复制个人信息", "Everything that is held about somebody"),
+    "forget-person": Call(PersonForm, _forget, "删除个人信息", "Forget somebody for good"),
     "undo-import": Call(ImportForm, _undo_import, "撤销一次导入", "Undo an import"),
     "terminal": Call(TerminalForm, _terminal, "暂停或恢复终端", "Suspend a terminal, or let it serve again"),
 } | APPROVING

@@ -26,6 +26,7 @@ from central.office.desk import Desk
 from central.office.drafts import deciding, keeping, kinds
 from central.office.drafts.states import NotNowError, State
 from central.office.importing import residents
+from central.office.persons import forgetting
 from central.office.refusals import OfficeError, RefusedError
 from central.register.accounts import acts
 from central.register.accounts.acts import Act, Written, append
@@ -98,6 +99,10 @@ async def _imported(desk: Desk, one: _Open) -> Told:
     return kinds.told(published)
 
 
+async def _forgotten(desk: Desk, one: _Open) -> Told:
+    return await forgetting.finish(desk, one.act.city, one.act.subject)
+
+
 async def _lost(_desk: Desk, one: _Open) -> Told:
     raise RefusedError(
         f"断电中断，结果未交付；请在登记册核对 {one.act.subject[:8]} 后重办 ·"
@@ -116,6 +121,7 @@ FINISH: Final[Mapping[str, Callable[[Desk, _Open], Awaitable[Told]]]] = {
     "register.import": _imported,
     "register.undo": _imported,
     "credential.issue": _lost,
+    "person.forget": _forgotten,
 }
 """How each act of `Desk.effect` is finished; a test finds every one of them here."""
 

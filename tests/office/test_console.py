@@ -331,3 +331,20 @@ class TestTokens:
         assert CALLS.keys() == ANSWERS.keys()
         assert len({one["post"]["operationId"] for one in described.values()}) == len(CALLS)
         assert set(NEXT) <= set(CALLS)
+
+
+class TestPersonalData:
+    async def test_a_clerk_keeps_what_is_held_as_a_file_and_a_checker_forgets_from_the_page(self, console, people):
+        page = (await people["clerk"].get("/registers"))[1]
+        fields = {"city": CITY, "subject": WHO, "why": "本人申请"}
+
+        file = await people["clerk"].post("/do/export-person", **fields)
+        refused = await people["clerk"].post("/do/forget-person", **fields)
+        gone = await people["checker"].post("/do/forget-person", **fields)
+
+        assert 'action="/do/export-person"' in page
+        assert 'action="/do/forget-person"' not in page
+        assert file.headers["Content-Disposition"] == 'attachment; filename="person.json"'
+        assert (await file.json())["held"]["name"] == WHO
+        assert (refused.status, gone.status, gone.headers["Location"]) == (403, 303, "/registers")
+        assert (await people["clerk"].post("/do/export-person", **fields)).status == 400

@@ -288,4 +288,5 @@ def test_every_way_to_finish_is_one_that_begins():
         "register.import",
         "register.undo",
         "credential.issue",
+        "person.forget",
     }

@@ -14,6 +14,7 @@ from central.office.importing.reading import MAX_BYTES, read_table
 from central.office.refusals import RefusedError
 
 WHAT: Final = ("residents", "measures")
+PERSONS: Final = ("person.export", "person.forget")
 
 
 async def show(request: web.Request) -> web.Response:
@@ -25,7 +26,7 @@ async def show(request: web.Request) -> web.Response:
         found = await residents.listed(desk, city)
     except REFUSALS as refusal:
         return refused(request, refusal)
-    may = {act: who.may(act, city) for act in ("register.import", "register.undo")}
+    may = {act: who.may(act, city) for act in ("register.import", "register.undo", *PERSONS)}
     may["measures"] = bool(who.authorities("measure.propose", city))
     return page(request, "registers", imports=found, may=may, preview=None, heads=_heads())
 
@@ -72,6 +73,7 @@ async def bring(request: web.Request) -> web.StreamResponse:
             told = await residents.preview(desk, who, city, data)
             found = await residents.listed(desk, city)
             may = {"register.import": True, "register.undo": who.may("register.undo", city), "measures": False}
+            may |= dict.fromkeys(PERSONS, False)
             return page(request, "registers", imports=found, may=may, preview=told, heads=_heads())
         await residents.take(desk, who, city, data, asked)
     except (ValueError, AssertionError) as error:

@@ -71,6 +71,8 @@ RIGHTS: Final[Mapping[str, Right]] = {
     "sites.propose": _right(Role.MERCHANT),
     "sites.approve": _right(Role.CHECKER, Role.PUBLISHER),
     "key.kill": _right(Role.CHECKER, Role.PUBLISHER),
+    "person.export": _right(Role.CLERK, Role.CHECKER),
+    "person.forget": _right(Role.CHECKER),
     "emergency.look": _right(Role.CHECKER, Role.PUBLISHER),
     "application.enter": _right(Role.CLERK),
     "application.decide": _right(Role.CHECKER),
