@@ -203,7 +203,7 @@ async def test_one_flipped_bit_in_an_unsent_record_is_named_and_told_and_everyth
     town.network.cut()
     people = [town.visitors.resident(town.now_s()) for _ in range(4)]
     for who in people[:3]:
-        assert (await ill.enter(town, who))[0]["outcome"] == "GRANT"
+        assert (await ill.let_in(town, who))["outcome"] == "GRANT"
     with contextlib.closing(sqlite3.connect(f"file:{town.gate.database}?mode=ro", uri=True)) as conn:
         grants = [row[0] for row in conn.execute("SELECT seq FROM journal WHERE kind = 'granted' ORDER BY seq DESC")]
     damaged = grants[1]  # two of these three stand behind a record that is still unsent, one of them before it
@@ -211,7 +211,7 @@ async def test_one_flipped_bit_in_an_unsent_record_is_named_and_told_and_everyth
 
     town.network.restore()
     causes = await ill.line(town, "records", "records.damaged")
-    entered = (await ill.enter(town, people[3]))[0]["outcome"]
+    entered = (await ill.let_in(town, people[3]))["outcome"]
     figures = await town.all_arrived()
 
     assert causes["push"] == "push.well"

@@ -18,6 +18,7 @@ from central.demo.running.terminal_link import TerminalLink
 from central.demo.street import town
 from central.demo.street.visitors import Visitors
 from sync.wire.records.kinds import problem
+from tests.tools.secrets_written import secrets_of, written
 
 CRASHING = Path(__file__).parent.parent / "tools" / "crashing_terminal.py"
 PATIENCE_S = 20.0
@@ -95,6 +96,11 @@ class Town:
         facts = audit.read_terminal(self.gate.database).facts if self.gate.database.exists() else ()
         return {said for said in (problem(json.loads(one.raw)) for one in facts) if said}
 
+    def written(self):
+        """What stands in the logs of its processes that must never be written down."""
+        tokens = self.gate.data / "api-tokens.json", self.platform.state / "operator-token"
+        return written(self.folder, secrets_of(self.gate.database, *tokens))
+
     def audit(self):
         books = [audit.read_terminal(self.gate.database)]
         return audit.compare(books, audit.read_platform(self.platform.state / "central.db"), {})
@@ -116,6 +122,7 @@ async def started_town(folder, *, lanes=()):
                 await built.gate.process.stop()
                 await built.platform.process.stop()
             assert built.unnamed() == set()
+            assert built.written() == []
 
 
 @pytest.fixture
