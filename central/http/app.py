@@ -64,7 +64,7 @@ def build_app(state: PlatformState, store: JobStore, waking: Waking, now_ms: Cal
     admin = AdminCalls(state, store, now_ms)
     app.add_routes(admin.routes())
     app.add_routes(ShortCalls(state.folder, store, calls, now_ms).routes(admin.guarded))
-    app.add_routes(NoticePage(store).routes())
+    app.add_routes(NoticePage(store, folder=state.folder, now_ms=now_ms).routes())
     app.add_routes(ListCalls(state.folder, store, now_ms).routes(admin.guarded))
     app.add_routes([web.get("/healthz", _health), web.get("/openapi.json", _openapi), web.get("/", _ledger_page)])
     state.public.mkdir(parents=True, exist_ok=True)

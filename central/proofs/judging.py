@@ -124,7 +124,7 @@ def _prove(case: Case, shown: bytes, keys: tuple[IssuerRow, ...]) -> Judged:
     try:
         token = open_token(
             PREFIX + base45.encode(shown),
-            _keyring(keys),
+            keyring_of(keys),
             now=case.at_ms // 1000,
             audience=case.site,
             allow_test=case.test,
@@ -155,7 +155,7 @@ def _presentation(token: Token) -> bytes:
 
 
 @lru_cache(maxsize=2)
-def _keyring(keys: tuple[IssuerRow, ...]) -> Keyring:
+def keyring_of(keys: tuple[IssuerRow, ...]) -> Keyring:
     """Return every key ever listed, none of them killed: a signature is judged first, its key's end afterwards."""
     return Keyring.merged(
         Keyring.from_json(f"[{json.dumps(json.loads(row.entry) | {'killed': False})}]".encode()) for row in keys

@@ -3,12 +3,14 @@
 Rules of this file:
 
 - a notice is 16 random bytes that stand in the fact of a denial; it follows from nothing and names nobody;
-- kept is what the public page says: where, when, and the class of the answer. No reason, no measure, no person: those
-  stand on the slip and on staff's screen;
+- kept is what the public page says: where, when, and the class of the answer; and for its holder alone
+  (central.proofs.holding) the reasons, with the hash of the credential that stands in the fact. No measure, no person:
+  those stand on the slip and on staff's screen;
 - what is no notice (another form, another length) is passed over: the fact is kept all the same.
 """
 
 import re
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -21,14 +23,16 @@ from sync.wire.profiles import Profile
 
 KEPT_MS: Final = 180 * 86_400_000
 NOTICE: Final = re.compile(r"[A-Za-z0-9_-]{22}")
+HASH: Final = re.compile(r"[0-9a-f]{32}")
 
 KEEP: Final = (
-    "INSERT INTO notices (notice, terminal, class, at_ms, received_ms) VALUES ($1, $2, $3, $4, $5)"
-    " ON CONFLICT DO NOTHING"
+    "INSERT INTO notices (notice, terminal, class, at_ms, received_ms, token_hash, reasons)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING"
 )
 CLEAN: Final = "DELETE FROM notices WHERE received_ms < $1"
 READ: Final = (
-    "SELECT n.class, n.at_ms, t.profile FROM notices n JOIN terminals t ON t.terminal = n.terminal WHERE n.notice = $1"
+    "SELECT n.class, n.at_ms, t.profile, n.token_hash, n.reasons FROM notices n"
+    " JOIN terminals t ON t.terminal = n.terminal WHERE n.notice = $1"
 )
 
 
@@ -49,11 +53,13 @@ CLASSES: Final[dict[str, Class]] = {
 
 
 class Noticed(NamedTuple):
-    """One notice: its class, when it was (ms UTC), and the profile of the terminal that gave it."""
+    """One notice: its class, when it was (ms UTC), the terminal's profile, and what its holder alone may read."""
 
     kind: Class
     at_ms: int
     profile: Profile
+    token_hash: str | None = None
+    reasons: tuple[Reason, ...] = ()
 
 
 async def keep(tx: Tx, terminal: str, record: Record, *, received_ms: int) -> None:
@@ -66,7 +72,15 @@ async def keep(tx: Tx, terminal: str, record: Record, *, received_ms: int) -> No
         kind = Class.RESTRICTED
     if kind is not None:
         await tx.execute(CLEAN, received_ms - KEPT_MS)
-        await tx.execute(KEEP, notice, terminal, kind.value, record.at_ms, received_ms)
+        hashed = record.body.get("token_hash")
+        token_hash = hashed if isinstance(hashed, str) and HASH.fullmatch(hashed) else None
+        told = " ".join(known(reasons)) if isinstance(reasons, list) else ""
+        await tx.execute(KEEP, notice, terminal, kind.value, record.at_ms, received_ms, token_hash, told)
+
+
+def known(reasons: Iterable[object]) -> list[str]:
+    """Return the codes among them that the catalogue has, each once."""
+    return [one.value for one in Reason if one.value in [code for code in reasons if isinstance(code, str)]]
 
 
 async def read(tx: Tx, notice: str) -> Noticed | None:
@@ -74,4 +88,5 @@ async def read(tx: Tx, notice: str) -> Noticed | None:
     row = await tx.row(READ, notice)
     if row is None:
         return None
-    return Noticed(Class(row[0]), row[1], msgspec.json.decode(row[2], type=Profile))
+    reasons = tuple(Reason(code) for code in (row[4] or "").split())
+    return Noticed(Class(row[0]), row[1], msgspec.json.decode(row[2], type=Profile), row[3], reasons)

@@ -288,6 +288,7 @@ class LookAlike:
             {
                 "id": f"r{room}",
                 "benefit": "b",
+                "lane": "A",
                 "asset": room,
                 "at_ms": now_ms(),
                 "state": "open",

@@ -1,5 +1,6 @@
 """Short codes and notices over a real wire: the office makes one, a terminal redeems it once (lane.md)."""
 
+import doctest
 import json
 import secrets
 from types import SimpleNamespace
@@ -9,6 +10,7 @@ import pytest
 from central import example_town
 from central.example_town import HOME
 from central.http.visitors import notices as pages
+from central.proofs import holding
 from central.register.notices import keep
 from central.register.registry import register
 from central.register.shorts import VALID_MS
@@ -162,6 +164,10 @@ class TestRedeeming:
 
 class TestNotices:
     NAME = "A" * 21 + "Q"
+
+    def test_the_challenge_is_what_the_page_of_the_protocol_says(self):
+        assert doctest.testmod(holding).attempted == 1
+        assert doctest.testmod(holding).failed == 0
 
     async def page(self, town, name):
         async with open_session() as session, session.get(f"{town.url}/n/{name}") as answer:

@@ -99,6 +99,9 @@
     for (let at = one.node; at && at !== document.body; at = at.parentElement) {
       if (getComputedStyle(at).textOverflow === "ellipsis" && at.scrollWidth > at.clientWidth + 1) complain("cut off", at, `${short(one.text)} ends in an ellipsis`);
     }
+    const sheet = one.node.closest("body.gate .result, .message");
+    const foot = sheet && sheet.getBoundingClientRect().bottom - Number.parseFloat(getComputedStyle(sheet).paddingBottom);
+    if (sheet && Math.max(...one.boxes.map((box) => box.bottom)) > foot + 3) complain("cut off", one.node, `${short(one.text)} runs into the edge of its sheet`);
     if (one.size < 11.5) complain("too small", one.node, `${short(one.text)} ${one.size} px`);
     visible.push(one);
   }

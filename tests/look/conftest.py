@@ -20,6 +20,7 @@ def _load(name, path):
 _browser = _load("browser_hands", HERE.parent / "browser" / "conftest.py")
 _load("states", HERE / "states.py")
 _load("eyes", HERE / "eyes.py")
+_load("day", HERE / "day.py")
 
 # One browser for every test of a worker: to start one costs more than to look at ten screens.
 chromium = pytest_asyncio.fixture(scope="session", loop_scope="session", name="chromium")(_browser.started_chromium)

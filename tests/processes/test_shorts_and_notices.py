@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 
 from central.demo.street import town
+from central.proofs.holding import challenge_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -88,6 +89,36 @@ async def test_a_denial_has_a_page_of_its_own_that_names_nobody(served):
     page = await served.until(lambda: _page(served, answer["notice"]))
     assert "本次没有可用的优惠" in page
     assert answer["notice"] not in str(served.gate.tokens)
+
+
+async def test_the_phone_it_is_about_opens_the_rest_of_a_notice_and_no_other_code_does(served):
+    who = served.visitors.person(served.now_s(), tier=0)
+    answer = await served.gate.present(who.code(served.now_s()))
+    notice, now_s = answer["notice"], served.now_s()
+    await served.until(lambda: _page(served, notice))
+    reason = answer["reasons"][0]["zh"]
+
+    someone = served.visitors.person(now_s, tier=0)
+    shown = {
+        "photographed at the gate": who.code(now_s),
+        "of somebody else": someone.code(now_s, challenge=challenge_of(notice)),
+        "for another notice": who.code(now_s, challenge=challenge_of("A" * 22)),
+        "of an hour ago": who.code(now_s - 3600, challenge=challenge_of(notice)),
+        "no code": "XG1:",
+    }
+    refused = {name: await _proved(served, notice, code) for name, code in shown.items()}
+    status, page = await _proved(served, notice, who.code(served.now_s(), challenge=challenge_of(notice)))
+
+    assert {name: one[0] for name, one in refused.items()} == dict.fromkeys(shown, 403)
+    assert len({one[1] for one in refused.values()}) == 1
+    assert all(reason not in one[1] for one in refused.values())
+    assert (status, reason in page) == (200, True)
+    assert reason not in await _page(served, notice)
+
+
+async def _proved(served, notice, code):
+    async with served.gate._session.post(f"{served.platform.url}/n/{notice}", data={"code": code}) as answer:
+        return answer.status, await answer.text()
 
 
 async def test_who_is_let_in_has_no_notice(served):

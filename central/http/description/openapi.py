@@ -187,6 +187,13 @@ CALLS: dict[str, Call] = {
     "GET /n/{notice}": Call(
         "notice", "The public page of a notice; 404 is a page as well", gives="text/html", problems=_problems()
     ),
+    "POST /n/{notice}": Call(
+        "prove_notice",
+        "The same page with its reasons, for who posts the form field `code`: a presentation by the holder's phone that"
+        " answers the notice's challenge; 403 is a page as well",
+        gives="text/html",
+        problems=_problems("too_large", "too_slow"),
+    ),
     "GET /healthz": Call("health", "Whether the platform answers", answers=Health),
 }
 """Every call by its method and path."""

@@ -8,7 +8,7 @@ import { button, clockTime, find, make, redraw, twice } from "./dom.js";
 import { fen, yuan } from "./money.js";
 import { attempt, toast } from "./strip.js";
 import { call } from "./terminal.js";
-import { onLanguage, say, sayAt, told, toldNode } from "./words.js";
+import { language, onLanguage, say, sayAt, told, toldNode } from "./words.js";
 
 const KINDS = {
   gift: { member: "item", label: "offer_item", read: (text) => text.trim(), write: (item) => item ?? "" },
@@ -37,7 +37,7 @@ function whole(text) {
 
 function gives({ offer }) {
   if (offer.kind === "gift") return [`${say("offer_gift")} `, toldNode(offer.item ?? "")];
-  if (offer.kind === "percent") return [`${tenths(offer.percent_off)} ${say("offer_fold")}`];
+  if (offer.kind === "percent") return [language() === "zh" ? `${tenths(offer.percent_off)} ${say("offer_fold")}` : `${offer.percent_off} % off`];
   if (offer.kind === "amount") return [`−${yuan(offer.off_fen)}`];
   return [`${say("offer_fixed_price")} ${yuan(offer.price_fen)}`];
 }
@@ -146,6 +146,7 @@ export class OffersPanel {
   close() {
     this.form.hidden = true;
     find("#offers-list").hidden = false;
+    find("#offer-new").focus();
   }
 
   drawValue() {

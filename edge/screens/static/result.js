@@ -112,7 +112,7 @@ export function drawResult(answer, { scene, opening = false, full = true, code =
     make("div.says", set(make("h1", say(key)), { "aria-level": scene === "gate" ? null : "2" }), alsoNode("p", key, "also"), granted ? benefitLine(answer) : null));
   const body = make("div.body");
   const shownPrice = due ? { ...answer, offer: { ...answer.offer, to_pay_fen: due } } : answer;
-  const money = answer.outcome === "REFUSE" || opening ? null : moneyRow(shownPrice, scene);
+  const money = answer.outcome === "REFUSE" || opening || code?.large ? null : moneyRow(shownPrice, scene); // who has to scan first owes nothing yet
   if (money) body.append(money);
   if (!granted && (reasons.length || code)) {
     const list = make(`ul.reasons${reasons.length > 2 ? ".many" : ""}`, ...reasons.map((reason) => reasonItem(reason, { full, status })));

@@ -6,7 +6,7 @@ import { drawTop, keepAlive } from "./page.js";
 import { Screen } from "./screen.js";
 import { ago, attempt, Strip, toast } from "./strip.js";
 import { call, stream, Trouble } from "./terminal.js";
-import { onLanguage, say, toldNode } from "./words.js";
+import { onLanguage, say, sayAt, toldNode } from "./words.js";
 
 const READ_EVERY_MS = 2000;
 const LIGHT = { well: "GRANT", warn: "REFER", bad: "REFUSE" };
@@ -76,13 +76,16 @@ function drawLanes(status) {
   const now = JSON.stringify([cameras.map((lane) => lane.id), watching?.lane, document.documentElement.lang]);
   if (now === lanesDrawn) return;
   lanesDrawn = now;
-  find("#no-picture").hidden = cameras.length > 0;
+  sayAt(find("#no-picture"), cameras.length ? "service_watch" : "service_no_camera");
+  find("#no-picture").hidden = watching !== null;
+  const at = [...find("#lanes").children].indexOf(document.activeElement);
   find("#lanes").replaceChildren(...cameras.map((lane) => {
     const node = button("", `${say("lane")} ${lane.id}`);
     set(node, { "aria-pressed": String(watching?.lane === lane.id) });
     node.addEventListener("click", () => (watching?.lane === lane.id ? unwatch() : watch(lane.id)));
     return node;
   }));
+  find("#lanes").children[at]?.focus();
 }
 
 /** The camera's pictures with what was read in them, while somebody looks. */

@@ -2,7 +2,7 @@
 // it is read, and the only thing on the paper. The one QR code on it is the answer's own notice.
 
 import { titleOf } from "./answers.js";
-import { button, clockTime, make, set } from "./dom.js";
+import { button, clockTime, find, make, set } from "./dom.js";
 import { price, yuan } from "./money.js";
 import { codeFigure, drawResult } from "./result.js";
 import { noticeOf } from "./screen.js";
@@ -23,7 +23,7 @@ export function showSlip(answer, { scene, status }) {
   const close = button("", say("slip_close"));
   print.addEventListener("click", () => globalThis.print());
   close.addEventListener("click", () => dialog.close());
-  dialog.addEventListener("close", () => { dialog.remove(); if (before?.isConnected) before.focus(); });
+  dialog.addEventListener("close", () => { dialog.remove(); (before?.isConnected ? before : find("#code")).focus(); });
   dialog.append(make("div.paper",
     make("h2", toldNode(status?.title ?? "")), make("p", clockTime(answer.at_ms)),
     make("p.outcome", say(`word_${answer.outcome}`)), body,

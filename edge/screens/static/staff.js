@@ -145,10 +145,11 @@ find("#override").addEventListener("submit", async (event) => {
 find("#short-form").addEventListener("submit", async (event) => {
   event.preventDefault();
   const field = find("#short");
-  if (!field.value.trim()) { field.focus(); return; }
+  const typed = field.value;
+  if (!typed.trim()) { field.focus(); return; }
   try {
-    const answer = await callAs(session.token, "POST", "/v1/present", { code: "", short: field.value, lane: screen.lane, request_id: requestId() });
-    field.value = "";
+    const answer = await callAs(session.token, "POST", "/v1/present", { code: "", short: typed, lane: screen.lane, request_id: requestId() });
+    if (field.value === typed) field.value = ""; // not what was typed for the next one meanwhile
     complain(field, "");
     screen.answer(answer);
   } catch (error) {
@@ -194,7 +195,7 @@ function passageRow(listed) {
   const row = rowOf(listed);
   const node = make("li",
     make("div.line", make("span", make("b.chip.GRANT", say("word_GRANT")), " ", toldNode(row.title)), make("b", row.pay === null ? "" : yuan(row.pay))),
-    make("div.line.sub", make("span", clockTime(row.atMs)), make("span", `${say("lane")} ${listed.lane ?? ""} · ${say(`state_${row.state}` in WORDS ? `state_${row.state}` : "state_granted")}`)));
+    make("div.line.sub", make("span", clockTime(row.atMs)), make("span", `${listed.lane ? `${say("lane")} ${listed.lane} · ` : ""}${say(`state_${row.state}` in WORDS ? `state_${row.state}` : "state_granted")}`)));
   node.dataset.key = row.id;
   const acts = make("div.acts");
   if (UNDOABLE.has(row.state)) {
@@ -256,7 +257,7 @@ function deniedRow(answer) {
   slip.addEventListener("click", () => showSlip(answer, { scene: "staff", status: screen.status }));
   const node = make("li",
     make("div.line", make("span", make(`b.chip.${answer.outcome}`, say(`word_${answer.outcome}`)), " ", lineOf(answer))),
-    make("div.line.sub", make("span", clockTime(answer.at_ms)), make("span", `${say("lane")} ${answer.lane ?? ""}`)), make("div.acts", slip));
+    make("div.line.sub", make("span", clockTime(answer.at_ms)), make("span", answer.lane ? `${say("lane")} ${answer.lane}` : "")), make("div.acts", slip));
   node.dataset.key = `denied-${answer.at_ms}`;
   return node;
 }

@@ -158,6 +158,7 @@ export class Strip {
     if (!redemption) { toast(() => say("undo_none")); return; }
     if (!await step(redemption, "annul")) return;
     this.forget(redemption);
+    this.field.focus(); // the button has nothing left to undo
     toast(() => say("undo_done"));
   }
 

@@ -301,6 +301,7 @@ export const WORDS = {
   service_lists: ["名单", "Lists"],
   service_camera: ["摄像头画面", "Camera picture"],
   service_no_camera: ["本终端没有摄像头", "This terminal has no camera"],
+  service_watch: ["点一条通道，看它的画面", "Press a lane to see its picture"],
   service_no_picture: ["没有画面", "No picture"],
   service_may_not: ["请用维护令牌打开本页", "Open this page with the service token"],
   service_sync: ["立即同步", "Synchronise now"],
@@ -312,9 +313,9 @@ export const WORDS = {
   service_version: ["版本", "Version"],
   service_time: ["本机时间", "Time"],
   service_net: ["网络", "Network"],
-  level_well: ["正常", "well"],
+  level_well: ["正常", "in order"],
   level_warn: ["注意", "warning"],
-  level_bad: ["故障", "bad"],
+  level_bad: ["故障", "fault"],
 };
 
 const STORE = "xinguan.lang";
