@@ -20,6 +20,7 @@ from central.demo.running.terminal_link import TerminalLink
 from central.demo.street import town
 from central.demo.street.visitors import Visitors
 from central.lists.cities import publish, put_rules
+from central.register.warrants import Warrant
 
 PAY_WITHIN_S = 3
 AUTHORITY = town.AUTHORITIES[town.CITY]
@@ -104,7 +105,8 @@ async def office_token(platform, folder, role):
 def more_rules(state):
     """Publish the home city's rules with one benefit more, which needs a second check."""
     rules = {"issuer": town.CITY, "version": 2, "benefits": [*town.BENEFITS, CHECKED]}
-    put_rules(state, town.CITY, {"benefits.json": json.dumps(rules).encode()})
+    files = {"benefits.json": json.dumps(rules).encode()}
+    put_rules(state, town.CITY, files, warrant=Warrant.by_two("li", "han"), now_ms=now_ms())
     publish(state, now_ms=now_ms(), cities=(town.CITY,))
 
 

@@ -2,7 +2,7 @@
 
 import datetime as dt
 
-from told import TOLD, Visitor, done, office, platform, same, terminal, until
+from told import TOLD, Visitor, answered, done, office, platform, same, terminal, until
 from xinguan_office.api.default import approve, measure, repair
 from xinguan_office.models import DraftForm, EntryForm, MeasureForm
 from xinguan_platform.api.default import ledger
@@ -14,8 +14,11 @@ guest = Visitor("resident")
 
 
 def at_gate():
-    body = PresentBody(code=guest.code(), lane="A", intent=Intent.CHECK, ticket="adult")
-    return present.sync(client=terminal, body=body)
+    def ask():
+        body = PresentBody(code=guest.code(), lane="A", intent=Intent.CHECK, ticket="adult")
+        return present.sync(client=terminal, body=body)
+
+    return answered(ask)
 
 
 def refused():

@@ -1,12 +1,14 @@
 // An operator's measure, from the draft to the repair, and what a visitor hears of it at the gate.
-import { done, good, office, platform, same, terminal, told, until, visitor } from "./told.js";
+import { answered, done, good, office, platform, same, terminal, told, until, visitor } from "./told.js";
 
 const day = (from: number) => new Date(Date.now() + from * 86_400_000).toISOString().slice(0, 10);
 const clerk = office(told.clerk);
 const checker = office(told.checker);
 const guest = await visitor("resident");
-const atGate = async () =>
-  good(await terminal.POST("/v1/present", { body: { code: await guest.code(), lane: "A", intent: "check", ticket: "adult" } }));
+const atGate = () =>
+  answered(async () =>
+    good(await terminal.POST("/v1/present", { body: { code: await guest.code(), lane: "A", intent: "check", ticket: "adult" } })),
+  );
 same((await atGate()).outcome, "GRANT", "before");
 
 const draft = good(

@@ -3,7 +3,7 @@
 import secrets
 
 from attrs import evolve
-from told import Visitor, done, same, terminal
+from told import Visitor, answered, done, same, terminal
 from xinguan_terminal.api.default import present, step
 from xinguan_terminal.models import AnyStep, Intent, PresentBody
 from xinguan_terminal.models.step_step import StepStep
@@ -12,7 +12,7 @@ till = secrets.token_hex(8)
 asked = PresentBody(
     code=Visitor("resident").code(), lane="C", intent=Intent.BUY, amount_fen=28_000, request_id=f"sale-{till}"
 )
-sale = present.sync(client=terminal, body=asked)
+sale = answered(lambda: present.sync(client=terminal, body=asked))
 same((sale.outcome, sale.offer.off_fen, sale.offer.to_pay_fen), ("GRANT", 2800, 25_200), "ten per cent off")
 same(present.sync(client=terminal, body=asked), sale, "the till lost the answer and asked again")
 other = present.sync(client=terminal, body=evolve(asked, amount_fen=29_000))

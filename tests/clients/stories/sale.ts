@@ -1,9 +1,9 @@
 // A sale at a counter, sent twice, and a part of it brought back.
-import { done, good, same, terminal, visitor } from "./told.js";
+import { answered, done, good, same, terminal, visitor } from "./told.js";
 
 const guest = await visitor("resident");
 const body = { code: await guest.code(), lane: "C", intent: "buy" as const, amount_fen: 28_000, request_id: `till-1-${Date.now()}` };
-const sale = good(await terminal.POST("/v1/present", { body }));
+const sale = await answered(async () => good(await terminal.POST("/v1/present", { body })));
 same([sale.outcome, sale.offer?.off_fen, sale.offer?.to_pay_fen], ["GRANT", 2800, 25_200], "ten per cent off");
 same(good(await terminal.POST("/v1/present", { body })), sale, "the till lost the answer and asked again");
 const other = (await terminal.POST("/v1/present", { body: { ...body, amount_fen: 29_000 } })).error;

@@ -4,7 +4,7 @@ import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from told import TOLD, Visitor, done, same, terminal
+from told import TOLD, Visitor, answered, done, same, terminal
 from xinguan_terminal.api.default import present
 from xinguan_terminal.models import Intent, PresentBody
 from xinguan_terminal.types import UNSET
@@ -35,8 +35,11 @@ guest = Visitor("resident")
 
 
 def enter(second=UNSET):
-    body = PresentBody(code=guest.code(), lane="H", intent=Intent.ENTER, second=second)
-    return present.sync(client=terminal, body=body)
+    def ask():
+        body = PresentBody(code=guest.code(), lane="H", intent=Intent.ENTER, second=second)
+        return present.sync(client=terminal, body=body)
+
+    return answered(ask)
 
 
 without = enter()
@@ -45,6 +48,6 @@ red = enter("HEALTH-RED")
 same((red.outcome, red.reasons[0].code), ("REFER", "needs_second_check"), "with a red one")
 green = enter("HEALTH-GREEN")
 same((green.outcome, green.benefit), ("GRANT", "yunxi.checked"), "with a green one")
-same(asked, [("H", "HEALTH-RED"), ("H", "HEALTH-GREEN")], "the verifier was asked twice")
+same(sorted(set(asked)), [("H", "HEALTH-GREEN"), ("H", "HEALTH-RED")], "the verifier was asked about both")
 server.shutdown()
 done("second_check")

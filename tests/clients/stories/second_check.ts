@@ -1,6 +1,6 @@
 // A passage that needs a second code, and the verifier that is asked about it.
 import { createServer } from "node:http";
-import { done, good, same, terminal, told, visitor } from "./told.js";
+import { answered, done, good, same, terminal, told, visitor } from "./told.js";
 
 // The verifier: POST {code, lane, raw?} → {passed}. `raw` is the scanner's bytes in hex where they are no UTF-8.
 const asked: string[] = [];
@@ -15,8 +15,10 @@ const verifier = createServer(async (request, response) => {
 await new Promise<void>((ready) => verifier.listen(told.verifier_port, "127.0.0.1", ready));
 
 const guest = await visitor("resident");
-const enter = async (second?: string) =>
-  good(await terminal.POST("/v1/present", { body: { code: await guest.code(), lane: "H", intent: "enter", ...(second && { second }) } }));
+const enter = (second?: string) =>
+  answered(async () =>
+    good(await terminal.POST("/v1/present", { body: { code: await guest.code(), lane: "H", intent: "enter", ...(second && { second }) } })),
+  );
 const reasons = (answer: { reasons: { code: string }[] }) => answer.reasons.map((one) => one.code);
 
 const without = await enter();
@@ -25,7 +27,7 @@ const red = await enter("HEALTH-RED");
 same([red.outcome, reasons(red)[0]], ["REFER", "needs_second_check"], "with a red one");
 const green = await enter("HEALTH-GREEN");
 same([green.outcome, green.benefit], ["GRANT", "yunxi.checked"], "with a green one");
-same(asked, ["H HEALTH-RED", "H HEALTH-GREEN"], "the verifier was asked twice");
+same([...new Set(asked)], ["H HEALTH-RED", "H HEALTH-GREEN"], "the verifier was asked about both");
 verifier.close();
 verifier.closeAllConnections();
 done("second_check");

@@ -2,7 +2,7 @@
 
 import secrets
 
-from told import Visitor, done, holds, same, terminal, until
+from told import Visitor, answered, done, holds, same, terminal, until
 from xinguan_terminal.api.default import lane, present, redemptions, step
 from xinguan_terminal.models import AnyStep, Intent, PresentBody
 from xinguan_terminal.models.redemptions_state import RedemptionsState
@@ -13,11 +13,14 @@ guest = Visitor("resident")
 
 def check_in():
     """The lane's screen shows a challenge, and the guest's phone answers it."""
-    challenge = lane.sync("D", client=terminal).challenge
-    body = PresentBody(
-        code=guest.code(challenge), lane="D", intent=Intent.OPEN, amount_fen=30_000, request_id=secrets.token_hex(8)
-    )
-    return present.sync(client=terminal, body=body)
+    request_id = secrets.token_hex(8)
+
+    def ask():
+        code = guest.code(lane.sync("D", client=terminal).challenge)
+        body = PresentBody(code=code, lane="D", intent=Intent.OPEN, amount_fen=30_000, request_id=request_id)
+        return present.sync(client=terminal, body=body)
+
+    return answered(ask)
 
 
 def open_stays():

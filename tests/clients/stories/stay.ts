@@ -1,13 +1,16 @@
 // A stay without deposit: opened with a challenge, damage claimed, closed.
-import { done, good, same, terminal, until, visitor } from "./told.js";
+import { answered, done, good, same, terminal, until, visitor } from "./told.js";
 
-const lane = good(await terminal.GET("/v1/lanes/{lane}", { params: { path: { lane: "D" } } }));
 const guest = await visitor("resident");
-const stay = good(
-  await terminal.POST("/v1/present", {
-    body: { code: await guest.code(lane.challenge), lane: "D", intent: "open", amount_fen: 30_000, request_id: `stay-${Date.now()}` },
-  }),
-);
+// The lane's screen shows a challenge, and the guest's phone answers it.
+const checkIn = (request_id: string) =>
+  answered(async () => {
+    const lane = good(await terminal.GET("/v1/lanes/{lane}", { params: { path: { lane: "D" } } }));
+    const code = await guest.code(lane.challenge);
+    const body = { code, lane: "D", intent: "open" as const, amount_fen: 30_000, request_id };
+    return good(await terminal.POST("/v1/present", { body }));
+  });
+const stay = await checkIn(`stay-${Date.now()}`);
 same([stay.outcome, stay.offer?.kind, stay.offer?.waived_fen], ["GRANT", "deposit_waiver", 30_000], "no deposit");
 const redemption = stay.redemption ?? "";
 const open = good(await terminal.GET("/v1/redemptions", { params: { query: { state: "open" } } }));
@@ -27,12 +30,7 @@ await until(async () => {
 }, "the stay to be over");
 
 // The same guest may stay again, and leaves without any damage.
-const next = good(await terminal.GET("/v1/lanes/{lane}", { params: { path: { lane: "D" } } }));
-const second = good(
-  await terminal.POST("/v1/present", {
-    body: { code: await guest.code(next.challenge), lane: "D", intent: "open", amount_fen: 30_000, request_id: `stay-2-${Date.now()}` },
-  }),
-);
+const second = await checkIn(`stay-2-${Date.now()}`);
 const closed = good(
   await terminal.POST("/v1/redemptions/{redemption}/{step}", {
     params: { path: { redemption: second.redemption ?? "", step: "close" } }, body: {},

@@ -87,6 +87,16 @@ def until(ask, what):
     return found
 
 
+def answered(ask):
+    """Ask until the terminal decides. One that is busy for a second refers (`store_failed`): show the code again."""
+
+    def asked():
+        answer = ask()
+        return None if [one.code for one in answer.reasons] == ["store_failed"] else answer
+
+    return until(asked, "a decision")
+
+
 def done(name):
     if RECORDED:
         Path(RECORDED, f"{name}.json").write_text(json.dumps(kept, ensure_ascii=False))

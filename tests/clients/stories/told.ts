@@ -55,4 +55,11 @@ export async function until<T>(ask: () => Promise<T | undefined>, what: string):
   }
 }
 
+/** Ask until the terminal decides. One that is busy for a second refers (`store_failed`): show the code again. */
+export const answered = <T extends { reasons: { code: string }[] }>(ask: () => Promise<T>) =>
+  until(async () => {
+    const answer = await ask();
+    return answer.reasons.every((one) => one.code === "store_failed") ? undefined : answer;
+  }, "a decision");
+
 export const done = (name: string) => console.log(`${name}: ${checked} things held`);

@@ -6,17 +6,13 @@ from told import TOLD, Visitor, done, holds, office, platform, same, terminal, t
 from xinguan_office.api.default import approve, dispute, reject, settle, withdraw
 from xinguan_office.api.default import measure as draft_measure
 from xinguan_office.models import DraftForm, EntryForm, MeasureForm, SettleForm
-from xinguan_platform.api.default import dispute as dispute_at_once
 from xinguan_platform.api.default import (
     health,
     issue,
     new_profile,
     order_terminal,
-    publish,
-    restrict,
 )
-from xinguan_platform.api.default import repair as repair_at_once
-from xinguan_platform.models import IssueRequest, Profile, PublishRequest, RestrictRequest, StateRequest, SubjectRequest
+from xinguan_platform.models import IssueRequest, Profile, StateRequest
 from xinguan_terminal.api.default import (
     again,
     change_offer,
@@ -105,13 +101,6 @@ same(health.sync(client=platform).status, "ok", "the platform answers")
 name = f"tour-{secrets.token_hex(4)}"
 issued = issue.sync(client=platform, body=IssueRequest(city=TOLD["city"], subject=name, test=True))
 holds("a printed code", so=issued.token.startswith("XG1:"))
-measure = {"city": TOLD["city"], "subject": issued.subject, "code": TOLD["restricting"], "until": "2030-01-01"}
-taken = restrict.sync(client=platform, body=RestrictRequest.from_dict(measure | {"authority": TOLD["authority"]}))
-same(taken.count, 1, "a measure")
-person = SubjectRequest(city=TOLD["city"], subject=issued.subject)
-same(dispute_at_once.sync(client=platform, body=person).count, 1, "disputed")
-same(repair_at_once.sync(client=platform, body=person).count, 1, "repaired")
-holds("published", so=publish.sync(client=platform, body=PublishRequest()).published > 0)
 for action in ("suspend", "resume"):
     ordered = order_terminal.sync("vendor-gate", client=platform, body=StateRequest.from_dict({"action": action}))
     same(ordered.action, action, "an order")
@@ -122,10 +111,8 @@ same(new_profile.sync("nobody", client=platform, body=Profile.from_dict(profile)
 # The office: a draft that is taken back, one that is sent back, and a dispute.
 clerk, checker = office(TOLD["clerk"]), office(TOLD["checker"])
 subject = Visitor("resident").subject
-wanted = {"city": TOLD["city"], "subject": subject, "code": TOLD["restricting"], "until": measure["until"]}
-wanted = MeasureForm.from_dict(
-    wanted | {"until": "2028-12-31", "authority": TOLD["authority"], "basis": "第二十三条", "why": "试 · a trial"}
-)
+wanted = {"city": TOLD["city"], "subject": subject, "code": TOLD["restricting"], "until": "2028-12-31"}
+wanted = MeasureForm.from_dict(wanted | {"authority": TOLD["authority"], "basis": "第二十三条", "why": "试 · a trial"})
 first, second, third = (draft_measure.sync(client=clerk, body=wanted).number for _ in range(3))
 same(withdraw.sync(client=clerk, body=DraftForm(draft=first, why="误 · wrong")).state, "withdrawn", "taken back")
 same(reject.sync(client=checker, body=DraftForm(draft=second, why="缺 · missing")).state, "rejected", "sent back")

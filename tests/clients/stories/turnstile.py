@@ -4,7 +4,7 @@ import json
 import threading
 
 import httpx
-from told import TOLD, Visitor, done, same, terminal, until
+from told import TOLD, Visitor, answered, done, same, terminal, until
 from xinguan_terminal.api.default import present, redemptions, step
 from xinguan_terminal.models import AnyStep, Intent, PresentBody
 from xinguan_terminal.models.step_step import StepStep
@@ -31,8 +31,11 @@ threading.Thread(target=listen, daemon=True).start()
 
 
 def enter(who):
-    body = PresentBody(code=who.code(), lane="A", intent=Intent.ENTER, ticket="adult")
-    return present.sync(client=terminal, body=body)
+    def ask():
+        body = PresentBody(code=who.code(), lane="A", intent=Intent.ENTER, ticket="adult")
+        return present.sync(client=terminal, body=body)
+
+    return answered(ask)
 
 
 def take(redemption, name, *, key=UNSET, **body):
@@ -59,14 +62,15 @@ same((owing.obligations.pay_fen, owing.obligations.open_gate), (3000, UNSET), "a
 order = f"o-{owing.redemption}"
 wrong = take(owing.redemption, "paid", order=order, amount_fen=2999)
 same((wrong.code, wrong.reason), ("step_refused", "wrong_amount"), "another sum is refused, and says why")
-first = take(owing.redemption, "paid", key="k-1", order=order, amount_fen=3000)
-again = take(owing.redemption, "paid", key="k-1", order=order, amount_fen=3000)
+first = take(owing.redemption, "paid", key=f"k-{owing.redemption}", order=order, amount_fen=3000)
+again = take(owing.redemption, "paid", key=f"k-{owing.redemption}", order=order, amount_fen=3000)
 same(first.state, "granted", "paid")
 same(again, first, "paid again under the same key")
 until(lambda: owing.redemption in opened, "the gate after the payment")
 
 # Nobody pays in time: the use is free again; who pays late gets it if it still is.
 slow = enter(Visitor("partner"))
+same((slow.outcome, slow.reasons[0].code), ("GRANT", "ok"), "somebody who does not pay")
 until(lambda: state_of(slow.redemption) == "annulled", "the end of the time to pay")
 late = take(slow.redemption, "paid", order=f"o-{slow.redemption}", amount_fen=3000)
 same(late.state, "granted", "paid late")
