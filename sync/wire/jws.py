@@ -4,6 +4,7 @@ Rules of this file:
 
 - the protected header is exactly {alg: "EdDSA", typ} or {alg: "EdDSA", typ, kid}; anything else is refused, so no
   header can select a key, an algorithm or a critical extension;
+- a text is the one way to write its octets: base64url without padding, no bit left over (RFC 7515, appendix C);
 - `typ` separates the forms: a seal is never taken for a receipt, a time never for a command;
 - `open_jws` returns the payload bytes or raises `JwsError`, whatever text it is given;
 - keys that hold for every message (small order, RFC 8032 §5.1.7 leaves them valid) are refused on load.
@@ -11,6 +12,7 @@ Rules of this file:
 
 import binascii
 import hashlib
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -87,6 +89,15 @@ def typ_of(text: str) -> object:
         return None
 
 
+def _is_plain(part: str) -> bool:
+    """Return whether a part is exactly the base64url of its octets, so that nobody makes another text of a JWS."""
+    try:
+        raw = urlsafe_b64decode(part + "=" * (-len(part) % 4))
+    except ValueError:
+        return False
+    return urlsafe_b64encode(raw).rstrip(b"=") == part.encode()
+
+
 def open_jws(
     text: str, *, typ: str, key_of: Callable[[str | None], Ed25519PublicKey], max_chars: int = MAX_JWS_CHARS
 ) -> Opened:
@@ -95,8 +106,8 @@ def open_jws(
     `key_of` is asked for the key of the header's kid (None when it has none) and raises JwsError for one it
     does not know.
     """
-    if len(text) > max_chars or not text.isascii():
-        raise JwsError("this is no compact JWS of ours: too long or not ASCII")
+    if len(text) > max_chars or not text.isascii() or not all(_is_plain(part) for part in text.split(".")):
+        raise JwsError("this is no compact JWS of ours: too long, or not base64url as RFC 7515 writes it")
     header = _header(text)
     kid = header.get("kid")
     expected = {"alg": "EdDSA", "typ": typ} | ({} if kid is None else {"kid": kid})

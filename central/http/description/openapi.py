@@ -16,11 +16,23 @@ from central.http.problems import CODES
 from central.http.visitors.shorts import ShortRequest
 from sync.wire.claims import ClaimAnswer, ClaimRequest, LeaseAnswer, LeaseRequest
 from sync.wire.described import Call, Document, Parameter, Place, described
-from sync.wire.hubs import SitePage
-from sync.wire.memory import MemoryPage
-from sync.wire.messages import Answer, Batch, EnrolAnswer, EnrolRequest, TimeAnswer
-from sync.wire.profiles import Profile
-from sync.wire.reasks import Reask, ReaskAnswer
+from sync.wire.hubs import SITE, SitePage
+from sync.wire.memory import MEMORY, MemoryPage
+from sync.wire.messages import (
+    Answer,
+    AuthClaims,
+    Batch,
+    Command,
+    EnrolAnswer,
+    EnrolRequest,
+    Receipt,
+    Seal,
+    SignedTime,
+    TimeAnswer,
+)
+from sync.wire.profiles import Profile, SignedProfile
+from sync.wire.reasks import REASK, Reask, ReaskAnswer, Reasked
+from sync.wire.seals import ANSWER, AUTH, COMMAND, PROFILE, RECEIPT, SEAL, TIME
 from sync.wire.shorts import ShortAnswer, ShortMade
 
 TERMINAL, OPERATOR = "terminal", "operator"
@@ -49,6 +61,19 @@ ENCODING: Final = Parameter(
     where="header",
 )
 
+JWS: Final = {
+    RECEIPT: Receipt,
+    TIME: SignedTime,
+    COMMAND: Command,
+    PROFILE: SignedProfile,
+    ANSWER: Answer,
+    MEMORY: MemoryPage,
+    SITE: SitePage,
+    AUTH: AuthClaims,
+    SEAL: Seal,
+    REASK: Reasked,
+}
+"""What each signed form says, by its `typ`; an enrolment proof says the code and nothing else."""
 BODY: Final = ("bad_message", "too_slow", "too_large")
 PROVEN: Final = ("bad_token", "unknown_terminal", "clock")
 BY_OPERATOR: Final = ("wrong_operator",)
@@ -220,7 +245,7 @@ def document(version: str) -> dict[str, Any]:
     for name, call in CALLS.items():
         method, _, path = name.partition(" ")
         calls.append((Place(method, path, security_of(path)), call))
-    return described(
+    found = described(
         calls,
         Document(
             title="Xinguan platform",
@@ -230,5 +255,8 @@ def document(version: str) -> dict[str, Any]:
             problem=Problem,
             security=(TERMINAL, OPERATOR),
             examples=examples(),
+            more=tuple(JWS.values()),
         ),
     )
+    found["x-jws"] = {typ: {"$ref": f"#/components/schemas/{kind.__name__}"} for typ, kind in JWS.items()}
+    return found
