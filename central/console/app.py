@@ -16,7 +16,9 @@ from central.console.doors import DESK, ORIGINS, door
 from central.console.pages import approvals, desk_pages, overviews, registers, settlement
 from central.office.desk import Desk
 from central.office.drafts.deciding import apply_due
+from central.office.overdue import keep_blocked
 from central.office.persons.retaining import tidy
+from central.office.refusals import OfficeError
 from central.office.resuming import resume, settle_cases
 from storage.jobs import StoreFailedError
 
@@ -25,6 +27,7 @@ log = logging.getLogger("central.console")
 SHUTDOWN_S: Final = 2.0
 MAX_FORM: Final = 17 * 1024 * 1024
 LONGEST_ACT_MS: Final = 600_000
+BLOCK_MS: Final = 20_000
 TIDY_MS: Final = 3_600_000
 EVERY_S: Final = 1.0
 SCHEDULE: Final = "schedule"
@@ -56,7 +59,8 @@ async def keep_schedule(desk: Desk, hold: Callable[[str], Awaitable[bool]], *, a
     Of several platform processes one does it: the one for which `hold` says so. First it finishes what a cut left:
     at once where no other process can be at it (`alone`), else what has been open for longer than any act takes.
     """
-    begun_before_ms, first, tidied_ms = desk.now_ms() if alone else 0, True, 0
+    begun_before_ms, first = desk.now_ms() if alone else 0, True
+    tidied_ms = blocked_ms = 0
     while True:
         try:
             if await hold(SCHEDULE):
@@ -65,10 +69,13 @@ async def keep_schedule(desk: Desk, hold: Callable[[str], Awaitable[bool]], *, a
                     await settle_cases(desk)
                 first = False
                 await apply_due(desk)
+                if desk.now_ms() - blocked_ms > BLOCK_MS:
+                    await keep_blocked(desk)
+                    blocked_ms = desk.now_ms()
                 if desk.now_ms() - tidied_ms > TIDY_MS:
                     await tidy(desk)
                     tidied_ms = desk.now_ms()
-        except StoreFailedError:
+        except (StoreFailedError, OfficeError):
             log.exception("drafts that are due could not be looked at")
         await asyncio.sleep(EVERY_S)
 

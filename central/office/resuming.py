@@ -103,6 +103,10 @@ async def _forgotten(desk: Desk, one: _Open) -> Told:
     return await forgetting.finish(desk, one.act.city, one.act.subject)
 
 
+async def _again(_desk: Desk, _one: _Open) -> Told:
+    return {}  # the next round of `central.office.overdue` does it, and finds what was done
+
+
 async def _lost(_desk: Desk, one: _Open) -> Told:
     raise RefusedError(
         f"断电中断，结果未交付；请在登记册核对 {one.act.subject[:8]} 后重办 ·"
@@ -122,6 +126,8 @@ FINISH: Final[Mapping[str, Callable[[Desk, _Open], Awaitable[Told]]]] = {
     "register.undo": _imported,
     "credential.issue": _lost,
     "person.forget": _forgotten,
+    "overdue.block": _again,
+    "overdue.lift": _again,
 }
 """How each act of `Desk.effect` is finished; a test finds every one of them here."""
 

@@ -289,4 +289,6 @@ def test_every_way_to_finish_is_one_that_begins():
         "register.undo",
         "credential.issue",
         "person.forget",
+        "overdue.block",
+        "overdue.lift",
     }
