@@ -25,6 +25,7 @@ LABELS: Final[Mapping[str, Words]] = {
     "authority": ("认定机关", "authority"),
     "basis": ("依据", "basis"),
     "remedy": ("修复办法", "remedy"),
+    "hint": ("到期提醒", "soon over"),
     "state": ("状态", "state"),
     "min_spend_fen": ("最低消费", "minimum spend"),
     "calendar": ("日历", "calendar"),

@@ -16,7 +16,7 @@ import { alsoNode, fallsBack, language, otherTold, say, told, toldNode, WORDS } 
 const CLOSING = new Set(["close", "give_back", "return", "exit"]);
 const STEP_OF = { stale_code: "head_refresh", not_yet_valid: "head_clock", expired: "head_renew", needs_challenge: "head_challenge", needs_bound_token: "head_live", restricted: "head_restricted" };
 const PRIVATE = { restricted: "class_restricted", withheld: "class_withheld", overdue: "class_overdue", revoked: "class_code", key_revoked: "class_code", not_eligible: "class_terms" };
-const FACT_WORDS = { title: "measure", authority: "authority", basis: "basis", until: "until", at: "used_at", where: "where", due: "due", remedy: "remedy" };
+const FACT_WORDS = { title: "measure", authority: "authority", basis: "basis", until: "until", at: "used_at", where: "where", due: "due", remedy: "remedy", hint: "hint" };
 
 /** The headline's key: the step to take, else the outcome in the words of the scene. */
 function headline(answer, scene, opening) {

@@ -48,6 +48,7 @@ export const WORDS = {
   used_at: ["上次使用", "Last used"],
   where: ["地点", "Where"],
   remedy: ["修复办法", "How to repair"],
+  hint: ["到期提醒", "Soon over"],
   measure: ["措施", "Measure"],
   repeat: ["同一次通行，未重复计次", "Same passage, counted once"],
   offline_note: ["离线判定，事实已存盘", "Decided offline, kept on disk"],
