@@ -42,7 +42,7 @@ class Server:
     """One server in a folder of its own, reached by a socket in it. `settings` are the server's own."""
 
     def __init__(self, settings=FAST, folder=None):
-        self.folder = Path(folder or tempfile.mkdtemp(prefix="xg-pg-", dir="/tmp"))
+        self.folder = Path(folder or tempfile.mkdtemp(prefix="xg-pg-"))
         self.data = self.folder / "data"
         self.settings = dict(settings)
         self.process = None
