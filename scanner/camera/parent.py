@@ -86,7 +86,7 @@ class Camera:
             self._source.on_watched = None
             with contextlib.suppress(ProcessLookupError):
                 child.kill()
-            await child.wait()
+            await child.communicate()  # what it wrote is read to its end, else its pipe outlives it, and the loop
 
     async def _listen(self, pipe: asyncio.StreamReader) -> tuple[bool, str]:
         unpacker = Unpacker()

@@ -10,10 +10,13 @@ from central import example_town
 from central.example_town import HOME
 from central.lists import measure_calls
 from central.lists.bundles import bundle
+from central.register.warrants import Warrant
 from credit.reasons import Reason
 from credit.tokens import TokenError, open_token
 from sync.pull.handover import ANSWER, Handover
 from sync.pull.puller import PullFailedError
+
+BY_TWO = Warrant.by_two("li", "han")
 
 
 class TestInForce:
@@ -52,7 +55,7 @@ class TestInForce:
         platform.restrict("wang")
         async with terminal.open() as t:
             for call, state in ((measure_calls.dispute, "disputed"), (measure_calls.undispute, "active")):
-                call(platform.state, HOME, "wang", now_ms=platform.later())
+                call(platform.state, HOME, "wang", warrant=BY_TWO, now_ms=platform.later())
                 await t.puller.once()
                 assert [one.state.value for one in t.lists.current.measures(HOME, wang)] == [state]
 
