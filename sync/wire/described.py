@@ -36,7 +36,7 @@ class Call(NamedTuple):
 
     `answers`: the type of a JSON answer (or, `signed`, of a JWS's payload); None: `gives` names another media type.
     `problems`: status → codes. `refused`: a problem that bears more than others, by its status. `also`: what else is
-    answered as JSON, by its status.
+    answered as JSON, by its status; `alike`: statuses answered as the good one is.
     """
 
     name: str
@@ -50,6 +50,7 @@ class Call(NamedTuple):
     problems: Mapping[int, Sequence[str]] = {}
     refused: Mapping[int, Any] = {}
     also: Mapping[int, Any] = {}
+    alike: tuple[int, ...] = ()
     path_schemas: Mapping[str, Mapping[str, Any]] = {}
 
 
@@ -191,6 +192,7 @@ def _responses(call: Call, around: Document, schemas: _Schemas, example: Mapping
             "content": {media: {"schema": answered} | _example(example, "answers")},
         }
     }
+    found |= {str(status): found[str(call.done)] for status in call.alike}
     for status, kind in call.also.items():
         found[str(status)] = {"description": "done", "content": {JSON: {"schema": schemas.of(kind)}}}
     for status, codes in sorted(call.problems.items()):

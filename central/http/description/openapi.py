@@ -210,7 +210,11 @@ CALLS: dict[str, Call] = {
         problems=_asked("bad_short", "unknown_short", "too_many_tries"),
     ),
     "GET /n/{notice}": Call(
-        "notice", "The public page of a notice; 404 is a page as well", gives="text/html", problems=_problems()
+        "notice",
+        "The public page of a notice; 404 is a page as well",
+        gives="text/html",
+        alike=(404,),
+        problems=_problems(),
     ),
     "POST /n/{notice}": Call(
         "prove_notice",
