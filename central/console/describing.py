@@ -142,12 +142,21 @@ class PersonForgotten(Struct, frozen=True, kw_only=True):
     published: int
 
 
+class NonceMade(Struct, frozen=True, kw_only=True):
+    """A nonce for one proof of a phone's key (base64url), and for how many seconds it is good."""
+
+    c_nonce: str
+    c_nonce_expires_in: int
+
+
 ANSWERS: Final[Mapping[str, Any]] = {
     **dict.fromkeys(("measure", "repair", "rules", "sites", "approve", "reject", "withdraw", "roll-back"), DraftShown),
     **dict.fromkeys(("dispute", "settle"), Case),
     **dict.fromkeys(("apply", "decide", "ask", "complete", "take-back"), Application),
     "withdraw-grant": GrantShown,
     "issue": CredentialIssued,
+    "renew": CredentialIssued,
+    "nonce": NonceMade,
     "terminal": TerminalOrdered,
     "settle-conflict": ConflictSettled,
     "kill": KeyKilled,

@@ -227,6 +227,12 @@ def _document(city: str, name: str, data: bytes) -> dict[str, Any]:
     return document
 
 
+def signing_keys(state: Path, city: str) -> bytes:
+    """Return the city's token-signing keys as `issuers/<city>/keys.json` bears them."""
+    with register(state) as conn:
+        return _render(_keys(conn, city))
+
+
 def _keys(conn: sqlite3.Connection, city: str) -> list[Any]:
     rows = conn.execute("SELECT entry, killed_ms FROM issuer_key WHERE city = ? ORDER BY kid", (city,))
     return [json.loads(entry) | {"killed": killed_ms is not None} for entry, killed_ms in rows]

@@ -19,6 +19,7 @@ from central.lists.cities import CITIES
 from central.lists.issuing import Wanted, issue
 from central.office.calls import call
 from central.office.desk import Desk
+from central.platform_state import create_state
 from central.register.accounts.duties import Duty, Person, Role
 
 NOW = 1_790_000_000_000  # 2026-09-21
@@ -33,6 +34,7 @@ def founded():
     """Return a founded city, made once: copying its folder is a hundred times faster."""
     folder = Path(tempfile.mkdtemp(prefix="xg-office-")) / "state"
     atexit.register(shutil.rmtree, folder.parent, ignore_errors=True)
+    create_state(folder)
     example_town.found(folder, now_ms=NOW)
     issue(folder, CITY, Wanted(subject=WHO, max_uses=1), now_s=NOW // 1000)
     return folder

@@ -396,6 +396,8 @@ async def approving_forms(office):
         "take-back": about,
         "withdraw-grant": {"grant": (await grants.listed(office.desk, CITY))[0].grant_id},
         "issue": {"city": CITY, "subject": WHO, "max_uses": 1},
+        "nonce": {"city": CITY},
+        "renew": {"city": CITY, "code": "XG1:0", "nonce": "AAAAAAAAAAAAAAAA"},
     }
 
 
@@ -448,6 +450,8 @@ async def test_each_call_is_open_to_the_roles_that_the_table_names_and_to_no_oth
         "take-back": {"clerk"},
         "withdraw-grant": {"clerk", "checker"},
         "issue": {"clerk"},
+        "nonce": {"clerk"},
+        "renew": {"clerk"},
     }
     closed = {}
     for name in CALLS:

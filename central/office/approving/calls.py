@@ -6,7 +6,8 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
-from central.office.approving import applications, grants, issuing
+from central.lists.issuing import Issued
+from central.office.approving import applications, grants, issuing, wallet
 from central.office.approving.applications import Wish
 from central.office.desk import Desk
 from central.office.forms import Call, City, Form, Json, Text, Whole
@@ -15,6 +16,7 @@ from central.register.accounts.duties import Person
 from credit.claims import Reservation, SubjectKind
 from credit.rules.terms import MAX_TIER
 
+Proof = Annotated[str, Meta(max_length=2_000)]
 Hex = Annotated[str, Meta(pattern="^[0-9a-f]{12,16}$")]
 
 
@@ -63,6 +65,7 @@ class IssueForm(Form, frozen=True, kw_only=True):
     city: City
     subject: Text
     holder_key: Annotated[str, Meta(max_length=2_000)] = ""
+    proof: Proof = ""
     max_uses: Annotated[int, Meta(ge=1, le=10_000)] | None = None
     tier: Annotated[int, Meta(ge=0, le=MAX_TIER)] = 0
     groups: Annotated[tuple[Annotated[int, Meta(ge=0, lt=2**32)], ...], Meta(max_length=16)] = ()
@@ -70,6 +73,21 @@ class IssueForm(Form, frozen=True, kw_only=True):
     region: Annotated[int, Meta(ge=0, le=999_999)] | None = None
     kind: SubjectKind = SubjectKind.PERSON
     reservation: BookedForm | None = None
+
+
+class NonceForm(Form, frozen=True, kw_only=True):
+    """Get a nonce that a phone signs to prove its key."""
+
+    city: City
+
+
+class RenewForm(Form, frozen=True, kw_only=True):
+    """Renew a credential: the phone's code, which answers `nonce` (its bytes) as its challenge."""
+
+    city: City
+    code: Annotated[str, Meta(min_length=5, max_length=600)]
+    nonce: Annotated[str, Meta(min_length=16, max_length=16)]
+    days: Annotated[int, Meta(ge=1, le=366)] = 30
 
 
 async def _apply(desk: Desk, who: Person, form: ApplyForm) -> Json:
@@ -102,6 +120,7 @@ async def _issue(desk: Desk, who: Person, form: IssueForm) -> Json:
     code = issuing.Code(
         subject=form.subject,
         holder_key=form.holder_key,
+        proof=form.proof,
         max_uses=form.max_uses,
         tier=form.tier,
         groups=form.groups,
@@ -110,7 +129,21 @@ async def _issue(desk: Desk, who: Person, form: IssueForm) -> Json:
         kind=form.kind,
         reservation=_reservation(form.reservation),
     )
-    issued, names = await issuing.issue_code(desk, who, form.city, code, form.asked())
+    return _told(*await issuing.issue_code(desk, who, form.city, code, form.asked()))
+
+
+async def _nonce(desk: Desk, who: Person, form: NonceForm) -> Json:
+    who.check("credential.issue", form.city)
+    nonce = await desk.run(lambda: wallet.make_nonce(desk.folder, form.city, now_s=desk.now_ms() // 1000))
+    return {"c_nonce": nonce, "c_nonce_expires_in": wallet.NONCE_S}
+
+
+async def _renew(desk: Desk, who: Person, form: RenewForm) -> Json:
+    old = issuing.Old(code=form.code, nonce=form.nonce, days=form.days)
+    return _told(*await issuing.renew(desk, who, form.city, old, form.asked()))
+
+
+def _told(issued: Issued, names: tuple[str, ...]) -> Json:
     return {
         "token": issued.text,
         "token_id": issued.token_id.hex(),
@@ -137,5 +170,7 @@ APPROVING: Final[dict[str, Call]] = {
     "complete": Call(ApplicationForm, _complete, "登记补正", "What was missing has come"),
     "take-back": Call(ApplicationForm, _take_back, "撤回申请", "Take an application back"),
     "withdraw-grant": Call(GrantForm, _withdraw, "撤回批准", "Withdraw a grant"),
+    "nonce": Call(NonceForm, _nonce, "取一次性随机数", "Get a nonce for a phone"),
+    "renew": Call(RenewForm, _renew, "续发凭证", "Renew a credential"),
     "issue": Call(IssueForm, _issue, "签发凭证码", "Issue a credential"),
 }

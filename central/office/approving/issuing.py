@@ -4,38 +4,36 @@ Rules of this file:
 
 - what was approved travels as {code, id, uses}: the office looks it up, nobody says it (a grant without id and uses was
   a blank cheque);
-- a phone proves that it has the key: a signature over a fresh challenge is the mini-program's affair (docs/office.md);
-  a key is Ed25519 or P-256, as its SubjectPublicKeyInfo in PEM;
+- a phone proves that it has the key (`wallet`); a clerk at the desk may take a key as it is brought, as its
+  SubjectPublicKeyInfo in PEM; a key is Ed25519 or P-256;
 - a code on paper needs a number of uses and gets an identity check with it when it carries a grant.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from central.lists.issuing import DAY_S, Issued, Wanted, issue
 from central.office import entries
-from central.office.approving import grants
+from central.office.approving import grants, wallet
 from central.office.desk import Desk
 from central.office.drafts.deciding import Asked
 from central.office.refusals import RefusedError
 from central.register.accounts.acts import Act
 from central.register.accounts.duties import Person
-from central.register.registry import register
 from credit.claims import Reservation, SubjectKind
 
 MAX_DAYS: Final = 366
-HolderKey = ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
-    """What a credential shall be: a phone's (holder key, PEM) or paper's (`max_uses`)."""
+    """What a credential shall be: a phone's (holder key as PEM, or its proof) or paper's (`max_uses`)."""
 
     subject: str
     holder_key: str = ""
+    proof: str = ""
     max_uses: int | None = None
     tier: int = 0
     groups: tuple[int, ...] = ()
@@ -45,46 +43,86 @@ class Code:
     reservation: Reservation | None = field(default=None)
 
 
-def holder_key(pem: str) -> HolderKey:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Old:
+    """What a phone shows to have its credential renewed: its code, which answers our nonce."""
+
+    code: str
+    nonce: str
+    days: int = 30
+
+
+def holder_key(pem: str) -> wallet.HolderKey:
     """Return a phone's public key; raise RefusedError."""
     try:
         key = serialization.load_pem_public_key(pem.encode("ascii"))
     except (ValueError, UnicodeEncodeError) as error:
         raise RefusedError("手机公钥应为 PEM · the phone's public key is wanted as PEM") from error
-    good = isinstance(key, ed25519.Ed25519PublicKey) or (
-        isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1)
-    )
-    if not good:
-        raise RefusedError("密钥须为 Ed25519 或 P-256 · a holder's key is Ed25519 or P-256")
-    return key  # type: ignore[return-value]  # checked above
+    return wallet.phone_key(key)
 
 
 async def issue_code(desk: Desk, who: Person, city: str, code: Code, asked: Asked) -> tuple[Issued, tuple[str, ...]]:
     """Issue a credential with everything that is approved for somebody; return it and the grants it carries."""
     who.check("credential.issue", city)
     asked = asked.checked(desk.now_ms())
-    if bool(code.holder_key) == (code.max_uses is not None):
+    now_s = desk.now_ms() // 1000
+    if [bool(code.holder_key), bool(code.proof), code.max_uses is not None].count(True) != 1:
         raise RefusedError("手机公钥与纸质次数二选一 · either a phone's key or a number of uses on paper")
     if not 1 <= code.days <= MAX_DAYS:
         raise RefusedError(f"有效期 1 至 {MAX_DAYS} 天 · valid 1 to {MAX_DAYS} days")
     key = holder_key(code.holder_key) if code.holder_key else None
-    subject = await desk.run(lambda: _subject(desk, city, code.subject))
-    carried = await grants.carried(desk, city, subject)
+    if code.proof:
+        key, nonce = await desk.run(
+            lambda: wallet.proved_key(code.proof, city, good=lambda one: _good(desk, city, one), now_s=now_s)
+        )
+        asked = replace(asked, once=f"nonce:{nonce.hex()}")
     wanted = Wanted(
-        subject=subject,
+        subject=await desk.run(lambda: _subject(desk, city, code.subject)),
         tier=code.tier,
         groups=code.groups,
-        grants=carried,
         valid_s=code.days * DAY_S,
         holder_key=key,
         max_uses=code.max_uses,
         region=code.region,
         kind=code.kind,
-        id_check=key is None and bool(carried),
         reservation=code.reservation,
     )
+    return await _issued(desk, who, city, wanted, asked)
+
+
+async def renew(desk: Desk, who: Person, city: str, old: Old, asked: Asked) -> tuple[Issued, tuple[str, ...]]:
+    """Issue anew what a phone shows, for the same key; raise RefusedError, RepeatedError for a nonce used before."""
+    who.check("credential.issue", city)
+    asked = asked.checked(desk.now_ms())
+    if not 1 <= old.days <= MAX_DAYS:
+        raise RefusedError(f"有效期 1 至 {MAX_DAYS} 天 · valid 1 to {MAX_DAYS} days")
+    nonce = await desk.run(lambda: _good(desk, city, old.nonce))
+    now_s = desk.now_ms() // 1000
+    token, key = await desk.run(lambda: wallet.renewing(desk.folder, city, old.code, nonce=nonce, now_s=now_s))
+    wanted = Wanted(
+        subject=token.subject.hex(),
+        tier=token.tier,
+        groups=sorted(token.groups),
+        valid_s=old.days * DAY_S,
+        holder_key=key,
+        region=token.region,
+        kind=token.kind,
+        test=token.test,
+        reservation=token.reservation,
+    )
+    return await _issued(desk, who, city, wanted, replace(asked, once=f"nonce:{nonce.hex()}"))
+
+
+def _good(desk: Desk, city: str, nonce: str) -> bytes:
+    return wallet.check_nonce(desk.folder, city, nonce, now_s=desk.now_ms() // 1000)
+
+
+async def _issued(desk: Desk, who: Person, city: str, wanted: Wanted, asked: Asked) -> tuple[Issued, tuple[str, ...]]:
+    carried = await grants.carried(desk, city, wanted.subject)
+    on_paper = wanted.holder_key is None and bool(carried)
+    wanted = replace(wanted, grants=carried, id_check=on_paper)
     names = tuple((one.grant_id or b"").hex() for one in carried)
-    act = Act(act="credential.issue", city=city, subject=subject, why=asked.why, once=asked.once)
+    act = Act(act="credential.issue", city=city, subject=wanted.subject, why=asked.why, once=asked.once)
 
     def told(issued: Issued) -> dict[str, Any]:
         return {"token_id": issued.token_id.hex(), "grants": list(names), "expires": issued.expires_s}
@@ -94,5 +132,4 @@ async def issue_code(desk: Desk, who: Person, city: str, code: Code, asked: Aske
 
 
 def _subject(desk: Desk, city: str, given: str) -> str:
-    with register(desk.folder) as conn:
-        return entries.known_subject(conn, city, given)[0].hex()
+    return entries.pseudonym_of(desk.folder, city, given)
