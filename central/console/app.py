@@ -13,7 +13,7 @@ from aiohttp import web
 
 from central.console import api, describing, entrance
 from central.console.doors import DESK, ORIGINS, door
-from central.console.pages import approvals, desk_pages, overviews, registers, settlement
+from central.console.pages import approvals, desk_pages, letters, overviews, registers, settlement
 from central.office.desk import Desk
 from central.office.drafts.deciding import apply_due
 from central.office.overdue import keep_blocked
@@ -46,7 +46,16 @@ def build_console(desk: Desk, *, origins: frozenset[str] = frozenset()) -> web.A
     app = web.Application(middlewares=[door], client_max_size=MAX_FORM)
     app[DESK], app[ORIGINS] = desk, origins
     app.add_routes([*entrance.ROUTES, *api.ROUTES])
-    app.add_routes([*desk_pages.ROUTES, *approvals.ROUTES, *settlement.ROUTES, *overviews.ROUTES, *registers.ROUTES])
+    app.add_routes(
+        [
+            *desk_pages.ROUTES,
+            *approvals.ROUTES,
+            *settlement.ROUTES,
+            *overviews.ROUTES,
+            *registers.ROUTES,
+            *letters.ROUTES,
+        ]
+    )
     app.add_routes([web.get("/healthz", _health), web.get("/v1/office/openapi.json", _openapi)])
     with resources.as_file(resources.files("central.console").joinpath("static")) as static:
         app.add_routes([web.static("/static", Path(static))])

@@ -238,6 +238,13 @@ def pseudonym_of(state: Path, city: str, given: str) -> str:
         return known_subject(conn, city, given)[0].hex()
 
 
+def name_of(state: Path, city: str, subject: str) -> str | None:
+    """Return the name behind a pseudonym (hex), None where nobody is known by it any more."""
+    with register(state) as conn:
+        row = conn.execute(NAME_OF, (city, bytes.fromhex(subject))).fetchone()
+    return None if row is None else str(row[0])
+
+
 def of_subject(state: Path, city: str, given: str) -> tuple[str, list[Entry]]:
     """Return the masked name and every measure ever taken against somebody; raise RefusedError."""
     with register(state) as conn:

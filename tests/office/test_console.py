@@ -348,3 +348,35 @@ class TestPersonalData:
         assert (await file.json())["held"]["name"] == WHO
         assert (refused.status, gone.status, gone.headers["Location"]) == (403, 303, "/registers")
         assert (await people["clerk"].post("/do/export-person", **fields)).status == 400
+
+
+class TestLetters:
+    async def test_a_measure_and_its_dispute_are_told_on_paper_in_both_languages(self, console, people):
+        await console.call(console.checker, "approve", draft=(await console.measure())["number"])
+        case = await console.call(console.clerk, "dispute", city=CITY, entry=1)
+        told = [await people["clerk"].get(path) for path in ("/letters/measure/1", "/letters/case/1")]
+        await console.call(console.checker, "settle", case=case["number"], upheld=True)
+        told.append(await people["clerk"].get("/letters/case/1"))
+
+        assert [status for status, _text in told] == [200, 200, 200]
+        for (_status, text), zh, en in zip(
+            told,
+            ("采取措施：限制进入景区", "异议已受理，案号 1", "成立，第 1 号措施已于"),
+            ("both days included: Entry to the scenic area restricted", "taken in as case 1", "was upheld; measure 1"),
+            strict=True,
+        ):
+            assert zh in text
+            assert en in text
+            assert WHO in text
+
+    @pytest.mark.parametrize("path", ["/letters/measure/9", "/letters/case/9", "/letters/case/x"])
+    async def test_what_is_not_there_is_no_letter(self, people, path):
+        assert (await people["clerk"].get(path))[0] == 404
+
+    @pytest.mark.parametrize("role", ["finance", "merchant", "publisher"])
+    async def test_whoever_may_not_read_names_gets_none(self, console, people, role):
+        await console.call(console.checker, "approve", draft=(await console.measure())["number"])
+
+        status, text = await people[role].get("/letters/measure/1")
+
+        assert (status, WHO in text) == (403, False)

@@ -89,7 +89,7 @@ async def entry(request: web.Request) -> web.Response:
     city = city_of(request, who)
     try:
         who.check("names.read", city)
-        number = _number(request.match_info["number"])
+        number = number_of(request.match_info["number"])
         one = await desk.run(lambda: entries.get(desk.folder, city, number))
     except REFUSALS as refusal:
         return refused(request, refusal)
@@ -100,7 +100,8 @@ async def entry(request: web.Request) -> web.Response:
     return page(request, "entry", entry=one, cases=about, may=may, decisions=decisions)
 
 
-def _number(text: str) -> int:
+def number_of(text: str) -> int:
+    """Return a number that stands in a path; raise NotThereError for what is none."""
     if not (text.isascii() and text.isdigit() and len(text) < 16):  # noqa: PLR2004 - digits of 2**53
         raise NotThereError("没有此编号 · there is no such number")
     return int(text)
@@ -119,7 +120,7 @@ async def draft(request: web.Request) -> web.Response:
     """Show one draft: what it changes in words, what speaks against it, and what can happen to it now."""
     desk, who = request.app[DESK], person_of(request)
     try:
-        one = await deciding.seen(desk, who, _number(request.match_info["number"]))
+        one = await deciding.seen(desk, who, number_of(request.match_info["number"]))
     except REFUSALS as refusal:
         return refused(request, refusal)
     kind = kinds.KINDS[one.kind]
