@@ -17,10 +17,10 @@ from typing import Final, NamedTuple
 
 from central.books.bounds import Bounds
 from central.books.conflicts import Noticed, notice
-from central.books.counts import GRANTING
+from central.books.counts import GRANTING, ends_whole
 from central.books.elsewhere.leaving import Elsewhere, follow, locks_of
 from central.books.planned import Booking, Side, Step
-from central.books.pledges import begin_run, confirm
+from central.books.pledges import begin_run, confirm, free
 from central.books.settling import refusals
 from central.books.settling.accounts import Steps, packed
 from central.books.tallies import book, plan
@@ -110,6 +110,8 @@ async def _book(tx: Tx, incoming: Incoming, records: Sequence[Record], bounds: B
     await confirm(
         tx, incoming.terminal, {str(one.redemption) for one in records if one.kind in GRANTING and one.redemption}
     )
+    for redemption in sorted({str(one.redemption) for one in records if ends_whole(one)}):
+        await free(tx, redemption, now_ms=incoming.received_ms)
     booking = await plan(
         tx,
         incoming.terminal,

@@ -139,6 +139,12 @@ def back_of(record: Record) -> Back | None:
     return None
 
 
+def ends_whole(record: Record) -> bool:
+    """Return whether nothing of a redemption stands after this fact: a claim of it, whoever holds it, is over."""
+    back = back_of(record)
+    return record.redemption is not None and back is not None and back.part == "" and back.heads == MAX_N
+
+
 def freed_by(back: Back, body: Mapping[str, Any]) -> Back:
     """Return what a give-back frees of a grant: a benefit may say that what is returned stays used (`gives_back`)."""
     if body.get("gives_back") is not False or back.part or back.state == "annulled":

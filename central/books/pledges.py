@@ -8,7 +8,8 @@
 Rules of this file:
 
 - rows of `pledges` are touched in sorted order of their keys, and before those of `tallies`;
-- a fact ends the claim of its id, whatever keys the claim named: the fact says what was taken;
+- a fact ends the claim of its id, whatever keys the claim named: the fact says what was taken; one that gives it back
+  ends the claim too, also before the grant is known (claims.md 6);
 - `started` of a later run ends what earlier runs of that terminal claimed, after the facts before it were booked.
 """
 

@@ -3,6 +3,10 @@
 The authority is the real one (central.hub.claims, central.books over SQLite in memory). The gates are the pseudo-code
 of claims.md, lines 1–9. Everything random comes from the seed, so a failing one is its own story: `play(seed).story`.
 
+Each answer is held against journals alone: what the authority was told of others, and what stood by the asker's own
+when it asked. What an ask says of itself (`mine`, `back`) is not believed here: a gate that lies, and an authority that
+lets a gate speak for another, are among the planted faults.
+
 After everything has come to rest: each fact is held once; what the authority counts is what the facts say; nothing is
 held by nobody; every excess is a conflict told to each holder, and nothing else is; nobody was refused for a reason
 that was not true; what was released was never committed.
@@ -88,6 +92,7 @@ class Town:
         self.learning = Learning((), started_ms=self.now - 60_000)
         self.told = {}  # redemption -> what facts told the authority: n living
         self.promised, self.before_start, self.started = set(), set(), self.now
+        self.words = {}  # ask -> what stood by its gate's own journal when it was sent: redemption -> n
         self.held = {}  # redemption -> when it was granted, while nothing ended it
 
     def _provisional(self):
@@ -119,13 +124,28 @@ class Town:
             redemption=redemption,
             at_ms=self.now,
             keys=[
-                ClaimKey(
-                    key=KEY, n=1, bound=self.bound, borne="grant", mine=sorted(gate.living), back=gate.given_back()
-                )
+                ClaimKey(key=KEY, n=1, bound=self.bound, borne="grant", mine=sorted(gate.living), back=self.back(gate))
             ],
             release=released[:50],
         )
+        self.words[redemption] = self.own_word(gate)
         self.send(gate, ("ask", gate.name, ask))
+
+    def back(self, gate):
+        if self.plant == "a gate says it gave back what stands":
+            return sorted({*gate.given_back(), *gate.living})[:50]
+        return gate.given_back()
+
+    def own_word(self, gate):
+        """What stands by a gate's own journal, whatever it says in an ask: redemption -> n of all that it gave."""
+        stands = {}
+        for record in gate.journal:
+            if record.kind == "granted":
+                stands[record.redemption] = 1
+            elif record.redemption in stands and record.kind != "started":
+                again = record.kind == "passed" and stands[record.redemption] != "reversed"
+                stands[record.redemption] = 1 if again else "reversed" if record.kind == "reversed" else 0
+        return {one: int(n == 1) for one, n in stands.items()}
 
     def answered(self, gate, ask, answer):
         gate.living = {one: n for one, n in gate.living.items() if one not in answer.ended}
@@ -232,44 +252,41 @@ class Town:
         else:
             if self.now - self.started >= PATIENCE_MS:
                 self.promised -= self.before_start  # who was silent for so long counts as cut
-            before = self.counted()
             answer = self.job(lambda tx: answer_claim(tx, Asker(gate.name), ask, Bounds(), now_ms=self.now))
-            self.judge(ask, answer, before)
+            self.judge(gate, ask, answer)
         self.say(f"authority to {gate.name} about {ask.redemption}: {verdict(answer)}")
         if answer.learning:
             ask = ClaimRequest(run=ask.run, hub_no=1, redemption=ask.redemption, at_ms=ask.at_ms)  # released nothing
         self.send(gate, ("answer", gate.name, ask, answer))
 
-    def counted(self):
-        """What the authority was told by facts: living uses."""
-        return sum(self.told.values())
-
-    def judge(self, ask, answer, proved):
+    def judge(self, gate, ask, answer):
+        """Hold an answer against journals alone: what it was told of others, and the asker's own when it asked."""
         for one in ask.release:
             self.held.pop(one, None)
         self.held = {one: at for one, at in self.held.items() if self.now - at < pledges.LAPSE_MS}
-        given_back = self.told_back()  # reversed; what it annulled itself and says that it stands, has passed
-        unknown = [one for one in ask.keys[0].mine if not self.told.get(one) and one not in given_back]
-        back = ask.keys[0].back
-        proved += len(unknown) - sum(self.told.get(one, 0) for one in back)
-        beside = len([one for one in self.held if one not in {ask.redemption, *ask.keys[0].mine, *back}])
+        word = self.words[ask.redemption] if ask.redemption in self.words else self.own_word(gate)
+        given_back = self.told_back()
+        own = [one for one, n in word.items() if n and one not in given_back]
+        others = [one for one, n in self.told.items() if n and one.split(".")[0] != gate.name]
+        proved = len(own) + len(others)
+        beside = [one for one in self.held if one != ask.redemption and one not in word and one not in self.told]
         if answer.granted and ask.redemption not in {*self.told, *self.held} and not ask.dry:
-            if proved + beside + 1 > self.bound:
-                raise BrokenError(
-                    f"yes to {ask.redemption} although {proved} stand and {beside} are held of {self.bound}"
-                )
+            if proved + len(beside) + 1 > self.bound:
+                raise BrokenError(f"yes to {ask.redemption} although {own + others} stand and {beside} are held")
             self.held.setdefault(ask.redemption, self.now)
-            self.judge_promises(ask, proved)
+            self.judge_promises(ask, word, proved)
             self.promised.add(ask.redemption)
         if answer.refused and answer.refused.state == "used" and proved + 1 <= self.bound:
             raise BrokenError(f"{ask.redemption} was told limit_used, and facts prove only {proved} of {self.bound}")
+        if answer.refused and answer.refused.state == "held" and proved + len(beside) + 1 <= self.bound:
+            raise BrokenError(f"{ask.redemption} was told in_use, and {own + others} stand and {beside} are held")
 
-    def judge_promises(self, ask, proved):
+    def judge_promises(self, ask, word, proved):
         """A yes to somebody else whom a gate has let in, and not told of yet, still stands: also a minute later."""
         wrote = {record.redemption for gate in self.gates.values() for record in gate.journal}
-        stands = sorted(one for one in self.promised if one in wrote and one not in self.told and one != ask.redemption)
-        known = {*ask.keys[0].mine, *ask.keys[0].back}
-        if proved + len([one for one in stands if one not in known]) + 1 > self.bound:
+        waits = {one for one in self.promised if one in wrote and one not in self.told} - self.told_back()
+        stands = sorted(waits - {ask.redemption, *word})
+        if proved + len(stands) + 1 > self.bound:
             raise BrokenError(f"yes to {ask.redemption} although {stands} were let in with a yes")
 
     def take_in(self, gate, after, records):
@@ -564,11 +581,31 @@ def _release_gives_back(p):
     p.set(claims, "release", release)
 
 
+def _believes_of_others(p):
+    p.set(claims, "OWN_STANDING", claims.OWN_STANDING.replace(" AND terminal = $3", " AND $3 <> ''"))
+    real = claims._own
+
+    async def own(tx, asker, one):
+        facts, held, ended = await real(tx, asker, one)
+        rows = await tx.rows("SELECT n - back FROM uses WHERE key = $1 AND terminal <> $2", one.key, asker.terminal)
+        return facts - sum(row[0] for row in rows if one.back), held, ended
+
+    p.set(claims, "_own", own)
+
+
+def _passed_word_forgotten(p):
+    p.set(claims, "OWN", claims.OWN.replace("r.state", "''"))
+
+
 FORGETS = (
     "UPDATE endings SET heads = 0 WHERE redemption = $1 AND part = $2 AND heads = $3 AND at_ms = $4 AND state = $5"
 )
 FAULTS = {
     "release dropped": lambda _: None,
+    "a gate says it gave back what stands": lambda _: None,
+    "a gate gives back what another gave by its word": _believes_of_others,
+    "passed after its own annulment is no word": _passed_word_forgotten,
+    "give-back before grant leaves its claim": lambda p: p.set(booking, "free", _nothing),
     "answers while learning": lambda _: None,
     "time-out releases what was given alone": lambda _: None,
     "claim revives a released or refused id": _revives,
