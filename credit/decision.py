@@ -171,6 +171,7 @@ class Use(NamedTuple):
     reason: Reason = Reason.LIMIT_USED
     reach: Reach = Reach.TERMINAL
     source: Source | None = None
+    leased: bool = False
 
 
 class Sum(NamedTuple):

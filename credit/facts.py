@@ -19,7 +19,8 @@ class Used:
     """How much stands under a key (uses or fen), and when and where the newest of it was taken.
 
     `left` is what whoever counts beyond this terminal said there is room for, None where nobody was asked; `held`: only
-    because somebody is being decided with it at this moment (claims.md 4).
+    because somebody is being decided with it at this moment (claims.md 4); `silent`: this terminal's share of it is
+    used up, and nobody who could enlarge it answers.
     """
 
     n: int = 0
@@ -27,6 +28,7 @@ class Used:
     where: str | None = None
     left: int | None = None
     held: bool = False
+    silent: bool = False
 
     def under(self, limit: int) -> int:
         """Return how much stands under a key of this limit, as far as anybody knows."""

@@ -51,7 +51,7 @@ from scanner.sources import open_source
 from storage.jobs import StoreFailedError
 from storage.only_one import only_one
 from storage.sqlite import Store
-from sync.beyond.asking import Asking
+from sync.beyond.asking import open_asking
 from sync.beyond.authority import NetworkAuthority
 from sync.enrol.enrolling import DATABASE_FILE
 from sync.enrol.identity import Identity, load_identity
@@ -193,7 +193,7 @@ class Terminal:
         authority = NetworkAuthority(
             sync.way.platform.session, identity, sync.line.auth, versions=lambda: lists.current.versions, ids=uuid7
         )
-        decider.beyond = asking = Asking(authority, authority.asker, decider.now)
+        decider.beyond = asking = open_asking(authority, authority.asker, decider.now, store)
         decider.asks = Reasker(sync.way, store, clock, terminal=identity.terminal, sign=sync.line.signed)
         sources = {
             table.id: await stack.enter_async_context(open_source(table.source, clock=clock))

@@ -46,6 +46,13 @@ class Known:
     site_reached: bool = False
 
 
+class Leased(NamedTuple):
+    """What is reserved of a lease for one visit: under which number, and what to say when the visit is settled."""
+
+    number: int
+    ticket: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permit:
     """What may be taken: `redemption` is the id under which `keys` are held, None where nothing is.
@@ -53,7 +60,8 @@ class Permit:
     `ended` are redemptions of ours that somebody brought back elsewhere, each with the keys that are free now;
     `alone_since_ms`: since when nobody answers for a count that was wanted; `word`: whose refusal a denial rests on, as
     its fact says it; `for_site`: whoever answered counts every nonce of this site, as its hub does and the platform
-    does not (claims.md 11). `elsewhere`: first redemptions of passes under which another gate let in.
+    does not (claims.md 11). `elsewhere`: first redemptions of passes under which another gate let in. `leases`: the
+    quotas of which this terminal holds a share with room for this visit.
     """
 
     claim: ClaimWord | None = None
@@ -66,6 +74,7 @@ class Permit:
     word: Mapping[str, Any] | None = None
     for_site: bool = True
     elsewhere: frozenset[str] = frozenset()
+    leases: Mapping[str, Leased] = field(default_factory=dict)
 
     @property
     def binding(self) -> bool:
@@ -117,11 +126,13 @@ class Dry(NamedTuple):
     """What a decision would come to, and under each key that counts beyond this terminal the own redemptions.
 
     `mine` are the living ones, each with how much it takes; `back` those given back whose facts are still on their way.
+    `leased`: how much of each leased quota that it would take is used here.
     """
 
     decision: Decision
     mine: Mapping[str, tuple[tuple[str, int], ...]]
     back: Mapping[str, tuple[str, ...]]
+    leased: Mapping[str, int] = {}
 
 
 def _more(key: str, own: Used | None, known: Used) -> Used:
@@ -132,7 +143,8 @@ def _more(key: str, own: Used | None, known: Used) -> Used:
     if own is None or (key.startswith("i|") and (known.n or known.left is not None)):
         return known
     newest = known if known.at_ms is not None else own
-    return Used(n=max(own.n, known.n), at_ms=newest.at_ms, where=newest.where, left=known.left, held=known.held)
+    n = max(own.n, known.n)
+    return replace(known, n=n, at_ms=newest.at_ms, where=newest.where)
 
 
 def _more_returned(own: tuple[Bought, ...], known: tuple[Bought, ...]) -> tuple[Bought, ...]:

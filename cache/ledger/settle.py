@@ -77,7 +77,11 @@ def _outside(decision: Decision, permit: Permit) -> frozenset[str]:
         return frozenset()
     taken = decision.consumption
     taking: tuple[Use | Sum, ...] = (*taken.uses, *taken.sums)
-    wide = [one.key for one in taking if one.reach is not Reach.TERMINAL and one.limit is not None]
+    wide = [
+        one.key
+        for one in taking
+        if one.reach is not Reach.TERMINAL and one.limit is not None and one.key not in permit.leases
+    ]
     if taken.pass_root is not None and taken.pass_entries is not None and taken.pass_reach is not Reach.TERMINAL:
         wide.append(f"p|{taken.pass_root}")
     return frozenset(wide) - permit.keys
@@ -118,7 +122,8 @@ def dry(pen: Pen, visit: Visit, lists: Lists, policy: Policy, permit: Permit = A
     taking: tuple[Use | Sum, ...] = (*taken.uses, *taken.sums)
     keys = [one.key for one in taking if one.reach is not Reach.TERMINAL]
     keys += [] if taken.pass_root is None else [f"p|{taken.pass_root}"]
-    return Dry(decision, facts.living(pen.conn, keys), facts.given_back(pen.conn, keys))
+    leased = {one.key: facts.used(pen.conn, one.key, None).n for one in taken.uses if one.leased}
+    return Dry(decision, facts.living(pen.conn, keys), facts.given_back(pen.conn, keys), leased)
 
 
 def bring_back(pen: Pen, request: Request, place: Place, policy: Policy, permit: Permit = ALONE) -> Settled:
@@ -210,6 +215,13 @@ def _claimed(permit: Permit) -> dict[str, Any]:
     return told if permit.hub_no is None else told | {"hub_no": permit.hub_no}
 
 
+def _leased(decision: Decision, permit: Permit) -> dict[str, Any]:
+    """Return the leases that a grant took from, as the fact says it."""
+    keys = [one.key for one in decision.consumption.uses if one.key in permit.leases]
+    told = [{"quota": key, "number": permit.leases[key].number} for key in keys]
+    return {"lease": told} if told else {}
+
+
 def _write_grant(pen: Pen, visit: Visit, decision: Decision, permit: Permit) -> Settled:
     now, override = pen.now, visit.request.override
     writing.forget_old(pen.conn, now)
@@ -217,7 +229,7 @@ def _write_grant(pen: Pen, visit: Visit, decision: Decision, permit: Permit) -> 
     entry = entries.entry_of(visit, decision, named=named, at_ms=now.utc_ms, grace_until_ms=now.utc_ms + now.grace_ms)
     kind = "opened" if entry.consumption.opens else "granted"
     shown = bytes_of(visit.text) if visit.text else b""
-    body = entries.grant_body(entry, visit, decision) | _claimed(permit) | _lifted(visit)
+    body = entries.grant_body(entry, visit, decision) | _claimed(permit) | _leased(decision, permit) | _lifted(visit)
     if shown:
         body["proof"] = sha256(shown).hexdigest()
     seq = pen.fact(kind, body, of=entry.id)

@@ -61,6 +61,11 @@ class Bounds:
             found += _opening(benefit, letter, reach, rest) + _capacity(benefit, letter, reach, rest)
         return max(found, default=None)
 
+    def is_of_site(self, quota: str, site: str) -> bool:
+        """Return whether what a quota bounds is given at this site alone."""
+        named = self._named(quota.split("|")[1].partition("@")[0]) if quota.count("|") else []
+        return bool(named) and all(one.where.sites == frozenset({site}) for one in named)
+
     def by(self, by: BoundBy) -> int | None:
         """Return the bound that a claim says the catalogue states there; None when it states none."""
         benefit = next((one for one in self._by_issuer.get(by.issuer, ()) if one.code == by.code), None)

@@ -16,7 +16,7 @@ from central.http.terminal_calls import TerminalCalls, named_in, read_bounded
 from central.hub.claims import Asker, answer_claim
 from central.hub.elder import site_page
 from central.hub.learning import Learning
-from central.hub.leases import answer_lease
+from central.hub.leases import HEARD_MS, answer_lease
 from central.register.sites import serves
 from storage.jobs import JobStore, Tx
 from sync.wire.claims import ClaimAnswer, ClaimRequest, LeaseAnswer, LeaseRequest
@@ -92,11 +92,14 @@ class ClaimCalls:
         ask = decode(body, LeaseRequest)
         if not self._learning.is_over(self._clock.now_ms()):
             raise WireError("learning", "this authority has just started; ask again in a second")
-        bounds = self._catalogue.bounds()
+        bounds, asker = self._catalogue.bounds(), ask.terminal or caller.terminal
+        young = self._learning.age_ms(self._clock.now_ms()) < HEARD_MS
 
         async def job(tx: Tx) -> LeaseAnswer:
             await _check_may_ask(tx, caller.terminal)
-            return await answer_lease(tx, caller.terminal, ask, bounds)
+            if asker != caller.terminal:
+                await _check_serves(tx, caller.terminal, asker)
+            return await answer_lease(tx, asker, ask, bounds, young=young)
 
         return _json(await self._store.write(job))
 

@@ -24,6 +24,10 @@ class Learning:
         self._started_ms = started_ms
         self._over = False
 
+    def age_ms(self, now_ms: int) -> int:
+        """Return how long ago this authority started."""
+        return now_ms - self._started_ms
+
     def hear(self, terminal: str) -> None:
         """Note that `terminal` has sent what we lacked."""
         self._silent.discard(terminal)

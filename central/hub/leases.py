@@ -5,7 +5,11 @@ comes twice, late or never adds nothing: the total is the same. Time frees nothi
 
     number = mine, total wanted   total grows, as far as the quota has room; it never shrinks
     number < mine                 an old message: ignored, what stands is told
-    number = mine + 1, used       given back: total = used under the new number
+    number > mine, used           given back: total = used under the new number
+    number > mine, total          new here, or we were restored: what the terminal says it holds is what it holds
+
+An authority that has just started may have been restored from an older copy, and cannot know it. It leases nothing more
+before every lessee in reach has said what it holds, which takes HEARD_MS (sync.beyond.leases.RENEW_S, and a second).
 """
 
 from typing import Final
@@ -18,6 +22,7 @@ from sync.wire.claims import LeaseAnswer, LeaseRequest
 from sync.wire.messages import WireError
 
 FOR_MS: Final = 600_000
+HEARD_MS: Final = 21_000
 MINE: Final = "SELECT number, total FROM leases WHERE quota = $1 AND terminal = $2"
 USED: Final = "SELECT CAST(coalesce(sum(n - back), 0) AS BIGINT) FROM uses WHERE key = $1 AND terminal = $2"
 PUT: Final = (
@@ -26,23 +31,30 @@ PUT: Final = (
 )
 
 
-async def answer_lease(tx: Tx, terminal: str, ask: LeaseRequest, bounds: Bounds) -> LeaseAnswer:
-    """Grant, repeat or take back; raise WireError for a quota that no catalogue bounds."""
+async def answer_lease(tx: Tx, terminal: str, ask: LeaseRequest, bounds: Bounds, *, young: bool = False) -> LeaseAnswer:
+    """Grant, repeat or take back; raise WireError for a quota that no catalogue bounds. `young`: grant nothing more."""
     bound = bounds.of(ask.quota)
     if bound is None:
         raise WireError("unknown_bound", f"no catalogue here bounds {ask.quota!r}")
     _key, held, _lapsed = (await tx.rows_many(PLEDGE, [(ask.quota, 0, 0)]))[0]
+    used = int((await tx.rows(USED, ask.quota, terminal))[0][0])
     row = await tx.row(MINE, ask.quota, terminal)
-    number, total = row if row is not None else (ask.number - (ask.total is None), 0)
+    number, total = row if row is not None else (-1, 0)
+    if ask.number > number:
+        number, total = ask.number, _word(ask, used)
+        await tx.execute(PUT, ask.quota, terminal, number, total)
     spent = await tx.row(SPENT, ask.quota)
-    live = (int(spent[0]) if spent else 0) + held + int((await tx.rows(LEASED, ask.quota))[0][0])
-    if ask.used is not None and ask.number == number + 1:
-        number, total = ask.number, ask.used
-    elif ask.total is not None and ask.number == number:
-        used = int((await tx.rows(USED, ask.quota, terminal))[0][0])
+    proved = int(spent[0]) if spent else 0
+    live = proved + held + int((await tx.rows(LEASED, ask.quota))[0][0])
+    if ask.total is not None and ask.number == number and not young:
         beyond = max(0, min(ask.total - max(total, used), bound - live))
         total = max(total, used) + beyond if beyond else total
-    elif ask.number > number:
-        raise WireError("unknown_lease", "this number was never heard of here; give back first")
     await tx.execute(PUT, ask.quota, terminal, number, total)
-    return LeaseAnswer(number=number, total=total, for_ms=FOR_MS, call_back=live > bound)
+    return LeaseAnswer(number=number, total=total, for_ms=FOR_MS, call_back=live > bound, full=proved >= bound)
+
+
+def _word(ask: LeaseRequest, used: int) -> int:
+    """Return the total under a number that is new here: what was used of it, or what the terminal says it holds."""
+    if ask.used is not None:
+        return ask.used
+    return used if ask.held is None else ask.held

@@ -29,7 +29,7 @@ from central.http.claim_calls import BUDGET_S, MAX_ASK_BYTES, RunningClock
 from central.http.terminal_calls import read_bounded
 from central.hub.claims import NONCE, Asker, answer_claim, release
 from central.hub.learning import Learning
-from central.hub.leases import answer_lease
+from central.hub.leases import HEARD_MS, answer_lease
 from central.site.served import Terminals
 from central.site.upward import Platform, PlatformAwayError
 from storage.files import create_file
@@ -204,10 +204,17 @@ class Counting:
         self._check_active(caller.terminal)
         if self.learning:
             raise WireError("learning", "this hub has just started; ask again in a second")
-        bounds = self._bounds()
+        if ask.terminal is not None:
+            raise WireError("bad_message", "a terminal asks for itself")
+        bounds, young = self._bounds(), self._learning is None or self._learning.age_ms(self._clock.now_ms()) < HEARD_MS
+        if not bounds.is_of_site(ask.quota, self._terminals.site):
+            try:
+                return _json(await self._platform.lease(msgspec.structs.replace(ask, terminal=caller.terminal)))
+            except PlatformAwayError as error:
+                raise WireError("learning", f"the platform leases this, and does not answer: {error}") from error
 
         async def job(tx: Tx) -> LeaseAnswer:
-            return await answer_lease(tx, caller.terminal, ask, bounds)
+            return await answer_lease(tx, caller.terminal, ask, bounds, young=young)
 
         return _json(await self._books.write(job))
 

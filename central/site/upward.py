@@ -18,7 +18,7 @@ from sync.auth import Authenticator
 from sync.enrol.identity import Identity
 from sync.peer import Peer, Trouble
 from sync.transport import SILENT_S, RefusedError, UnreachableError
-from sync.wire.claims import ClaimAnswer, ClaimRequest
+from sync.wire.claims import ClaimAnswer, ClaimRequest, LeaseAnswer, LeaseRequest
 from sync.wire.hubs import SitePage, open_page
 from sync.wire.messages import Answer, Problem, WireError, decode
 from sync.wire.seals import open_answer
@@ -81,6 +81,17 @@ class Platform:
             async with asyncio.timeout(WIDE_S):
                 raw, _jti = await self._call("POST", "/v1/claims", msgspec.json.encode(ask))
             return decode(raw, ClaimAnswer)
+        except (TimeoutError, RefusedError, WireError) as error:
+            raise PlatformAwayError(str(error) or "no answer in time") from error
+
+    async def lease(self, ask: LeaseRequest) -> LeaseAnswer:
+        """Ask for a lease on a quota that is wider than the site; raise PlatformAwayError."""
+        if not self.well:
+            raise PlatformAwayError("the platform does not answer")
+        try:
+            async with asyncio.timeout(WIDE_S):
+                raw, _jti = await self._call("POST", "/v1/leases", msgspec.json.encode(ask))
+            return decode(raw, LeaseAnswer)
         except (TimeoutError, RefusedError, WireError) as error:
             raise PlatformAwayError(str(error) or "no answer in time") from error
 

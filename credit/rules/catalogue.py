@@ -206,12 +206,16 @@ class CapacityPer(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capacity:
-    """At most `max` heads per day, slot or at once; `warn` is the count from which staff are told."""
+    """At most `max` heads per day, slot or at once; `warn` is the count from which staff are told.
+
+    `leased`: terminals hold shares of it and give them without asking (claims.md 9); never of an occupancy.
+    """
 
     per: CapacityPer
     site: bool = False
     max: int
     warn: int | None = None
+    leased: bool = False
 
 
 class LifecycleKind(StrEnum):

@@ -303,14 +303,18 @@ def _period(node: Node | None) -> tuple[Period, int]:
 
 def capacity(node: Node) -> Capacity:
     """Read one capacity."""
-    node.members("per", "scope", "max", "warn")
-    scope, warn = node.get("scope"), node.get("warn")
+    node.members("per", "scope", "max", "warn", "leased")
+    scope, warn, leased = node.get("scope"), node.get("warn"), node.get("leased")
     scoped = scope.text() if scope else "benefit"
     if scoped not in ("site", "benefit"):
         raise node.wrong(f'scope {scoped!r} is unknown; use "site" or "benefit"')
+    per, shared = node.need("per").choice(CapacityPer), leased is not None and leased.flag()
+    if leased is not None and shared and (per is CapacityPer.OCCUPANCY or scoped == "site"):
+        raise CatalogueError(leased.path, "is for a day's or a slot's capacity of this benefit alone")
     return Capacity(
-        per=node.need("per").choice(CapacityPer),
+        per=per,
         site=scoped == "site",
         max=node.need("max").whole(),
         warn=warn.whole() if warn else None,
+        leased=shared,
     )

@@ -71,7 +71,8 @@ class Bound:
 
     `also` is told beside `cause` where something stands under the key already; `warn` is the count from which staff
     are told; `own`: it is a limit on uses that the benefit or the holder's grant declares, told in `left`. `reach` and
-    `source` say whose count it is and who states it; `tier` asks for the holder's where that decides.
+    `source` say whose count it is and who states it; `tier` asks for the holder's where that decides. `leased`:
+    terminals hold shares of it.
     """
 
     cause: Cause
@@ -82,6 +83,7 @@ class Bound:
     reach: Reach = Reach.TERMINAL
     source: Source | None = None
     tier: Question[Standing] | None = None
+    leased: bool = False
 
     def stated(self, situation: Situation) -> Source | None:
         """Return where the bound comes from, for this holder."""

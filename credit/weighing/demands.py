@@ -242,7 +242,7 @@ def _capacity(at: int, benefit: Benefit, shared: Shared) -> Demander:
     letter, refer = ("i", by_site) if per is CapacityPer.OCCUPANCY else ("u", False)
     reach = Reach.SITE if by_site else reach_of(benefit, shared)
     cause, source = Cause(Condition.CAPACITY, Reason.FULL, _room, refer), _states("capacity", benefit, at)
-    bound = Bound(cause, warn=one.warn, reach=reach, source=source)
+    bound = Bound(cause, warn=one.warn, reach=reach, source=source, leased=one.leased)
 
     def demand(situation: Situation, _value_fen: int, out: Demands) -> None:
         key = f"{letter}|site:{situation.place.site}" if by_site else f"{letter}|{benefit.key}"

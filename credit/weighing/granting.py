@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from credit.decision import NOTHING, Consumption, Decision, Finding, Sum, Trial, Trials, Use
+from credit.decision import NOTHING, Consumption, Decision, Finding, Reach, Sum, Trial, Trials, Use
 from credit.inputs import ASKING, OPENING, Intent
 from credit.reasons import Outcome, Reason
 from credit.rules.calendars import ONE_DAY, at_clock
@@ -62,7 +62,8 @@ def _consumption(situation: Situation, offered: tuple[CompiledBenefit, ...], cho
             fen = n + (sums[key].fen if key in sums else 0)
             sums[key] = Sum(key, fen, limit, benefit.id, since, reason, bound.reach, bound.stated(situation))
         elif key not in uses:
-            uses[key] = Use(key, n, limit, benefit.id, since, reason, bound.reach, bound.stated(situation))
+            source, leased = bound.stated(situation), bound.leased and bound.reach is not Reach.TERMINAL
+            uses[key] = Use(key, n, limit, benefit.id, since, reason, bound.reach, source, leased)
     first = choice.benefits[0]
     passing = [one for one in choice.benefits if one.lifecycle.kind is LifecycleKind.PASS]
     root = next((situation.facts.passes[one.key].root for one in passing if reenters(one, situation)), None)

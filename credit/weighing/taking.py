@@ -18,6 +18,9 @@ from credit.weighing.situation import UNUSED, Situation
 IN_USE = Cause.of(Condition.LIMITS, Reason.IN_USE, lambda *_told: {})
 """Somebody is being decided with this right at this moment: nobody is told that it is used up (claims.md 4)."""
 
+SHARE_USED = Cause.of(Condition.OFFLINE, Reason.OFFLINE_LIMIT, lambda *_told: {})
+"""What this terminal may give of a shared quota is given, and nobody who could enlarge it answers (claims.md 9)."""
+
 
 def overruns(one: Candidate) -> None:
     """Find what the benefit takes, and whether there is room for it under every bound."""
@@ -30,7 +33,8 @@ def overruns(one: Candidate) -> None:
     for bound, key, n, limit in demands:
         used = held.get(key, UNUSED)
         if limit is not None and (used.n + n > limit or (used.left is not None and n > used.left)):
-            cause = IN_USE if used.held and used.n + n <= limit else bound.cause
+            beside = IN_USE if used.held else SHARE_USED if used.silent else bound.cause
+            cause = beside if used.n + n <= limit else bound.cause
             one.failures.append(Failure(cause, (used, limit, compiled.zone)))
             if cause is bound.cause and bound.also is not None and used.n:
                 one.failures.append(Failure(bound.also, (used, limit, compiled.zone)))

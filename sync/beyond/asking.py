@@ -14,9 +14,14 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from cache.ledger.permit import Dry, Known, Permit
+from cache.ledger.facts import used
+from cache.ledger.permit import Dry, Known, Leased, Permit
 from cache.ledger.visit import Visit
-from credit.inputs import ENDING, Now, Place, Request
+from credit.decision import Use
+from credit.inputs import ASKING, ENDING, Now, Place, Request
+from credit.reasons import Outcome
+from storage.sqlite import Store
+from sync.beyond.leases import RENEW_S, Leases, Lessor, NoRoom
 from sync.beyond.patience import Breaker, Pending
 from sync.beyond.rounds import BUDGET_S, Asker, Rounds, ended_of, known_of
 from sync.wire.claims import About, ClaimAnswer, ClaimRequest
@@ -25,6 +30,7 @@ from sync.wire.messages import WireError
 log = logging.getLogger("xinguan.asking")
 
 RELEASE_S = 1.0
+RENEW_ROUNDS = round(RENEW_S / RELEASE_S)
 Weigh = Callable[[Permit], Awaitable[Dry]]
 
 
@@ -43,7 +49,14 @@ class Authority(Protocol):
 class Asking:
     """Asks an authority for each visit (implements `edge.lanes.beyond.Beyond`)."""
 
-    def __init__(self, authority: Authority, asker: Callable[[], Asker], now: Callable[[], Now]) -> None:
+    def __init__(
+        self,
+        authority: Authority,
+        asker: Callable[[], Asker],
+        now: Callable[[], Now],
+        leases: Leases | None = None,
+    ) -> None:
+        self.leases = leases
         self._authority = authority
         self._asker = asker
         self._now = now
@@ -56,26 +69,55 @@ class Asking:
         rounds = Rounds(self._asker(), visit, self._now())
         try:
             async with asyncio.timeout(BUDGET_S):
-                await self._ask(rounds, weigh)
+                await self._ask(rounds, visit, weigh)
         except (TimeoutError, AuthorityError, WireError) as error:
             self._silent(error)
             rounds.silent()
         except asyncio.CancelledError:
             self._drop(rounds.asked, None)
+            self._settle_leases(rounds.permit)
             raise
         self._drop(rounds.asked, rounds.permit.redemption)
         return rounds.permit
 
-    async def _ask(self, rounds: Rounds, weigh: Weigh) -> None:
+    async def _ask(self, rounds: Rounds, visit: Visit, weigh: Weigh) -> None:
         done = False
         while not done:
-            request = rounds.ask(await weigh(rounds.permit), self.pending.next())
+            dry = await weigh(rounds.permit)
+            if await self._leased(rounds, visit, dry):
+                continue
+            request = rounds.ask(dry, self.pending.next())
             if request is None:
                 return
             if not self._breaker.closed:
                 rounds.silent()
                 return
             done = rounds.hear(await self._sent(request))
+
+    async def _leased(self, rounds: Rounds, visit: Visit, dry: Dry) -> bool:
+        """Reserve what a decision would take of leased quotas; return whether one has no room, and it is made again."""
+        giving = dry.decision.outcome is Outcome.GRANT and visit.request.intent not in (*ENDING, *ASKING)
+        for use in dry.decision.consumption.uses if self.leases is not None and giving else ():
+            if not use.leased or use.key in rounds.permit.leases:
+                continue
+            try:
+                taken = await self._taken(use, dry)
+            except (AuthorityError, WireError):
+                taken = NoRoom.SILENT
+            if isinstance(taken, NoRoom):
+                rounds.no_room(use.key, held=taken is NoRoom.LET, silent=taken is NoRoom.SILENT)
+                return True
+            rounds.lease(use.key, taken)
+        return False
+
+    async def _taken(self, use: Use, dry: Dry) -> Leased | NoRoom:
+        if self.leases is None:
+            return NoRoom.SILENT
+        return await self.leases.take(use.key, use.n, dry.leased.get(use.key, 0))
+
+    def _settle_leases(self, permit: Permit) -> None:
+        if self.leases is not None:
+            self.leases.settled(permit.leases.values())
 
     async def known(self, request: Request, place: Place) -> Permit:
         """Return what is known of something brought back without a code."""
@@ -96,6 +138,7 @@ class Asking:
 
     def settled(self, permit: Permit, redemption: str | None) -> None:
         """Hear what became of a permit: what it held and nobody committed is released."""
+        self._settle_leases(permit)
         if permit.redemption is not None and redemption != permit.redemption:
             self.pending.add(permit.redemption)
 
@@ -106,6 +149,16 @@ class Asking:
             if len(self.pending) or not self._breaker.closed:
                 await self.release()
             self.rounds += 1
+            if self.leases is not None and self.rounds % RENEW_ROUNDS == 0:
+                await self.renew()
+
+    async def renew(self) -> None:
+        """Ask again for the leases that are held, and give back what is not wanted."""
+        try:
+            if self.leases is not None:
+                await self.leases.renew()
+        except (AuthorityError, WireError) as error:
+            self._silent(error)
 
     async def release(self) -> None:
         """Tell the authority which ids were not committed and never will be; that it answers is a sign of life."""
@@ -151,3 +204,16 @@ class Asking:
             "nobody_answers",
             extra={"detail": str(error) or type(error).__name__},
         )
+
+
+class Lessee(Authority, Lessor, Protocol):
+    """Who counts beyond this terminal, and leases."""
+
+
+def open_asking(authority: Lessee, asker: Callable[[], Asker], now: Callable[[], Now], store: Store) -> Asking:
+    """Return who asks for this terminal, with the leases that its own ledger counts for."""
+
+    async def own(quota: str) -> int:
+        return await store.read(lambda conn: used(conn, quota, None).n)
+
+    return Asking(authority, asker, now, Leases(authority, asker, own))

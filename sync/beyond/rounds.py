@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import msgspec
 
-from cache.ledger.permit import ClaimWord, Dry, Known, Permit
+from cache.ledger.permit import ClaimWord, Dry, Known, Leased, Permit
 from cache.ledger.visit import Visit
 from cache.pen import Ids
 from credit.decision import Reach, Source, Sum, Use
@@ -40,16 +40,9 @@ from sync.wire.claims import (
 
 MAX_ROUNDS: Final = 3
 BUDGET_S: Final = 0.15  # all rounds together
-OWN_COUNTS: Final = frozenset(
-    {
-        Reason.ALREADY_OPEN,
-        Reason.ALREADY_INSIDE,
-        Reason.LIMIT_USED,
-        Reason.OVERDUE,
-        Reason.FULL,
-        Reason.OUT_OF_STOCK,
-    }
-)  # reasons that an ending at another gate may have made untrue
+# reasons that an ending at another gate may have made untrue
+ROOM: Final = frozenset({Reason.LIMIT_USED, Reason.FULL, Reason.OUT_OF_STOCK})
+OWN_COUNTS: Final = ROOM | {Reason.ALREADY_OPEN, Reason.ALREADY_INSIDE, Reason.OVERDUE}
 BORNE: Final = frozenset({"printed", "grant", "order"})
 
 
@@ -93,7 +86,8 @@ def wide_keys(visit: Visit, dry: Dry, *, nonce_alone: bool = True) -> list[Claim
 def is_wide(one: Use | Sum) -> bool:
     """Return whether somebody beyond this terminal has the count, and it can be full."""
     counted = one.limit is not None or (one.source is not None and one.source.part == "inside")
-    return one.reach is not Reach.TERMINAL and counted
+    leased = isinstance(one, Use) and one.leased  # a key is either leased or claimed
+    return one.reach is not Reach.TERMINAL and counted and not leased
 
 
 def _key(one: Use | Sum, source: Source, dry: Dry) -> ClaimKey:
@@ -200,6 +194,16 @@ class Rounds:
         else:  # it is learning
             self.silent()
         return True
+
+    def lease(self, quota: str, leased: Leased) -> None:
+        """Note that this terminal's share of a quota has room for this visit."""
+        self.permit = replace(self.permit, leases={**self.permit.leases, quota: leased})
+
+    def no_room(self, quota: str, *, held: bool = False, silent: bool = False) -> None:
+        """Note that a quota has no room here: used up, leased to others (`held`), or nobody answers (`silent`)."""
+        known = self.permit.known or Known()
+        used = {**known.used, quota: Used(n=0, left=0, held=held, silent=silent)}
+        self.permit = replace(self.permit, known=replace(known, used=used))
 
     def silent(self) -> None:
         """Note that nobody answers: this terminal goes alone, under the id it asked for."""

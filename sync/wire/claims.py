@@ -209,14 +209,20 @@ class ClaimAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class LeaseRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Ask for a lease on a quota's key (`total` wanted under `number`), or give it back (`used`, under number + 1)."""
+    """Ask for a lease on a quota's key (`total` wanted under `number`), or give it back (`used`, under number + 1).
+
+    `held`: the total that the asker holds under this number; whoever was restored takes its word. `terminal` is named
+    by a hub alone, for a quota that is wider than its site.
+    """
 
     run: Id
     hub_no: Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
     quota: KeyText
     number: Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
     total: Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)] | None = None
+    held: Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)] | None = None
     used: Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)] | None = None
+    terminal: TerminalId | None = None
 
     def __post_init__(self) -> None:
         """Hold that it asks or gives back."""
@@ -225,9 +231,13 @@ class LeaseRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class LeaseAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Everything ever granted under `number`, and for how long from the sending of the ask on. Never a remainder."""
+    """Everything ever granted under `number`, and for how long from the sending of the ask on. Never a remainder.
+
+    `full`: facts have used the whole quota, whoever holds leases on it.
+    """
 
     number: Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
     total: Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
     for_ms: Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
     call_back: bool = False
+    full: bool = False

@@ -80,9 +80,9 @@ class Authority:
         )
         return await self.jobs.write(lambda tx: answer_claim(tx, Asker(gate), ask, self.bounds, now_ms=self.now))
 
-    async def lease(self, gate, **members):
+    async def lease(self, gate, *, young=False, **members):
         ask = LeaseRequest(run="r", hub_no=1, quota=QUOTA, **members)
-        return await self.jobs.write(lambda tx: answer_lease(tx, gate, ask, self.bounds))
+        return await self.jobs.write(lambda tx: answer_lease(tx, gate, ask, self.bounds, young=young))
 
     async def used(self, gate, redemption, key=KEY, n=1):
         async def job(tx):
@@ -251,6 +251,25 @@ class TestLeases:
         assert (back.number, back.total, late.number, late.total) == (2, 2, 2, 2)
         assert (await authority.lease("g2", number=1, total=9)).total == 8
         assert (await authority.lease("g1", number=2, used=2)).total == 2
+
+    async def test_a_restored_authority_takes_each_terminal_s_own_word_and_leases_nothing_before(self, authority):
+        told = await authority.lease("g1", number=4, total=7, held=6, young=True)
+        assert (told.number, told.total) == (4, 6)
+        assert (await authority.lease("g2", number=0, total=3, young=True)).total == 0
+
+        assert (await authority.lease("g2", number=0, total=9)).total == 4  # ten, less the six of the other
+
+    async def test_a_give_back_that_an_older_copy_never_heard_of_is_taken_and_asked_under_again(self, authority):
+        await authority.lease("g1", number=0, total=6)
+        assert (await authority.lease("g1", number=3, total=2)).total == 2
+        assert (await authority.lease("g1", number=5, used=1)).number == 5
+
+    async def test_it_says_when_facts_alone_have_used_the_quota(self, authority):
+        await authority.lease("g1", number=0, total=10)
+        assert not (await authority.lease("g2", number=0, total=1)).full
+        await authority.used("g1", "A", key=QUOTA, n=10)
+
+        assert (await authority.lease("g2", number=0, total=1)).full
 
     async def test_a_claim_beside_a_lease_finds_the_room_that_is_left(self, authority):
         await authority.lease("g1", number=1, total=9)

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from cache.ids import uuid7
 from cache.journal.batches import batch
 from cache.journal.chain import begin_epoch, mark_sent
-from cache.ledger.steps import write_overdue
+from cache.ledger.steps import annul, write_overdue
 from cache.pen import Pen
 from central.books.bounds import Bounds
 from central.books.intake import take_in
@@ -21,7 +21,7 @@ from storage.driven import driven
 from storage.migrations import statements
 from storage.sqlite import Store, immediate, memory
 from sync.beyond import asking
-from sync.beyond.asking import Asking, AuthorityError
+from sync.beyond.asking import AuthorityError, open_asking
 from sync.beyond.rounds import Asker
 from sync.wire.messages import Seal
 from sync.wire.seals import Link, Sealed
@@ -111,7 +111,7 @@ class Gate(Town):
         self.lists.policy = Policy.compile(benefits=parse_benefits(benefits))
         self.asker = Asker(run=f"run-{terminal}", hub_no=3, terminal=terminal, ids=uuid7)
         self.call = _Call(authority, terminal)
-        self.asking = Asking(self.call, lambda: self.asker, self.clock.now)
+        self.asking = open_asking(self.call, lambda: self.asker, self.clock.now, store)
         self.made = super().decider(beyond=self.asking)
         self.made._places = {
             lane: Place(site=SITE, scene=scene, lane=lane, terminal=terminal) for lane, scene in SCENES.items()
@@ -129,6 +129,10 @@ class Gate(Town):
         """Let something lent here fall due, as its own housekeeping would."""
         now = Now(utc_ms=self.clock.at_ms, clock=ClockState.TRUSTED)
         await self.store.write(lambda conn: write_overdue(Pen(conn, now, uuid7), redemption))
+
+    async def annul(self, redemption):
+        now = Now(utc_ms=self.clock.at_ms, clock=ClockState.TRUSTED)
+        await self.store.write(lambda conn: annul(Pen(conn, now, uuid7), redemption))
 
     async def begin(self):
         await self.store.write(

@@ -90,6 +90,13 @@ class Measure(Body, frozen=True, kw_only=True):
     entry: Annotated[str, Meta(pattern="^[0-9a-f]{16}$")] | UnsetType = UNSET
 
 
+class LeaseOf(Body, frozen=True, kw_only=True):
+    """A lease that a grant took from: the quota's key and the lease's number."""
+
+    quota: str
+    number: Whole
+
+
 class With(Body, frozen=True, kw_only=True):
     """Where somebody else holds what was asked for."""
 

@@ -14,6 +14,7 @@ from sync.wire.records.parts import (
     Given,
     GrantOf,
     Hex,
+    LeaseOf,
     Measure,
     Offer,
     PassOf,
@@ -49,7 +50,10 @@ class Visit(Body, frozen=True, kw_only=True):
 
 
 class Grant(Visit, frozen=True, kw_only=True):
-    """`granted`, `opened`: something was given. Whoever counts for others needs nothing else."""
+    """`granted`, `opened`: something was given. Whoever counts for others needs nothing else.
+
+    `lease`: shares of quotas that it took from without asking.
+    """
 
     token: Hex
     subject: Hex
@@ -66,6 +70,7 @@ class Grant(Visit, frozen=True, kw_only=True):
     gives_back: bool | UnsetType = UNSET
     awaiting: bool | UnsetType = UNSET
     pay_fen: Whole | UnsetType = UNSET
+    lease: list[LeaseOf] | UnsetType = UNSET
     pass_: PassOf | UnsetType = msgspec.field(name="pass", default=UNSET)
 
 

@@ -1,0 +1,171 @@
+"""What this terminal may give out of a quota without asking: its leases (claims.md 9).
+
+    nothing  --asked, granted-->  a lease {number, total, end}  --end, call-back, restart-->  nothing
+    room = total - own uses - what is being decided with right now
+
+The hard idea: a lease says everything that was ever granted under its number, never what is left. The own ledger knows
+what was given out of it, so an answer that comes twice, late or never adds nothing.
+
+Rules of this file:
+
+- time is a length from sending on, by a clock that only runs forward; a start without a lease begins with none;
+- an answer counts for the number that was asked under; another number is only learned, and asked under next time;
+- what is given back is used by nobody while its message is on the way; `number` rises with it;
+- what a permit took is reserved until its visit is settled: two lanes do not give the last one twice;
+- whoever counts is told what is held here each RENEW_S, so that one that was restored knows it before it leases.
+"""
+
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from enum import StrEnum
+from typing import Final, NamedTuple, Protocol
+
+from cache.ledger.permit import Leased
+from sync.beyond.rounds import Asker
+from sync.wire.claims import LeaseAnswer, LeaseRequest
+
+RENEW_S: Final = 20.0
+USED_S: Final = 600.0  # twice the use of the last ten minutes is asked for
+MOST_MARKS: Final = 10_000
+UNSETTLED_S: Final = 60.0  # of a visit that was not settled by then the store has said its last word
+
+
+class NoRoom(StrEnum):
+    """Why a lease has no room for somebody."""
+
+    FULL = "full"  # facts have used the whole quota
+    LET = "let"  # what is left is leased to others
+    SILENT = "silent"  # nobody who leases answers
+
+
+class Lease(NamedTuple):
+    """Everything ever granted under `number`, until `end_s` of the running clock."""
+
+    number: int
+    total: int
+    end_s: float
+
+
+class Lessor(Protocol):
+    """Who leases: a hub, or the platform where there is none."""
+
+    async def lease(self, request: LeaseRequest) -> LeaseAnswer:
+        """Return the answer to a wish. Raises AuthorityError, WireError."""
+        ...
+
+
+class Leases:
+    """The leases of this terminal. `own` counts the own living uses of a quota."""
+
+    def __init__(
+        self,
+        lessor: Lessor,
+        asker: Callable[[], Asker],
+        own: Callable[[str], Awaitable[int]],
+        running_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._lessor = lessor
+        self._asker = asker
+        self._own = own
+        self._running_s = running_s
+        self._leases: dict[str, Lease] = {}
+        self._numbers: dict[str, int] = {}
+        self._reserved: dict[int, tuple[str, int, float]] = {}
+        self._tickets = 0
+        self._owed: dict[str, tuple[int, int]] = {}  # given back, and nobody has heard it: number, used
+        self._marks: dict[str, deque[tuple[float, int]]] = {}
+
+    def held(self, quota: str) -> Lease | None:
+        """Return the lease on a quota that is in force now."""
+        found = self._leases.get(quota)
+        return found if found is not None and self._running_s() < found.end_s else None
+
+    def room(self, quota: str, own: int) -> int:
+        """Return how much may be given out of a quota now, `own` of it used here."""
+        found = self.held(quota)
+        return 0 if found is None else max(0, found.total - own - self._held_back(quota))
+
+    def _held_back(self, quota: str) -> int:
+        """Return what is reserved for visits that are not settled; one of which nothing was heard is over by now."""
+        now_s = self._running_s()
+        self._reserved = {at: one for at, one in self._reserved.items() if now_s < one[2]}
+        return sum(n for key, n, _until in self._reserved.values() if key == quota)
+
+    async def take(self, quota: str, n: int, own: int) -> Leased | NoRoom:
+        """Reserve `n` of a quota, asking for more where there is too little. Raises AuthorityError, WireError."""
+        if self.room(quota, own) < n:
+            full = await self._ask(quota, own, max(n, self._wanted(quota)))
+            if self.room(quota, own) < n:
+                return NoRoom.FULL if full else NoRoom.LET
+        self._tickets += 1
+        self._reserved[self._tickets] = (quota, n, self._running_s() + UNSETTLED_S)
+        self._marks.setdefault(quota, deque(maxlen=MOST_MARKS)).append((self._running_s(), n))
+        return Leased(self._leases[quota].number, self._tickets)
+
+    def settled(self, leases: Iterable[Leased]) -> None:
+        """Hear that a visit is over: what it took stands in the ledger, what it did not take is free."""
+        for one in leases:
+            self._reserved.pop(one.ticket, None)
+
+    def _wanted(self, quota: str) -> int:
+        """Return twice the use of the last ten minutes, at least one."""
+        since_s = self._running_s() - USED_S
+        return max(1, 2 * sum(n for at_s, n in self._marks.get(quota, ()) if at_s > since_s))
+
+    async def _ask(self, quota: str, own: int, more: int) -> bool:
+        """Ask for `more` beyond what is used and reserved; return whether facts have used the whole quota."""
+        await self._pay(quota)
+        number, wanted = self._numbers.get(quota, 0), own + self._held_back(quota) + more
+        answer, sent_s = await self._said(quota, number, total=wanted)
+        if answer.number != number:  # another start of ours held it, or the answer is an old one
+            self._numbers[quota] = max(number, answer.number)
+            number = self._numbers[quota]
+            answer, sent_s = await self._said(quota, number, total=wanted)
+        if answer.number == number:
+            self._leases[quota] = Lease(number, answer.total, sent_s + answer.for_ms / 1000)
+        if answer.call_back:
+            await self.give_back(quota)
+        return answer.full
+
+    async def _said(
+        self, quota: str, number: int, *, total: int | None = None, used: int | None = None
+    ) -> tuple[LeaseAnswer, float]:
+        asker, held, sent_s = self._asker(), self._leases.get(quota), self._running_s()
+        request = LeaseRequest(
+            run=asker.run,
+            hub_no=asker.hub_no,
+            quota=quota,
+            number=number,
+            held=held.total if held is not None and held.number == number else None,
+            total=total,
+            used=used,
+        )
+        return await self._lessor.lease(request), sent_s
+
+    async def give_back(self, quota: str) -> None:
+        """Give a lease back, unless somebody is being decided with it. Raises AuthorityError, WireError."""
+        if self._held_back(quota) or quota not in self._leases:
+            return
+        lease = self._leases.pop(quota)  # nobody uses it while the message is on the way
+        self._numbers[quota] = lease.number + 1
+        self._owed[quota] = (lease.number + 1, await self._own(quota))
+        await self._pay(quota)
+
+    async def _pay(self, quota: str) -> None:
+        """Say what was given back, until somebody has heard it."""
+        if quota in self._owed:
+            number, used = self._owed[quota]
+            await self._said(quota, number, used=used)
+            del self._owed[quota]
+
+    async def renew(self) -> None:
+        """Ask again for what is held, and give back what is more than wanted. Raises AuthorityError, WireError."""
+        for quota in list(self._owed):
+            await self._pay(quota)
+        for quota, lease in list(self._leases.items()):
+            own = await self._own(quota)
+            if lease.total - own > 2 * self._wanted(quota):
+                await self.give_back(quota)
+            elif quota in self._leases:
+                await self._ask(quota, own, max(0, lease.total - own - self._held_back(quota)))
