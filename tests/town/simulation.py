@@ -267,6 +267,7 @@ class Town:
         word = self.words[ask.redemption] if ask.redemption in self.words else self.own_word(gate)
         given_back = self.told_back()
         own = [one for one, n in word.items() if n and one not in given_back]
+        own += [one for one, n in self.told.items() if n and one not in word and one.split(".")[0] == gate.name]
         others = [one for one, n in self.told.items() if n and one.split(".")[0] != gate.name]
         proved = len(own) + len(others)
         beside = [one for one in self.held if one != ask.redemption and one not in word and one not in self.told]
