@@ -13,6 +13,7 @@ Rules of this file:
    bytes which its terminal's disk changed (`corrupt`): it is set aside, and a finding tells people.
 5. Facts first, books second: the facts are stored, then they are booked within a savepoint. A fact that cannot be
    booked is a finding for people; it refuses nobody's batch and is told to no terminal.
+   What an epoch grants that nobody ordered or declared stands apart; so epochs are judged before anything is booked.
 6. Each transaction that ends in a receipt writes (`journals.turn`): a batch that is sent again must wait for the same
    standby as the first time. The row is also the lock that makes one terminal's batches follow each other.
 """
@@ -25,7 +26,8 @@ from typing import Final
 from central.books.booking import Incoming, book_all
 from central.books.bounds import Bounds
 from central.books.conflicts import hear
-from central.lives.epochs import Grown, judge
+from central.lives.epochs import Grown, is_bare, judge, named_by
+from central.proofs.apart import foreign
 from central.proofs.keeping import keep
 from central.register import notices
 from central.register.standing import hear_obeyed, order, tell_again
@@ -131,12 +133,12 @@ async def take_in(
         incoming = Incoming(
             terminal=seal.terminal, epoch=seal.epoch, site=site, received_ms=now_ms, nonces=nonces, former=former
         )
+        if not nonces:
+            await _stand(tx, Grown(*place, known, tuple(records), now_ms), former=former)
         await book_all(tx, incoming, records, bounds or Bounds())
         for record in records:
             await _hear(tx, seal.terminal, record)
             await notices.keep(tx, seal.terminal, record, received_ms=now_ms)
-        if not nonces:
-            await judge(tx, Grown(*place, known, tuple(records), now_ms), former=former)
     receipt = Receipt(
         terminal=seal.terminal, epoch=seal.epoch, acked_through=seal.last, head_hash=sealed.links[-1].hash.hex()
     )
@@ -202,6 +204,14 @@ async def _ids_again(tx: Tx, terminal: str, records: Iterable[Record]) -> int:
         return 0
     held = {row[0] for row in await tx.rows(IDS, terminal, ids[0], ids[-1], MAX_SPAN)}
     return len(held & set(ids)) + len(ids) - len(set(ids))
+
+
+async def _stand(tx: Tx, grown: Grown, *, former: bool) -> None:
+    """Judge how the epoch of a batch stands, before anything of it is booked: what a bare one grants stands apart."""
+    await judge(tx, grown, former=former)
+    named = {named_by(record) for record in grown.records} - {None}
+    for epoch in named | (set() if grown.held else {grown.epoch}):
+        await foreign(tx, grown.terminal, str(epoch), bare=await is_bare(tx, grown.terminal, str(epoch)))
 
 
 async def _hear(tx: Tx, terminal: str, record: Record) -> None:

@@ -7,6 +7,7 @@ from typing import Final
 
 from central.books.booking import Incoming, book_all
 from central.books.bounds import Bounds
+from central.proofs.apart import all_foreign
 from credit.records import Record
 from storage.jobs import Tx
 from sync.wire.messages import WireError
@@ -48,6 +49,8 @@ async def rebuild(tx: Tx, bounds: Bounds) -> None:
     """Empty the books and book every readable fact again, in the order in which they came."""
     for table in (*BOOKS, *JUDGED):
         await tx.execute(f"DELETE FROM {table}")  # noqa: S608 - names of our own
+    await tx.execute(JUDGE_AGAIN)
+    await all_foreign(tx)
     after: tuple[int, str, str, int, bytes] = (-(2**62), "", "", 0, b"")
     while page := await tx.rows(FACTS, *after, PAGE):
         groups: dict[tuple[int, str, str, str], list[Record]] = {}

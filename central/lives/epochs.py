@@ -78,10 +78,22 @@ async def judge(tx: Tx, grown: Grown, *, former: bool = False) -> None:
         await _twin(tx, grown)
 
 
-async def _declared(tx: Tx, grown: Grown, record: Record) -> None:
-    body, terminal = record.body, grown.terminal
+def named_by(record: Record) -> str | None:
+    """Return the epoch that a record declares, or would; None for any other record."""
+    body = record.body
     named = body.get("declares") if record.kind == "note" else body.get("next") if record.kind == "corrupt" else None
-    if not isinstance(named, str) or not 0 < len(named) <= MAX_NAME:
+    return named if isinstance(named, str) and 0 < len(named) <= MAX_NAME else None
+
+
+async def is_bare(tx: Tx, terminal: str, epoch: str) -> bool:
+    """Return whether nobody ordered and nobody declared this epoch: what it grants stands apart."""
+    life = await tx.row(LIFE, terminal, epoch)
+    return life is not None and life[0] == "bare"
+
+
+async def _declared(tx: Tx, grown: Grown, record: Record) -> None:
+    body, terminal, named = record.body, grown.terminal, named_by(record)
+    if named is None:
         return
     if record.kind == "corrupt":
         detail = f"records {record.seq} to {body.get('through')} were damaged on its disk; epoch {named} follows"

@@ -2,11 +2,13 @@
 
     the terminal's own fact that it obeyed suspend or revoke  --from its seq on-->  "suspended"
     its fact that it obeyed resume                            --up to its seq-->    (none)
-    an epoch that nobody ordered and nobody declared          --all of it-->        "foreign_epoch" (whoever finds it)
+    an epoch that nobody ordered and nobody declared          --all of it-->        "foreign_epoch"
+    a declaration that comes for it later                     --from then on-->     (none)
 
 Rules of this file:
 
 - an order counts by what the platform gave under its number, never by what the fact calls it;
+- what was booked apart stays so until a person has looked: a late declaration frees what comes after it;
 - numbers go on across epochs, so a suspension holds in every epoch (epoch ''): a clone of a suspended terminal as well.
 """
 
@@ -25,6 +27,12 @@ BEGIN: Final = (
     " ON CONFLICT DO NOTHING"
 )
 END: Final = "UPDATE apart SET until_seq = $2 WHERE terminal = $1 AND until_seq IS NULL AND since_seq < $2 AND why = $3"
+FOREIGN: Final = "foreign_epoch"
+FREE: Final = "DELETE FROM apart WHERE terminal = $1 AND epoch = $2 AND why = $3"
+BARE: Final = (
+    "INSERT INTO apart (terminal, epoch, since_seq, until_seq, why)"
+    " SELECT terminal, epoch, 0, NULL, $1 FROM lives WHERE standing = 'bare' ON CONFLICT DO NOTHING"
+)
 ACTION: Final = "SELECT action FROM commands WHERE terminal = $1 AND number = $2"
 
 
@@ -45,6 +53,19 @@ class Span(NamedTuple):
 async def set_apart(tx: Tx, terminal: str, span: Span) -> None:
     """Let what `terminal` writes after `span.since_seq` stand apart from now on."""
     await tx.execute(BEGIN, terminal, span.epoch, span.since_seq, span.why)
+
+
+async def foreign(tx: Tx, terminal: str, epoch: str, *, bare: bool) -> None:
+    """Let what an epoch grants stand apart from now on, or no more."""
+    if bare:
+        await set_apart(tx, terminal, Span(epoch, 0, None, FOREIGN))
+    else:
+        await tx.execute(FREE, terminal, epoch, FOREIGN)
+
+
+async def all_foreign(tx: Tx) -> None:
+    """Let every epoch that is known to be bare stand apart: before the books are made again."""
+    await tx.execute(BARE, FOREIGN)
 
 
 async def apart_of(tx: Tx, terminal: str, epoch: str, records: Sequence[Record]) -> dict[int, str]:

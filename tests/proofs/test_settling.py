@@ -3,11 +3,12 @@
 import pytest
 
 from central.books.conflicts import conflicts_of
+from central.books.rebuilding import rebuild
 from central.books.reports import findings, terminals
 from central.proofs.keeping import RETAIN_MS, drop_old
 from central.proofs.opening import GIVE_UP_MS
 from central.register.standing import set_state
-from tests.proofs.grants import NOW_MS, Gate, Phone
+from tests.proofs.grants import BOUNDS, NOW_MS, Gate, Phone
 
 
 async def honest(platform, gate="gate-a", *phones):
@@ -201,7 +202,41 @@ class TestCloned:
         await platform.judges()
 
         assert await platform.sums() == (10, 5, 15000)
-        assert (await doubts_about(platform, "gate-a"))["excess"] == 5
+        doubts = await doubts_about(platform, "gate-a")
+        assert (doubts["excess"], doubts["apart"]) == (0, 5)  # the second is nobody's
+
+
+class TestForeignEpoch:
+    """A new epoch that is neither ordered nor declared is a finding, and its grants stand apart (illness.md 4)."""
+
+    async def test_what_an_epoch_of_nobody_grants_stands_apart_also_after_the_books_were_made_again(self, platform):
+        await honest(platform, "gate-a", Phone(1))
+        other = Gate("gate-a", "e2")
+        await platform.takes(other.batch(proofs=dict([other.grants(Phone(2), "r2")])))
+        await platform.judges()
+        first = await platform.verdict("r2", "gate-a")
+
+        await platform.books.write(lambda tx: rebuild(tx, BOUNDS))
+        await platform.judges()
+
+        assert first == ("proved", "shown", 0, "foreign_epoch")
+        assert (await platform.verdict("r2", "gate-a"))[2:] == (0, "foreign_epoch")
+        assert (await platform.verdict("r1", "gate-a"))[2:] == (1, "")
+
+    async def test_one_that_names_what_we_hold_settles_as_before_and_a_late_word_frees_what_comes_after(self, platform):
+        gate = await honest(platform, "gate-a", Phone(1))
+        head = {"epoch": "e1", "seq": len(gate.heads), "hash": gate.heads[-1].hex()}
+        told, late = Gate("gate-a", "e2"), Gate("gate-a", "e3")
+        told.writes("note", {"declares": "e2", "heads": [head], "clock": "trusted"})
+        await platform.takes(told.batch(proofs=dict([told.grants(Phone(2), "r2")])))
+        await platform.takes(late.batch(proofs=dict([late.grants(Phone(3), "r3")])))
+        late.writes("note", {"declares": "e3", "heads": [head], "clock": "trusted"})
+        later = late.grants(Phone(4), "r4")
+        await platform.takes(late.batch(first=2, proofs=dict([later])))
+        await platform.judges()
+
+        standing = [(await platform.verdict(f"r{n}", "gate-a"))[2:] for n in (2, 3, 4)]
+        assert standing == [(1, ""), (0, "foreign_epoch"), (1, "")]
 
 
 class TestAfterSuspension:
