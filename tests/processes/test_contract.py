@@ -27,7 +27,7 @@ from central.register.accounts import sessions
 from central.register.accounts.duties import RIGHTS
 from central.store import changed
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240), pytest.mark.e2e]
 STREAMS = {"/v1/events", "/v1/lanes/{lane}/preview"}
 ROLES = ("display", "desk", "integrator", "service", "staff", "nobody")
 CHECKED = (

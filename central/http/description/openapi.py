@@ -217,10 +217,11 @@ CALLS: dict[str, Call] = {
         problems=_problems(),
     ),
     "POST /n/{notice}": Call(
-        "prove_notice",
+        "proveNotice",
         "The same page with its reasons, for who posts the form field `code`: a presentation by the holder's phone that"
         " answers the notice's challenge; 403 is a page as well",
         gives="text/html",
+        alike=(403, 404),
         problems=_problems("too_large", "too_slow"),
     ),
     "GET /healthz": Call("health", "Whether the platform answers", answers=Health),

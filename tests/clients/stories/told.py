@@ -35,8 +35,20 @@ def _keep(service):
     return {"event_hooks": {"response": [keep]}}
 
 
+class Patient(httpx.HTTPTransport):
+    """503 says that nothing was done, and to ask again: at most ten seconds."""
+
+    def handle_request(self, request):
+        end = time.monotonic() + WAIT_S
+        while (answer := super().handle_request(request)).status_code == 503 and time.monotonic() < end:
+            answer.close()
+            time.sleep(0.2)
+        return answer
+
+
 def terminal_as(token):
-    return Terminal(base_url=TOLD["terminal"], token=token, httpx_args=_keep("terminal"), timeout=30)
+    args = _keep("terminal") | {"transport": Patient()}
+    return Terminal(base_url=TOLD["terminal"], token=token, httpx_args=args, timeout=30)
 
 
 terminal = terminal_as(TOLD["tokens"]["integrator"])

@@ -15,7 +15,16 @@ interface Told {
 export const told: Told = JSON.parse(readFileSync(process.env["XINGUAN_TOLD"] ?? "told.json", "utf8"));
 
 const bearer = (token: string) => ({ Authorization: `Bearer ${token}` });
-export const terminal = createClient<Terminal>({ baseUrl: told.terminal, headers: bearer(told.tokens.integrator) });
+
+/** 503 says that nothing was done, and to ask again: at most ten seconds. */
+const patient = async (request: Request) => {
+  for (const end = Date.now() + 10_000; ; ) {
+    const answer = await fetch(request.clone());
+    if (answer.status !== 503 || Date.now() > end) return answer;
+    await new Promise((again) => setTimeout(again, 200));
+  }
+};
+export const terminal = createClient<Terminal>({ baseUrl: told.terminal, headers: bearer(told.tokens.integrator), fetch: patient });
 export const platform = createClient<Platform>({ baseUrl: told.platform, headers: bearer(told.operator) });
 export const office = (token: string) => createClient<Office>({ baseUrl: told.office, headers: bearer(token) });
 

@@ -4,13 +4,13 @@ import json
 import threading
 
 import httpx
-from told import TOLD, Visitor, answered, done, same, terminal, until
+from told import TOLD, Visitor, answered, done, holds, same, terminal, until
 from xinguan_terminal.api.default import present, redemptions, step
 from xinguan_terminal.models import AnyStep, Intent, PresentBody
 from xinguan_terminal.models.step_step import StepStep
 from xinguan_terminal.types import UNSET
 
-opened = set()
+opened, listening = set(), threading.Event()
 
 
 def listen():
@@ -21,6 +21,7 @@ def listen():
             kind, _, said = line.partition(": ")
             if kind == "event":
                 name = said
+                listening.set()  # the first is `hello`: from now on nothing is missed
             elif kind == "data" and name == "gate":
                 gate = json.loads(said)
                 if gate["state"] == "opened":
@@ -28,6 +29,7 @@ def listen():
 
 
 threading.Thread(target=listen, daemon=True).start()
+holds("the stream says hello", so=listening.wait(10))
 
 
 def enter(who):

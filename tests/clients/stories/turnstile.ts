@@ -13,6 +13,8 @@ const stateOf = async (redemption: string | null) =>
 
 // One listener hears everything: the gate opens by itself, after the commit.
 const opened = new Set<string>();
+const gates: string[] = [];
+let greeted = false;
 const listening = new AbortController();
 const stream = await fetch(`${told.terminal}/v1/events`, {
   headers: { Authorization: `Bearer ${told.tokens.integrator}` }, signal: listening.signal,
@@ -24,19 +26,25 @@ const heard = (async () => {
     for (let end = text.indexOf("\n\n"); end >= 0; end = text.indexOf("\n\n")) {
       const [, name, data] = /event: (\w+)\ndata: (.*)/.exec(text.slice(0, end)) ?? [];
       text = text.slice(end + 2);
+      greeted ||= name === "hello"; // from now on nothing is missed
       if (name === "gate") {
         const gate = JSON.parse(data ?? "{}") as { redemption: string; state: string };
+        gates.push(`${gate.redemption} ${gate.state}`);
         if (gate.state === "opened") opened.add(gate.redemption);
       }
     }
   }
 })().catch((error: Error) => { if (error.name !== "AbortError") throw error; });
 
+await until(async () => greeted || undefined, "the stream's hello");
+
 // A free entry; the controller times out, gives the use back, and then the visitor goes through after all.
 const guest = await visitor("resident");
 const free = await enter(guest);
 same([free.outcome, free.obligations.open_gate, free.offer?.kind], ["GRANT", true, "free"], "a free entry");
-await until(async () => opened.has(at(free.redemption)) || undefined, "the gate");
+await until(async () => opened.has(at(free.redemption)) || undefined, "the gate").catch((error: Error) => {
+  throw new Error(`${error.message}; it said: ${gates.join(", ")}`);
+});
 const step = (redemption: string | null, name: "passed" | "not_turned" | "annul") =>
   terminal.POST("/v1/redemptions/{redemption}/{step}", {
     params: { path: { redemption: at(redemption), step: name } }, body: { request_id: `${name}-${redemption}` },
