@@ -13,7 +13,7 @@ from credit.reasons import Reason
 pytestmark = [
     pytest.mark.look,
     pytest.mark.browser,
-    pytest.mark.timeout(280),
+    pytest.mark.timeout(900),
     pytest.mark.asyncio(loop_scope="session"),
 ]
 

@@ -14,7 +14,7 @@ pytestmark = [
     pytest.mark.look,
     pytest.mark.browser,
     pytest.mark.xdist_group("cashier"),  # one town
-    pytest.mark.timeout(280),
+    pytest.mark.timeout(900),
     pytest.mark.asyncio(loop_scope="session"),
 ]
 

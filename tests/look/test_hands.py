@@ -9,7 +9,7 @@ from credit.reasons import Reason
 pytestmark = [
     pytest.mark.look,
     pytest.mark.browser,
-    pytest.mark.timeout(60),
+    pytest.mark.timeout(180),
     pytest.mark.asyncio(loop_scope="session"),
 ]
 

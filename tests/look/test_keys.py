@@ -7,7 +7,7 @@ from states import STATES
 pytestmark = [
     pytest.mark.look,
     pytest.mark.browser,
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(600),
     pytest.mark.asyncio(loop_scope="session"),
 ]
 

@@ -24,7 +24,7 @@ pytestmark = [
     pytest.mark.look,
     pytest.mark.browser,
     pytest.mark.xdist_group("days"),  # one town
-    pytest.mark.timeout(400),
+    pytest.mark.timeout(900),
     pytest.mark.asyncio(loop_scope="session"),
 ]
 

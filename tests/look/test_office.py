@@ -23,7 +23,7 @@ from office_town import AUTHORITY, CITY, NOW, WHO, Office  # noqa: E402
 pytestmark = [
     pytest.mark.look,
     pytest.mark.browser,
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(600),
     pytest.mark.asyncio(loop_scope="session"),
 ]
 PASSWORD = "马到成功 2026 go"
