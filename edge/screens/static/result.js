@@ -14,7 +14,7 @@ import { qrPicture } from "./qr.js";
 import { alsoNode, fallsBack, language, otherTold, say, told, toldNode, WORDS } from "./words.js";
 
 const CLOSING = new Set(["close", "give_back", "return", "exit"]);
-const STEP_OF = { stale_code: "head_refresh", not_yet_valid: "head_clock", expired: "head_renew", needs_challenge: "head_challenge", needs_bound_token: "head_live", restricted: "head_restricted" };
+const STEP_OF = { stale_code: "head_refresh", not_yet_valid: "head_clock", expired: "head_renew", needs_challenge: "head_challenge", needs_bound_token: "head_live", restricted: "head_restricted", in_use: "head_again", wrong_lane: "head_lane", entry_stopped: "head_stopped", needs_id_check: "head_identity", needs_second_check: "head_second" };
 const PRIVATE = { restricted: "class_restricted", withheld: "class_withheld", overdue: "class_overdue", revoked: "class_code", key_revoked: "class_code", not_eligible: "class_terms" };
 const FACT_WORDS = { title: "measure", authority: "authority", basis: "basis", until: "until", at: "used_at", where: "where", due: "due", remedy: "remedy", hint: "hint" };
 
@@ -112,7 +112,7 @@ export function drawResult(answer, { scene, opening = false, full = true, code =
     make("div.says", set(make("h1", say(key)), { "aria-level": scene === "gate" ? null : "2" }), alsoNode("p", key, "also"), granted ? benefitLine(answer) : null));
   const body = make("div.body");
   const shownPrice = due ? { ...answer, offer: { ...answer.offer, to_pay_fen: due } } : answer;
-  const money = answer.outcome === "REFUSE" || opening || code?.large ? null : moneyRow(shownPrice, scene); // who has to scan first owes nothing yet
+  const money = answer.outcome === "REFUSE" || opening || (scene === "gate" && answer.outcome === "REFER") ? null : moneyRow(shownPrice, scene); // at a gate nobody owes what is not decided yet
   if (money) body.append(money);
   if (!granted && (reasons.length || code)) {
     const list = make(`ul.reasons${reasons.length > 2 ? ".many" : ""}`, ...reasons.map((reason) => reasonItem(reason, { full, status })));
