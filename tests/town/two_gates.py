@@ -5,21 +5,24 @@ import contextlib
 import json
 import secrets
 import sqlite3
+import sys
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import aiohttp
 
 from central.demo.running.hub_link import HubLink
 from central.demo.running.platform_link import PlatformLink
-from central.demo.running.processes import free_ports
+from central.demo.running.processes import Child, free_ports
 from central.demo.running.proxy import CuttableProxy
 from central.demo.running.terminal_link import TerminalLink
 from central.demo.street import town
 from central.demo.street.visitors import Visitors
 
-PATIENCE_S = 40.0
+PATIENCE_S = 60.0  # for what comes by itself, on a machine that has ten times too much to do
+UNHURRIED = Path(__file__).with_name("unhurried.py")
 GATES = (replace(town.GATE, terminal="gate-1"), replace(town.GATE, terminal="gate-2", lane="B"))
 HUB_PROFILE = {"site": town.SITE, "title": {"zh": "云溪枢纽"}, "issuer": town.CITY, "lanes": [], "role": "hub"}
 
@@ -50,8 +53,16 @@ class Site:
         self.hub = HubLink("hub-1", folder, hub_port, session)
         self.hub_wan = CuttableProxy(platform_port)
         self.gates = [TerminalLink(post, folder, port, session) for post, port in zip(GATES, ports, strict=True)]
+        for gate in self.gates:
+            gate.process = self._unhurried(gate.post.terminal, "edge.cli", "run", "--config", str(gate.config))
+        self.hub.process = self._unhurried("hub-1", "central", "hub", "serve", "--config", str(self.hub.config))
+        serve = self.platform.process._command[3:]
+        self.platform.process = self._unhurried("platform", *serve)
         self.wan = [CuttableProxy(platform_port) for _ in self.gates]
         self.visitors = Visitors(self.platform.state)
+
+    def _unhurried(self, name, *arguments):
+        return Child(name, [sys.executable, "-I", str(UNHURRIED), *arguments], self.folder / f"{name}.log")
 
     async def start(self, *, hub=True):
         await self.platform.start()
@@ -61,8 +72,10 @@ class Site:
 
     async def _gate(self, gate, wan):
         address = f"http://127.0.0.1:{wan.port}"
-        gate.config.write_text(gate.configuration(platform=address, source=None, actuator=None))
+        text = gate.configuration(platform=address, source=None, actuator=None)
+        gate.config.write_text(text)
         await gate.enrol(await self.platform.code_for(gate.post, platform=address))
+        gate.config.write_text(text.replace("[terminal]\n", "[terminal]\nanswer_s = 20\n"))
         await gate.start()
 
     async def code_for_hub(self, name="hub-1"):
