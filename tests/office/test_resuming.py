@@ -209,6 +209,7 @@ async def test_a_cut_between_the_work_and_its_row_is_finished_once_at_the_next_s
 
 
 @pytest.mark.e2e
+@pytest.mark.timeout(600)  # some eight lives, each cut at another place
 @pytest.mark.parametrize("name", ACTS)
 async def test_a_cut_anywhere_in_an_act_ends_as_the_act_or_as_nothing(tmp_path, monkeypatch, name):
     async with sqlite_books(tmp_path / "whole.db") as books:
