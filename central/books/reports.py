@@ -15,7 +15,8 @@ TERMINALS: Final = (
     "SELECT t.terminal, t.site, CASE WHEN t.twin_ms IS NULL OR t.state <> 'active' THEN t.state ELSE 'twin' END,"
     " t.enrolled_ms, t.seen_ms, j.records, j.set_aside, j.epoch, j.seq, j.head,"
     " (SELECT CAST(sum(e.top - e.bottom + 1 - e.many) AS BIGINT) FROM epochs e WHERE e.terminal = t.terminal),"
-    " (SELECT count(*) FROM forks k WHERE k.terminal = t.terminal), d.unproved, d.disproved, d.apart, d.excess"
+    " (SELECT count(DISTINCT k.epoch) FROM forks k WHERE k.terminal = t.terminal),"
+    " d.unproved, d.disproved, d.apart, d.excess"
     " FROM terminals t LEFT JOIN journals j ON j.terminal = t.terminal"
     " LEFT JOIN doubts d ON d.terminal = t.terminal ORDER BY t.terminal"
 )

@@ -84,9 +84,7 @@ class Camera:
             return False, "no sign of life from the scanner process"
         finally:
             self._source.on_watched = None
-            with contextlib.suppress(ProcessLookupError):
-                child.kill()
-            await child.communicate()  # what it wrote is read to its end, else its pipe outlives it, and the loop
+            await _end(child)
 
     async def _listen(self, pipe: asyncio.StreamReader) -> tuple[bool, str]:
         unpacker = Unpacker()
@@ -126,6 +124,21 @@ class Camera:
         self._source.note(bad_figures=before + len(names))
         if not before:
             log.warning("scanner_figures_dropped", extra={"source": self._source.spec.name, "names": names})
+
+
+async def _end(child: asyncio.subprocess.Process) -> None:
+    """End the process and read what it wrote to its end, also where this task is cancelled meanwhile.
+
+    A pipe that was not read to its end outlives the process, and then the loop.
+    """
+    with contextlib.suppress(ProcessLookupError):
+        child.kill()
+    ending = asyncio.ensure_future(child.communicate())
+    try:
+        await asyncio.shield(ending)
+    except asyncio.CancelledError:
+        await ending
+        raise
 
 
 def _command(pipe: asyncio.StreamWriter | None, *, watched: bool) -> None:

@@ -1,7 +1,12 @@
-"""What the service loads of the scanner."""
+"""What the service loads of the scanner, and how it ends the process that reads."""
 
+import asyncio
 import subprocess
 import sys
+
+import pytest
+
+from scanner.camera.parent import _end
 
 PARENT = [
     "sources",
@@ -67,3 +72,19 @@ def test_while_a_camera_reads_opencv_is_mapped_in_the_child_alone(tmp_path, jpeg
     (tmp_path / "1.jpg").write_bytes(jpeg("ONLY THE CHILD SEES"))
 
     subprocess.run([sys.executable, "-I", "-c", READING, tmp_path], check=True, timeout=60)
+
+
+async def test_a_process_is_read_to_its_end_also_where_that_is_cancelled():
+    """A source is closed while its process just ended by itself: no pipe may outlive the loop (a traceback at exit)."""
+    code = "import sys, time; sys.stdout.write('x' * 200_000); sys.stdout.flush(); time.sleep(60)"
+    pipe = asyncio.subprocess.PIPE
+    child = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdin=pipe, stdout=pipe)
+    ending = asyncio.create_task(_end(child))
+    await asyncio.sleep(0)
+
+    ending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await ending
+
+    assert child.returncode is not None
+    assert child.stdout.at_eof()
