@@ -23,6 +23,7 @@ from cache.journal.batches import Batch
 from cache.journal.chain import JournalError
 from storage.jobs import StoreFailedError
 from sync.backoff import Backoff
+from sync.peer import Trouble
 from sync.push.carrying import Carrier, no_records
 from sync.push.export import seal_of
 from sync.push.line import Line, PushState, PushStatus
@@ -137,7 +138,10 @@ class Pusher:
             self._after = None
             return self._backoff.refused_s(None)
         self._backoff.succeeded()
-        self._line.show(PushState.SENDING if sent else PushState.IDLE)
+        if sent:
+            self._line.show(PushState.SENDING)
+        elif self._line.peer.trouble is not Trouble.SILENT:  # having nothing to send proves nothing of a silent peer
+            self._line.show(PushState.IDLE)
         return 0.0 if sent else None
 
     async def once(self) -> int:

@@ -124,6 +124,23 @@ class TestThePlatformIsHeardAtOnce:
 
 
 class TestALineThatComesAndGoes:
+    async def test_a_terminal_with_nothing_to_send_does_not_take_a_cut_line_for_a_good_one(self, town):
+        """Each commit wakes whoever sends; that nothing waits to go says nothing about the network."""
+        terminal = await town.terminal()
+        async with terminal.running() as (pusher, _listener):
+            await until(lambda: pusher.status.state is PushState.IDLE)
+            await town.relay.cut()
+            await until(lambda: pusher.status.state is PushState.UNREACHABLE)
+
+            for _ in range(3):
+                await terminal.store.write(lambda conn: conn.execute("SELECT 1").fetchone())
+                pusher.nudge()
+                await until(lambda: pusher.idle)
+
+            assert pusher.status.state is PushState.UNREACHABLE
+            await town.relay.start()
+            await until(lambda: pusher.status.state is PushState.IDLE)
+
     async def test_a_silent_peer_is_given_up_after_three_seconds(self, town):
         terminal = await town.terminal()
         town.relay.silent = True
