@@ -36,6 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--sqlite", type=Path, metavar="FILE", help="export as a clean SQLite file for auditors")
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="the data folder of a rescued card, read only")
+    parser.add_argument(
+        "--set-aside", metavar="NAME", help="with --sealed: a database that lies beside (terminal.db.replaced-…)"
+    )
     add_config(parser)
 
 
@@ -130,7 +133,7 @@ def _sealed(args: argparse.Namespace) -> int:
     with out, tempfile.TemporaryDirectory(prefix="xinguan-card-") as scratch:
         data = args.data or read_config(args.config).data
         try:
-            identity, conn = load_identity(data), _opened(data, Path(scratch))
+            identity, conn = load_identity(data), _opened(data / (args.set_aside or DATABASE_FILE), Path(scratch))
             for line in export(conn, identity):
                 out.write(line)
             head = chain.head(conn)
@@ -146,10 +149,12 @@ def _sealed(args: argparse.Namespace) -> int:
     return 0
 
 
-def _opened(data: Path, scratch: Path) -> sqlite3.Connection:
+def _opened(database: Path, scratch: Path) -> sqlite3.Connection:
     """Open a copy of the database: a card may be mounted read-only, and its log must still be read with it."""
+    if not database.is_file():
+        raise FileNotFoundError(f"{database} 不存在 · is not there")
     for ending in BESIDE:
-        part = data / (DATABASE_FILE + ending)
+        part = database.with_name(database.name + ending)
         if part.is_file():
-            shutil.copyfile(part, scratch / part.name)
+            shutil.copyfile(part, scratch / (DATABASE_FILE + ending))
     return connect(scratch / DATABASE_FILE, writing=True)

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import subprocess
 import sys
 
@@ -67,6 +68,15 @@ def test_facts_that_wait_are_not_lost_by_mistake(box, enrolled_folder, tmp_path)
     assert "--lose-facts 2" in refused.stderr
     assert (enrolled_folder / "terminal.db").exists()
     assert not (tmp_path / "receipt").exists()
+
+
+def test_what_waits_in_a_database_that_was_set_aside_is_not_lost_by_mistake_either(box, enrolled_folder, tmp_path):
+    shutil.copyfile(enrolled_folder / "terminal.db", enrolled_folder / "terminal.db.replaced-1790000000000")
+
+    refused = wipe(box, "--receipt", tmp_path / "receipt", "--lose-facts", 2, "--yes", "gate1")
+
+    assert refused.returncode == 1
+    assert "--lose-facts 4" in refused.stderr
 
 
 @pytest.mark.parametrize("name", [None, "gate2"])

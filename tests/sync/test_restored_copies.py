@@ -1,20 +1,27 @@
 """`xinguan restore`: another database in place of the present one, and nothing that was given is forgotten by it."""
 
+import asyncio
 import contextlib
 import json
+import os
 import sqlite3
+import subprocess
+import sys
 import uuid
 from pathlib import Path
 
 import pytest
 
 from cache.ledger.facts import STORE_LOST, switched
+from central.commands.boxes.journal import _take_all
 from edge.commands.copies import returning
 from edge.commands.copies.returning import DRAFT, CopyError, UnsentError, restore
 from edge.config import Config, PlatformTable, TerminalTable
+from storage.jobs import StoreFailedError
 from storage.sqlite import Store
 from sync.enrol.enrolling import DATABASE_FILE
 from sync.transport import UnreachableError
+from sync.wire.exports import terminal_of
 
 RECORDS = json.loads((Path(__file__).parent.parent / "vectors" / "records" / "records.json").read_text())
 GRANT = next(one["record"]["body"] for one in RECORDS if one["name"].startswith("granted"))
@@ -112,6 +119,29 @@ async def test_what_was_set_aside_keeps_what_had_not_arrived(box):
         assert conn.execute("SELECT count(*) FROM journal WHERE redemption IS NOT NULL").fetchone() == (7,)
 
 
+async def test_what_was_set_aside_is_brought_home_as_from_a_rescued_card(box):
+    await box.town.relay.cut()
+    done = await box.restore(box.copy, leave_unsent=True)
+    assert (done.sent, done.left) == (0, 2)
+    export = box.town.folder / "card.xgj"
+
+    words = ("journal", "export", "--sealed", export, "--set-aside", done.aside.name, "--data", box.terminal.folder)
+    said = await asyncio.to_thread(command, *words)
+    lost = await asyncio.to_thread(command, *words[:2], "--sealed", f"{export}2", *words[4:5], "none", *words[6:])
+
+    assert said.returncode == 0, said.stderr
+    assert (lost.returncode, "is not there" in lost.stderr) == (2, True)
+    with export.open("rb") as file:
+        brought = await _take_all(box.town.state, terminal_of(file), file)
+    assert brought["fresh"] == 2
+    assert box.town.rows(FACTS) == [(7,)]
+
+
+def command(*words):
+    every = [sys.executable, "-P", "-m", "edge.cli", *map(str, words)]
+    return subprocess.run(every, capture_output=True, text=True, timeout=60)
+
+
 @pytest.mark.parametrize("copy", [True, False], ids=["copy", "platform"])
 async def test_nothing_changes_where_facts_wait_and_nobody_answers(box, copy):
     await box.town.relay.cut()
@@ -166,12 +196,17 @@ def a_link(box):
     box.copy.symlink_to("elsewhere")
 
 
+def a_pipe(box):
+    box.copy.unlink()
+    os.mkfifo(box.copy)
+
+
 def absent(box):
     box.copy.unlink()
 
 
 @pytest.mark.parametrize(
-    "spoil", [foreign, changed, newer, torn, no_database, a_link, absent], ids=lambda s: s.__name__
+    "spoil", [foreign, changed, newer, torn, no_database, a_link, a_pipe, absent], ids=lambda s: s.__name__
 )
 async def test_what_is_no_copy_of_this_terminal_is_refused_and_nothing_changes(box, spoil):
     spoil(box)
@@ -188,8 +223,31 @@ async def test_a_database_that_is_damaged_gives_way_in_all_its_parts(box):
 
     done = await box.restore(None)
 
-    assert (done.sent, done.given_back) == (0, 5)  # two never arrived; their bytes lie beside
+    assert (done.sent, done.left, done.given_back) == (0, None, 5)  # two never arrived; their bytes lie beside
     assert done.aside.read_bytes().startswith(b"no database")
+
+
+async def test_a_database_that_was_emptied_comes_back_from_the_platform(box):
+    box.database.write_bytes(b"")
+
+    done = await box.restore(None)
+
+    assert (done.sent, done.left, done.given_back) == (0, 0, 5)
+    assert not await box.lost()
+
+
+async def test_a_database_that_cannot_be_read_now_is_not_taken_for_one_that_holds_nothing(box, monkeypatch):
+    def held(*_args, **_more):
+        raise sqlite3.OperationalError("database is locked")
+
+    before = everything(box.terminal.folder)
+    monkeypatch.setattr(returning, "connect", held)
+
+    with pytest.raises(StoreFailedError, match="locked"):
+        await box.restore(None)
+    monkeypatch.undo()
+
+    assert everything(box.terminal.folder) == before
 
 
 @pytest.mark.parametrize("step", ["link", "fsync", "replace"])

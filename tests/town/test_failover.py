@@ -8,6 +8,7 @@ import contextlib
 import importlib.util
 import os
 import signal
+import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from sync.enrol.enrolling import DATABASE_FILE, enrol, read_ticket
 from sync.transport import open_session
 from sync.wire.messages import decode
 from sync.wire.profiles import Profile
+from tests.ill.harness import Beat
 from tests.proofs.grants import BOUNDS, NOW_MS, Gate, Phone, Platform
 
 pytestmark = [pytest.mark.postgres, pytest.mark.timeout(300)]
@@ -33,7 +35,7 @@ _SPEC = importlib.util.spec_from_file_location("failover_town", Path(__file__).p
 sync_town = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(sync_town)
 TERMINALS = 3
-DRAINED_S = 10.0  # a bound against standing still; how fast it is, is printed (3 s is the aim)
+DRAINED_S = 3.0
 PATIENCE_S = 60
 HELD = "SELECT CAST(count(DISTINCT seq) AS BIGINT), max(seq) FROM facts WHERE terminal = $1"
 
@@ -185,14 +187,18 @@ async def test_a_failover_loses_no_acknowledged_fact_and_terminals_are_drained_b
         await asyncio.to_thread(pair.promote)
         if fault == "returned":
             await asyncio.to_thread(pair.primary.start)
-        took_s = await town.drained()
+        async with Beat() as beat:
+            began, took_s = time.monotonic(), await town.drained()
+        fair = beat.fair(began, took_s)
         held = await town.held()
-        print(f"{fault}: drained {took_s:.2f} s after the promotion")
+        print(
+            f"{fault}: drained {took_s:.2f} s after the promotion{'' if fair else ', while this process stood still'}"
+        )
         record_property("drained_s", took_s)
 
         assert held == [(last, last) for last in await town.written()]
         assert all(count >= signed for (count, _last), signed in zip(held, acknowledged, strict=True))
-    assert took_s <= DRAINED_S
+    assert took_s <= DRAINED_S or not fair
 
 
 async def test_a_batch_that_is_sent_again_after_a_cancel_waits_for_the_standby_as_well(pair):

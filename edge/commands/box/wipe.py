@@ -15,6 +15,7 @@ import sqlite3
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Final
 
 from cache.journal import chain
 from cache.journal.chain import JournalError
@@ -27,6 +28,8 @@ from sync.enrol.enrolling import DATABASE_FILE
 from sync.enrol.identity import KEY_FILE, Identity, IdentityError, load_identity
 from sync.wire.exports import WIPED, Wiped
 from sync.wire.seals import sign
+
+SET_ASIDE: Final = f"{DATABASE_FILE}.replaced-*[0-9]"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,12 +69,19 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _said(identity: Identity) -> Wiped:
-    """Return what the receipt will say; a database that cannot be read is said as one that holds nothing known."""
+    """Return what the receipt will say; a database that cannot be read is said as one that holds nothing known.
+
+    What waits in a database that was set aside (`xinguan restore --leave-unsent`) waits as well.
+    """
     last = waiting = -1
     try:
         with closing(connect(identity.folder / DATABASE_FILE, writing=False)) as conn:
             last, waiting = chain.head(conn).seq, chain.unsent(conn).count
+        for aside in sorted(identity.folder.glob(SET_ASIDE)):
+            with closing(connect(aside, writing=False)) as conn:
+                waiting += chain.unsent(conn).count
     except (sqlite3.Error, JournalError) as error:
+        waiting = -1
         complain(f"账本无法读取 the ledger cannot be read: {error}")
     return Wiped(terminal=identity.terminal, at_ms=read_wall_ms(), last=last, unsent=waiting)
 

@@ -94,6 +94,15 @@ def _tell(done: returning.Restored) -> None:
         print(f"已恢复，平台补回 {done.given_back} 条记录 · restored; the platform gave {done.given_back} facts back")
     if done.aside is not None:
         print(f"旧数据库保留为 {done.aside.name} · the former database stays beside as {done.aside}")
+    if done.left is None:
+        print(
+            "  它已损坏，其中是否有未送达的记录不明 · it is damaged: nobody knows whether facts in it have not arrived"
+        )
+    elif done.left:
+        print(
+            f"  其中 {done.left} 条记录未送达 · {done.left} facts in it have not arrived\n"
+            f"  → xinguan journal export --sealed FILE --set-aside {done.aside and done.aside.name}"
+        )
 
 
 def _accept_loss(config: Config, identity: Identity, by: str) -> int:

@@ -11,7 +11,7 @@ Rules of this file:
 
 - the present database is not touched before the draft beside it is whole and on the disk; one rename then decides;
 - nothing that waits here is left behind unsaid: it is pushed first. Where that cannot be, whoever restores says so
-  (`leave_unsent`), and the file that is set aside keeps it for `xinguan central journal import`;
+  (`leave_unsent`), and the file that is set aside keeps it (`xinguan journal export --sealed F --set-aside NAME`);
 - a draft is of this very terminal, of a schema that this program knows, whole, and its chain fits.
 """
 
@@ -34,6 +34,7 @@ from cache.pen import Pen
 from edge.aside import PARTS
 from edge.clock import Clock
 from edge.config import Config
+from edge.watch.store import Fault, fault_of
 from storage.files import make_private, sync_folder
 from storage.jobs import StoreFailedError
 from storage.migrations import SchemaTooNewError
@@ -49,8 +50,8 @@ from sync.transport import RefusedError, UnreachableError, open_session
 from sync.wire.messages import WireError
 
 DRAFT: Final = "restoring.db"
+BEGUN: Final = "SELECT 1 FROM sqlite_master WHERE name = 'journal'"  # not so in a file that was emptied
 AWAY: Final = (UnreachableError, RefusedError, WireError)
-DAMAGED: Final = (sqlite3.Error, StoreFailedError, JournalError)
 
 
 class CopyError(Exception):
@@ -67,13 +68,15 @@ class UnsentError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What was done: the name under which the former database lies beside, facts sent before, and given back.
+    """What was done: where the former database lies, how many facts were sent before, left there, and given back.
 
-    `given_back` None: the platform could not be reached; the terminal asks it by itself from its next start on.
+    `left` None: it is damaged, and nobody knows what it holds. `given_back` None: the platform could not be reached;
+    the terminal asks it by itself from its next start on.
     """
 
     aside: Path | None
     sent: int
+    left: int | None
     given_back: int | None
 
 
@@ -90,13 +93,13 @@ async def restore(config: Config, identity: Identity, copy: Path | None, *, leav
         if copy is not None:
             _take(copy, draft)
             _judge(draft, identity)
-        sent = await _bring_home(config, identity, present, leave_unsent=leave_unsent)
+        sent, left = await _bring_home(config, identity, present, leave_unsent=leave_unsent)
         given_back = await _remember(config, identity, draft, alone=copy is not None)
         name = _set_aside(present)
         _put(draft, present)
     finally:
         remove(draft)
-    return Restored(name, sent, given_back)
+    return Restored(name, sent, left, given_back)
 
 
 def remove(database: Path) -> None:
@@ -115,34 +118,40 @@ async def _line(config: Config, identity: Identity, database: Path) -> AsyncIter
             yield Line(store, Peer(session, identity.platform), identity, clock), clock
 
 
-async def _bring_home(config: Config, identity: Identity, present: Path, *, leave_unsent: bool) -> int:
-    """Push what waits in the present database. One that cannot be read any more has nothing to say."""
+async def _bring_home(
+    config: Config, identity: Identity, present: Path, *, leave_unsent: bool
+) -> tuple[int, int | None]:
+    """Push what waits in the present database; return how many facts went, and how many are left in it."""
     many = _waiting(present)
     if not many:
-        return 0
+        return 0, many
     try:
         async with _line(config, identity, present) as (line, _clock):
-            return await Pusher(line).drain()
-    except (*AWAY, JournalError) as error:
+            return await Pusher(line).drain(), 0
+    except (*AWAY, JournalError, StoreFailedError) as error:
+        left = _waiting(present)
         if not leave_unsent:
-            raise UnsentError(_waiting(present), str(error)) from error
-        return many - _waiting(present)
+            raise UnsentError(many if left is None else left, str(error)) from error
+        return (0, None) if left is None else (many - left, left)
 
 
-def _waiting(database: Path) -> int:
+def _waiting(database: Path) -> int | None:
+    """Return how many facts wait in `database`, None for a damaged one. Raises StoreFailedError where a disk is ill."""
     if not database.is_file():
         return 0
     try:
         with contextlib.closing(connect(database, writing=False)) as conn:
-            return chain.unsent(conn).count
-    except DAMAGED:
-        return 0
+            return chain.unsent(conn).count if conn.execute(BEGUN).fetchone() else 0
+    except sqlite3.Error as error:
+        if fault_of(error) is Fault.CORRUPT:
+            return None
+        raise StoreFailedError(f"{database}: {error}") from error
 
 
 def _take(copy: Path, draft: Path) -> None:
     """Copy the bytes: a regular file, read as the folder's owner and never through a link."""
     try:
-        source = os.open(copy, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        source = os.open(copy, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe would wait for ever
     except OSError as error:
         raise CopyError(f"{copy}: {error.strerror}") from error
     with os.fdopen(source, "rb") as reading:
@@ -207,7 +216,9 @@ def _set_aside(present: Path) -> Path | None:
         if busy:
             raise StoreFailedError("somebody else reads the database; end that and try again")
         os.link(present, aside)
-    except sqlite3.Error:
+    except sqlite3.Error as error:
+        if fault_of(error) is not Fault.CORRUPT:
+            raise StoreFailedError(f"{present}: {error}") from error
         for part in PARTS:
             path = present.with_name(present.name + part)
             if path.exists():
