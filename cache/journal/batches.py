@@ -12,8 +12,8 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any, Final
 
-from cache.journal.chain import AFTER, CHAINING, HASH, Epoch, JournalError, cursor, epoch_of, record_of
-from credit.records import chain_next, chain_start, encode
+from cache.journal.chain import AFTER, CHAINING, HASH, Epoch, JournalError, cursor, epoch_of, raw_of
+from credit.records import chain_next, chain_start
 
 MAX_BATCH_RECORDS: Final = 500
 MAX_BATCH_BYTES: Final = 256 * 1024
@@ -54,7 +54,7 @@ def hash_before(conn: sqlite3.Connection, seq: int, epoch: Epoch) -> bytes:
     row = conn.execute(HASH, (seq - 1,)).fetchone()
     if row is None:
         raise JournalError(f"record {seq - 1} has left this terminal; nothing before {seq} can be sent again")
-    return bytes(row[0])
+    return bytes(row[0] or b"")
 
 
 def batch(
@@ -96,8 +96,5 @@ def batch(
 
 def fitting(before: bytes, row: tuple[Any, ...]) -> bytes | None:
     """Return the record of a row as it travels, None where it and its hash do not fit what is `before`."""
-    try:
-        raw = encode(record_of(row))
-    except ValueError:
-        return None
-    return raw if chain_next(before, raw) == row[6] else None
+    raw = raw_of(row)
+    return raw if raw is not None and chain_next(before, raw) == row[6] else None

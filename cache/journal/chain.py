@@ -20,18 +20,18 @@ from credit.records import Record, canonical, chain_next, chain_start, encode
 MAX_ID = 128  # characters of an id in a fact
 MAX_BESIDE = 1024 * 1024  # bytes that are kept of what no record holds
 
-LAST = "SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1"
+LAST = "SELECT seq, CAST(hash AS BLOB) FROM journal ORDER BY seq DESC LIMIT 1"
 EPOCH = "SELECT number, id, terminal, from_seq FROM epoch ORDER BY number DESC LIMIT 1"
 EPOCH_OF = "SELECT number, id, terminal, from_seq FROM epoch WHERE from_seq <= ? ORDER BY number DESC LIMIT 1"
 INSERT = "INSERT INTO journal (seq, id, at_ms, kind, redemption, body, hash) VALUES (?, ?, ?, ?, ?, ?, ?)"
-ROW = (  # as bytes: what a bit turned over may be no text any more
-    "SELECT seq, CAST(id AS BLOB), at_ms, CAST(kind AS BLOB), CAST(redemption AS BLOB), CAST(body AS BLOB), hash"
-    " FROM journal"
+ROW = (  # as bytes: what a bit turned over may be no text any more, no number, or nothing
+    "SELECT seq, CAST(id AS BLOB), CASE typeof(at_ms) WHEN 'integer' THEN at_ms ELSE CAST(at_ms AS BLOB) END,"
+    " CAST(kind AS BLOB), CAST(redemption AS BLOB), CAST(body AS BLOB), CAST(hash AS BLOB) FROM journal"
 )
 AFTER = f"{ROW} WHERE seq >= ? ORDER BY seq LIMIT ?"
 EVERY = f"{ROW} ORDER BY seq"
 CHAINING = "SELECT through, was FROM chaining"
-HASH = "SELECT hash FROM journal WHERE seq = ?"
+HASH = "SELECT CAST(hash AS BLOB) FROM journal WHERE seq = ?"
 FIRST_AFTER = "SELECT at_ms FROM journal WHERE seq > ? ORDER BY seq LIMIT 1"
 GAPS = (  # numbers above ?1 that were passed over where an epoch began
     "SELECT coalesce(sum(e.from_seq - 1"
@@ -139,7 +139,7 @@ def head(conn: sqlite3.Connection) -> Head:
     row = conn.execute(LAST).fetchone()
     if row is None or row[0] < epoch.from_seq:
         return Head(epoch.from_seq - 1, chain_start(epoch.terminal, epoch.id))
-    return Head(row[0], row[1])
+    return Head(row[0], bytes(row[1] or b""))
 
 
 def append(conn: sqlite3.Connection, fact: NewFact) -> Record:
@@ -195,11 +195,24 @@ def unsent(conn: sqlite3.Connection) -> Unsent:
 def record_of(row: tuple[Any, ...]) -> Record:
     """Return a row of ROW as a record; raise ValueError where it is none any more."""
     seq, record_id, at_ms, kind, redemption, body, _hash = row
+    if None in (record_id, at_ms, kind, body):
+        raise ValueError(f"record {seq} lacks a part")
     named = None if redemption is None else str(redemption, "utf-8")
-    said = json.loads(body)
+    try:
+        said = json.loads(body)
+    except RecursionError as error:
+        raise ValueError(f"record {seq} nests too deep") from error
     return Record(
         seq=seq, id=str(record_id, "utf-8"), at_ms=at_ms, kind=str(kind, "utf-8"), redemption=named, body=said
     )
+
+
+def raw_of(row: tuple[Any, ...]) -> bytes | None:
+    """Return a row of ROW as it travels, None where it is no record any more."""
+    try:
+        return encode(record_of(row))
+    except (ValueError, RecursionError):
+        return None
 
 
 def records(conn: sqlite3.Connection, *, after: int = 0) -> Iterator[Record]:
@@ -279,14 +292,7 @@ def verify(conn: sqlite3.Connection) -> Head:
         if anew is not None and anew[0] == seq - 1:
             before = anew[1]
         unbroken = seq in (expected, epoch.from_seq) and before is not None
-        if unbroken and _linked(before, row) != row[6]:
+        if unbroken and ((raw := raw_of(row)) is None or chain_next(before, raw) != row[6]):
             raise JournalError(f"record {seq} does not fit the chain: it or one before it was changed")
-        previous, expected = bytes(row[6]), seq + 1
+        previous, expected = bytes(row[6] or b""), seq + 1
     return head(conn)
-
-
-def _linked(before: bytes, row: tuple[Any, ...]) -> bytes | None:
-    try:
-        return chain_next(before, encode(record_of(row)))
-    except ValueError:
-        return None

@@ -31,7 +31,7 @@ from cache.journal.chain import (
     JournalError,
     cursor,
     epoch_of,
-    record_of,
+    raw_of,
     set_aside,
 )
 from cache.memory.lives import LEARN
@@ -39,6 +39,7 @@ from cache.pen import Pen
 from credit.records import Record, canonical, chain_next, encode
 
 PIECE: Final = 100  # records that are hashed anew in one job
+HASH_BYTES: Final = 32
 MOST: Final = 45 * 1024  # bytes of a damaged record that travel: a record of 64 KiB holds them as base64
 CORRUPT: Final = "corrupt"
 
@@ -101,10 +102,14 @@ def _right_hash(conn: sqlite3.Connection, seq: int, epoch: Epoch) -> bytes | Non
     rows = conn.execute(AFTER, (seq, 2)).fetchall()
     if [row[0] for row in rows] != [seq, seq + 1] or seq < epoch.from_seq:
         return None
+    raw = raw_of(rows[0])
     try:
-        right = chain_next(hash_before(conn, seq, epoch), encode(record_of(rows[0])))
-    except (ValueError, JournalError):
+        before = hash_before(conn, seq, epoch)
+    except JournalError:
         return None
+    if raw is None:
+        return None
+    right = chain_next(before, raw)
     return right if right != rows[0][6] and fitting(right, rows[1]) is not None else None
 
 
@@ -114,12 +119,12 @@ def _set_aside(pen: Pen, seq: int, epoch: Epoch) -> None:
     if signed >= seq:
         _learn_end(conn, epoch, signed if after is None else min(signed, after[1] - 1))
     behind = conn.execute(BEHIND, (seq, after[1] if after else LAST)).fetchone()[0]
-    before = hash_before(conn, seq, epoch)
+    before, stood = hash_before(conn, seq, epoch), _stood(row)
     raw = _bytes(row)
     body = {
         "bytes": len(raw),
         "found": None if row is None else chain_next(before, raw).hex(),
-        "hash": None if row is None else bytes(row[6]).hex(),
+        "hash": None if stood is None else stood.hex(),
         "next": after[0] if after is not None and behind is None else _begin(pen, seq, epoch, behind or seq + 1),
         "raw": base64.b64encode(raw[:MOST]).decode(),
         "sha256": hashlib.sha256(raw).hexdigest(),
@@ -132,7 +137,7 @@ def _set_aside(pen: Pen, seq: int, epoch: Epoch) -> None:
     conn.execute(BESIDE, (seq, raw))
     set_aside(conn, seq=seq, detail="damaged on this terminal's disk" if raw else "gone from this disk", at_ms=at_ms)
     if behind is not None:
-        conn.execute(BEGIN, (behind - 1, None if row is None else row[6]))
+        conn.execute(BEGIN, (behind - 1, stood))
         _chain_on(conn)
 
 
@@ -162,7 +167,7 @@ def _chain_on(conn: sqlite3.Connection) -> None:
         if row[0] != through + 1 or raw is None:
             conn.execute(END)
             return
-        through, was, before = row[0], bytes(row[6]), chain_next(before, raw)
+        through, was, before = row[0], _stood(row), chain_next(before, raw)
         conn.execute(REHASH, (before, through))
     if len(rows) < PIECE:
         conn.execute(END)
@@ -172,12 +177,12 @@ def _chain_on(conn: sqlite3.Connection) -> None:
 
 def _as_written(was: bytes | None, row: tuple[Any, ...]) -> bytes | None:
     """Return the record of a row that fits the old chain, None where it does not; `was` None: nobody can know."""
-    if was is not None:
-        return fitting(was, row)
-    try:
-        return encode(record_of(row))
-    except ValueError:
-        return None
+    return raw_of(row) if was is None else fitting(was, row)
+
+
+def _stood(row: tuple[Any, ...] | None) -> bytes | None:
+    """Return the hash that a row bears, None where it is none any more."""
+    return None if row is None or row[6] is None or len(row[6]) != HASH_BYTES else bytes(row[6])
 
 
 def _bytes(row: tuple[Any, ...] | None) -> bytes:
@@ -185,6 +190,7 @@ def _bytes(row: tuple[Any, ...] | None) -> bytes:
     if row is None:
         return b""
     seq, record_id, at_ms, kind, redemption, body, _hash = row
-    named = b"null" if redemption is None else b'"%b"' % redemption
-    told = (at_ms, body, record_id, kind, named, seq)
-    return b'{"at_ms":%d,"body":%b,"id":"%b","kind":"%b","redemption":%b,"seq":%d}' % told
+    at = b"%d" % at_ms if isinstance(at_ms, int) else at_ms
+    names = [None if name is None else b'"%b"' % name for name in (record_id, kind, redemption)]
+    told = [b"null" if part is None else part for part in (at, body, *names)]
+    return b'{"at_ms":%b,"body":%b,"id":%b,"kind":%b,"redemption":%b,"seq":%d}' % (*told, seq)

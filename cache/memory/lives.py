@@ -30,7 +30,7 @@ from credit.records import chain_start
 MAX_HEADS: Final = 8  # that a declaration names
 EPOCH_BY_ID: Final = "SELECT number, id, terminal, from_seq FROM epoch WHERE id = ?"
 ANY_EPOCH: Final = "SELECT 1 FROM epoch LIMIT 1"
-HASH_AT: Final = "SELECT hash FROM journal WHERE seq = ?"
+HASH_AT: Final = "SELECT CAST(hash AS BLOB) FROM journal WHERE seq = ?"
 FIRST: Final = "SELECT min(seq) FROM journal"
 LEARNED: Final = "SELECT 1 FROM lives WHERE epoch = ?"
 LEARN: Final = "INSERT INTO lives (epoch, seq, hash) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
@@ -57,7 +57,7 @@ def is_point(conn: sqlite3.Connection, end: End) -> bool:
     if end.seq == epoch.from_seq - 1:
         return end.hash == chain_start(epoch.terminal, epoch.id)
     found = conn.execute(HASH_AT, (end.seq,)).fetchone()
-    return end.seq >= epoch.from_seq and found is not None and bytes(found[0]) == end.hash
+    return end.seq >= epoch.from_seq and found is not None and bytes(found[0] or b"") == end.hash
 
 
 def unknown(conn: sqlite3.Connection, ends: Iterable[End]) -> list[End]:

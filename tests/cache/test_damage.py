@@ -126,6 +126,40 @@ def test_one_bit_costs_one_record_and_the_platform_gets_its_bytes_and_both_hashe
     assert verify(conn) == head(conn)
 
 
+def put_anything(conn, seq, column, value):
+    """Let anything stand in a column, as when a bit turned over that says of what kind the value is."""
+    loose = "UPDATE sqlite_schema SET sql = replace(replace(replace(sql, 'NOT NULL', ''), 'STRICT', ''), ?, '')"
+    conn.execute("PRAGMA writable_schema = ON")
+    conn.execute(f"{loose} WHERE name = 'journal'", ("CHECK (length(hash) = 32)",))
+    conn.execute("PRAGMA writable_schema = RESET")
+    conn.execute(f"UPDATE journal SET {column} = {value} WHERE seq = ?", (seq,))
+
+
+NO_TEXT = "CAST(x'ff' || substr(hash, 2) AS TEXT)"  # a BLOB whose head says TEXT is one bit away
+ANYTHING = [
+    *(("at_ms", value) for value in ("NULL", "'x'", "CAST(x'fffe' AS TEXT)", "1.5")),
+    *((column, "NULL") for column in ("id", "kind", "body", "hash")),
+    *(("hash", value) for value in ("x'00'", "5", NO_TEXT)),
+    *(("body", value) for value in ("'1'", "'{\"a\":1e999}'", f"'{'[' * 50_000}'")),
+]
+
+
+@pytest.mark.parametrize(("column", "value"), ANYTHING, ids=[f"{at} {value[:24]}" for at, value in ANYTHING])
+@pytest.mark.parametrize("seq", [4, 6])
+def test_a_row_whose_values_are_of_another_kind_stops_nothing_either(conn, seq, column, value):
+    write(conn, 6)
+    put_anything(conn, seq, column, value)
+    write(conn, 1)  # hangs on to what stands there, whatever it is
+
+    read = as_a_platform_reads(sent(conn))
+    write(conn, 1)
+
+    corrupt = [at for _epoch, at, kind, _body in read if kind == "corrupt"]
+    assert [at for _epoch, at, _kind, _body in read] == [1, 2, 3, 4, 5, 6, 7]
+    assert corrupt in ([], [seq]) if column == "hash" else corrupt == [seq]
+    assert verify(conn) == head(conn)
+
+
 def test_the_epoch_that_the_damaged_record_names_is_the_one_that_goes_on(conn):
     write(conn, 3)
     flip(conn, 3, "body", 5)
