@@ -161,15 +161,15 @@ def _chain_on(conn: sqlite3.Connection) -> None:
     through, was = conn.execute(CHAINING).fetchone()
     epoch = epoch_of(conn, through + 1)
     after, before = following(conn, epoch), hash_before(conn, through + 1, epoch)
-    rows = [row for row in conn.execute(AFTER, (through + 1, PIECE)) if after is None or row[0] < after[1]]
-    for row in rows:
+    rows = [row for row in conn.execute(AFTER, (through + 1, PIECE + 1)) if after is None or row[0] < after[1]]
+    for row in rows[:PIECE]:
         raw = _as_written(was, row)
         if row[0] != through + 1 or raw is None:
             conn.execute(END)
             return
         through, was, before = row[0], _stood(row), chain_next(before, raw)
         conn.execute(REHASH, (before, through))
-    if len(rows) < PIECE:
+    if len(rows) <= PIECE:  # nothing behind it: what comes hangs on to the new hash, and the old one is nobody's
         conn.execute(END)
     else:
         conn.execute(BEGIN, (through, was))

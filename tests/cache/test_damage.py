@@ -234,6 +234,17 @@ def test_the_chain_behind_is_made_anew_in_pieces_and_is_whole_at_each_of_them(co
     assert verify(conn) == head(conn)
 
 
+@pytest.mark.parametrize("pieces", [1, 2])
+def test_what_is_written_after_the_last_whole_piece_fits_the_chain(conn, pieces):
+    write(conn, 2 + pieces * PIECE)
+    flip(conn, 2, "body", 3)
+    sent(conn)
+
+    write(conn, 1)  # nobody has asked for it yet: there is no network
+
+    assert verify(conn) == head(conn)
+
+
 def test_what_is_changed_while_the_chain_is_made_anew_is_not_hashed_over(conn):
     write(conn, 2 * PIECE)
     flip(conn, 2, "body", 3)
