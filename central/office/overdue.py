@@ -4,27 +4,30 @@ Rules of this file:
 
 - the city's measure catalogue says so: a code with `"x-when": "overdue"` is taken against whoever owes. Two people put
   the catalogue in force, and that is the word this stands on; without such a code nothing is taken;
+- a catalogue that was edited by hand, or that cannot be read, is nobody's word: nothing is taken by it;
 - one measure stands against whoever owes for a pay-later benefit, from the day the platform hears of it, for as long as
-  the catalogue allows the code; lifted when nothing is overdue any more. What people lifted is not taken again;
+  the catalogue allows the code; lifted when nothing is overdue any more, whatever the catalogue says by then. What
+  people lifted is not taken again;
 - a redemption whose proof failed, or that stands apart, bars nobody; neither does one of somebody unknown here;
 - each is an act of the office journal; it can be disputed and repaired like any other measure.
 """
 
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from central.lists.cities import CITIES
+from central.lists.cities import CITIES, unapproved
+from central.lists.metadata_files import PublishingError
 from central.office import changing, entries
 from central.office.desk import Desk
 from central.office.refusals import RefusedError
 from central.register.accounts.acts import Act
 from central.register.accounts.duties import Person
-from central.register.registry import register, zone_of
+from central.register.registry import RegistryError, register, zone_of
 from central.register.warrants import Warrant
 from credit.rules.catalogue import OfferKind
 from credit.rules.listing import MEASURE_CODES
@@ -46,6 +49,7 @@ TAKEN: Final = (
     " JOIN entry e ON e.number = CAST(w.about AS INTEGER)"
     " WHERE w.city = ? AND w.source >= 'overdue:' AND w.source < 'overdue;' AND w.what = 'take' ORDER BY e.number"
 )
+TAKEN_IN: Final = "SELECT DISTINCT city FROM warrant WHERE source >= 'overdue:' AND source < 'overdue;'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +72,12 @@ class Taken:
 async def keep_blocked(desk: Desk) -> tuple[int, int]:
     """Take a measure against whoever newly owes, lift it of whoever owes no more; return how many of each."""
     codes = await desk.run(lambda: _codes(desk.folder))
-    if not codes:
+    taken = await desk.run(lambda: _all_taken(desk.folder, codes))
+    if not taken:
         return 0, 0
-    owed = _read(await desk.books.read(lambda tx: tx.rows(OWED)), codes)
-    taken = await desk.run(lambda: {city: _taken(desk.folder, city) for city in codes})
+    owed = _read(await desk.books.read(lambda tx: tx.rows(OWED)), taken)
     blocked = 0
-    for one in _new(owed, taken)[:AT_ONCE]:
+    for one in _new([one for one in owed if one.city in codes], taken)[:AT_ONCE]:
         blocked += await _block(desk, one, codes[one.city])
     owing = {(one.city, one.subject) for one in owed}
     paid = [
@@ -101,20 +105,31 @@ def _codes(folder: Path) -> dict[str, int]:
     """Return, by city, the code that its catalogue takes against whoever owes."""
     found = {}
     for path in sorted((folder / CITIES).glob(f"*/{MEASURE_CODES}")):
+        city = path.parent.name
         try:
+            entries.catalogue(folder, city)
             document = json.loads(path.read_bytes())
-        except ValueError:
-            log.warning("%s cannot be read; whoever owes there is not blocked", path)
+            by_hand = MEASURE_CODES in unapproved(folder, city)
+        except (RefusedError, RegistryError, PublishingError, OSError):
+            log.warning("%s cannot be read; whoever owes there is not blocked", path, exc_info=True)
             continue
-        listed = document.get("codes", {}) if isinstance(document, dict) else {}
-        named = [int(code) for code, one in listed.items() if isinstance(one, dict) and one.get(WHEN) == OVERDUE]
-        if named:
-            found[path.parent.name] = min(named)
+        named = [int(code) for code, one in document.get("codes", document).items() if one.get(WHEN) == OVERDUE]
+        if named and by_hand:
+            log.warning("%s was edited by hand; whoever owes there is not blocked by nobody's word", path)
+        elif named:
+            found[city] = min(named)
     return found
 
 
-def _read(rows: Iterable[tuple[Any, ...]], codes: Mapping[str, int]) -> list[Owed]:
-    """Return what is owed to cities with such a code, of pay-later benefits of their own."""
+def _all_taken(folder: Path, codes: Iterable[str]) -> dict[str, Taken]:
+    """Return what was taken, by city: of each that blocks now, and of each where something stands from before."""
+    with register(folder) as conn:
+        before = [str(row[0]) for row in conn.execute(TAKEN_IN)]
+    return {city: _taken(folder, city) for city in sorted({*codes, *before})}
+
+
+def _read(rows: Iterable[tuple[Any, ...]], cities: Container[str]) -> list[Owed]:
+    """Return what is owed to these cities, of pay-later benefits of their own."""
     found: dict[str, Owed] = {}
     for redemption, raw in rows:
         body = json.loads(bytes(raw)).get("body", {})
@@ -122,7 +137,7 @@ def _read(rows: Iterable[tuple[Any, ...]], codes: Mapping[str, int]) -> list[Owe
         given = body.get("given") if isinstance(body.get("given"), list) else []
         offers = [one.get("offer") for one in given if isinstance(one, dict)]
         kinds = {one.get("kind") for one in offers if isinstance(one, dict)}
-        if issuer in codes and isinstance(subject, str) and OfferKind.PAY_LATER.value in kinds:
+        if issuer in cities and isinstance(subject, str) and OfferKind.PAY_LATER.value in kinds:
             found.setdefault(redemption, Owed(redemption, issuer, subject))
     return list(found.values())
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from office_town import CITY, NOW, WHO, Office
 
-from central.lists.cities import put_rules
+from central.lists.cities import CITIES, put_rules
 from central.lists.issuing import Wanted, issue
 from central.office import entries
 from central.office.overdue import keep_blocked
@@ -95,6 +95,51 @@ async def test_without_such_a_code_in_the_catalogue_nothing_is_taken(office, jou
     del codes["codes"][str(BLOCKING)]["x-when"]
     files = {"measure-codes.json": json.dumps(codes).encode()}
     put_rules(office.folder, CITY, files, warrant=Warrant.by_two("li", "han"), now_ms=NOW)
+    shop = await journal("shop-1")
+    await shop.bring(bought("r-1", office.me), overdue("r-1"))
+
+    assert await keep_blocked(office.desk) == (0, 0)
+
+
+def rewritten(office, **said):
+    """Return the measure catalogue with the blocking code changed; None takes a member away."""
+    codes = office.rules("measure-codes.json")
+    one = codes["codes"][str(BLOCKING)] | said
+    codes["codes"][str(BLOCKING)] = {name: value for name, value in one.items() if value is not None}
+    return json.dumps(codes).encode()
+
+
+def by_two(office, **said):
+    files = {"measure-codes.json": rewritten(office, **said)}
+    put_rules(office.folder, CITY, files, warrant=Warrant.by_two("li", "han"), now_ms=NOW)
+
+
+async def test_a_catalogue_that_one_person_edited_by_hand_takes_nothing_against_anybody(office, journal, caplog):
+    by_two(office, **{"x-when": None})
+    (office.folder / CITIES / CITY / "measure-codes.json").write_bytes(rewritten(office, **{"x-when": "overdue"}))
+    shop = await journal("shop-1")
+    await shop.bring(bought("r-1", office.me), overdue("r-1"))
+
+    assert await keep_blocked(office.desk) == (0, 0)
+    assert "edited by hand" in caplog.text
+
+
+async def test_whoever_has_paid_is_free_also_when_the_catalogue_blocks_nobody_any_more(office, journal):
+    shop = await journal("shop-1")
+    await shop.bring(bought("r-1", office.me), overdue("r-1"))
+    await keep_blocked(office.desk)
+    by_two(office, **{"x-when": None})
+    still_owing = await keep_blocked(office.desk)
+    await shop.bring(("closed", "r-1", {"step": "closed"}))
+
+    assert still_owing == (0, 0)
+    assert await keep_blocked(office.desk) == (0, 1)
+    assert office.published()["entries"] == []
+
+
+@pytest.mark.parametrize("text", ['{"codes": 7}', '{"codes": {"x": {"x-when": "overdue"}}}', "[]", "{"])
+async def test_a_catalogue_that_cannot_be_read_takes_nothing_and_ends_nothing(office, journal, text):
+    (office.folder / CITIES / CITY / "measure-codes.json").write_text(text)
     shop = await journal("shop-1")
     await shop.bring(bought("r-1", office.me), overdue("r-1"))
 
