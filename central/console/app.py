@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib import metadata, resources
 from pathlib import Path
 from ssl import SSLContext
-from typing import Final
+from typing import Final, TypeVar
 
 from aiohttp import web
 
@@ -18,9 +19,7 @@ from central.office.desk import Desk
 from central.office.drafts.deciding import apply_due
 from central.office.overdue import keep_blocked
 from central.office.persons.retaining import tidy
-from central.office.refusals import OfficeError
 from central.office.resuming import resume, settle_cases
-from storage.jobs import StoreFailedError
 
 log = logging.getLogger("central.console")
 
@@ -31,6 +30,13 @@ BLOCK_MS: Final = 20_000
 TIDY_MS: Final = 3_600_000
 EVERY_S: Final = 1.0
 SCHEDULE: Final = "schedule"
+DUTIES: Final[Mapping[str, tuple[int, Callable[[Desk], Awaitable[object]]]]] = {
+    "drafts": (-1, apply_due),
+    "overdue": (BLOCK_MS, keep_blocked),
+    "retention": (TIDY_MS, tidy),
+}
+"""What the schedule does, and after how many ms again."""
+T = TypeVar("T")
 
 
 async def _health(_request: web.Request) -> web.Response:
@@ -69,24 +75,32 @@ async def keep_schedule(desk: Desk, hold: Callable[[str], Awaitable[bool]], *, a
     at once where no other process can be at it (`alone`), else what has been open for longer than any act takes.
     """
     begun_before_ms, first = desk.now_ms() if alone else 0, True
-    tidied_ms = blocked_ms = 0
+    looked_ms = dict.fromkeys(DUTIES, 0)
+
+    async def after_a_cut() -> None:
+        nonlocal first
+        await resume(desk, begun_before_ms=max(begun_before_ms, desk.now_ms() - LONGEST_ACT_MS))
+        if first:
+            await settle_cases(desk)
+        first = False
+
     while True:
-        try:
-            if await hold(SCHEDULE):
-                await resume(desk, begun_before_ms=max(begun_before_ms, desk.now_ms() - LONGEST_ACT_MS))
-                if first:
-                    await settle_cases(desk)
-                first = False
-                await apply_due(desk)
-                if desk.now_ms() - blocked_ms > BLOCK_MS:
-                    await keep_blocked(desk)
-                    blocked_ms = desk.now_ms()
-                if desk.now_ms() - tidied_ms > TIDY_MS:
-                    await tidy(desk)
-                    tidied_ms = desk.now_ms()
-        except (StoreFailedError, OfficeError):
-            log.exception("drafts that are due could not be looked at")
+        if await _outlived(lambda: hold(SCHEDULE)):
+            await _outlived(after_a_cut)
+            for name, (every_ms, duty) in DUTIES.items():
+                if abs(desk.now_ms() - looked_ms[name]) > every_ms:  # a clock may be set back
+                    looked_ms[name] = desk.now_ms()
+                    await _outlived(partial(duty, desk))
         await asyncio.sleep(EVERY_S)
+
+
+async def _outlived(work: Callable[[], Awaitable[T]]) -> T | None:
+    """Do one duty of the schedule; what fails is logged: neither the other duties nor the platform ends with it."""
+    try:
+        return await work()
+    except Exception:  # this is the one place that outlives any of them
+        log.exception("a duty of the office's schedule failed; it is tried again")
+        return None
 
 
 @asynccontextmanager

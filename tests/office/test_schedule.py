@@ -1,0 +1,57 @@
+"""What the office does by itself goes on, whatever one of its duties stumbles over."""
+
+import asyncio
+import json
+import time
+
+import pytest
+from office_town import CITY, OTHER, Office
+
+from central.console import app
+from central.lists.cities import CITIES
+from central.store import sqlite_books
+
+PATIENCE_S = 10
+
+
+@pytest.fixture
+async def office(tmp_path):
+    async with sqlite_books(tmp_path / "central.db") as books:
+        yield Office(tmp_path / "state", books)
+
+
+async def until(task, holds, what):
+    """Wait until `holds` says so, or the schedule has ended."""
+    end = time.monotonic() + PATIENCE_S
+    while not await holds():
+        assert not task.done(), f"the schedule ended: {task}"
+        assert time.monotonic() < end, f"waited for {what}"
+        await asyncio.sleep(0.01)
+
+
+async def test_a_draft_comes_into_force_although_another_duty_fails_each_time(office, monkeypatch, caplog):
+    monkeypatch.setattr(app, "EVERY_S", 0)
+    (office.folder / CITIES / OTHER / "measure-codes.json").write_text("[" * 100_000)  # no reader foresees this
+    files = json.dumps({"sites.json": office.rules("sites.json") | {"site_sets": {"hill": ["yunling-shan"]}}})
+    form = {"city": CITY, "files": files, "force": True, "from_ms": office.at.ms + 3_600_000}
+    draft = (await office.call(office.publisher, "rules", **form))["number"]
+    await office.call(office.second, "approve", draft=draft, force=True)
+
+    async def held(_what):
+        return True
+
+    async def failed():
+        return "a duty of the office's schedule failed" in caplog.text
+
+    async def in_force():
+        return "hill" in office.rules("sites.json").get("site_sets", {})
+
+    task = asyncio.create_task(app.keep_schedule(office.desk, held, alone=True))
+    try:
+        await until(task, failed, "the duty that fails")
+        assert not await in_force()
+        office.at.ms += 3_600_000
+        await until(task, in_force, "the draft")
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
