@@ -31,13 +31,13 @@ LAST = "SELECT coalesce(max(number), 0) FROM orders"
 STANDING = (
     "SELECT action FROM orders WHERE action IN ('suspend', 'resume', 'revoke', 'replaced') ORDER BY number DESC LIMIT 1"
 )
-SAID = (
+SAID = (  # a note that was damaged on the disk says nothing, and keeps no order from being obeyed
     "SELECT 1 FROM journal WHERE kind IN ('suspended', 'note') AND seq > (SELECT acked_through FROM cursor)"
-    " AND json_extract(body, '$.order') = ?"
+    " AND CASE WHEN json_valid(CAST(body AS TEXT)) THEN json_extract(CAST(body AS TEXT), '$.order') END = ?"
 )
 CONTRADICTED = (
-    "SELECT json_extract(body, '$.contradicts') FROM journal WHERE kind = 'note'"
-    " AND json_extract(body, '$.contradicts') IS NOT NULL ORDER BY seq DESC LIMIT 1"
+    "SELECT CASE WHEN json_valid(CAST(body AS TEXT)) THEN json_extract(CAST(body AS TEXT), '$.contradicts') END AS no"
+    " FROM journal WHERE kind = 'note' AND typeof(no) = 'integer' ORDER BY seq DESC LIMIT 1"
 )
 KEEP = "INSERT INTO orders (number, action, reason, at_ms, signed) VALUES (?, ?, ?, ?, ?)"
 SWITCH = "INSERT OR REPLACE INTO switches (name, state, at_ms) VALUES (?, ?, ?)"

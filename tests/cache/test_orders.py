@@ -1,7 +1,7 @@
 import pytest
 
-from cache.journal.chain import JournalError, acknowledge, begin_epoch, current_epoch, head, verify
-from cache.journal.orders import Order, obey, standing
+from cache.journal.chain import JournalError, NewFact, acknowledge, append, begin_epoch, current_epoch, head, verify
+from cache.journal.orders import Order, contradicted, obey, standing, uphold
 from cache.ledger.facts import SUSPENDED, switched
 from storage.sqlite import memory
 
@@ -45,6 +45,20 @@ def test_an_old_order_told_again_is_written_down_once_until_the_platform_has_sig
         obey(conn, order(1), at_ms=at_ms)
 
     assert (head(conn).seq, switched(conn, SUSPENDED)) == (waiting.seq + 1, False)
+
+
+@pytest.mark.parametrize("damage", ["x'7b226f'", "x'22ff22'", '\'{"contradicts":"x"}\''])
+def test_a_note_that_was_damaged_on_the_disk_keeps_no_order_from_being_obeyed_or_upheld(conn, damage):
+    obey(conn, Order(number=7, action="suspend", reason="r"), at_ms=1)
+    append(conn, NewFact("note", {"order": 7, "action": "suspend", "known": True}, 2, "note-1"))
+    conn.execute(f"UPDATE journal SET body = CAST({damage} AS TEXT) WHERE kind = 'note'")
+    conn.execute("UPDATE switches SET state = 0 WHERE name = 'suspended'")  # by somebody who has the disk
+
+    assert uphold(conn, lambda _signed: None, at_ms=3)
+    assert contradicted(conn) is None
+    obey(conn, Order(number=7, action="resume", reason="r"), at_ms=4)
+    obey(conn, Order(number=7, action="suspend", reason="r"), at_ms=5)
+    assert contradicted(conn) == 7
 
 
 def test_a_new_epoch_begins_with_the_fact_that_names_the_order(conn):
