@@ -10,7 +10,9 @@ Rules of this file:
 - rows of `pledges` are touched in sorted order of their keys, and before those of `tallies`;
 - a fact ends the claim of its id, whatever keys the claim named: the fact says what was taken; one that gives it back
   ends the claim too, also before the grant is known (claims.md 6);
-- `started` of a later run ends what earlier runs of that terminal claimed, after the facts before it were booked.
+- `started` of a later run ends what earlier runs of that terminal claimed, after the facts before it were booked;
+- a claim's places move with its state, and only for whoever moved the state: of two that read the same at one moment
+  (another connection, READ COMMITTED) one waits for the other's row and then finds nothing to do.
 """
 
 from collections.abc import Iterable, Sequence
@@ -30,7 +32,7 @@ CLAIMED: Final = "INSERT INTO claimed (redemption, key, n) VALUES ($1, $2, $3)"
 STATE: Final = "SELECT state, terminal FROM claims WHERE redemption = $1"
 CLAIMS_OF: Final = "SELECT redemption FROM claims WHERE terminal = $1 AND state <> 'gone'"
 KEYS: Final = "SELECT key, n FROM claimed WHERE redemption = $1 ORDER BY key"
-SET_STATE: Final = "UPDATE claims SET state = $2, since_ms = $3 WHERE redemption = $1"
+MOVE: Final = "UPDATE claims SET state = $3, since_ms = $4 WHERE redemption = $1 AND state = $2"
 DROP: Final = "DELETE FROM claims WHERE redemption = $1"
 DROP_KEYS: Final = "DELETE FROM claimed WHERE redemption = $1"
 OLD: Final = "SELECT redemption FROM claims WHERE state = 'held' AND since_ms <= $1 ORDER BY redemption"
@@ -51,16 +53,18 @@ class Claim(NamedTuple):
     run: str
 
 
-async def hold(tx: Tx, claim: Claim, keys: Sequence[tuple[str, int]], *, now_ms: int) -> None:
-    """Take the places; whoever calls has seen that there is room."""
-    await tx.execute(CLAIM, *claim, "held", now_ms)
+async def hold(tx: Tx, claim: Claim, keys: Sequence[tuple[str, int]], *, now_ms: int) -> bool:
+    """Take the places, whoever calls has seen that there is room; return False for an id that was just released."""
+    if not await tx.execute(f"{CLAIM} ON CONFLICT DO NOTHING", *claim, "held", now_ms):
+        return False
     await tx.execute_many(CLAIMED, [(claim.redemption, key, n) for key, n in sorted(keys)])
     await tx.rows_many(PLEDGE, [(key, n, 0) for key, n in sorted(keys)])
+    return True
 
 
-async def forbid(tx: Tx, claim: Claim, *, now_ms: int) -> None:
-    """Remember an id that was refused or released before it was claimed: no claim brings it to life."""
-    await tx.execute(f"{CLAIM} ON CONFLICT DO NOTHING", *claim, "gone", now_ms)
+async def forbid(tx: Tx, claim: Claim, *, now_ms: int) -> bool:
+    """Remember an id that was refused or released before it was claimed; return False where a claim was faster."""
+    return await tx.execute(f"{CLAIM} ON CONFLICT DO NOTHING", *claim, "gone", now_ms) > 0
 
 
 async def standing(tx: Tx, redemption: str) -> tuple[str, str] | None:
@@ -71,35 +75,35 @@ async def standing(tx: Tx, redemption: str) -> tuple[str, str] | None:
 
 async def free(tx: Tx, redemption: str, *, now_ms: int) -> None:
     """Void a claim that is held or lapsed; anything else stays as it is."""
-    if await _drop_keys(tx, redemption):
-        await tx.execute(SET_STATE, redemption, "gone", now_ms)
+    await _end(tx, redemption, now_ms=now_ms)
 
 
 async def confirm(tx: Tx, terminal: str, redemptions: Iterable[str]) -> None:
     """End the claims of `terminal` whose facts have come."""
     claimed = {row[0] for row in await tx.rows(CLAIMS_OF, terminal)}
     for redemption in sorted(claimed.intersection(redemptions)):
-        if await _drop_keys(tx, redemption):
+        if await _end(tx, redemption, now_ms=0):
             await tx.execute(DROP, redemption)
 
 
-async def _drop_keys(tx: Tx, redemption: str) -> bool:
-    row = await tx.row(STATE, redemption)
-    if row is None or row[0] == "gone":
-        return False
-    held = row[0] == "held"
-    keys = await tx.rows(KEYS, redemption)
-    await tx.rows_many(PLEDGE, [(key, -n if held else 0, 0 if held else -n) for key, n in keys])
-    await tx.execute(DROP_KEYS, redemption)
-    return True
+async def _end(tx: Tx, redemption: str, *, now_ms: int) -> bool:
+    """Give the places of a claim back; return whether it was us who did."""
+    for state in ("held", "lapsed"):  # in the order in which a claim goes through them
+        if await tx.execute(MOVE, redemption, state, "gone", now_ms):
+            held = state == "held"
+            keys = await tx.rows(KEYS, redemption)
+            await tx.rows_many(PLEDGE, [(key, -n if held else 0, 0 if held else -n) for key, n in keys])
+            await tx.execute(DROP_KEYS, redemption)
+            return True
+    return False
 
 
 async def lapse(tx: Tx, *, now_ms: int) -> None:
     """Let claims lapse that nobody has spoken of, and forget old names."""
     for (redemption,) in await tx.rows(OLD, now_ms - LAPSE_MS):
-        keys = await tx.rows(KEYS, redemption)
-        await tx.rows_many(PLEDGE, [(key, -n, n) for key, n in keys])
-        await tx.execute(SET_STATE, redemption, "lapsed", now_ms)
+        if await tx.execute(MOVE, redemption, "held", "lapsed", now_ms):
+            keys = await tx.rows(KEYS, redemption)
+            await tx.rows_many(PLEDGE, [(key, -n, n) for key, n in keys])
     await tx.execute(FORGOTTEN, now_ms - GONE_MS)
 
 

@@ -53,6 +53,9 @@ OWN_HELD: Final = (
 )
 
 
+Locked = dict[str, tuple[int, int]]  # by key: held, lapsed
+
+
 @dataclass(frozen=True, slots=True)
 class Room:
     """What stands under one key, and its bound."""
@@ -93,20 +96,21 @@ async def answer_claim(tx: Tx, asker: Asker, ask: ClaimRequest, bounds: Bounds, 
         await release(tx, pledges.Claim(released, asker.terminal, ask.run), now_ms=now_ms)
     if await tx.row(VOID_RUN, asker.terminal, ask.run):
         return ClaimAnswer(gone=True)
-    claim = pledges.Claim(ask.redemption, asker.terminal, ask.run)
+    claim, locked = pledges.Claim(ask.redemption, asker.terminal, ask.run), await _locked(tx, ask)
     heard = await _known(tx, claim)
     if heard == "gone":
         return ClaimAnswer(gone=True)
     if heard == "held" and not ask.dry:
         return ClaimAnswer(granted=True)
-    rooms, under = await _rooms(tx, asker, ask, bounds)
+    rooms, under = await _rooms(tx, asker, ask, (bounds, locked))
     known = await known_at_site(tx, asker.terminal, ask, {room.key: room.proved for room in rooms})
     answer = told(await _weigh(tx, rooms), rooms, under, known)
     if ask.dry or not ask.keys:
         return answer
     if answer.granted:
         keys = [(room.key, room.n) for room in rooms]
-        await pledges.hold(tx, claim, keys, now_ms=now_ms)
+        if not await pledges.hold(tx, claim, keys, now_ms=now_ms):
+            return ClaimAnswer(gone=True)
     elif answer.refused is not None:
         await pledges.forbid(tx, claim, now_ms=now_ms)
     return answer
@@ -131,9 +135,9 @@ async def release(tx: Tx, claim: pledges.Claim, *, now_ms: int) -> None:
     if await tx.row(COMMITTED, claim.redemption) is not None:
         return
     standing = await pledges.standing(tx, claim.redemption)
-    if standing is None:
-        await pledges.forbid(tx, claim, now_ms=now_ms)
-    elif standing[1] == claim.terminal:
+    if standing is None and not await pledges.forbid(tx, claim, now_ms=now_ms):
+        standing = await pledges.standing(tx, claim.redemption)  # its ask was answered this very moment
+    if standing is not None and standing[1] == claim.terminal:
         await pledges.free(tx, claim.redemption, now_ms=now_ms)
 
 
@@ -150,15 +154,19 @@ async def _known(tx: Tx, claim: pledges.Claim) -> str:
     return "held" if standing == ("held", claim.terminal) else "gone"
 
 
-async def _rooms(tx: Tx, asker: Asker, ask: ClaimRequest, bounds: Bounds) -> tuple[list[Room], dict[str, list[str]]]:
-    """Return the room under each key, its rows locked in order, and which of the asker's own were given back."""
-    asked = sorted(ask.keys, key=lambda one: one.key)
-    locked = {
-        key: (held, lapsed)
-        for key, held, lapsed in await tx.rows_many(pledges.PLEDGE, [(one.key, 0, 0) for one in asked])
-    }
+async def _locked(tx: Tx, ask: ClaimRequest) -> Locked:
+    """Return what is held and lapsed under each key, its rows locked in order: one ask of a key after the other."""
+    rows = await tx.rows_many(pledges.PLEDGE, [(key, 0, 0) for key in sorted(one.key for one in ask.keys)])
+    return {key: (held, lapsed) for key, held, lapsed in rows}
+
+
+async def _rooms(
+    tx: Tx, asker: Asker, ask: ClaimRequest, known: tuple[Bounds, Locked]
+) -> tuple[list[Room], dict[str, list[str]]]:
+    """Return the room under each key, whose rows are locked, and which of the asker's own were given back."""
+    bounds, locked = known
     rooms, under = [], {}
-    for one in asked:
+    for one in sorted(ask.keys, key=lambda one: one.key):
         room = await _room(tx, one, bounds, locked[one.key], at_ms=ask.at_ms)
         facts, held, gone = await _own(tx, asker, one)
         if gone:

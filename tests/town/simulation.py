@@ -529,7 +529,7 @@ def _cached(p):
 
     async def remember(tx, claim, keys, *, now_ms):
         granted.add(claim.redemption)
-        await hold(tx, claim, keys, now_ms=now_ms)
+        return await hold(tx, claim, keys, now_ms=now_ms)
 
     p.set(claims, "_known", known)
     p.set(pledges, "hold", remember)
