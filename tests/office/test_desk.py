@@ -397,7 +397,7 @@ async def approving_forms(office):
         "withdraw-grant": {"grant": (await grants.listed(office.desk, CITY))[0].grant_id},
         "issue": {"city": CITY, "subject": WHO, "max_uses": 1},
         "nonce": {"city": CITY},
-        "renew": {"city": CITY, "code": "XG1:0", "nonce": "AAAAAAAAAAAAAAAA"},
+        "renew": {"city": CITY, "code": "XG1:0", "nonce": "AAAAAAAAAAAAAAAAAAAAAAAA"},
     }
 
 

@@ -10,7 +10,7 @@ from office_town import CITY, OTHER, WHO, Office
 
 from central.lists.cities import signing_keys
 from central.lists.measure_calls import kill_key, revoke
-from central.office.approving.wallet import NONCE_S, PROOF_TYPE, RENEW_S
+from central.office.approving.wallet import NONCE_S, PROOF_TYPE, RENEW_S, make_nonce
 from central.office.refusals import RefusedError
 from central.register.accounts.acts import RepeatedError
 from central.register.minting import present, to_text
@@ -81,13 +81,20 @@ class TestProof:
         with pytest.raises(RepeatedError):
             await office.call(office.clerk, "issue", **form)
 
+    async def test_phones_that_ask_in_the_same_second_each_get_a_nonce_of_their_own(self, office):
+        made = {make_nonce(office.folder, CITY, now_s=office.at.ms // 1000) for _ in range(9)}
+
+        for nonce in sorted(made)[:2]:
+            assert (await office.call(office.clerk, "issue", city=CITY, subject=WHO, proof=proof(office, nonce)))[
+                "token"
+            ]
+        assert len(made) == 9
+
     async def test_a_nonce_is_good_for_a_while_and_for_one_city(self, office):
         nonce = await nonce_of(office)
         office.at.ms += (NONCE_S + 1) * 1000
         with pytest.raises(RefusedError, match="nonce"):
             await office.call(office.clerk, "issue", city=CITY, subject=WHO, proof=proof(office, nonce))
-        from central.office.approving.wallet import make_nonce
-
         foreign = make_nonce(office.folder, OTHER, now_s=office.at.ms // 1000)
         with pytest.raises(RefusedError, match="nonce"):
             await office.call(office.clerk, "issue", city=CITY, subject=WHO, proof=proof(office, foreign))
@@ -105,7 +112,7 @@ class TestProof:
             {"aud": None},
             {"iat": 1},
             {"iat": "now"},
-            {"nonce": "AAAAAAAAAAAAAAAA"},
+            {"nonce": "AAAAAAAAAAAAAAAAAAAAAAAA"},
             {"nonce": 7},
             {"nonce": "…" * 16},
         ],

@@ -86,7 +86,7 @@ class RenewForm(Form, frozen=True, kw_only=True):
 
     city: City
     code: Annotated[str, Meta(min_length=5, max_length=600)]
-    nonce: Annotated[str, Meta(min_length=16, max_length=16)]
+    nonce: Annotated[str, Meta(min_length=24, max_length=24)]
     days: Annotated[int, Meta(ge=1, le=366)] = 30
 
 

@@ -14,6 +14,7 @@ proof as a JWT). Rules of this file:
 import base64
 import hashlib
 import hmac
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -35,6 +36,7 @@ from credit.tokens import open_token
 
 NONCE_S: Final = 300
 TIME_BYTES: Final = 4
+OWN_BYTES: Final = 6  # two phones that ask in the same second get nonces of their own
 MAC_BYTES: Final = 8  # 2^64 guesses within five minutes, each of them a call with somebody's token
 PROOF_TYPE: Final = "openid4vci-proof+jwt"
 PROOF_ALGS: Final = ("EdDSA", "ES256")
@@ -51,18 +53,18 @@ class Renewing(NamedTuple):
     key: HolderKey
 
 
-def _mac(folder: Path, city: str, at: bytes) -> bytes:
+def _mac(folder: Path, city: str, made: bytes) -> bytes:
     key = open_state(folder).signer.key.private_bytes(
         serialization.Encoding.Raw, serialization.PrivateFormat.Raw, serialization.NoEncryption()
     )
-    secret = hashlib.sha256(b"xinguan-c-nonce-1" + key).digest()
-    return hmac.digest(secret, at + city.encode(), "sha256")[:MAC_BYTES]
+    secret = hashlib.sha256(b"xinguan-c-nonce-2" + key).digest()
+    return hmac.digest(secret, made + city.encode(), "sha256")[:MAC_BYTES]
 
 
 def make_nonce(folder: Path, city: str, *, now_s: int) -> str:
-    """Return a nonce (base64url, 12 bytes) for a credential of `city`."""
-    at = now_s.to_bytes(TIME_BYTES, "big")
-    return base64.urlsafe_b64encode(at + _mac(folder, city, at)).decode()
+    """Return a nonce (base64url, 18 bytes) for a credential of `city`; no two are the same."""
+    made = now_s.to_bytes(TIME_BYTES, "big") + secrets.token_bytes(OWN_BYTES)
+    return base64.urlsafe_b64encode(made + _mac(folder, city, made)).decode()
 
 
 def check_nonce(folder: Path, city: str, nonce: str, *, now_s: int) -> bytes:
@@ -71,9 +73,9 @@ def check_nonce(folder: Path, city: str, nonce: str, *, now_s: int) -> bytes:
         raw = base64.b64decode(nonce, altchars=b"-_", validate=True)
     except ValueError:
         raw = b""
-    at, mac = raw[:TIME_BYTES], raw[TIME_BYTES:]
-    age_s = now_s - int.from_bytes(at, "big")
-    if not hmac.compare_digest(mac, _mac(folder, city, at)) or not 0 <= age_s <= NONCE_S:
+    made, mac = raw[: TIME_BYTES + OWN_BYTES], raw[TIME_BYTES + OWN_BYTES :]
+    age_s = now_s - int.from_bytes(made[:TIME_BYTES], "big")
+    if not hmac.compare_digest(mac, _mac(folder, city, made)) or not 0 <= age_s <= NONCE_S:
         raise RefusedError("nonce 无效或已过期，请重新获取 · the nonce is none of ours, or too old: get another")
     return raw
 
