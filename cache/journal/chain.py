@@ -195,13 +195,15 @@ def unsent(conn: sqlite3.Connection) -> Unsent:
 def record_of(row: tuple[Any, ...]) -> Record:
     """Return a row of ROW as a record; raise ValueError where it is none any more."""
     seq, record_id, at_ms, kind, redemption, body, _hash = row
-    if None in (record_id, at_ms, kind, body):
+    if None in (record_id, kind, body) or not isinstance(at_ms, int):
         raise ValueError(f"record {seq} lacks a part")
     named = None if redemption is None else str(redemption, "utf-8")
     try:
         said = json.loads(body)
     except RecursionError as error:
         raise ValueError(f"record {seq} nests too deep") from error
+    if not isinstance(said, dict):
+        raise ValueError(f"record {seq} has no body")  # noqa: TRY004 - what is wrong is what was stored
     return Record(
         seq=seq, id=str(record_id, "utf-8"), at_ms=at_ms, kind=str(kind, "utf-8"), redemption=named, body=said
     )

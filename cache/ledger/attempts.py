@@ -14,11 +14,11 @@ Rules of this file:
 - functions run inside the transaction of their pen.
 """
 
-import json
 import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
+from cache.journal.bodies import said_in
 from cache.ledger.paying import is_paid
 from cache.ledger.steps import Stepped, actuated, annul
 from cache.ledger.writing import NONCE_OF
@@ -27,7 +27,7 @@ from credit.lifecycle import State
 
 ACTUATING, ACTUATED, NOT_ACTUATED, UNKNOWN = "actuating", "actuated", "not_actuated", "unknown"
 TRIED = (
-    "SELECT kind, body FROM journal WHERE redemption = ?"
+    "SELECT kind, CAST(body AS BLOB) FROM journal WHERE redemption = ?"
     " AND kind IN ('actuating', 'actuated', 'not_actuated', 'unknown') ORDER BY seq"
 )
 STATE = "SELECT state, heads FROM redemptions WHERE id = ?"
@@ -60,11 +60,12 @@ def attempt_id(redemption: str, number: int) -> str:
 
 
 def last_tried(conn: sqlite3.Connection, redemption: str) -> Tried | None:
-    """Return the last attempt, None if there was none."""
+    """Return the last attempt, None if there was none. What a damaged fact does not say counts as unknown."""
     last: Tried | None = None
     for kind, text in conn.execute(TRIED, (redemption,)).fetchall():
-        body = json.loads(text)
-        number = int(str(body["attempt"]).rpartition(".")[2]) if "attempt" in body else last.number if last else 0
+        body = said_in(text)
+        told = str(body.get("attempt", "")).rpartition(".")[2]
+        number = int(told) if told.isdecimal() else (last.number if last else 0) + (kind == ACTUATING)
         if kind == ACTUATING:
             last = Tried(number, UNKNOWN)
         elif last is None or number >= last.number:

@@ -14,6 +14,7 @@ Rules of this file:
 import json
 import sqlite3
 
+from cache.journal.bodies import said_in
 from cache.ledger.facts import used
 from cache.ledger.steps import Stepped, annul, refuse, take_step
 from cache.ledger.writing import GONE, standing
@@ -28,7 +29,7 @@ KNOWN_ORDER = 'SELECT redemption, fen FROM payments WHERE "order" = ?'
 PAY = 'INSERT INTO payments ("order", redemption, fen, at_ms) VALUES (?, ?, ?, ?)'
 PAID = "SELECT 1 FROM payments WHERE redemption = ?"
 ANSWER = "SELECT answer, annulled_by FROM redemptions WHERE id = ?"
-CAUSE = "SELECT body FROM journal WHERE id = ?"
+CAUSE = "SELECT CAST(body AS BLOB) FROM journal WHERE id = ?"
 SHOWN = "UPDATE graces SET answer = ?, until_ms = max(until_ms, ?) WHERE redemption = ?"
 AWAITING = "SELECT id, lane FROM redemptions WHERE state = 'awaiting'"
 SUM_KEY = "SELECT key, fen, bound, since_ms FROM sums WHERE redemption = ?"
@@ -100,7 +101,7 @@ def _seq(conn: sqlite3.Connection, redemption: str) -> int:
 def _lapsed(conn: sqlite3.Connection, redemption: str) -> bool:
     """Return whether it was annulled because nobody paid, and for nothing else."""
     row = conn.execute(CAUSE, (conn.execute(ANSWER, (redemption,)).fetchone()[1],)).fetchone()
-    return row is not None and json.loads(row[0]).get("cause") == UNPAID
+    return row is not None and said_in(row[0]).get("cause") == UNPAID
 
 
 def _free(conn: sqlite3.Connection, redemption: str) -> bool:

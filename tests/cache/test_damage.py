@@ -6,6 +6,7 @@ import hashlib
 import json
 import sqlite3
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -30,6 +31,8 @@ from cache.memory.lives import End, unknown
 from cache.pen import Pen
 from credit.inputs import Now
 from credit.records import chain_next, chain_start
+from edge.api.calls.looking import DAMAGED, _records
+from edge.api.calls.looking_bodies import JournalAnswer
 from storage.sqlite import memory
 
 AT_MS = 1_790_000_000_000
@@ -323,3 +326,15 @@ def test_whatever_turns_over_everything_goes_out_once_and_only_what_was_touched_
     assert {at for _epoch, at, kind, _body in read if kind == "corrupt"} <= touched | hashes
     assert verify(conn) == head(conn)
     assert [record.seq for record in records(conn)] == list(range(1, 31))
+
+
+@pytest.mark.parametrize("column", ["id", "kind", "redemption", "body"])
+def test_who_looks_into_the_journal_is_told_of_a_damaged_row_and_sees_the_others(conn, column):
+    write(conn, 3)
+    flip(conn, 2, column, 7)
+
+    told = _records(conn, 1, 50)
+
+    assert [one["seq"] for one in told["records"]] == [2, 3]
+    assert msgspec.convert(told, JournalAnswer).records[0].kind == DAMAGED
+    assert _records(conn, 2, 1)["records"][0]["body"] == {"n": 3, "said": "早上好"}

@@ -12,12 +12,12 @@ Rules of this file:
   taken back twice, and no more of it than is left.
 """
 
-import json
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from cache.journal.bodies import said_in
 from credit.facts import Bought, Facts, PassState
 
 ENDED: Final = (
@@ -32,7 +32,7 @@ GIVEN_BACK: Final = (
 SUMS_GIVEN_BACK: Final = "UPDATE sums SET given_back_fen = fen WHERE redemption = ? AND key = ?"
 END_GRACE: Final = "DELETE FROM graces WHERE redemption = ?"
 OWN_WORD: Final = (
-    "SELECT kind, body, seq > (SELECT sent_through FROM cursor) FROM journal"
+    "SELECT kind, CAST(body AS BLOB), seq > (SELECT sent_through FROM cursor) FROM journal"
     " WHERE redemption = ? AND kind IN ('closed', 'reversed')"
 )
 STANDS: Final = (
@@ -128,6 +128,6 @@ def _returned(conn: sqlite3.Connection, one: Bought) -> Bought | None:
     return replace(one, returned_fen=one.returned_fen + fen, returned_heads=one.returned_heads + heads)
 
 
-def _bodies(rows: Iterable[tuple[str, str, int]]) -> Iterable[tuple[dict[str, Any], bool]]:
+def _bodies(rows: Iterable[tuple[str, bytes, int]]) -> Iterable[tuple[dict[str, Any], bool]]:
     for _kind, body, waits in rows:
-        yield json.loads(body), bool(waits)
+        yield said_in(body), bool(waits)

@@ -6,14 +6,15 @@ Rules of this file:
 - lists and counts name nobody; the journal holds pseudonyms and is for software of the house, not for screens.
 """
 
-import json
 import sqlite3
 from collections import Counter
+from dataclasses import asdict
 from typing import Any, Final, Protocol
 
 from aiohttp import web
 
 from cache.journal import chain
+from cache.journal.bodies import said_in
 from cache.lists.rows import stored
 from credit.inputs import Now
 from edge.api.access import May
@@ -26,12 +27,12 @@ HOUR_MS: Final = 3_600_000
 MAX_HOURS: Final = 168
 MAX_RECORDS: Final = 200
 LOOKED_AT: Final = 5_000  # the newest denials that are counted
-RECORDS: Final = "SELECT seq, id, at_ms, kind, redemption, body FROM journal WHERE seq > ? ORDER BY seq LIMIT ?"
+DAMAGED: Final = "damaged"  # the kind that is told of a row which is no record any more
 GIVEN: Final = (
     "SELECT lane, benefit, state, count(*), sum(heads) FROM redemptions WHERE at_ms >= ?"
     " GROUP BY lane, benefit, state ORDER BY lane, benefit, state"
 )
-DENIED: Final = "SELECT at_ms, body FROM journal WHERE kind = 'not_granted' ORDER BY seq DESC LIMIT ?"
+DENIED: Final = "SELECT at_ms, CAST(body AS BLOB) FROM journal WHERE kind = 'not_granted' ORDER BY seq DESC LIMIT ?"
 
 
 class Clock(Protocol):
@@ -89,14 +90,17 @@ def _whole(request: web.Request, name: str, default: int, most: int) -> int:
 
 
 def _records(conn: sqlite3.Connection, after: int, many: int) -> dict[str, Any]:
-    names = ("seq", "id", "at_ms", "kind", "redemption")
-    found = [
-        dict(zip(names, row[:5], strict=True)) | {"body": json.loads(row[5])}
-        for row in conn.execute(RECORDS, (after, many))
-    ]
+    found = [_record(row) for row in conn.execute(chain.AFTER, (after + 1, many))]
     known = chain.cursor(conn)
     through = found[-1]["seq"] if found else after
     return {"records": found, "next": through, "last": chain.head(conn).seq, "acked_through": known.acked_through}
+
+
+def _record(row: tuple[Any, ...]) -> dict[str, Any]:
+    try:
+        return asdict(chain.record_of(row))
+    except ValueError:
+        return {"seq": row[0], "id": "", "at_ms": 0, "kind": DAMAGED, "redemption": None, "body": {}}
 
 
 def _counts(conn: sqlite3.Connection, since_ms: int) -> dict[str, Any]:
@@ -106,10 +110,10 @@ def _counts(conn: sqlite3.Connection, since_ms: int) -> dict[str, Any]:
     for at_ms, text in conn.execute(DENIED, (LOOKED_AT,)):
         if at_ms < since_ms:
             break
-        body = json.loads(text)
+        body = said_in(text)
         for reason in body.get("reasons", [])[:1]:
-            denied[body["lane"], reason] += 1
+            denied[body.get("lane", ""), reason] += 1
         for reason, n in (body.get("refused", {}) | body.get("unverified", {})).items():
-            denied[body["lane"], reason] += n
+            denied[body.get("lane", ""), reason] += n
     told = [{"lane": lane, "reason": reason, "n": n} for (lane, reason), n in sorted(denied.items())]
     return {"since_ms": since_ms, "given": given, "denied": told}

@@ -33,7 +33,7 @@ class ListsAnswer(Struct, frozen=True, kw_only=True):
 
 
 class RecordShown(Struct, frozen=True, kw_only=True):
-    """One record of the journal (docs/records.md)."""
+    """One record of the journal (docs/records.md); of one that was damaged on the disk its number, kind `damaged`."""
 
     seq: int
     id: str

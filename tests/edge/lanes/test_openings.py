@@ -226,6 +226,27 @@ def test_an_opening_that_could_not_be_begun_for_seconds_opens_for_nobody_and_the
     assert ("not_actuated" in world.kinds()) is not strict
 
 
+@pytest.mark.parametrize("damage", ["x'7b226c'", "x'22ff22'"])
+def test_facts_of_an_attempt_that_were_damaged_on_the_disk_end_no_lane_and_open_nothing_again(damage):
+    controller = Controller([])
+
+    async def story(world):
+        await world.show()
+        await world.settled()
+        of_attempts = "redemption IS NOT NULL AND kind IN ('actuating', 'actuated')"
+        world.store.conn.execute(f"UPDATE journal SET body = CAST({damage} AS TEXT) WHERE {of_attempts}")
+        await world.show()
+        await world.settled()
+        assert controller.openings == 1
+        await world.person()
+        await world.settled()
+
+    world = played(controller)(story)
+
+    assert controller.openings == 2
+    assert [said for _name, said in world.told] == ["opened", "opened"]
+
+
 WAYS = st.tuples(st.booleans(), st.sampled_from(["truth", "never", "late", "cut", "lie", "away"]))
 ACTS = st.sampled_from(["show", "show", "restart", "person", "turned", "not_turned", "late", "ill"])
 

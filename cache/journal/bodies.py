@@ -1,0 +1,21 @@
+"""What a stored fact says, for whoever reads single facts: one that was damaged on the disk says nothing.
+
+Damage is found and told where the chain is compared (`cache.journal.batches`, `verify`). Until then, and for what the
+platform has signed for already, such a row stands in the journal: it must end nobody who only wants to look.
+"""
+
+import json
+from typing import Any
+
+
+def said_in(body: object) -> dict[str, Any]:
+    """Return what a body says, as it stands in the journal (as bytes: CAST(body AS BLOB)); nothing if it is none.
+
+    >>> said_in(b'{"lane":"A"}'), said_in(b'{"lane":"A'), said_in(bytes([34, 255, 34])), said_in(b"[]"), said_in(None)
+    ({'lane': 'A'}, {}, {}, {}, {})
+    """
+    try:
+        said = json.loads(body) if isinstance(body, str | bytes) else None
+    except (ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
