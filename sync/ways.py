@@ -15,9 +15,10 @@ from storage.jobs import StoreFailedError
 from sync.memory.rebuilder import Rebuilder
 from sync.pull.puller import Puller
 from sync.push.line import Clock as LineClock
-from sync.push.line import Line, PushState, PushStatus
+from sync.push.line import Line
 from sync.push.listener import Listener
 from sync.push.pusher import Pusher
+from sync.push.status import PushState, PushStatus
 from sync.push.upholding import Upholder
 from sync.shorts import Shorts
 from sync.times import Clock, TimeSync

@@ -210,6 +210,7 @@ class StatusAnswer(Struct, frozen=True, kw_only=True):
     clock: ClockState
     offline: bool
     offline_s: int | None
+    site_only: bool  # the site's hub answers, and does not reach the platform
     suspended: bool
     entry_stopped: bool
     unsent: int

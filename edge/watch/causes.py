@@ -194,6 +194,13 @@ CAUSES: Final[dict[str, Cause]] = {
         "检查网络；离线期间照常服务",
         "look at the network; visitors are served meanwhile",
     ),
+    "platform.behind_hub": Cause(
+        _N,
+        "枢纽联系不上平台，景区内照常记账",
+        "the site's hub does not reach the platform; the site counts on",
+        "检查枢纽的外网；恢复后自动上传",
+        "look at the hub's line to the platform; what waits goes up by itself",
+    ),
     "push.well": Cause(_W, "事实上传正常", "facts go up"),
     "push.refused": Cause(
         _N,

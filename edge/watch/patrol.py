@@ -17,7 +17,7 @@ from edge.events import Events
 from edge.watch.readings import Parts, Readings
 from edge.watch.store import DECIDE, KEEP, Fault
 from storage.jobs import StoreFailedError
-from sync.push.line import PushState
+from sync.push.status import PushState
 
 log = logging.getLogger("xinguan.patrol")
 

@@ -190,6 +190,7 @@ class Readings:
         push, oldest = parts.sync.push.status, kept.unsent.oldest_at_ms
         return PlatformReading(
             offline_s=None if since is None else max(0, now_ms - since) // 1000,
+            site_only=push.site_only,
             push=push.state.value,
             push_detail=push.detail[:MAX_DETAIL],
             pull_error=(parts.sync.pull.refusal or "")[:MAX_DETAIL],

@@ -72,6 +72,7 @@ class PlatformReading:
     """The ways to the platform, and what is still to go there."""
 
     offline_s: int | None = None
+    site_only: bool = False  # the site's hub answers, and does not reach the platform
     push: str = "idle"
     push_detail: str = ""
     pull_error: str = ""
@@ -111,6 +112,7 @@ def state(reading: Reading, *, ready: bool) -> dict[str, Any]:
         "clock": reading.clock.value,
         "offline": platform.offline_s is not None,
         "offline_s": platform.offline_s,
+        "site_only": platform.offline_s is None and platform.site_only,
         "suspended": reading.suspended,
         "unsent": platform.unsent,
         "oldest_unsent_s": platform.oldest_unsent_s,
@@ -199,8 +201,9 @@ def _suspended(reading: Reading) -> Line:
 def _platform(platform: PlatformReading) -> list[Line]:
     away = platform.offline_s is not None and platform.push == UNREACHABLE
     push = f"push.{platform.push}" if platform.push in (REFUSED, ALARM) else "push.well"
+    in_touch = "platform.behind_hub" if platform.site_only else "platform.well"
     return [
-        Line("platform", "platform.away" if away else "platform.well", platform.push_detail if away else ""),
+        Line("platform", "platform.away" if away else in_touch, platform.push_detail if away else ""),
         Line("push", push, platform.push_detail),
         Line(
             "orders",

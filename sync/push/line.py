@@ -13,8 +13,7 @@ Rules of this file:
 import asyncio
 import sqlite3
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from typing import Literal, NamedTuple, Protocol
 
 from cache.ids import uuid7
@@ -34,6 +33,7 @@ from sync.peer import Peer, Reach
 from sync.push.receipts import ReceiptFile
 from sync.push.receiving import ours, take_in
 from sync.push.resume import Heard, end_of, resume_after
+from sync.push.status import PushState, PushStatus
 from sync.transport import SILENT_S, RefusedError
 from sync.wire.hubs import HUB, HeldHere, HeldThrough, open_hub
 from sync.wire.jws import kid_of, public_key, typ_of
@@ -50,31 +50,6 @@ class Clock(Protocol):
     def now_ms(self) -> int:
         """Return now in milliseconds UTC."""
         ...
-
-
-class PushState(StrEnum):
-    """How the way out is."""
-
-    STARTING = "starting"
-    SENDING = "sending"
-    IDLE = "idle"
-    UNREACHABLE = "unreachable"
-    REFUSED = "refused"
-    ALARM = "alarm"
-
-
-@dataclass(frozen=True, slots=True)
-class PushStatus:
-    """What a screen or a metric may show. `answered_ms` is when the platform last answered (ms UTC, 0 = never)."""
-
-    state: PushState = PushState.STARTING
-    detail: str = ""
-    answered_ms: int = 0
-    sent: int = 0
-    conflicts: int = 0
-    set_aside: int = 0
-    orders: int = 0
-    lists_version: int | None = None
 
 
 class Said(NamedTuple):
@@ -230,8 +205,8 @@ class Line:
 
         await self.store.write(job)
         before, lists = self.status, standing.lists_version
-        if lists is not None and lists != before.lists_version:
-            self.status = replace(before, lists_version=lists)
+        self.status = replace(before, site_only=True, lists_version=before.lists_version if lists is None else lists)
+        if self.status.lists_version != before.lists_version:
             self.news()
         return Heard(None, None)
 
@@ -295,6 +270,7 @@ class Line:
             conflicts=before.conflicts + conflicts,
             orders=before.orders + orders,
             lists_version=answer.lists_version,
+            site_only=False,
         )
         if answer.lists_version is not None and answer.lists_version != before.lists_version:
             self.news()

@@ -16,8 +16,9 @@ from cache.journal.chain import JournalError
 from storage.jobs import StoreFailedError
 from sync.backoff import SPACING_S, Backoff
 from sync.peer import Trouble
-from sync.push.line import Line, PushState
+from sync.push.line import Line
 from sync.push.pusher import Pusher
+from sync.push.status import PushState
 from sync.transport import SILENT_S, RefusedError, UnreachableError
 from sync.wire.messages import STANDING_WAIT_S, WireError
 

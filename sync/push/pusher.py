@@ -26,9 +26,10 @@ from sync.backoff import Backoff
 from sync.peer import Trouble
 from sync.push.carrying import Carrier, no_records
 from sync.push.export import seal_of
-from sync.push.line import Line, PushState, PushStatus
+from sync.push.line import Line
 from sync.push.ready import ready as next_batch
 from sync.push.resume import Heard, resume_after
+from sync.push.status import PushState, PushStatus
 from sync.transport import RefusedError, UnreachableError
 from sync.wire.hubs import HeldThrough
 from sync.wire.messages import MAX_RECORDS, WireError

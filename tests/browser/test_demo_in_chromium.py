@@ -87,9 +87,13 @@ async def test_the_network_is_cut_facts_wait_and_arrive_once_it_is_back(page):
     await page.click('[data-do="cut"]')
     await page.click('[data-do="counter"]')
     await page.locator("section.counter i.state.unsent").wait_for(timeout=LONG_MS)
+    for screen in ("gate", "counter"):  # no screen says that it is online meanwhile: at most the site's hub is in reach
+        strip = page.frame_locator(f"section.{screen} iframe")
+        await strip.locator("#net:not(.on)").wait_for(timeout=LONG_MS)
 
     await page.click('[data-do="restore"]')
     await page.locator("section.counter i.state.unsent").wait_for(state="detached", timeout=LONG_MS)
+    await page.frame_locator("section.gate iframe").locator("#net.on").wait_for(timeout=LONG_MS)
 
     assert await page.locator("#lost").inner_text() == "0"
     assert await page.locator("#twice").inner_text() == "0"

@@ -159,6 +159,7 @@ class TestBoard:
             (Reading(platform=PlatformReading(push="refused")), "push.refused"),
             (Reading(platform=PlatformReading(push="alarm")), "push.alarm"),
             (Reading(platform=PlatformReading(push="unreachable", offline_s=3)), "platform.away"),
+            (Reading(platform=PlatformReading(site_only=True)), "platform.behind_hub"),
             (Reading(platform=PlatformReading(contradicted=7)), "orders.contradicted"),
             (Reading(platform=PlatformReading(alarms=("push: ValueError: x",))), "tasks.alarm"),
             (Reading(platform=PlatformReading(pull_error="version 3 must be >= 6")), "news.refused"),

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from central.http import answers
 from central.platform_state import Signer
 from sync import peer
-from sync.push.line import PushState
+from sync.push.status import PushState
 from sync.wire.messages import MAX_TOLD, Answer, Conflict, Other, SetAside, WireError, decode
 from sync.wire.seals import ANSWER, open_answer, sign
 

@@ -14,7 +14,7 @@ from central.register.standing import set_state
 from storage.jobs import StoreFailedError
 from sync.backoff import MAX_ASKED_S, Backoff
 from sync.peer import Peer, Trouble
-from sync.push.line import PushState
+from sync.push.status import PushState
 from sync.transport import PortalError, RefusedError, UnreachableError, open_session
 
 

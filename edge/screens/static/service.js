@@ -4,7 +4,7 @@
 import { button, clockTime, find, make, redraw, set } from "./dom.js";
 import { drawTop, keepAlive } from "./page.js";
 import { Screen } from "./screen.js";
-import { ago, attempt, Strip, toast } from "./strip.js";
+import { ago, attempt, netWord, Strip, toast } from "./strip.js";
 import { call, stream, Trouble } from "./terminal.js";
 import { onLanguage, say, sayAt, toldNode } from "./words.js";
 
@@ -59,7 +59,7 @@ function drawFacts(status) {
     ...row("service_terminal", status.terminal), ...row("service_version", status.version),
     ...row("clock", say(`clock_${status.clock}`)), ...row("service_time", clockTime(status.now_ms)),
     ...row("unsent", String(status.unsent) + (status.oldest_unsent_s ? ` · ${ago(status.oldest_unsent_s)}` : "")),
-    ...row("service_net", status.offline ? `${say("offline")} ${ago(status.offline_s ?? 0)}` : say("online")));
+    ...row("service_net", say(netWord(status)) + (status.offline ? ` ${ago(status.offline_s ?? 0)}` : "")));
 }
 
 function drawLists(status) {

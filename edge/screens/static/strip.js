@@ -25,6 +25,12 @@ const MARKUP = `
   <span class="pills"><span id="last"></span><span id="net" class="pill"></span><span id="unsent" class="pill"></span><span id="lists" class="pill"></span><span id="clock" class="pill warn"></span></span>
   <span class="also-here" id="strip-more"><button id="language" type="button" data-also-self></button><button id="big" type="button" data-say="big" aria-pressed="false"></button><button id="sound" type="button" aria-pressed="false"></button></span>`;
 
+/** Which word says how the network is: in touch, behind the site's hub alone, or cut. */
+export function netWord(status) {
+  if (status.offline) return "offline";
+  return status.site_only ? "site_only" : "online";
+}
+
 export function ago(seconds) {
   if (seconds < 100) return `${Math.round(seconds)} ${say("seconds")}`;
   if (seconds < 5400) return `${Math.round(seconds / 60)} ${say("minutes")}`;
@@ -189,8 +195,9 @@ export class Strip {
 
   drawStatus(status) {
     const net = find("#net");
-    net.className = status.offline ? "pill off" : "pill on";
-    net.textContent = status.offline ? say("offline") : say("online");
+    const word = netWord(status);
+    net.className = { offline: "pill off", site_only: "pill warn", online: "pill on" }[word];
+    net.textContent = say(word);
     const unsent = find("#unsent");
     unsent.textContent = status.unsent ? `${say("unsent")} ${status.unsent}` : say("unsent_none");
     unsent.className = status.unsent ? "pill warn" : "pill";

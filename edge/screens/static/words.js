@@ -71,6 +71,7 @@ export const WORDS = {
   last: ["上一位", "Last"],
   online: ["在线", "Online"],
   offline: ["断网运行", "Offline"],
+  site_only: ["仅景区内网", "Site only"],
   unsent: ["未上传", "Unsent"],
   unsent_none: ["已全部上传", "All sent"],
   list_age: ["名单", "Lists"],
