@@ -13,6 +13,7 @@ from aiohttp import web
 from edge.screens.pages import screen_routes
 
 TOKEN = "look"
+DISPLAY = f"{TOKEN}-display"  # shows, and may not act
 
 
 def now_ms() -> int:
@@ -201,6 +202,11 @@ class LookAlike:
         self.may_act = True
         self.refuses: dict[str, str] = {}  # step → the reason why it cannot be taken
         self.silent = False
+        self.away = False  # nobody answers: every connection breaks off
+        self.knocks = 0  # calls since it went away
+        self.rooms = (("308", 60_000_000), ("215", 60_000_000), ("402", -60_000))  # (room, due in ms from now)
+        self.challenge = "9f3c2a7be1d04856"
+        self.persons = PERSONS
         self.awaiting: int | None = None  # fen that the newest redemption has still to pay
         self.connections = 0  # of screens to the events, since the start
         self.checks: list[dict[str, Any]] = []
@@ -238,17 +244,23 @@ class LookAlike:
             await self._beat.wait()
 
     async def close(self) -> None:
-        """End every stream, as a terminal does that dies."""
+        """End every stream, as a terminal does that dies; while `away` it does not come back."""
         for queue in self._listeners:
             queue.put_nowait(None)
 
     @web.middleware
     async def _authorised(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        if self.away:
+            self.knocks += 1
+            if request.transport is not None:
+                request.transport.abort()
+            raise web.HTTPServiceUnavailable
         if request.path.startswith("/v1") and not request.headers.get("Authorization", "").startswith(
             f"Bearer {TOKEN}"
         ):
             return web.json_response({"title": "Unauthorized"}, status=401)
-        if request.path.startswith("/v1/redemptions") and not self.may_act:
+        display = request.headers.get("Authorization", "").endswith(DISPLAY)
+        if request.path.startswith("/v1/redemptions") and (display or not self.may_act):
             return web.json_response({"title": "Forbidden"}, status=403)
         return await handler(request)
 
@@ -297,7 +309,7 @@ class LookAlike:
                 "claimed_fen": None,
                 "answer": answer,
             }
-            for room, due in (("308", 60_000_000), ("215", 60_000_000), ("402", -60_000))
+            for room, due in self.rooms
         ]
         if self.awaiting is not None:
             due = {"state": "awaiting", "answer": answer | {"obligations": {"pay_fen": self.awaiting}}}
@@ -316,11 +328,11 @@ class LookAlike:
         return web.json_response({"state": step, "error": None, "journal_seq": 11})
 
     async def _lane(self, request: web.Request) -> web.Response:
-        lane = {"id": request.match_info["lane"], "scene": "hotel", "intent": "open", "challenge": "9f3c2a7be1d04856"}
+        lane = {"id": request.match_info["lane"], "scene": "hotel", "intent": "open", "challenge": self.challenge}
         return web.json_response(lane)
 
     async def _staff(self, _request: web.Request) -> web.Response:
-        return web.json_response(PERSONS)
+        return web.json_response(self.persons)
 
     async def _staff_action(self, request: web.Request) -> web.Response:
         body = await request.json()

@@ -1,12 +1,22 @@
-"""The look-test's hands: one browser for all, the terminal's look-alike of tests/browser, time standing still."""
+"""The look-test's hands: one browser for all, the terminal's look-alike of tests/browser, time standing still.
+
+XINGUAN_SCREENS=FOLDER looks at the pages of another tree (its `edge/screens`): what these tests find on pages of before
+stands in docs/testing.md.
+"""
 
 import importlib.util
+import os
 import sys
 from pathlib import Path
 
 import pytest_asyncio
 
+from edge.screens import pages
+
 HERE = Path(__file__).parent
+if folder := os.environ.get("XINGUAN_SCREENS"):
+    pages.files = lambda _package: Path(folder)
+    pages.PAGES = tuple(name for name in pages.PAGES if Path(folder, f"{name}.html").is_file())
 
 
 def _load(name, path):

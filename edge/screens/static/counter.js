@@ -23,6 +23,7 @@ const quote = find("#quote");
 const screen = new Screen({
   scene: "counter",
   fleeting: false,
+  async onHello() { if (await strip.learn()) await refresh(); },
   onStatus(status) { drawTop(status, screen.lane, "counter_title"); strip.drawStatus(status); },
   onAnswer(answer) {
     strip.note(answer);
@@ -161,6 +162,5 @@ addEventListener("keydown", (event) => { if (event.key === "Escape" && screen.sh
 onLanguage(() => { draw(true); askFor(asking); });
 keepAlive();
 screen.start();
-refresh();
 askFor("show_buyer");
 amount.focus();

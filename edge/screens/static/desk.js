@@ -20,8 +20,8 @@ const deposit = find("#deposit");
 const screen = new Screen({
   scene: "desk",
   fleeting: false,
+  async onHello() { screen.showChallenge(); if (await strip.learn()) await refresh(); },
   onStatus(status) {
-    if (screen.challenge === null) screen.showChallenge();
     drawTop(status, screen.lane, "desk_title");
     strip.drawStatus(status);
     tickets(status.ticket_types || []);
@@ -157,5 +157,4 @@ addEventListener("keydown", (event) => { if (event.key === "Escape" && screen.sh
 onLanguage(() => { challengeDrawn = ""; draw(true); drawChallenge(); });
 keepAlive();
 screen.start();
-refresh();
 room.focus();

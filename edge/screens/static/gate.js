@@ -14,6 +14,7 @@ let houseDrawn = "";
 
 const screen = new Screen({
   scene: "gate",
+  onHello() { strip.learn(); },
   onStatus(status) {
     drawTop(status, screen.lane, "gate_title");
     strip.drawStatus(status);

@@ -3,6 +3,8 @@
 import { button, find, make, set } from "./dom.js";
 import { fallsBack, other, say, told, toldNode } from "./words.js";
 
+const LIGHT_EVERY_MS = 60_000; // a wake lock that was refused (a low battery) is asked for again
+
 export function drawTop(status, lane, titleKey) {
   const here = find("#site");
   here.replaceChildren(toldNode(status.title));
@@ -66,10 +68,17 @@ export function keepAlive() {
   const measure = () => document.body.style.setProperty("--strip-h", `${strip.offsetHeight}px`);
   new ResizeObserver(measure).observe(strip);
   measure();
-  const light = () => {
-    if (document.visibilityState !== "visible" || !navigator.wakeLock) return;
-    navigator.wakeLock.request("screen").catch((error) => console.info("no wake lock:", error.name)); // docs/kiosk.md: the system's own way
+  let lock = null;
+  const light = async () => {
+    if (document.visibilityState !== "visible" || !navigator.wakeLock || (lock && !lock.released)) return;
+    try {
+      lock = await navigator.wakeLock.request("screen");
+      lock.addEventListener("release", light); // the system takes it back when it likes (a battery, a hidden page)
+    } catch (error) {
+      console.info("no wake lock:", error.name); // docs/kiosk.md: the system's own way
+    }
   };
   document.addEventListener("visibilitychange", light);
+  setInterval(light, LIGHT_EVERY_MS);
   light();
 }

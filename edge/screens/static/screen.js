@@ -5,7 +5,10 @@
 //   lost > no such lane > answer, message > not ready > waiting;
 // - when the link goes, what was shown goes with it, in the same moment: never a stale green;
 // - green follows the gate: where a gate is to open, the answer waits for what it says, and GATE_MS without a word is one;
-// - an answer older than FRESH_MS by the terminal's own clock is not shown at all;
+// - an answer older than FRESH_MS by the terminal's own clock is not shown at all; what that clock says now is known from
+//   its last words and our own steady one: neither a kiosk whose clock was set right at noon nor a terminal set back hides
+//   what is new;
+// - what was read before a loss is read again after it: hours may have passed;
 // - a grant stays GRANT_MS, what has to be read READ_MS, a sum to pay until it is paid or its time is over; the next
 //   answer takes its place at once. A work screen keeps its last answer as a colourless receipt.
 
@@ -13,7 +16,7 @@ import { find } from "./dom.js";
 import { fit } from "./fit.js";
 import { drawMessage, drawResult } from "./result.js";
 import { play } from "./sound.js";
-import { call, follow, query, Trouble } from "./terminal.js";
+import { call, follow, query, SILENCE_MS, Trouble } from "./terminal.js";
 import { language, onLanguage, say, startLanguage, toldNode, WORDS } from "./words.js";
 
 const FRESH_MS = 3000;
@@ -23,14 +26,16 @@ const GATE_MS = 2500;
 const WHY_EVERY_MS = 5000;
 const PAY_MS = 120_000;
 const CHALLENGE_EVERY_MS = 15_000; // it changes every minute, and the one before still counts
+const CHALLENGE_AGAIN_MS = 3000;
+const HEARD = 15; // statuses, of which the least delayed says what time it is at the terminal
 const SCENES = { gate: ["gate"], desk: ["hotel", "desk"], counter: ["shop", "counter"], staff: ["gate"], service: [] };
 const OPENED = new Set(["opened", "actuated", "passed"]);
 const STUCK = { failed: "gate_failed", not_actuated: "gate_failed", unknown: "gate_unknown" };
 
 export class Screen {
-  constructor({ scene, onStatus, onAnswer, onGate, onOffers, onShown, onChallenge, fleeting = true }) {
+  constructor({ scene, onHello, onStatus, onAnswer, onGate, onOffers, onShown, onChallenge, fleeting = true }) {
     this.scene = scene;
-    this.heard = { onStatus, onAnswer, onGate, onOffers, onShown, onChallenge };
+    this.heard = { onHello, onStatus, onAnswer, onGate, onOffers, onShown, onChallenge };
     this.fleeting = fleeting; // a gate clears its answer; a desk keeps it as a colourless receipt
     this.link = "connecting";
     this.status = null;
@@ -38,7 +43,7 @@ export class Screen {
     this.shown = null; // {kind: "answer" | "notice" | "undone" | "stuck" | "unpaid", value, opening}
     this.seen = new Set();
     this.answers = 0; // shown since the page was opened
-    this.offset = -Infinity; // terminal clock − this clock; the least delayed message knows best
+    this.offsets = []; // terminal clock − this page's steady clock, as the last HEARD statuses tell it
     this.timer = null;
     this.missing = [];
     this.count = 0;
@@ -62,7 +67,7 @@ export class Screen {
   }
 
   event(name, data) {
-    if (name === "status" || name === "hello") this.take(data.status || data);
+    if (name === "status" || name === "hello") this.take(data.status || data, name === "hello");
     else if (data.lane && this.lane && data.lane !== this.lane) return;
     else if (name === "decision") this.answer(data);
     else if (name === "notice") this.show("notice", data, "notice");
@@ -70,16 +75,26 @@ export class Screen {
     else if (name === "offers") this.heard.onOffers?.(data);
   }
 
-  take(status) {
+  take(status, hello = false) {
     if (!status.lanes) return; // a hello without a status
-    if (status.now_ms) this.offset = Math.max(this.offset, status.now_ms - Date.now());
-    if (status.ready === false && Date.now() - this.asked > WHY_EVERY_MS) this.askWhy();
+    if (status.now_ms) this.hear(status.now_ms - performance.now());
+    if (status.ready === false && performance.now() - this.asked > WHY_EVERY_MS) this.askWhy();
     if (status.ready !== false) { this.missing = []; this.asked = -Infinity; }
+    if (hello && this.status && status.version !== this.status.version) location.reload(); // it was updated meanwhile
     this.status = status;
     this.lane ??= (status.lanes.find((lane) => SCENES[this.scene].includes(lane.scene)) ?? status.lanes[0])?.id ?? null;
     this.heard.onStatus?.(status);
+    if (hello) this.heard.onHello?.();
     this.draw();
   }
+
+  /** Learn the time at the terminal: a later word only delays, so what lies further back than a silence is a clock set anew. */
+  hear(offset) {
+    if (offset < this.offset - SILENCE_MS) this.offsets = [];
+    this.offsets = [...this.offsets, offset].slice(-HEARD);
+  }
+
+  get offset() { return Math.max(...this.offsets); }
 
   /** What the terminal says of our lane; undefined when it has none of that name. */
   get about() { return this.status?.lanes.find((lane) => lane.id === this.lane); }
@@ -90,7 +105,7 @@ export class Screen {
     if (this.seen.has(key)) return;
     this.seen.add(key);
     if (this.seen.size > 200) this.seen.delete(this.seen.values().next().value);
-    if (answer.at_ms && answer.at_ms < Date.now() + this.offset - FRESH_MS) return;
+    if (answer.at_ms && answer.at_ms < performance.now() + this.offset - FRESH_MS) return;
     this.answers += 1;
     document.body.dataset.answers = this.answers;
     this.heard.onAnswer?.(answer);
@@ -149,7 +164,7 @@ export class Screen {
 
   /** Ask, while readiness is lost, what is missing here: another lane's reader keeps nobody out of this one. */
   async askWhy() {
-    this.asked = Date.now();
+    this.asked = performance.now();
     try {
       const { checks } = await call("GET", "/v1/readiness");
       this.missing = checks.filter((check) => !check.ok && (!check.name.includes(":") || check.name.endsWith(`:${this.lane}`)));
@@ -169,17 +184,18 @@ export class Screen {
 
   /** Fetch what the lane shows for a phone to answer, and keep it fresh while it is on the screen. */
   async showChallenge() {
+    let every = CHALLENGE_EVERY_MS;
     try {
       const { challenge } = await call("GET", `/v1/lanes/${encodeURIComponent(this.lane)}`);
       this.challenge = `XGC1:${challenge}`;
     } catch (error) {
       if (!(error instanceof Trouble)) throw error;
-      this.challenge = null;
+      every = CHALLENGE_AGAIN_MS; // the one that stands still counts for a minute
     }
     this.heard.onChallenge?.();
     this.draw();
     clearTimeout(this.asking);
-    this.asking = setTimeout(() => { if (!this.fleeting || this.view() === "answer") this.showChallenge(); }, CHALLENGE_EVERY_MS);
+    this.asking = setTimeout(() => { if (!this.fleeting || this.view() === "answer") this.showChallenge(); }, every);
   }
 
   view() {

@@ -16,6 +16,7 @@ let watching = null; // {lane, stop}
 const screen = new Screen({
   scene: "service",
   fleeting: true,
+  onHello() { strip.learn(); },
   onStatus(status) {
     drawTop(status, null, "service_title");
     strip.drawStatus(status);

@@ -70,7 +70,7 @@ export function play(name, answer) {
 /** Kiosk browsers allow sound at once; others wait for a touch anywhere. */
 export function startSound(onChange) {
   context = new AudioContext();
-  context.onstatechange = onChange;
+  context.onstatechange = () => { onChange(); if (context.state !== "running" && !off) context.resume().catch((error) => console.info("no sound:", error.name)); }; // a loudspeaker unplugged and plugged in again
   const wake = () => allowSound().then(onChange);
   for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, wake, { capture: true });
   onChange();

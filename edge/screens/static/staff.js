@@ -28,6 +28,7 @@ let session = null; // {token, person, role, until}
 const screen = new Screen({
   scene: "staff",
   fleeting: false,
+  async onHello() { if (await strip.learn()) await Promise.all([persons(), refresh()]); },
   onStatus(status) {
     drawTop(status, screen.lane, "staff_title");
     strip.drawStatus(status);
@@ -51,7 +52,9 @@ async function persons() {
   const found = await attempt(() => call("GET", "/v1/staff"));
   if (!found) return;
   const field = find("#person");
+  const before = field.value;
   field.replaceChildren(...found.map((one) => set(make("option", one.person), { value: one.person })));
+  if (found.some((one) => one.person === before)) field.value = before;
   find("#nobody").hidden = found.length > 0;
 }
 
@@ -282,5 +285,3 @@ onLanguage(() => { drawSession(); draw(); });
 keepAlive();
 screen.start();
 drawSession();
-persons();
-refresh();

@@ -14,6 +14,7 @@ import { titleOf } from "./answers.js";
 
 const TOAST_MS = 5000;
 const UNDOABLE = new Set(["granted", "awaiting", "open"]);
+const MAY_NOT = new Set([401, 403]);
 const MARKUP = `
   <form id="code-form" autocomplete="off">
     <input id="code" data-say-placeholder="code_field" spellcheck="false" autocapitalize="off" autocorrect="off" maxlength="700">
@@ -59,7 +60,7 @@ export async function attempt(action) {
     return await action();
   } catch (error) {
     if (!(error instanceof Trouble)) throw error;
-    const key = error.reason ? whyNot(error.reason) : error.status ? "why_other" : "no_answer";
+    const key = error.reason ? whyNot(error.reason) : MAY_NOT.has(error.status) ? "forbidden" : error.status ? "why_other" : "no_answer";
     toast(() => `${say("failed")}${say("colon")}${say(key)}`, true);
     return undefined;
   }
@@ -84,7 +85,7 @@ export class Strip {
     onLanguage(() => { this.drawLast(); this.drawSound(); this.drawLanguage(); toast.again?.(); });
   }
 
-  /** Learn whether our token may act, and what "undo last" would undo after a reload. */
+  /** Learn whether our token may act (and return it), and what "undo last" would undo after a reload or a loss. */
   async learn() {
     let rows;
     try {
@@ -92,13 +93,15 @@ export class Strip {
     } catch (error) {
       if (!(error instanceof Trouble)) throw error;
       find("#strip").classList.toggle("readonly", error.status === 403);
-      return;
+      return false;
     }
+    find("#strip").classList.remove("readonly");
     const [last] = rows;
     if (last && !this.last && UNDOABLE.has(last.state)) {
       this.last = { redemption: last.id, title: titleOf(last.answer), at: last.at_ms };
       this.drawLast();
     }
+    return true;
   }
 
   build() {
@@ -205,7 +208,6 @@ export class Strip {
     find("#lists").textContent = ages.length ? `${say("list_age")} ${ago(Math.max(...ages))}` : "";
     const clock = typeof status.clock === "string" ? status.clock : status.clock?.state;
     find("#clock").textContent = clock && clock !== "trusted" ? `${say("clock")} ${say(`clock_${clock}`)}` : "";
-    if (!this.learnt) { this.learnt = true; this.learn(); }
   }
 }
 
