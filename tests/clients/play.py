@@ -10,7 +10,8 @@ usage: make clients [ARGS="--write | --only STORY …"]
 4. What the services answered is held against the examples in their descriptions: the same members, kind by kind.
    `--write` writes these examples anew.
 
-Nothing is installed but what tests/clients/package-lock.json and requirements/clients.txt name, with their hashes.
+Nothing is installed but what tests/clients/package-lock.json and requirements/clients.txt name, with their hashes. Where
+that cannot be, this fails in one line that says what is missing: there is no run without a language.
 """
 
 import argparse
@@ -38,6 +39,12 @@ STORIES = ("turnstile", "sale", "stay", "second_check", "office")
 DOCUMENTS = {"terminal": "/openapi.json", "platform": "/openapi.json", "office": "/v1/office/openapi.json"}
 PLAIN = {"application/jwt": "text/plain", "multipart/x-mixed-replace": "application/octet-stream"}
 LIMIT_S = 150
+TRIES = 3  # of taking what the lock file names: a network may stumble
+MISSING = """make clients: {what} is missing: the TypeScript programs are checked and played with it.
+  sudo apt-get install -y --no-install-recommends nodejs npm    (Node 18 or newer)"""
+NOT_TAKEN = """make clients: npm could not take what tests/clients/package-lock.json names ({tries} tries): this machine's npm must
+reach a package registry, or a mirror of one (npm config get registry). It said:
+{said}"""
 
 
 def run(*command, cwd, **environment):
@@ -62,14 +69,30 @@ def node_modules():
     """Install what the lock file names, with its hashes, unless it is there."""
     node, lock = BUILD / "node", (HERE / "package-lock.json").read_bytes()
     stamp = node / "installed"
+    for command in ("node", "npm"):
+        if shutil.which(command) is None:
+            raise SystemExit(MISSING.format(what=command))
     if not stamp.exists() or stamp.read_bytes() != lock:
         shutil.rmtree(node, ignore_errors=True)
         node.mkdir(parents=True)
         for name in ("package.json", "package-lock.json", ".npmrc"):
             shutil.copy(HERE / name, node / name)
-        run("npm", "ci", cwd=node)
+        taken(node)
         stamp.write_bytes(lock)
     return node
+
+
+def taken(node):
+    """Let npm take it: `ci` resolves nothing, every file is held against its hash."""
+    said = ""
+    for _ in range(TRIES):
+        done = subprocess.run(
+            ["npm", "ci"], cwd=node, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        )
+        if done.returncode == 0:
+            return
+        said = done.stdout[-1500:]
+    raise SystemExit(NOT_TAKEN.format(tries=TRIES, said=said))
 
 
 def typescript(node, documents):
