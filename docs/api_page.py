@@ -1,10 +1,7 @@
 """The tables of docs/api.md, from the types and tables of the API itself (`docs/make.py`)."""
 
-from enum import Enum
-from types import UnionType
-from typing import Literal, Union, get_args, get_origin
-
 import msgspec
+from type_words import name_of
 
 from edge.api import answers, messages, problems
 from edge.api.access import ALLOWED, MEANS, May, Role
@@ -148,19 +145,3 @@ def answers_tables() -> str:
                 summary = (kind.__doc__ or "").splitlines()[0]
                 parts.append(f"### {kind.__name__}\n\n{summary}\n\n{table_of('| member | type | |', rows)}")
     return "\n".join(parts)
-
-
-def name_of(kind: object) -> str:
-    """Return a type as a page shows it."""
-    if get_origin(kind) is Literal:
-        return " · ".join(f"`{one}`" for one in get_args(kind))
-    if get_origin(kind) in (Union, UnionType):
-        return " or ".join(name_of(one) for one in get_args(kind) if one is not msgspec.UnsetType)
-    if get_origin(kind) is list:
-        return f"list of {name_of(get_args(kind)[0])}"
-    if get_origin(kind) is dict:
-        return "object"
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        return f"{kind.__name__}: " + " · ".join(f"`{one.value}`" for one in kind)
-    words = {int: "integer", str: "text", bool: "true or false", type(None): "null"}
-    return words.get(kind, getattr(kind, "__name__", "object"))  # type: ignore[call-overload]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import api_page
 import commands_page
+import protocol_page
 import records_page
 
 from edge.watch.causes import CAUSES, light
@@ -86,6 +87,11 @@ def api_text() -> str:
     return api_page.page((ROOT / "docs" / "api.md").read_text("utf-8"))
 
 
+def protocol_text() -> str:
+    """Return docs/protocol.md with the tables of its claims made anew."""
+    return protocol_page.page((ROOT / "docs" / "protocol.md").read_text("utf-8"))
+
+
 def records_text() -> str:
     """Return docs/records.md."""
     return records_page.page(json.loads((ROOT / "tests/vectors/records/records.json").read_text("utf-8")))
@@ -95,6 +101,7 @@ PAGES = {
     "docs/commands.md": commands_page.page,
     "docs/when-things-break.md": breaks_page,
     "docs/api.md": api_text,
+    "docs/protocol.md": protocol_text,
     "docs/records.schema.json": records_page.schema_text,
     "docs/records.md": records_text,
 }

@@ -1,4 +1,4 @@
-"""`make clients` installs what is written and nothing else, and says in a line what it lacks. (It plays by itself, in CI.)"""
+"""`make clients` installs what is written and nothing else, and says in a line what it lacks. (CI plays it.)"""
 
 import json
 import os

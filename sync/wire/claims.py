@@ -116,7 +116,7 @@ class ClaimRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Refused(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Why not: `used` is proved by facts, `held` is somebody being decided right now. `left` is what there is."""
+    """Why not: `used` is proved by facts, `held` is somebody being decided now. `left` is what there is for an ask."""
 
     key: KeyText
     state: Literal["used", "held"]
@@ -185,8 +185,8 @@ class ClaimAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The answer: one of the first five. `reach` "site": the platform was silent for the wider keys.
 
     `doubtful` names the keys that a silent terminal's lapsed claim may have taken; `ended` those of the asker's `mine`
-    that were given back elsewhere, `under` the keys under which they were (an exit frees room, and no use); `left` what
-    remains under each key asked for; `behind` the roles to pull.
+    that were given back elsewhere, `under` the keys under which they were (an exit frees room, and no use); `left` how
+    much there was under each bounded key before this ask took any; `behind` the roles to pull.
     """
 
     granted: bool = False

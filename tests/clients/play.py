@@ -10,8 +10,8 @@ usage: make clients [ARGS="--write | --only STORY …"]
 4. What the services answered is held against the examples in their descriptions: the same members, kind by kind.
    `--write` writes these examples anew.
 
-Nothing is installed but what tests/clients/package-lock.json and requirements/clients.txt name, with their hashes. Where
-that cannot be, this fails in one line that says what is missing: there is no run without a language.
+Nothing is installed but what tests/clients/package-lock.json and requirements/clients.txt name, with their hashes.
+Where that cannot be, this fails in one line that says what is missing: there is no run without a language.
 """
 
 import argparse
@@ -42,7 +42,7 @@ LIMIT_S = 150
 TRIES = 3  # of taking what the lock file names: a network may stumble
 MISSING = """make clients: {what} is missing: the TypeScript programs are checked and played with it.
   sudo apt-get install -y --no-install-recommends nodejs npm    (Node 18 or newer)"""
-NOT_TAKEN = """make clients: npm could not take what tests/clients/package-lock.json names ({tries} tries): this machine's npm must
+NOT_TAKEN = """make clients: npm could not take what tests/clients/package-lock.json names ({tries} tries); it must
 reach a package registry, or a mirror of one (npm config get registry). It said:
 {said}"""
 

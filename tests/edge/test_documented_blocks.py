@@ -30,6 +30,7 @@ from edge.api.access import KEPT
 from edge.api.calls.offer_bodies import OfferBody
 from edge.commands.box.provision import Given
 from edge.settings.reading import parse
+from sync.wire.claims import ClaimAnswer, ClaimRequest, LeaseAnswer, LeaseRequest
 from sync.wire.hubs import SITE
 from sync.wire.reasks import REASK
 
@@ -156,6 +157,18 @@ def test_the_protocols_tables_name_each_form_and_each_word():
     assert first_column("protocol.md", "| typ | signed by |") >= JWS.keys() - {SITE, REASK}
     assert all(f"`{typ}`" in page for typ in JWS)
     assert [code for code in CODES if f"`{code}`" not in page and code != "wrong_operator"] == []
+
+
+def test_what_the_protocol_shows_of_claims_is_what_both_sides_read():
+    shown = PAGES["protocol.md"].split("## Claims:")[1].split("## Re-ask")[0]
+    blocks = [text for kind, text in BLOCK.findall(shown) if kind == "json"]
+    forms = (ClaimRequest, ClaimAnswer, ClaimAnswer, LeaseRequest, LeaseAnswer)
+
+    read = [msgspec.json.decode(text, type=form) for text, form in zip(blocks, forms, strict=True)]
+
+    for text, one in zip(blocks, read, strict=True):
+        assert json.loads(text).keys() <= json.loads(msgspec.json.encode(one)).keys()
+    assert read[1].left.keys() == {read[0].keys[1].key} == {read[2].refused.key}
 
 
 @pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])

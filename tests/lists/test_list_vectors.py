@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cache.lists.index import read_index
 from cache.lists.keyfile.base import Base
 from cache.lists.keyfile.delta import Delta
 from cache.lists.keyfile.layout import MEASURES, KeyFileError
@@ -57,6 +58,17 @@ def test_deltas(tmp_path, vector):
         view = view.applied(Delta.read(bytes.fromhex(vector["delta"])))
     assert view.root.hex() == vector["root"]
     check(view, vector["rows"])
+
+
+@pytest.mark.parametrize("vector", VECTORS["indexes"], ids=named)
+def test_indexes(vector):
+    document = json.dumps(vector["document"]).encode()
+    if not vector["error"]:
+        assert read_index(VECTORS["city"], document).measures.count == 41
+        return
+    with pytest.raises(ContentRefusedError) as refused:
+        read_index(VECTORS["city"], document)
+    assert str(refused.value) == vector["error"]
 
 
 @pytest.mark.parametrize("vector", VECTORS["status"], ids=named)

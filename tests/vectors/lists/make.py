@@ -8,6 +8,7 @@ usage: python tests/vectors/lists/make.py
   what is wrong, "" where nothing is; other programs need not say the same;
 - `deltas`: {name, base, delta, root, rows, error}: `base` names one of the bases;
 - `status`: {name, document, indexes, revoked: [index], not_revoked: [index], error};
+- `indexes`: {name, document, error}: `lists/<city>/index.json`;
 - `payloads`: {kind, payload, means}; `entry_ids`: {city, pseudonym, payload, id}.
 """
 
@@ -17,6 +18,7 @@ from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from cache.lists.index import read_index
 from cache.lists.keyfile.base import Base
 from cache.lists.keyfile.building import write_rows
 from cache.lists.keyfile.delta import Delta
@@ -172,6 +174,43 @@ def status():
         }
 
 
+def named(letter, **more):
+    """Return how an index names a file."""
+    return {"sha256": letter * 64, "size": 602, **more}
+
+
+def indexes():
+    """Yield indexes: least and most that one may say, then one with each kind of fault."""
+    measures = {"root": "a" * 64, "count": 41, "base": named("b", root="a" * 64)}
+    least = {"issuer": CITY, "complete": True, "authorities": ["云岭文旅局"], "measures": measures}
+    least |= {"revocations": named("c", indexes=16384)}
+    steps = [named("d", **{"from": "e" * 64}), named("f", **{"from": "1" * 64})]
+    null = measures | {"since": None, "before": None, "recent": []}
+    ways = measures | {"since": named("2", **{"from": "3" * 64}), "recent": steps, "before": steps[0]}
+    cases = {
+        "the least": least,
+        "null is left out": least | {"measures": null, "members": None},
+        "every way, and members": least | {"measures": ways, "members": ways},
+        "not complete": least | {"complete": False},
+        "another city's": least | {"issuer": "linhai"},
+        "a member too many": least | {"grace": 1},
+        "no measures": {name: one for name, one in least.items() if name != "measures"},
+        "a base without its root": least | {"measures": measures | {"base": named("b")}},
+        "a delta that says whither": least | {"measures": ways | {"since": named("2", **{"from": "3" * 64, "to": ""})}},
+        "a delta beyond its bound": least | {"measures": ways | {"before": steps[0] | {"size": (32 << 20) + 1}}},
+        "seventeen steps": least | {"measures": ways | {"recent": steps[:1] * 17}},
+        "256 authorities": least | {"authorities": [str(number) for number in range(256)]},
+        "revocations without their indexes": least | {"revocations": named("c")},
+    }
+    for name, document in cases.items():
+        try:
+            read_index(CITY, json.dumps(document).encode())
+            error = ""
+        except ContentRefusedError as problem:
+            error = str(problem)
+        yield {"name": name, "document": document, "error": error}
+
+
 def vectors():
     """Return everything."""
     with TemporaryDirectory() as name:
@@ -182,6 +221,7 @@ def vectors():
             "bases": list(bases(folder)),
             "deltas": list(deltas(folder)),
             "status": list(status()),
+            "indexes": list(indexes()),
             "payloads": [
                 {"kind": MEASURES, "payload": ROW.hex(), "means": {"code": 302, "until": "2027-04-30", "authority": 0}},
                 {"kind": MEASURES, "payload": OTHER.hex(), "means": {"code": 301, "until": None, "state": "disputed"}},
