@@ -12,9 +12,11 @@ Rules of this file:
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from credit.inputs import OPENING, Intent, Place
+from credit.rules.ages import MAX_LIST_AGE_S, USUAL, AgePolicy
 from credit.rules.calendars import Calendar, check_calendars
 from credit.rules.catalogue import Benefit
 from credit.rules.documents import IssuerMapping, Sites
@@ -23,12 +25,20 @@ from credit.rules.reading import CatalogueError
 from credit.rules.terms import DEFAULT_ZONE, zone
 from credit.weighing.compiled import CompiledBenefit, Shared
 from credit.weighing.compiling import compile_benefit
-from credit.weighing.conditions import MAX_LIST_AGE_S, max_age_s
-
-__all__ = ["MAX_LIST_AGE_S", "Policy"]
+from credit.weighing.conditions import free_age_s
 
 Index = Mapping[tuple[bool, str | None, str | None], tuple[CompiledBenefit, ...]]
 ORDER = attrgetter("order")
+
+
+class Zones(NamedTuple):
+    """In which zones civil days are counted: of issuers by name, and of all others."""
+
+    by_issuer: Mapping[str, str] = {}
+    default: str = DEFAULT_ZONE
+
+
+ONE_ZONE = Zones()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +46,7 @@ class Policy:
     """Everything signed that a decision rests on, apart from the lists of measures and revocations."""
 
     index: Index = field(default_factory=dict)
+    ages: AgePolicy = USUAL
     least_age_s: int = MAX_LIST_AGE_S
     calendars: Mapping[str, Calendar] = field(default_factory=dict)
     codes: Codes = field(default_factory=dict)
@@ -58,32 +69,33 @@ class Policy:
         codes: Codes | None = None,
         mappings: Mapping[str, Mapping[str, IssuerMapping]] | None = None,
         sites: Sites | None = None,
-        zones: Mapping[str, str] | None = None,
-        default_zone: str = DEFAULT_ZONE,
+        zones: Zones = ONE_ZONE,
+        ages: AgePolicy = USUAL,
     ) -> "Policy":
         """Return the policy; raise CatalogueError for what only the whole can show to be wrong.
 
-        `mappings` is by home issuer, then by foreign issuer; `zones` names issuers' zones where they differ.
+        `mappings` is by home issuer, then by foreign issuer.
         """
         known, where = calendars or {}, sites or Sites()
-        shared, least_age_s = Shared(known, where), MAX_LIST_AGE_S
+        shared, least_age_s = Shared(known, where, ages), ages.last_s
         index: dict[tuple[bool, str | None, str | None], list[CompiledBenefit]] = {}
         for benefit in sorted(benefits, key=ORDER):
             check_calendars(benefit.when, known, benefit.path)
             compiled = compile_benefit(benefit, shared)
-            least_age_s = min(least_age_s, max_age_s(benefit))
+            least_age_s = min(least_age_s, free_age_s(benefit, ages))
             for site in _sites(benefit, where):
                 for scene in benefit.where.scenes if benefit.where.scenes is not None else (None,):
                     index.setdefault((compiled.opens, site, scene), []).append(compiled)
         return cls(
             index={key: tuple(found) for key, found in index.items()},
+            ages=ages,
             least_age_s=least_age_s,
             calendars=known,
             codes=codes or {},
             mappings={(home, foreign): one for home, by in (mappings or {}).items() for foreign, one in by.items()},
             sites=where,
-            zones={issuer: zone(None, name) for issuer, name in (zones or {}).items()},
-            default_zone=zone(None, default_zone),
+            zones={issuer: zone(None, name) for issuer, name in zones.by_issuer.items()},
+            default_zone=zone(None, zones.default),
         )
 
     def offered(self, place: Place, intent: Intent) -> tuple[CompiledBenefit, ...]:

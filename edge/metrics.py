@@ -36,12 +36,7 @@ class Metrics:
             "When the oldest unsent fact happened; 0 when none waits",
             registry=registry,
         )
-        self.list_signed = Gauge(
-            "xinguan_list_signed_timestamp_seconds",
-            "When the newest of each city's lists was signed",
-            ("list",),
-            registry=registry,
-        )
+        self.lists = ListFigures(registry)
         self.answered = Gauge(
             "xinguan_platform_answered_timestamp_seconds",
             "When the platform last answered; 0: never",
@@ -78,6 +73,24 @@ class Metrics:
 
 
 LANE, STEP = ("lane",), ("lane", "step")
+
+
+class ListFigures:
+    """How old the signed lists are, and what is still given on them."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.signed = Gauge(
+            "xinguan_list_signed_timestamp_seconds",
+            "When the newest of each city's lists was signed",
+            ("list",),
+            registry=registry,
+        )
+        self.allows = Gauge(
+            "xinguan_list_allows",
+            "What is still given on each city's lists at their age: 0 everything, 1 some, 2 nothing",
+            ("list",),
+            registry=registry,
+        )
 
 
 class SourceFigures(Collector):

@@ -119,7 +119,7 @@ class Terminal:
             rates=Rates(self._config.api.presents_per_s),
         )
         staff = StaffCalls(store=parts.store, clock=readings, key=identity.key, lanes=lanes)
-        looking = Looking(store=parts.store, clock=readings)
+        looking = Looking(store=parts.store, clock=readings, ages=lambda: parts.lists.current.policy.ages)
         printing = Printing(beside.papers, parts.store)
         more = (self._offers(parts, events, readings), staff, printing, looking)
         routes = [*api.routes(), *(route for calls in more for route in calls.routes())]

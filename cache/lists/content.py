@@ -26,7 +26,8 @@ from cache.lists.refusals import ContentRefusedError
 from cache.lists.status import Revocations, read_revocations
 from cache.lists.values import RoleState
 from credit.keys import Keyring, KeyringError
-from credit.policy import Policy
+from credit.policy import Policy, Zones
+from credit.rules.ages import USUAL, AgePolicy, parse_ages
 from credit.rules.benefits import parse_benefits
 from credit.rules.calendars import Calendar, parse_calendars
 from credit.rules.catalogue import Benefit
@@ -43,6 +44,7 @@ from credit.rules.listing import (
     INDEX,
     ISSUERS,
     KEYS,
+    LIST_AGES,
     LISTS,
     MAPPING,
     MEASURE_CODES,
@@ -71,6 +73,7 @@ class Rules:
     codes: Mapping[tuple[str, int], MeasureCode] = field(default_factory=dict)
     sites: Sites = field(default_factory=Sites)
     zone: str = DEFAULT_ZONE
+    ages: AgePolicy = USUAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,9 +199,13 @@ def _rules(city: str, given: Mapping[str, tuple[str, bytes]]) -> Rules:
     codes = parse_measure_codes(_document(city, path, data), path=f"{path}: $")
     path, data = given[SITES]
     sites = parse_sites(_document(city, path, data), path=f"{path}: $")
+    ages = USUAL
+    if LIST_AGES in given:
+        path, data = given[LIST_AGES]
+        ages = parse_ages(_document(city, path, data), path=f"{path}: $")
     zone = document.get("zone", DEFAULT_ZONE)
-    Policy.compile(benefits=benefits, calendars=calendars, codes=codes, sites=sites, zones={city: zone})
-    return Rules(benefits=benefits, calendars=calendars, codes=codes, sites=sites, zone=zone)
+    Policy.compile(benefits=benefits, calendars=calendars, codes=codes, sites=sites, zones=Zones({city: zone}))
+    return Rules(benefits=benefits, calendars=calendars, codes=codes, sites=sites, zone=zone, ages=ages)
 
 
 def _document(city: str, path: str, data: bytes) -> dict[str, Any]:

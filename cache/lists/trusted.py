@@ -7,7 +7,8 @@ Rules of this file:
 - benefits, calendars, site sets and the tier mapping are the home city's, whose sites these are: no other city can give
   anything away here. Keys, measures and measure codes are every city's, for their own tokens;
 - the shop's own offers join the home city's benefits and take the place of none (`cache.offers.own`);
-- an issuer whose measures or revocations are not here has no all-clear: its age is NO_LIST_AGE_S, older than any bound.
+- an issuer whose measures or revocations are not here has no all-clear: its age is NO_LIST_AGE_S, older than any bound;
+  so is a list that is older than the home city's policy lets its kind be (`credit.rules.ages`).
 """
 
 from collections.abc import Mapping
@@ -20,11 +21,12 @@ from cache.lists.values import RoleState
 from cache.offers.own import NO_OFFERS, OwnOffers
 from credit.claims import Token
 from credit.keys import Keyring
-from credit.policy import Policy
-from credit.rules.listing import ISSUERS, KINDS, LISTS, RULES, role_of
+from credit.policy import Policy, Zones
+from credit.rules.listing import ISSUERS, KINDS, LISTS, RULES, city_of, role_of
 from credit.rules.measures import MeasureEntry
 
 NO_LIST_AGE_S: Final = 100 * 366 * 86_400
+ALL, SOME, NOTHING = "all", "some", "nothing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,9 +106,18 @@ class TrustedLists:
 
     def age_s(self, issuer: str, now_s: int) -> int:
         """Return the age in seconds of the oldest list that decisions about `issuer` rest on."""
-        states = [self.states.get(role_of(kind, issuer)) for kind in KINDS]
-        ages = [NO_LIST_AGE_S if state is None else _age(state, now_s * 1000) for state in states]
-        return max(ages)
+        return max(self._age_s(kind, issuer, now_s) for kind in KINDS)
+
+    def _age_s(self, kind: str, issuer: str, now_s: int) -> int:
+        state = self.states.get(role_of(kind, issuer))
+        age_s = NO_LIST_AGE_S if state is None else _age(state, now_s * 1000)
+        return NO_LIST_AGE_S if self.policy.ages.too_old(kind, age_s) else age_s
+
+    def allows(self, role: str, age_s: int) -> str:
+        """Return how much the signed policy gives on a list of this age: ALL, SOME or NOTHING."""
+        kind, ages = (city_of(role) or (role, ""))[0], self.policy.ages
+        step = None if ages.too_old(kind, age_s) else ages.step(age_s)
+        return NOTHING if step is None else SOME if step.restricts else ALL
 
     def ages(self, now_ms: int) -> Mapping[str, int]:
         """Return the age in seconds of every role in force: since a signed timestamp last called it the newest."""
@@ -123,8 +134,8 @@ def _policy(contents: Mapping[str, Content], home: str, own: OwnOffers) -> Polic
         sites=rules.sites,
         codes={key: code for one in every for key, code in one.rules.codes.items()},
         mappings={home: issuers.mapping} if issuers else {},
-        zones={one.city: one.rules.zone for one in every},
-        default_zone=rules.zone,
+        zones=Zones({one.city: one.rules.zone for one in every}, rules.zone),
+        ages=rules.ages,
     )
 
 

@@ -30,6 +30,7 @@ from central.register import withdrawals
 from central.register.registry import add_city, register, zone_of
 from central.register.warrants import FOUNDING, Warrant, approved, digest, note_rules
 from credit.policy import Policy
+from credit.rules.ages import USUAL, parse_ages
 from credit.rules.benefits import parse_benefits
 from credit.rules.calendars import parse_calendars
 from credit.rules.documents import parse_mapping, parse_measure_codes, parse_sites
@@ -39,6 +40,7 @@ from credit.rules.listing import (
     INDEX,
     ISSUERS,
     KEYS,
+    LIST_AGES,
     LISTS,
     MAPPING,
     MEASURE_CODES,
@@ -53,7 +55,10 @@ from storage.files import PUBLIC, replace_file
 log = logging.getLogger(__name__)
 
 CITIES: Final = "cities"
-EDITED: Final = ((ISSUERS, MAPPING), (RULES, BENEFITS), (RULES, CALENDARS), (RULES, MEASURE_CODES), (RULES, SITES))
+EDITED: Final = (
+    (ISSUERS, MAPPING),
+    *((RULES, name) for name in (BENEFITS, CALENDARS, MEASURE_CODES, SITES, LIST_AGES)),
+)
 DEFAULT_ZONE: Final = "Asia/Shanghai"
 BITS: Final = 8
 Public = Callable[[str], bytes | None]
@@ -202,6 +207,7 @@ def check_rules(city: str, files: Mapping[str, bytes]) -> dict[str, dict[str, An
             codes=parse_measure_codes(found[MEASURE_CODES], path=f"{MEASURE_CODES}: $"),
             sites=parse_sites(found[SITES], path=f"{SITES}: $"),
             mappings={city: parse_mapping(found[MAPPING], path=f"{MAPPING}: $")} if MAPPING in found else {},
+            ages=parse_ages(found[LIST_AGES], path=f"{LIST_AGES}: $") if LIST_AGES in found else USUAL,
         )
     except CatalogueError as error:
         raise PublishingError(f"{city}/{error}") from error

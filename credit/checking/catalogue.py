@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Final
 
-from credit.policy import Policy
+from credit.policy import Policy, Zones
+from credit.rules.ages import USUAL, AgePolicy, parse_ages
 from credit.rules.benefits import parse_benefits
 from credit.rules.calendars import Calendar, parse_calendars
 from credit.rules.catalogue import Benefit
@@ -38,6 +39,7 @@ class Catalogue:
     codes: Codes = field(default_factory=dict)
     mapping: Mapping[str, IssuerMapping] = field(default_factory=dict)
     sites: Sites = field(default_factory=Sites)
+    ages: AgePolicy = USUAL
 
     def compile(self, zone_name: str) -> Policy:
         """Return the policy; raise CatalogueError for what only the whole shows to be wrong."""
@@ -48,7 +50,8 @@ class Catalogue:
             codes=self.codes,
             mappings=dict.fromkeys(homes, self.mapping),
             sites=self.sites,
-            default_zone=zone_name,
+            zones=Zones(default=zone_name),
+            ages=self.ages,
         )
 
 
@@ -78,21 +81,29 @@ def _parts(document: dict[str, Any]) -> Catalogue:
     if "site_sets" in document or "sites" in document:
         known = True
         published = replace(published, sites=parse_sites(_only(document, "site_sets", "sites")))
-    if "codes" in document:
-        known = True
-        published = replace(published, codes=parse_measure_codes(_only(document, "codes")))
-    if "mapping" in document:
-        known = True
-        published = replace(published, mapping=parse_mapping(_only(document, "mapping")))
+    rest = _rest(document)
+    published, known = replace(published, **rest), known or bool(rest)
     if "entries" in document:
         known = bool(parse_measures(document)) or True
     if not known:
         raise CatalogueError(
-            "$", "is none of our lists; it has no benefits, calendars, codes, mapping, sites or entries"
+            "$", "is none of our lists; it has no benefits, calendars, codes, mapping, sites, ages or entries"
         )
     if "site_sets" in document or not any(benefit.where.site_sets for benefit in published.benefits):
         published.compile("Asia/Shanghai")
     return published
+
+
+def _rest(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the parts that stand for themselves: measure codes, mapping, ages of lists."""
+    found: dict[str, Any] = {}
+    if "codes" in document:
+        found["codes"] = parse_measure_codes(_only(document, "codes"))
+    if "mapping" in document:
+        found["mapping"] = parse_mapping(_only(document, "mapping"))
+    if "ages" in document:
+        found["ages"] = parse_ages(_only(document, "ages", "lists"))
+    return found
 
 
 def _only(document: dict[str, Any], *names: str) -> dict[str, Any]:

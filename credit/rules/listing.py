@@ -27,14 +27,15 @@ BENEFITS: Final = "benefits.json"
 CALENDARS: Final = "calendars.json"
 MEASURE_CODES: Final = "measure-codes.json"
 SITES: Final = "sites.json"
+LIST_AGES: Final = "list-ages.json"
 
 DOCUMENTS: Final[dict[str, tuple[str, ...]]] = {
     ISSUERS: (KEYS, MAPPING),
     LISTS: (INDEX,),
-    RULES: (BENEFITS, CALENDARS, MEASURE_CODES, SITES),
+    RULES: (BENEFITS, CALENDARS, MEASURE_CODES, SITES, LIST_AGES),
 }
 OLD_DOCUMENTS: Final[dict[str, tuple[str, ...]]] = {LISTS: (MEASURES, REVOCATIONS)}
-OPTIONAL: Final = frozenset({MAPPING})
+OPTIONAL: Final = frozenset({MAPPING, LIST_AGES})
 
 _CITY = re.compile(r"[a-z][a-z0-9-]{0,31}\Z")
 

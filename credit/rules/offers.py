@@ -135,6 +135,14 @@ def below_min_spend(offer: Offer, amount: int | None) -> bool:
     return offer.min_spend_fen is not None and amount is not None and amount < offer.min_spend_fen
 
 
+def moves_more(offer: Offer, most_fen: int, amount: int | None, heads: int) -> bool:
+    """Return whether an offer moves more than `most_fen`; what has no figure yet may be any sum, a favour is none."""
+    found = price(offer, amount=amount, heads=heads)
+    if amount is None and found.moves is None and PRICERS[offer.kind] is not _no_money:
+        return True
+    return found.fen > most_fen
+
+
 def share(whole: int, part: int, of: int) -> int:
     """Return the part/of share of `whole` fen, rounded down; all of it when part = of, and 0 of nothing."""
     return whole if part >= of else whole * part // of

@@ -23,6 +23,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from credit.decision import Cause, Condition, Failure, Reach, Source
+from credit.rules.ages import USUAL, AgePolicy
 from credit.rules.calendars import BusinessDay, Calendar, business_day, local_time
 from credit.rules.catalogue import Benefit, Limit, Per, Period, Scope, When
 from credit.rules.documents import Sites
@@ -31,11 +32,12 @@ from credit.weighing.situation import Question, Situation, Standing
 
 
 class Shared:
-    """What the benefits of one catalogue share: calendars, sites, and the questions that several of them ask."""
+    """What the benefits of one catalogue share: calendars, sites, ages, and the questions that several of them ask."""
 
-    def __init__(self, calendars: Mapping[str, Calendar], sites: Sites) -> None:
+    def __init__(self, calendars: Mapping[str, Calendar], sites: Sites, ages: AgePolicy = USUAL) -> None:
         self.calendars = calendars
         self.sites = sites
+        self.ages = ages
         self._questions: dict[Hashable, Question[Any]] = {}
 
     def question(self, terms: Hashable, ask: Callable[[Situation], Any]) -> Question[Any]:

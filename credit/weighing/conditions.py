@@ -16,9 +16,10 @@ from zoneinfo import ZoneInfo
 from credit.decision import Cause, Condition, Failure
 from credit.inputs import ENTERING
 from credit.reasons import Reason
+from credit.rules.ages import NOT_GIVEN, AgePolicy
 from credit.rules.calendars import timetable
 from credit.rules.catalogue import Benefit, LifecycleKind, OfferKind, When
-from credit.rules.offers import below_min_spend, has_figure
+from credit.rules.offers import below_min_spend, has_figure, moves_more
 from credit.weighing.compiled import Failures, Shared, stays_inside
 from credit.weighing.demands import inside_key
 from credit.weighing.eligibility import Lack, asks_of, missing
@@ -26,7 +27,6 @@ from credit.weighing.needs import ID_CHECK, need_of
 from credit.weighing.situation import Question, Situation, iso
 from credit.weighing.taking import reenters
 
-MAX_LIST_AGE_S = 14 * 86_400  # beyond it no list supports any benefit (lists.md)
 Left = Question[Failures] | None
 Told = dict[str, Any]
 
@@ -241,31 +241,42 @@ def _least(min_spend_fen: int) -> Told:
 
 
 def lists(benefit: Benefit, shared: Shared) -> Left:
-    """Ask whether the lists are young enough, and whether this may be given offline at all."""
-    most_s, age = max_age_s(benefit), shared.age_s(benefit.issuer)
+    """Ask whether the lists are young enough for this, and whether this may be given offline at all."""
+    policy, offered, age = shared.ages, benefit.offer, shared.age_s(benefit.issuer)
+    most_s, given_s, last_s = max_age_s(benefit, policy), policy.given_s(offered.kind), policy.last_s
     rules, inside = benefit.offline, stays_inside(benefit, shared)
     barred = Failure(Cause(Condition.OFFLINE, Reason.OFFLINE_LIMIT, _most, not rules.standard_on_limit), (0,))
 
     def ask(situation: Situation) -> Failures:
         age_s, found = situation[age], []
-        if age_s > most_s:
-            bound_s = MAX_LIST_AGE_S if age_s > MAX_LIST_AGE_S else most_s
-            found.append(Failure(OLD if age_s <= MAX_LIST_AGE_S else DEAD, (age_s, bound_s)))
+        most_fen = policy.most_fen(offered.kind, age_s)
+        if age_s > last_s:
+            found.append(Failure(DEAD, (age_s, last_s)))
+        elif age_s > most_s or most_fen == NOT_GIVEN:
+            found.append(Failure(OLD, (age_s, min(most_s, given_s))))
+        elif most_fen is not None and moves_more(offered, most_fen, situation.request.amount_fen, situation.heads):
+            found.append(Failure(OLD, (age_s, policy.kept_s(offered.kind), most_fen)))
         if situation.offline and not rules.allow and not (inside and situation.facts.site_reached):
             found.append(barred)
         return found
 
-    return shared.question((lists, most_s, rules.allow, rules.standard_on_limit, benefit.issuer, inside), ask)
+    alike = (offered, most_s, rules.allow, rules.standard_on_limit, benefit.issuer, inside)
+    return shared.question((lists, *alike), ask)
 
 
-def max_age_s(benefit: Benefit) -> int:
-    """Return how old in seconds the lists may be on which `benefit` is given."""
+def max_age_s(benefit: Benefit, policy: AgePolicy) -> int:
+    """Return how old in seconds the lists may be on which `benefit` is given, by its own word and the policy's end."""
     own = benefit.offline.max_list_age_h
-    return MAX_LIST_AGE_S if own is None else min(own * 3600, MAX_LIST_AGE_S)
+    return policy.last_s if own is None else min(own * 3600, policy.last_s)
 
 
-def _age(age_s: int, max_s: int) -> Told:
-    return {"age_s": age_s, "max_s": max_s}
+def free_age_s(benefit: Benefit, policy: AgePolicy) -> int:
+    """Return until which age of the lists nothing need be asked about it."""
+    return min(max_age_s(benefit, policy), policy.kept_s(benefit.offer.kind))
+
+
+def _age(age_s: int, max_s: int, most_fen: int | None = None) -> Told:
+    return {"age_s": age_s, "max_s": max(max_s, 0)} | ({} if most_fen is None else {"max_fen": most_fen})
 
 
 STRANGER = Cause.of(Condition.WHO, Reason.NOT_ELIGIBLE, missing)

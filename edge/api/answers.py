@@ -104,6 +104,7 @@ class PresentAnswer(Struct, frozen=True, kw_only=True):
     ticket: str | None
     list_price_fen: int | None
     amount_fen: int | None
+    lists_age_s: int | None
     left: dict[str, int] | UnsetType = UNSET
     notice: str | UnsetType = UNSET
 
@@ -164,11 +165,12 @@ class PrintedAnswer(Answered, frozen=True):
 
 
 class ListShown(Answered, frozen=True):
-    """One signed list in force, and how old it is."""
+    """One signed list in force, how old it is, and how much is still given on a list of that age."""
 
     name: str
     version: int
     age_s: int
+    allows: Literal["all", "some", "nothing"]
 
 
 class LaneShown(Struct, frozen=True, kw_only=True):

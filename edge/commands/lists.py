@@ -18,6 +18,8 @@ from cache.lists.files import ListFiles
 from cache.lists.rows import stored
 from cache.lists.store import ListStore
 from cache.lists.values import Stored
+from credit.rules.ages import USUAL, AgePolicy, parse_ages
+from credit.rules.listing import LIST_AGES, RULES, path_of, role_of
 from edge.api.calls.lists_shown import report
 from edge.clock import LOAD, Clock, Memory, judge, read_boot_ms, read_wall_ms, this_boot
 from edge.commands.common import EX_UNAVAILABLE, add_config, complain, open_database, read_config
@@ -61,8 +63,9 @@ def run(args: argparse.Namespace) -> int:
     config = read_config(args.config)
     held, now_ms = _held(config)
     if args.action == "status":
-        shown = json.dumps(report(held, now_ms=now_ms)) if args.json else in_words(held, now_ms=now_ms)
-        print(shown)
+        policy = _policy(config, held)
+        told = report(held, now_ms=now_ms, policy=policy)
+        print(json.dumps(told) if args.json else in_words(held, now_ms=now_ms, policy=policy))
         return 1 if held.problems or not held.roles else 0
     return _check(config, held)
 
@@ -76,6 +79,19 @@ def _held(config: Config) -> tuple[Stored, int]:
         return stored(conn), now.utc_ms
     finally:
         conn.close()
+
+
+def _policy(config: Config, held: Stored) -> AgePolicy:
+    """Return the signed policy of ages as it lies here; USUAL where there is none, or none that can be read."""
+    try:
+        home = load_identity(config.data, platform=config.platform.url).profile.issuer
+    except IdentityError:
+        return USUAL
+    state, files = held.roles.get(role_of(RULES, home)), ListFiles(config.data / LISTS)
+    named = [one for one in (state.documents if state else ()) if one.path == path_of(RULES, home, LIST_AGES)]
+    if not named or not files.is_whole(named[0].sha256):
+        return USUAL
+    return parse_ages(json.loads(files.read(named[0].sha256)), path=named[0].path)
 
 
 def _check(config: Config, held: Stored) -> int:

@@ -110,7 +110,7 @@ class Decider:
     def too_late(self, presented: Presented) -> Answer:
         """Return the answer to somebody whose turn did not come in time."""
         now = self._at(presented)
-        return answer_of(presented, _unsettled(Reason.STORE_FAILED, now), now)
+        return self._answer(presented, _unsettled(Reason.STORE_FAILED, now), now)
 
     def boot_ms(self) -> int:
         """Return a clock that never jumps, in milliseconds."""
@@ -123,7 +123,12 @@ class Decider:
             settled = await self._settled(presented, now)
         decision = settled.decision
         self._metrics.decisions.labels(decision.outcome.value, decision.findings[0].reason.value).inc()
-        return answer_of(presented, settled, now)
+        return self._answer(presented, settled, now)
+
+    def _answer(self, presented: Presented, settled: Settled, now: Now) -> Answer:
+        trusted, home = self._lists.current, self._profile.issuer
+        age_s = None if trusted.missing(home) else trusted.age_s(home, now.utc_s)
+        return answer_of(presented, settled, now, lists_age_s=age_s)
 
     async def _settled(self, presented: Presented, now: Now) -> Settled:
         if not self._bounds.health.begun:
@@ -251,7 +256,7 @@ class Decider:
         pen = Pen(conn, now, uuid7)
         settled = job(pen)
         if presented.asking is not None and settled.redemption is not None:
-            answer = json.dumps(answer_of(presented, settled, now).to_json(), ensure_ascii=False)
+            answer = json.dumps(self._answer(presented, settled, now).to_json(), ensure_ascii=False)
             recall.remember(pen, presented.asking, lane=presented.lane, redemption=settled.redemption, answer=answer)
         if settled.journal_seq is not None:
             raise_floor(conn, now)

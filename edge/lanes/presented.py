@@ -63,8 +63,8 @@ class Answer:
         }
 
 
-def answer_of(presented: Presented, settled: Settled, now: Now) -> Answer:
-    """Return the answer to what was presented."""
+def answer_of(presented: Presented, settled: Settled, now: Now, *, lists_age_s: int | None) -> Answer:
+    """Return the answer to what was presented; `lists_age_s` is how old the lists are that it rests on."""
     return Answer(
         lane=presented.lane,
         at_ms=now.utc_ms,
@@ -79,6 +79,7 @@ def answer_of(presented: Presented, settled: Settled, now: Now) -> Answer:
             "list_price_fen": presented.list_price_fen,
             "intent": presented.request.intent.value,
             "amount_fen": presented.request.amount_fen,
+            "lists_age_s": lists_age_s,
         }
         | ({} if settled.notice is None else {"notice": settled.notice}),
     )

@@ -28,6 +28,7 @@ TOP = (
     "steps",
     "keys",
     "site_sets",
+    "ages",
     "sites",
     "verifiers",
     "test",

@@ -28,7 +28,7 @@ from edge.simulator.case import (
 from edge.simulator.publications import published_from, read_listed
 from edge.simulator.token_spec import MAX_HEADS, read_presented
 
-LISTS = ("catalogue", "measures", "calendars", "mapping", "site_sets", "sites")
+LISTS = ("catalogue", "measures", "calendars", "mapping", "site_sets", "sites", "ages")
 STEP = ("at", "terminal", "token", "request", "expect", "shown_at", "nonce", "audience", "challenged", "title", "why")
 EVENT = (
     "at",
@@ -202,6 +202,8 @@ def _published_members(node: Node, after: Published) -> dict[str, Any]:
         found |= {"entries": after.entries} if measures.get("entries") else {}
     if node.get("site_sets") or node.get("sites"):
         found["sites"] = after.sites
+    if node.get("ages"):
+        found["ages"] = after.ages
     return found
 
 

@@ -8,6 +8,7 @@ Rules of this file:
 
 from dataclasses import replace
 
+from credit.rules.ages import parse_ages
 from credit.rules.benefits import parse_benefits
 from credit.rules.calendars import parse_calendars
 from credit.rules.documents import Sites, parse_entry, parse_mapping, parse_measure_codes, parse_sites
@@ -25,6 +26,7 @@ def published_from(node: Node, before: Published, zone_name: str) -> Published:
     """Return what is in force after the lists of `node` replace those of `before`, checked as a whole."""
     catalogue, measures, calendars = node.get("catalogue"), node.get("measures"), node.get("calendars")
     mapping, sets, sites = node.get("mapping"), node.get("site_sets"), node.get("sites")
+    ages = node.get("ages")
     codes, entries = before.codes, before.entries
     if measures:
         measures.members("codes", "entries")
@@ -48,6 +50,7 @@ def published_from(node: Node, before: Published, zone_name: str) -> Published:
         entries=entries,
         mapping=parse_mapping(mapping.value, path=mapping.path) if mapping else before.mapping,
         sites=places,
+        ages=parse_ages({"ages": ages.value}, path=node.path) if ages else before.ages,
         killed=before.killed,
         revoked=before.revoked,
     )

@@ -148,6 +148,13 @@ CAUSES: Final[dict[str, Cause]] = {
         "联系平台，或用 xinguan lists import 导入",
         "tell the platform's people, or bring the lists with: xinguan lists import",
     ),
+    "news.withheld": Cause(
+        _N,
+        "名单较旧，部分优惠暂停：{detail}",
+        "the lists are old and some benefits are withheld: {detail}",
+        "检查网络，或用 xinguan lists import 导入新名单",
+        "look at the network, or bring the lists with: xinguan lists import",
+    ),
     "partners.well": Cause(_W, "伙伴城市名单正常", "partner cities' lists are well"),
     "partners.trouble": Cause(
         _N,

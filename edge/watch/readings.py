@@ -17,10 +17,9 @@ from cache.journal.chain import Unsent
 from cache.journal.orders import standing
 from cache.ledger.facts import STORE_LOST, SUSPENDED, TWIN, entry_stopped, switched_on
 from cache.lists.store import ListStore
-from cache.lists.trusted import TrustedLists
+from cache.lists.trusted import ALL, NOTHING, SOME, TrustedLists
 from cache.memory.damage import damaged_count
 from credit.inputs import ClockState, Now
-from credit.policy import MAX_LIST_AGE_S
 from credit.rules.listing import KINDS, city_of, role_of
 from edge.clock import Clock
 from edge.config import LaneTable
@@ -40,7 +39,9 @@ from sync.enrol.identity import Identity
 from sync.ways import Moved, Ways
 
 MAX_DETAIL: Final = 200  # characters of somebody else's words on a line
+HOUR_S: Final = 3600
 VERSION: Final = version("xinguan")  # read once: asking opens a file
+ALLOWED: Final = (ALL, SOME, NOTHING)
 
 
 class Decider(Protocol):
@@ -227,7 +228,8 @@ class Readings:
         metrics.disk_free.set(reading.free_bytes or 0)
         metrics.database.set(size_of(self._parts.database))
         for one in reading.lists.in_force:
-            metrics.list_signed.labels(one.name).set(now_s - one.age_s)
+            metrics.lists.signed.labels(one.name).set(now_s - one.age_s)
+            metrics.lists.allows.labels(one.name).set(ALLOWED.index(one.allows))
         for state in ClockState:
             metrics.clock.labels(state.value).set(state is reading.clock)
 
@@ -242,18 +244,22 @@ def lists_reading(trusted: TrustedLists, *, home: str, now_ms: int) -> ListsRead
     """Return how the lists are, told apart by whose they are: the home city's keep people out, a partner's do not."""
     ages = trusted.ages(now_ms)
     own = {role_of(kind, home) for kind in KINDS}
-    old = [role for role, age_s in ages.items() if role in own and age_s > MAX_LIST_AGE_S]
+    allowed = {role: trusted.allows(role, age_s) for role, age_s in ages.items()}
+    old = [role for role in ages if role in own and allowed[role] == NOTHING]
+    some = [f"{role}: {ages[role] // HOUR_S} h" for role in ages if role in own and allowed[role] == SOME]
     trouble = {role: text for role, text in trusted.problems.items() if role in own or city_of(role) is None}
     partners = {role: text for role, text in trusted.problems.items() if role not in trouble}
     return ListsReading(
         in_force=tuple(
-            ListReading(name=name, version=trusted.versions[name], age_s=age_s) for name, age_s in sorted(ages.items())
+            ListReading(name=name, version=trusted.versions[name], age_s=age_s, allows=allowed[name])
+            for name, age_s in sorted(ages.items())
         ),
         keys=len(trusted.keyring.by_kid),
         missing=trusted.missing(home),
         own_trouble=_told(trouble),
         partner_trouble=_told(partners),
         too_old=", ".join(sorted(old)),
+        withheld=", ".join(sorted(some)),
         set_aside=_told({role: f"{len(texts)}: {texts[0]}" for role, texts in trusted.set_aside.items()}),
     )
 

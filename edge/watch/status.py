@@ -47,11 +47,12 @@ class LaneReading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListReading:
-    """One signed list in force: its version and age in seconds."""
+    """One signed list in force: its version, its age in seconds, and how much is given on a list of that age."""
 
     name: str
     version: int
     age_s: int
+    allows: str = "all"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +65,7 @@ class ListsReading:
     own_trouble: str = ""  # the home city's newest, and the chain above it
     partner_trouble: str = ""
     too_old: str = ""
+    withheld: str = ""  # the lists on whose age the signed policy gives less than everything
     set_aside: str = ""  # entries that were passed over
 
 
@@ -117,7 +119,10 @@ def state(reading: Reading, *, ready: bool) -> dict[str, Any]:
         "unsent": platform.unsent,
         "oldest_unsent_s": platform.oldest_unsent_s,
         "set_aside": platform.set_aside,
-        "lists": [{"name": one.name, "version": one.version, "age_s": one.age_s} for one in reading.lists.in_force],
+        "lists": [
+            {"name": one.name, "version": one.version, "age_s": one.age_s, "allows": one.allows}
+            for one in reading.lists.in_force
+        ],
         "entry_stopped": reading.entry_stopped,
         "lanes": [
             {
@@ -174,10 +179,11 @@ def _clock(reading: Reading) -> Line:
 def _lists(lists: ListsReading, platform: PlatformReading) -> list[Line]:
     refused = lists.own_trouble or platform.pull_error
     news = "news.too_long" if lists.too_old else "news.refused" if refused else "news.well"
+    news = "news.withheld" if news == "news.well" and lists.withheld else news
     return [
         Line("keys", "keys.well" if lists.keys else "keys.none"),
         Line("lists", "lists.missing" if lists.missing else "lists.well", ", ".join(lists.missing)),
-        Line("news", news, lists.too_old or refused),
+        Line("news", news, lists.too_old or refused or lists.withheld),
         Line("partners", "partners.trouble" if lists.partner_trouble else "partners.well", lists.partner_trouble),
         Line("entries", "entries.set_aside" if lists.set_aside else "entries.well", lists.set_aside),
     ]

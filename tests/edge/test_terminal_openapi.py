@@ -34,7 +34,7 @@ def every_route():
     api = Api(lanes={}, store=None, events=None, metrics=None, about=None, rates=None)
     offers = Offers(shop=None, issuer="", lists=None, store=None, events=None, about=None, lanes=[])
     staff = StaffCalls(store=None, clock=None, key=Ed25519PrivateKey.generate(), lanes={})
-    looking = Looking(store=None, clock=None)
+    looking = Looking(store=None, clock=None, ages=None)
     printing = Printing({}, None)
     return with_description([*api.routes(), *offers.routes(), *staff.routes(), *printing.routes(), *looking.routes()])
 

@@ -13,6 +13,7 @@ import pytest
 from central.example_town import HOME
 from central.lists.bundles import bundle
 from central.platform_state import create_state
+from credit.rules.ages import USUAL, parse_ages
 from edge.api.calls.lists_shown import FRESH, OLD, STALE, TOO_OLD, judged
 from storage.only_one import only_one
 from sync.enrol.identity import keep_enrolment, load_or_make_key
@@ -190,15 +191,13 @@ class TestCommand:
                 assert t.lists.current.versions
 
 
-def test_ages_are_judged_as_the_design_proposes():
-    hour = 3600
-    assert [judged(age) for age in (0, 24 * hour, 25 * hour, 73 * hour, 15 * 24 * hour)] == [
-        FRESH,
-        FRESH,
-        OLD,
-        STALE,
-        TOO_OLD,
-    ]
+def test_ages_are_judged_by_the_signed_policy():
+    policy = parse_ages({"ages": {"72": {}, "336": {"offers": ["lane"]}}, "lists": {"rules": {"max_h": 200}}})
+    hours = (0, 24, 25, 73, 336, 337)
+
+    assert [judged(hour * 3600, "lists", policy) for hour in hours] == [FRESH, FRESH, OLD, STALE, STALE, TOO_OLD]
+    assert [judged(hour * 3600, "rules", policy) for hour in (200, 201)] == [STALE, TOO_OLD]
+    assert [judged(hour * 3600, "lists", USUAL) for hour in (336, 337)] == [OLD, TOO_OLD]
 
 
 def _members(data):

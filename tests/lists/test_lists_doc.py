@@ -18,6 +18,7 @@ MEMBER = {
     "tokens": "revocations.json",
     "codes": "measure-codes.json",
     "calendars": "calendars.json",
+    "ages": "list-ages.json",
     "site_sets": "sites.json",
     "benefits": "benefits.json",
 }

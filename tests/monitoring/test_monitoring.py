@@ -128,7 +128,7 @@ def figures(*, ill=False):
     metrics.actuator_faults.labels("A").inc(now % 1e6 if ill else 0)
     metrics.unsent.set(5 if ill else 0)
     metrics.oldest_unsent.set(now - 2 * 86_400 if ill else 0)
-    metrics.list_signed.labels("lists/yunling").set(now - (3 * 86_400 if ill else 60))
+    metrics.lists.signed.labels("lists/yunling").set(now - (3 * 86_400 if ill else 60))
     metrics.answered.set(now - (7_200 if ill else 1))
     metrics.disk_free.set(1e8 if ill else 9e9)
     metrics.database.set(5e9 if ill else 1e6)

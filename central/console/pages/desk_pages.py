@@ -24,6 +24,7 @@ FILES: Final = {
     "measure-codes.json": ("措施目录", "measure codes"),
     "sites.json": ("场所与商户", "sites and merchants"),
     "mapping.json": ("互认对照", "mapping"),
+    "list-ages.json": ("名单时效", "ages of lists"),
 }
 STOPPED: Final = 7 * 86_400_000  # a kill-switch is told on the work list for so long
 

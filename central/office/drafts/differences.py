@@ -57,6 +57,7 @@ KINDS: Final[Mapping[str, tuple[str, str]]] = {
     "sites": ("场所", "site"),
     "site_sets": ("场所组", "set of sites"),
     "mapping": ("互认对照", "mapping"),
+    "ages": ("名单时效（小时）", "age of lists (hours)"),
 }
 FILES: Final[Mapping[str, str]] = {
     "benefits.json": "benefits",
@@ -64,6 +65,7 @@ FILES: Final[Mapping[str, str]] = {
     "measure-codes.json": "codes",
     "sites.json": "sites",
     "mapping.json": "mapping",
+    "list-ages.json": "ages",
 }
 
 

@@ -26,10 +26,11 @@ from central.register.warrants import Warrant
 from credit.checking.catalogue import Catalogue
 from credit.checking.doubts import Doubt, doubts
 from credit.checking.publication import objections
+from credit.rules.ages import USUAL, parse_ages
 from credit.rules.benefits import parse_benefits
 from credit.rules.calendars import parse_calendars
-from credit.rules.documents import parse_mapping, parse_measure_codes, parse_sites
-from credit.rules.listing import BENEFITS, CALENDARS, MAPPING, MEASURE_CODES, SITES
+from credit.rules.documents import Sites, parse_mapping, parse_measure_codes, parse_sites
+from credit.rules.listing import BENEFITS, CALENDARS, LIST_AGES, MAPPING, MEASURE_CODES, SITES
 from credit.rules.reading import CatalogueError
 
 NAMES: Final = tuple(name for _kind, name in EDITED)
@@ -113,7 +114,8 @@ def _catalogue(documents: Mapping[str, Any]) -> Catalogue:
         calendars=parse_calendars(documents[CALENDARS]) if CALENDARS in documents else {},
         codes=parse_measure_codes(documents[MEASURE_CODES]) if MEASURE_CODES in documents else {},
         mapping=parse_mapping(documents[MAPPING]) if MAPPING in documents else {},
-        **({"sites": parse_sites(documents[SITES])} if SITES in documents else {}),
+        sites=parse_sites(documents[SITES]) if SITES in documents else Sites(),
+        ages=parse_ages(documents[LIST_AGES]) if LIST_AGES in documents else USUAL,
     )
 
 

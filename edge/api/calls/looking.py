@@ -8,6 +8,7 @@ Rules of this file:
 
 import sqlite3
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, Final, Protocol
 
@@ -17,6 +18,7 @@ from cache.journal import chain
 from cache.journal.bodies import said_in
 from cache.lists.rows import stored
 from credit.inputs import Now
+from credit.rules.ages import AgePolicy
 from edge.api.access import May
 from edge.api.app import Route
 from edge.api.calls.lists_shown import report
@@ -44,11 +46,12 @@ class Clock(Protocol):
 
 
 class Looking:
-    """The handlers."""
+    """The handlers. `ages` gives the policy that is in force: what is given on lists how old."""
 
-    def __init__(self, *, store: Store, clock: Clock) -> None:
+    def __init__(self, *, store: Store, clock: Clock, ages: Callable[[], AgePolicy]) -> None:
         self._store = store
         self._clock = clock
+        self._ages = ages
 
     def routes(self) -> list[Route]:
         """Return (method, path, what it asks of the caller, handler)."""
@@ -61,7 +64,7 @@ class Looking:
     async def lists(self, _request: web.Request) -> web.Response:
         """Tell every list in force, its age, and what is wrong with which."""
         now_ms = self._clock.now().utc_ms
-        return web.json_response(report(await self._read(stored), now_ms=now_ms))
+        return web.json_response(report(await self._read(stored), now_ms=now_ms, policy=self._ages()))
 
     async def journal(self, request: web.Request) -> web.Response:
         """Tell records after `after`, oldest first, and how far the platform has signed for them."""

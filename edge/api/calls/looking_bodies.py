@@ -23,13 +23,22 @@ class RoleShown(Struct, frozen=True, kw_only=True):
     missing: list[str]
 
 
+class AgeShown(Struct, frozen=True, kw_only=True):
+    """One step of the signed policy: what is given on lists up to so old; `offers` null: everything."""
+
+    up_to_h: int
+    offers: list[str] | None
+    max_fen: dict[str, int]
+
+
 class ListsAnswer(Struct, frozen=True, kw_only=True):
-    """The signed lists; `problems` says by role why the newest of it is not in force."""
+    """The signed lists; `problems` says by role why the newest of it is not in force, `ages` what is given when."""
 
     lists: list[RoleShown]
     problems: dict[str, str]
     newest_ms: int
     killed_keys: int
+    ages: list[AgeShown]
 
 
 class RecordShown(Struct, frozen=True, kw_only=True):

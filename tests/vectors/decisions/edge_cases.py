@@ -498,6 +498,20 @@ OFF = {"allow": True, "max_list_age_h": 72, "max_uses": 2}
 case("offline-list-age", "名单过旧：72小时整仍可，超过请人工，14天后普通办理", benefit(offline=OFF),
      [event("05-01 09:00", "cut_network", terminal="gate1"), granted("05-04 09:00:00", "a"), refer("05-04 09:00:01", "b", "list_too_old"),
       refer("05-15 09:00:00", "b", "list_too_old"), standard("05-15 09:00:01", "b", "list_too_old")])
+AGES = {"24": {}, "72": {"max_fen": {"deposit_waiver": 20000}}, "720": {"offers": ["lane", "deposit_waiver"], "max_fen": {"deposit_waiver": 0}}}
+case("offline-signed-ages", "名单时效由签名文件规定：24小时内照办，72小时内免押限额，30天内仅通道，再久普通办理",
+     [benefit(), benefit("lane", 2, scenes=("lane",), offer={"kind": "lane", "lane": "A"}),
+      benefit("stay", 3, scenes=("hotel",), offer={"kind": "deposit_waiver", "cap_fen": 50000}, lifecycle="open_close")],
+     [event("05-01 09:00", "cut_network", terminal="all"), granted("05-02 09:00:00", "a"),
+      granted("05-02 09:00:00", "c", terminal="desk", intent="open", amount_fen=30000),
+      refer("05-02 09:00:01", "d", "list_too_old", terminal="desk", intent="open", amount_fen=20001),
+      granted("05-02 09:00:02", "e", terminal="desk", intent="open", amount_fen=20000),
+      granted("05-04 09:00:00", "b"), refer("05-04 09:00:01", "f", "list_too_old"), granted("05-04 09:00:02", "g", terminal="fast"),
+      refer("05-04 09:00:03", "h", "list_too_old", terminal="desk", intent="open", amount_fen=1),
+      granted("05-31 09:00:00", "i", terminal="fast"), standard("05-31 09:00:01", "j", "list_too_old", terminal="fast"),
+      standard("05-31 09:00:02", "k", "list_too_old")],
+     terminals={"gate1": {"site": "park", "scene": "gate", "lane": "A"}, "fast": {"site": "park", "scene": "lane", "lane": "A"},
+                "desk": {"site": "park", "scene": "hotel", "lane": "A"}}, ages=AGES)
 case("offline-uses", "离线次数上限，恢复后重新计", benefit(offline=OFF),
      [event("05-01 09:00", "cut_network", terminal="gate1"), granted("05-01 09:01", "a"), granted("05-01 09:02", "b"), refer("05-01 09:03", "c", "offline_limit"),
       event("05-01 09:04", "restore_network", terminal="gate1", conflicts=[]), granted("05-01 09:05", "c"), event("05-01 09:06", "cut_network", terminal="gate1"), granted("05-01 09:07", "d")])
