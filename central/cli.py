@@ -5,10 +5,12 @@ Exit codes: 0 done · 1 refused · 2 wrong arguments · 69 no database now · 78
 
 import argparse
 import sys
+from contextlib import nullcontext
 from importlib import import_module
 from typing import NamedTuple
 
 from central.platform_state import StateError
+from storage.files import given_to_its_owner
 from storage.jobs import StoreFailedError
 from storage.migrations import SchemaTooNewError
 
@@ -98,8 +100,11 @@ def main(argv: list[str] | None = None) -> int:
     module = import_module(command.module)
     parser = argparse.ArgumentParser(prog=f"xinguan central {name}", description=f"{command.zh} · {command.en}")
     module.add_arguments(parser)
+    args = parser.parse_args(argv[1:])
+    folder = getattr(args, "state", None)
     try:
-        code: int = module.run(parser.parse_args(argv[1:]))
+        with nullcontext() if folder is None else given_to_its_owner(folder):
+            code: int = module.run(args)
     except (StateError, SchemaTooNewError) as error:
         print(error, file=sys.stderr)
         return EX_CONFIG

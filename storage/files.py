@@ -3,11 +3,16 @@
 The pattern of `replace_file`: write beside it, fsync the file, rename over it, fsync the folder. A reader sees the old
 bytes or the new ones, never half of either. A rename without the first fsync may leave an empty file; without the
 last one, the old name.
+
+What root makes in a service's folder belongs to the service, as with SQLite: a file that it cannot read stops it hours
+later. Only what root owns, lies in the folder itself and bears one name is given away: through a link somebody could
+have any file of the machine given to him.
 """
 
 import contextlib
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +20,11 @@ from typing import Final
 
 PRIVATE: Final = 0o600
 PUBLIC: Final = 0o644
+ROOT: Final = 0
 BESIDE: Final = ("", "-wal", "-shm")  # a database is these three
+
+
+Owner = tuple[int, int]
 
 
 def sync_folder(folder: Path) -> None:
@@ -30,13 +39,14 @@ def sync_folder(folder: Path) -> None:
 def replace_file(path: Path, data: bytes, *, mode: int = PRIVATE) -> None:
     """Put `data` at `path`, durably and at once; a missing folder is made.
 
-    The file is never readable with wider rights than `mode`, whatever it was before.
+    It is never readable with wider rights than `mode`, whatever it was before. Root makes it for its folder's owner.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.new")
-    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
     with os.fdopen(handle, "wb") as file:
         os.fchmod(file.fileno(), mode)
+        give_as_the_folder(file.fileno(), path.parent)
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
@@ -75,3 +85,54 @@ def locked(path: Path) -> Iterator[None]:
     with path.open("ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+@contextmanager
+def given_to_its_owner(folder: Path) -> Iterator[None]:
+    """Give what is made in `folder` within the block to whom the folder belongs."""
+    owner = owner_of(folder) if os.geteuid() == ROOT else None
+    try:
+        yield
+    finally:
+        if owner is not None and owner[0] != ROOT and folder.is_dir():
+            give(folder, owner)
+
+
+def owner_of(folder: Path) -> Owner | None:
+    """Return user and group of a folder, None where there is none."""
+    try:
+        found = folder.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_uid, found.st_gid
+
+
+def give(folder: Path, owner: Owner) -> None:
+    """Give everything in `folder` that is root's to `owner`, the folder too. Raises OSError."""
+    for _path, folders, files, here in os.fwalk(folder, follow_symlinks=False):
+        _give_one(".", here, owner)
+        for name in (*folders, *files):
+            _give_one(name, here, owner)
+
+
+def _give_one(name: str, here: int, owner: Owner) -> None:
+    if not _is_ours_to_give(os.stat(name, dir_fd=here, follow_symlinks=False)):
+        return
+    handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=here)
+    try:
+        if _is_ours_to_give(os.fstat(handle)):
+            os.fchown(handle, *owner)
+    finally:
+        os.close(handle)
+
+
+def _is_ours_to_give(found: os.stat_result) -> bool:
+    return found.st_uid == ROOT and (
+        stat.S_ISDIR(found.st_mode) or (stat.S_ISREG(found.st_mode) and found.st_nlink == 1)
+    )
+
+
+def give_as_the_folder(handle: int, folder: Path) -> None:
+    """Give a file that is being made to whom its folder belongs, if root makes it. Raises OSError."""
+    if os.geteuid() == ROOT and (owner := owner_of(folder)) is not None and owner[0] != ROOT:
+        os.fchown(handle, *owner)

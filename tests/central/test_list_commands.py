@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -203,3 +205,38 @@ def test_a_measure_that_no_terminal_could_read_is_refused_at_the_desk(state, wro
     assert said in error
     assert "Traceback" not in error
     assert published(state, "lists/yunling/index.json") == before
+
+
+SERVICE = 61_001
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="changes users: runs as root")
+
+
+def belongings(folder):
+    """Return who owns what, of everything in the folder that is not the service's."""
+    return {str(path): path.lstat().st_uid for path in (folder, *folder.rglob("*")) if path.lstat().st_uid != SERVICE}
+
+
+@as_root
+@pytest.mark.root
+def test_what_root_publishes_belongs_to_the_service_and_its_stick_to_root(state, tmp_path):
+    folder, stick = tmp_path / "central", tmp_path / "lists.zip"
+    shutil.copytree(state, folder)
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, SERVICE, SERVICE)
+    outside, link = tmp_path / "shadow", folder / "public" / "link"
+    outside.write_text("root's own")
+    link.symlink_to(outside)
+    (folder / "public" / "twin").hardlink_to(outside)
+
+    who = ("--state", folder, "--city", "yunling", "--subject", "wang")
+    assert call("issue", *who, "--tier", 4, "--max-uses", 3)[0] == 0
+    code, _answer, error = call("restrict", "--state", folder, "--city", "yunling", *MEASURE)
+    assert (code, error) == (0, "")
+    code, _answer, error = call("publish", "--state", folder, "--city", "yunling", "--bundle", stick)
+    assert (code, error) == (0, "")
+    code, _answer, error = call("restrict", "--state", folder, "--city", "nowhere", *MEASURE)
+    assert code == 1, "refused, and nothing is left behind either"
+
+    left = belongings(folder)
+    assert left == {str(link): 0, str(folder / "public" / "twin"): 0}, "a link gives nothing of the machine away"
+    assert (outside.stat().st_uid, stick.stat().st_uid) == (0, 0)

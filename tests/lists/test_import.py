@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -48,10 +49,10 @@ def enrolled(terminal, platform, tmp_path):
     return config
 
 
-async def xinguan_lists(*words):
+async def xinguan_lists(*words, code=("-m", "edge.cli")):
     done = await asyncio.to_thread(
         subprocess.run,
-        [sys.executable, "-I", "-m", "edge.cli", "lists", *map(str, words)],
+        [sys.executable, "-I", *code, "lists", *map(str, words)],
         capture_output=True,
         text=True,
         check=False,
@@ -189,6 +190,40 @@ class TestCommand:
 
                 assert (code, "keys" in out or f"issuers.{HOME}" in out) == (0, True)
                 assert t.lists.current.versions
+
+
+SERVICE = 61_002
+AS_ROOT = """
+import sys
+from edge.cli import main
+*words, warm, config = sys.argv[1:]
+main([*words, "--config", warm])  # as root: this Python may lie where the service's user can load nothing
+sys.exit(main([*words, "--config", config]))
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="changes users: runs as root")
+@pytest.mark.root
+async def test_roots_stick_is_taken_in_for_a_service_with_its_own_user(platform, terminal, enrolled, tmp_path):
+    async with terminal.open():
+        pass
+    warm = tmp_path / "warm.toml"
+    shutil.copytree(terminal.folder, tmp_path / "warm")
+    warm.write_text(enrolled.read_text().replace(f'"{terminal.folder}"', f'"{tmp_path}/warm"'))
+    for path in (terminal.folder, *terminal.folder.rglob("*")):
+        os.chown(path, SERVICE, SERVICE)
+    for folder in terminal.folder.parents:
+        if folder.stat().st_uid == 0 and str(folder).startswith("/tmp/"):  # noqa: S108 - pytest's own folder
+            folder.chmod(0o755)
+    terminal.folder.chmod(0o700)
+    stick = tmp_path / "b.zip"
+    stick.write_bytes(bundle(platform.state))
+    stick.chmod(0o600)
+
+    for action in (("import", stick), ("status",), ("check",)):
+        code, _out, error = await xinguan_lists(*action, warm, enrolled, code=("-c", AS_ROOT))
+        assert (code, error) == (0, ""), error
+    assert {path.stat().st_uid for path in (terminal.folder, *terminal.folder.rglob("*"))} == {SERVICE}
 
 
 def test_ages_are_judged_by_the_signed_policy():
