@@ -9,6 +9,7 @@ from typing import Final
 
 from edge.watch.told.beside import BESIDE
 from edge.watch.told.cause import Cause, Level
+from edge.watch.told.lists import LISTS
 
 _W, _N, _B = Level.WELL, Level.WARN, Level.BAD
 
@@ -117,60 +118,7 @@ CAUSES: Final[dict[str, Cause]] = {
         "联网一次以校时，并检查硬件时钟电池",
         "connect the terminal once; look at the battery of its clock",
     ),
-    "keys.well": Cause(_W, "发行密钥齐全", "issuer keys are here"),
-    "keys.none": Cause(
-        _B,
-        "没有发行密钥",
-        "there are no issuer keys",
-        "联网同步名单，或用 xinguan lists import 导入",
-        "connect it, or bring the lists with: xinguan lists import",
-    ),
-    "lists.well": Cause(_W, "签名名单齐全", "the signed lists are here"),
-    "lists.missing": Cause(
-        _B,
-        "缺少本市签名名单：{detail}",
-        "signed lists of this city are missing or damaged: {detail}",
-        "联网同步名单，或用 xinguan lists import 导入",
-        "connect it, or bring the lists with: xinguan lists import",
-    ),
-    "news.well": Cause(_W, "名单更新正常", "news of the lists come in"),
-    "news.refused": Cause(
-        _N,
-        "名单更新被拒：{detail}",
-        "news of the lists are refused: {detail}",
-        "联系平台；原有名单继续有效",
-        "tell the platform's people; the lists in force go on",
-    ),
-    "news.too_long": Cause(
-        _B,
-        "名单已过期太久：{detail}",
-        "the lists in force are too old: {detail}",
-        "联系平台，或用 xinguan lists import 导入",
-        "tell the platform's people, or bring the lists with: xinguan lists import",
-    ),
-    "news.withheld": Cause(
-        _N,
-        "名单较旧，部分优惠暂停：{detail}",
-        "the lists are old and some benefits are withheld: {detail}",
-        "检查网络，或用 xinguan lists import 导入新名单",
-        "look at the network, or bring the lists with: xinguan lists import",
-    ),
-    "partners.well": Cause(_W, "伙伴城市名单正常", "partner cities' lists are well"),
-    "partners.trouble": Cause(
-        _N,
-        "伙伴城市名单有误：{detail}",
-        "a partner city's list is in trouble: {detail}",
-        "联系该城市；其原有版本继续有效，其他城市不受影响",
-        "tell that city; its version before stays in force, others are not touched",
-    ),
-    "entries.well": Cause(_W, "名单条目均可读", "every entry of the lists is read"),
-    "entries.set_aside": Cause(
-        _N,
-        "有名单条目无法读取，已搁置：{detail}",
-        "entries of the lists cannot be read and are set aside: {detail}",
-        "联系发布该名单的城市更正",
-        "tell the city that published them",
-    ),
+    **LISTS,
     "suspended.well": Cause(_W, "未被暂停", "not suspended"),
     "suspended.ordered": Cause(
         _B,
