@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import api_page
+import clients_page
 import commands_page
 import protocol_page
 import records_page
@@ -101,6 +102,7 @@ PAGES = {
     "docs/commands.md": commands_page.page,
     "docs/when-things-break.md": breaks_page,
     "docs/api.md": api_text,
+    "docs/clients.md": clients_page.page,
     "docs/protocol.md": protocol_text,
     "docs/records.schema.json": records_page.schema_text,
     "docs/records.md": records_text,

@@ -1,7 +1,7 @@
 """Nothing in a box in README or docs/ is only prose: each block is run, read or made by a test, each command exists.
 
 `CHECKED` names, for each page and kind of block, the test that does; a block without one fails here, and so does a name
-without a test. `TABLES` says the same of tables: made, held by a test, or words that nothing could run.
+without a test. Tables: `test_documented_tables.py`.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from central import cli as central
 from central.http.description.openapi import JWS
 from central.http.problems import CODES
 from central.register.accounts.duties import TITLES
-from credit.rules.catalogue import OfferKind
+from central.site.config import load as load_hub
 from edge import cli as edge
 from edge.actuators.gate import Outcome
 from edge.api.access import KEPT
@@ -32,19 +32,18 @@ from edge.commands.box.provision import Given
 from edge.settings.reading import parse
 from sync.wire.claims import ClaimAnswer, ClaimRequest, LeaseAnswer, LeaseRequest
 from sync.wire.hubs import SITE
+from sync.wire.messages import decode
+from sync.wire.profiles import Profile
 from sync.wire.reasks import REASK
+from tests.tools.pages import BLOCKS, PAGES, ROOT, cells, table, without_blocks
 
-ROOT = Path(__file__).parents[2]
-FILES = (*sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("README*.md")))
-PAGES = {path.name: path.read_text("utf-8") for path in FILES}
-BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-TABLE = re.compile(r"^\|.*\|\n\|[-| :]+\|$", re.MULTILINE)
-BLOCKS = [(page, kind, text) for page, words in PAGES.items() for kind, text in BLOCK.findall(words)]
 MADE = "tests/edge/test_documentation.py::test_the_commands_page_is_what_the_program_says_and_no_link_is_dead"
 PROTOCOL = "tests/sync/test_protocol_doc.py::test_every_example_in_the_document_is_what_really_went_over_the_wire"
 TOKENS = "tests/credit/test_token_format_page.py::test_the_parts_of_the_example_are_shown_byte_for_byte"
 LINES = "tests/edge/test_documented_blocks.py::test_every_command_line_is_one_that_the_program_takes"
 WAY = "tests/edge/test_documentation.py::test_both_readmes_name_the_way_of_a_decision_and_every_folder_that_there_is"
+HUB = "tests/edge/test_documented_blocks.py::test_a_hubs_profile_and_configuration_are_taken"
+CLIENTS = "tests/edge/test_documented_blocks.py::test_clients_are_generated_by_the_commands_of_the_page"
 CHECKED = {
     "api.md": {"json": "tests/edge/test_documented_blocks.py::test_the_tokens_on_the_page_are_the_roles_that_have_one"},
     "benefits.md": {
@@ -52,12 +51,14 @@ CHECKED = {
         "": "tests/edge/test_documented_blocks.py::test_an_own_offer_on_the_page_is_one",
     },
     "boxes.md": {"toml": "tests/edge/test_documented_blocks.py::test_what_lies_on_a_stick_is_read", "console": LINES},
+    "clients.md": {"ts": MADE, "python": MADE, "sh": CLIENTS},
     "commands.md": {"": MADE},
     "configuration.md": {"toml": "tests/edge/test_configuration_page.py::test_the_example_of_the_page_is_good"},
     "devices.md": {"toml": "tests/edge/test_configuration_page.py::test_each_example_of_a_gate_is_good"},
     "federation.md": {
         "sh": "tests/lists/test_federation.py::test_every_command_on_the_page_works_and_nobody_is_enrolled_again"
     },
+    "hub.md": {"json": HUB, "toml": HUB},
     "install.md": {"sh": "tests/e2e/test_install_page.py::test_from_nothing_to_a_decided_code_and_away"},
     "lists.md": {"json": "tests/lists/test_lists_doc.py::test_every_document_on_the_page_is_one_a_terminal_accepts"},
     "monitoring.md": {"yaml": "tests/edge/test_documented_blocks.py::test_prometheus_is_told_what_there_is"},
@@ -73,36 +74,6 @@ CHECKED = {
     },
 }
 CHECKED["README.zh-CN.md"] = CHECKED["README.md"]
-STEPS = "tests/credit/test_token_format_page.py::test_every_reason_that_opening_gives_is_in_the_table_of_steps"
-WORDS = "words: what to do, or what a thing is for; nothing in it could be run"
-FIGURES = "figures of a day and a machine, beside the command that measures them; bench/ prints them anew"
-# page → what holds its tables: the script that makes them, a test, or why neither does
-TABLES = {
-    "api.md": MADE,
-    "benefits.md": "tests/edge/test_documented_blocks.py::test_the_table_of_offers_names_every_kind",
-    "configuration.md": "tests/edge/test_configuration_page.py::test_each_key_stands_there_with_its_default",
-    "devices.md": "tests/edge/test_documented_blocks.py::test_the_table_of_outcomes_names_each",
-    "durability.md": WORDS,
-    "federation.md": WORDS,
-    "hub.md": WORDS,
-    "install.md": "tests/edge/test_documented_blocks.py::test_the_units_of_the_page_are_those_of_the_package",
-    "kiosk.md": WORDS,
-    "lists.md": "tests/lists/test_lists_doc.py::test_every_command_on_the_page_exists",
-    "monitoring.md": "tests/edge/test_documented_blocks.py::test_prometheus_is_told_what_there_is",
-    "office.md": "tests/edge/test_documented_blocks.py::test_the_offices_roles_are_those_of_the_page",
-    "performance.md": FIGURES,
-    "protocol.md": "tests/edge/test_documented_blocks.py::test_the_protocols_tables_name_each_form_and_each_word",
-    "reasons.md": "tests/credit/test_texts.py::test_every_reason_has_its_row_in_the_documentation",
-    "records.md": MADE,
-    "scale.md": FIGURES,
-    "scanner.md": FIGURES,
-    "scenes.md": "tests/edge/test_scenes_page.py::test_whatever_is_named_exists",
-    "testing.md": "tests/test_closure.py::test_the_documented_debian_packages_are_those_of_the_setup",
-    "token-format.md": STEPS,
-    "when-things-break.md": MADE,
-    "README.md": WAY,
-    "README.zh-CN.md": WAY,
-}
 
 
 def test_every_block_has_a_test_that_runs_it_and_every_named_test_is_there():
@@ -116,39 +87,19 @@ def test_every_block_has_a_test_that_runs_it_and_every_named_test_is_there():
         assert re.search(rf"(?m)^(async )?def {test}\(", (ROOT / path).read_text()), name
 
 
-def test_every_page_with_a_table_says_what_holds_it():
-    named = {page for page, words in PAGES.items() if TABLE.search(BLOCK.sub("", words))}
-
-    assert named - {"commands.md"} == TABLES.keys()
-    for name in {one for one in TABLES.values() if one not in (WORDS, FIGURES)}:
-        path, _, test = name.partition("::")
-        assert re.search(rf"(?m)^(async )?def {test}\(", (ROOT / path).read_text()), name
-
-
 def first_column(page, head):
     """Return what stands in the first column of the table with this head, without its marks."""
-    rows = PAGES[page].split(head, 1)[1].split("\n\n")[0].splitlines()[2:]
-    return {name for row in rows for name in re.findall(r"`([^`]+)`", row.split("|")[1])}
-
-
-def test_the_table_of_offers_names_every_kind():
-    assert first_column("benefits.md", "| kind | members |") == {kind.value for kind in OfferKind}
+    return {name for row in table(page, head) for name in re.findall(r"`([^`]+)`", cells(row)[0])}
 
 
 def test_the_table_of_outcomes_names_each():
     assert first_column("devices.md", "| outcome | when |") == {outcome.value for outcome in Outcome}
 
 
-def test_the_units_of_the_page_are_those_of_the_package():
-    there = {path.stem for path in (ROOT / "systemd").glob("*.service")}
-
-    assert first_column("install.md", "| unit | what |") <= there
-
-
 def test_the_offices_roles_are_those_of_the_page():
-    rows = PAGES["office.md"].split("| 角色 role |", 1)[1].split("\n\n")[0].splitlines()[2:]
+    rows = table("office.md", "| 角色 role |")
 
-    assert [row.split("|")[1].strip() for row in rows] == [f"{zh} {en.split()[0]}" for zh, en in TITLES.values()]
+    assert [cells(row)[0] for row in rows] == [f"{zh} {en.split()[0]}" for zh, en in TITLES.values()]
 
 
 def test_the_protocols_tables_name_each_form_and_each_word():
@@ -161,7 +112,7 @@ def test_the_protocols_tables_name_each_form_and_each_word():
 
 def test_what_the_protocol_shows_of_claims_is_what_both_sides_read():
     shown = PAGES["protocol.md"].split("## Claims:")[1].split("## Re-ask")[0]
-    blocks = [text for kind, text in BLOCK.findall(shown) if kind == "json"]
+    blocks = [text for page, kind, text in BLOCKS if (page, kind) == ("protocol.md", "json") and text in shown]
     forms = (ClaimRequest, ClaimAnswer, ClaimAnswer, LeaseRequest, LeaseAnswer)
 
     read = [msgspec.json.decode(text, type=form) for text, form in zip(blocks, forms, strict=True)]
@@ -175,6 +126,26 @@ def test_what_the_protocol_shows_of_claims_is_what_both_sides_read():
 def test_the_readmes_configuration_is_taken(page):
     for text in (text for name, kind, text in BLOCKS if (name, kind) == (page, "toml")):
         assert parse(text, page).lanes[0].actuator is not None
+
+
+def blocks_of(page, kind):
+    return [text for name, of, text in BLOCKS if (name, of) == (page, kind)]
+
+
+def test_a_hubs_profile_and_configuration_are_taken(tmp_path):
+    [profile], [configuration] = blocks_of("hub.md", "json"), blocks_of("hub.md", "toml")
+    (tmp_path / "hub.toml").write_text(configuration)
+
+    assert decode(profile.encode(), Profile).role == "hub"
+    assert load_hub(tmp_path / "hub.toml").platform.url == "https://platform.example"
+
+
+def test_clients_are_generated_by_the_commands_of_the_page():
+    [text] = blocks_of("clients.md", "sh")
+    played = (ROOT / "tests" / "clients" / "play.py").read_text()
+
+    for word in re.findall(r"openapi-[a-z-]+|generate|--[a-z]+|-o", text.split("\n", 1)[1]):
+        assert f'"{word}"' in played, word
 
 
 def test_what_lies_on_a_stick_is_read():
@@ -221,7 +192,7 @@ def spoken():
     """Yield (page, command line) of everything that calls our program or make."""
     for page, words in PAGES.items():
         if page != "commands.md":
-            yield from ((page, one) for one in SPOKEN.findall(BLOCK.sub("", words)))
+            yield from ((page, one) for one in SPOKEN.findall(without_blocks(words)))
     for page, kind, text in BLOCKS:
         if kind in ("sh", "console", "") and page != "commands.md":
             lines = text.replace("\\\n", " ").splitlines()

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.tools.pages import cells, table
+
 ROOT = Path(__file__).parents[2]
 UNITS = sorted((ROOT / "systemd").glob("*.service"))
 ONCE = ("xinguan-kiosk.service", "xinguan-update.service")  # a person's session; root's own step at boot
@@ -40,6 +42,20 @@ def test_little_of_the_machine_is_open_to_the_unit(unit):
 
     (exposure,) = re.findall(r"exposure level for \S+: ([0-9.]+)", answer.stdout)
     assert float(exposure) <= MOST_EXPOSED
+
+
+@needs_systemd
+def test_the_page_says_how_exposed_a_unit_is():
+    said = {}
+    for row in table("install.md", "| unit | what |"):
+        name, _what, exposure = cells(row)
+        said[name.strip("`")] = exposure
+
+    for unit in SERVICES:
+        words = [ANALYZE, "security", "--offline=true", "--no-pager", unit]
+        answer = subprocess.run(words, capture_output=True, text=True, check=False)
+        assert re.findall(r"exposure level for \S+: ([0-9.]+)", answer.stdout) == [said[unit.stem]]
+    assert said.keys() == {unit.stem for unit in UNITS if "update" not in unit.name}
 
 
 @pytest.mark.parametrize("unit", [unit for unit in UNITS if "update" not in unit.name], ids=lambda unit: unit.name)
