@@ -100,6 +100,9 @@ class Place:
 PLACES = tuple(Place(python, machine) for python, machine in product(PYTHONS, MACHINES))
 
 
+_canonical = cache(canonicalize_name)
+
+
 @cache
 def _requirement(line: str) -> Requirement:
     return Requirement(line)
@@ -108,6 +111,11 @@ def _requirement(line: str) -> Requirement:
 @cache
 def _holds(marker: str, place: Place, extra: str) -> bool:
     return any(Marker(marker).evaluate(environment) for environment in place.environments(extra))
+
+
+@cache
+def _takes(specifier: str, version: str) -> bool:
+    return SpecifierSet(specifier).contains(version, prereleases=True)
 
 
 @cache
@@ -151,7 +159,7 @@ class Pin:
     @property
     def name(self) -> str:
         """Return the package's canonical name."""
-        return canonicalize_name(self.requirement.name)
+        return _canonical(self.requirement.name)
 
     @property
     def version(self) -> str:
@@ -211,6 +219,7 @@ def _table(project: dict, path: Iterable[str]) -> list[str]:  # type: ignore[typ
     return project  # type: ignore[return-value]  # the last step leads to a list or to the names of tables
 
 
+@cache
 def read_pins(text: str) -> tuple[list[str], list[Pin]]:
     """Return the layers that a requirements file includes, and its own pins. Raises ValueError on any other line."""
     included, pins = [], []
@@ -230,21 +239,22 @@ def read_pins(text: str) -> tuple[list[str], list[Pin]]:
 def reached(layer: str, place: Place, roots: Roots, closure: Closure) -> tuple[set[str], list[str]]:
     """Walk from what pyproject.toml asks for this layer and those it includes: the packages, and what is not met."""
     waiting = [(requirement, "pyproject.toml") for name in (layer, *below(layer)) for requirement in roots[name]]
-    seen: set[tuple[str, str]] = set()
+    seen: dict[str, set[str]] = {}
     missing = []
     while waiting:
         requirement, asked_by = waiting.pop()
-        package = closure.get(canonicalize_name(requirement.name))
-        if package is None or not requirement.specifier.contains(package.version, prereleases=True):
+        package = closure.get(_canonical(requirement.name))
+        if package is None or not _takes(str(requirement.specifier), package.version):
             missing.append(f"{asked_by} asks for {requirement}, and no pin meets it")
             continue
-        extras = {canonicalize_name(extra) for extra in requirement.extras}
-        if unknown := extras - {canonicalize_name(extra) for extra in package.extras}:
+        extras = {_canonical(extra) for extra in requirement.extras}
+        if unknown := extras - {_canonical(extra) for extra in package.extras}:
             missing.append(f"{asked_by} asks for {requirement}, and {package.name} has no extra {sorted(unknown)}")
-        for extra in {"", *extras} - {extra for name, extra in seen if name == package.name}:
-            seen.add((package.name, extra))
+        known = seen.setdefault(package.name, set())
+        for extra in {"", *extras} - known:
             waiting += [(asked, package.name) for asked in package.asks(place, extra)]
-    return {name for name, _ in seen}, missing
+        known |= {"", *extras}
+    return set(seen), missing
 
 
 def below(layer: str) -> list[str]:
@@ -297,8 +307,7 @@ def _faults_of_pin(pin: Pin, place: Place, closure: Closure) -> Iterator[str]:
         yield f"{pin.requirement} lacks the hash of {wheel}"
     if pin.hashes - set(package.wheels.values()):
         yield f"{pin.requirement} has hashes that the closure does not know"
-    admitted = SpecifierSet(package.requires_python)
-    if not all(admitted.contains(f"{place.python}.{patch}", prereleases=True) for patch in PATCHES):
+    if not all(_takes(package.requires_python, f"{place.python}.{patch}") for patch in PATCHES):
         yield f"{pin.requirement} wants Python {package.requires_python}"
 
 
