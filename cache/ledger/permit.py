@@ -8,6 +8,7 @@ Rules of this file:
 - `ALONE` is the permit of a terminal that has nobody to ask: its own ledger counts;
 - what others know stands beside the own counts, and the larger wins: the own ledger is a second lock. Only who shares
   one memory with us (the simulator's site) may stand `instead` of it;
+- who is inside while nobody answers: the figure last told, and what this terminal let in and out since (claims.md);
 - grace, and the switches of this terminal, are its own.
 """
 
@@ -53,6 +54,13 @@ class Leased(NamedTuple):
     ticket: int
 
 
+class ToldInside(NamedTuple):
+    """How many were inside when somebody last said so, and how many of them this terminal itself counted then."""
+
+    n: int
+    own: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permit:
     """What may be taken: `redemption` is the id under which `keys` are held, None where nothing is.
@@ -61,7 +69,8 @@ class Permit:
     `alone_since_ms`: since when nobody answers for a count that was wanted; `word`: whose refusal a denial rests on, as
     its fact says it; `for_site`: whoever answered counts every nonce of this site, as its hub does and the platform
     does not (claims.md 11). `elsewhere`: first redemptions of passes under which another gate let in. `leases`: the
-    quotas of which this terminal holds a share with room for this visit.
+    quotas of which this terminal holds a share with room for this visit. `inside`: what was last told of occupancy,
+    for a terminal that nobody answers.
     """
 
     claim: ClaimWord | None = None
@@ -75,6 +84,7 @@ class Permit:
     for_site: bool = True
     elsewhere: frozenset[str] = frozenset()
     leases: Mapping[str, Leased] = field(default_factory=dict)
+    inside: Mapping[str, ToldInside] = field(default_factory=dict)
 
     @property
     def binding(self) -> bool:
@@ -108,7 +118,10 @@ class Permit:
             )
         return replace(
             own,
-            used={**own.used, **{key: _more(key, own.used.get(key), used) for key, used in known.used.items()}},
+            used={
+                **self._since_told(own.used),
+                **{key: _more(key, own.used.get(key), used) for key, used in known.used.items()},
+            },
             nonce=own.nonce or known.nonce,
             open=_united(own.open, known.open),
             bought=_more_returned(own.bought, known.bought),
@@ -118,6 +131,13 @@ class Permit:
             nonce_claimed=claimed,
         )
 
+    def _since_told(self, own: Mapping[str, Used]) -> Mapping[str, Used]:
+        """Return the own counts; of who is inside, the figure last told with what was let in and out here since."""
+        if self.claim is not ClaimWord.ALONE:
+            return own
+        now = {key: max(0, told.n + own[key].n - told.own) for key, told in self.inside.items() if key in own}
+        return {**own, **{key: replace(own[key], n=n) for key, n in now.items()}}
+
 
 ALONE = Permit()
 
@@ -126,13 +146,14 @@ class Dry(NamedTuple):
     """What a decision would come to, and under each key that counts beyond this terminal the own redemptions.
 
     `mine` are the living ones, each with how much it takes; `back` those given back whose facts are still on their way.
-    `leased`: how much of each leased quota that it would take is used here.
+    `leased`: how much of each leased quota that it would take is used here; `inside` the same of who is inside.
     """
 
     decision: Decision
     mine: Mapping[str, tuple[tuple[str, int], ...]]
     back: Mapping[str, tuple[str, ...]]
     leased: Mapping[str, int] = {}
+    inside: Mapping[str, int] = {}
 
 
 def _more(key: str, own: Used | None, known: Used) -> Used:

@@ -123,7 +123,8 @@ def dry(pen: Pen, visit: Visit, lists: Lists, policy: Policy, permit: Permit = A
     keys = [one.key for one in taking if one.reach is not Reach.TERMINAL]
     keys += [] if taken.pass_root is None else [f"p|{taken.pass_root}"]
     leased = {one.key: facts.used(pen.conn, one.key, None).n for one in taken.uses if one.leased}
-    return Dry(decision, facts.living(pen.conn, keys), facts.given_back(pen.conn, keys), leased)
+    inside = {key: facts.used(pen.conn, key, None).n for key in keys if key.startswith(facts.INSIDE)}
+    return Dry(decision, facts.living(pen.conn, keys), facts.given_back(pen.conn, keys), leased, inside)
 
 
 def bring_back(pen: Pen, request: Request, place: Place, policy: Policy, permit: Permit = ALONE) -> Settled:

@@ -15,21 +15,23 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from cache.ledger.facts import used
-from cache.ledger.permit import Dry, Known, Leased, Permit
+from cache.ledger.permit import Dry, Known, Leased, Permit, ToldInside
 from cache.ledger.visit import Visit
 from credit.decision import Use
 from credit.inputs import ASKING, ENDING, Now, Place, Request
 from credit.reasons import Outcome
 from storage.sqlite import Store
+from sync.beyond.answers import ended_of, known_of
 from sync.beyond.leases import RENEW_S, Leases, Lessor, NoRoom
 from sync.beyond.patience import Breaker, Pending
-from sync.beyond.rounds import BUDGET_S, Asker, Rounds, ended_of, known_of
+from sync.beyond.rounds import BUDGET_S, Asker, Rounds
 from sync.wire.claims import About, ClaimAnswer, ClaimRequest
 from sync.wire.messages import WireError
 
 log = logging.getLogger("xinguan.asking")
 
 RELEASE_S = 1.0
+MAX_INSIDE = 64  # figures of who is inside that are kept for a silence
 RENEW_ROUNDS = round(RENEW_S / RELEASE_S)
 Weigh = Callable[[Permit], Awaitable[Dry]]
 
@@ -62,11 +64,12 @@ class Asking:
         self._now = now
         self._breaker = Breaker()
         self.pending = Pending()
+        self._inside: dict[str, ToldInside] = {}
         self.rounds = 0
 
     async def permit(self, visit: Visit, weigh: Weigh) -> Permit:
         """Return what may be taken for a visit; never raises for what a network does."""
-        rounds = Rounds(self._asker(), visit, self._now())
+        rounds = Rounds(self._asker(), visit, self._now(), self._inside)
         try:
             async with asyncio.timeout(BUDGET_S):
                 await self._ask(rounds, visit, weigh)
@@ -93,6 +96,7 @@ class Asking:
                 rounds.silent()
                 return
             done = rounds.hear(await self._sent(request))
+            self._inside = dict(list(rounds.inside.items())[-MAX_INSIDE:])
 
     async def _leased(self, rounds: Rounds, visit: Visit, dry: Dry) -> bool:
         """Reserve what a decision would take of leased quotas; return whether one has no room, and it is made again."""

@@ -11,32 +11,21 @@ Rules of this file:
 - silence, an error, a hub that is still learning: this terminal goes alone under the id it asked for, as if offline.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import msgspec
 
-from cache.ledger.permit import ClaimWord, Dry, Known, Leased, Permit
+from cache.ledger.permit import ClaimWord, Dry, Known, Leased, Permit, ToldInside
 from cache.ledger.visit import Visit
 from cache.pen import Ids
 from credit.decision import Reach, Source, Sum, Use
-from credit.facts import Bought, NonceUse, OpenThing, PassState, Used
+from credit.facts import NonceUse, Used
 from credit.inputs import ASKING, ENDING, Now
 from credit.reasons import Outcome, Reason
-from sync.wire.claims import (
-    MAX_ROWS,
-    NONCE_PREFIX,
-    About,
-    BoughtRow,
-    ClaimAnswer,
-    ClaimKey,
-    ClaimRequest,
-    OpenRow,
-    Refused,
-    SiteRows,
-)
+from sync.beyond.answers import ended_of, known_of
+from sync.wire.claims import MAX_ROWS, NONCE_PREFIX, About, ClaimAnswer, ClaimKey, ClaimRequest, Refused
 
 MAX_ROUNDS: Final = 3
 BUDGET_S: Final = 0.15  # all rounds together
@@ -44,6 +33,7 @@ BUDGET_S: Final = 0.15  # all rounds together
 ROOM: Final = frozenset({Reason.LIMIT_USED, Reason.FULL, Reason.OUT_OF_STOCK})
 OWN_COUNTS: Final = ROOM | {Reason.ALREADY_OPEN, Reason.ALREADY_INSIDE, Reason.OVERDUE}
 BORNE: Final = frozenset({"printed", "grant", "order"})
+PASS_HOLDER: Final = "i|pass:"  # one holder, who may have left anywhere meanwhile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +102,7 @@ def _key(one: Use | Sum, source: Source, dry: Dry) -> ClaimKey:
 class Rounds:
     """The asks about one visit. Drive it: `ask` with each dry decision, `hear` each answer, then take `permit`."""
 
-    def __init__(self, asker: Asker, visit: Visit, now: Now) -> None:
+    def __init__(self, asker: Asker, visit: Visit, now: Now, inside: Mapping[str, ToldInside] | None = None) -> None:
         self._asker = asker
         self._visit = visit
         self._now = now
@@ -120,6 +110,8 @@ class Rounds:
         self._rounds = 0
         self._claimed: list[str] = []
         self._given_up: list[str] = []
+        self._own_inside: Mapping[str, int] = {}
+        self.inside: dict[str, ToldInside] = dict(inside or {})  # what was last told of who is inside
         self.permit = Permit(hub_no=asker.hub_no, known=Known(), for_site=asker.hub)
 
     @classmethod
@@ -142,6 +134,7 @@ class Rounds:
         if self._rounds == MAX_ROUNDS or held or not (keys or reads):
             return None
         self._rounds += 1
+        self._own_inside = dry.inside
         self._given_up += self._claimed  # it wants something else now, under another id
         self._claimed.clear()
         self._asked = ClaimRequest(
@@ -177,6 +170,8 @@ class Rounds:
         known = known_of(before, answer, asked)
         passes = self.permit.elsewhere | {one.redemption for one in answer.site.passes if one.elsewhere}
         self.permit = replace(self.permit, known=known, ended=ended_of(ended, answer), elsewhere=passes)
+        told = {key: n for key, n in answer.site.inside.items() if not key.startswith(PASS_HOLDER)}
+        self.inside |= {key: ToldInside(n, self._own_inside.get(key, 0)) for key, n in told.items()}
         if not answer.learning:
             self._given_up.clear()
         if (answer.refused is not None or answer.gone) and asked.redemption in self._claimed:
@@ -213,6 +208,7 @@ class Rounds:
             claim=ClaimWord.ALONE,
             redemption=asked.redemption if asked and not asked.dry and asked.keys else None,
             alone_since_ms=self._now.utc_ms,
+            inside=self.inside,
         )
 
     def _grant(self, asked: ClaimRequest, *, reach_all: bool) -> None:
@@ -242,73 +238,3 @@ class Rounds:
             "with": {"site": refused.site, "terminal": refused.terminal, "at_ms": refused.at_ms},
         }
         self.permit = replace(self.permit, claim=ClaimWord.HELD, known=known, word=word)
-
-
-def ended_of(before: Mapping[str, frozenset[str]], answer: ClaimAnswer) -> dict[str, frozenset[str]]:
-    """Return which own redemptions ended elsewhere, each with the keys under which it stands no more."""
-    found = dict(before)
-    for key, ids in answer.under.items():
-        for one in ids:
-            found[one] = found.get(one, frozenset()) | {key}
-    return found
-
-
-def known_of(before: Known, answer: ClaimAnswer, asked: ClaimRequest) -> Known:
-    """Return what is known after an answer."""
-    used = dict(before.used)
-    for one in asked.keys:
-        if one.key in answer.left:  # as it stood before this claim
-            used[one.key] = Used(n=0, left=answer.left[one.key])
-    for key, n in answer.site.inside.items():
-        used[key] = Used(n=n, left=answer.left.get(key))
-    return replace(
-        before,
-        used=used,
-        open=before.open + tuple(map(_open, answer.site.open)),
-        bought=before.bought + tuple(map(_bought, answer.site.bought)),
-        passes={**before.passes, **_passes(answer.site)},
-        site_reached=True,
-    )
-
-
-def _open(row: OpenRow) -> OpenThing:
-    answer = json.loads(row.answer)
-    return OpenThing(
-        redemption=row.redemption,
-        benefit=row.benefit,
-        issuer=row.issuer,
-        scene=row.scene,
-        site="",
-        intent=row.intent,
-        asset=row.asset,
-        at_ms=row.at_ms,
-        due_ms=row.due_ms,
-        withhold_when_overdue=row.on_overdue == "withhold",
-        given=tuple(answer.get("offers", ())),
-        offer=answer.get("offer") or {},
-    )
-
-
-def _bought(row: BoughtRow) -> Bought:
-    answer = json.loads(row.answer)
-    return Bought(
-        redemption=row.redemption,
-        benefit=row.benefit,
-        at_ms=row.at_ms,
-        until_ms=row.until_ms,
-        amount_fen=row.amount_fen,
-        heads=row.heads,
-        returned_fen=row.returned_fen,
-        returned_heads=row.returned_heads,
-        to_pay_fen=(answer.get("offer") or {}).get("to_pay_fen"),
-        given=tuple(answer.get("offers", ())),
-        offer=answer.get("offer") or {},
-        intent=row.intent,
-        passed=row.passed,
-    )
-
-
-def _passes(site: SiteRows) -> dict[str, PassState]:
-    return {
-        one.benefit: PassState(root=one.redemption, entries=one.entries, last_ms=one.last_ms) for one in site.passes
-    }

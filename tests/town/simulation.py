@@ -481,6 +481,15 @@ def play(seed, plant="", steps=STEPS):
     return town
 
 
+def breaks(seed, plant):
+    """Return whether an invariant does not hold with this fault in place."""
+    try:
+        play(seed, plant)
+    except BrokenError:
+        return True
+    return False
+
+
 class planted:  # noqa: N801 - reads as a word where it is used
     """Put one fault into the authority for the time of the block."""
 

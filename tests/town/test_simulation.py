@@ -24,18 +24,10 @@ def test_no_seed_breaks_an_invariant(tenth):
 @pytest.mark.parametrize("fault", sorted(simulation.FAULTS))
 def test_a_planted_fault_is_found(fault, record_property):
     for seed in range(WITHIN):
-        if breaks(seed, fault):
+        if simulation.breaks(seed, fault):
             record_property("seeds", seed + 1)
             return
     pytest.fail(f"{fault}: not found within {WITHIN} seeds")
-
-
-def breaks(seed, fault):
-    try:
-        simulation.play(seed, fault)
-    except simulation.BrokenError:
-        return True
-    return False
 
 
 def test_a_failing_seed_tells_the_same_story_again():

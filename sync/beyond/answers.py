@@ -1,0 +1,79 @@
+"""What an answer makes known to whoever asked: counts, open things, purchases, passes, what ended elsewhere. Pure."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+
+from cache.ledger.permit import Known
+from credit.facts import Bought, OpenThing, PassState, Used
+from sync.wire.claims import BoughtRow, ClaimAnswer, ClaimRequest, OpenRow, SiteRows
+
+
+def ended_of(before: Mapping[str, frozenset[str]], answer: ClaimAnswer) -> dict[str, frozenset[str]]:
+    """Return which own redemptions ended elsewhere, each with the keys under which it stands no more."""
+    found = dict(before)
+    for key, ids in answer.under.items():
+        for one in ids:
+            found[one] = found.get(one, frozenset()) | {key}
+    return found
+
+
+def known_of(before: Known, answer: ClaimAnswer, asked: ClaimRequest) -> Known:
+    """Return what is known after an answer."""
+    used = dict(before.used)
+    for one in asked.keys:
+        if one.key in answer.left:  # as it stood before this claim
+            used[one.key] = Used(n=0, left=answer.left[one.key])
+    for key, n in answer.site.inside.items():
+        used[key] = Used(n=n, left=answer.left.get(key))
+    return replace(
+        before,
+        used=used,
+        open=before.open + tuple(map(_open, answer.site.open)),
+        bought=before.bought + tuple(map(_bought, answer.site.bought)),
+        passes={**before.passes, **_passes(answer.site)},
+        site_reached=True,
+    )
+
+
+def _open(row: OpenRow) -> OpenThing:
+    answer = json.loads(row.answer)
+    return OpenThing(
+        redemption=row.redemption,
+        benefit=row.benefit,
+        issuer=row.issuer,
+        scene=row.scene,
+        site="",
+        intent=row.intent,
+        asset=row.asset,
+        at_ms=row.at_ms,
+        due_ms=row.due_ms,
+        withhold_when_overdue=row.on_overdue == "withhold",
+        given=tuple(answer.get("offers", ())),
+        offer=answer.get("offer") or {},
+    )
+
+
+def _bought(row: BoughtRow) -> Bought:
+    answer = json.loads(row.answer)
+    return Bought(
+        redemption=row.redemption,
+        benefit=row.benefit,
+        at_ms=row.at_ms,
+        until_ms=row.until_ms,
+        amount_fen=row.amount_fen,
+        heads=row.heads,
+        returned_fen=row.returned_fen,
+        returned_heads=row.returned_heads,
+        to_pay_fen=(answer.get("offer") or {}).get("to_pay_fen"),
+        given=tuple(answer.get("offers", ())),
+        offer=answer.get("offer") or {},
+        intent=row.intent,
+        passed=row.passed,
+    )
+
+
+def _passes(site: SiteRows) -> dict[str, PassState]:
+    return {
+        one.benefit: PassState(root=one.redemption, entries=one.entries, last_ms=one.last_ms) for one in site.passes
+    }
