@@ -119,6 +119,12 @@ class PlatformState:
             return None
         return meta["snapshot.json"].version
 
+    def role_versions(self, publication: int) -> dict[str, int]:
+        """Return the version of each role in a publication, "targets" included."""
+        path = self.public / "metadata" / f"{publication}.snapshot.json"
+        meta = msgspec.json.decode(path.read_bytes(), type=_Timestamp).signed.meta
+        return {name.removesuffix(".json"): one.version for name, one in meta.items()}
+
 
 class _Version(msgspec.Struct):
     version: int

@@ -194,6 +194,7 @@ class Terminal:
             sync.way.platform.session, identity, sync.line.auth, versions=lambda: lists.current.versions, ids=uuid7
         )
         decider.beyond = asking = open_asking(authority, authority.asker, decider.now, store)
+        asking.behind = sync.pull.wake
         decider.asks = Reasker(sync.way, store, clock, terminal=identity.terminal, sign=sync.line.signed)
         sources = {
             table.id: await stack.enter_async_context(open_source(table.source, clock=clock))

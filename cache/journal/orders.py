@@ -46,6 +46,7 @@ TWIN = "twin"
 NEW_EPOCH = "new_epoch"
 STOP_ENTRY, RESUME_ENTRY = "stop_entry", "resume_entry"
 PROFILE = "profile"
+LIFT, WRITE_OFF = "lift", "write_off"  # a hub's, about a terminal of its site
 FORGET_REPLACED = "DELETE FROM orders WHERE action = 'replaced'"
 
 
@@ -79,7 +80,7 @@ def obey(conn: sqlite3.Connection, order: Order, *, at_ms: int) -> bool:
         terminal = current_epoch(conn).terminal
         said["epoch"] = begin_epoch(conn, epoch=uuid7(at_ms), terminal=terminal, reason=f"order {order.number}").id
         kind = "note"
-    elif order.action == PROFILE:
+    elif order.action in (PROFILE, LIFT, WRITE_OFF):  # kept for who reads it: `central.site.lifted`
         kind = "note"
     elif order.action in (STOP_ENTRY, RESUME_ENTRY):
         conn.execute(SWITCH, (STOP_ENTRY, int(order.action == STOP_ENTRY), at_ms))

@@ -68,7 +68,7 @@ class Bounds:
 
     def by(self, by: BoundBy) -> int | None:
         """Return the bound that a claim says the catalogue states there; None when it states none."""
-        benefit = next((one for one in self._by_issuer.get(by.issuer, ()) if one.code == by.code), None)
+        benefit = self._stated(by)
         if benefit is None:
             return None
         raises = benefit.offer.kind is OfferKind.RAISE_LIMIT
@@ -82,6 +82,14 @@ class Bounds:
         }
         listed = stated[by.part]
         return listed[by.at] if by.at < len(listed) else None
+
+    def is_older(self, by: BoundBy) -> bool:
+        """Return whether the asker knows a newer version of that benefit: nobody here knows what it states."""
+        benefit = self._stated(by)
+        return benefit is not None and by.version > benefit.version
+
+    def _stated(self, by: BoundBy) -> Benefit | None:
+        return next((one for one in self._by_issuer.get(by.issuer, ()) if one.code == by.code), None)
 
     def untold(self, body: Mapping[str, Any]) -> bool:
         """Return whether a grant's fact keeps silent about a limit per person that a benefit has, as it stands now."""

@@ -10,6 +10,8 @@ Rules of this file:
 - rows of `pledges` are touched in sorted order of their keys, and before those of `tallies`;
 - a fact ends the claim of its id, whatever keys the claim named: the fact says what was taken; one that gives it back
   ends the claim too, also before the grant is known (claims.md 6);
+- a lapsed claim is written down until its fact, its release, a later start or a person's word ends it: also past a
+  restart of the authority that is the list of what a lost box may have given (claims.md 3);
 - `started` of a later run ends what earlier runs of that terminal claimed, after the facts before it were booked;
 - a claim's places move with its state, and only for whoever moved the state: of two that read the same at one moment
   (another connection, READ COMMITTED) one waits for the other's row and then finds nothing to do.
@@ -42,6 +44,13 @@ EARLIER: Final = (
     " WHERE c.terminal = $1 AND r.over = 1 AND c.state <> 'gone' ORDER BY c.redemption"
 )
 BEGUN: Final = "INSERT INTO runs (terminal, run, at_ms, over) VALUES ($1, $2, $3, 0) ON CONFLICT DO NOTHING"
+DOUBT: Final = (
+    "INSERT INTO lapsed (authority, redemption, key, n, terminal, run, since_ms)"
+    " SELECT '', redemption, $2, $3, terminal, run, since_ms FROM claims WHERE redemption = $1 ON CONFLICT DO NOTHING"
+)
+DOUBT_OVER: Final = "DELETE FROM lapsed WHERE authority = '' AND redemption = $1"
+DOUBTS_OF: Final = "SELECT DISTINCT redemption FROM lapsed WHERE authority = '' AND terminal = $1"
+DOUBTS_OVER: Final = "DELETE FROM lapsed WHERE authority = '' AND terminal = $1 AND run <> $2"
 OVER: Final = "UPDATE runs SET over = 1 WHERE terminal = $1 AND run <> $2 AND over = 0"
 
 
@@ -80,10 +89,13 @@ async def free(tx: Tx, redemption: str, *, now_ms: int) -> None:
 
 async def confirm(tx: Tx, terminal: str, redemptions: Iterable[str]) -> None:
     """End the claims of `terminal` whose facts have come."""
+    told = frozenset(redemptions)
     claimed = {row[0] for row in await tx.rows(CLAIMS_OF, terminal)}
-    for redemption in sorted(claimed.intersection(redemptions)):
+    for redemption in sorted(claimed.intersection(told)):
         if await _end(tx, redemption, now_ms=0):
             await tx.execute(DROP, redemption)
+    for redemption in sorted({row[0] for row in await tx.rows(DOUBTS_OF, terminal)}.intersection(told)):
+        await tx.execute(DOUBT_OVER, redemption)
 
 
 async def _end(tx: Tx, redemption: str, *, now_ms: int) -> bool:
@@ -94,6 +106,8 @@ async def _end(tx: Tx, redemption: str, *, now_ms: int) -> bool:
             keys = await tx.rows(KEYS, redemption)
             await tx.rows_many(PLEDGE, [(key, -n if held else 0, 0 if held else -n) for key, n in keys])
             await tx.execute(DROP_KEYS, redemption)
+            if not held:
+                await tx.execute(DOUBT_OVER, redemption)
             return True
     return False
 
@@ -104,6 +118,7 @@ async def lapse(tx: Tx, *, now_ms: int) -> None:
         if await tx.execute(MOVE, redemption, "held", "lapsed", now_ms):
             keys = await tx.rows(KEYS, redemption)
             await tx.rows_many(PLEDGE, [(key, -n, n) for key, n in keys])
+            await tx.execute_many(DOUBT, [(redemption, key, n) for key, n in keys])
     await tx.execute(FORGOTTEN, now_ms - GONE_MS)
 
 
@@ -111,5 +126,6 @@ async def begin_run(tx: Tx, terminal: str, run: str, *, now_ms: int) -> None:
     """Void what earlier runs of this terminal claimed and did not commit: it has started anew."""
     await tx.execute(BEGUN, terminal, run, now_ms)
     await tx.execute(OVER, terminal, run)
+    await tx.execute(DOUBTS_OVER, terminal, run)
     for (redemption,) in await tx.rows(EARLIER, terminal):
         await free(tx, redemption, now_ms=now_ms)

@@ -9,9 +9,9 @@ from aiohttp import web
 from msgspec import Meta
 
 from central.books.reports import ledger
+from central.http.asked import read_bounded
 from central.http.description.answers import CodeMade, Ordered
 from central.http.problems import Handler
-from central.http.terminal_calls import read_bounded
 from central.platform_state import PlatformState
 from central.register.enrolment import make_code, qr_text
 from central.register.standing import set_profile, set_state

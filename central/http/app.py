@@ -14,7 +14,6 @@ from typing import Any
 
 from aiohttp import web
 
-from central.books.bounds import Catalogue
 from central.http.admin_calls import AdminCalls
 from central.http.claim_calls import ClaimCalls
 from central.http.description.openapi import document
@@ -57,7 +56,7 @@ def build_app(state: PlatformState, store: JobStore, waking: Waking, now_ms: Cal
     app = web.Application(middlewares=[answer_problems])
     app.on_shutdown.append(waking.close)
     calls = TerminalCalls(state, store, waking, now_ms)
-    claims = ClaimCalls(store, calls, Catalogue(state.folder), now_ms)
+    claims = ClaimCalls(store, calls, state, now_ms)
     memory = MemoryCalls(store, calls, state.signer, now_ms)
     app.add_routes([*calls.routes(), *claims.routes(), *memory.routes()])
     app.on_startup.append(lambda _app: claims.begin())

@@ -12,17 +12,23 @@ import msgspec
 from aiohttp import web
 
 from central.books.bounds import Catalogue
-from central.http.terminal_calls import TerminalCalls, named_in, read_bounded
+from central.http.asked import named_in, read_bounded
+from central.http.terminal_calls import TerminalCalls
+from central.hub.behind import Published, behind
 from central.hub.claims import Asker, answer_claim
 from central.hub.elder import site_page
 from central.hub.learning import Learning
 from central.hub.leases import HEARD_MS, answer_lease
+from central.hub.lifting import Heeding, hear_doubts
+from central.platform_state import PlatformState
 from central.register.sites import serves
 from storage.jobs import JobStore, Tx
 from sync.wire.claims import ClaimAnswer, ClaimRequest, LeaseAnswer, LeaseRequest
+from sync.wire.hubs import LapsedClaims
 from sync.wire.messages import WireError, decode
 
 MAX_ASK_BYTES: Final = 64 * 1024
+MAX_LAPSED_BYTES: Final = 1024 * 1024
 BUDGET_S: Final = 0.15
 STATES: Final = "SELECT CASE WHEN twin_ms IS NULL THEN state ELSE 'twin' END FROM terminals WHERE terminal = $1"
 EXPECTED: Final = "SELECT terminal FROM terminals WHERE state = 'active' AND seen_ms > $1 ORDER BY terminal"
@@ -44,20 +50,23 @@ class RunningClock:
 class ClaimCalls:
     """Handlers over one authority. `learning` is asked before every answer."""
 
-    def __init__(self, store: JobStore, calls: TerminalCalls, catalogue: Catalogue, now_ms: Callable[[], int]) -> None:
+    def __init__(self, store: JobStore, calls: TerminalCalls, state: PlatformState, now_ms: Callable[[], int]) -> None:
         self._store = store
         self._calls = calls
-        self._catalogue = catalogue
+        self._catalogue = Catalogue(state.folder)
+        self._published = Published(state)
         self._clock = RunningClock(now_ms)
         self._learning = Learning((), started_ms=self._clock.now_ms())
-        calls.heard = self._learning.hear
+        self._heeding = Heeding()
+        calls.heard = lambda terminal: self._learning.hear(terminal, self._clock.now_ms())
+        calls.settles_s = lambda: self._learning.settles_ms(self._clock.now_ms()) / 1000
 
     async def begin(self) -> None:
         """Learn whom to wait for: the active terminals that were seen within RECENT_MS."""
         since_ms = self._clock.now_ms() - RECENT_MS
         rows = await self._store.read(lambda tx: tx.rows(EXPECTED, since_ms))
+        self._heeding.note(await self._store.read(self._heeding.begin))
         self._learning = Learning([row[0] for row in rows], started_ms=self._clock.now_ms())
-        self._calls.heard = self._learning.hear
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes of these calls."""
@@ -65,6 +74,7 @@ class ClaimCalls:
             web.post("/v1/claims", self._calls.clocked(self.claims)),
             web.post("/v1/leases", self._calls.clocked(self.leases)),
             web.get("/v1/hubs/{hub}/site", self._calls.clocked(self.site)),
+            web.post("/v1/hubs/{hub}/lapsed", self._calls.clocked(self.lapsed)),
         ]
 
     async def claims(self, request: web.Request) -> web.Response:
@@ -77,13 +87,17 @@ class ClaimCalls:
             return _json(ClaimAnswer(learning=True))
         bounds, asker = self._catalogue.bounds(), ask.terminal or caller.terminal
 
-        async def job(tx: Tx) -> ClaimAnswer:
+        async def job(tx: Tx) -> tuple[ClaimAnswer, int]:
             await _check_may_ask(tx, caller.terminal)
             if asker != caller.terminal:
                 await _check_serves(tx, caller.terminal, asker)
-            return await answer_claim(tx, Asker(asker), ask, bounds, now_ms=self._clock.now_ms())
+            now_ms = self._clock.now_ms()
+            heeded = await self._heeding.heed(tx, now_ms=now_ms)
+            return await answer_claim(tx, Asker(asker), ask, bounds, now_ms=now_ms), heeded
 
-        return _json(await self._store.write(job, before=before))
+        answer, heeded = await self._store.write(job, before=before)
+        self._heeding.note(heeded)
+        return _json(msgspec.structs.replace(answer, behind=behind(ask.versions, self._published.versions())))
 
     async def leases(self, request: web.Request) -> web.Response:
         """Grant, repeat or take back a lease."""
@@ -111,6 +125,21 @@ class ClaimCalls:
         if page is None:
             raise WireError("not_found", f"{hub} is the hub of no site")
         return web.Response(text=self._calls.signed(page), content_type="application/jwt")
+
+    async def lapsed(self, request: web.Request) -> web.Response:
+        """Hear of a hub which claims have lapsed there: what a lost box may have given."""
+        hub, body = request.match_info["hub"], await read_bounded(request, MAX_LAPSED_BYTES)
+        await self._calls.caller(request, body, terminal=hub)
+        told = decode(body, LapsedClaims)
+
+        async def job(tx: Tx) -> None:
+            await _check_may_ask(tx, hub)
+            named = sorted({one.terminal for one in told.claims})
+            served = {one for one in named if await serves(tx, hub, one)}
+            await hear_doubts(tx, hub, told.claims, served)
+
+        await self._store.write(job)
+        return web.json_response({})
 
 
 async def _check_may_ask(tx: Tx, terminal: str) -> None:

@@ -13,9 +13,9 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta
 
+from central.http.asked import read_bounded
 from central.http.description.answers import Issued
 from central.http.problems import Handler
-from central.http.terminal_calls import read_bounded
 from central.lists.issuing import DAY_S, Wanted, issue
 from central.lists.metadata_files import PublishingError
 from central.register.accounts.acts import Act, append

@@ -1,24 +1,23 @@
 """The calls that terminals make: enrolment, time, standing, journal (docs/protocol.md).
 
-Who asks is proven by a request token over the body as it travelled (`central.http.terminal_calls.Caller`); a token
+Who asks is proven by a request token over the body as it travelled (`central.http.asked.Caller`); a token
 whose times do not fit our clock gets an answer with the signed time, so that a wrong clock locks nobody out. A
 suspended or revoked terminal may still bring its facts, and so may a box that was replaced (central.register.former).
 """
 
 import asyncio
 import contextlib
-from base64 import urlsafe_b64decode
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import msgspec
 from aiohttp import web
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from central.books.bounds import Catalogue
 from central.books.intake import Taken, ends, take_in
 from central.http.answers import Told, signed_answer, to_tell, to_tell_former
-from central.http.inflate import TooLargeError, inflate
+from central.http.asked import Caller, named_in, read_bounded, through_of, wait_of
+from central.http.inflate import inflate
 from central.http.problems import Handler, problem
 from central.http.tries import WrongTries
 from central.http.waking import Poll, Waking
@@ -36,7 +35,6 @@ from sync.wire.jws import public_key
 from sync.wire.messages import (
     MAX_BATCH_BYTES,
     MAX_SKEW_S,
-    AuthClaims,
     EnrolAnswer,
     EnrolRequest,
     SignedTime,
@@ -45,13 +43,10 @@ from sync.wire.messages import (
     decode,
 )
 from sync.wire.reasks import Reask, ReaskAnswer
-from sync.wire.seals import open_auth, open_batch
+from sync.wire.seals import Sealed, open_auth, open_batch
 
 MAX_ENROL_BYTES = 8 * 1024
 MAX_REASK_BYTES = 1024
-CHUNK = 64 * 1024
-BODY_S = 30.0
-MAX_WAIT_S = 60
 KEY_OF = "SELECT public_key FROM terminals WHERE terminal = $1"
 ACTIVE = "SELECT 1 FROM terminals WHERE terminal = $1 AND state = 'active'"
 SEEN = "UPDATE terminals SET seen_ms = $1 WHERE terminal = $2"
@@ -66,54 +61,13 @@ class WrongClockError(Exception):
         self.jti = jti
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """A terminal that has proven who it is."""
-
-    terminal: str
-    key: Ed25519PublicKey
-    claims: AuthClaims
-    former: FormerKey | None = None  # it speaks with a key that ended
-
-
 def _json(message: msgspec.Struct) -> web.Response:
     return web.Response(body=msgspec.json.encode(message), content_type="application/json")
 
 
-def _wait_of(request: web.Request) -> int:
-    """Return for how many seconds the standing may be held back; raise WireError."""
-    text = request.query.get("wait", "0")
-    if not (text.isascii() and text.isdecimal() and len(text) <= 2):  # noqa: PLR2004 - up to 99 s
-        raise WireError("bad_message", "wait is a number of seconds, 0 to 60")
-    return min(int(text), MAX_WAIT_S)
-
-
-async def read_bounded(request: web.Request, limit: int) -> bytes:
-    """Return the body as it travelled; raise TooLargeError as soon as it is, WireError when it drips for too long."""
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_S):
-            async for chunk in request.content.iter_chunked(CHUNK):
-                body += chunk
-                if len(body) > limit:
-                    raise TooLargeError(f"more than {limit} bytes")
-    except TimeoutError as error:
-        raise WireError("too_slow", f"a body takes at most {BODY_S:.0f} s") from error
-    return bytes(body)
-
-
-def named_in(request: web.Request) -> str:
-    """Return the terminal that a request token says it speaks for; nothing is believed of it yet."""
-    token = request.headers.get("Authorization", "").partition(" ")[2]
-    head = token.partition(".")[0]
-    try:
-        return msgspec.json.decode(urlsafe_b64decode(head + "=" * (-len(head) % 4)), type=_Head).kid
-    except (ValueError, msgspec.MsgspecError) as error:
-        raise WireError("bad_token", "a request carries Authorization: Bearer and a request token") from error
-
-
-class _Head(msgspec.Struct):
-    kid: str
+def _whole(told: Told, through: int) -> bool:
+    """Return whether we hold everything of a journal that its terminal says it wrote."""
+    return not through or any(end.acked_through >= through for end in told.held)
 
 
 class TerminalCalls:
@@ -127,7 +81,9 @@ class TerminalCalls:
         self._tries = WrongTries()
         self._catalogue = Catalogue(state.folder)
         self._audiences = frozenset({state.signer.public.kid})
-        self.heard: Callable[[str], None] = lambda _terminal: None  # who has spoken (central.hub.learning)
+        # who has sent everything, and for how long that does not count yet (central.hub.learning)
+        self.heard: Callable[[str], None] = lambda _terminal: None
+        self.settles_s: Callable[[], float] = lambda: 0.0
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes of these calls."""
@@ -171,13 +127,15 @@ class TerminalCalls:
             caller = await self.caller(request, b"", former=True)
         except WrongClockError as error:
             return self._wrong_clock(error)
-        wait_s, known = _wait_of(request), request.query.get("state", "")
+        wait_s, known = wait_of(request), request.query.get("state", "")
         loop = asyncio.get_running_loop()
-        end, arrived = loop.time() + wait_s, True
+        end, through, arrived = loop.time() + min(wait_s, self.settles_s() or wait_s), through_of(request), True
         async with self._waking.waiting(caller.terminal) if wait_s else contextlib.nullcontext(Poll()) as poll:
             while True:
                 poll.clear()
                 told = await self._standing(caller, arrived=arrived)
+                if arrived and caller.former is None and _whole(told, through):
+                    self.heard(caller.terminal)  # a poll may outlive its terminal: later it says nothing
                 arrived = False
                 left = end - loop.time()
                 if told.state != known or poll.over or left <= 0:
@@ -186,8 +144,7 @@ class TerminalCalls:
                     await asyncio.wait_for(poll.wait(), left)
 
     async def _standing(self, caller: Caller, *, arrived: bool) -> Told:
-        """Return what there is to tell. Who asks is heard when it arrives: a poll may outlive its terminal."""
-        self.heard(caller.terminal)
+        """Return what there is to tell."""
         now_ms, lists = self._now_ms(), self._state.lists_version()
 
         async def job(tx: Tx) -> Told:
@@ -212,10 +169,9 @@ class TerminalCalls:
             asker = await self.caller(request, body, terminal=named_in(request), former=True)
         except WrongClockError as error:
             return self._wrong_clock(error)
-        caller = await self._spoken_for(asker, request.match_info["terminal"])
         if request.headers.get("Content-Encoding", "identity") == "gzip":
             body = inflate(body, limit=MAX_BATCH_BYTES)
-        sealed = open_batch(body, terminal=caller.terminal, key=caller.key)
+        caller, sealed = await self._sealed_by(asker, request.match_info["terminal"], body)
         now_ms, lists, bounds = self._now_ms(), self._state.lists_version(), self._catalogue.bounds()
 
         async def job(tx: Tx) -> tuple[Taken, Told]:
@@ -229,7 +185,8 @@ class TerminalCalls:
             return taken, await to_tell(tx, caller.terminal, lists)
 
         taken, told = await self._store.write(job)
-        self.heard(caller.terminal)
+        if sealed.seal.last >= through_of(request) and caller.former is None:
+            self.heard(caller.terminal)
         return self._answered(caller, told, taken)
 
     async def reask(self, request: web.Request) -> web.Response:
@@ -292,24 +249,34 @@ class TerminalCalls:
 
         return answered
 
-    async def _spoken_for(self, caller: Caller, terminal: str) -> Caller:
-        """Return the terminal that `caller` speaks for: itself, or one of its site; raise WireError.
+    async def _sealed_by(self, caller: Caller, terminal: str, body: bytes) -> tuple[Caller, Sealed]:
+        """Return whose batch `caller` brings, its own or that of a terminal of its site, opened; raise WireError.
 
-        What is answered is said to the terminal, for the hub's request.
+        What is answered is said to the terminal, for the hub's request. A hub may have kept it since before that
+        terminal's key ended.
         """
         if caller.terminal == terminal:
-            return caller
+            return caller, open_batch(body, terminal=terminal, key=caller.key)
         if caller.former is not None:
             raise WireError("bad_token", "a key that ended speaks for its own box alone")
 
-        async def job(tx: Tx) -> str | None:
+        async def job(tx: Tx) -> tuple[str | None, list[FormerKey]]:
             row = await tx.row(KEY_OF, terminal) if await serves(tx, caller.terminal, terminal) else None
-            return row[0] if row else None
+            return (row[0], await former_keys(tx, terminal)) if row else (None, [])
 
-        key = await self._store.read(job)
+        key, ended = await self._store.read(job)
         if key is None:
             raise WireError("bad_token", "this token speaks for another terminal")
-        return Caller(terminal, public_key(key), msgspec.structs.replace(caller.claims, iss=terminal))
+        claims = msgspec.structs.replace(caller.claims, iss=terminal)
+        try:
+            speaker = Caller(terminal, public_key(key), claims)
+            return speaker, open_batch(body, terminal=terminal, key=speaker.key)
+        except WireError:
+            for one in ended:
+                with contextlib.suppress(WireError):
+                    speaker = Caller(terminal, public_key(one.public_key), claims, one)
+                    return speaker, open_batch(body, terminal=terminal, key=speaker.key)
+            raise
 
     def _wrong_clock(self, error: WrongClockError) -> web.Response:
         signed = self._state.signer.time(nonce=error.jti, now_ms=self._now_ms())

@@ -212,12 +212,15 @@ async def _room(tx: Tx, one: ClaimKey, bounds: Bounds, pledged: tuple[int, int],
 def _bound(one: ClaimKey, bounds: Bounds) -> int:
     """Return the bound: of a nonce one, of what a token bears what it says, else the catalogue's.
 
-    What no catalogue here bounds (a foreign benefit, a version that is still to come) is counted, and denied nobody.
+    Of the asker's version of a benefit and ours the newer counts. What no catalogue here bounds (a foreign benefit, a
+    version that is still to come) is counted, and denied nobody.
     """
     if one.key.startswith(NONCE):
         return 1
     if one.bound is not None:
         return one.bound
+    if one.by is not None and bounds.is_older(one.by):
+        return UNBOUNDED
     known = bounds.by(one.by) if one.by is not None else None
     if known is None:
         known = bounds.of(one.key)

@@ -6,7 +6,9 @@ start comes as a fact of a terminal that is in reach, and who is not in reach co
 Rules of this file (running time, milliseconds):
 
 - nothing is answered before SETTLE_MS: a decision that was under way ends within it;
-- then, as soon as every expected terminal was heard after the start; who is silent for PATIENCE_MS is not waited for.
+- who was heard before that may have granted on our earlier word afterwards: only what is heard then counts, and whoever
+  asked too early is let to ask again at once (`settles_ms`);
+- then, as soon as every expected terminal was heard out; who is silent for PATIENCE_MS is not waited for.
 """
 
 from collections.abc import Iterable
@@ -28,9 +30,14 @@ class Learning:
         """Return how long ago this authority started."""
         return now_ms - self._started_ms
 
-    def hear(self, terminal: str) -> None:
-        """Note that `terminal` has sent what we lacked."""
-        self._silent.discard(terminal)
+    def settles_ms(self, now_ms: int) -> int:
+        """Return for how long nobody is heard out yet."""
+        return max(0, self._started_ms + SETTLE_MS - now_ms)
+
+    def hear(self, terminal: str, now_ms: int) -> None:
+        """Note that `terminal` has sent what we lacked; before SETTLE_MS that says nothing."""
+        if not self.settles_ms(now_ms):
+            self._silent.discard(terminal)
 
     def is_over(self, now_ms: int) -> bool:
         """Return whether claims are answered now; once over, it stays over."""

@@ -16,9 +16,10 @@ from typing import Final
 
 from storage.jobs import Tx
 from sync.wire.messages import Command, WireError
+from sync.wire.profiles import MAX_FORMER
 from sync.wire.seals import Sealed, open_record
 
-MAX_KEYS: Final = 8  # newest first; an older box brings its card to `central journal import` by other means
+MAX_KEYS: Final = MAX_FORMER  # newest first; an older box brings its card to `central journal import` by other means
 APART: Final = "after_replacement"
 
 END: Final = (

@@ -10,6 +10,8 @@ Rules of this file:
   nobody takes itself for the only one;
 - a site has one hub, the one that was enrolled last. Its number is the unix time in seconds, or one above the last
   number of any hub where that is higher: a platform restored from a backup gives no number twice (illness.md 3);
+- a hub is told the keys that a terminal had before as well: a box that was replaced still brings its facts home,
+  through the hub as past it (central.register.former);
 - whenever what is added changes, everybody whom it concerns is ordered a new profile.
 """
 
@@ -20,7 +22,7 @@ import msgspec
 
 from storage.jobs import Tx
 from sync.wire.messages import HubOffer, WireError, decode
-from sync.wire.profiles import MAX_SERVED, MAX_SITE_LANES, HubAt, Lane, Profile, Served
+from sync.wire.profiles import MAX_FORMER, MAX_SERVED, MAX_SITE_LANES, HubAt, Lane, Profile, Served
 
 SERVED: Final = "SELECT terminal, profile, public_key, state FROM terminals WHERE site = $1 ORDER BY terminal"
 AT_SITE: Final = SERVED.replace("ORDER BY", "AND state <> 'revoked' ORDER BY")
@@ -28,6 +30,7 @@ HUB: Final = (
     "SELECT h.terminal, h.no, h.url, h.cert_sha256, h.public_key FROM hubs h"
     " JOIN terminals t ON t.terminal = h.terminal WHERE h.site = $1 AND t.state = 'active'"
 )
+FORMER: Final = "SELECT public_key FROM former_keys WHERE terminal = $1 ORDER BY number DESC LIMIT $2"
 LAST_NO: Final = "SELECT coalesce(max(no), 0) FROM hubs"
 PUT_HUB: Final = (
     "INSERT INTO hubs (site, terminal, no, url, cert_sha256, public_key) VALUES ($1, $2, $3, $4, $5, $6)"
@@ -84,7 +87,8 @@ async def _served(tx: Tx, site: str) -> list[Served]:
     found = []
     for terminal, text, key, state in await tx.rows(SERVED, site):
         if key is not None and decode(text, Profile).role == "terminal":
-            found.append(Served(terminal=terminal, public_key=key, state=state))
+            former = [row[0] for row in await tx.rows(FORMER, terminal, MAX_FORMER)]
+            found.append(Served(terminal=terminal, public_key=key, state=state, former=former))
     return found[:MAX_SERVED]
 
 

@@ -17,12 +17,18 @@ from storage.jobs import Tx
 from sync.wire.messages import MAX_ORDERS, Command, WireError, decode
 from sync.wire.profiles import Lane, Profile, SignedProfile
 
-Action = Literal["suspend", "resume", "revoke", "new_epoch", "profile", "stop_entry", "resume_entry", "twin"]
+Action = Literal[
+    "suspend", "resume", "revoke", "new_epoch", "profile", "stop_entry", "resume_entry", "twin", "lift", "write_off"
+]
 STATE_AFTER = {"suspend": "suspended", "resume": "active", "revoke": "revoked"}
 
-LAST = "SELECT coalesce(max(number), 0) FROM commands"
+LAST = (
+    "SELECT CASE WHEN c.n > l.n THEN c.n ELSE l.n END FROM (SELECT coalesce(max(number), 0) AS n FROM commands) c,"
+    " (SELECT coalesce(max(number), 0) AS n FROM lifted) l"
+)
 NEXT = (
-    "SELECT c.number, c.action, c.reason FROM commands c JOIN terminals t ON t.terminal = c.terminal"
+    "SELECT c.number, c.action, c.reason, l.terminal FROM commands c JOIN terminals t ON t.terminal = c.terminal"
+    " LEFT JOIN lifted l ON l.number = c.number"
     " WHERE c.terminal = $1 AND c.number > t.obeyed ORDER BY c.number LIMIT $2"
 )
 OBEYED = (
@@ -39,10 +45,15 @@ VOID_CODES = "DELETE FROM codes WHERE terminal = $1 AND used_ms IS NULL"
 
 async def order(tx: Tx, terminal: str, action: Action, *, reason: str, now_ms: int) -> int:
     """Give `terminal` an order and return its number."""
-    last = await tx.row(LAST)
-    number = max((int(last[0]) if last else 0) + 1, now_ms)
+    number = await next_number(tx, now_ms=now_ms)
     await tx.execute(ORDER, terminal, number, action, reason, now_ms)
     return number
+
+
+async def next_number(tx: Tx, *, now_ms: int) -> int:
+    """Return the number of the next order: of another terminal's as well it is above the last."""
+    last = await tx.row(LAST)
+    return max((int(last[0]) if last else 0) + 1, now_ms)
 
 
 async def standing_orders(tx: Tx, terminal: str) -> list[Command | SignedProfile]:
@@ -51,11 +62,12 @@ async def standing_orders(tx: Tx, terminal: str) -> list[Command | SignedProfile
     Of several new profiles the newest is told, under each number.
     """
     found: list[Command | SignedProfile] = []
-    for number, action, reason in await tx.rows(NEXT, terminal, MAX_ORDERS):
+    for number, action, reason, about in await tx.rows(NEXT, terminal, MAX_ORDERS):
         if action == "profile":
             found.append(SignedProfile(terminal=terminal, number=number, profile=await profile_of(tx, terminal)))
         else:
-            found.append(Command(terminal=terminal, number=number, action=action, reason=reason))
+            told = Command(terminal=terminal, number=number, action=action, reason=reason)
+            found.append(told if about is None else msgspec.structs.replace(told, about=about))
     return found
 
 

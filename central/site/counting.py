@@ -16,17 +16,18 @@ Rules of this file:
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from aiohttp import web
 
 from central.books import pledges
 from central.books.bounds import Bounds
+from central.http.asked import read_bounded
 from central.http.claim_calls import BUDGET_S, MAX_ASK_BYTES, RunningClock
-from central.http.terminal_calls import read_bounded
+from central.hub.behind import behind
 from central.hub.claims import NONCE, Asker, answer_claim, release
 from central.hub.learning import Learning
 from central.hub.leases import HEARD_MS, answer_lease
@@ -41,6 +42,8 @@ log = logging.getLogger("central.site")
 
 RETIRED: Final = "retired"
 RELEASE_S: Final = 1.0
+LOOK_S: Final = 0.5
+LAPSE_ROUNDS: Final = 10
 INSIDE: Final = "@site:"
 OCCUPANCY: Final = "i|"
 
@@ -48,6 +51,14 @@ OCCUPANCY: Final = "i|"
 def is_wide(key: str) -> bool:
     """Return whether a key counts beyond one site: whoever reads it needs no catalogue (claims.md, "The call")."""
     return not (key.startswith((NONCE, OCCUPANCY)) or INSIDE in key.split("|")[1])
+
+
+class Lists(NamedTuple):
+    """A hub's verified lists: what they bound, their versions by role, and how to look for newer ones."""
+
+    bounds: Callable[[], Bounds]
+    versions: Callable[[], Mapping[str, int]]
+    look: Callable[[], None]
 
 
 class Counting:
@@ -59,17 +70,19 @@ class Counting:
         terminals: Terminals,
         platform: Platform,
         *,
-        bounds: Callable[[], Bounds],
+        lists: Lists,
         now_ms: Callable[[], int],
         folder: Path,
     ) -> None:
         self._books = books
         self._terminals = terminals
         self._platform = platform
-        self._bounds = bounds
+        self._bounds = lists.bounds
+        self._lists = lists
         self._clock = RunningClock(now_ms)
         self._mark = folder / RETIRED
         self._learning: Learning | None = None
+        self._rounds = 0
         self._asked_up: dict[str, tuple[str, str]] = {}  # id -> terminal, run: the platform may hold it
         self._given_up: dict[str, tuple[str, str]] = {}  # ids to be released there
 
@@ -89,7 +102,11 @@ class Counting:
     def hear(self, terminal: str) -> None:
         """Note that a terminal has sent everything that this hub lacked."""
         if self._learning is not None:
-            self._learning.hear(terminal)
+            self._learning.hear(terminal, self._clock.now_ms())
+
+    def settles_s(self) -> float:
+        """Return for how long it does not count yet who has sent everything; a hub that has not begun asks again."""
+        return LOOK_S if self._learning is None else self._learning.settles_ms(self._clock.now_ms()) / 1000
 
     @property
     def learning(self) -> bool:
@@ -125,7 +142,14 @@ class Counting:
         answer = await self._books.write(job, before=before)
         if answer.granted and any(is_wide(one.key) for one in ask.keys):
             answer = await self._wider(ask, caller.terminal, answer)
-        return _json(answer)
+        return _json(msgspec.structs.replace(answer, behind=self._behind(ask.versions)))
+
+    def _behind(self, theirs: Mapping[str, int]) -> list[str]:
+        """Return what the gate is to pull; a hub that hears of newer lists than its own looks for them."""
+        ours = self._lists.versions()
+        if any(version > ours.get(role, version) for role, version in theirs.items()):
+            self._lists.look()
+        return behind(theirs, ours)
 
     async def _wider(self, ask: ClaimRequest, terminal: str, own: ClaimAnswer) -> ClaimAnswer:
         """Ask the platform for the wider keys under the same id; return what the gate is told."""
@@ -170,11 +194,18 @@ class Counting:
             self._given_up.pop(one, None)
 
     async def run(self) -> None:
-        """Release at the platform what gates have given up, once a second; never returns."""
+        """Release at the platform what gates have given up, and let old claims lapse; never returns."""
         while True:
             await asyncio.sleep(RELEASE_S)
+            await self._lapse()
             for held in sorted(set(self._given_up.values())):
                 await self.release_up(held)
+
+    async def _lapse(self) -> None:
+        """Let claims lapse that nobody has spoken of, also while nobody asks: the list of them goes up."""
+        self._rounds += 1
+        if self._rounds % LAPSE_ROUNDS == 0:
+            await self._books.write(lambda tx: pledges.lapse(tx, now_ms=self._clock.now_ms()))
 
     async def release_up(self, held: tuple[str, str]) -> None:
         """Tell the platform which ids of a terminal's run were given up."""

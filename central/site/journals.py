@@ -8,7 +8,8 @@ Rules of this file:
 - a batch is kept as the terminal sent it, seal and all: the hub changes nothing and can invent nothing;
 - it is counted here before it goes up, so that the next gate hears of it also with the WAN cut;
 - only the platform's receipt for it removes it (`settle`); batches of one terminal go up in the order they came;
-- a terminal says where its journal ends (`held?through=`): when that is here, it has been heard out (claims.md 8).
+- a terminal says where its journal ends (`held?through=`): when that is here, it has been heard out (claims.md 8). Who
+  says so before decisions that were under way at our start have ended is answered after that, and says it again.
 """
 
 import asyncio
@@ -21,8 +22,8 @@ from aiohttp import web
 
 from central.books.bounds import Bounds
 from central.books.intake import ends, take_in
+from central.http.asked import read_bounded, through_of
 from central.http.inflate import inflate
-from central.http.terminal_calls import Caller, read_bounded
 from central.site.served import Terminals
 from central.site.upward import Passed, Platform, PlatformAwayError
 from storage.jobs import JobStore, StoreFailedError, Tx
@@ -36,7 +37,6 @@ log = logging.getLogger("central.site")
 LIVE_S: Final = 1.0  # how long a gate's batch waits for the platform's word; then the hub's own must do
 RETRY_S: Final = 1.0
 JSON: Final = "application/json"
-MAX_THROUGH: Final = 2**53 - 1
 
 KEEP: Final = (
     "INSERT INTO forwards (terminal, epoch, first, last, head, body, received_ms) VALUES ($1, $2, $3, $4, $5, $6, $7)"
@@ -44,7 +44,8 @@ KEEP: Final = (
 )
 WAITING: Final = "SELECT count(*) FROM forwards WHERE terminal = $1"
 OLDEST: Final = (
-    "SELECT epoch, first, last, head, body FROM forwards WHERE terminal = $1 ORDER BY received_ms, first LIMIT 1"
+    "SELECT f.epoch, f.first, f.last, f.head, f.body, (SELECT max(o.last) FROM forwards o WHERE o.terminal = $1)"
+    " FROM forwards f WHERE f.terminal = $1 ORDER BY f.received_ms, f.first LIMIT 1"
 )
 WHOSE: Final = "SELECT DISTINCT terminal FROM forwards ORDER BY terminal"
 SENT: Final = "DELETE FROM forwards WHERE terminal = $1 AND epoch = $2 AND first = $3 AND head = $4"
@@ -69,7 +70,9 @@ class Journals:
         self._bounds = bounds
         self._now_ms = now_ms
         self._wake = asyncio.Event()
+        self._sending = asyncio.Lock()
         self.heard: Callable[[str], None] = lambda _terminal: None
+        self.settles_s: Callable[[], float] = lambda: 0.0
         self.stopped: Callable[[bool], None] = lambda _stopped: None
 
     def routes(self) -> list[web.RouteDef]:
@@ -82,14 +85,14 @@ class Journals:
     async def journal(self, request: web.Request) -> web.Response:
         """Take in a batch, keep it, and hand it up where that can be done now."""
         body = await read_bounded(request, MAX_BATCH_BYTES)
-        caller = self._terminals.caller(request, body, terminal=request.match_info["terminal"])
+        caller = self._terminals.caller(request, body, terminal=request.match_info["terminal"], former=True)
         plain = inflate(body, limit=MAX_BATCH_BYTES)
         sealed = open_batch(plain, terminal=caller.terminal, key=caller.key)
         if not sealed.links:
-            return await self._proofs_alone(request, caller, body)
-        alone = await self._keep(sealed, body)
+            return await self._proofs_alone(request, body)
+        alone = await self._keep(sealed, body, former=caller.former is not None)
         if alone:
-            passed = await self._handed_up(request, caller, body)
+            passed = await self._handed_up(request, body)
             if passed is not None and passed.problem is None:
                 await self.settle(sealed, passed.body, caller.claims.jti, body)
                 return web.Response(body=passed.body, content_type="application/jwt")
@@ -99,19 +102,19 @@ class Journals:
         held = HeldThrough(held_through=sealed.seal.last)
         return web.Response(status=202, body=msgspec.json.encode(held), content_type=JSON)
 
-    async def _proofs_alone(self, request: web.Request, caller: Caller, body: bytes) -> web.Response:
+    async def _proofs_alone(self, request: web.Request, body: bytes) -> web.Response:
         """Hand proofs through, unread and unkept: their terminal keeps them until the platform itself has answered."""
-        passed = await self._handed_up(request, caller, body)
+        passed = await self._handed_up(request, body)
         if passed is not None and passed.problem is None:
             return web.Response(body=passed.body, content_type="application/jwt")
         return web.Response(status=202, body=msgspec.json.encode(HeldThrough(held_through=0)), content_type=JSON)
 
-    async def _keep(self, sealed: Sealed, body: bytes) -> bool:
-        """Count a batch and keep it; return whether no other of its terminal waits."""
+    async def _keep(self, sealed: Sealed, body: bytes, *, former: bool) -> bool:
+        """Count a batch and keep it; return whether no other of its terminal waits. `former`: by a key that ended."""
         seal, now_ms, bounds = sealed.seal, self._now_ms(), self._bounds()
 
         async def job(tx: Tx) -> tuple[bool, int]:
-            taken = await take_in(tx, sealed, now_ms=now_ms, bounds=bounds, nonces=True)
+            taken = await take_in(tx, sealed, now_ms=now_ms, bounds=bounds, nonces=True, former=former)
             waiting = int((await tx.rows(WAITING, seal.terminal))[0][0])
             await tx.execute(KEEP, seal.terminal, seal.epoch, seal.first, seal.last, seal.head_hash, body, now_ms)
             return waiting == 0, taken.fresh
@@ -135,11 +138,12 @@ class Journals:
                 found.append(bool(said.get("on")))
         return found
 
-    async def _handed_up(self, request: web.Request, caller: Caller, body: bytes) -> Passed | None:
+    async def _handed_up(self, request: web.Request, body: bytes) -> Passed | None:
         headers = {name: request.headers[name] for name in ("Authorization", "Content-Encoding")}
         try:
             async with asyncio.timeout(LIVE_S):
-                return await self._platform.pass_on("POST", f"/v1/terminals/{caller.terminal}/journal", headers, body)
+                path = request.path_qs  # with what it says of the end of its journal
+                return await self._platform.pass_on("POST", path, headers, body)
         except (TimeoutError, PlatformAwayError):
             return None
 
@@ -161,14 +165,16 @@ class Journals:
 
     async def held(self, request: web.Request) -> web.Response:
         """Say which ends of the terminal's chain are here; with `through`, it says where its journal ends."""
-        caller = self._terminals.caller(request, b"", terminal=request.match_info["terminal"])
-        text = request.query.get("through", "0")
-        if not (text.isascii() and text.isdecimal() and int(text[:20]) <= MAX_THROUGH):
-            raise WireError("bad_message", "through is a sequence number")
+        caller = self._terminals.caller(request, b"", terminal=request.match_info["terminal"], former=True)
+        through, rest_s = through_of(request), self.settles_s()
         found = await self._books.read(lambda tx: ends(tx, caller.terminal))
-        if int(text) and (not found or max(one.acked_through for one in found) >= int(text)):
+        whole = through and (not found or max(one.acked_through for one in found) >= through)
+        if whole and caller.former is None and rest_s:
+            await asyncio.sleep(rest_s)  # what it is deciding now may still be on our earlier word
+            return web.Response(body=msgspec.json.encode(HeldHere(held=found, again=True)), content_type=JSON)
+        if whole and caller.former is None:
             self.heard(caller.terminal)
-        return web.Response(body=msgspec.json.encode(HeldHere(held=found)), content_type="application/json")
+        return web.Response(body=msgspec.json.encode(HeldHere(held=found)), content_type=JSON)
 
     async def run(self) -> None:
         """Send on what waits, for ever."""
@@ -187,19 +193,33 @@ class Journals:
         try:
             whose = [row[0] for row in await self._books.read(lambda tx: tx.rows(WHOSE))]
             for terminal in whose:
-                while await self._send_one(terminal):
-                    continue
+                await self._send_all_of(terminal)
         except (PlatformAwayError, StoreFailedError) as error:
             log.info("batches wait: %s", error)
+
+    async def _send_all_of(self, terminal: str) -> None:
+        async with self._sending:
+            while await self._send_one(terminal):
+                continue
+
+    async def drained(self, terminal: str) -> bool:
+        """Send on what is held of a terminal; return whether nothing waits. Raises PlatformAwayError.
+
+        Who asks the platform for its own memory must hear of that as well (illness.md 4).
+        """
+        if not self._platform.well:
+            raise PlatformAwayError("the platform does not answer")
+        await self._send_all_of(terminal)
+        return not int((await self._books.read(lambda tx: tx.rows(WAITING, terminal)))[0][0])
 
     async def _send_one(self, terminal: str) -> bool:
         """Send the oldest batch of a terminal; return whether it was taken. Raises PlatformAwayError."""
         row = await self._books.read(lambda tx: tx.row(OLDEST, terminal))
         if row is None:
             return False
-        epoch, first, last, head, body = row
+        epoch, first, last, head, body, newest = row
         try:
-            answer = await self._platform.send_batch(terminal, bytes(body))
+            answer = await self._platform.send_batch(terminal, bytes(body), through=newest)
             await self._signed_for(answer, (terminal, epoch, first, last, head))
         except (RefusedError, WireError) as error:
             log.warning("batch %s-%s of %s is not taken: %s", first, last, terminal, error)

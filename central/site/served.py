@@ -6,16 +6,20 @@ Rules of this file:
 - a request token is the terminal's own, made for the platform: the hub reads it, and hands it through. Its times are
   not judged here: TLS is held to our certificate, an ask is good once by its id, and a wrong clock of a gate or of
   this hub must not close a site;
-- a terminal that left the profile is served no more; what it sent is sent on.
+- a terminal that left the profile is served no more; what it sent is sent on;
+- a key that ended is good for the journal of its box and for what the platform has to tell it, and for nothing else:
+  what it brings is counted and sent on, and its starts end nobody's claims.
 """
 
+import contextlib
+from dataclasses import replace
 from typing import Final
 
 import msgspec
 from aiohttp import web
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from central.http.terminal_calls import Caller, named_in
+from central.http.asked import Caller, named_in
+from central.register.former import FormerKey
 from storage.jobs import JobStore, Tx
 from sync.enrol.identity import Identity
 from sync.wire.jws import public_key
@@ -63,21 +67,32 @@ class Terminals:
             raise WireError("unknown_terminal", "no terminal of this name is served by this hub")
         return found
 
-    def key(self, terminal: str) -> Ed25519PublicKey:
-        """Return the key of a terminal of this site; raise WireError."""
-        return public_key(self.find(terminal).public_key)
+    def caller(self, request: web.Request, body: bytes, *, terminal: str = "", former: bool = False) -> Caller:
+        """Return who asks, proven; raise WireError. `terminal`: in whose name alone it may be asked.
 
-    def caller(self, request: web.Request, body: bytes, *, terminal: str = "") -> Caller:
-        """Return who asks, proven; raise WireError. `terminal`: in whose name alone it may be asked."""
+        `former`: a key that ended is good here.
+        """
         named = named_in(request)
         if terminal and named != terminal:
             raise WireError("bad_token", "this token speaks for another terminal")
-        key = self.key(named)
+        served = self.find(named)
+        try:
+            return self._proven(request, body, terminal=named, key=served.public_key)
+        except WireError:
+            for ended in served.former if former else ():
+                with contextlib.suppress(WireError):
+                    proven = self._proven(request, body, terminal=named, key=ended)
+                    return replace(proven, former=FormerKey(ended, 0, 0, heard=True))
+            raise
+
+    def _proven(self, request: web.Request, body: bytes, *, terminal: str, key: str) -> Caller:
+        """Return the caller if `key` signed the request's token; raise WireError."""
+        opened = public_key(key)
         _scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        claims = open_auth(token, {named: key}, audiences=frozenset({self._identity.audience}), body=body)
-        if claims.iss != named:
+        claims = open_auth(token, {terminal: opened}, audiences=frozenset({self._identity.audience}), body=body)
+        if claims.iss != terminal:
             raise WireError("bad_token", "this token speaks for another terminal")
-        return Caller(named, key, claims)
+        return Caller(terminal, opened, claims)
 
     async def enter(self) -> None:
         """Let the books know the terminals of the profile in force: where a use happened stands in every refusal."""

@@ -31,7 +31,8 @@ from central.http.problems import answer_problems
 from central.site.beginning import Beginning
 from central.site.certificate import context
 from central.site.config import HubConfig
-from central.site.counting import Counting
+from central.site.counting import Counting, Lists
+from central.site.doubts import Doubts
 from central.site.journals import Journals
 from central.site.served import Terminals
 from central.site.standings import Standings, StopEntry
@@ -143,11 +144,13 @@ async def serving(config: HubConfig) -> AsyncIterator[str]:
         nudge.told = ways.push.nudge
         platform = Platform(ways.way.platform, identity, ways.line.auth)
         journals = Journals(books, hub.terminals, platform, bounds=hub.bounds, now_ms=hub.clock.now_ms)
-        counting = Counting(
-            books, hub.terminals, platform, bounds=hub.bounds, now_ms=hub.clock.now_ms, folder=config.data
-        )
+        lists = Lists(hub.bounds, lambda: ways.pull.versions, ways.pull.wake)
+        counting = Counting(books, hub.terminals, platform, lists=lists, now_ms=hub.clock.now_ms, folder=config.data)
         journals.heard, journals.stopped = counting.hear, hub.turn_entry
+        journals.settles_s = counting.settles_s
         standings = Standings(hub.terminals, platform, hub.mirror, hub.entry, hub.clock.now_ms)
+        standings.drained = journals.drained
+        doubts = Doubts(books, store, platform)
         await hub.terminals.enter()
         routes = [*journals.routes(), *counting.routes(), *standings.routes()]
         begin = Beginning(books, hub.terminals, platform)
@@ -165,6 +168,7 @@ async def serving(config: HubConfig) -> AsyncIterator[str]:
             ways.memory.run(),
             journals.run(),
             counting.run(),
+            doubts.run(hub.clock.now_ms),
             _follow(hub),
             learn(),
         ]

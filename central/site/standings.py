@@ -6,18 +6,19 @@ Rules of this file:
 - it is kept until the lists that it names are in the mirror: a gate that is told of news must find it here;
 - while the platform is away the hub says by its own signature whether entry is stopped and which lists it serves, and
   nothing else; a change of that is said at once, also to a gate that waits for the platform (illness.md 2);
-- time, re-asks, memory and whatever else a terminal asks the platform are handed through unread.
+- what a terminal gave itself is asked for when everything that is held of it here has gone up (illness.md 4);
+- time, re-asks and whatever else a terminal asks the platform are handed through unread.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import msgspec
 from aiohttp import web
 
-from central.http.terminal_calls import Caller, read_bounded
+from central.http.asked import Caller, read_bounded
 from central.site.served import Terminals
 from central.site.upward import Method, Passed, Platform, PlatformAwayError
 from sync.pull.mirror import Mirror
@@ -64,20 +65,21 @@ class Standings:
         self._mirror = mirror
         self._entry = entry
         self._now_ms = now_ms
+        self.drained: Callable[[str], Awaitable[bool]] = _nothing_held
         self._told: dict[str, bool] = {}  # what of stop-entry a terminal has heard from us
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes of these calls."""
         return [
             web.get("/v1/terminals/{terminal}/standing", self.standing),
-            web.get("/v1/terminals/{terminal}/memory", self.handed),
+            web.get("/v1/terminals/{terminal}/memory", self.memory),
             web.get("/v1/time", self.handed),
             web.post("/v1/reask", self.handed),
         ]
 
     async def standing(self, request: web.Request) -> web.Response:
         """Hand the platform's standing through, or say our own two words."""
-        caller = self._terminals.caller(request, b"", terminal=request.match_info["terminal"])
+        caller = self._terminals.caller(request, b"", terminal=request.match_info["terminal"], former=True)
         if self._told.get(caller.terminal, False) != self._entry.stopped:
             return self._own(caller)
         passing = asyncio.ensure_future(self._pass(request, b"", silent_s=_wait_of(request) + SILENT_S))
@@ -118,14 +120,29 @@ class Standings:
         text = sign(said, identity.key, typ=HUB, kid=kid_of(public_hex(identity.key)))
         return web.Response(text=text, content_type="application/jwt")
 
+    async def memory(self, request: web.Request) -> web.Response:
+        """Hand a terminal's question for its own facts through, once what is held of it here has gone up."""
+        caller = self._terminals.caller(request, b"", terminal=request.match_info["terminal"])
+        try:
+            if await self.drained(caller.terminal):
+                return await self.handed(request)
+        except PlatformAwayError:
+            pass  # said below
+        problem = Problem(
+            title="not now",
+            status=NOT_THROUGH,
+            code="platform_away",
+            detail="facts of this terminal are still held here",
+        )
+        return _answered(Passed(b"", problem), "application/json")
+
     async def handed(self, request: web.Request) -> web.Response:
         """Hand a call through, unread."""
         body = await read_bounded(request, MAX_BODY)
         try:
             return _answered(await self._pass(request, body), "application/json")
         except PlatformAwayError as error:
-            problem = Problem(title="not now", status=NOT_THROUGH, code="platform_away", detail=str(error))
-            return _answered(Passed(b"", problem), "application/json")
+            return _not_now(str(error))
 
     async def _pass(self, request: web.Request, body: bytes, *, silent_s: float = SILENT_S) -> Passed:
         headers = {name: request.headers[name] for name in HANDED if name in request.headers}
@@ -133,11 +150,20 @@ class Standings:
         return await self._platform.pass_on(method, request.path_qs, headers, body, silent_s=silent_s)
 
 
+async def _nothing_held(_terminal: str) -> bool:
+    return True
+
+
 def _answered(passed: Passed, kind: str) -> web.Response:
     if passed.problem is None:
         return web.Response(body=passed.body, content_type=kind)
     body = msgspec.json.encode(passed.problem)
     return web.Response(status=passed.problem.status, body=body, content_type="application/problem+json")
+
+
+def _not_now(why: str) -> web.Response:
+    problem = Problem(title="not now", status=NOT_THROUGH, code="platform_away", detail=why)
+    return _answered(Passed(b"", problem), "application/json")
 
 
 def _wait_of(request: web.Request) -> int:

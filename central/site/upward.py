@@ -19,7 +19,7 @@ from sync.enrol.identity import Identity
 from sync.peer import Peer, Trouble
 from sync.transport import SILENT_S, RefusedError, UnreachableError
 from sync.wire.claims import ClaimAnswer, ClaimRequest, LeaseAnswer, LeaseRequest
-from sync.wire.hubs import SitePage, open_page
+from sync.wire.hubs import LapsedClaim, LapsedClaims, SitePage, open_page
 from sync.wire.messages import Answer, Problem, WireError, decode
 from sync.wire.seals import open_answer
 
@@ -67,9 +67,12 @@ class Platform:
         except UnreachableError as error:
             raise PlatformAwayError(str(error)) from error
 
-    async def send_batch(self, terminal: str, body: bytes) -> Answer:
-        """Send a terminal's batch under the hub's own token. Raises PlatformAwayError, RefusedError, WireError."""
-        path, more = f"/v1/terminals/{terminal}/journal", {"Content-Encoding": "gzip"}
+    async def send_batch(self, terminal: str, body: bytes, *, through: int) -> Answer:
+        """Send a terminal's batch under the hub's own token; `through`: the last record that is held of it here.
+
+        Raises PlatformAwayError, RefusedError, WireError.
+        """
+        path, more = f"/v1/terminals/{terminal}/journal?through={through}", {"Content-Encoding": "gzip"}
         raw, jti = await self._call("POST", path, body, headers=more)
         return open_answer(raw, self.identity.platform_keys, terminal=terminal, nonce=jti, body=body)
 
@@ -94,6 +97,13 @@ class Platform:
             return decode(raw, LeaseAnswer)
         except (TimeoutError, RefusedError, WireError) as error:
             raise PlatformAwayError(str(error) or "no answer in time") from error
+
+    async def lapsed(self, claims: list[LapsedClaim]) -> None:
+        """Tell which claims have lapsed here. Raises PlatformAwayError, RefusedError."""
+        if not self.well:
+            raise PlatformAwayError("the platform does not answer")
+        body = msgspec.json.encode(LapsedClaims(claims=claims))
+        await self._call("POST", f"/v1/hubs/{self.identity.terminal}/lapsed", body)
 
     async def page(self, after: str) -> SitePage:
         """Return a page of what stands at the site. Raises PlatformAwayError, RefusedError, WireError."""

@@ -6,6 +6,7 @@ Rules of this file:
 - an id that was not committed, for whatever reason, is released with the next ask, and each second by `run`;
 - a silent authority costs two visitors the budget; then only `run` looks for it, once a second;
 - who is asked, and under which number, may change between two visits (a new profile): one visit has one asker;
+- whoever counts by newer lists says so, and they are looked for, once for what we have and he has;
 - an answer that comes after its time belongs to nobody: its ask was cancelled, and its id is released.
 """
 
@@ -64,6 +65,8 @@ class Asking:
         self._now = now
         self._breaker = Breaker()
         self.pending = Pending()
+        self.behind: Callable[[], None] = lambda: None  # told once for each: whoever counts has newer lists
+        self._told_behind: tuple[object, ...] = ()
         self._inside: dict[str, ToldInside] = {}
         self.rounds = 0
 
@@ -175,6 +178,9 @@ class Asking:
     async def _sent(self, request: ClaimRequest) -> ClaimAnswer:
         answer = await self._authority.claim(request)
         self._breaker.answered()
+        if answer.behind and (told := (*answer.behind, *sorted(request.versions.items()))) != self._told_behind:
+            self._told_behind = told
+            self.behind()
         if not answer.learning:  # it took nothing in, releases neither
             self.pending.heard(request.release)
         return answer

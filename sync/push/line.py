@@ -133,28 +133,32 @@ class Line:
 
     def opened(self, said: Said) -> Answer:
         """Return the platform's answer, whoever carried it; raise WireError when it did not sign it for this call."""
-        keys, terminal = self.identity.platform_keys, self.identity.terminal
-        return open_answer(said.raw, keys, terminal=terminal, nonce=said.jti, body=said.body)
+        keys = self.identity.platform_keys
+        return open_answer(said.raw, keys, terminal=self.identity.terminal, nonce=said.jti, body=said.body)
 
     async def send(self, body: bytes) -> Answer | HeldThrough:
         """Send a batch; return the platform's answer, or the hub's word that it holds the batch."""
-        said = await self.call("POST", "/journal", body, headers={"Content-Encoding": "gzip"})
+        path = f"/journal?through={await self._end()}"
+        said = await self.call("POST", path, body, headers={"Content-Encoding": "gzip"})
         if said.hub is not None and said.raw.startswith(b"{"):
             return decode(said.raw, HeldThrough)
         return self.opened(said)
 
-    async def resume(self, *, declare: bool = False) -> int:
-        """Return the seq to go on after: what platform or hub holds. With `declare` a hub is told where we end.
+    async def _end(self) -> int:
+        """Return where our journal ends: whoever holds it through there has heard us out (claims.md 8)."""
+        return await self.store.read(lambda conn: head(conn).seq)
 
-        A hub's word moves the sending cursor alone. One that is told an end which it holds has heard us out
-        (claims.md 8).
-        """
+    async def resume(self) -> int:
+        """Return the seq to go on after: what platform or hub holds. A hub's word moves the sending cursor alone."""
         if self.way.hub is None:
             return (await self.ask()).resume or 0
-        through = await self.store.read(lambda conn: head(conn).seq) if declare else 0
-        said = await self.call("GET", f"/held?through={through}")
-        held = decode(said.raw, HeldHere).held
+        held = decode((await self.call("GET", "/held?through=0")).raw, HeldHere).held
         return await self.store.read(lambda conn: resume_after(conn, held))
+
+    async def declare(self) -> bool:
+        """Tell a hub where our journal ends; return False where it asks to be told once more."""
+        said = await self.call("GET", f"/held?through={await self._end()}")
+        return not decode(said.raw, HeldHere).again
 
     async def note_held(self, sent: Batch, held: HeldThrough) -> int:
         """Note that the hub holds `sent`; return the seq it holds. Raises WireError for what was not sent."""
@@ -166,7 +170,7 @@ class Line:
 
     async def ask(self, *, wait_s: int = 0, state: str | None = None, silent_s: float = SILENT_S) -> Heard:
         """Ask for the standing, take it in, and return what it said. With `wait_s` the platform may hold it back."""
-        query = f"?wait={wait_s}" + (f"&state={state}" if state else "") if wait_s else ""
+        query = f"?through={await self._end()}&wait={wait_s}" + (f"&state={state}" if wait_s and state else "")
         said = await self.call("GET", f"/standing{query}", silent_s=silent_s)
         if said.hub is not None and typ_of(said.raw.decode("ascii", "replace")) == HUB:
             return await self._hub_says(said, said.hub)
@@ -223,9 +227,7 @@ class Line:
             raise WireError("foreign_receipt", "the platform signed for another batch")
         if not all(sent.first <= entry.seq <= sent.last for entry in answer.set_aside):
             raise WireError("foreign_answer", "the platform sets a record aside that it was not sent")
-        orders, now_ms = await self._orders(answer), self.now_ms()
-
-        enrolled = self.identity.enrolled
+        orders, now_ms, enrolled = await self._orders(answer), self.now_ms(), self.identity.enrolled
 
         def job(conn: sqlite3.Connection) -> tuple[int, bool]:
             if epoch_of(conn, receipt.acked_through).id != receipt.epoch:

@@ -155,9 +155,9 @@ class Pusher:
             self._after, self._declared = await self._line.resume(), False
         sent = await self._send_next() or await self._send_proofs()
         if not sent and not self._declared:
-            if self._line.way.hub is not None:
-                await self._line.resume(declare=True)
-            self._declared = True
+            self._declared = self._line.way.hub is None or await self._line.declare()
+            if not self._declared:
+                self.nudge()
         return sent
 
     async def drain(self) -> int:

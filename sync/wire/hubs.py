@@ -5,7 +5,8 @@ Rules of this file:
 - `HubStanding` is the one thing that a hub signs: whether entry to its own site is stopped, and which lists it serves;
 - `HeldThrough` and `HeldHere` are unsigned: they move where a terminal goes on sending, and nothing else;
 - a `SitePage` is signed by the platform for one hub: what it holds of each terminal of that site, and which redemptions
-  stand there, page by page; a hub that knows nothing learns from it what its gates have given.
+  stand there, page by page; a hub that knows nothing learns from it what its gates have given;
+- `LapsedClaims` go up as a whole list: what a lost box may have given (claims.md 3).
 """
 
 from collections.abc import Mapping
@@ -36,6 +37,7 @@ HUB: Final = "xg-hub+jwt"
 SITE: Final = "xg-site+jwt"
 MAX_PAGE: Final = 200  # redemptions of one page
 MAX_SITE_ENDS: Final = 2048
+MAX_LAPSED: Final = 500
 MAX_PAGE_CHARS: Final = 900_000
 MAX_USES: Final = 64
 MAX_TOLD: Final = 8_192
@@ -62,9 +64,26 @@ class HeldThrough(Struct, frozen=True, kw_only=True):
 
 
 class HeldHere(Struct, frozen=True, kw_only=True):
-    """The ends of a terminal's chain that the hub holds."""
+    """The ends of a terminal's chain that the hub holds. `again`: it has just started; say once more where you end."""
 
     held: Annotated[list[Held], Meta(max_length=MAX_ENDS)]
+    again: bool = False
+
+
+class LapsedClaim(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A claim of which nobody has spoken for a minute: what a silent terminal may have given, as n under each key."""
+
+    redemption: Id
+    terminal: TerminalId
+    run: Id
+    since_ms: AtMs
+    keys: Annotated[dict[Key, Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]], Meta(max_length=64)]
+
+
+class LapsedClaims(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All lapsed claims that a hub knows of: takes the place of what it told before."""
+
+    claims: Annotated[list[LapsedClaim], Meta(max_length=MAX_LAPSED)]
 
 
 class SiteEnd(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -154,8 +154,20 @@ class Command(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     terminal: TerminalId
     number: Seq
-    action: Literal["suspend", "resume", "revoke", "new_epoch", "replaced", "stop_entry", "resume_entry", "twin"]
+    action: Literal[
+        "suspend",
+        "resume",
+        "revoke",
+        "new_epoch",
+        "replaced",
+        "stop_entry",
+        "resume_entry",
+        "twin",
+        "lift",
+        "write_off",
+    ]
     reason: Annotated[str, Meta(max_length=500)] = ""
+    about: TerminalId | msgspec.UnsetType = msgspec.UNSET  # a hub's: which terminal of its site is lifted, written off
 
 
 class AuthClaims(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

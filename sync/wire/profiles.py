@@ -13,6 +13,7 @@ from sync.wire.messages import Hash, HubOffer, LongText, Name, Number, Seq, Term
 
 MAX_SITE_LANES = 256
 MAX_SERVED = 256
+MAX_FORMER = 8  # keys of one terminal that ended
 
 
 class Lane(Struct, frozen=True, kw_only=True):
@@ -37,12 +38,13 @@ class HubAt(HubOffer, frozen=True, kw_only=True):
     no: Number
 
 
-class Served(Struct, frozen=True, kw_only=True):
-    """A terminal that a hub answers to."""
+class Served(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A terminal that a hub answers to. `former` are keys that ended: good for the journal of their box alone."""
 
     terminal: TerminalId
     public_key: Hash
     state: Literal["active", "suspended", "revoked"]
+    former: Annotated[list[Hash], Meta(max_length=MAX_FORMER)] = []
 
 
 class TicketType(Struct, frozen=True, kw_only=True):

@@ -33,6 +33,7 @@ class Hub:
     def __init__(self):
         self.provisional, self.committed, self.gone, self.asked = {}, {}, set(), []
         self.open_rows, self.silent, self.learning, self.meanwhile = [], False, False, None
+        self.behind = []
 
     async def claim(self, request):
         self.asked.append(request)
@@ -60,7 +61,7 @@ class Hub:
             self.provisional[request.redemption] = {one.key for one in request.keys}
         if self.meanwhile is not None:
             await self.meanwhile()
-        return ClaimAnswer(granted=True)
+        return ClaimAnswer(granted=True, behind=self.behind)
 
     async def take_in(self, town):
         """Read a gate's facts: what is granted there is proved."""
@@ -339,3 +340,14 @@ def test_a_release_is_repeated_until_it_was_heard():
     assert pending.next() == first
     pending.heard(first)
     assert pending.next() == [f"r{number}" for number in range(50, 60)]
+
+
+async def test_whoever_counts_by_newer_lists_is_believed_once_for_what_we_have_and_he_has(gates, hub):
+    gate, looked = gates[0], []
+    gate.asking.behind = lambda: looked.append(1)
+    visit, weigh = await gate.visit()
+    for roles, told in ((["w-rules"], 1), (["w-rules"], 1), (["w-rules", "w-lists"], 2), ([], 2), (["w-rules"], 3)):
+        hub.behind = roles
+        hub.provisional.clear()
+        await gate.asking.permit(visit, weigh)
+        assert len(looked) == told

@@ -109,7 +109,7 @@ class Relay:
         while data := await reader.read(4096):
             if self.silent:
                 await asyncio.Event().wait()
-            if self.on_upload and b"/journal HTTP" in data:
+            if self.on_upload and b"/journal?through=" in data:
                 self.on_upload()
             writer.write(budget.take(data))
             await writer.drain()

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from central.http import terminal_calls
 from central.http.waking import Waking
+from central.hub import learning
 from central.register.standing import set_state
 from storage.jobs import StoreFailedError
 from sync.backoff import MAX_ASKED_S, Backoff
@@ -67,7 +68,8 @@ class TestThePlatformIsHeardAtOnce:
         assert max(took) <= 2.0
         assert town.rows("SELECT count(*) FROM terminals WHERE obeyed = (SELECT max(number) FROM commands)") == [(1,)]
 
-    async def test_a_publication_is_named_within_a_second_and_a_mere_renewal_is_no_news(self, town):
+    async def test_a_publication_is_named_within_a_second_and_a_mere_renewal_is_no_news(self, town, monkeypatch):
+        monkeypatch.setattr(learning, "SETTLE_MS", 0)  # a platform that has just started ends each poll once
         terminal = await town.terminal()
         published = town.state.public / "metadata" / "timestamp.json"
         text = '{"signed": {"version": %d, "meta": {"snapshot.json": {"version": %d}}}}'

@@ -242,7 +242,7 @@ class Town:
         elif kind == "facts":
             self.take_in(gate, message[2], message[3])
         elif kind == "standing" and message[2] == self.through().get(gate.name, 0) == len(gate.journal):
-            self.learning.hear(gate.name)
+            self.learning.hear(gate.name, self.now)
         elif kind == "ack":
             gate.acked = max(gate.acked, message[2])
 
@@ -323,7 +323,7 @@ class Town:
             self.held.pop(record.redemption, None)
         self.told = self.truth(through=self.through())
         if last == len(gate.journal):
-            self.learning.hear(gate.name)
+            self.learning.hear(gate.name, self.now)
         self.send(gate, ("ack", gate.name, last))
 
     def through(self):

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from central.http.claim_calls import MAX_ASK_BYTES
+from central.hub import learning
 from sync.auth import Authenticator
 from sync.transport import RefusedError, exchange
 
@@ -34,10 +35,13 @@ async def answered(town, terminal, body):
             await asyncio.sleep(0.05)
 
 
-async def test_a_platform_that_has_just_started_says_so_and_then_one_of_two_gates_is_granted(town):
+async def test_a_platform_that_has_just_started_says_so_and_then_one_of_two_gates_is_granted(town, monkeypatch):
     a, b = await town.terminal("gate-a"), await town.terminal("gate-b")
 
-    first = await call(town, a, ask("A"))
+    with monkeypatch.context() as patient:
+        patient.setattr(learning, "SETTLE_MS", 10**9)  # however long this machine takes until it asks
+        patient.setattr(learning, "PATIENCE_MS", 10**9)
+        first = await call(town, a, ask("A"))
     granted = await answered(town, a, ask("A"))
     refused = await answered(town, b, ask("B"))
 
@@ -107,3 +111,28 @@ async def test_a_lease_on_a_quota_that_nobody_states_is_refused(town):
     with pytest.raises(RefusedError) as refused:
         await call(town, a, {"run": "r", "hub_no": 0, "quota": KEY, "number": 1, "total": 5}, "/v1/leases")
     assert refused.value.problem.code == "unknown_bound"
+
+
+async def test_a_terminal_with_older_lists_is_told_which_and_one_with_newer_ones_is_not(town):
+    publish(town.state, 7, {"w-rules": 4, "w-lists": 9})
+    a = await town.terminal()
+    for versions, behind in (
+        ({"w-rules": 3, "w-lists": 9}, ["w-rules"]),
+        ({"w-rules": 4}, ["w-lists"]),
+        ({"w-rules": 5, "w-lists": 9}, []),
+        ({}, []),
+    ):
+        answer = await answered(town, a, ask(f"A{len(versions)}{versions}"[:60], versions=versions))
+        assert answer.get("behind", []) == behind
+
+    publish(town.state, 8, {"w-rules": 6, "w-lists": 9})
+    assert (await answered(town, a, ask("B", versions={"w-rules": 5, "w-lists": 9})))["behind"] == ["w-rules"]
+
+
+def publish(state, number, roles):
+    """Write the two files that say what is published; who pulls verifies, who claims is only told."""
+    metadata = state.public / "metadata"
+    meta = {f"{role}.json": {"version": version} for role, version in roles.items()}
+    (metadata / f"{number}.snapshot.json").write_text(json.dumps({"signed": {"meta": meta}}))
+    timestamp = {"signed": {"meta": {"snapshot.json": {"version": number}}}}
+    (metadata / "timestamp.json").write_text(json.dumps(timestamp))

@@ -188,6 +188,17 @@ class TestClaims:
         assert [one.granted for one in answers] == [True] * 3
         assert answers[0].left == {}  # nobody knows how much there is
 
+    async def test_of_the_asker_s_version_of_a_benefit_and_ours_the_newer_one_counts(self, authority):
+        def asked(version):
+            return [ClaimKey(key=KEY, n=2, by=_by({"issuer": "w", "code": 7, "version": version, "part": "limit"}))]
+
+        await authority.ask(keys=asked(1))
+        older, newer = await authority.ask(keys=asked(0)), await authority.ask(keys=asked(2))
+
+        assert older.refused.state == "held"
+        assert newer.granted  # what the newer one states nobody here knows: it is counted
+        assert (await authority.ask(keys=asked(1))).refused.left == 0
+
     async def test_own_living_uses_that_nobody_here_heard_of_count_as_facts(self, authority):
         mine = ClaimKey(key=KEY, n=1, bound=1, borne="grant", mine=["unsent"])
 
@@ -282,12 +293,23 @@ class TestLeases:
 class TestLearning:
     def test_it_waits_for_everybody_and_at_least_a_second(self):
         learning = Learning(["g1", "g2"], started_ms=0)
-        learning.hear("g1")
+        learning.hear("g1", SETTLE_MS)
 
         assert not learning.is_over(SETTLE_MS)
-        learning.hear("g2")
+        learning.hear("g2", SETTLE_MS)
         assert not Learning([], started_ms=0).is_over(SETTLE_MS - 1)
         assert learning.is_over(SETTLE_MS)
+
+    def test_who_is_heard_before_a_decision_under_way_can_have_ended_is_heard_once_more(self):
+        learning = Learning(["g1"], started_ms=0)
+        assert learning.settles_ms(0) == SETTLE_MS
+        learning.hear("g1", SETTLE_MS - 1)
+
+        assert not learning.is_over(SETTLE_MS)
+        learning.hear("g1", SETTLE_MS)
+
+        assert learning.is_over(SETTLE_MS)
+        assert learning.settles_ms(SETTLE_MS) == 0
 
     def test_who_is_silent_is_waited_for_ten_seconds_and_it_is_over_for_good(self):
         learning = Learning(["g1"], started_ms=0)

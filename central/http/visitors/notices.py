@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from aiohttp import web
 
-from central.http.terminal_calls import read_bounded
+from central.http.asked import read_bounded
 from central.proofs.holding import NotProvedError, prove_holder
 from central.proofs.issued import issued
 from central.register.notices import NOTICE, Class, Noticed, read

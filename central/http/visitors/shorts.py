@@ -13,8 +13,9 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta
 
+from central.http.asked import read_bounded
 from central.http.problems import Handler, problem
-from central.http.terminal_calls import TerminalCalls, read_bounded
+from central.http.terminal_calls import TerminalCalls
 from central.http.tries import WrongTries
 from central.lists.issuing import Wanted, issue
 from central.register.registry import RegistryError, register, zone_of
