@@ -22,7 +22,7 @@ from central.books.elsewhere.leaving import Elsewhere, follow, locks_of
 from central.books.planned import Booking, Side, Step
 from central.books.pledges import begin_run, confirm, free
 from central.books.settling import refusals
-from central.books.settling.accounts import Steps, packed
+from central.books.settling.accounts import Steps, packed, site_of
 from central.books.tallies import book, plan
 from central.books.totals import (
     AGAIN,
@@ -34,7 +34,6 @@ from central.books.totals import (
     fresh_steps,
     granted,
     settle_steps,
-    site_of,
 )
 from central.proofs.apart import apart_of
 from central.proofs.judging import Verdict
@@ -156,7 +155,14 @@ async def _write_redemptions(
     for side, record in booking.grants:
         place = (side.redemption, side.terminal, side.epoch)
         account = json.dumps(packed(steps[place])) if steps[place] != Steps() else None
-        head = (*place, side.seq, record.kind, site_of(record, incoming.site), side.at_ms, incoming.received_ms)
+        head = (
+            *place,
+            side.seq,
+            record.kind,
+            site_of(record.body, site=incoming.site),
+            side.at_ms,
+            incoming.received_ms,
+        )
         told = elsewhere.told.get(place)
         kept = (booking.states[place], json.dumps(keys.get(side, [])), account, None if told is None else told.text)
         rows.append((*head, *kept, *begins(record, booking.apart.get(side.seq, ""), incoming.received_ms)))

@@ -7,7 +7,7 @@ booked; each later step adds the difference between what the redemption is worth
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, replace
+from dataclasses import replace
 from typing import Final
 
 from central.books.planned import Booking
@@ -20,6 +20,7 @@ from central.books.settling.accounts import (
     packed,
     stepped,
     unpacked,
+    values_of,
     worth,
 )
 from central.books.settling.verdicts import ADD_WEIGHTS, WEIGHTS, settled_change, verdict_change
@@ -70,7 +71,7 @@ class Sheet:
     def add(self, key: Key, figures: Figures, *, clashes: int = 0, late: int = 0, latest_ms: int = 0) -> None:
         """Add figures to the line of `key`."""
         line = self._lines.setdefault(key, [0] * (len(COUNTED) + 1))
-        for index, figure in enumerate((*astuple(figures), clashes, late)):
+        for index, figure in enumerate((*values_of(figures), clashes, late)):
             line[index] += figure
         line[-1] = max(line[-1], latest_ms)
 
@@ -110,11 +111,6 @@ def granted(sheet: Sheet, record: Record, steps: Steps, *, site: str, received_m
     for name, figures in worth(grant, steps).items():
         sheet.add(keys[name], figures, late=int(way_ms > LATE_MS), latest_ms=max(0, way_ms))
         sheet.weigh(keys[name], first)
-
-
-def site_of(record: Record, site: str) -> str:
-    """Return where a grant happened: as the signed fact says, else where its terminal stands."""
-    return grant_of(record.body, site=site).site
 
 
 async def changed(tx: Tx, sheet: Sheet, place: Place, before: Steps, after: Steps) -> None:

@@ -14,6 +14,7 @@ Rules of this file:
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
+from operator import add, attrgetter, sub
 from typing import Any, Final, NamedTuple
 
 from central.books.counts import given_of
@@ -103,14 +104,16 @@ class Figures:
 
     def __sub__(self, other: "Figures") -> "Figures":
         """Return the difference of each figure."""
-        return Figures(**{name: getattr(self, name) - getattr(other, name) for name in FIGURES})
+        return Figures(**dict(zip(FIGURES, map(sub, values_of(self), values_of(other)), strict=True)))
 
     def __add__(self, other: "Figures") -> "Figures":
         """Return the sum of each figure."""
-        return Figures(**{name: getattr(self, name) + getattr(other, name) for name in FIGURES})
+        return Figures(**dict(zip(FIGURES, map(add, values_of(self), values_of(other)), strict=True)))
 
 
 FIGURES: Final = tuple(one.name for one in fields(Figures))
+values_of: Callable[[Figures], tuple[int, ...]] = attrgetter(*FIGURES)
+"""The figures in the order of FIGURES."""
 
 
 def name_of(value: Any) -> str:
@@ -124,14 +127,19 @@ def fen_of(value: Any) -> int:
     return value if good else 0
 
 
+def site_of(body: Mapping[str, Any], *, site: str) -> str:
+    """Return where a grant happened: as the signed fact says, else `site`, where its terminal stands."""
+    own = name_of(body.get("site"))
+    return site if own == "?" else own
+
+
 def grant_of(body: Mapping[str, Any], *, site: str) -> Grant:
     """Return what a granting fact says; `site` is where its terminal stands, for a fact that names no site itself."""
     items = tuple(_item(one) for one in given_of(body))
     whole = body.get("offer") if isinstance(body.get("offer"), dict) else _offer(given_of(body)[0])
-    own = name_of(body.get("site"))
     return Grant(
         issuer=name_of(body.get("issuer")),
-        site=site if own == "?" else own,
+        site=site_of(body, site=site),
         heads=max(1, fen_of(body.get("heads"))),
         amount_fen=fen_of(body.get("amount_fen")),
         to_pay_fen=min(fen_of((whole or {}).get("to_pay_fen")), fen_of(body.get("amount_fen"))),
@@ -210,42 +218,43 @@ def worth(grant: Grant, steps: Steps) -> dict[tuple[str, bool], Figures]:
     counts = steps.paid or not grant.awaiting
     back = _taken_back(grant, steps) if counts else ()
     for index, item in enumerate(grant.items):
-        figures = Figures(granted=1, heads=grant.heads, undone=int(not steps.stands))
-        if counts and steps.stands:
-            figures += _standing(item, back[index], steps)
-        elif counts and steps.reversed:
-            figures += Figures(back_fen=item.off_fen + item.waived_fen + item.later_fen)
-        if index == 0:
-            figures += _own(grant, steps, counts=counts)
+        money = _money(item, back[index], steps) if counts else {}
+        own = _own(grant, steps, counts=counts) if index == 0 else {}
+        figures = Figures(granted=1, heads=grant.heads, undone=int(not steps.stands), **money, **own)
         key = (item.benefit, item.local)
-        found[key] = found.get(key, Figures()) + figures
+        found[key] = found[key] + figures if key in found else figures
     return found
 
 
-def _standing(item: Item, back: tuple[int, int, int], steps: Steps) -> Figures:
+def _money(item: Item, back: tuple[int, int, int], steps: Steps) -> dict[str, int]:
+    """Return what stands of a benefit, and what it got back."""
+    if steps.reversed:
+        return {"back_fen": item.off_fen + item.waived_fen + item.later_fen}
+    if not steps.stands:
+        return {}
     off, waived, later = item.off_fen - back[0], item.waived_fen - back[1], item.later_fen - back[2]
-    return Figures(
-        off_fen=off,
-        waived_fen=waived,
-        later_fen=later,
-        repaid_fen=later if steps.closed else 0,
-        back_fen=sum(back),
-        overdue_fen=later if steps.overdue and steps.is_open else 0,
-    )
+    return {
+        "off_fen": off,
+        "waived_fen": waived,
+        "later_fen": later,
+        "repaid_fen": later if steps.closed else 0,
+        "back_fen": sum(back),
+        "overdue_fen": later if steps.overdue and steps.is_open else 0,
+    }
 
 
-def _own(grant: Grant, steps: Steps, *, counts: bool) -> Figures:
+def _own(grant: Grant, steps: Steps, *, counts: bool) -> dict[str, int]:
     """Return what belongs to the redemption and to none of its benefits alone."""
     returned = _returned(grant, steps) if steps.stands else 0
     refund = share(grant.to_pay_fen, returned, grant.amount_fen) if returned else 0
-    return Figures(
-        returns=int(steps.reversed or returned > 0 or steps.returned_heads > 0),
-        refund_fen=(grant.to_pay_fen if steps.reversed else refund) if counts else 0,
-        claims=steps.claims,
-        claim_fen=steps.claim_fen,
-        overdue=int(steps.stands and steps.overdue and steps.is_open),
-        paid_fen=steps.paid_fen,
-    )
+    return {
+        "returns": int(steps.reversed or returned > 0 or steps.returned_heads > 0),
+        "refund_fen": (grant.to_pay_fen if steps.reversed else refund) if counts else 0,
+        "claims": steps.claims,
+        "claim_fen": steps.claim_fen,
+        "overdue": int(steps.stands and steps.overdue and steps.is_open),
+        "paid_fen": steps.paid_fen,
+    }
 
 
 def _returned(grant: Grant, steps: Steps) -> int:
