@@ -2,8 +2,15 @@
 
 A real platform and terminal, a camera of 15 frames a second (MJPEG) and a serial line (pty), each visitor once.
 The gate is an HTTP controller in this process, so that its pulse is heard when it comes. The floor is what nobody can
-save: decoding that very frame once (JPEG and code, one thread, this process; nothing of it for a byte) and one durable
-page on the same disk, taken in turn with each visitor. One JSON object a line.
+save, taken in turn with each visitor (ADR 0103); no line of what decides is in it:
+
+- decoding that very frame once: JPEG and code, one thread, this process; nothing of it for a byte;
+- one raw verification of an Ed25519 signature;
+- one durable commit of SQLite (WAL, synchronous = FULL) on the same disk, of as many bytes as the rows of a grant.
+
+Beside it stand two others: the floor as it was until then (decoding, and one raw page written and synced), and the
+floor with the question that the platform is asked about each of these visitors: one bare HTTP exchange with it. Each
+line says how many of each floor its median is. One JSON object a line.
 
     python bench/lane.py [--rounds 40] [--folder DIR]         DIR decides which disk is measured
 """
@@ -15,11 +22,13 @@ import itertools
 import json
 import os
 import pty
+import sqlite3
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import aiohttp
 import cv2
@@ -27,6 +36,7 @@ import numpy as np
 import numpy.typing as npt
 import segno
 from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from central.demo.running.platform_link import PlatformLink
 from central.demo.running.processes import free_ports
@@ -39,7 +49,11 @@ FPS = 15
 SIZE = (720, 1280)
 PATIENCE_S = 8.0
 PAGE = b"x" * 4096
+GRANT_BYTES = 1_850  # the rows of a grant without their indexes: redemption, fact, use, nonce, proof
+CODE_BYTES = 300
+NAMES = {"floor": "floor", "page": "floor by a raw page", "asked": "floor and one question"}
 Picture = npt.NDArray[np.uint8]
+Ask = Callable[[], Awaitable[None]]
 
 
 def frame(text: str) -> Picture:
@@ -95,18 +109,63 @@ class Street:
         return web.json_response({"ok": True})
 
 
-def floor_of(jpeg: bytes | None, descriptor: int) -> float:
-    """Return the seconds of decoding this frame, where there is one, and making one page durable."""
+class Floors(NamedTuple):
+    """Seconds that nobody can save with one visitor."""
+
+    floor: float
+    page: float
+    asked: float
+
+
+class Floor:
+    """Takes the floors in turn with the visitors, on the disk of `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._page = os.open(folder / "floor", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        self._rows = sqlite3.connect(folder / "floor.db", isolation_level=None, check_same_thread=False)
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "wal_autocheckpoint = 0"):
+            self._rows.execute(f"PRAGMA {pragma}")
+        self._rows.execute("CREATE TABLE rows (row BLOB NOT NULL)")
+        key, self._code = Ed25519PrivateKey.generate(), os.urandom(CODE_BYTES)
+        self._signature, self._key = key.sign(self._code), key.public_key()
+
+    async def take(self, jpeg: bytes | None, ask: Callable[[], Awaitable[None]]) -> Floors:
+        """Return the floors of one visitor; `ask` is one bare exchange with whoever counts."""
+        decoding = await asyncio.to_thread(_seconds, lambda: self._decode(jpeg))
+        committing = await asyncio.to_thread(_seconds, self._commit)
+        page = await asyncio.to_thread(_seconds, self._sync)
+        start = time.perf_counter()
+        await ask()
+        asking = time.perf_counter() - start
+        return Floors(decoding + committing, decoding + page, decoding + committing + asking)
+
+    @staticmethod
+    def _decode(jpeg: bytes | None) -> None:
+        if jpeg is not None:
+            find_codes(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE))
+
+    def _commit(self) -> None:
+        self._key.verify(self._signature, self._code)
+        self._rows.execute("INSERT INTO rows VALUES (?)", (b"x" * GRANT_BYTES,))
+
+    def _sync(self) -> None:
+        os.write(self._page, PAGE)
+        os.fdatasync(self._page)
+
+    def close(self) -> None:
+        """Give back what is open."""
+        self._rows.close()
+        os.close(self._page)
+
+
+def _seconds(work: Callable[[], None]) -> float:
     start = time.perf_counter()
-    if jpeg is not None:
-        find_codes(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE))
-    os.write(descriptor, PAGE)
-    os.fdatasync(descriptor)
+    work()
     return time.perf_counter() - start
 
 
 @contextlib.asynccontextmanager
-async def built(folder: Path, street: Street, source: str | None) -> AsyncIterator[tuple[TerminalLink, Visitors]]:
+async def built(folder: Path, street: Street, source: str | None) -> AsyncIterator[tuple[TerminalLink, Visitors, Ask]]:
     """Run a platform, a gate terminal, and the street around it."""
     app = web.Application()
     app.add_routes([web.get("/camera", street.camera), web.post("/gate", street.gate)])
@@ -125,7 +184,12 @@ async def built(folder: Path, street: Street, source: str | None) -> AsyncIterat
             gate.config.write_text(text, "utf-8")
             await gate.enrol(await platform.code_for(town.GATE, platform=url))
             await gate.start()
-            yield gate, Visitors(platform.state)
+
+            async def ask() -> None:
+                async with session.get(f"{url}/healthz") as answer:
+                    await answer.read()
+
+            yield gate, Visitors(platform.state), ask
         finally:
             await gate.process.stop()
             await platform.process.stop()
@@ -135,14 +199,13 @@ async def built(folder: Path, street: Street, source: str | None) -> AsyncIterat
 async def measured(folder: Path, rounds: int, source: str | None, send: Callable[[Street, str], None]) -> None:
     """Let visitors come one after the other; print what they waited."""
     street, heard = Street(), asyncio.Queue[float]()
-    descriptor = os.open(folder / "floor", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    floors, screens, pulses, missed = [], [], [], 0
+    floor, floors, screens, pulses, missed = Floor(folder), list[Floors](), list[float](), list[float](), 0
 
     def note(name: str, _data: object) -> None:
         if name == "decision":
             heard.put_nowait(time.perf_counter())
 
-    async with built(folder, street, source) as (gate, visitors):
+    async with built(folder, street, source) as (gate, visitors, ask):
         listening = asyncio.ensure_future(gate.follow(note))
         while not await gate.reads():  # noqa: ASYNC110 - another process: nothing to wait on
             await asyncio.sleep(0.1)
@@ -150,7 +213,7 @@ async def measured(folder: Path, rounds: int, source: str | None, send: Callable
             who = await asyncio.to_thread(visitors.resident, int(time.time()))
             text = who.code(int(time.time()))
             jpeg = cv2.imencode(".jpg", frame(text))[1].tobytes() if source is None else None
-            floors.append(await asyncio.to_thread(floor_of, jpeg, descriptor))
+            floors.append(await floor.take(jpeg, ask))
             street.hold(jpeg)
             begun = time.perf_counter()
             send(street, text)
@@ -167,23 +230,22 @@ async def measured(folder: Path, rounds: int, source: str | None, send: Callable
             street.hold(None)
             await asyncio.sleep(0.3)
         listening.cancel()
-    os.close(descriptor)
+    floor.close()
     kind = "frame" if source is None else "byte"
     print(json.dumps({"bench": "lane", "what": f"visitors of {kind}", "served": len(screens), "missed": missed}))
-    told(f"floor of a {kind}", floors, floors)
+    for name in Floors._fields:
+        told(f"{NAMES[name]} of a {kind}", [getattr(one, name) for one in floors], floors)
     told(f"{kind} to screen", screens, floors)
     told(f"{kind} to gate pulse", pulses, floors)
 
 
-def told(what: str, times: list[float], floors: list[float]) -> None:
-    """Print one figure."""
+def told(what: str, times: list[float], floors: list[Floors]) -> None:
+    """Print one figure, and how many of each floor its median is."""
     p50, p99 = statistics.median(times) * 1e3, sorted(times)[int(len(times) * 0.99)] * 1e3
-    of_floor = round(p50 / (statistics.median(floors) * 1e3), 2)
-    print(
-        json.dumps(
-            {"bench": "lane", "what": what, "p50_ms": round(p50, 1), "p99_ms": round(p99, 1), "floors": of_floor}
-        )
-    )
+    figures = {"p50_ms": p50, "p99_ms": p99}
+    for name in Floors._fields:
+        figures[f"{name}s"] = p50 / (statistics.median([getattr(one, name) for one in floors]) * 1e3)
+    print(json.dumps({"bench": "lane", "what": what} | {name: round(one, 2) for name, one in figures.items()}))
 
 
 def main() -> None:

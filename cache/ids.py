@@ -1,13 +1,26 @@
 """Identifiers made here and never changed: UUID version 7 (RFC 9562 §5.7), so they sort by time of making."""
 
 import secrets
-import uuid
 
 MAX_MS = (1 << 48) - 1
 
 
 def uuid7(at_ms: int) -> str:
     """Return a new UUIDv7 whose time is `at_ms` (milliseconds UTC, clamped to the 48 bits the form has)."""
-    stamp = min(max(at_ms, 0), MAX_MS)
-    value = (stamp << 80) | (7 << 76) | (secrets.randbits(12) << 64) | (0b10 << 62) | secrets.randbits(62)
-    return str(uuid.UUID(int=value))
+    made, drawn = _stamp(at_ms), secrets.token_hex(10)
+    variant = "89ab"[int(drawn[3], 16) & 3]
+    return f"{made}-7{drawn[:3]}-{variant}{drawn[4:7]}-{drawn[7:19]}"
+
+
+def earliest(at_ms: int) -> str:
+    """Return what sorts before each UUIDv7 whose time is `at_ms` or later, and after each of an earlier one.
+
+    >>> earliest(1_790_000_000_000) < uuid7(1_790_000_000_000) < earliest(1_790_000_000_001)
+    True
+    """
+    return _stamp(at_ms)
+
+
+def _stamp(at_ms: int) -> str:
+    stamp = f"{min(max(at_ms, 0), MAX_MS):012x}"
+    return f"{stamp[:8]}-{stamp[8:]}"

@@ -1,4 +1,4 @@
-"""Once a minute: what has fallen due becomes a fact, summaries are written, old signed facts leave.
+"""Once a minute: what has fallen due becomes a fact, summaries are written, old signed facts and what is over leave.
 
 Nothing irreversible without signed time (illness.md 5): a clock that is not trusted makes nobody a defaulter and erases
 nothing. Each piece is a job of its own and bounded, so that no lane waits for it longer than for another visitor.
@@ -7,11 +7,12 @@ nothing. Each piece is a job of its own and bounded, so that no lane waits for i
 import asyncio
 import sqlite3
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from cache.ids import uuid7
 from cache.journal import chain
-from cache.ledger import upkeep
+from cache.ledger import recall, upkeep
 from cache.pen import Pen
 from credit.inputs import ClockState, Now
 from edge.watch.bounds import Bounds
@@ -33,14 +34,17 @@ async def tidy(store: Store, bounds: Bounds) -> None:
 
     A store that fails is told to its health and tried again.
     """
+    walked = upkeep.FIRST
     while True:
-        may = pieces(bounds.clock.now()) if bounds.health.begun else []
-        for piece, most in may:
-            try:
+        now = bounds.clock.now()
+        may = pieces(now) if bounds.health.begun else []
+        try:
+            for piece, most in may:
                 await _whole(store, piece, most)
-            except StoreFailedError as error:
-                bounds.health.failed(KEEP, error)
-                break
+            if may:
+                walked = await store.write(partial(upkeep.forget_nonces, now=now, after=walked, at_most=PIECE))
+        except StoreFailedError as error:
+            bounds.health.failed(KEEP, error)
         await asyncio.sleep(EVERY_S if may else SOON_S)
 
 
@@ -58,6 +62,8 @@ def pieces(now: Now) -> list[tuple[Callable[[sqlite3.Connection], int], int]]:
         (lambda conn: len(upkeep.mark_overdue(Pen(conn, now, uuid7), at_most=DUE)), DUE),
         (lambda conn: _summaries(conn, now), PIECE),
         (lambda conn: chain.retire(conn, signed_before_ms=now.utc_ms - RETAIN_MS, at_most=PIECE), PIECE),
+        (lambda conn: recall.forget_old(conn, now.utc_ms, at_most=PIECE), PIECE),
+        (lambda conn: upkeep.forget_graces(conn, now, at_most=PIECE), PIECE),
     ]
 
 

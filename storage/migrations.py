@@ -54,13 +54,17 @@ class Step(NamedTuple):
 
 
 class Schema(NamedTuple):
-    """Where a database's schema files lie: a package and a folder in it."""
+    """Where a database's schema files lie: a package and a folder in it; and the page size of a new SQLite file.
+
+    A commit writes whole pages: small ones where commits are small and each is waited for.
+    """
 
     package: str
     folder: str
+    page_bytes: int = 4096
 
 
-TERMINAL = Schema("cache", "schema")
+TERMINAL = Schema("cache", "schema", page_bytes=2048)
 
 
 @cache

@@ -11,7 +11,8 @@ The contract is `storage.jobs`. How it is kept here:
 4. A job has begun when its transaction holds the file's lock: whoever waits for another process that holds the file
    can still be withdrawn.
 5. Reading jobs run on a second thread with a connection that cannot write, and see committed data only.
-6. The writer's thread never dies alone: it ends the process (`storage.dying`).
+6. The writer's thread never dies alone: it ends the process (`storage.threads.dying`).
+7. No job waits for a checkpoint: a thread of its own takes the log into the file (`storage.threads.checkpoints`).
 """
 
 import asyncio
@@ -26,14 +27,17 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from storage.dying import end_process
 from storage.files import make_private
 from storage.jobs import JobWithdrawnError, StoreFailedError
 from storage.migrations import TERMINAL, Schema, migrate
+from storage.threads.checkpoints import Checkpoints
+from storage.threads.dying import end_process
 from storage.waiting import Ran, Waiting, withdrawn
 
 MAX_GROUP = 64  # jobs committed together at most
 BUSY_TIMEOUT_MS = 5_000  # an operator's command may hold the file for a moment
+STATEMENTS = 512  # kept prepared; Python keeps 128 by itself, fewer than a terminal has
+MAX_LOG_PAGES = 16_000  # beyond this the writer checkpoints after all: its own thread cannot, or is not there
 
 T = TypeVar("T")
 Job = Callable[[sqlite3.Connection], T]
@@ -52,14 +56,19 @@ def immediate(conn: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         raise
 
 
-def connect(path: Path | str, *, writing: bool) -> sqlite3.Connection:
-    """Open `path` with the settings every connection has. Autocommit: transactions are begun by name."""
-    conn = sqlite3.connect(str(path), isolation_level=None, check_same_thread=False)
+def connect(path: Path | str, *, writing: bool, page_bytes: int | None = None) -> sqlite3.Connection:
+    """Open `path` with the settings every connection has. Autocommit: transactions are begun by name.
+
+    `page_bytes`: how large the pages of a file are that does not exist yet; one that does keeps its own.
+    """
+    conn = sqlite3.connect(str(path), isolation_level=None, check_same_thread=False, cached_statements=STATEMENTS)
     conn.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     conn.execute("PRAGMA foreign_keys = ON")
     conn.execute("PRAGMA trusted_schema = OFF")
     conn.execute("PRAGMA temp_store = MEMORY")  # savepoints wrote as much to temporary files as to the log
     if writing:
+        if page_bytes is not None:
+            conn.execute(f"PRAGMA page_size = {page_bytes}")
         conn.execute("PRAGMA journal_mode = WAL")
         conn.execute("PRAGMA synchronous = FULL")
     else:
@@ -131,6 +140,7 @@ class Store:
         self._views: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()  # one for each reader
         self._readers = readers
         self._in_hand: list[Waiting] = []
+        self._checkpoints = Checkpoints(lambda: connect(path, writing=True))
         self._open_for_jobs = False
         self.failing = ""
 
@@ -139,6 +149,7 @@ class Store:
         for _ in range(self._readers):
             self._views.put(connect(self._path, writing=False))
         self._open_for_jobs = True
+        self._checkpoints.start()
         self._thread.start()
         return self
 
@@ -146,6 +157,7 @@ class Store:
         self._open_for_jobs = False
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
+        await asyncio.to_thread(self._checkpoints.stop)
         self._reader.shutdown(wait=True)
         while not self._views.empty():
             self._views.get().close()
@@ -193,7 +205,8 @@ class Store:
     def _open(self) -> sqlite3.Connection:
         try:
             make_private(self._path)
-            conn = connect(self._path, writing=True)
+            conn = connect(self._path, writing=True, page_bytes=self._schema.page_bytes)
+            conn.execute(f"PRAGMA wal_autocheckpoint = {MAX_LOG_PAGES}")
             migrate(conn, self._schema, backup_to=self._path.with_suffix(".before-migration.db"))
         except (OSError, sqlite3.Error) as error:
             raise StoreFailedError(f"{self._path}: {error}") from error
@@ -254,7 +267,9 @@ class Store:
                     self._commit([waiting])
                 return None
             ran = [ran[0] if ran and ran[0].error else Ran(error=_failure(error))]
-        return self._answer(group, ran, wrote=self._writing.total_changes > before)
+        changed = self._writing.total_changes - before
+        self._answer(group, ran, wrote=changed > 0)
+        return self._checkpoints.wrote(changed)
 
     def _answer(self, group: list[Waiting], ran: list[Ran], *, wrote: bool) -> None:
         """Tell every caller, and remember whether the store can write."""

@@ -4,8 +4,8 @@ Rules of this file:
 
 - a grant's fact bears the SHA-256 of what was shown; the bytes stand here, so that the chain stays small and they can
   be deleted;
-- numbers rise with each proof and are never given again: "all up to number n" names what there was at a moment,
-  whatever any clock says;
+- a proof's number is its fact's: numbers rise and are never given again, so "all up to number n" names what there was
+  at a moment, whatever any clock says;
 - a fact goes first: no proof travels before the batch that its fact is in;
 - what has arrived is deleted by name; functions run inside their caller's transaction.
 
@@ -27,13 +27,14 @@ MAX_AT_ONCE: Final = 500
 ENTRY_BYTES: Final = 8  # quotes, colon and comma of one entry on the wire
 
 KEEP: Final = "INSERT INTO proofs (redemption, seq, shown) VALUES (?, ?, ?)"
-NEWEST: Final = "SELECT coalesce(max(number), 0) FROM proofs"
-OLDEST: Final = "SELECT min(number) FROM proofs WHERE number > ?"
-NUMBERED: Final = "SELECT number FROM proofs WHERE redemption = ?"
-WAITING: Final = (
-    "SELECT redemption, shown FROM proofs WHERE number > ? AND number <= ? AND seq <= ? ORDER BY number LIMIT ?"
+NEWEST: Final = "SELECT coalesce(max(seq), 0) FROM proofs"
+OLDEST: Final = "SELECT min(seq) FROM proofs WHERE seq > ?"
+NUMBERED: Final = (
+    "SELECT seq FROM proofs WHERE redemption = ?1 AND seq IN (SELECT seq FROM journal WHERE redemption = ?1)"
 )
-FORGET: Final = "DELETE FROM proofs WHERE redemption = ?"
+WAITING: Final = "SELECT redemption, shown FROM proofs WHERE seq > ? AND seq <= min(?, ?) ORDER BY seq LIMIT ?"
+FORGET: Final = f"DELETE FROM proofs WHERE seq IN ({NUMBERED})"  # noqa: S608 - a constant
+LEFT_OVER: Final = "DELETE FROM proofs WHERE redemption = ?"  # its record was damaged and names nothing: look at all
 
 
 class Aboard(NamedTuple):
@@ -86,4 +87,6 @@ def highest(conn: sqlite3.Connection, redemptions: Iterable[str]) -> int:
 
 def forget(conn: sqlite3.Connection, redemptions: Iterable[str]) -> None:
     """Delete proofs that have arrived."""
-    conn.executemany(FORGET, [(one,) for one in redemptions])
+    for one in redemptions:
+        if not conn.execute(FORGET, (one,)).rowcount:
+            conn.execute(LEFT_OVER, (one,))

@@ -3,71 +3,36 @@
 Rules of this file:
 
 - every function takes a connection and writes nothing; the SQL stands at the top;
-- a count under a plain key is its tally; under a rolling key it is counted by time, in the same transaction.
+- what stands under a key is counted in `cache.ledger.counting.keys`, in the same transaction.
 """
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
+from cache.ledger.counting.keys import counts
 from cache.ledger.visit import Lists, Visit, grace_key
 from credit.claims import Token
-from credit.facts import Bought, Facts, NonceUse, OpenThing, PassState, Repeat, Used
+from credit.facts import Bought, Facts, NonceUse, OpenThing, PassState, Repeat
 from credit.inputs import ENDING, GRACED, Intent, Now, Place, Request
-from credit.weighing.compiled import is_fen
 from credit.weighing.questions import Questions
-from credit.weighing.situation import UNUSED
 
 TALLY = "SELECT n FROM tallies WHERE key = ?"
-TALLIES = "SELECT key, n FROM tallies WHERE key IN ({})"
-NEWEST_USE = (
-    "SELECT u.at_ms, r.site, r.lane FROM uses u LEFT JOIN redemptions r ON r.id = u.redemption"
-    " WHERE u.key = ? AND u.given_back_by IS NULL ORDER BY u.at_ms DESC LIMIT 1"
-)
-NEWEST_SUM = (
-    "SELECT s.at_ms, r.site, r.lane FROM sums s LEFT JOIN redemptions r ON r.id = s.redemption"
-    " WHERE s.key = ? AND s.given_back_fen < s.fen ORDER BY s.at_ms DESC LIMIT 1"
-)
-ROLLING_USES = "SELECT count(*) FROM uses WHERE key = ? AND at_ms > ? AND given_back_by IS NULL"
-ROLLING_SUMS = "SELECT coalesce(sum(fen - given_back_fen), 0) FROM sums WHERE key = ? AND at_ms > ?"
-GRACE = (
+GRACE = (  # of leaving and bringing back
     "SELECT redemption, answer FROM graces WHERE terminal = ? AND lane = ? AND issuer = ? AND token_id = ?"
     " AND intent = ? AND amount_fen = ? AND heads = ? AND asset = ? AND until_ms > ?"
 )
+GRACE_OF_GRANT = (
+    "SELECT id, answer FROM redemptions WHERE terminal = ? AND lane = ? AND issuer = ? AND token_id = ?"
+    " AND intent = ? AND coalesce(amount_fen, -1) = ? AND heads = ? AND coalesce(asset, '') = ?"
+    " AND grace_until_ms > ? AND subject = ? AND at_ms > ? AND passed_ms IS NULL AND ended_ms IS NULL"
+    " ORDER BY at_ms DESC, rowid DESC LIMIT 1"
+)
 NONCE = (
     "SELECT terminal, lane, at_ms, redemption FROM nonces WHERE issuer = ? AND token = ? AND nonce = ? AND freed = 0"
-)
-LIVING = (
-    "SELECT r.redemption, (SELECT count(*) FROM uses u WHERE u.redemption = r.redemption AND u.key = ?1"
-    " AND u.given_back_by IS NULL) FROM (SELECT redemption, max(at_ms) AS at_ms FROM"
-    " (SELECT redemption, at_ms FROM uses WHERE key = ?1 AND given_back_by IS NULL ORDER BY at_ms DESC LIMIT 200)"
-    " GROUP BY redemption) r ORDER BY r.at_ms DESC LIMIT 50"
-)
-LIVING_SUMS = (
-    "SELECT redemption, sum(fen - given_back_fen) FROM (SELECT redemption, fen, given_back_fen, at_ms FROM sums"
-    " WHERE key = ? AND given_back_fen < fen ORDER BY at_ms DESC LIMIT 200) GROUP BY redemption"
-    " ORDER BY max(at_ms) DESC LIMIT 50"
-)
-UNHEARD = (
-    "j.seq > (SELECT max(c.sent_through, h.seq - 200) FROM cursor c, (SELECT max(seq) AS seq FROM journal) h)"
-    " AND j.kind IN ('annulled', 'closed', 'reversed')"
-)
-GIVEN_BACK = (
-    f"SELECT DISTINCT u.redemption FROM journal j JOIN uses u ON u.redemption = j.redemption WHERE {UNHEARD}"  # noqa: S608 - a constant
-    " AND u.key = ? AND u.given_back_by IS NOT NULL LIMIT 50"
-)
-LEFT_HERE = (
-    "SELECT DISTINCT u.redemption FROM journal j JOIN uses u ON u.given_back_by = j.id WHERE"
-    " j.seq > (SELECT max(c.sent_through, h.seq - 200) FROM cursor c, (SELECT max(seq) AS seq FROM journal) h)"
-    " AND j.kind = 'exited' AND u.given_back_by IS NOT NULL AND u.key >= 'i|' AND u.key < 'i}' AND u.key = ?1"
-    " AND NOT EXISTS (SELECT 1 FROM uses s WHERE s.redemption = u.redemption AND s.key = ?1"
-    " AND s.given_back_by IS NULL) LIMIT 50"
-)
-SUMS_GIVEN_BACK = (
-    f"SELECT DISTINCT s.redemption FROM journal j JOIN sums s ON s.redemption = j.redemption WHERE {UNHEARD}"  # noqa: S608 - a constant
-    " AND s.key = ? AND s.given_back_fen = s.fen LIMIT 50"
+    " AND until_ms > ?"
 )
 SHOWN = "SELECT id, answer FROM redemptions WHERE id = ? AND intent = ? AND state NOT IN ('annulled', 'reversed')"
 OPEN_COLUMNS = "id, benefit, issuer, scene, site, intent, asset, at_ms, due_ms, on_overdue, answer"
@@ -95,58 +60,8 @@ STOP_ORDERED = "stop_entry"  # by the platform
 SUSPENDED = "suspended"
 TWIN = "twin"
 STORE_LOST = "store_lost"
-INSIDE = "i|"
-MOST_NAMED = 50  # own redemptions that an ask names under a key
 READER_MS = 30_000  # a lane's own reader that sees one nonce again sells nothing (contract.md §10)
-
-
-def used(conn: sqlite3.Connection, key: str, since_ms: int | None) -> Used:
-    """Return what stands under `key`, and when and where the newest of it was taken."""
-    return counts(conn, {key: since_ms})[key]
-
-
-def counts(conn: sqlite3.Connection, keys: Mapping[str, int | None]) -> dict[str, Used]:
-    """Return what stands under each key (rolling ones from their start), in one question for all plain ones."""
-    plain = [key for key, since_ms in keys.items() if since_ms is None]
-    marks = ",".join("?" * len(plain))
-    found: dict[str, int] = dict(conn.execute(TALLIES.format(marks), plain).fetchall())
-    for key, since_ms in keys.items():
-        if since_ms is not None:
-            rolling = ROLLING_SUMS if is_fen(key) else ROLLING_USES
-            found[key] = conn.execute(rolling, (key, since_ms)).fetchone()[0]
-    return {key: _used(conn, key, n) if (n := found.get(key, 0)) else UNUSED for key in keys}
-
-
-def _used(conn: sqlite3.Connection, key: str, n: int) -> Used:
-    newest = conn.execute(NEWEST_SUM if is_fen(key) else NEWEST_USE, (key,)).fetchone()
-    if newest is None:
-        return Used(n=n)
-    return Used(n=n, at_ms=newest[0], where=f"{newest[1]}/{newest[2]}" if newest[1] else None)
-
-
-def living(conn: sqlite3.Connection, keys: Iterable[str]) -> dict[str, tuple[tuple[str, int], ...]]:
-    """Return the redemptions that stand under each key here, the newest first, as many as one ask may name.
-
-    Each with how much it takes: heads, or fen.
-    """
-    return {
-        key: tuple([(row[0], row[1]) for row in conn.execute(LIVING_SUMS if is_fen(key) else LIVING, (key,))])
-        for key in keys
-    }
-
-
-def given_back(conn: sqlite3.Connection, keys: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Return what was given back under each key while the facts that say so are on their way; of the newest 200 facts.
-
-    Whoever counts beyond this terminal has not heard of it yet, and would hold our own use against our visitor.
-    An amount that came back in part still stands there with the whole of it, until its fact is heard.
-    """
-    found = {}
-    for key in keys:
-        rows = conn.execute(SUMS_GIVEN_BACK if is_fen(key) else GIVEN_BACK, (key,)).fetchall()
-        rows += conn.execute(LEFT_HERE, (key,)).fetchall() if key.startswith(INSIDE) else []
-        found[key] = tuple(dict.fromkeys(row[0] for row in rows))[:MOST_NAMED]
-    return found
+GRACED_MS = 86_400_000  # no grace is given for longer, nor renewed
 
 
 def switched(conn: sqlite3.Connection, name: str) -> bool:
@@ -170,13 +85,16 @@ def repeat_of(conn: sqlite3.Connection, visit: Visit, now: Now) -> Repeat | None
         return None if request.named else _seen_again(conn, visit, now)
     if request.named and request.intent in ENDING and request.intent is not Intent.EXIT:
         return None
-    key = grace_key(visit.token.issuer, visit.token.token_id, request, visit.place)
-    row = conn.execute(GRACE, (*key, now.utc_ms)).fetchone()
+    asked: tuple[Any, ...] = (*grace_key(visit.token.issuer, visit.token.token_id, request, visit.place), now.utc_ms)
+    if request.intent in ENDING:
+        row = conn.execute(GRACE, asked).fetchone()
+    else:
+        row = conn.execute(GRACE_OF_GRANT, (*asked, visit.token.subject, now.utc_ms - GRACED_MS)).fetchone()
     return Repeat(redemption=row[0] or "", answer=json.loads(row[1])) if row else None
 
 
 def _seen_again(conn: sqlite3.Connection, visit: Visit, now: Now) -> Repeat | None:
-    burnt = _burnt(conn, visit.token)
+    burnt = _burnt(conn, visit.token, now)
     if burnt is None or burnt[3] is None or now.utc_ms - burnt[2] >= READER_MS:
         return None
     if (burnt[0], burnt[1]) != (visit.place.terminal, visit.place.lane):
@@ -185,17 +103,17 @@ def _seen_again(conn: sqlite3.Connection, visit: Visit, now: Now) -> Repeat | No
     return Repeat(redemption=row[0], answer=json.loads(row[1])) if row else None
 
 
-def _burnt(conn: sqlite3.Connection, token: Token) -> tuple[Any, ...] | None:
+def _burnt(conn: sqlite3.Connection, token: Token, now: Now) -> tuple[Any, ...] | None:
     """Return (terminal, lane, at_ms, redemption) of the grant that burnt this nonce."""
     nonce = token.burns
     if nonce is None:
         return None
-    row: tuple[Any, ...] | None = conn.execute(NONCE, (token.issuer, token.token_id, nonce)).fetchone()
+    row: tuple[Any, ...] | None = conn.execute(NONCE, (token.issuer, token.token_id, nonce, now.utc_ms)).fetchone()
     return row
 
 
-def _nonce(conn: sqlite3.Connection, visit: Visit) -> NonceUse | None:
-    row, place = _burnt(conn, visit.token), visit.place
+def _nonce(conn: sqlite3.Connection, visit: Visit, now: Now) -> NonceUse | None:
+    row, place = _burnt(conn, visit.token, now), visit.place
     if row is None:
         return None
     same = (row[0], row[1]) == (place.terminal, place.lane)
@@ -273,7 +191,7 @@ def read_facts(conn: sqlite3.Connection, asked: Questions, visit: Visit, now: No
         place=place,
         used=counts(conn, asked.keys),
         repeat=repeat_of(conn, visit, now),
-        nonce=_nonce(conn, visit) if not asked.ending else None,
+        nonce=_nonce(conn, visit, now) if not asked.ending else None,
         open=open_things(conn, token, request),
         bought=_bought(conn, token, place) if request.intent is Intent.RETURN else (),
         passes={benefit: one for benefit, one in passes.items() if one is not None},

@@ -15,7 +15,7 @@ import json
 import sqlite3
 
 from cache.journal.bodies import said_in
-from cache.ledger.facts import used
+from cache.ledger.counting.keys import used
 from cache.ledger.steps import Stepped, annul, refuse, take_step
 from cache.ledger.writing import GONE, standing
 from cache.pen import Pen

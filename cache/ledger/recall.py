@@ -3,26 +3,37 @@
 Rules of this file:
 
 - an answer that gave something is written in the transaction that gives it, so there is no moment between the two;
+- of the answer to a grant only that is kept which its redemption does not say; the two are put together again;
 - an answer that gave nothing is not kept: asked again, it is decided afresh, as any other repeat is (contract.md §2);
 - of the request only a hash is kept: no token bytes in the database;
 - an id means one request of one lane for KEPT_MS.
 """
 
+import json
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from cache.pen import Pen
 
 KEPT_MS: Final = 24 * 3_600_000
-FORGET: Final = "DELETE FROM requests WHERE at_ms <= ?"
-FORGET_REDEMPTION: Final = "DELETE FROM requests WHERE redemption = ?"
-KNOWN: Final = """
-    SELECT asked, answer, redemption,
-        EXISTS (SELECT 1 FROM graces WHERE graces.redemption = requests.redemption AND graces.until_ms > :at_ms)
-    FROM requests WHERE lane = :lane AND id = :id AND at_ms > :since_ms
-"""
-REMEMBER: Final = "INSERT INTO requests (lane, id, asked, redemption, answer, at_ms) VALUES (?, ?, ?, ?, ?, ?)"
+BUCKET_MS: Final = 3 * 3_600_000  # requests of so long lie beside each other, and are forgotten together
+BUCKETS: Final = KEPT_MS // BUCKET_MS + 1
+FORGET: Final = (
+    "DELETE FROM requests WHERE (bucket, lane, id) IN"
+    " (SELECT bucket, lane, id FROM requests WHERE bucket < ? ORDER BY bucket LIMIT ?)"
+)
+FORGET_REDEMPTION: Final = "DELETE FROM requests WHERE bucket >= ? AND redemption = ?"
+KNOWN: Final = f"""
+    SELECT q.asked, q.answer, q.whole, q.redemption, r.answer,
+        r.intent = 'enter' AND r.grace_until_ms > ? AND r.passed_ms IS NULL AND r.ended_ms IS NULL
+    FROM requests q LEFT JOIN redemptions r ON r.id = q.redemption
+    WHERE q.bucket IN ({",".join("?" * (BUCKETS + 1))}) AND q.lane = ? AND q.id = ? AND q.at_ms > ?
+"""  # noqa: S608 - question marks
+REMEMBER: Final = (
+    "INSERT INTO requests (bucket, lane, id, asked, redemption, answer, whole, at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
 
 
 class OtherRequestError(Exception):
@@ -48,22 +59,40 @@ class Answered:
 
 def answered(conn: sqlite3.Connection, asking: Asking, *, lane: str, at_ms: int) -> Answered | None:
     """Return what this request was given, None if it was given nothing; raise OtherRequestError."""
-    named = {"lane": lane, "id": asking.id, "at_ms": at_ms, "since_ms": at_ms - KEPT_MS}
-    row = conn.execute(KNOWN, named).fetchone()
+    newest = at_ms // BUCKET_MS + 1  # one to come: a clock that was put back since
+    buckets = range(newest - BUCKETS, newest + 1)
+    row = conn.execute(KNOWN, (at_ms, *buckets, lane, asking.id, at_ms - KEPT_MS)).fetchone()
     if row is None:
         return None
-    if row[0] != asking.asked:
+    asked, answer, whole, redemption, decided, in_grace = row
+    if asked != asking.asked:
         raise OtherRequestError(asking.id)
-    return Answered(row[1], row[2], bool(row[3]))
+    if not whole:
+        answer = json.dumps(json.loads(decided) | json.loads(answer), ensure_ascii=False)
+    return Answered(answer, redemption, bool(in_grace))
 
 
 def forget(pen: Pen, redemption: str) -> None:
-    """Forget the answer that told of this redemption: nobody heard it, and it was taken back."""
-    pen.conn.execute(FORGET_REDEMPTION, (redemption,))
+    """Forget the answer that told of this redemption a moment ago: nobody heard it, and it was taken back."""
+    pen.conn.execute(FORGET_REDEMPTION, (pen.now.utc_ms // BUCKET_MS - 1, redemption))
 
 
-def remember(pen: Pen, asking: Asking, *, lane: str, redemption: str, answer: str) -> None:
+def forget_old(conn: sqlite3.Connection, at_ms: int, *, at_most: int) -> int:
+    """Forget answers that are kept no longer, `at_most` so many; return how many."""
+    return conn.execute(FORGET, ((at_ms - KEPT_MS) // BUCKET_MS, at_most)).rowcount
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a request was given. `beside` is what the answer says beyond its redemption's; or `whole`, all of it."""
+
+    redemption: str
+    beside: Mapping[str, Any]
+    whole: bool
+
+
+def remember(pen: Pen, asking: Asking, given: Given, *, lane: str) -> None:
     """Keep the answer of a request that was given something."""
-    at_ms = pen.now.utc_ms
-    pen.conn.execute(FORGET, (at_ms - KEPT_MS,))
-    pen.conn.execute(REMEMBER, (lane, asking.id, asking.asked, redemption, answer, at_ms))
+    at_ms, answer = pen.now.utc_ms, json.dumps(given.beside, ensure_ascii=False)
+    row = (at_ms // BUCKET_MS, lane, asking.id, asking.asked, given.redemption, answer, int(given.whole), at_ms)
+    pen.conn.execute(REMEMBER, row)

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from cache.journal import proofs
 from cache.ledger import entries, facts, upkeep, writing
+from cache.ledger.counting import keys as counted
 from cache.ledger.elsewhere.ended import as_seen_here, end_elsewhere, less_ended
 from cache.ledger.permit import ALONE, ClaimWord, Dry, Permit
 from cache.ledger.steps import write_closing, write_reversal
@@ -122,9 +123,9 @@ def dry(pen: Pen, visit: Visit, lists: Lists, policy: Policy, permit: Permit = A
     taking: tuple[Use | Sum, ...] = (*taken.uses, *taken.sums)
     keys = [one.key for one in taking if one.reach is not Reach.TERMINAL]
     keys += [] if taken.pass_root is None else [f"p|{taken.pass_root}"]
-    leased = {one.key: facts.used(pen.conn, one.key, None).n for one in taken.uses if one.leased}
-    inside = {key: facts.used(pen.conn, key, None).n for key in keys if key.startswith(facts.INSIDE)}
-    return Dry(decision, facts.living(pen.conn, keys), facts.given_back(pen.conn, keys), leased, inside)
+    leased = {one.key: counted.used(pen.conn, one.key, None).n for one in taken.uses if one.leased}
+    inside = {key: counted.used(pen.conn, key, None).n for key in keys if key.startswith(counted.INSIDE)}
+    return Dry(decision, counted.living(pen.conn, keys), counted.given_back(pen.conn, keys), leased, inside)
 
 
 def bring_back(pen: Pen, request: Request, place: Place, policy: Policy, permit: Permit = ALONE) -> Settled:
@@ -225,7 +226,6 @@ def _leased(decision: Decision, permit: Permit) -> dict[str, Any]:
 
 def _write_grant(pen: Pen, visit: Visit, decision: Decision, permit: Permit) -> Settled:
     now, override = pen.now, visit.request.override
-    writing.forget_old(pen.conn, now)
     named = permit.redemption or pen.fresh()
     entry = entries.entry_of(visit, decision, named=named, at_ms=now.utc_ms, grace_until_ms=now.utc_ms + now.grace_ms)
     kind = "opened" if entry.consumption.opens else "granted"
@@ -236,7 +236,7 @@ def _write_grant(pen: Pen, visit: Visit, decision: Decision, permit: Permit) -> 
     seq = pen.fact(kind, body, of=entry.id)
     if shown and visit.token.token_class is TokenClass.BOUND:  # paper proves no presence
         proofs.keep(pen.conn, entry.id, seq, shown)
-    inside = {key for key in permit.keys if key.startswith(facts.INSIDE)}
+    inside = {key for key in permit.keys if key.startswith(counted.INSIDE)}
     writing.write_entry(pen.conn, entry, seq, counted_beyond=inside if permit.binding else ())
     if override is not None:
         pen.fact("override", {"by": override.by, "why": override.why}, of=entry.id)
@@ -256,7 +256,7 @@ def _write_ending(pen: Pen, visit: Visit, decision: Decision, known: Facts) -> S
     else:
         seq = write_closing(pen, str(decision.ends))
     key = grace_key(token.issuer, token.token_id, request, visit.place)
-    writing.keep_grace(pen.conn, key, (None, to_text(decision), pen.now.utc_ms + pen.now.grace_ms))
+    writing.keep_grace(pen.conn, key, to_text(decision), pen.now.utc_ms + pen.now.grace_ms)
     opens = bool(decision.obligations.get("open_gate"))
     return Settled(decision=decision, redemption=decision.ends, journal_seq=seq, open_gate=opens)
 

@@ -1,4 +1,4 @@
-"""What a terminal does about its ledger when nobody is asking: overdue things, summaries, switches, the grace renewed.
+"""What a terminal does about its ledger when nobody is asking: overdue things, summaries, switches, what is forgotten.
 
 Rules of this file:
 
@@ -10,18 +10,18 @@ import sqlite3
 
 from cache.ledger.facts import STOP_ENTRY, SUSPENDED
 from cache.ledger.steps import write_overdue
-from cache.ledger.writing import RESTART_LOOKBACK_MS
 from cache.pen import Pen
 from credit.inputs import Now
 from credit.reasons import Reason
 
+RESTART_LOOKBACK_MS = 300_000  # grants this young may still have their visitor waiting at the gate
 RESTART_GRACE_MS = 60_000
 MINUTE_MS = 60_000
-WAITING = (
-    "SELECT id FROM redemptions WHERE at_ms > ? AND state IN ('awaiting', 'granted', 'open')"
-    " AND actuated_ms IS NULL AND passed_ms IS NULL"
+WAITING = (  # of the last ten thousand
+    "SELECT id FROM redemptions WHERE rowid > (SELECT max(rowid) FROM redemptions) - 10000 AND at_ms > ?"
+    " AND state IN ('awaiting', 'granted', 'open') AND actuated_ms IS NULL AND passed_ms IS NULL"
 )
-RENEW = "UPDATE graces SET until_ms = ? WHERE redemption = ? AND until_ms < ?"
+RENEW = "UPDATE redemptions SET grace_until_ms = ?1 WHERE id = ?2 AND grace_until_ms BETWEEN 1 AND ?1"
 FALLEN_DUE = "SELECT id FROM redemptions WHERE state = 'open' AND due_ms <= ? ORDER BY due_ms LIMIT ?"
 HUB_SAYS = "hub_says_stop"
 HEARD_OF_HUB = "SELECT state FROM switches WHERE name = 'hub_says_stop'"
@@ -31,6 +31,17 @@ UNVERIFIED = (
     " ON CONFLICT (lane, minute, reason) DO UPDATE SET n = n + 1"
 )
 COUNTED = "refused:"  # before the reason of somebody whose token was good
+FORGET_GRACES = (
+    "DELETE FROM graces WHERE (terminal, lane, issuer, token_id, intent, amount_fen, heads, asset) IN (SELECT"
+    " terminal, lane, issuer, token_id, intent, amount_fen, heads, asset FROM graces WHERE until_ms <= ? LIMIT ?)"
+)
+NONCES = (
+    "SELECT issuer, token, nonce, until_ms FROM nonces WHERE (issuer, token, nonce) > (?, ?, ?)"
+    " ORDER BY issuer, token, nonce LIMIT ?"
+)
+FORGET_NONCE = "DELETE FROM nonces WHERE issuer = ? AND token = ? AND nonce = ?"
+Burnt = tuple[str, bytes, bytes]
+FIRST: Burnt = ("", b"", b"")
 SUMMARIES = "SELECT lane, minute, reason, n FROM unverified WHERE minute < ? ORDER BY minute, lane, reason"
 
 
@@ -42,7 +53,7 @@ def renew_grace(conn: sqlite3.Connection, now: Now) -> int:
     waiting = conn.execute(WAITING, (now.utc_ms - RESTART_LOOKBACK_MS,)).fetchall()
     until = now.utc_ms + RESTART_GRACE_MS
     for (redemption,) in waiting:
-        conn.execute(RENEW, (until, redemption, until))
+        conn.execute(RENEW, (until, redemption))
     return len(waiting)
 
 
@@ -103,3 +114,20 @@ def summarise(pen: Pen, *, before_minute: int) -> None:
         pen.fact("not_granted", {"lane": lane, "minute_ms": minute * MINUTE_MS} | counts)
     if summaries:
         pen.conn.execute("DELETE FROM unverified WHERE minute < ?", (before_minute,))
+
+
+def forget_graces(conn: sqlite3.Connection, now: Now, *, at_most: int) -> int:
+    """Forget the grace of those who left or brought back, `at_most` so many; return how many."""
+    return conn.execute(FORGET_GRACES, (now.utc_ms, at_most)).rowcount
+
+
+def forget_nonces(conn: sqlite3.Connection, now: Now, after: Burnt, *, at_most: int) -> Burnt:
+    """Look at so many nonces after `after`, forget those whose time is over; return where to go on, round and round.
+
+    A nonce whose time is over burns nothing also before it is forgotten (`facts`, `writing`).
+    """
+    seen = conn.execute(NONCES, (*after, at_most)).fetchall()
+    for *burnt, until_ms in seen:
+        if until_ms <= now.utc_ms:
+            conn.execute(FORGET_NONCE, burnt)
+    return seen[-1][:3] if len(seen) == at_most else FIRST

@@ -6,7 +6,7 @@ Rules of this file:
 - ordinals of a key only number its rows. Whether there is room is said by the schema: a row beyond its bound is not
   written unless it carries `excess` (house.md, change 5). A decision never asks for that; a fact that has happened may;
 - a use given back is given back once; whoever passes after an annulment takes it again, by a new row;
-- nothing is deleted but nonces whose time is over, and graces that not even a restart can renew any more.
+- nothing is deleted here: what nobody will ask for any more is forgotten beside the visitors (cache.ledger.upkeep).
 """
 
 import json
@@ -15,16 +15,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
+from cache.ledger.counting.keys import used
 from cache.ledger.entries import Change, Entry, Exit, Written
-from cache.ledger.facts import used
-from cache.ledger.visit import grace_key
 from credit.decision import Sum, Use
-from credit.inputs import GRACED, OPENING, Intent, Now
+from credit.inputs import OPENING, Intent
 from credit.lifecycle import State, Step, after
 from credit.reasons import Reason
 from credit.rules.offers import share
 
-RESTART_LOOKBACK_MS = 300_000  # grants this young may still have their visitor waiting at the gate
 NONCE_MS = 86_400_000  # far beyond twice any freshness window
 
 INSERT = (
@@ -33,9 +31,8 @@ INSERT = (
     " grace_until_ms, seq) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 GRACE = "INSERT OR REPLACE INTO graces VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-END_GRACE = "DELETE FROM graces WHERE redemption = ?"
 BEGUN_ANEW = "DELETE FROM graces WHERE redemption IS NULL AND issuer = ? AND token_id = ?"
-FREED = "DELETE FROM nonces WHERE issuer = ? AND token = ? AND nonce = ? AND freed = 1"
+FREED = "DELETE FROM nonces WHERE issuer = ? AND token = ? AND nonce = ? AND (freed = 1 OR until_ms <= ?)"
 NONCE = (
     "INSERT INTO nonces (issuer, token, nonce, terminal, lane, at_ms, until_ms, redemption)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
@@ -72,7 +69,8 @@ STATE = (
     " at_ms FROM redemptions WHERE id = ?"
 )
 MOVE = (
-    "UPDATE redemptions SET state = ?, passed_ms = coalesce(passed_ms, ?), ended_ms = ?, claimed_fen = ? WHERE id = ?"
+    "UPDATE redemptions SET state = ?1, passed_ms = coalesce(passed_ms, ?2), ended_ms = ?3, claimed_fen = ?4,"
+    " grace_until_ms = CASE WHEN ?2 IS NULL AND ?3 IS NULL THEN grace_until_ms ELSE 0 END WHERE id = ?5"
 )
 ANNULLED_BY = "UPDATE redemptions SET annulled_by = ? WHERE id = ?"
 RETURNED = "UPDATE redemptions SET returned_fen = ?, returned_heads = ? WHERE id = ?"
@@ -97,21 +95,17 @@ def write_entry(
     accepted: bool = False,
     counted_beyond: Collection[str] = (),
 ) -> bool:
-    """Write a grant: redemption, uses, sums, nonce and grace; return whether it was beyond a bound.
+    """Write a grant: redemption (which is its grace), uses, sums and nonce; return whether it was beyond a bound.
 
     Raises sqlite3.IntegrityError when a bound is reached or the nonce is burnt, unless the fact is `accepted` already.
     Whoever begins anew ends the grace of having left or brought back: doing that again is no repeat.
     """
-    request, place = entry.request, entry.place
     answer = json.dumps(entry.answer, ensure_ascii=False, separators=(",", ":"))
     conn.execute(INSERT, _row(entry, seq, answer))
     beyond = _take_all(conn, entry, accepted=accepted, counted_beyond=counted_beyond)
     if entry.nonce is not None:
         _burn(conn, entry, accepted=accepted)
     conn.execute(BEGUN_ANEW, (entry.issuer, entry.token_id))
-    if request.intent in GRACED:
-        key = grace_key(entry.issuer, entry.token_id, request, place)
-        keep_grace(conn, key, (entry.id, answer, entry.grace_until_ms))
     return beyond
 
 
@@ -157,14 +151,14 @@ def _take_all(conn: sqlite3.Connection, entry: Entry, *, accepted: bool, counted
 
 def _burn(conn: sqlite3.Connection, entry: Entry, *, accepted: bool) -> None:
     key = (entry.issuer, entry.token_id, entry.nonce)
-    conn.execute(FREED, key)
+    conn.execute(FREED, (*key, entry.at_ms))
     row = (*key, entry.place.terminal, entry.place.lane, entry.at_ms, entry.at_ms + NONCE_MS, entry.id)
     conn.execute(f"{NONCE} ON CONFLICT DO NOTHING" if accepted else NONCE, row)
 
 
-def keep_grace(conn: sqlite3.Connection, key: tuple[Any, ...], kept: tuple[str | None, str, int]) -> None:
-    """Keep (redemption, answer, until) for those who show the same again within the grace time."""
-    conn.execute(GRACE, (*key, *kept))
+def keep_grace(conn: sqlite3.Connection, key: tuple[Any, ...], answer: str, until_ms: int) -> None:
+    """Keep the answer to somebody who left or brought back, for those who show the same again within the grace time."""
+    conn.execute(GRACE, (*key, None, answer, until_ms))
 
 
 def take(conn: sqlite3.Connection, one: Use | Sum, redemption: str, at_ms: int, *, accepted: bool = False) -> bool:
@@ -239,8 +233,6 @@ def write_change(conn: sqlite3.Connection, change: Change) -> bool:
     ended = change.at_ms if to in ENDS else None
     claimed = change.fen if change.step is Step.CLAIMED else None
     conn.execute(MOVE, (to.value, passed, ended, claimed, change.redemption))
-    if change.step is Step.PASSED or to in ENDS:
-        conn.execute(END_GRACE, (change.redemption,))
     if before.state is State.ANNULLED:
         beyond = _take_again(conn, change, before)
     elif change.step in (Step.REVERSED, Step.REVERSED_PART):
@@ -310,9 +302,3 @@ def write_exit(conn: sqlite3.Connection, gone: Exit) -> int:
         conn.execute(GIVE_BACK, (gone.record, rowid))
         conn.execute(LEFT, (gone.at_ms, redemption))
     return max(freed.values(), default=0)
-
-
-def forget_old(conn: sqlite3.Connection, now: Now) -> None:
-    """Let nonces go whose time is over, and graces that no restart renews (cache.ledger.upkeep.renew_grace)."""
-    conn.execute("DELETE FROM graces WHERE until_ms <= ?", (now.utc_ms - RESTART_LOOKBACK_MS,))
-    conn.execute("DELETE FROM nonces WHERE until_ms <= ?", (now.utc_ms,))

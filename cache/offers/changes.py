@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from cache.ledger.facts import used
+from cache.ledger.counting.keys import used
 from cache.offers.own import COLUMNS, OwnOffer, Shop, own_offer
 from cache.pen import Pen
 from credit.inputs import Now

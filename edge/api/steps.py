@@ -221,8 +221,7 @@ def _job(
     if name == "reverse" and before is not None and listed is not None and stepped.error is None:
         answer["refund_fen"] = _paid_back(listed) - _paid_back(before)
     if asking is not None and stepped.error is None:
-        text = json.dumps(answer, ensure_ascii=False)
-        recall.remember(pen, asking, lane=IN_STEPS, redemption=redemption, answer=text)
+        recall.remember(pen, asking, recall.Given(redemption, answer, whole=True), lane=IN_STEPS)
     return answer
 
 
@@ -236,8 +235,7 @@ def _opened(conn: sqlite3.Connection, *, now: Now, redemption: str, asking: Aski
         "redemption": msgspec.to_builtins(listing.redemption(conn, redemption)),
     }
     if asking is not None and last is not None:
-        text = json.dumps(answer, ensure_ascii=False)
-        recall.remember(Pen(conn, now, uuid7), asking, lane=IN_STEPS, redemption=redemption, answer=text)
+        recall.remember(Pen(conn, now, uuid7), asking, recall.Given(redemption, answer, whole=True), lane=IN_STEPS)
     return answer
 
 

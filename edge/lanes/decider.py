@@ -15,7 +15,6 @@ Where tests pull the plug: `reached` is told "before-commit" inside the transact
 
 import asyncio
 import functools
-import json
 import logging
 import sqlite3
 import time
@@ -256,8 +255,8 @@ class Decider:
         pen = Pen(conn, now, uuid7)
         settled = job(pen)
         if presented.asking is not None and settled.redemption is not None:
-            answer = json.dumps(self._answer(presented, settled, now).to_json(), ensure_ascii=False)
-            recall.remember(pen, presented.asking, lane=presented.lane, redemption=settled.redemption, answer=answer)
+            given = self._answer(presented, settled, now).given()
+            recall.remember(pen, presented.asking, given, lane=presented.lane)
         if settled.journal_seq is not None:
             raise_floor(conn, now)
         self.reached("before-commit")

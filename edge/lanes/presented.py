@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cache.ledger.recall import Asking
+from cache.ledger.recall import Asking, Given
 from cache.ledger.visit import Settled
 from credit.decision import Decision
 from credit.inputs import Intent, Now, Request
@@ -53,7 +53,11 @@ class Answer:
 
     def to_json(self) -> dict[str, Any]:
         """Return the answer of `POST /v1/present`: the simulator's object and what only a terminal knows."""
-        return to_json(self.decision) | {
+        return to_json(self.decision) | self.beside()
+
+    def beside(self) -> dict[str, Any]:
+        """Return what only a terminal knows."""
+        return {
             "redemption": self.redemption,
             "journal_seq": self.journal_seq,
             "lane": self.lane,
@@ -61,6 +65,11 @@ class Answer:
             "repeat": self.repeat,
             **self.shown,
         }
+
+    def given(self) -> Given:
+        """Return it as what a request was given: of a grant just written its redemption says the decision."""
+        whole = self.repeat or self.decision.ends is not None
+        return Given(str(self.redemption), self.to_json() if whole else self.beside(), whole)
 
 
 def answer_of(presented: Presented, settled: Settled, now: Now, *, lists_age_s: int | None) -> Answer:

@@ -18,8 +18,9 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from cache.journal.chain import records
+from cache.ledger.counting.keys import counts, used
 from cache.ledger.entries import Change, Entry, Exit, Written, read_back
-from cache.ledger.facts import counts, open_things, read_facts, used
+from cache.ledger.facts import open_things, read_facts
 from cache.ledger.permit import ALONE, ClaimWord, Known, Permit
 from cache.ledger.visit import Visit
 from cache.ledger.writing import write
@@ -33,7 +34,7 @@ from storage.sqlite import memory
 OFFLINE = "offline:"  # counts since a terminal's last contact are its own business
 HOLDERS = "SELECT DISTINCT redemption FROM uses WHERE key = ? AND given_back_by IS NULL"
 SUM_HOLDERS = "SELECT redemption FROM sums WHERE key = ? AND given_back_fen < fen"
-NONCE = "SELECT 1 FROM nonces WHERE issuer = ? AND token = ? AND nonce = ? AND freed = 0"
+NONCE = "SELECT 1 FROM nonces WHERE issuer = ? AND token = ? AND nonce = ? AND freed = 0 AND until_ms > ?"
 NONCE_HOLDER = "SELECT id FROM redemptions WHERE issuer = ? AND token_id = ? ORDER BY at_ms"
 
 Titles = Callable[[str], Mapping[str, str]]
@@ -79,7 +80,7 @@ class Site:
             holders = conn.execute(HOLDERS if isinstance(one, Use) else SUM_HOLDERS, (one.key,))
             found.setdefault((one.benefit, _kind(one).value), set()).update(row[0] for row in holders)
         burnt = (entry.issuer, entry.token_id, entry.nonce)
-        if entry.nonce and not wide and self.conn.execute(NONCE, burnt).fetchone():
+        if entry.nonce and not wide and self.conn.execute(NONCE, (*burnt, entry.at_ms)).fetchone():
             holders = self.conn.execute(NONCE_HOLDER, burnt[:2])
             found[(entry.benefit, Reason.REPLAYED.value)] = {row[0] for row in holders}
         return [

@@ -2,7 +2,7 @@
 
 The watchdog tells a dead loop from a slow disk. It is fed by the loop itself, through the very path a decision takes,
 and a store that does not come to it in time, or answers "I cannot", is alive: visitors get REFER and staff see why,
-which no restart would better. A writer that has died ends the process by itself (`storage.dying`).
+which no restart would better. A writer that has died ends the process by itself (`storage.threads.dying`).
 """
 
 import asyncio

@@ -15,7 +15,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from cache.ledger.facts import used
+from cache.ledger.counting.keys import used
 from cache.ledger.permit import Dry, Known, Leased, Permit, ToldInside
 from cache.ledger.visit import Visit
 from credit.decision import Use

@@ -9,7 +9,7 @@ import pytest
 from cache.journal.batches import batch
 from cache.journal.chain import current_epoch, unsent, verify
 from cache.ledger import settle, steps
-from cache.ledger.facts import used
+from cache.ledger.counting.keys import used
 from cache.ledger.visit import Visit
 from cache.ledger.writing import take
 from cache.pen import Pen
@@ -24,6 +24,7 @@ from storage.sqlite import connect, immediate, memory
 
 STORED = Path(__file__).parent / "stored"
 KEY = "u|wulong/b|subject:wulong:77|ever"
+DAY = "u|wulong/b|day:2026-01-03"  # everybody's
 PLAIN = "INSERT INTO uses (key, ordinal, redemption, at_ms, bound, since_ms, excess) VALUES (?, ?, ?, ?, ?, ?, ?)"
 MONEY = "INSERT INTO sums (key, redemption, fen, at_ms, bound, since_ms, excess) VALUES (?, ?, ?, ?, ?, ?, ?)"
 GIVE_BACK = "UPDATE uses SET given_back_by = 'r' WHERE redemption = ?"
@@ -34,17 +35,22 @@ def conn():
     return memory()
 
 
-def use(conn, number, *, bound=2, at_ms=1_000, since_ms=None, excess=0):
-    conn.execute(PLAIN, (KEY, number, f"r{number}", at_ms, bound, since_ms, excess))
+def use(conn, number, *, bound=2, at_ms=1_000, since_ms=None, excess=0, key=KEY):
+    conn.execute(PLAIN, (key, number, f"r{number}", at_ms, bound, since_ms, excess))
 
 
 class TestUses:
-    def test_the_third_of_two_is_not_written(self, conn):
-        use(conn, 1)
-        use(conn, 2)
+    @pytest.mark.parametrize("key", [KEY, DAY], ids=["a holder's", "everybody's"])
+    def test_the_third_of_two_is_not_written(self, conn, key):
+        use(conn, 1, key=key)
+        use(conn, 2, key=key)
 
         with pytest.raises(sqlite3.IntegrityError, match="bound"):
-            use(conn, 3)
+            use(conn, 3, key=key)
+        conn.execute(GIVE_BACK, ("r1",))
+        use(conn, 3, key=key)
+        with pytest.raises(sqlite3.IntegrityError, match="bound"):
+            use(conn, 4, key=key)
 
     def test_what_was_accepted_beyond_the_bound_counts_too(self, conn):
         for number, excess in ((1, 0), (2, 0), (3, 1)):
@@ -116,12 +122,12 @@ class TestTake:
     def test_a_gap_among_twenty_thousand_uses_costs_nothing(self, conn):
         with immediate(conn):
             for number in range(20_000):
-                take(conn, Use(KEY, 1, 30_000), f"r{number}", number)
+                take(conn, Use(DAY, 1, 30_000), f"r{number}", number)
         conn.execute(GIVE_BACK, ("r7",))
 
         started = time.perf_counter()
         for number in range(50):
-            take(conn, Use(KEY, 1, 30_000), f"s{number}", 30_000)
+            take(conn, Use(DAY, 1, 30_000), f"s{number}", 30_000)
         assert (time.perf_counter() - started) / 50 < 0.005  # 56 ms each when every ordinal was loaded
 
 
@@ -215,5 +221,5 @@ class TestStored:
             assert steps.reverse(pen, ids[3]).error is None
             assert steps.annul(pen, ids[0]).error is Reason.TOO_LATE
 
-        n = dict(stored.execute("SELECT key, n FROM tallies").fetchall())
-        assert sorted(n.values()) == [0, 0, 1]
+        keys = [row[0] for row in stored.execute("SELECT DISTINCT key FROM uses")]
+        assert sorted(used(stored, key, None).n for key in keys) == [0, 0, 1]

@@ -10,6 +10,7 @@ import pytest
 from cache.ids import uuid7
 from cache.journal.chain import begin_epoch, verify
 from cache.ledger import listing, settle, steps, upkeep
+from cache.ledger.counting.keys import used
 from cache.ledger.visit import Visit
 from cache.pen import Pen
 from credit.claims import Token, TokenClass
@@ -178,11 +179,18 @@ class TestGrace:
 
         assert terminal.present(token(nonce=b"n2"), at=121_000).redemption == first.redemption
 
-    def test_a_grace_that_no_restart_can_renew_is_let_go(self, terminal):
+    def test_a_grant_of_five_minutes_ago_is_renewed_by_no_restart(self, terminal):
         terminal.present()
-        terminal.present(token(subject=b"li"), at=310_001)
+        with terminal.writing(300_000) as pen:
+            assert upkeep.renew_grace(pen.conn, pen.now) == 0
 
-        assert terminal.conn.execute("SELECT count(*) FROM graces").fetchone() == (1,)
+        assert terminal.present(token(nonce=b"n2"), at=300_001).decision.reasons == (Reason.LIMIT_USED,)
+
+    def test_a_grace_of_leaving_is_let_go_when_it_is_over(self, terminal):
+        terminal.present(intent=Intent.EXIT)
+        with terminal.writing() as pen:
+            assert upkeep.forget_graces(pen.conn, Now(utc_ms=T0 + 9_999), at_most=9) == 0
+            assert upkeep.forget_graces(pen.conn, Now(utc_ms=T0 + 10_000), at_most=9) == 1
 
 
 class TestReplay:
@@ -251,7 +259,8 @@ class TestAnnulment:
         passed = terminal.step(steps.passed, first.redemption, at=3_000)
 
         assert terminal.body(passed)["excess"] is True
-        assert terminal.conn.execute("SELECT n FROM tallies WHERE key LIKE 'u|%'").fetchone() == (2,)
+        (key,) = terminal.conn.execute("SELECT DISTINCT key FROM uses").fetchone()
+        assert used(terminal.conn, key, None).n == 2
         terminal.step(steps.annul, second.redemption, at=4_000)
         late = terminal.present(token(nonce=b"n3"), at=60_000)
         assert late.decision.reasons == (Reason.LIMIT_USED,)  # one still stands

@@ -1,7 +1,7 @@
 import pytest
 
 from cache.ids import uuid7
-from cache.ledger.recall import KEPT_MS, Asking, OtherRequestError, answered, remember
+from cache.ledger.recall import KEPT_MS, Asking, Given, OtherRequestError, answered, remember
 from cache.pen import Pen
 from credit.inputs import Now
 from storage.sqlite import memory
@@ -12,7 +12,8 @@ ASKING = Asking("till-7-000123", b"\x01" * 32)
 @pytest.fixture
 def conn():
     made = memory()
-    remember(Pen(made, Now(utc_ms=1_000), uuid7), ASKING, lane="A", redemption="r1", answer='{"outcome": "GRANT"}')
+    given = Given("r1", {"outcome": "GRANT"}, whole=True)
+    remember(Pen(made, Now(utc_ms=1_000), uuid7), ASKING, given, lane="A")
     return made
 
 
@@ -36,11 +37,11 @@ def test_after_a_day_the_id_is_free_again(conn):
 
     assert answered(conn, ASKING, lane="A", at_ms=later - 1) is not None
     assert answered(conn, ASKING, lane="A", at_ms=later) is None
-    remember(Pen(conn, Now(utc_ms=later), uuid7), ASKING, lane="A", redemption="r2", answer="{}")
+    remember(Pen(conn, Now(utc_ms=later), uuid7), ASKING, Given("r2", {}, whole=True), lane="A")
     assert answered(conn, ASKING, lane="A", at_ms=later).redemption == "r2"
 
 
 def test_no_bytes_of_a_code_are_kept(conn):
     names = [row[1] for row in conn.execute("PRAGMA table_info(requests)")]
 
-    assert names == ["lane", "id", "asked", "redemption", "answer", "at_ms"]
+    assert names == ["bucket", "lane", "id", "asked", "redemption", "answer", "whole", "at_ms"]

@@ -22,7 +22,7 @@ from credit.facts import Bought, Facts, PassState
 
 ENDED: Final = (
     "UPDATE redemptions SET state = CASE WHEN state IN ('open', 'overdue') THEN 'closed' ELSE 'reversed' END,"
-    " ended_ms = ? WHERE id = ? AND ended_ms IS NULL"
+    " ended_ms = ?, grace_until_ms = 0 WHERE id = ? AND ended_ms IS NULL"
 )
 LEFT: Final = "UPDATE redemptions SET left_ms = ? WHERE id = ? AND left_ms IS NULL"
 KEYS: Final = "SELECT DISTINCT key FROM uses WHERE redemption = ?1 UNION SELECT key FROM sums WHERE redemption = ?1"
@@ -30,7 +30,6 @@ GIVEN_BACK: Final = (
     "UPDATE uses SET given_back_by = 'elsewhere' WHERE redemption = ? AND key = ? AND given_back_by IS NULL"
 )
 SUMS_GIVEN_BACK: Final = "UPDATE sums SET given_back_fen = fen WHERE redemption = ? AND key = ?"
-END_GRACE: Final = "DELETE FROM graces WHERE redemption = ?"
 OWN_WORD: Final = (
     "SELECT kind, CAST(body AS BLOB), seq > (SELECT sent_through FROM cursor) FROM journal"
     " WHERE redemption = ? AND kind IN ('closed', 'reversed')"
@@ -50,7 +49,6 @@ def end_elsewhere(conn: sqlite3.Connection, ended: Mapping[str, Collection[str]]
             conn.execute(LEFT, (at_ms, redemption))
         else:
             conn.execute(ENDED, (at_ms, redemption))
-            conn.execute(END_GRACE, (redemption,))
         for key in keys:
             conn.execute(GIVEN_BACK, (redemption, key))
             conn.execute(SUMS_GIVEN_BACK, (redemption, key))

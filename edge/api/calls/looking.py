@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 
 from aiohttp import web
 
+from cache.ids import earliest
 from cache.journal import chain
 from cache.journal.bodies import said_in
 from cache.lists.rows import stored
@@ -26,12 +27,13 @@ from storage.jobs import StoreFailedError
 from storage.sqlite import Job, Store, T
 
 HOUR_MS: Final = 3_600_000
+DAY_MS: Final = 24 * HOUR_MS
 MAX_HOURS: Final = 168
 MAX_RECORDS: Final = 200
 LOOKED_AT: Final = 5_000  # the newest denials that are counted
 DAMAGED: Final = "damaged"  # the kind that is told of a row which is no record any more
 GIVEN: Final = (
-    "SELECT lane, benefit, state, count(*), sum(heads) FROM redemptions WHERE at_ms >= ?"
+    "SELECT lane, benefit, state, count(*), sum(heads) FROM redemptions WHERE id >= ? AND at_ms >= ?"
     " GROUP BY lane, benefit, state ORDER BY lane, benefit, state"
 )
 DENIED: Final = "SELECT at_ms, CAST(body AS BLOB) FROM journal WHERE kind = 'not_granted' ORDER BY seq DESC LIMIT ?"
@@ -108,7 +110,7 @@ def _record(row: tuple[Any, ...]) -> dict[str, Any]:
 
 def _counts(conn: sqlite3.Connection, since_ms: int) -> dict[str, Any]:
     names = ("lane", "benefit", "state", "n", "heads")
-    given = [dict(zip(names, row, strict=True)) for row in conn.execute(GIVEN, (since_ms,))]
+    given = [dict(zip(names, row, strict=True)) for row in conn.execute(GIVEN, (earliest(since_ms - DAY_MS), since_ms))]
     denied: Counter[tuple[str, str]] = Counter()
     for at_ms, text in conn.execute(DENIED, (LOOKED_AT,)):
         if at_ms < since_ms:

@@ -1,0 +1,123 @@
+"""What stands under keys: how much, since when and where, by whom, and what was given back.
+
+Rules of this file:
+
+- a count under a plain key is its tally; what one holder has used (`is_holders`), and what stands under a rolling key,
+  is counted from the rows, in the same transaction;
+- every function takes a connection and writes nothing; the SQL stands at the top.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Mapping
+
+from credit.facts import Used
+from credit.weighing.compiled import is_fen
+from credit.weighing.situation import UNUSED
+
+TALLIES = "SELECT key, n FROM tallies WHERE key IN ({})"
+COUNTED = "SELECT key, count(*) FROM uses WHERE key IN ({}) AND given_back_by IS NULL GROUP BY key"
+SHARED = "key NOT GLOB '*|subject:*'"  # as uses_newest has it
+NEWEST_OF_HOLDER = (
+    "SELECT u.at_ms, r.site, r.lane FROM uses u LEFT JOIN redemptions r ON r.id = u.redemption"
+    " WHERE u.key = ? AND u.given_back_by IS NULL ORDER BY u.at_ms DESC LIMIT 1"
+)
+NEWEST_USE = NEWEST_OF_HOLDER.replace("u.key = ?", f"u.key = ? AND u.{SHARED}")
+NEWEST_SUM = (
+    "SELECT s.at_ms, r.site, r.lane FROM sums s LEFT JOIN redemptions r ON r.id = s.redemption"
+    " WHERE s.key = ? AND s.given_back_fen < s.fen ORDER BY s.at_ms DESC LIMIT 1"
+)
+ROLLING_OF_HOLDER = "SELECT count(*) FROM uses WHERE key = ? AND at_ms > ? AND given_back_by IS NULL"
+ROLLING_USES = f"{ROLLING_OF_HOLDER} AND {SHARED}"
+ROLLING_SUMS = "SELECT coalesce(sum(fen - given_back_fen), 0) FROM sums WHERE key = ? AND at_ms > ?"
+LIVING_OF_HOLDER = (
+    "SELECT r.redemption, (SELECT count(*) FROM uses u WHERE u.redemption = r.redemption AND u.key = ?1"
+    " AND u.given_back_by IS NULL) FROM (SELECT redemption, max(at_ms) AS at_ms FROM"
+    " (SELECT redemption, at_ms FROM uses WHERE key = ?1 AND given_back_by IS NULL ORDER BY at_ms DESC LIMIT 200)"
+    " GROUP BY redemption) r ORDER BY r.at_ms DESC LIMIT 50"
+)
+LIVING = LIVING_OF_HOLDER.replace("IS NULL ORDER BY", f"IS NULL AND {SHARED} ORDER BY")
+LIVING_SUMS = (
+    "SELECT redemption, sum(fen - given_back_fen) FROM (SELECT redemption, fen, given_back_fen, at_ms FROM sums"
+    " WHERE key = ? AND given_back_fen < fen ORDER BY at_ms DESC LIMIT 200) GROUP BY redemption"
+    " ORDER BY max(at_ms) DESC LIMIT 50"
+)
+UNHEARD = (
+    "j.seq > (SELECT max(c.sent_through, h.seq - 200) FROM cursor c, (SELECT max(seq) AS seq FROM journal) h)"
+    " AND j.kind IN ('annulled', 'closed', 'reversed')"
+)
+GIVEN_BACK = (
+    f"SELECT DISTINCT u.redemption FROM journal j JOIN uses u ON u.redemption = j.redemption WHERE {UNHEARD}"  # noqa: S608 - a constant
+    " AND u.key = ? AND u.given_back_by IS NOT NULL LIMIT 50"
+)
+LEFT_HERE = (
+    "SELECT DISTINCT u.redemption FROM journal j JOIN uses u ON u.given_back_by = j.id WHERE"
+    " j.seq > (SELECT max(c.sent_through, h.seq - 200) FROM cursor c, (SELECT max(seq) AS seq FROM journal) h)"
+    " AND j.kind = 'exited' AND u.given_back_by IS NOT NULL AND u.key >= 'i|' AND u.key < 'i}' AND u.key = ?1"
+    " AND NOT EXISTS (SELECT 1 FROM uses s WHERE s.redemption = u.redemption AND s.key = ?1"
+    " AND s.given_back_by IS NULL) LIMIT 50"
+)
+SUMS_GIVEN_BACK = (
+    f"SELECT DISTINCT s.redemption FROM journal j JOIN sums s ON s.redemption = j.redemption WHERE {UNHEARD}"  # noqa: S608 - a constant
+    " AND s.key = ? AND s.given_back_fen = s.fen LIMIT 50"
+)
+INSIDE = "i|"
+MOST_NAMED = 50  # own redemptions that an ask names under a key
+
+
+def is_holders(key: str) -> bool:
+    """Return whether a key counts what one holder has used: few rows, which have no total of their own."""
+    return "|subject:" in key and not is_fen(key)
+
+
+def used(conn: sqlite3.Connection, key: str, since_ms: int | None) -> Used:
+    """Return what stands under `key`, and when and where the newest of it was taken."""
+    return counts(conn, {key: since_ms})[key]
+
+
+def counts(conn: sqlite3.Connection, keys: Mapping[str, int | None]) -> dict[str, Used]:
+    """Return what stands under each key (rolling ones from their start), one question for plain ones of a kind."""
+    found: dict[str, int] = {}
+    plain = [key for key, since_ms in keys.items() if since_ms is None]
+    own = [key for key in plain if is_holders(key)]
+    for sql, asked in ((COUNTED, own), (TALLIES, [key for key in plain if not is_holders(key)])):
+        if asked:
+            found.update(conn.execute(sql.format(",".join("?" * len(asked))), asked).fetchall())
+    for key, since_ms in keys.items():
+        if since_ms is not None:
+            rolling = ROLLING_SUMS if is_fen(key) else ROLLING_OF_HOLDER if is_holders(key) else ROLLING_USES
+            found[key] = conn.execute(rolling, (key, since_ms)).fetchone()[0]
+    return {key: _used(conn, key, n) if (n := found.get(key, 0)) else UNUSED for key in keys}
+
+
+def _used(conn: sqlite3.Connection, key: str, n: int) -> Used:
+    asked = NEWEST_SUM if is_fen(key) else NEWEST_OF_HOLDER if is_holders(key) else NEWEST_USE
+    newest = conn.execute(asked, (key,)).fetchone()
+    if newest is None:
+        return Used(n=n)
+    return Used(n=n, at_ms=newest[0], where=f"{newest[1]}/{newest[2]}" if newest[1] else None)
+
+
+def living(conn: sqlite3.Connection, keys: Iterable[str]) -> dict[str, tuple[tuple[str, int], ...]]:
+    """Return the redemptions that stand under each key here, the newest first, as many as one ask may name.
+
+    Each with how much it takes: heads, or fen.
+    """
+    found = {}
+    for key in keys:
+        asked = LIVING_SUMS if is_fen(key) else LIVING_OF_HOLDER if is_holders(key) else LIVING
+        found[key] = tuple([(row[0], row[1]) for row in conn.execute(asked, (key,))])
+    return found
+
+
+def given_back(conn: sqlite3.Connection, keys: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Return what was given back under each key while the facts that say so are on their way; of the newest 200 facts.
+
+    Whoever counts beyond this terminal has not heard of it yet, and would hold our own use against our visitor.
+    An amount that came back in part still stands there with the whole of it, until its fact is heard.
+    """
+    found = {}
+    for key in keys:
+        rows = conn.execute(SUMS_GIVEN_BACK if is_fen(key) else GIVEN_BACK, (key,)).fetchall()
+        rows += conn.execute(LEFT_HERE, (key,)).fetchall() if key.startswith(INSIDE) else []
+        found[key] = tuple(dict.fromkeys(row[0] for row in rows))[:MOST_NAMED]
+    return found
