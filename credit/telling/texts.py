@@ -36,7 +36,7 @@ TEXTS: dict[Reason, Text] = {
     Reason.OK: Text("已核销，请享受优惠", "Granted", "请通行", "Please go ahead"),
     Reason.NOT_A_CODE: Text("这不是信用码", "This is not a credit code", "请出示信用码", "Show your credit code"),
     Reason.DAMAGED_CODE: Text("信用码不完整", "The code is damaged or incomplete", *FRESH),
-    Reason.BAD_SIGNATURE: Text("信用码签名无效", "The code's signature is not valid", *DESK),
+    Reason.BAD_SIGNATURE: Text("信用码未能通过核验", "The code could not be verified", *DESK),
     Reason.UNKNOWN_KEY: Text("本机不认识发码机构", "This terminal does not know who issued the code", *DESK),
     Reason.KEY_REVOKED: Text("发码机构的密钥已被停用", "The issuer's key has been revoked", *DESK),
     Reason.EXPIRED: Text("信用码已过期", "The code has expired", *RENEW),
@@ -64,7 +64,10 @@ TEXTS: dict[Reason, Text] = {
     Reason.NOT_ELIGIBLE: Text("不在此项优惠的适用范围", "This benefit is not for this holder", *ORDINARY),
     Reason.WRONG_SITE: Text("这里没有适用的优惠", "No benefit is offered here", *ORDINARY),
     Reason.WRONG_LANE: Text(
-        "请走普通通道", "Please use the ordinary lane", "请到旁边的普通通道", "Use the next ordinary lane"
+        "本通道限符合条件的访客",
+        "This lane is reserved for those entitled to it",
+        "请到旁边的普通通道",
+        "Use the next ordinary lane",
     ),
     Reason.WRONG_CLASS: Text("此类码不被接受", "This class of code is not accepted", *DESK),
     Reason.TEST_TOKEN: Text("这是测试码", "This is a test code", "请出示正式的信用码", "Show a real credit code"),
@@ -78,7 +81,9 @@ TEXTS: dict[Reason, Text] = {
     Reason.NEEDS_PLEDGE: Text(
         "需签署信用承诺", "A pledge is needed", "请到服务台签署承诺", "Sign the pledge at the desk"
     ),
-    Reason.NEEDS_ASSET: Text("缺少物品编码", "The item's code is missing", "请扫描物品编码", "Scan the item's code"),
+    Reason.NEEDS_ASSET: Text(
+        "还没有扫描物品", "The item has not been scanned", "请扫描物品编码", "Scan the item's code"
+    ),
     Reason.BELOW_MIN_SPEND: Text("未达到最低消费", "The amount is below the minimum", *ORDINARY),
     Reason.OUT_OF_STOCK: Text("已领完", "Out of stock", *ORDINARY),
     Reason.WRONG_TIME: Text("不在优惠时间内", "The benefit is not offered at this time", *ORDINARY),
@@ -87,32 +92,32 @@ TEXTS: dict[Reason, Text] = {
         "未到预约时段", "The booked time has not come yet", "请按预约时段到场", "Come at the booked time"
     ),
     Reason.SLOT_LATE: Text("已过预约时段", "The booked time is over", *STAFF),
-    Reason.FULL: Text("名额已满", "It is full", "请稍后再来或改约", "Come later or book another time"),
+    Reason.FULL: Text("名额已满", "No places are left", "请稍后再来或改约", "Come later or book another time"),
     Reason.LIMIT_USED: Text("优惠次数已用完", "The benefit has been used up", *ORDINARY),
     Reason.ALREADY_OPEN: Text(
-        "已有一笔未结束", "One is open already", "请先退还或结清", "Bring back or close the open one first"
+        "已有一笔未结束", "An earlier one is still open", "请先退还或结清", "Bring back or close the open one first"
     ),
-    Reason.NOTHING_OPEN: Text("没有找到可结束的记录", "There is nothing open to end", *STAFF),
+    Reason.NOTHING_OPEN: Text("没有找到可结束的记录", "No open stay or loan was found", *STAFF),
     Reason.NEEDS_SECOND_CHECK: Text(
         "还需核验另一个码", "A second code must be checked", "请出示第二个码", "Show the second code"
     ),
     Reason.NEEDS_STAFF: Text("需工作人员确认", "Staff must confirm", *STAFF),
     Reason.NEEDS_BOUND_TOKEN: Text("需本人手机动态码", "A live code of the holder's phone is needed", *FRESH),
     Reason.NEEDS_CHALLENGE: Text(
-        "需扫描本机的验证码",
-        "The phone must answer this terminal",
-        "请用手机扫描屏幕",
-        "Scan the screen with the phone",
+        "需先扫描本机屏幕上的码",
+        "The code on this screen must be scanned first",
+        "用手机扫描此码，再出示信用码",
+        "Scan this code with the phone, then show the credit code",
     ),
     Reason.LIST_TOO_OLD: Text("本机名单过旧", "This terminal's lists are too old", *STAFF),
-    Reason.CLOCK_NOT_TRUSTED: Text("本机时钟未经校准", "This terminal's clock cannot be trusted", *STAFF),
+    Reason.CLOCK_NOT_TRUSTED: Text("本机时钟未经校准", "This terminal's clock has not been checked", *STAFF),
     Reason.OFFLINE_LIMIT: Text("离线办理额度已满", "The offline allowance is used up", *STAFF),
     Reason.TERMINAL_SUSPENDED: Text("本终端已暂停信用服务", "This terminal is suspended", *ORDINARY),
     Reason.ENTRY_STOPPED: Text("现场暂停入场", "Entry is stopped for now", "请稍候", "Please wait"),
     Reason.STORE_FAILED: Text("本机无法保存记录", "This terminal cannot write records", *STAFF),
     Reason.IN_USE: Text(
         "此项权益正在另一处办理中",
-        "This right is being used somewhere at this moment",
+        "This benefit is being used elsewhere at this moment",
         "请稍候再出示",
         "Show it again shortly",
     ),

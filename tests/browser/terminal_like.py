@@ -207,6 +207,7 @@ class LookAlike:
         self.rooms = (("308", 60_000_000), ("215", 60_000_000), ("402", -60_000))  # (room, due in ms from now)
         self.challenge = "9f3c2a7be1d04856"
         self.persons = PERSONS
+        self.locked_out = False
         self.awaiting: int | None = None  # fen that the newest redemption has still to pay
         self.connections = 0  # of screens to the events, since the start
         self.checks: list[dict[str, Any]] = []
@@ -317,7 +318,10 @@ class LookAlike:
         return web.json_response(rows)
 
     async def _present(self, request: web.Request) -> web.Response:
-        self.posted.append((request.path, await request.json()))
+        body = await request.json()
+        self.posted.append((request.path, body))
+        if "short" in body:
+            return web.json_response({"title": "Bad Request"}, status=400)
         return web.json_response({"at_ms": now_ms(), **self.answer})
 
     async def _step(self, request: web.Request) -> web.Response:
@@ -339,6 +343,8 @@ class LookAlike:
         if request.match_info.get("action") != "unlock":
             self.posted.append((request.path, body))
             return web.json_response({"journal_seq": 12})
+        if self.locked_out:
+            return web.json_response({"title": "Locked"}, status=423)
         if body["pin"] != PIN:
             return web.json_response({"title": "Forbidden"}, status=403)
         role = next(one["role"] for one in PERSONS if one["person"] == body["person"])

@@ -70,20 +70,20 @@ async def test_a_gift_is_written_given_and_counted_and_the_undo_takes_the_withdr
     page = await counter()
     await write(page, "赠龙井一杯", en="A cup of tea", kind="gift", value="龙井", stock="2", limit="1")
     row = page.locator("#offers li", has_text="赠龙井一杯")
-    await row.get_by_text("剩 2 / 2").wait_for()
-    assert "每人每天限 1" in await row.inner_text()
+    await row.get_by_text("剩 2，共 2").wait_for()
+    assert "每人每天限 1 次" in await row.inner_text()
 
     await sells(shop, page)
     await page.wait_for_selector(".result.GRANT")
     assert await page.locator(".result .local").inner_text() == "本店优惠 · This shop's own offer"
     assert await page.locator(".result .item").inner_text() == "龙井"
-    await row.get_by_text("剩 1 / 2").wait_for()
+    await row.get_by_text("剩 1，共 2").wait_for()
     await picture(page, "counter-offers-zh")
 
     await twice(page, "#offers .acts button:last-child")
     await row.get_by_text("已停用").wait_for()
     await twice(page, "#offer-undo")
-    await row.get_by_text("剩 1 / 2").wait_for()
+    await row.get_by_text("剩 1，共 2").wait_for()
     assert await page.locator("#offer-undo").is_disabled()
 
     await page.click("#tab-recent")
@@ -119,22 +119,22 @@ async def test_editing_the_title_leaves_the_stock_alone_and_a_new_number_counts_
     page = await counter(lang="en")
     await write(page, "立减五元", en="Five off", kind="amount", value="5", stock="9")
     row = page.locator("#offers li", has_text="Five off")
-    await row.get_by_text("Left 9 / 9").wait_for()
+    await row.get_by_text("9 of 9 left").wait_for()
     await sells(shop, page)
-    await row.get_by_text("Left 8 / 9").wait_for()
+    await row.get_by_text("8 of 9 left").wait_for()
 
     await row.get_by_text("Edit").click()
     await page.fill("#offer-en", "Five yuan off")
     await page.click("#offer-form button:not([type])")
     row = page.locator("#offers li", has_text="Five yuan off")
-    await row.get_by_text("Left 8 / 9").wait_for()
+    await row.get_by_text("8 of 9 left").wait_for()
     assert "Uses left" not in await page.locator("#stage").inner_text()  # the tea's limit is not this offer's
 
     await row.get_by_text("Edit").click()
     assert await page.input_value("#offer-stock") == "8"
     await page.fill("#offer-stock", "20")
     await page.click("#offer-form button:not([type])")
-    await row.get_by_text("Left 20 / 20").wait_for()
+    await row.get_by_text("20 of 20 left").wait_for()
     await picture(page, "counter-offers-en")
 
 

@@ -22,7 +22,7 @@
 
   /** What may be seen of a node: the boxes of all ancestors that clip. */
   function clipOf(node) {
-    const clip = { left: 0, right: innerWidth, top: -1e6, bottom: 1e6, byPage: true };
+    const clip = { left: 0, right: innerWidth, top: -1e6, bottom: 1e6, scrolled: asked.scrolls };
     for (let at = node; at && at !== document.documentElement; at = at.parentElement) {
       const style = getComputedStyle(at);
       if (at !== node || at.localName !== "svg") {
@@ -220,9 +220,12 @@
   const LATIN_OK = /https?:\/\/\S+|\bXG[C1]?1?\b|\b[A-Z]{1,5}\b|\bv?\d[\w.:+-]*|[A-Z]-?\d+|\bsha256\b/g;
   function wordsOf(node, text) {
     const asked2 = node.closest("[data-raw]"); // a technician's own value, marked as such
-    if (!asked2) for (const raw of RAW) if (raw.test(text.replace(/https?:\/\/\S+/g, ""))) { complain("raw id", node, short(text)); break; }
+    const technical = node.closest("[data-technical]"); // a sentence that names a command or a file
+    if (!asked2 && !technical) for (const raw of RAW) if (raw.test(text.replace(/https?:\/\/\S+/g, ""))) { complain("raw id", node, short(text)); break; }
     const lang = node.closest("[lang]")?.lang ?? "";
     if (asked2) return;
+    if (technical && lang.startsWith("zh") && /[A-Za-z]{2,}/.test(text) && !/[\u3400-\u9fff]/.test(text)) complain("untranslated", node, `${short(text)} stands in Chinese`);
+    if (technical && lang.startsWith("zh")) return;
     if (lang.startsWith("zh") && /\b[a-z]+-[a-z0-9]+\b/.test(text.replace(/https?:\/\/\S+/g, ""))) complain("raw id", node, short(text));
     if (lang.startsWith("en") && /[\u3000-\u303f\u3400-\u9fff\uff01-\uff60]/.test(text)) complain("untranslated", node, `${short(text)} stands in English`);
     if (lang.startsWith("zh") && /[A-Za-z]{2,}/.test(text.replace(LATIN_OK, ""))) complain("untranslated", node, `${short(text)} stands in Chinese`);
@@ -242,6 +245,19 @@
     const box = node.getBoundingClientRect();
     if (cutBy(box, clipOf(node)) > SLACK || seen(node, box) === "some") complain("codes", node, "is cut or covered");
     if (Math.min(box.width, box.height) < LEAST_QR) complain("codes", node, `is ${Math.round(box.width)} px small`);
+  }
+
+  // ---- for ears and for eyes that tire: said once, one headline, nothing moves for ever where less motion is asked for
+  const LIVE = '[aria-live]:not([aria-live="off"]), [role="status"], [role="alert"]';
+  for (const node of document.querySelectorAll(LIVE)) {
+    if (shown(node) && node.parentElement.closest(LIVE)) complain("spoken twice", node, "is a live region in a live region");
+  }
+  const heads = [...document.querySelectorAll("h1:not([aria-level])")].filter((node) => shown(node) && node.textContent.trim() && !node.closest("[inert]"));
+  if (heads.length > 1) problems.push(`headlines: ${heads.length} of the first level: ${heads.map((node) => short(node.textContent)).join(", ")}`);
+  if (matchMedia("(prefers-reduced-motion: reduce)").matches) {
+    for (const moving of document.getAnimations()) {
+      if (moving.effect.getTiming().iterations === Infinity) complain("moves", moving.effect.target, "for ever");
+    }
   }
 
   // ---- what must be there

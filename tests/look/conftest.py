@@ -29,6 +29,7 @@ def _load(name, path):
 
 _browser = _load("browser_hands", HERE.parent / "browser" / "conftest.py")
 _load("states", HERE / "states.py")
+_load("more_states", HERE / "more_states.py")
 _load("eyes", HERE / "eyes.py")
 _load("day", HERE / "day.py")
 

@@ -22,6 +22,8 @@ HERE = Path(__file__).parent
 PICTURES = HERE.parent.parent / "build" / "look"
 LANES = {"gate": "A", "desk": "D", "counter": "C", "staff": "A", "service": "A"}
 TILL = "till 1280×800"
+AT_ONCE = ("not_ready", "forbidden", "no_lane", "connecting")  # no page waits for a visitor there
+CHANGED = ("silent", "refuses", "rooms", "persons", "awaiting", "checks", "locked_out")  # by states, at the terminal
 REAL_TIMERS = "window.realTimers = [setTimeout.bind(window), clearTimeout.bind(window)];"
 LOOK = f"""async (asked) => {{
   await new Promise((done) => {{ new ResizeObserver(done).observe(document.body); }}); // after all other watchers
@@ -40,12 +42,18 @@ SWITCH = """() => {
 }"""
 
 
+async def serious(page):
+    """Return what axe finds serious on a page that was opened with REAL_TIMERS."""
+    return await page.evaluate(AXE)
+
+
 class Eyes:
     """One page of a browser, and what is found on it."""
 
     def __init__(self, page, terminal):
         self.page = page
         self.terminal = terminal
+        self.as_it_was = {name: getattr(terminal, name) for name in CHANGED}
         self.visits = 0
 
     @classmethod
@@ -60,12 +68,14 @@ class Eyes:
     async def reach(self, state, lang):
         """Load the state's page anew and bring it there."""
         page, terminal = self.page, self.terminal
-        terminal.status = dict(state.status)
+        vars(terminal).update(self.as_it_was | {"status": dict(state.status)})
+        if state.before:
+            state.before(terminal)
         self.visits += 1
         await self.resize(TILL)
         lane = f"&lane={state.lane}" if state.lane else ""
         await page.goto(f"{terminal.base}/{state.page}?lang={lang}&visit={self.visits}{lane}#token={state.token}")
-        start = state.view if state.view in ("not_ready", "forbidden", "no_lane") else "waiting"
+        start = state.view if state.view in AT_ONCE else "waiting"
         await page.wait_for_selector(f'body[data-view="{start}"]')
         if state.big:
             await page.click("#big")
@@ -102,7 +112,7 @@ class Eyes:
 
     async def axe(self):
         """Return what axe finds serious."""
-        return await self.page.evaluate(AXE)
+        return await serious(self.page)
 
     async def keep(self, *names):
         """Keep a picture of the page as it stands in build/look."""

@@ -108,6 +108,7 @@ class State:
     token: str = terminal_like.TOKEN
     lane: str | None = None
     reads: str | None = None
+    before: Callable[[Any], None] | None = None  # sets what the terminal has, before the page asks
     sizes: tuple[str, ...] = tuple(SIZES)
 
 
@@ -215,7 +216,6 @@ COUNTER = (
     State("counter wrong amount", "counter", enter=_wrong_amount, codes=0, needs=("#amount",)),
     State("counter offers", "counter", enter=_offers, codes=0, needs=("#offers li",)),
     State("counter offer form", "counter", enter=_offer_form, codes=0, needs=("#offer-zh",)),
-    State("counter read only", "counter", codes=0, token=terminal_like.TOKEN, status={"read_only": True}),
     State("counter lost", "counter", "lost", enter=lambda _page, terminal: terminal.close(), codes=0),
 )
 

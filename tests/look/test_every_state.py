@@ -8,6 +8,7 @@ import itertools
 
 import pytest
 from eyes import TILL, Eyes
+from more_states import MORE
 from states import STATES
 
 pytestmark = [
@@ -26,7 +27,9 @@ def batched(states):
 
 BATCHES = [
     pytest.param(batch, id=f"{page} {number}")
-    for page, states in itertools.groupby(sorted(STATES, key=lambda state: state.page), lambda state: state.page)
+    for page, states in itertools.groupby(
+        sorted((*STATES, *MORE), key=lambda state: state.page), lambda state: state.page
+    )
     for number, batch in enumerate(batched(list(states)), 1)
 ]
 

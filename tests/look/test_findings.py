@@ -91,17 +91,41 @@ FINDINGS = {
     21: ("a desk of 320 px prints over itself", "desk deposit waived", "desk refuse"),
     22: ("a claim's form runs out of its card", "desk claim form"),
     23: ("a lane that does not exist waits for ever", "gate no such lane"),
-    24: ("what the guest before was told stays", HANDS + "test_the_next_guest_finds_a_clean_desk"),
+    24: (
+        "what the guest before was told stays",
+        HANDS + "test_the_next_guest_finds_a_clean_desk",
+        HANDS + "test_what_was_just_told_is_told_in_the_language_switched_to",
+    ),
     25: ("one read-only page for everything", OFFICE + "test_every_page_fits_and_axe_finds_nothing_serious"),
     26: ("raw ids on a visitor's screen", "gate reason", "staff denial with all its facts"),
-    27: ("a field's label is said instead of what is wrong", "counter wrong amount", "counter waiting"),
+    27: (
+        "a field's label is said instead of what is wrong",
+        HANDS + "test_a_wrong_deposit_says_what_is_wrong_with_it",
+        HANDS + "test_a_wrong_claim_says_what_is_wrong_with_it",
+        "counter wrong amount",
+        "counter waiting",
+    ),
     28: (
         "a lawful restriction reads like a forgery",
         SCREENS + "test_a_public_screen_names_no_measure_and_no_authority",
     ),
-    29: ("the strip wraps and the picture jumps", "gate half, repeated and offline", "counter standard"),
-    30: ("words of a machine in English", "counter offers", "counter offer form"),
-    31: ("a screen reader and reduced motion", KEYS + "test_tab_comes_everywhere_and_is_seen", "gate waiting"),
+    29: (
+        "the strip wraps and the picture jumps",
+        HANDS + "test_the_picture_does_not_jump_when_the_strip_has_more_to_say",
+        "gate half, repeated and offline",
+    ),
+    30: (
+        "words of a machine in English",
+        HANDS + "test_a_language_that_is_not_spoken_here_is_chinese_throughout",
+        "counter offers",
+        "counter offer form",
+    ),
+    31: (
+        "a screen reader and reduced motion",  # said once, one headline, nothing for ever: checks.js, in every state
+        KEYS + "test_tab_comes_everywhere_and_is_seen",
+        KEYS + "test_arrows_go_from_tab_to_tab_and_tab_leaves_them",
+        "gate waiting",
+    ),
 }
 BLOCKERS = range(1, 12)
 

@@ -130,6 +130,30 @@ class TestAmounts:
 
         assert presented(terminal)[0]["amount_fen"] == fen
 
+    @pytest.mark.parametrize("typed", ["abc", "0", "-300", "3,00"])
+    async def test_a_wrong_deposit_says_what_is_wrong_with_it(self, open_screen, terminal, typed):
+        page = await open_screen("desk")
+        await waiting(page)
+        await page.fill("#deposit", typed)
+
+        await scan(page, SCAN)
+        await page.wait_for_selector("#deposit[aria-invalid]")
+
+        assert presented(terminal) == []
+        assert (await page.inner_text("#deposit-problem")).strip() not in ("", "标准押金（元）")
+
+    @pytest.mark.parametrize("typed", ["abc", ""])
+    async def test_a_wrong_claim_says_what_is_wrong_with_it(self, open_screen, terminal, typed):
+        page = await open_screen("desk")
+        await page.wait_for_selector("#stays li >> nth=2")
+        await page.locator("#stays li").first.get_by_role("button", name="扣赔").click()
+        await page.fill("#claim", typed)
+
+        await page.press("#claim", "Enter")
+        await page.wait_for_selector("#claim-problem:not(:empty)")
+
+        assert stepped(terminal) == []
+
 
 class TestSteps:
     async def test_undo_after_passing_never_falls_back_to_a_reversal(self, open_screen, terminal):
@@ -211,6 +235,43 @@ class TestTime:
 
         await waiting(page)
         assert await page.evaluate("document.activeElement.id") == "room"
+
+
+class TestWords:
+    async def test_what_was_just_told_is_told_in_the_language_switched_to(self, open_screen, terminal):
+        terminal.refuses = {"annul": "too_late"}
+        page = await open_screen("gate")
+        await waiting(page)
+        terminal.show("grant")
+        await page.click("#undo:not(:disabled)")
+        await page.click("#undo.armed")
+        await page.wait_for_selector("#toast.on")
+
+        await page.click("#language")
+
+        assert (await page.inner_text("#toast")).startswith("That did not work")
+
+    async def test_a_language_that_is_not_spoken_here_is_chinese_throughout(self, chromium, terminal):
+        page = await chromium.new_page()
+        await page.goto(f"{terminal.base}/gate?lang=fr#token={terminal_like.TOKEN}")
+        await waiting(page)
+
+        assert await page.get_attribute("html", "lang") == "zh-CN"
+        assert await page.inner_text("#undo") == "撤销上一次"
+        await page.close()
+
+    @pytest.mark.parametrize("size", [(1280, 800), (1024, 600), (1080, 1920), (390, 844)])
+    async def test_the_picture_does_not_jump_when_the_strip_has_more_to_say(self, open_screen, terminal, size):
+        page = await open_screen("gate", width=size[0], height=size[1])
+        await waiting(page)
+        before = await page.evaluate("document.querySelector('#strip').offsetHeight")
+
+        terminal.status = {"offline": True, "unsent": 128_400, "clock": "unsure"}
+        terminal.show("many")
+        await page.wait_for_selector(".result")
+        await page.wait_for_selector("#net.off")
+
+        assert await page.evaluate("document.querySelector('#strip').offsetHeight") == before
 
 
 GATED = {"lanes": [{"id": "A", "scene": "gate", "camera": True, "actuator": True}]}

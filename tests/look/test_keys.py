@@ -84,6 +84,19 @@ async def test_tab_comes_everywhere_and_is_seen(chromium, terminal, size):
 FOCUS = "() => document.activeElement !== document.body && document.activeElement.checkVisibility()"
 
 
+async def test_arrows_go_from_tab_to_tab_and_tab_leaves_them(open_screen):
+    page = await open_screen("counter")
+    await page.wait_for_selector('body[data-view="waiting"]')
+    await page.focus("#tab-recent")
+
+    await page.keyboard.press("ArrowRight")
+    assert await page.evaluate("document.activeElement.id") == "tab-offers"
+    assert await page.get_attribute("#tab-offers", "aria-selected") == "true"
+    await page.keyboard.press("Tab")
+
+    assert await page.evaluate("document.activeElement.id") == "offer-new"
+
+
 class TestTheFocusStays:
     async def test_when_an_offer_s_form_is_left(self, open_screen):
         page = await open_screen("counter")

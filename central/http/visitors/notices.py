@@ -36,7 +36,8 @@ HEADERS: Final = {
 STYLE: Final = (
     "body{font:1.1rem/1.6 system-ui,sans-serif;margin:0 auto;max-width:34rem;padding:2rem 1.25rem;color:#16202b;"
     "background:#fff}h1{font-size:1.5rem;line-height:1.3;margin:0 0 .25rem}p{margin:.5rem 0 1.25rem}"
-    "[lang=en]{color:#45525f}a{display:inline-block;min-height:44px;padding:.6rem 1rem;border-radius:.5rem;"
+    "[lang=en]{color:#45525f}a [lang=en],button [lang=en]{color:inherit}"
+    "a{display:inline-block;min-height:44px;padding:.6rem 1rem;border-radius:.5rem;"
     "background:#0b5cad;color:#fff;text-decoration:none}small{color:#45525f}label{display:block}input,button{box-sizing:border-box;"
     "width:100%;min-height:44px;font:inherit;margin:.3rem 0}.told{border-left:.3rem solid #0b5cad;padding-left:.8rem}"
 )
@@ -45,7 +46,7 @@ PROOF: Final = (
     '<form method="post"><label>本人查看原因：请在小程序中打开本页，由手机证明'
     "<br><span lang=en>To read why: open this page in your wallet; your phone proves that it is you</span>"
     '<input name="code" maxlength="700" autocomplete="off" required></label>'
-    "<button>查看 · Show</button></form>"
+    "<button>查看 <span lang=en>Show</span></button></form>"
 )
 NOT_PROVED: Final = (
     '<p role="alert"><b>未能证明是本人</b><br><span lang=en>This does not prove that it is you</span></p>'
@@ -118,7 +119,7 @@ class NoticePage:
             )
         except NotProvedError:
             return _answer(draw(found, NOT_PROVED), 403)
-        return _answer(draw(found, _told(found)), 200)
+        return _answer(draw(found, told(found)), 200)
 
     async def _found(self, request: web.Request) -> Noticed | None:
         name = request.match_info["notice"]
@@ -129,7 +130,7 @@ def _answer(text: str, status: int) -> web.Response:
     return web.Response(text=text, status=status, content_type="text/html", headers=HEADERS)
 
 
-def _told(found: Noticed) -> str:
+def told(found: Noticed) -> str:
     """Return the reasons and what to do, in both languages."""
     lines = []
     for reason in found.reasons:
@@ -158,9 +159,12 @@ def draw(found: Noticed | None, rest: str = PROOF) -> str:
 def _where(found: Noticed) -> str:
     title, texts = found.profile.title, found.profile.texts.get("appeal_url", {})
     day = time.strftime("%Y-%m-%d", time.gmtime(found.at_ms // 1000))
-    place = " · ".join(html.escape(title[name]) for name in ("zh", "en") if name in title)
+    place = "<br>".join(
+        f"<span lang={name}>{html.escape(title[name])}</span>" for name in ("zh", "en") if name in title
+    )
     appeal = texts.get("zh") or texts.get("en") or ""
     link = ""
     if urlsplit(appeal).scheme == "https":
-        link = f'<p><a href="{html.escape(appeal, quote=True)}" rel="noreferrer">异议与申诉 · Appeal</a></p>'
+        words = "异议与申诉 <span lang=en>Appeal</span>"
+        link = f'<p><a href="{html.escape(appeal, quote=True)}" rel="noreferrer">{words}</a></p>'
     return f"{link}<p><small>{place}<br>{day} UTC</small></p>"

@@ -46,7 +46,7 @@ function bounds(offer) {
   const parts = [];
   if (offer.when?.from) parts.push(`${say("offer_from_word")} ${offer.when.from}`);
   if (offer.when?.until) parts.push(`${say("offer_until_word")} ${offer.when.until}`);
-  for (const limit of offer.limits ?? []) parts.push(`${say(limit.period === "day" ? "offer_per_day" : "offer_per_visitor")} ${limit.max}`);
+  for (const limit of offer.limits ?? []) parts.push(say(limit.period === "day" ? "offer_per_day" : "offer_per_visitor", { max: limit.max }));
   return parts.join(" · ");
 }
 
@@ -107,7 +107,7 @@ export class OffersPanel {
   }
 
   row(offer) {
-    const stock = offer.stock === null ? say("offer_endless") : `${say("offer_left")} ${offer.left} / ${offer.stock}`;
+    const stock = offer.stock === null ? say("offer_endless") : say("offer_left", { left: offer.left, stock: offer.stock });
     const row = make("li",
       make("div.line", make(offer.in_force ? "span" : "span.struck", toldNode(offer.title)), make("b", ...gives(offer))),
       make("div.line.sub", make("span", bounds(offer)), make(offer.left === 0 ? "span.late" : "span", offer.in_force ? stock : say("offer_withdrawn"))),

@@ -15,12 +15,15 @@ import { alsoNode, fallsBack, language, otherTold, say, told, toldNode, WORDS } 
 
 const CLOSING = new Set(["close", "give_back", "return", "exit"]);
 const STEP_OF = { stale_code: "head_refresh", not_yet_valid: "head_clock", expired: "head_renew", needs_challenge: "head_challenge", needs_bound_token: "head_live", restricted: "head_restricted", in_use: "head_again", wrong_lane: "head_lane", entry_stopped: "head_stopped", needs_id_check: "head_identity", needs_second_check: "head_second" };
+const OWN_STEP = new Set(["head_refresh", "head_clock", "head_challenge"]); // the visitor's phone settles these at once
 const PRIVATE = { restricted: "class_restricted", withheld: "class_withheld", overdue: "class_overdue", revoked: "class_code", key_revoked: "class_code", not_eligible: "class_terms" };
+const SCANNED = new Set(["needs_challenge", "clock_not_trusted"]);
 const FACT_WORDS = { title: "measure", authority: "authority", basis: "basis", until: "until", at: "used_at", where: "where", due: "due", remedy: "remedy", hint: "hint" };
 
 /** The headline's key: the step to take, else the outcome in the words of the scene. */
-function headline(answer, scene, opening) {
+function headline(answer, scene, { opening, code }) {
   if (opening) return "head_opening";
+  if (code?.large) return "head_challenge"; // it settles what the clock could not judge as well
   if (answer.outcome === "GRANT" && answer.obligations?.pay_fen) return "head_pay";
   if (answer.outcome === "GRANT" && CLOSING.has(answer.intent)) return answer.intent === "exit" ? "GRANT_exit" : "GRANT_close";
   if (answer.outcome === "GRANT" && ["quote", "check"].includes(answer.intent)) return `GRANT_${answer.intent}`;
@@ -60,13 +63,16 @@ function factLines(facts, status) {
     .map((name) => make(`span.fact.${name}`, make("i", say(FACT_WORDS[name])), factNode(name, facts[name], status)));
 }
 
-function reasonItem(reason, { full, status }) {
+/** One reason; where several measures of a kind stand (`alike`), what they share is said once and the facts of each follow. */
+function reasonItem(alike, { full, status, scans = false }) {
+  const [reason] = alike;
   const hidden = !full && PRIVATE[reason.code];
   const words = hidden ? { zh: WORDS[hidden][0], en: WORDS[hidden][1] } : reason;
-  const facts = full ? factLines(reason.facts, status) : [];
-  const next = !full && WORDS[`${hidden}_next`] ? { zh: WORDS[`${hidden}_next`][0], en: WORDS[`${hidden}_next`][1] } : reason.next;
+  const facts = full ? alike.map((one) => factLines(one.facts, status)).filter((lines) => lines.length) : [];
+  const own = scans && SCANNED.has(reason.code) ? "challenge_next" : !full && WORDS[`${hidden}_next`] ? `${hidden}_next` : null;
+  const next = own ? { zh: WORDS[own][0], en: WORDS[own][1] } : reason.next;
   return make("li", make("strong", toldNode(words)), otherTold("em", words),
-    facts.length ? make("span.facts", ...facts) : null,
+    ...facts.map((lines) => make("span.facts", ...lines)),
     next ? make("span.next", `${say("next")}${say("colon")}`, toldNode(next)) : null);
 }
 
@@ -103,19 +109,20 @@ export function codeFigure(code, what = "figure.appeal") {
 
 /** Return the element for `answer`. `code` is drawn on a denial; `full` tells all, `opening` that a gate has yet to open. */
 export function drawResult(answer, { scene, opening = false, full = true, code = null, status = null }) {
-  const key = headline(answer, scene, opening);
+  const key = headline(answer, scene, { opening, code });
   const granted = answer.outcome === "GRANT";
   const due = granted ? answer.obligations?.pay_fen : 0;
   const look = opening ? "OPENING" : due ? "PAY" : answer.outcome;
-  const reasons = distinct(answer.reasons.filter((reason) => reason.code !== "ok"), full);
+  const reasons = Object.values(Object.groupBy(distinct(answer.reasons.filter((reason) => reason.code !== "ok"), full), (reason) => reason.code));
   const head = make("header", icon(ICONS[look] ?? ICONS[answer.outcome]),
     make("div.says", set(make("h1", say(key)), { "aria-level": scene === "gate" ? null : "2" }), alsoNode("p", key, "also"), granted ? benefitLine(answer) : null));
   const body = make("div.body");
   const shownPrice = due ? { ...answer, offer: { ...answer.offer, to_pay_fen: due } } : answer;
-  const money = answer.outcome === "REFUSE" || opening || (scene === "gate" && answer.outcome === "REFER") ? null : moneyRow(shownPrice, scene); // at a gate nobody owes what is not decided yet
+  const undecided = scene === "gate" ? answer.outcome === "REFER" || OWN_STEP.has(key) : scene === "desk" && key === "head_challenge";
+  const money = answer.outcome === "REFUSE" || opening || undecided ? null : moneyRow(shownPrice, scene); // nobody owes what is not decided yet
   if (money) body.append(money);
   if (!granted && (reasons.length || code)) {
-    const list = make(`ul.reasons${reasons.length > 2 ? ".many" : ""}`, ...reasons.map((reason) => reasonItem(reason, { full, status })));
+    const list = make(`ul.reasons${reasons.length > 2 ? ".many" : ""}`, ...reasons.map((alike) => reasonItem(alike, { full, status, scans: Boolean(code?.large) })));
     body.append(make(`div.denial${code?.large ? ".large" : ""}`, list, code ? codeFigure(code) : null));
   }
   const notes = opening ? [] : remarks(answer);

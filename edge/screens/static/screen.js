@@ -235,6 +235,12 @@ export class Screen {
   }
 
   picture(view) {
+    const picture = this.pictureOf(view);
+    if (this.scene !== "gate") picture.querySelector("h1").setAttribute("aria-level", "2"); // the page's own headline is the place
+    return picture;
+  }
+
+  pictureOf(view) {
     if (view === "answer") {
       const { value, opening } = this.shown;
       return drawResult(value, { scene: this.scene, opening, full: this.scene !== "gate" || this.about?.notice === "full", code: this.codeOf(value), status: this.status });

@@ -50,6 +50,7 @@ function draw() {
       make("div.line", make("span", make(`b.chip.${LIGHT[level(check)]}`, say(`level_${level(check)}`)), " ", toldNode(check)), check.since_ms ? make("span.sub", clockTime(check.since_ms, false)) : null),
       check.mend ? make("div.mend", `${say("next")}${say("colon")}`, toldNode(check.mend)) : null);
     node.dataset.key = check.name;
+    node.dataset.technical = ""; // commands and files are named as they are
     return node;
   }));
 }

@@ -51,7 +51,7 @@ export const WORDS = {
   hint: ["到期提醒", "Soon over"],
   measure: ["措施", "Measure"],
   repeat: ["同一次通行，未重复计次", "Same passage, counted once"],
-  offline_note: ["离线判定，事实已存盘", "Decided offline, kept on disk"],
+  offline_note: ["断网时办理，记录已保存", "Decided offline; the record is kept"],
   test_note: ["演示数据", "Test data"],
   left: ["剩余次数", "Uses left"],
   again: ["请再次出示", "Please show it again"],
@@ -120,7 +120,7 @@ export const WORDS = {
   offer_withdraw: ["停用", "Withdraw"],
   offer_withdraw_sure: ["确认停用？", "Really withdraw?"],
   offer_undo: ["撤回上一次更改", "Undo the last change"],
-  offer_created: ["新增", "written"],
+  offer_created: ["新增", "created"],
   offer_edited: ["修改", "edited"],
   offer_undone: ["已撤回", "undone"],
   offer_withdrawn: ["已停用", "Withdrawn"],
@@ -138,7 +138,7 @@ export const WORDS = {
   offer_off: ["减多少（元）", "Yuan off"],
   offer_price: ["价格（元）", "Price in yuan"],
   offer_stock: ["现有数量（不填为不限）", "How many now (empty: unlimited)"],
-  offer_left: ["剩", "Left"],
+  offer_left: ["剩 {left}，共 {stock}", "{left} of {stock} left"],
   offer_endless: ["不限量", "Unlimited"],
   offer_from: ["从", "From"],
   offer_until: ["到（含当天）", "Until (that day too)"],
@@ -146,8 +146,8 @@ export const WORDS = {
   offer_period: ["按", "Per"],
   offer_day: ["每天", "day"],
   offer_ever: ["一共", "in all"],
-  offer_per_day: ["每人每天限", "per visitor and day:"],
-  offer_per_visitor: ["每人一共限", "per visitor in all:"],
+  offer_per_day: ["每人每天限 {max} 次", "{max} per visitor a day"],
+  offer_per_visitor: ["每人一共限 {max} 次", "{max} per visitor in all"],
   offer_value_wrong: ["请检查赠品、折扣或金额", "Look at the gift, the percentage or the amount"],
   offer_number_wrong: ["请填整数", "Whole numbers, please"],
   failed: ["没有办成", "That did not work"],
@@ -211,6 +211,7 @@ export const WORDS = {
   amount_zero: ["金额不能是零", "The amount cannot be zero"],
   amount_large: ["金额太大，最多 1,000,000 元", "Too large: 1,000,000 yuan at most"],
   enter_amount_also: ["请输入金额", "Enter the amount"],
+  challenge_next: ["用手机扫描此码，再出示信用码", "Scan this code with the phone, then show the credit code"],
   claim_over: ["超过免押金额，须主管在值班屏说明理由", "Above the waived deposit: a supervisor must give a reason on the staff screen"],
   claim_most: ["最多", "at most"],
   claim_sure: ["确认扣赔", "Confirm claim"],
@@ -286,7 +287,7 @@ export const WORDS = {
   staff_go_on_sure: ["确认恢复？", "Really resume?"],
   staff_stopped: ["已停止入场", "Entry is stopped"],
   staff_went_on: ["已恢复入场", "Entry goes on"],
-  staff_idle: ["等待下一位", "Waiting for the next one"],
+  staff_idle: ["等待下一位", "Waiting for the next visitor"],
   staff_payments: ["待付款", "Payments waiting"],
   staff_paid: ["已收款", "Paid"],
   staff_paid_sure: ["确认收到", "Received"],
@@ -345,8 +346,8 @@ function pick(key, lang) {
   return pair[lang === "zh" ? 0 : 1];
 }
 
-/** The word in the language chosen, or in the other one. */
-export const say = (key) => pick(key, current);
+/** The word in the language chosen, or in the other one; `{name}` in it stands for what is handed in. */
+export const say = (key, values = {}) => pick(key, current).replace(/\{(\w+)\}/g, (_, name) => values[name]);
 export const also = (key) => pick(key, other());
 
 /** The word in the other language, in an element that says so: screen readers change their voice. */
