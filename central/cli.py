@@ -50,6 +50,11 @@ COMMANDS: dict[str, Command] = {
     "issue": Command("central.commands.issue", "签发凭证码", "issue a credit token with its QR picture"),
     "restrict": Command("central.commands.measures.restrict", "登记惩戒措施并发布", "take a measure and publish it"),
     "repair": Command("central.commands.measures.repair", "信用修复:解除措施并发布", "lift measures and publish that"),
+    "reached": Command(
+        "central.commands.measures.reached",
+        "措施与修复多久到达各闸口",
+        "how long each measure took to each gate",
+    ),
     "member": Command(
         "central.commands.measures.member",
         "名单定级：等级与分组",

@@ -16,6 +16,8 @@ from scanner.source import Source
 
 STAGES = ("open_token", "settle", "total")
 BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
+REACH_S = (0.25, 0.5, 1.0, 2.0, 5.0, 15.0, 60.0, 600.0, 3600.0, 86400.0)
+YEAR_MS = 366 * 86_400_000
 
 
 class Metrics:
@@ -76,7 +78,7 @@ LANE, STEP = ("lane",), ("lane", "step")
 
 
 class ListFigures:
-    """How old the signed lists are, and what is still given on them."""
+    """How old the signed lists are, what is still given on them, and how soon news of them are in force."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.signed = Gauge(
@@ -91,6 +93,19 @@ class ListFigures:
             ("list",),
             registry=registry,
         )
+        self.reach = Histogram(
+            "xinguan_list_reach_seconds",
+            "From the office's click that made a publication to its being in force here",
+            ("list",),
+            buckets=REACH_S,
+            registry=registry,
+        )
+
+    def switched(self, versions: Mapping[str, int | None], now_ms: int) -> None:
+        """Note what came into force: a publication is numbered by the millisecond of the call that made it."""
+        for role, number in versions.items():
+            if number is not None and 0 <= now_ms - number <= YEAR_MS:
+                self.reach.labels(role).observe((now_ms - number) / 1000)
 
 
 class SourceFigures(Collector):

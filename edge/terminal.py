@@ -190,6 +190,7 @@ class Terminal:
         )
         decider.reached = self._reached
         sync = self._ways = await self._sync(identity, store, clock, lists, stack)
+        sync.pull.switched = lambda versions: metrics.lists.switched(versions, clock.now_ms())
         authority = NetworkAuthority(
             sync.way.platform.session, identity, sync.line.auth, versions=lambda: lists.current.versions, ids=uuid7
         )

@@ -107,6 +107,7 @@ class Puller:
     ) -> None:
         self.turn: Callable[[], Awaitable[None]] = lambda: asyncio.sleep(0)  # before each try: is it decent?
         self.refreshed: Callable[[], Awaitable[None]] = lambda: asyncio.sleep(0)  # after each try that came through
+        self.switched: Callable[[Mapping[str, int | None]], None] = lambda _versions: None  # after each switch
         self._lists = lists
         self._session = session
         self._trust_root = trust_root
@@ -292,7 +293,7 @@ class Puller:
     async def _take_in(
         self, chain: Chain, examined: Examined, looked_at: frozenset[str], *, more_to_come: bool
     ) -> Change:
-        before = self._lists.current.problems
+        before, had = self._lists.current.problems, self._lists.current.versions
         others = {role: text for role, text in before.items() if role in chain.cities - looked_at}
         problems = {**others, **examined.problems}
         verified = Verified(chain=chain, roles=examined.states, floors=examined.floors, problems=problems)
@@ -301,6 +302,7 @@ class Puller:
             log.error("list refused; its old version stays in force", extra={"role": role, "problem": text})
         if change.versions:
             log.info("lists switched", extra={"versions": dict(change.versions)})
+            self.switched({role: version for role, version in change.versions.items() if role in had})
         return change
 
     async def _blocking(self, job: Callable[[], T], fetcher: DocumentFetcher | None = None) -> T:
