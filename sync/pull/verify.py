@@ -23,7 +23,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from tuf.api.exceptions import RepositoryError
-from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp  # type: ignore[attr-defined]
+from tuf.api.metadata import Metadata, Root, Snapshot, TargetFile, Targets, Timestamp  # type: ignore[attr-defined]
 from tuf.api.serialization import DeserializationError
 from tuf.ngclient import FetcherInterface, Updater  # type: ignore[attr-defined]
 
@@ -71,6 +71,14 @@ class Session:
 
     def top(self) -> Chain:
         """Verify root, timestamp, snapshot and targets; raise ListRefusedError or DownloadError."""
+        self.refresh()
+        try:
+            return self._chain()
+        except (RepositoryError, DeserializationError) as error:
+            raise ListRefusedError(str(error)) from error
+
+    def refresh(self) -> None:
+        """Verify the top level as The Update Framework has it, before anything of ours is asked; raises as `top`."""
         try:
             self._seed()
             self._updater = Updater(
@@ -78,7 +86,6 @@ class Session:
             )
             self._updater._trusted_set.reference_time = self._reference  # noqa: SLF001 - there is no other way to give it our time
             self._updater.refresh()
-            return self._chain()
         except (RepositoryError, DeserializationError) as error:
             raise ListRefusedError(str(error)) from error
 
@@ -88,8 +95,8 @@ class Session:
         if pair is None:
             raise ListRefusedError(f"{role}: not a role of ours")
         self._check_delegation(role)
+        self.find(path_of(*pair, DOCUMENTS[pair[0]][0]), of=role)
         try:
-            self._updater.get_targetinfo(path_of(*pair, DOCUMENTS[pair[0]][0]))
             state = read_role(role, self._read(role))
         except (RepositoryError, DeserializationError, FileNotFoundError) as error:
             raise ListRefusedError(f"{role}: {error}") from error
@@ -97,6 +104,16 @@ class Session:
         for document in state.documents:
             self._have(document)
         return self._with_files(state, pair[1]) if is_keyed(state) else state
+
+    def find(self, path: str, *, of: str = "") -> TargetFile | None:
+        """Return what signed metadata (`of` a role) says of `path`, verified down to it.
+
+        Raises ListRefusedError or DownloadError.
+        """
+        try:
+            return self._updater.get_targetinfo(path)
+        except (RepositoryError, DeserializationError) as error:
+            raise ListRefusedError(f"{of or path}: {error}") from error
 
     def _with_files(self, state: RoleState, city: str) -> RoleState:
         """Return the role with the files that its index names, all of them here."""
