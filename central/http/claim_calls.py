@@ -24,7 +24,7 @@ from central.platform_state import PlatformState
 from central.register.sites import serves
 from storage.jobs import JobStore, Tx
 from sync.wire.claims import ClaimAnswer, ClaimRequest, LeaseAnswer, LeaseRequest
-from sync.wire.hubs import LapsedClaims
+from sync.wire.hubs import LapsedClaims, LapsedKept
 from sync.wire.messages import WireError, decode
 
 MAX_ASK_BYTES: Final = 64 * 1024
@@ -132,14 +132,13 @@ class ClaimCalls:
         await self._calls.caller(request, body, terminal=hub)
         told = decode(body, LapsedClaims)
 
-        async def job(tx: Tx) -> None:
+        async def job(tx: Tx) -> int:
             await _check_may_ask(tx, hub)
             named = sorted({one.terminal for one in told.claims})
             served = {one for one in named if await serves(tx, hub, one)}
-            await hear_doubts(tx, hub, told.claims, served)
+            return await hear_doubts(tx, hub, told.claims, served)
 
-        await self._store.write(job)
-        return web.json_response({})
+        return _json(LapsedKept(kept=await self._store.write(job)))
 
 
 async def _check_may_ask(tx: Tx, terminal: str) -> None:

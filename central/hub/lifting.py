@@ -115,13 +115,14 @@ async def own_doubts(tx: Tx) -> list[LapsedClaim]:
     return list(found.values())[:MAX_LAPSED]
 
 
-async def hear_doubts(tx: Tx, hub: str, told: list[LapsedClaim], served: set[str]) -> None:
-    """Take the place of what a hub has told of lapsed claims; of terminals that it serves alone."""
+async def hear_doubts(tx: Tx, hub: str, told: list[LapsedClaim], served: set[str]) -> int:
+    """Take the place of what a hub has told of lapsed claims; of terminals that it serves alone. Return how many."""
     await tx.execute(DROP_TOLD, hub)
+    kept = [one for one in told if one.terminal in served]
     rows = [
         (hub, one.redemption, key, n, one.terminal, one.run, one.since_ms)
-        for one in told
-        if one.terminal in served
+        for one in kept
         for key, n in one.keys.items()
     ]
     await tx.execute_many(TELL, rows)
+    return len(kept)

@@ -86,6 +86,12 @@ class LapsedClaims(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     claims: Annotated[list[LapsedClaim], Meta(max_length=MAX_LAPSED)]
 
 
+class LapsedKept(Struct, frozen=True, kw_only=True):
+    """How many of them the platform has noted: those of terminals that this hub serves."""
+
+    kept: Through
+
+
 class SiteEnd(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An end of a terminal's chain that the platform holds."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from central.http import terminal_calls
+from central.http import asked
 from central.http.app import build_app
 from central.http.description.openapi import CALLS, document, examples, security_of
 from central.http.problems import CODES
@@ -89,7 +89,7 @@ def test_every_status_is_the_one_that_the_table_gives_the_word():
 
 
 async def test_a_body_that_drips_is_cut_off(town, monkeypatch):
-    monkeypatch.setattr(terminal_calls, "BODY_S", 0.05)
+    monkeypatch.setattr(asked, "BODY_S", 0.05)
     reader, writer = await asyncio.open_connection("127.0.0.1", int(town.url.rsplit(":", 1)[1]))
     writer.write(b"POST /v1/enrol HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
 
@@ -99,7 +99,7 @@ async def test_a_body_that_drips_is_cut_off(town, monkeypatch):
     assert b" 408 " in status
 
 
-OF_TERMINALS_AND_HUBS = {"site"}
+OF_TERMINALS_AND_HUBS = {"site", "lapsed"}
 
 
 def test_every_call_of_json_has_an_example_that_its_schema_takes():

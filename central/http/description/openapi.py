@@ -16,7 +16,7 @@ from central.http.problems import CODES
 from central.http.visitors.shorts import ShortRequest
 from sync.wire.claims import ClaimAnswer, ClaimRequest, LeaseAnswer, LeaseRequest
 from sync.wire.described import Call, Document, Parameter, Place, described
-from sync.wire.hubs import SITE, SitePage
+from sync.wire.hubs import SITE, LapsedClaims, LapsedKept, SitePage
 from sync.wire.memory import MEMORY, MemoryPage
 from sync.wire.messages import (
     Answer,
@@ -52,6 +52,9 @@ EPOCH: Final = Parameter(
 )
 AFTER: Final = Parameter(
     "after", {"type": "integer", "minimum": 0, "maximum": MANY, "default": 0}, "the record before the page's first"
+)
+THROUGH: Final = Parameter(
+    "through", {"type": "integer", "minimum": 0, "maximum": MANY, "default": 0}, "where the terminal's journal ends"
 )
 SITE_AFTER: Final = Parameter("after", {"type": "string", "maxLength": 128}, "the redemption before the page's first")
 ENCODING: Final = Parameter(
@@ -120,7 +123,7 @@ CALLS: dict[str, Call] = {
         "What is held of a journal, and what there is to tell",
         answers=Answer,
         signed=True,
-        parameters=(WAIT, STATE),
+        parameters=(WAIT, STATE, THROUGH),
         problems=_asked(),
         path_schemas=PATHS,
     ),
@@ -139,7 +142,7 @@ CALLS: dict[str, Call] = {
         Batch,
         Answer,
         signed=True,
-        parameters=(ENCODING,),
+        parameters=(ENCODING, THROUGH),
         problems=_sent("gap", "hash_mismatch", "bad_seal"),
         path_schemas=PATHS,
     ),
@@ -172,6 +175,14 @@ CALLS: dict[str, Call] = {
         signed=True,
         parameters=(SITE_AFTER,),
         problems=_asked("not_found"),
+        path_schemas=PATHS,
+    ),
+    "POST /v1/hubs/{hub}/lapsed": Call(
+        "lapsed",
+        "All claims that have lapsed at a hub: what a lost box may have given",
+        LapsedClaims,
+        LapsedKept,
+        problems=_sent("not_active"),
         path_schemas=PATHS,
     ),
     "POST /v1/admin/codes": Call(
