@@ -185,7 +185,8 @@ def _responses(call: Call, around: Document, schemas: _Schemas, example: Mapping
     answered: dict[str, Any] = {"type": "string"} if call.answers is None else schemas.of(call.answers)
     media = call.gives
     if call.signed:
-        answered, media = {"type": "string", "contentMediaType": JSON, "contentSchema": answered}, JWS
+        parts = {"type": "array", "minItems": 2, "prefixItems": [{"type": "object"}, answered]}  # JSON Schema 8.6
+        answered, media = {"type": "string", "contentMediaType": JWS, "contentSchema": parts}, JWS
     found: dict[str, Any] = {
         str(call.done): {
             "description": "done",

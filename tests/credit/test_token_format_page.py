@@ -47,7 +47,8 @@ def test_the_parts_of_the_example_are_shown_byte_for_byte():
         claims = message.item[2]
         assert claims.hex() in PAGE
     header, _, claims, signature = cbor.decode(base45.decode(MINTED[4:])).item
-    for part in (header, claims, signature):
+    signed = cbor.encode(["Signature1", header, b"", claims])
+    for part in (header, claims, signature, signed):
         assert part.hex() in PAGE
     walk = re.search(r"^a4 +; map of 4\n(?:  .*\n)+", PAGE, flags=re.MULTILINE).group()
     told = re.sub(r";.*|\s", "", walk)

@@ -69,6 +69,12 @@ def test_the_example_of_the_page_is_good(tmp_path):
 
 def test_each_example_of_a_gate_is_good():
     shown = [tomllib.loads(text) for text in re.findall(r"```toml\n(.*?)```", DEVICES, re.DOTALL)]
+    whole = [text for text in re.findall(r"```toml\n(.*?)```", DEVICES, re.DOTALL) if text.startswith("[[lanes]]")]
+    for text in whole:
+        head = '[terminal]\ndata = "/d"\n[platform]\nurl = "https://platform.example"\n'
+        assert parse(head + text, "page").lanes[0].actuator is not None
+    shown = [one for one in shown if isinstance(one["lanes"], dict)]
+    assert len(whole) == 1
     tables = [one["lanes"]["actuator"] for one in shown if "actuator" in one["lanes"]]
     beside = {key: one["lanes"][key] for one in shown for key in BESIDE if key in one["lanes"]}
     for key, kind in BESIDE.items():

@@ -7,6 +7,7 @@ from central.cli import COMMANDS as CENTRAL
 from edge.cli import COMMANDS
 from edge.watch.causes import CAUSES, light
 from edge.watch.told.cause import Level
+from tests.tools.pages import BLOCKS
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -74,6 +75,10 @@ def test_both_readmes_name_the_way_of_a_decision_and_every_folder_that_there_is(
         rooms = {f"{folder}/{room}" for folder, row in rows for room in re.findall(r"`([a-z]+)/`", row)}
         assert {"credit", "storage", "cache", "sync", "scanner", "edge", "central", "systemd"} <= set(folders)
         assert [room for room in rooms if not (ROOT / room).is_dir()] == []
+        (house,) = (text for at, kind, text in BLOCKS if (at, kind) == (name, "") and "─▶" in text)
+        named = {one.replace(".", "/") for one in re.findall(r"\b[a-z]+[./][a-z]+\b", house)}
+        assert len(named) > 8
+        assert [one for one in named if not (ROOT / one).is_dir() and not (ROOT / f"{one}.py").is_file()] == []
 
     assert ways[0] == ways[1]
     assert [path for path in ways[0] if not (ROOT / path).is_file()] == []

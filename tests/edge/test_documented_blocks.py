@@ -31,10 +31,8 @@ from edge.api.calls.offer_bodies import OfferBody
 from edge.commands.box.provision import Given
 from edge.settings.reading import parse
 from sync.wire.claims import ClaimAnswer, ClaimRequest, LeaseAnswer, LeaseRequest
-from sync.wire.hubs import SITE
 from sync.wire.messages import decode
 from sync.wire.profiles import Profile
-from sync.wire.reasks import REASK
 from tests.tools.pages import BLOCKS, PAGES, ROOT, cells, table, without_blocks
 
 MADE = "tests/edge/test_documentation.py::test_the_commands_page_is_what_the_program_says_and_no_link_is_dead"
@@ -104,9 +102,12 @@ def test_the_offices_roles_are_those_of_the_page():
 
 def test_the_protocols_tables_name_each_form_and_each_word():
     page = PAGES["protocol.md"]
+    source = "".join(path.read_text() for room in ("sync", "central", "edge") for path in (ROOT / room).rglob("*.py"))
 
-    assert first_column("protocol.md", "| typ | signed by |") >= JWS.keys() - {SITE, REASK}
-    assert all(f"`{typ}`" in page for typ in JWS)
+    named = first_column("protocol.md", "| typ | signed by |")
+
+    assert named == set(re.findall(r"xg-[a-z]+\+jwt", source))
+    assert named >= JWS.keys()
     assert [code for code in CODES if f"`{code}`" not in page and code != "wrong_operator"] == []
 
 

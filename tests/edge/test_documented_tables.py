@@ -307,6 +307,15 @@ def test_the_kiosk_starts_with_the_flags_of_its_page():
     assert len(flags) > 5
 
 
+def test_the_kiosk_page_names_all_that_a_screen_can_be_told():
+    script, screens = ROOT / "systemd" / "kiosk-start.sh", ROOT / "edge" / "screens" / "static"
+    code = "".join(path.read_text() for path in screens.glob("*.js"))
+    read = set(re.findall(r"(?:\.get|\.has)\(\"(\w+)\"\)", code)) - {"token"}
+
+    assert {one for one in re.findall(r"XINGUAN_[A-Z]+", script.read_text()) if one not in PAGES["kiosk.md"]} == set()
+    assert {one for one in read if f"{one}=" not in PAGES["kiosk.md"]} == set()
+
+
 def test_what_reads_the_metrics_is_in_the_package():
     named = [cells(row)[0].strip("`") for row in table("monitoring.md", "| file in")]
 

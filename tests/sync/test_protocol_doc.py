@@ -28,6 +28,8 @@ def test_every_example_in_the_document_is_what_really_went_over_the_wire(said):
 
     assert examples
     assert examples == {name: said[name] for name in examples}
+    claims = text.split("## Claims:")[1].split("## Re-ask")[0]  # these are held by tests/edge/test_documented_blocks.py
+    assert text.count("```") == 2 * len(examples) + claims.count("```")
 
 
 def test_the_document_shows_every_message(said):
