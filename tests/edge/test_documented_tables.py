@@ -99,6 +99,7 @@ HELD = {
         "| file | what for |": f"{HERE}::test_each_layer_of_packages_is_counted",
         "| package | for |": "tests/test_closure.py::test_the_documented_debian_packages_are_those_of_the_setup",
         "| what | where |": f"{HERE}::test_each_file_that_the_page_on_tests_names_is_there",
+        "| blocker | found by |": f"{HERE}::test_what_finds_a_blocker_is_there",
         "| file | what is done |": f"{HERE}::test_each_file_of_ill_states_is_there",
     },
     "token-format.md": {
@@ -388,7 +389,7 @@ def unfolded(name):
 def test_each_file_that_the_page_on_tests_names_is_there():
     page = without_blocks(PAGES["testing.md"])
     named = [one for name in re.findall(r"`([\w/{},*.]+\.(?:py|json|md|c))`", page) for one in unfolded(name)]
-    folders = (ROOT, ROOT / "tests", ROOT / "tests" / "ill", ROOT / "docs")
+    folders = (ROOT, ROOT / "tests", ROOT / "tests" / "ill", ROOT / "tests" / "look", ROOT / "docs")
 
     assert [one for one in named if not any(any(folder.glob(one)) for folder in folders)] == []
     assert len(named) > 30
@@ -410,6 +411,19 @@ def test_each_layer_of_packages_is_counted():
         total = own[name] + sum(own[one] for one in others)
         assert (found[name][0], found[name][1].split(",")[0]) == (str(total), str(own[name])), name
     assert found.keys() == own.keys()
+
+
+def test_what_finds_a_blocker_is_there():
+    look = ROOT / "tests" / "look"
+    states = "".join(path.read_text() for path in look.glob("*states.py"))
+
+    for row in table("testing.md", "| blocker |"):
+        found_by = cells(row)[1]
+        files = re.findall(r"`(\w+\.py)`", found_by)
+        named = re.findall(r"`((?:gate|desk|counter|staff|service) [^`]*)`", found_by)
+        assert files or named, row
+        assert [one for one in files if not (look / one).is_file()] == []
+        assert [one for one in named if f'"{one}"' not in states and not re.search(r" \d+$", one)] == []
 
 
 def test_each_file_of_ill_states_is_there():
