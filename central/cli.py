@@ -49,6 +49,9 @@ COMMANDS: dict[str, Command] = {
     ),
     "issue": Command("central.commands.issue", "签发凭证码", "issue a credit token with its QR picture"),
     "restrict": Command("central.commands.measures.restrict", "登记惩戒措施并发布", "take a measure and publish it"),
+    "measures": Command(
+        "central.commands.measures.standing", "有效的惩戒措施", "the measures that stand: whose, until when"
+    ),
     "repair": Command("central.commands.measures.repair", "信用修复:解除措施并发布", "lift measures and publish that"),
     "reached": Command(
         "central.commands.measures.reached",

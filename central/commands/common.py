@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,16 @@ def add_city(parser: argparse.ArgumentParser) -> None:
     """Declare folder and city."""
     add_state(parser)
     parser.add_argument("--city", required=True, help="the city that speaks; it can touch only its own lists")
+
+
+def day(text: str) -> date:
+    """Read a day as arguments have it; argparse says what is wrong with it."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"请写成 2027-02-01 这样的日期 · write a day like 2027-02-01, not {text!r}"
+        ) from None
 
 
 def add_subject(parser: argparse.ArgumentParser) -> None:

@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -11,6 +11,7 @@ from central.books.reconciliation import reconcile
 from central.books.settling.half_year import HalfYear, PeriodError, half_year, read_half
 from central.books.settling.sheets import as_csv, as_xlsx
 from central.clock import now_ms
+from central.commands.common import day
 from central.office.drafts.rulebooks import titles
 from central.platform_state import PlatformState, StateError, open_state
 from central.store import looked
@@ -22,8 +23,8 @@ FORMATS = ("json", "csv", "xlsx")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("--state", type=Path, required=True, help="the platform's folder")
-    parser.add_argument("--from", dest="first", type=date.fromisoformat, metavar="DAY", help="first day (today)")
-    parser.add_argument("--until", dest="last", type=date.fromisoformat, metavar="DAY", help="last day (the first)")
+    parser.add_argument("--from", dest="first", type=day, metavar="DAY", help="first day (today)")
+    parser.add_argument("--until", dest="last", type=day, metavar="DAY", help="last day (the first)")
     parser.add_argument("--zone", default=DEFAULT_ZONE, help="time zone of the days")
     parser.add_argument("--csv", action="store_true", help="lines only, as CSV")
     parser.add_argument("--half-year", metavar="2026H1", help="the report of a half year: sums, refusals, repairs")

@@ -31,7 +31,20 @@ RECORD: Final = (
     "INSERT INTO entry (city, subject, code, from_day, until_day, authority, basis, recorded_ms)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
-OF_SUBJECT: Final = " WHERE city = ? AND subject = ? AND lifted_ms IS NULL AND (? IS NULL OR code = ?)"
+OF_SUBJECT: Final = (
+    " WHERE city = ?2 AND subject = ?3 AND lifted_ms IS NULL"
+    " AND (?4 IS NULL OR code = ?4) AND (?5 IS NULL OR authority = ?5)"
+)
+
+
+class Only(NamedTuple):
+    """Which measures are meant: those of one code, of one authority, or all."""
+
+    code: int | None = None
+    authority: str | None = None
+
+
+ALL: Final = Only()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,21 +119,19 @@ def _check(state: Path, city: str, key: bytes, measure: Measure, first: date) ->
         raise RegistryError(f"$.code: {measure.code} is not in {city}'s catalogue; known are {known}")
 
 
-def repair(state: Path, city: str, subject: str, *, warrant: Warrant, now_ms: int, code: int | None = None) -> Called:
-    """Lift the measures against `subject` (信用修复), all or those with `code`; raise RegistryError."""
-    return _change(_Wish(state, city, subject, code, warrant), "lift", now_ms)
+def repair(state: Path, city: str, subject: str, *, warrant: Warrant, now_ms: int, only: Only = ALL) -> Called:
+    """Lift the measures against `subject` (信用修复), all or `only` these; raise RegistryError."""
+    return _change(_Wish(state, city, subject, only, warrant), "lift", now_ms)
 
 
-def dispute(state: Path, city: str, subject: str, *, warrant: Warrant, now_ms: int, code: int | None = None) -> Called:
+def dispute(state: Path, city: str, subject: str, *, warrant: Warrant, now_ms: int, only: Only = ALL) -> Called:
     """Mark measures as disputed: they have no effect until the dispute is settled; raise RegistryError."""
-    return _change(_Wish(state, city, subject, code, warrant), "dispute", now_ms)
+    return _change(_Wish(state, city, subject, only, warrant), "dispute", now_ms)
 
 
-def undispute(
-    state: Path, city: str, subject: str, *, warrant: Warrant, now_ms: int, code: int | None = None
-) -> Called:
+def undispute(state: Path, city: str, subject: str, *, warrant: Warrant, now_ms: int, only: Only = ALL) -> Called:
     """Reject a dispute: the measures have effect again; raise RegistryError."""
-    return _change(_Wish(state, city, subject, code, warrant), "undispute", now_ms)
+    return _change(_Wish(state, city, subject, only, warrant), "undispute", now_ms)
 
 
 def revoke(state: Path, city: str, token_id: bytes, *, now_ms: int) -> Called:
@@ -161,12 +172,12 @@ class _Wish(NamedTuple):
     state: Path
     city: str
     subject: str
-    code: int | None
+    only: Only
     warrant: Warrant
 
 
 def _change(wish: _Wish, what: What, now_ms: int) -> Called:
-    city, subject, code = wish.city, wish.subject, wish.code
+    city, subject, (code, authority) = wish.city, wish.subject, wish.only
     change, value = {
         "lift": ("lifted_ms", now_ms),
         "dispute": ("state", "disputed"),
@@ -174,8 +185,8 @@ def _change(wish: _Wish, what: What, now_ms: int) -> Called:
     }[what]
     with register(wish.state) as conn:
         key = known_pseudonym(conn, city, subject)
-        sql = f"UPDATE entry SET {change} = ?{OF_SUBJECT} RETURNING number"  # noqa: S608 - constants
-        changed = [int(row[0]) for row in conn.execute(sql, (value, city, key, code, code))]
+        sql = f"UPDATE entry SET {change} = ?1{OF_SUBJECT} RETURNING number"  # noqa: S608 - constants
+        changed = [int(row[0]) for row in conn.execute(sql, (value, city, key, code, authority))]
         if not changed:
             which = "no measure stands" if code is None else f"no measure {code} stands"
             raise RegistryError(f"{subject}: {which} against them in {city}")

@@ -42,6 +42,7 @@ NAME_OF: Final = "SELECT name FROM subject WHERE city = ? AND pseudonym = ?"
 COLUMNS: Final = "number, city, subject, code, from_day, until_day, authority, basis, state, recorded_ms, lifted_ms"
 ONE: Final = f"SELECT {COLUMNS} FROM entry WHERE city = ? AND number = ?"  # noqa: S608 - columns of our own
 OF_SUBJECT: Final = f"SELECT {COLUMNS} FROM entry WHERE city = ? AND subject = ? ORDER BY number DESC"  # noqa: S608
+STANDING: Final = f"SELECT {COLUMNS} FROM entry WHERE city = ? AND lifted_ms IS NULL AND until_day >= ? ORDER BY number"  # noqa: S608
 NEWEST: Final = f"SELECT {COLUMNS} FROM entry WHERE city = ? ORDER BY number DESC LIMIT ?"  # noqa: S608
 
 
@@ -137,6 +138,7 @@ def known_subject(conn: sqlite3.Connection, city: str, given: str) -> tuple[byte
         if conn.execute(BY_PSEUDONYM, (city, key)).fetchone() is not None:
             named = conn.execute(NAME_OF, (city, key)).fetchone()
             return key, masked(named[0]) if named else given[:6]
+    zone_of(conn, city)  # a city that is not here is what is wrong, not the name
     raise RefusedError(
         f"{city} 登记册中没有此人，请核对姓名；未登记者不能被限制 ·"
         f" nobody of that name is in {city}'s register; check the spelling, a typo must bar nobody"
@@ -256,6 +258,12 @@ def newest(state: Path, city: str, *, many: int = 100) -> list[Entry]:
     """Return the newest entries of a city."""
     with register(state) as conn:
         return [_entry(row) for row in conn.execute(NEWEST, (city, many))]
+
+
+def standing(state: Path, city: str, *, today: date) -> list[Entry]:
+    """Return the measures of a city that are neither lifted nor over."""
+    with register(state) as conn:
+        return [_entry(row) for row in conn.execute(STANDING, (city, today.isoformat()))]
 
 
 def begun(wished: Wished, state: Path, city: str, now_ms: int) -> Wished:

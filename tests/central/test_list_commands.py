@@ -100,6 +100,48 @@ def test_restrict_dispute_and_repair_are_published(state):
     assert (code, "no measure stands" in error) == (1, True)
 
 
+def test_of_two_measures_the_one_that_is_meant_must_be_named(state):
+    who = ("--state", state, "--city", "yunling", "--subject", "zhao")
+    assert call("issue", *who, "--tier", 3, "--max-uses", 1)[0] == 0
+    for code in (301, 302):
+        assert call("restrict", *who, "--code", code, "--until", UNTIL, *ALONE)[0] == 0
+
+    for word in ("repair", "dispute"):
+        code, _answer, error = call(word, *who, *ALONE)
+        assert (code, "--code 301" in error, "--code 302" in error) == (1, True, True)
+    standing = call("measures", *who)[1]["measures"]
+    assert [(one["code"], one["until"], one["state"]) for one in standing] == [
+        (301, UNTIL, "active"),
+        (302, UNTIL, "active"),
+    ]
+    assert standing[0]["title"]["zh"] == "限制享受信用优惠"
+    assert standing[0]["authority"] == "云岭文化和旅游局"
+
+    assert call("repair", *who, "--code", 301, *ALONE)[1]["count"] == 1
+    assert [one["code"] for one in call("measures", *who)[1]["measures"]] == [302]
+    assert call("repair", *who, *ALONE)[1]["count"] == 1  # one is left: that one is meant
+    assert call("measures", *who)[1]["measures"] == []
+
+
+def test_all_of_them_are_lifted_where_all_are_meant(state):
+    who = ("--state", state, "--city", "yunling", "--subject", "qian")
+    assert call("issue", *who, "--tier", 3, "--max-uses", 1)[0] == 0
+    for code in (301, 302):
+        assert call("restrict", *who, "--code", code, "--until", UNTIL, *ALONE)[0] == 0
+
+    assert call("repair", *who, "--all", *ALONE)[1]["count"] == 2
+
+
+@pytest.mark.parametrize("option", ["--until", "--from"])
+def test_a_day_that_is_none_is_said_with_an_example(state, option):
+    words = ("--subject", "wang", "--code", 302, "--until", UNTIL, option, "01/02/2027")
+    code, _answer, error = call("restrict", "--state", state, "--city", "yunling", *words)
+
+    assert code == 2
+    assert "2027-02-01" in error
+    assert "isoformat" not in error
+
+
 def test_tier_and_groups_by_list_are_published(state):
     who = ("--state", state, "--city", "yunling", "--subject", "wang")
 
@@ -114,7 +156,7 @@ def test_tier_and_groups_by_list_are_published(state):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("repair", "--city", "nowhere", "--subject", "wang", *ALONE), "登记册中没有此人"),
+        (("repair", "--city", "nowhere", "--subject", "wang", *ALONE), "not a city of this platform; it has yunling"),
         (("restrict", "--city", "nowhere", *MEASURE), "nowhere"),
         (("restrict", "--city", "yunling", *MEASURE, "--subject", "wong"), "typo must bar nobody"),
         (("revoke", "--city", "yunling", "--token", "00" * 8), "issued no such token"),

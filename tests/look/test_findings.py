@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 HANDS, DAYS, KEYS = "tests/look/test_hands.py::", "tests/look/test_more_days.py::", "tests/look/test_keys.py::"
 DESK, SCREENS = "tests/office/test_desk.py::", "tests/browser/test_screens.py::"
 OFFERS, OFFICE = "tests/browser/test_offers_at_the_counter.py::", "tests/look/test_office.py::"
+COMMANDS = "tests/central/test_list_commands.py::"
 DEMO = "tests/central/test_demo_visitors.py::"
 FINDINGS = {
     1: ("a sum from 1 000 yuan is cut off", "counter 1280", "counter 12800", "counter 128000"),
@@ -67,11 +68,13 @@ FINDINGS = {
     ),
     14: (
         "a repair without a code takes everything",
+        COMMANDS + "test_of_two_measures_the_one_that_is_meant_must_be_named",
         DESK + "test_a_repair_lifts_one_entry_and_no_other_and_can_be_undone",
     ),
     15: (
         "what is wrong with a command is named wrongly",
-        "tests/central/test_list_commands.py::test_what_cannot_be_done_is_said_and_exits_1",
+        COMMANDS + "test_what_cannot_be_done_is_said_and_exits_1",
+        COMMANDS + "test_a_day_that_is_none_is_said_with_an_example",
     ),
     16: ("a fresh code is asked for where none can help", "gate reason"),
     17: (

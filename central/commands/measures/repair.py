@@ -4,6 +4,7 @@ import argparse
 
 from central.clock import now_ms
 from central.commands.common import Answer, add_subject, answered
+from central.commands.measures.standing import add_choice, chosen
 from central.commands.office.alone import add_emergency, alone
 from central.lists.measure_calls import repair
 from central.office import entries
@@ -13,7 +14,7 @@ from central.register.accounts.acts import Act
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_subject(parser)
-    parser.add_argument("--code", type=int, help="only this measure; without it, all of the subject's")
+    add_choice(parser)
     add_emergency(parser)
 
 
@@ -24,9 +25,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _repair(args: argparse.Namespace) -> Answer:
     key = entries.pseudonym_of(args.state, args.city, args.subject)
-    act = Act(act="measure.lift", city=args.city, subject=key, before={"code": args.code})
+    only = chosen(args, key)
+    act = Act(act="measure.lift", city=args.city, subject=key, before={"code": only.code, "authority": only.authority})
     return alone(
         args,
         act,
-        lambda warrant: repair(args.state, args.city, key, code=args.code, warrant=warrant, now_ms=now_ms()).told(),
+        lambda warrant: repair(args.state, args.city, key, only=only, warrant=warrant, now_ms=now_ms()).told(),
     )

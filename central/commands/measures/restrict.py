@@ -1,10 +1,9 @@
 """`xinguan central restrict --emergency WHY`: take a measure alone, checked as at the office, and publish it."""
 
 import argparse
-from datetime import date
 
 from central.clock import now_ms
-from central.commands.common import Answer, add_subject, answered
+from central.commands.common import Answer, add_subject, answered, day
 from central.commands.office.alone import add_emergency, alone
 from central.lists.measure_calls import Measure, restrict
 from central.office import entries
@@ -15,8 +14,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_subject(parser)
     parser.add_argument("--code", type=int, required=True, help="a code of the city's measure catalogue")
-    parser.add_argument("--until", type=date.fromisoformat, required=True, metavar="DATE", help="its last day")
-    parser.add_argument("--from", dest="from_day", type=date.fromisoformat, metavar="DATE", help="its first day")
+    parser.add_argument("--until", type=day, required=True, metavar="DATE", help="its last day")
+    parser.add_argument("--from", dest="from_day", type=day, metavar="DATE", help="its first day")
     parser.add_argument("--authority", default="", help="who decided it, where the catalogue leaves that open")
     parser.add_argument("--basis", default="", help="the law it rests on, where the catalogue leaves that open")
     add_emergency(parser)
