@@ -22,7 +22,7 @@ from edge.problems import Problem
 
 T = TypeVar("T", bound=msgspec.Struct)
 
-HARMLESS: Final[dict[type, dict[str, Any]]] = {
+_HARMLESS: Final[dict[type, dict[str, Any]]] = {
     Config: {
         "terminal": TerminalTable(data="/var/lib/xinguan"),
         "platform": PlatformTable(url="https://platform.example"),
@@ -51,7 +51,7 @@ class Walk:
 
     def table(self, raw: object, kind: type[T], *, key: str) -> T:
         """Return the table at `key`; what is wrong with it is told, and stands at a harmless value."""
-        harmless, given = HARMLESS.get(kind, {}), {}
+        harmless, given = _HARMLESS.get(kind, {}), {}
         if not isinstance(raw, dict):
             self._tell(key, "不是表", "is no table", ("请写成表", "Write a table"))
             raw = dict.fromkeys(harmless)  # its own keys are not told as missing
