@@ -60,16 +60,13 @@ def canonical(value: object) -> bytes:
 
 def encode(record: Record) -> bytes:
     """Return the canonical bytes of `record`; raise ValueError if it is not a record or above MAX_RECORD_BYTES."""
-    raw = canonical(
-        {
-            "at_ms": record.at_ms,
-            "body": record.body,
-            "id": record.id,
-            "kind": record.kind,
-            "redemption": record.redemption,
-            "seq": record.seq,
-        }
-    )
+    return around(record, canonical(record.body))
+
+
+def around(record: Record, body: bytes) -> bytes:
+    """Return `encode` of a record whose canonical body is at hand: `at_ms` sorts before it, the others after."""
+    others = {"id": record.id, "kind": record.kind, "redemption": record.redemption, "seq": record.seq}
+    raw = b'{"at_ms":%b,"body":%b,%b' % (canonical(record.at_ms), body, canonical(others)[1:])
     if len(raw) > MAX_RECORD_BYTES:
         raise ValueError(f"record of {len(raw)} bytes; the bound is {MAX_RECORD_BYTES}")
     return raw

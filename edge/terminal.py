@@ -85,15 +85,15 @@ class Terminal:
             async with AsyncExitStack() as stack:
                 await self._serve(identity, stack)
 
-    def _committed(self) -> Callable[[str], None]:
+    def _committed(self) -> Callable[[], None]:
         """Return what the store's writer tells after each commit: a fact is on its way at once."""
         loop = asyncio.get_running_loop()
 
-        def reached(point: str) -> None:
-            if point == "after-commit" and not loop.is_closed():
+        def committed() -> None:
+            if not loop.is_closed():
                 loop.call_soon_threadsafe(self._nudge)
 
-        return reached
+        return committed
 
     def _nudge(self) -> None:
         if self._ways is not None:
@@ -173,7 +173,7 @@ class Terminal:
     async def _open(self, identity: Identity, stack: AsyncExitStack) -> tuple[Parts, Decider]:
         """Put together everything this terminal is made of, on a store that is not open yet."""
         config, metrics = self._config, Metrics()
-        store = Store(config.data / DATABASE_FILE, reached=self._committed())
+        store = Store(config.data / DATABASE_FILE, committed=self._committed())
         clock = Clock(store, Memory(), boot_id=this_boot())
         clock.rtc_h = identity.profile.rtc_trust_h
         bounds = Bounds(clock=clock, disk=Disk(config.data), answer_s=config.terminal.answer_s)

@@ -116,7 +116,9 @@ class Store:
     """The terminal's database. Enter it to open and migrate; leave it to finish waiting jobs and close.
 
     `reached` is called on the writer thread with the name of a point on the way to the disk ("before-commit",
-    "after-commit"); tests pull the plug there. `failing` says why the last job that wrote could not, until one can.
+    "after-commit"); tests pull the plug there. `committed` is called there when something was written, once whoever
+    waited for it has been told: nobody's answer waits for what follows from a commit. `failing` says why the last job
+    that wrote could not, until one can.
     `dying` is called on the writer thread with what killed it, and ends the process.
     Raises on entering: `SchemaTooNewError`, `StoreFailedError`.
     """
@@ -128,11 +130,13 @@ class Store:
         schema: Schema = TERMINAL,
         readers: int = 1,
         reached: Callable[[str], None] = lambda _point: None,
+        committed: Callable[[], None] = lambda: None,
         dying: Callable[[BaseException], None] = end_process,
     ) -> None:
         self._path = path
         self._schema = schema
         self._reached = reached
+        self._committed = committed
         self._dying = dying
         self._jobs: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._live, name="store-writer", daemon=True)
@@ -168,19 +172,20 @@ class Store:
 
         `before`: a moment of `time.monotonic()`; a job not begun by then is withdrawn (JobWithdrawnError, at once).
         """
+        return await self.submit(job, before=before)
+
+    def submit(self, job: Job[T], *, before: float | None = None) -> "asyncio.Future[T]":
+        """Do as `write`, for whoever keeps the future and looks at it later. Raises StoreFailedError when closed."""
         if not self._open_for_jobs:
             raise StoreFailedError("the store is closed")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         waiting = Waiting(job, loop, future, before)
         self._jobs.put(waiting)
-        if before is None:
-            return await future
-        timer = loop.call_later(before - time.monotonic(), waiting.expire)
-        try:
-            return await future
-        finally:
-            timer.cancel()
+        if before is not None:
+            timer = loop.call_later(before - time.monotonic(), waiting.expire)
+            future.add_done_callback(lambda _done: timer.cancel())
+        return future
 
     async def read(self, job: Job[T]) -> T:
         """Run `job` on the reading connection, in one consistent view. Raises StoreFailedError, or the job's own."""
@@ -269,7 +274,10 @@ class Store:
             ran = [ran[0] if ran and ran[0].error else Ran(error=_failure(error))]
         changed = self._writing.total_changes - before
         self._answer(group, ran, wrote=changed > 0)
-        return self._checkpoints.wrote(changed)
+        if changed:
+            self._committed()
+            self._checkpoints.wrote(changed)
+        return None
 
     def _answer(self, group: list[Waiting], ran: list[Ran], *, wrote: bool) -> None:
         """Tell every caller, and remember whether the store can write."""

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from credit.records import Record, canonical, chain_next, chain_start, encode
+from credit.records import Record, around, canonical, chain_next, chain_start, encode
 
 MAX_ID = 128  # characters of an id in a fact
 MAX_BESIDE = 1024 * 1024  # bytes that are kept of what no record holds
@@ -152,15 +152,17 @@ def append(conn: sqlite3.Connection, fact: NewFact) -> Record:
     kind, body, at_ms, record_id, redemption = fact
     record = Record(seq=end.seq + 1, id=record_id, at_ms=at_ms, kind=kind, redemption=redemption, body=body)
     try:
-        raw = encode(record)
+        said = canonical(record.body)
+        raw = around(record, said)
     except (ValueError, RecursionError):
         original = _any_text({"body": body, "redemption": redemption})
-        said = {"bytes": len(original), "sha256": hashlib.sha256(original).hexdigest()}
+        replaced = {"bytes": len(original), "sha256": hashlib.sha256(original).hexdigest()}
         named = redemption if redemption is not None and len(redemption) <= MAX_ID else None
-        record = replace(record, redemption=named, body={"replaced": said})
-        raw = encode(record)
-    text, linked = canonical(record.body).decode(), chain_next(end.hash, raw)
-    conn.execute(INSERT, (record.seq, record_id, at_ms, kind, record.redemption, text, linked))
+        record = replace(record, redemption=named, body={"replaced": replaced})
+        said = canonical(record.body)
+        raw = around(record, said)
+    linked = chain_next(end.hash, raw)
+    conn.execute(INSERT, (record.seq, record_id, at_ms, kind, record.redemption, said.decode(), linked))
     if original:
         conn.execute(BESIDE, (record.seq, original[:MAX_BESIDE]))
     return record

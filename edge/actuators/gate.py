@@ -82,6 +82,10 @@ class Gate(Protocol):
         """How often its inputs could not be read so far."""
         ...
 
+    async def approach(self) -> None:
+        """Get as near as can be without asking for anything: an attempt is about to follow. Never raises."""
+        ...
+
     async def open(self, attempt: Attempt) -> Done:
         """Try to open once."""
         ...
@@ -110,6 +114,9 @@ class Plain:
     trusted = True
     turn_within_s: float | None = None
     deaf = 0
+
+    async def approach(self) -> None:
+        """Do nothing: it is at hand."""
 
     async def opened(self, attempt: Attempt) -> Done:
         """Return UNKNOWN: it cannot be asked."""

@@ -3,7 +3,7 @@
 Rules of this file:
 
 - a connection of its own for each attempt: one that was kept may be dead, and a request that was lost on it could not
-  be told from one that opened;
+  be told from one that opened. It may be made while the attempt is being written (`edge.actuators.connecting.near`);
 - no redirect is followed: a login page is no open gate;
 - what could not be connected was not sent (not_actuated); what was sent and not answered is unknown;
 - 2xx alone is no yes: the setting names the member that says it, else what controllers usually say is looked for;
@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import msgspec
 
+from edge.actuators.connecting.near import Near
 from edge.actuators.gate import Attempt, Done, Outcome, Plain, refused, unanswered, unsent, well, words
 from edge.actuators.tables import Expected, WebTable
 from edge.actuators.templates import MISSING, filled, filled_url, member, told_no
@@ -41,6 +42,14 @@ class WebGate(Plain):
         self.timeout_s = table.timeout_s
         url = urlsplit(table.url)
         self.trusted = url.scheme == "https" or is_loopback(url.hostname or "")
+        self._near = Near(url.hostname or "", url.port or (443 if url.scheme == "https" else 80))
+
+    async def approach(self) -> None:
+        """Connect, and say nothing."""
+        await self._near.make(within_s=self.timeout_s)
+
+    async def __aexit__(self, *exc: object) -> None:
+        self._near.drop()
 
     async def open(self, attempt: Attempt) -> Done:
         """Ask once."""
@@ -112,7 +121,7 @@ class WebGate(Plain):
     @asynccontextmanager
     async def _session(self, trace: aiohttp.TraceConfig) -> AsyncIterator[aiohttp.ClientSession]:
         table = self._table
-        connector = aiohttp.TCPConnector(force_close=True, ssl=_tls(table))
+        connector = aiohttp.TCPConnector(force_close=True, ssl=_tls(table), socket_factory=self._near.take)
         login = table.login
         password = _secret(login.password_file) if login is not None else ""
         digest: tuple[aiohttp.DigestAuthMiddleware, ...] = ()

@@ -43,7 +43,7 @@ from edge.clock import raise_floor
 from edge.lanes.beyond import Beyond, ThisTerminal
 from edge.lanes.presented import Answer, Presented, answer_of
 from edge.lanes.punctual import EXIT_S, LateError, Punctual
-from edge.lanes.reasking import Asks, Repaired, asked_again
+from edge.lanes.reasking import Asks, Repaired, asked_again, denied
 from edge.metrics import Metrics
 from edge.watch.bounds import Bounds
 from edge.watch.store import DECIDE
@@ -183,9 +183,12 @@ class Decider:
             return await self._store.read(lambda conn: settle.dry(Pen(conn, now, uuid7), visit, lists, policy, permit))
 
         for _ in range(ROUNDS):
-            permit, lists = await asyncio.gather(
-                self._asked(self.beyond.permit(visit, weigh), presented), asked_again(asks, visit, lists)
-            )
+            again = asks if asks is not None and denied(visit, lists) else None
+            asking = self._asked(self.beyond.permit(visit, weigh), presented)
+            if again is None:  # as with most: no task beside
+                permit = await asking
+            else:
+                permit, lists = await asyncio.gather(asking, asked_again(again, visit, lists))
             asks = None  # once a visit: a second round wants room, not another answer
             visit = replace(visit, lifted=lists.lifted) if isinstance(lists, Repaired) else visit
             job = functools.partial(settle.settle, visit=visit, lists=lists, policy=policy, permit=permit)

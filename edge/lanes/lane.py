@@ -198,7 +198,9 @@ class Lane:
             self._turn.release()
 
     def _told(self, text: str, answer: Answer) -> Answer:
-        """Tell the screens, have the gate opened, and return the answer."""
+        """Have the gate opened, tell the screens, and return the answer."""
+        if answer.open_gate:
+            self.openings.ask(Opening.of(answer))
         told = answer.to_json() | {"presented": fingerprint(text)}
         public = None if self.terms.notice == "full" else discreet(told)
         self._events.publish("decision", told, public=public)
@@ -206,9 +208,8 @@ class Lane:
             self._shown[answer.redemption] = text
             while len(self._shown) > 64:  # noqa: PLR2004 - far more than can be annulled at one lane
                 del self._shown[next(iter(self._shown))]
-        if answer.open_gate:
-            self.openings.ask(Opening.of(answer))
-        elif answer.redemption is not None and answer.decision.obligations.get("pay_fen") and not answer.repeat:
+        waits = not (answer.open_gate or answer.repeat) and answer.decision.obligations.get("pay_fen")
+        if answer.redemption is not None and waits:
             self.payments.await_(answer.redemption)
         return answer
 

@@ -10,6 +10,7 @@ Rules of this file:
 - a gate that surely did not open gives the use back at once. One whose "no" somebody in the wire could have said
   (`Gate.trusted`) gives nothing back by itself, and more than MAX_DENIED of them in an hour are told;
 - what the gate hears: turned is passed, not turned annuls, fire opens and holds;
+- while its attempt is being written a gate is approached (`Gate.approach`): connected to, asked for nothing;
 - what could not be begun within BEGIN_S is not sent: whoever asked has gone, and the use is given back;
 - a lane without a gate writes no attempt;
 - stopping finishes what is in hand first.
@@ -162,6 +163,8 @@ class Openings:
             await self._leave(opening)
             return
         redemption = opening.redemption
+        assert self._gate is not None  # noqa: S101 - nothing is asked for without one
+        self._later(self._gate.approach())
         try:
             began = await self._begin(redemption, opening.by, before=opening.asked + BEGIN_S)
             if began.number is not None and time.monotonic() > opening.asked + BEGIN_S:

@@ -52,18 +52,18 @@ class Punctual:
 
         After LateError, `failed` hears when the job wrote nothing after all; with `undo`, what it gave is taken back.
         """
-        task = asyncio.ensure_future(self._store.write(job, before=before))
-        await asyncio.wait({task}, timeout=max(0.0, before - time.monotonic()) + SLACK_S)
-        if task.done():
-            return task.result()
-        late = asyncio.create_task(self._see_to(task, failed, undo=undo))
+        written = self._store.submit(job, before=before)
+        await asyncio.wait({written}, timeout=max(0.0, before - time.monotonic()) + SLACK_S)
+        if written.done():
+            return written.result()
+        late = asyncio.create_task(self._see_to(written, failed, undo=undo))
         self._late.add(late)
         late.add_done_callback(self._late.discard)
         raise LateError("the store had begun, but was not done in time; what it comes to is taken back")
 
-    async def _see_to(self, task: "asyncio.Future[Settled]", failed: Callable[[], None], *, undo: bool) -> None:
+    async def _see_to(self, written: "asyncio.Future[Settled]", failed: Callable[[], None], *, undo: bool) -> None:
         try:
-            settled = await task
+            settled = await written
         except (StoreFailedError, sqlite3.Error) as error:
             log.info("late_and_nothing_written", extra={"detail": str(error)})
             failed()

@@ -55,12 +55,17 @@ class Repaired:
         return self.lists.age_s(issuer, now_s)
 
 
-async def asked_again(asks: Asks | None, visit: Visit, lists: Lists) -> Lists:
+def denied(visit: Visit, lists: Lists) -> frozenset[int]:
+    """Return the codes in our own lists that may turn this visit away; none where somebody ends what was begun."""
+    if visit.request.intent in ENDING:
+        return frozenset()
+    found = lists.measures(visit.token.issuer, visit.token.subject)
+    return frozenset([one.code for one in found if one.state is EntryState.ACTIVE])
+
+
+async def asked_again(asks: Asks, visit: Visit, lists: Lists) -> Lists:
     """Return the lists for this one decision: as they are, or without what is known to be lifted."""
-    who = (visit.token.issuer, visit.token.subject)
-    ours = {one.code for one in lists.measures(*who) if one.state is EntryState.ACTIVE}
-    if asks is None or not ours or visit.request.intent in ENDING:
-        return lists
+    who, ours = (visit.token.issuer, visit.token.subject), denied(visit, lists)
     try:
         async with asyncio.timeout(REASK_S):
             codes = await asks.standing(*who)

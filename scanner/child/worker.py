@@ -91,14 +91,14 @@ class Worker:
 
     def _decode(self, captured: Captured) -> None:
         self._last = captured
-        if self._sight is not None:
-            self._sight.look(captured.frame, captured.at_s)
         self._taken.append(captured.at_s)
         self._size = (captured.frame.shape[1], captured.frame.shape[0])
         reads = self._reader.find(captured.frame)
         if reads:
             self._send(Seen(tuple(clean(read.text) for read in reads[:MAX_TEXTS]), captured.at_s))
             self._shown = (reads, captured.at_s)
+        if self._sight is not None:  # whether the picture lives is no visitor's business
+            self._sight.look(captured.frame, captured.at_s)
         if self._reader.promising:
             self._looks.append((captured.at_s, bool(reads)))
         while self._looks and captured.at_s - self._looks[0][0] > RECALL_S:

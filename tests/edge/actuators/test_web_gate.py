@@ -14,6 +14,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from edge.actuators.connecting import near
+from edge.actuators.connecting.near import _open
 from edge.actuators.gate import Attempt, Outcome
 from edge.actuators.tables import Expected, WebLogin, WebStatus, WebTable, faults
 from edge.actuators.web import WebGate, fingerprint
@@ -291,3 +293,80 @@ def test_one_private_address_may_be_spoken_to_in_plain_http_and_is_then_not_trus
     assert not list(faults(table))
     assert not WebGate(table).trusted
     assert WebGate(WebTable(url="https://c/")).trusted
+
+
+class TestApproached:
+    """Connected to a moment ahead, asked for nothing."""
+
+    @asynccontextmanager
+    async def counted(self, *, closing=False):
+        """A controller that counts its connections, and closes the first unasked if told to."""
+        made, closed = [], asyncio.Event()
+
+        async def serve(reader, writer):
+            made.append(writer)
+            try:
+                if closing and len(made) == 1:
+                    return
+                if await reader.read(8192):
+                    writer.write(answer())
+                    await writer.drain()
+            except OSError:
+                return
+            finally:
+                writer.close()
+                closed.set()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        async with server:
+            yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/open", made, closed
+
+    async def test_the_attempt_goes_over_the_connection_that_was_made_ahead(self):
+        async with self.counted() as (url, made, _), gate(url) as one:
+            await one.approach()
+            assert (await one.open(ATTEMPT)).outcome is Outcome.ACTUATED
+            assert len(made) == 1
+            assert (await one.open(ATTEMPT)).outcome is Outcome.ACTUATED  # and the next over its own
+            assert len(made) == 2
+
+    async def test_one_that_the_controller_has_closed_meanwhile_is_not_used(self):
+        async with self.counted(closing=True) as (url, made, closed), gate(url) as one:
+            await one.approach()
+            async with asyncio.timeout(10):
+                await closed.wait()
+                while _open(one._near._made):  # its end is on the way
+                    await asyncio.sleep(0.001)
+
+            assert (await one.open(ATTEMPT)).outcome is Outcome.ACTUATED
+            assert len(made) == 2
+
+    async def test_one_that_nobody_uses_is_closed_and_was_asked_for_nothing(self, monkeypatch):
+        monkeypatch.setattr(near, "NEAR_S", 0.01)
+        async with self.counted() as (url, made, closed), gate(url) as one:
+            await one.approach()
+            async with asyncio.timeout(10):
+                await closed.wait()
+
+            assert len(made) == 1
+
+    async def test_leaving_closes_it(self):
+        async with self.counted() as (url, _, closed):
+            async with gate(url) as one:
+                await one.approach()
+            async with asyncio.timeout(10):
+                await closed.wait()
+
+    async def test_a_controller_that_is_away_is_no_fault_before_it_is_asked(self):
+        with socket.socket() as held:
+            held.bind(("127.0.0.1", 0))
+            async with gate(f"http://127.0.0.1:{held.getsockname()[1]}/open") as one:
+                await one.approach()
+                done = await one.open(ATTEMPT)
+
+        assert (done.outcome, done.sent) == (Outcome.NOT_ACTUATED, False)
+
+    async def test_a_name_is_not_looked_up_ahead(self):
+        async with self.counted() as (url, made, _), gate(url.replace("127.0.0.1", "localhost")) as one:
+            await one.approach()
+
+            assert not made
