@@ -21,7 +21,7 @@ from central.books.counts import GRANTING, ends_whole
 from central.books.elsewhere.leaving import Elsewhere, follow, locks_of
 from central.books.planned import Booking, Side, Step
 from central.books.pledges import begin_run, confirm, free
-from central.books.settling import refusals
+from central.books.settling import hub_words, refusals
 from central.books.settling.accounts import Steps, packed, site_of
 from central.books.tallies import book, plan
 from central.books.totals import (
@@ -130,6 +130,8 @@ async def _book(tx: Tx, incoming: Incoming, records: Sequence[Record], bounds: B
     await elsewhere.write(tx)
     await _write_totals(tx, incoming, booking, steps, (noticed, sheet))
     await refusals.count(tx, (incoming.terminal, incoming.epoch), records, site=incoming.site)
+    place = (incoming.terminal, incoming.epoch)
+    await hub_words.keep(tx, place, records, site=incoming.site, received_ms=incoming.received_ms)
     await tx.rows_many(f"{KINDS} RETURNING kind", sorted(Counter(record.kind for record in records).items()))
     await _write_doubts(tx, incoming, booking)
     for record in records:

@@ -22,6 +22,7 @@ BOOKS: Final = (
     "early",
     "refusals",
     "denied",
+    "hub_words",
     "totals",
     "kinds",
     "overruns",

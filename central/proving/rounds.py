@@ -1,4 +1,4 @@
-"""Judging in rounds, in the background: what has arrived, what is due, what is to be forgotten.
+"""Judging in rounds, in the background: what has arrived, what is due, hubs' words, what is to be forgotten.
 
     books ──doubts──> register: which codes were issued ──> the judging process ──verdicts──> books
 
@@ -18,6 +18,7 @@ from typing import Final
 
 from central.books.booking import FINDING
 from central.books.bounds import Catalogue
+from central.books.settling import hub_words
 from central.proofs.issued import Issued, issued, registered
 from central.proofs.judging import Case, IssuerRow, Judged
 from central.proofs.keeping import drop_old, old
@@ -67,6 +68,8 @@ class Rounds:
             await self._books.write(lambda tx: settle(tx, pairs, bounds, now_ms=now_ms))
         if lonely:
             await self._books.write(lambda tx: _disown(tx, lonely, now_ms=now_ms))
+        if await self._books.read(lambda tx: hub_words.is_due(tx, now_ms=now_ms)):
+            await self._books.write(lambda tx: hub_words.look(tx, now_ms=now_ms))
         if await self._books.read(lambda tx: old(tx, now_ms=now_ms)):
             await self._books.write(lambda tx: drop_old(tx, now_ms=now_ms))
         return len(found)
