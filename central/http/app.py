@@ -29,6 +29,7 @@ from central.store import open_books
 from storage.jobs import JobStore
 
 SHUTDOWN_S = 2.0
+BACKLOG = 1024  # connections that wait to be taken: after a restart a whole town asks at once
 PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
     " connect-src 'self'; base-uri 'none'; form-action 'none'",
@@ -96,7 +97,7 @@ async def serving(
         runner = web.AppRunner(app, auto_decompress=False, access_log=None, shutdown_timeout=SHUTDOWN_S)
         await runner.setup()
         try:
-            site = web.TCPSite(runner, host, port, ssl_context=tls)
+            site = web.TCPSite(runner, host, port, ssl_context=tls, backlog=BACKLOG)
             await site.start()
             bound = runner.addresses[0][1]
             shown = f"[{host}]" if ":" in host else host

@@ -58,6 +58,7 @@ BOOKS: Final = "central.db"
 STOPPED: Final = "stop-entry"
 LOOK_S: Final = 0.2
 SHUTDOWN_S: Final = 2.0
+BACKLOG: Final = 1024  # connections that wait to be taken: the site's terminals ask at once
 FIRST_LISTS_S: Final = 10.0
 
 
@@ -222,7 +223,7 @@ async def _listening(
     runner = web.AppRunner(app, auto_decompress=False, access_log=None, shutdown_timeout=SHUTDOWN_S)
     await runner.setup()
     try:
-        await web.TCPSite(runner, *config.listen, ssl_context=tls).start()
+        await web.TCPSite(runner, *config.listen, ssl_context=tls, backlog=BACKLOG).start()
         yield runner
     finally:
         with contextlib.suppress(TimeoutError):

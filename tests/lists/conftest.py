@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import date
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 import aiohttp
 import pytest
 from aiohttp import web
+from tuf.api.metadata import Metadata, MetaFile, TargetFile
 
 from cache.ids import uuid7
 from cache.journal.chain import begin_epoch
@@ -17,7 +19,9 @@ from cache.lists.files import ListFiles
 from cache.lists.store import ListStore
 from central import example_town
 from central.lists import cities, issuing, measure_calls
+from central.lists.metadata_files import MetadataFiles
 from central.lists.publishing import Repository
+from central.lists.role_keys import RoleKeys
 from central.register.registry import pseudonym, register
 from central.register.warrants import Warrant
 from storage.sqlite import Store
@@ -146,6 +150,71 @@ class Terminal:
 def _enrol(conn):
     if not conn.execute("SELECT count(*) FROM epoch").fetchone()[0]:
         begin_epoch(conn, epoch="e1", terminal="gate1", reason="enrolled")
+
+
+class Forger:
+    """Signs what it is told with the platform's own keys: a stolen key, or an office that makes mistakes.
+
+    In `folder` if it is given, a copy of the platform's public one: what the thief serves, not what the platform has.
+    """
+
+    def __init__(self, platform, folder=None):
+        self.platform = platform
+        self.keys = RoleKeys(platform.state / "keys")
+        self.files = MetadataFiles(folder or platform.public, self.keys)
+
+    def write(self, role, change, *, signed_by=None):
+        """Publish `role` after `change(signed)`, signed by another's key if told so."""
+        state = self.files.load()
+        signed = state.roles[role].signed
+        signed.version += 1
+        change(signed)
+        metadata = Metadata(signed)
+        metadata.sign(self.keys.signer(signed_by or role))
+        data = metadata.to_bytes()
+        (self.files.metadata / f"{signed.version}.{role}.json").write_bytes(data)
+        self.top({f"{role}.json": MetaFile.from_data(signed.version, data, ["sha256"])})
+
+    def top(self, changed):
+        state = self.files.load()
+        snapshot = state.snapshot.signed
+        snapshot.version += 1
+        snapshot.meta.update(changed)
+        self.files.write_snapshot(snapshot, {}, now_ms=self.platform.later())
+        self.files.put(
+            "timestamp.json",
+            self.files.timestamp(state.timestamp.signed.version + 1, snapshot, now_ms=self.platform.later()),
+        )
+
+    def document(self, path, data, *, role=None):
+        """Let `role` (by default the right one) sign `data` as the document at `path`."""
+        kind, city, name = path.split("/")
+        target = TargetFile.from_data(path, data, ["sha256"])
+        file = self.files.targets / kind / city / f"{target.hashes['sha256']}.{name}"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+        self.write(role or f"{kind}.{city}", lambda signed: signed.targets.update({path: target}))
+
+    def old_lists(self, measures, *, city=HOME):
+        """Let a city sign its lists in the form before key files, with `measures` as its measures.json."""
+        documents = {**self.platform.old_lists(city), f"lists/{city}/measures.json": measures}
+        self.write(f"lists.{city}", lambda signed: signed.targets.pop(f"lists/{city}/index.json", None))
+        for path, data in documents.items():
+            self.document(path, data)
+
+
+@pytest.fixture
+def forger(platform):
+    return Forger(platform)
+
+
+@pytest.fixture
+def thief(platform, tmp_path):
+    """A forger with a web server's folder of its own."""
+    shutil.copytree(platform.public, tmp_path / "stolen")
+    thief = Forger(platform, tmp_path / "stolen")
+    thief.public = tmp_path / "stolen"
+    return thief
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import shutil
 
 import pytest
 from aiohttp import web
-from tuf.api.metadata import Metadata, MetaFile, TargetFile
 
 from central.example_town import FOREIGN, HOME
 from central.lists.metadata_files import MetadataFiles
@@ -17,58 +16,6 @@ from sync.pull.puller import PullFailedError
 
 INDEX = f"lists/{HOME}/index.json"
 MEASURES = f"lists/{HOME}/measures.json"
-
-
-@pytest.fixture
-def forger(platform):
-    """Signs what it is told with the platform's own keys: a stolen key, or an office that makes mistakes."""
-    return Forger(platform)
-
-
-class Forger:
-    def __init__(self, platform):
-        self.platform = platform
-        self.keys = RoleKeys(platform.state / "keys")
-        self.files = MetadataFiles(platform.public, self.keys)
-
-    def write(self, role, change, *, signed_by=None):
-        """Publish `role` after `change(signed)`, signed by another's key if told so."""
-        state = self.files.load()
-        signed = state.roles[role].signed
-        signed.version += 1
-        change(signed)
-        metadata = Metadata(signed)
-        metadata.sign(self.keys.signer(signed_by or role))
-        data = metadata.to_bytes()
-        (self.files.metadata / f"{signed.version}.{role}.json").write_bytes(data)
-        self.top({f"{role}.json": MetaFile.from_data(signed.version, data, ["sha256"])})
-
-    def top(self, changed):
-        state = self.files.load()
-        snapshot = state.snapshot.signed
-        snapshot.version += 1
-        snapshot.meta.update(changed)
-        self.files.write_snapshot(snapshot, {}, now_ms=self.platform.later())
-        self.files.put(
-            "timestamp.json",
-            self.files.timestamp(state.timestamp.signed.version + 1, snapshot, now_ms=self.platform.later()),
-        )
-
-    def document(self, path, data, *, role=None):
-        """Let `role` (by default the right one) sign `data` as the document at `path`."""
-        kind, city, name = path.split("/")
-        target = TargetFile.from_data(path, data, ["sha256"])
-        file = self.files.targets / kind / city / f"{target.hashes['sha256']}.{name}"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(data)
-        self.write(role or f"{kind}.{city}", lambda signed: signed.targets.update({path: target}))
-
-    def old_lists(self, measures, *, city=HOME):
-        """Let a city sign its lists in the form before key files, with `measures` as its measures.json."""
-        documents = {**self.platform.old_lists(city), f"lists/{city}/measures.json": measures}
-        self.write(f"lists.{city}", lambda signed: signed.targets.pop(f"lists/{city}/index.json", None))
-        for path, data in documents.items():
-            self.document(path, data)
 
 
 class TestMetadata:
