@@ -88,7 +88,7 @@ def still_steps(mend: Mend | None, cpu_ms: Callable[[], float]) -> tuple[Trial, 
     """Return the steps for one picture: the soft decoder follows the last of those that tell it where a code is."""
     if mend is None:
         return STEPS
-    after = STEPS.index(BY_NAME[MEND_AFTER]) + 1
+    after = [step.name for step in STEPS].index(MEND_AFTER) + 1
     return (*STEPS[:after], Mender(mend.prefixes, mend.still_ms, cpu_ms=cpu_ms), *STEPS[after:])
 
 
@@ -123,6 +123,7 @@ class _Memory:
 
     looked: Plane | None = None  # the motion picture of the last frame that was decoded
     skipped: int = 0
+    still: int = 0  # frames on end in which nothing moved
     turn: int = 0
     place: Region | None = None  # where a code was read
     step: Trial | None = None  # what read it
@@ -154,14 +155,15 @@ class StreamReader:
 
     __call__ = read
 
-    def find(self, frame: npt.NDArray[Any]) -> tuple[Read, ...]:
-        """Return the codes in view with their places. Never raises."""
+    def find(self, frame: npt.NDArray[Any], at_s: float = 0.0) -> tuple[Read, ...]:
+        """Return the codes in view with their places; `at_s` is when the frame was taken. Never raises."""
         plane = grey(frame)
         self.promising = False
         if plane is None or not self._moved(plane):
             return ()
-        memory, scene = self._memory, Scene(plane)
-        reads = self._again(plane) or run(
+        memory = self._memory
+        scene = Scene(plane, awaited=self._mender is not None and self._mender.waits, at_s=at_s)
+        reads = self._again(plane, at_s) or run(
             self._steps(), scene, budget=self.config.moving, cpu_ms=self.cpu_ms, tally=self.tally
         )
         self.promising = bool(reads) or scene.promising
@@ -172,7 +174,10 @@ class StreamReader:
         return reads
 
     def _moved(self, plane: Plane) -> bool:
-        """Compare with the last frame looked at, so that slow change adds up; look at a still scene now and then."""
+        """Compare with the last frame looked at, so that slow change adds up; look at a still scene now and then.
+
+        A code that lies still and is seen but not read yet is looked at for `look_every` frames, to add them up.
+        """
         memory, config = self._memory, self.config
         thumb = halved(plane, THUMB_HALVINGS)
         if memory.looked is not None and memory.looked.shape == thumb.shape:
@@ -180,17 +185,19 @@ class StreamReader:
                 cv2.compare(cv2.absdiff(memory.looked, thumb), config.motion_level, cv2.CMP_GT)  # type: ignore[call-overload]
             )
             memory.skipped += 1
-            if differing < config.motion_cells and memory.skipped < config.look_every:
+            memory.still = memory.still + 1 if differing < config.motion_cells else 0
+            adds = self._mender is not None and self._mender.adds and memory.still <= config.look_every
+            if memory.still and memory.skipped < config.look_every and not adds:
                 return False
         memory.looked, memory.skipped = thumb, 0
         return True
 
-    def _again(self, plane: Plane) -> tuple[Read, ...]:
+    def _again(self, plane: Plane, at_s: float) -> tuple[Read, ...]:
         """Try what read the last code where it was read."""
         memory = self._memory
         if memory.place is None or memory.step is None or memory.age >= self.config.remember:
             return ()
-        scene = Scene(plane, memory.place)
+        scene = Scene(plane, memory.place, at_s=at_s)
         return run((memory.step,), scene, budget=self.config.moving, cpu_ms=self.cpu_ms, tally=self.tally)
 
     def _trial(self, name: str) -> Trial | None:

@@ -93,7 +93,7 @@ class Worker:
         self._last = captured
         self._taken.append(captured.at_s)
         self._size = (captured.frame.shape[1], captured.frame.shape[0])
-        reads = self._reader.find(captured.frame)
+        reads = self._reader.find(captured.frame, captured.at_s)
         if reads:
             self._send(Seen(tuple(clean(read.text) for read in reads[:MAX_TEXTS]), captured.at_s))
             self._shown = (reads, captured.at_s)

@@ -11,7 +11,7 @@ Rules:
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Protocol
 
@@ -34,8 +34,9 @@ from scanner.reading.patches import (
     softened,
     toned,
 )
-from scanner.reading.soft.reader import Near
-from scanner.reading.unfold import unfolded
+from scanner.reading.soft.reader import Near, looks_dense
+from scanner.reading.soft.symbols import VERSIONS
+from scanner.reading.unfold import MAX_VERSION, unfolded
 
 MAX_SIDE = 1920
 REGIONS = 3
@@ -68,11 +69,14 @@ class View:
 
 
 class Scene:
-    """One grey frame and what several steps want of it, made once and only when asked for."""
+    """One grey frame and what several steps want of it, made once and only when asked for.
 
-    def __init__(self, plane: Plane, known: Region | None = None) -> None:
-        self.plane = plane
-        self._known = known
+    `at_s` is when it was taken, where that is known; `awaited` if a code was seen in the frame before.
+    """
+
+    def __init__(self, plane: Plane, known: Region | None = None, *, awaited: bool = False, at_s: float = 0.0) -> None:
+        self.plane, self.at_s = plane, at_s
+        self._known, self._awaited = known, awaited
         self.near: list[Near] = []  # what a step found but could not mend
 
     @cached_property
@@ -82,8 +86,13 @@ class Scene:
 
     @property
     def promising(self) -> bool:
-        """Whether something in it stands out like a code."""
-        return self.places.promising
+        """Whether something in it stands out like a code, or a code was seen in the frame before."""
+        return self._awaited or self.places.promising
+
+    @cached_property
+    def dense(self) -> bool:
+        """Whether it shows a dense code, by what is known when first asked: one was found, or it has the texture."""
+        return any(near.version in VERSIONS for near in self.near) or looks_dense(self.plane, self.places.regions)
 
     @cached_property
     def places(self) -> Places:
@@ -135,6 +144,16 @@ def region(
     return View(crop, place.x, place.y, place.width / crop.shape[1])
 
 
+def small_found(scene: Scene) -> bool:
+    """Return whether a code of a small version was found that could not be mended."""
+    return any(0 < near.version <= MAX_VERSION for near in scene.near)
+
+
+def dense(scene: Scene) -> bool:
+    """Return whether the scene shows a dense code."""
+    return scene.dense
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """A named step: what to look at and what to read it with."""
@@ -164,7 +183,7 @@ GLOBAL = zxing(level=Binarizer.GlobalHistogram)
 LOCAL = zxing(level=Binarizer.LocalAverage, inverted=True)
 THOROUGH = zxing(level=Binarizer.LocalAverage, inverted=True, thorough=True)
 
-STEPS: tuple[Step, ...] = (
+EVERY: tuple[Step, ...] = (
     Step("whole", whole, GLOBAL),
     Step("display-small", partial(region, side=SMALL, tone=LINEAR, sharpen=(7, 2)), LOCAL),
     Step("half", half, LOCAL),
@@ -181,7 +200,25 @@ STEPS: tuple[Step, ...] = (
     Step("zbar", partial(region, side=MIDDLE, soften=1.0), zbar),
     Step("thorough", whole, THOROUGH),
 )
-BY_NAME = {step.name: step for step in STEPS}
+BY_NAME = {step.name: step for step in EVERY}
+
+
+def _only(name: str, when: Callable[[Scene], bool], *, so: bool = True) -> Step:
+    """Return a step that looks only at scenes of which something is so, or is not."""
+    step = BY_NAME[name]
+    return replace(step, look=lambda scene: step.look(scene) if when(scene) == so else None)
+
+
+STEPS: tuple[Step, ...] = (  # for one picture: what helps one kind of code only is not tried at others, or late
+    *EVERY[:5],
+    _only("paper-sharp", small_found, so=False),
+    _only("unfold", small_found),
+    *EVERY[6:9],
+    _only("soft", dense),
+    _only("paper-sharp", small_found),
+    _only("hard", dense),
+    *EVERY[12:],
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,10 +90,14 @@ def cut(plane: Plane, region: Region) -> Plane:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where codes may be, best first, in pixels of the full frame; and whether one of them stands out like a code."""
+    """Where codes may be, best first, in pixels of the full frame; whether one of them stands out like a code.
+
+    `detail` is that of the busiest place, in grey levels.
+    """
 
     regions: tuple[Region, ...] = ()
     promising: bool = False
+    detail: float = 0.0
 
 
 def find_places(half: Plane, limit: int) -> Places:
@@ -113,7 +117,7 @@ def find_places(half: Plane, limit: int) -> Places:
     ranked = sorted(range(1, count), key=lambda i: -_merit(mass[i], boxes[i]))
     good = [boxes[i] for i in ranked if min(boxes[i][2], boxes[i][3]) >= MIN_CELLS]
     promising = top >= BUSY_DETAIL or top >= OUTSTANDING * middle
-    return Places(tuple(_grown(box, half) for box in good[:limit]), promising)
+    return Places(tuple(_grown(box, half) for box in good[:limit]), promising, top)
 
 
 def _merit(mass: Any, box: npt.NDArray[Any]) -> float:

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import segno
 
-from scanner.decode import read_codes
-from scanner.reading.cascade import BY_NAME, STEPS, Scene, attempt
+from scanner.decode import find_codes
+from scanner.reading.cascade import BY_NAME, EVERY, STEPS, Scene, attempt
+from scanner.reading.soft.reader import Near
 from scanner.reading.unfold import MAX_VERSION, flat, known, size, unfolded
 
 
@@ -40,8 +41,17 @@ def test_a_folded_code_is_read_by_no_other_step(version, depth, folds):
     picture = folded(printed("https://example.org/folded", version), depth, folds=folds)
     scene = Scene(picture)
 
-    assert not any(attempt(step, scene) for step in STEPS if step.name != "unfold")
-    assert read_codes(picture, cpu_ms=free) == ("https://example.org/folded",)
+    assert not any(attempt(step, scene) for step in EVERY if step.name != "unfold")
+    (read,) = find_codes(picture, cpu_ms=free)
+    assert (read.text, read.step) == ("https://example.org/folded", "unfold")
+
+
+def test_it_is_tried_only_where_a_small_code_was_found():
+    (step,) = [step for step in STEPS if step.name == "unfold"]
+    for versions, tried in (((3,), True), ((9,), False), ((9, 1), True), ((), False)):
+        scene = Scene(printed("X", 2))
+        scene.near += [Near(np.zeros((4, 2)), version) for version in versions]
+        assert (step.look(scene) is not None) == tried
 
 
 @pytest.mark.parametrize("version", range(1, MAX_VERSION + 1))

@@ -18,19 +18,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scanner.reading.soft.soften import Soft, Values, soften
+from scanner.reading.soft.soften import Shape, Soft, Values, heard, soften
 from scanner.reading.soft.symbols import Grid, Layout
 from scanner.reading.soft.triples import Candidate
 
-MOST_FRAMES = 15  # a second of a camera: longer no code is held still, or shown
+MOST_FRAMES = 15  # a second of a camera, where no frame says when it was taken: longer no code is held still, or shown
 LEAST_AGREEMENT = 0.8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Look:
-    """What is seen of a code: the features of its modules, averaged over frames, and what they say."""
+    """What is seen of a code: its samples, averaged over frames, the features of its modules, and what they say."""
 
+    even: Values
     seen: Values
+    shape: Shape
     soft: Soft
     frames: int = 1
 
@@ -41,6 +43,12 @@ class Held:
 
     place: Candidate
     look: Look | None = None
+
+
+def look_at(even: Values, plan: Layout, *, frames: int = 1) -> Look:
+    """Return what evened samples show of a code."""
+    seen, shape = heard(even, plan)
+    return Look(even, seen, shape, soften(seen, plan), frames)
 
 
 def agreement(before: Grid, now: Grid, plan: Layout) -> float:
@@ -60,9 +68,8 @@ def together(held: Held | None, look: Look, plan: Layout) -> Look:
     if agreement(before.soft.llr, look.soft.llr, plan) < LEAST_AGREEMENT:
         return look
     frames = before.frames + 1
-    seen = before.seen + (look.seen - before.seen) / np.float32(frames)
-    both = soften(seen, plan)
-    return Look(seen, both, frames) if _sureness(both, plan) > _sureness(look.soft, plan) else look
+    both = look_at(before.even + (look.even - before.even) / np.float32(frames), plan, frames=frames)
+    return both if _sureness(both.soft, plan) > _sureness(look.soft, plan) else look
 
 
 def _sureness(soft: Soft, plan: Layout) -> float:

@@ -26,6 +26,7 @@ FLAT = 0.12  # of the 90th percentile of deviation: below, anything correlates
 RIM = 5  # parts of a side that is left out
 DISTANCES = (3, 4, 8)  # pixels
 LEAST_NEAR, LEAST_MIDDLE = 0.74, 0.855  # of the difference at the largest distance
+MOST_MIDDLE = 1.04  # of it: above, the texture repeats itself
 LEAST_FAR = 0.53  # deviations
 LEAST_EVEN = 0.61  # of the difference across, that down, or the other way round
 PEAKS = 12
@@ -38,22 +39,32 @@ def located(plane: Values, *, gated: bool = True, stretched: bool = False) -> li
 
     `stretched` makes the crop square first: finders of a code that is seen from the side are square again.
     """
-    if max(plane.shape) > MOST_SIDE:
+    looked = _looked(plane, stretched=stretched)
+    if looked is None or (gated and not dense(looked)):
         return []
+    even, size = looked, looked.shape[::-1]
+    found = candidates(even, _peaks(even))
+    back = np.array([[plane.shape[1] / size[0], 0, 0], [0, plane.shape[0] / size[1], 0], [0, 0, 1]])
+    half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])  # a pixel's middle
+    return [Candidate(back @ half @ c.lay, c.version, c.sign, c.score) for c in found]
+
+
+def is_dense(plane: Values) -> bool:
+    """Return whether a crop in linear light is as busy as a dense code is."""
+    even = _looked(plane)
+    return even is not None and dense(even)
+
+
+def _looked(plane: Values, *, stretched: bool = False) -> Values | None:
+    """Return a crop small and evened, None if it is too large or too narrow."""
+    if max(plane.shape) > MOST_SIDE:
+        return None
     scale = LOOK_SIDE / max(plane.shape)
     size = (max(1, round(plane.shape[1] * scale)), max(1, round(plane.shape[0] * scale)))
     size = (LOOK_SIDE, LOOK_SIDE) if stretched else size
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     small = np.asarray(cv2.resize(plane, size, interpolation=how), np.float32)
-    if min(small.shape) < 4 * EVEN_PX:
-        return []
-    even = _evened(small)
-    if gated and not dense(even):
-        return []
-    found = candidates(even, _peaks(even))
-    back = np.array([[plane.shape[1] / size[0], 0, 0], [0, plane.shape[0] / size[1], 0], [0, 0, 1]])
-    half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])  # a pixel's middle
-    return [Candidate(back @ half @ c.lay, c.version, c.sign, c.score) for c in found]
+    return None if min(small.shape) < 4 * EVEN_PX else _evened(small)
 
 
 def _evened(small: Values) -> Values:
@@ -76,7 +87,8 @@ def dense(even: Values) -> bool:
     down = [float(cv2.norm(inner[d:], inner[:-d], cv2.NORM_L1)) / inner[d:].size for d in DISTANCES]
     near, middle, far = (min(a, b) for a, b in zip(across, down, strict=True))
     uneven = max(across[1], down[1])
-    return far > LEAST_FAR and near > LEAST_NEAR * far and middle > LEAST_MIDDLE * far and middle > LEAST_EVEN * uneven
+    fits = far > LEAST_FAR and near > LEAST_NEAR * far and middle > LEAST_EVEN * uneven
+    return fits and LEAST_MIDDLE * far < middle < MOST_MIDDLE * far
 
 
 @cache
@@ -94,23 +106,31 @@ def _finder(size: float) -> Values:
 
 def _peaks(even: Values) -> npt.NDArray[np.float64]:
     """Return rows of x, y, size, sign, strength of what is most like finders."""
-    most, signs, sides = np.zeros_like(even), np.zeros_like(even), np.ones(even.shape, np.uint8)
+    most, matches = np.zeros_like(even), []
     for size in SIZES:
         finder = _finder(size)
         if min(even.shape) <= len(finder):
             break
-        match = cv2.matchTemplate(even, finder, cv2.TM_CCOEFF_NORMED)
+        match = np.asarray(cv2.matchTemplate(even, finder, cv2.TM_CCOEFF_NORMED), np.float32)
         top = (len(finder) - 1) // 2
-        here = (slice(top, top + match.shape[0]), slice(top, top + match.shape[1]))
-        strength = np.abs(match)
-        better = strength > most[here]
-        for kept, new in ((most, strength), (signs, match), (sides, np.uint8(len(finder)))):
-            np.copyto(kept[here], new, where=better)
+        here = most[top : top + match.shape[0], top : top + match.shape[1]]
+        cv2.max(here, np.abs(match), here)
+        matches.append((match, top, len(finder)))
     strength = most * (even != 0)
     tops = (strength >= cv2.dilate(strength, np.ones((APART, APART), np.uint8))) & (strength > LEAST_PEAK)
     y, x = np.nonzero(tops)
     order = np.argsort(-strength[y, x])[:PEAKS]
-    y, x = y[order], x[order]
-    beside = np.where(sides[y, x] % 2 == 0, 0.5, 0.0)  # an even template's middle lies between pixels
-    modules = sides[y, x] / FINDER_SIDE  # pixels of one
-    return np.stack([x + beside, y + beside, modules, np.sign(signs[y, x]), strength[y, x]], 1).astype(np.float64)
+    rows = []
+    for row, column in zip(y[order].tolist(), x[order].tolist(), strict=True):
+        sign, side = max(((_at(match, row - top, column - top), side) for match, top, side in matches), key=_size)
+        beside = 0.5 if side % 2 == 0 else 0.0  # an even template's middle lies between pixels
+        rows.append((column + beside, row + beside, side / FINDER_SIDE, np.sign(sign), abs(sign)))
+    return np.array(rows, np.float64).reshape(-1, 5)
+
+
+def _at(match: Values, y: int, x: int) -> float:
+    return float(match[y, x]) if 0 <= y < match.shape[0] and 0 <= x < match.shape[1] else 0.0
+
+
+def _size(one: tuple[float, int]) -> float:
+    return abs(one[0])

@@ -27,7 +27,7 @@ import numpy.typing as npt
 
 from scanner.reading.soft.ordered import likely, ordered, promise
 from scanner.reading.soft.reedsolomon import Bools, Words, decode
-from scanner.reading.soft.soften import Soft, Values, estimated, fit, likelihoods, with_format
+from scanner.reading.soft.soften import AROUND, Shape, Soft, Values, estimated, fit, likelihoods, with_format
 from scanner.reading.soft.symbols import LEVELS, MASKS, Blocks, Grid, Layout, Places, blocks, mask
 
 LEAST_FIRST, LEAST_NEXT = 14.0, 8.0  # `likely`, of the first block that is mended and of the others
@@ -38,7 +38,6 @@ SPARE = 3  # syndromes that no guess uses up
 BLIND = 3  # rounds on end that may gain nothing
 PASSES = 2  # of learning in a round
 BEST = 2  # blocks whose bits are tried in a round
-NEAR = 2  # modules on each side whose shades are told
 
 
 @dataclass(slots=True)
@@ -64,9 +63,12 @@ class _State:
 
 
 def mend(
-    seen: Values, soft: Soft, plan: Layout, *, spare: Callable[[], bool] = lambda: True
+    seen: Values, soft: Soft, plan: Layout, *, shape: Shape = AROUND, spare: Callable[[], bool] = lambda: True
 ) -> tuple[bytes, ...] | None:
-    """Return the data words of every block, None if one cannot be mended or no time is to `spare` for another round."""
+    """Return the data words of every block, None if one cannot be mended or no time is to `spare` for another round.
+
+    `seen` are features of this shape.
+    """
     kit = blocks(plan.version, soft.level)
     state = _State(plan, kit, np.zeros(kit.words.shape, np.uint8), np.zeros(len(kit.words), np.bool_))
     llr, veil = soft.llr, mask(plan.version, soft.mask)
@@ -74,7 +76,7 @@ def mend(
     _mend_words(state, llr * veil, FEW)
     idle = 0
     while not state.good.all() and idle < BLIND and spare():
-        llr = _taught(seen, llr, _pilots(state, veil, row))
+        llr = _taught(seen, llr, _pilots(state, veil, row), shape)
         gained = _mend_words(state, llr * veil, MANY)
         if not gained:
             hopes = _hopes(state, llr * veil)
@@ -172,20 +174,20 @@ def _pilots(state: _State, veil: Grid, row: int) -> Grid:
     return known
 
 
-def _taught(seen: Values, llr: Grid, known: Grid) -> Grid:
+def _taught(seen: Values, llr: Grid, known: Grid, shape: Shape) -> Grid:
     """Return likelihoods that the pilots and the neighbours' shades have a say in."""
     for _ in range(PASSES):
         shade = np.where(known != 0, known, np.tanh(llr / 2)).astype(np.float32)
-        both = np.concatenate([seen, _neighbours(shade)], 1)
+        both = np.concatenate([seen, _neighbours(shade, shape)], 1)
         trust = np.abs(shade)
         soft = estimated(both, fit(both, np.sign(shade), trust))
         llr = likelihoods(soft, known)
     return llr
 
 
-def _neighbours(shade: Grid) -> Values:
-    """Return the shades of the modules around each, (modules, 24); light beyond the edge."""
-    width = 2 * NEAR + 1
-    padded = np.pad(shade, NEAR, constant_values=1)
-    near = np.lib.stride_tricks.sliding_window_view(padded, (width, width)).reshape(shade.size, -1)
-    return np.delete(near, width * width // 2, axis=1)
+def _neighbours(shade: Grid, shape: Shape) -> Values:
+    """Return the shades of the modules around each, (modules, n); light beyond the edge."""
+    across, down = shape.modules
+    padded = np.pad(shade, ((down, down), (across, across)), constant_values=1)
+    near = np.lib.stride_tricks.sliding_window_view(padded, (2 * down + 1, 2 * across + 1)).reshape(shade.size, -1)
+    return np.delete(near, near.shape[1] // 2, axis=1)

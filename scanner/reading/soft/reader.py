@@ -4,7 +4,7 @@ Rules:
 
 - first where a code was held in the frame before; then where another decoder found one that it could not mend, whose
   position and version are used; only then is the region searched;
-- a code is believed to be there if what its version fixes is seen (LEAST_MATCH), and to be read if every block is
+- a code is believed to be there if what its version fixes is seen (see `refine`), and to be read if every block is
   mended and the text is ours;
 - a code that is there and cannot be mended is kept, and averaged with the next frame (see `burst`);
 - `spare` says whether there is time left. It is asked before each place and each round, so a frame costs at most the
@@ -31,11 +31,11 @@ import numpy as np
 import numpy.typing as npt
 
 from scanner.reading.patches import Plane, Region
-from scanner.reading.soft.burst import Held, Look, together
-from scanner.reading.soft.locate import located
+from scanner.reading.soft.burst import Held, look_at, together
+from scanner.reading.soft.locate import MOST_SIDE, is_dense, located
 from scanner.reading.soft.mend import mend
-from scanner.reading.soft.refine import Lay, finder_sign, fixed_match, lay_of, refined, straightened
-from scanner.reading.soft.soften import Values, evened, features, soften
+from scanner.reading.soft.refine import Lay, finder_sign, lay_of, refined
+from scanner.reading.soft.soften import Values
 from scanner.reading.soft.symbols import VERSIONS, layout
 from scanner.reading.soft.texts import text_of
 from scanner.reading.soft.triples import SURE, Candidate
@@ -45,7 +45,6 @@ Spare = Callable[[], bool]
 
 GAMMA = 2.2  # a phone is a display: its light is turned back to linear
 LINEAR = (np.linspace(0, 1, 256) ** GAMMA * 255).astype(np.float32)
-LEAST_MATCH = 0.42  # correlation with all that a version fixes; right places have at least 0.47
 SLANTED = 0.9  # of a region's longer side: if the other is shorter, the code may be seen from the side
 MARGIN = 0.08  # of a region's longer side
 MARGIN_PX = 4
@@ -125,6 +124,8 @@ def searched_places(plane: Plane, regions: tuple[Region, ...], *, gated: bool) -
     if not regions:
         return
     region, best = joined(regions), 0.0
+    if max(region.width, region.height) > MOST_SIDE:
+        return
     crop, x, y = _cut(plane, squared(region))
     for candidate in located(crop, gated=gated):
         best = max(best, candidate.score)
@@ -132,6 +133,19 @@ def searched_places(plane: Plane, regions: tuple[Region, ...], *, gated: bool) -
     if best < SURE and min(region.width, region.height) < SLANTED * max(region.width, region.height):
         crop, x, y = _cut(plane, region)
         yield from (_moved(candidate, x, y) for candidate in located(crop, gated=gated, stretched=True))
+
+
+def looks_dense(plane: Plane, regions: tuple[Region, ...]) -> bool:
+    """Return whether the first region has the texture of a dense code: few photographs have, nearly all codes of ours.
+
+    A region too large to be searched has not.
+    """
+    region = joined(regions) if regions else None
+    return (
+        region is not None
+        and max(region.width, region.height) <= MOST_SIDE
+        and is_dense(_cut(plane, squared(region))[0])
+    )
 
 
 def read_place(
@@ -147,14 +161,13 @@ def read_place(
         return Outcome()
     lay = _moved(place, -x, -y).lay
     sign = place.sign or finder_sign(crop, lay, plan)
-    lay = refined(crop, lay, plan, sign=sign)
-    even = evened(straightened(crop, lay, plan.side)) * sign
-    if not fixed_match(even, plan) >= LEAST_MATCH:
+    found = refined(crop, lay, plan, sign=sign)
+    if found is None:
         return Outcome()
+    lay, even = found
     here = _moved(Candidate(lay, place.version, sign), x, y)
-    seen = features(even)
-    look = together(held, Look(seen, soften(seen, plan)), plan)
-    words = mend(look.seen, look.soft, plan, spare=spare)
+    look = together(held, look_at(even, plan), plan)
+    words = mend(look.seen, look.soft, plan, shape=look.shape, spare=spare)
     text = None if words is None else text_of(b"".join(words), version=plan.version, prefixes=prefixes)
     if text is None:
         return Outcome(None, seen=True, held=Held(here, look))

@@ -17,7 +17,7 @@ from scanner.reading.soft.symbols import Grid, Layout, layout
 
 Lay = npt.NDArray[np.float64]
 
-REACHES = (2.5, 1.2)  # modules by which a pattern is looked for, round by round
+ROUNDS = ((2.5, 0.3), (1.2, 0.42))  # modules by which a pattern is looked for, and what must be seen of a code then
 PRIOR = 0.02  # weight of staying, beside that of a perfect match
 OUTLIER = 0.6  # modules off the fit that halve a pattern's say
 LEAST_MATCH = 0.15  # of a single pattern
@@ -57,20 +57,26 @@ def _pattern(rings: int) -> Values:
     return np.asarray(cv2.GaussianBlur(drawn, (0, 0), 0.5 * DENSITY), np.float32)
 
 
-def refined(plane: Values, lay: Lay, plan: Layout, *, sign: int) -> Lay:
-    """Return the lay moved to where the patterns are; `sign` is -1 for a code that is light on dark."""
-    for reach in REACHES:
+def refined(plane: Values, lay: Lay, plan: Layout, *, sign: int) -> tuple[Lay, Values] | None:
+    """Return the lay moved to where the patterns are, and evened samples, dark below 0; None if no code is there.
+
+    `sign` is -1 for a code that is light on dark. What a version fixes is seen with a correlation of at least 0.47 at
+    right places, and of 0.41 after the first round (418 of them); of wrong ones three of four end there.
+    """
+    even = evened(straightened(plane, lay, plan.side)) * sign
+    for reach, least in ROUNDS:
+        lay = lay @ _moved(_moves(even, plan, reach), plan.side)
         even = evened(straightened(plane, lay, plan.side)) * sign
-        moves = _moves(even, plan, reach)
-        lay = lay @ _moved(moves, plan.side)
-    return lay
+        if not fixed_match(even, plan) >= least:
+            return None
+    return lay, even
 
 
 def finder_sign(plane: Values, lay: Lay, plan: Layout) -> int:
     """Return 1 if the finders near a lay are dark on light, -1 if light on dark."""
     even = evened(straightened(plane, lay, plan.side))
     pattern, total = _pattern(4), 0.0
-    half, span = pattern.shape[0] // 2, round(REACHES[0] * DENSITY)
+    half, span = pattern.shape[0] // 2, round(ROUNDS[0][0] * DENSITY)
     for x, y in plan.finders:
         cx, cy = round((x + QUIET) * DENSITY), round((y + QUIET) * DENSITY)
         top, left = max(0, cy - half - span), max(0, cx - half - span)

@@ -3,7 +3,8 @@
 The hard idea: a third of a code is known before it is read (finders, timing, alignment, version). So nothing is assumed
 of lens, motion or display: a module's shade is a weighted sum of the samples on and around it, and the weights are the
 least-squares fit to the modules that are known. That *is* deconvolution, and it also takes up a shift of the grid. The
-decisions then teach the fit once more, each as strongly as it is sure.
+decisions then teach the fit once more, each as strongly as it is sure. Which samples are heard follows the blur: those
+all around, or, of a code that moves, more of them along its way and fewer across.
 
 How far a decision can be trusted differs over a code: under a lamp all samples are the same. Over a few modules, how
 far estimates follow decisions (what is left of the signal) and the mean square of the rest (the noise) give the
@@ -32,7 +33,6 @@ Values = npt.NDArray[np.float32]
 
 DENSITY = 2  # samples a module, each way
 QUIET = 2  # modules around the code that the samples keep
-REACH = 2  # samples beyond a module that its estimate looks at
 EVEN_MODULES = 7  # over which light is evened
 LEAST_DEVIATION = 2e-3  # of full light: below, there is nothing to be seen
 RIDGE = 1e-3  # of the mean square of a feature
@@ -43,6 +43,20 @@ LEAST_NOISE = 0.2
 LEAST_SPREAD = 0.3  # of decisions around their mean, added to what there is
 MOST_LLR = 30.0
 MOST_PRODUCTS = 200_000  # of one matrix product, for which the library still stays on one thread
+CLEAR = 0.2  # mean square misfit of the fixed modules below which no other samples need be heard
+BETTER = 0.93  # of the misfit all around, that which those along a way must be below
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What is heard of a module: samples beyond it and modules around it, each across and down."""
+
+    samples: tuple[int, int]
+    modules: tuple[int, int]
+
+
+AROUND = Shape((2, 2), (2, 2))
+ALONG = (Shape((1, 4), (1, 4)), Shape((4, 1), (4, 1)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +79,36 @@ def evened(samples: Values) -> Values:
     return np.asarray(np.clip(centred / (deviation + floor), -3, 3), np.float32)
 
 
-def features(even: Values) -> Values:
+def features(even: Values, shape: Shape = AROUND) -> Values:
     """Return for each module of the code the samples on and around it, and a one: (modules, n)."""
-    edge = QUIET * DENSITY - REACH
-    inner = even[edge : even.shape[0] - edge, edge : even.shape[1] - edge]
-    width = DENSITY + 2 * REACH
-    near = np.lib.stride_tricks.sliding_window_view(inner, (width, width))[::DENSITY, ::DENSITY]
-    out = np.ones((near.shape[0] * near.shape[1], width * width + 1), np.float32)
+    across, down = shape.samples
+    edge = QUIET * DENSITY
+    inner = even[edge - down : len(even) - edge + down, edge - across : even.shape[1] - edge + across]
+    window = (DENSITY + 2 * down, DENSITY + 2 * across)
+    near = np.lib.stride_tricks.sliding_window_view(inner, window)[::DENSITY, ::DENSITY]
+    out = np.ones((near.shape[0] * near.shape[1], window[0] * window[1] + 1), np.float32)
     out[:, :-1] = near.reshape(len(out), -1)
     return out
+
+
+def heard(even: Values, plan: Layout) -> tuple[Values, Shape]:
+    """Return the features by which the fixed modules are told best, and their shape."""
+    best = features(even)
+    around = _misfit(best, plan)
+    shape, least = AROUND, around * BETTER
+    for other in ALONG if around > CLEAR else ():
+        seen = features(even, other)
+        misfit = _misfit(seen, plan)
+        if misfit < least:
+            best, shape, least = seen, other, misfit
+    return best, shape
+
+
+def _misfit(seen: Values, plan: Layout) -> float:
+    at = np.flatnonzero(plan.fixed)
+    wanted = plan.fixed.ravel()[at]
+    off = seen[at] @ fit(seen, plan.fixed) - wanted
+    return float(off @ off) / len(at)
 
 
 def fit(seen: Values, wanted: Grid, trust: Grid | None = None) -> Values:

@@ -21,11 +21,11 @@ from scanner.reading.soft.symbols import FINDER, TIMING, VERSIONS, layout
 Values = npt.NDArray[np.float32]
 Lay = npt.NDArray[np.float64]
 
-THREES = 12  # of peaks that are looked at closer
+THREES = 8  # of peaks that are looked at closer
 MOST_UNEQUAL = 2.0  # sides of a code
 MOST_UNLIKE = 1.5  # sizes of its finders
 LEAST_SINE = 0.6
-SHORTEST, LONGEST = 0.85, 1.4  # of the modules between finders, what the coarse sizes make of them
+SHORTEST, LONGEST = 0.85, 1.2  # of the modules between finders, what the coarse sizes make of them
 SLANTS = np.linspace(-0.2, 0.2, 11, dtype=np.float32)  # perspective along a side: how much smaller the far end is
 COARSE = np.linspace(-0.18, 0.18, 7, dtype=np.float32)
 SLANT_COST = 1.0  # of correlation, for a slant of 1: where little is to be seen the code is taken as flat

@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
+from scanner.decode import Config, StreamReader
+from scanner.reading.mending import Mend
 from scanner.reading.soft.burst import LEAST_AGREEMENT, MOST_FRAMES, Held, agreement, together
 from scanner.reading.soft.reader import Near, read_soft
 from scanner.reading.soft.symbols import layout
@@ -137,3 +139,27 @@ def test_a_code_that_is_held_is_found_again_though_nobody_says_where(camera, cod
     assert read_soft(moved, (), [], prefixes=OURS, held=first.held).mended.text == text
     assert not read_soft(moved, (), [], prefixes=OURS).mended
     assert read_soft(np.full_like(frame, 200), (), [], prefixes=OURS, held=first.held).held is None
+
+
+def test_an_unread_code_is_added_up_for_a_second_by_the_frames_own_times(camera, code, text):
+    """A slow camera gives three frames a second: fifteen of them would be five."""
+    reader = StreamReader(Config(mend=Mend(prefixes=("NONE:",))), lambda: 0.0)  # seen and never read
+    frames = [camera(code(text), **DARK, seed=seed, at=(280 + seed % 2, 210))[0] for seed in range(7)]
+    added = []
+    for n, frame in enumerate(frames):
+        assert reader.find(frame, at_s=100 + n / 3) == ()
+        held = reader._mender._held
+        added.append(held.look.frames if held and held.look else 0)
+
+    assert max(added) <= 4
+    assert added.count(1) >= 2
+    assert 3 in added
+
+
+def test_a_code_that_lies_still_is_added_up_though_nothing_moves_and_given_up_after_a_second(camera, code, text):
+    reader = StreamReader(Config(mend=Mend(prefixes=("NONE:",))), lambda: 0.0)
+    frames = [camera(code(text), **DARK, seed=seed)[0] for seed in range(2)]
+    for n in range(34):
+        reader.find(frames[n % 2], at_s=n / 15)
+
+    assert reader.tally.tries["mend"] in range(16, 19)  # the first, fifteen more, and one when it is looked at again

@@ -94,7 +94,7 @@ def test_what_no_word_guess_mends_is_mended_by_its_bits(code, monkeypatch):
         soft, plan = understood(modules, llr, "Q")
         flat = np.ones((modules.size, 2), np.float32)  # samples that tell nothing more: each round stays as it is
         with monkeypatch.context() as bare:
-            bare.setattr(room, "_taught", lambda _seen, llr, _known: llr)
+            bare.setattr(room, "_taught", lambda _seen, llr, _known, _shape: llr)
             assert mend(flat, soft, plan) is not None
             bare.setattr(room, "_mend_bits", lambda *_: False)
             without += mend(flat, soft, plan) is not None

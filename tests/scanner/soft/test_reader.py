@@ -7,7 +7,7 @@ import zxingcpp
 from scanner.decode import Config, StreamReader, find_codes, read_codes
 from scanner.reading.cascade import BY_NAME, STEPS, Scene, Tally, attempt
 from scanner.reading.decoders import corners_of, version_of
-from scanner.reading.mending import Mend
+from scanner.reading.mending import Mend, Mender
 from scanner.reading.soft.reader import Near, read_soft
 
 WITHOUT = Config(mend=None)
@@ -114,23 +114,73 @@ def test_an_empty_scene_costs_no_search(camera):
     assert tally.step_ms.get("mend", 0.0) == 0.0
 
 
-def test_a_search_that_finds_nothing_pauses_for_a_frame(camera, code, monkeypatch):
+@pytest.fixture
+def searched(monkeypatch):
+    """Whether each frame that comes to the soft decoder is searched; it works as ever."""
     from scanner.reading import mending
 
-    searched = []
+    noted = []
 
-    def noted(plane, regions, nears, **how):
-        searched.append(bool(regions))
+    def spied(plane, regions, nears, **how):
+        noted.append(bool(regions))
         return read_soft(plane, regions, nears, **how)
 
-    monkeypatch.setattr(mending, "read_soft", noted)
+    monkeypatch.setattr(mending, "read_soft", spied)
+    return noted
+
+
+def speckled(dice, contrast=200):
+    frame = np.full((420, 560), 40, np.uint8)
+    frame[100:300, 150:350] = dice.integers(0, 2, (100, 100), np.uint8).repeat(2, 0).repeat(2, 1) * contrast
+    return frame
+
+
+def test_a_search_that_finds_nothing_pauses_for_a_frame(searched):
     dice, reader = np.random.default_rng(1), StreamReader(cpu_ms=free)
     for _ in range(6):
-        frame = np.full((420, 560), 40, np.uint8)
-        frame[100:300, 150:350] = dice.integers(0, 2, (100, 100), np.uint8).repeat(2, 0).repeat(2, 1) * 200
-        reader.read(frame)
+        reader.read(speckled(dice))
 
     assert searched == [True, False, True, False, True, False]
+
+
+def test_a_frame_that_is_plainly_sharper_than_the_last_is_searched_though_nothing_was_found_there(searched):
+    """A phone that comes to rest is readable a frame later, and was read two frames later."""
+    dice, reader = np.random.default_rng(1), StreamReader(cpu_ms=free)
+    for contrast in (100, 160, 160, 210, 210):
+        reader.read(speckled(dice, contrast))
+
+    assert searched == [True, True, False, True, False]
+
+
+def test_a_code_that_was_seen_is_looked_for_in_a_frame_that_promises_nothing(camera, code, monkeypatch):
+    frame, _ = camera(code(), lamp=1.5)
+    reader = StreamReader(Config(mend=Mend(prefixes=("NONE:",))), free)
+    monkeypatch.setattr("scanner.reading.patches.BUSY_DETAIL", 255.0)
+    monkeypatch.setattr("scanner.reading.patches.OUTSTANDING", 1e9)
+    reader.find(frame)
+    assert not reader.promising
+
+    monkeypatch.undo()
+    reader.find(np.roll(frame, 40, 1))
+    monkeypatch.setattr("scanner.reading.patches.BUSY_DETAIL", 255.0)
+    monkeypatch.setattr("scanner.reading.patches.OUTSTANDING", 1e9)
+    reader.find(np.roll(frame, 80, 1))
+    assert reader.promising
+    reader.find(np.full_like(frame, 90))
+    reader.find(np.full_like(frame, 140))
+    assert not reader.promising
+
+
+def test_a_small_code_found_by_others_ends_the_search_but_not_where_a_dense_one_was_seen_before(camera, code, searched):
+    plane, _ = camera(code(), lamp=1.5)
+    mender = Mender(("NONE:",), 1e9, cpu_ms=free, moving=True)
+    small = Near(np.array([[0.0, 0], [50, 0], [50, 50], [0, 50]]), 3)
+    for frame, nears in ((plane, [small]), (plane.copy(), []), (plane.copy(), [small])):
+        scene = Scene(frame)
+        scene.near += nears
+        mender.read(scene, lambda: True)
+
+    assert searched == [False, True, True]
 
 
 def test_the_pinned_zxing_says_where_a_code_is_and_which_version_though_it_cannot_mend_it(camera, code):

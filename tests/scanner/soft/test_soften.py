@@ -7,15 +7,19 @@ import numpy as np
 import pytest
 
 from scanner.reading.soft.refine import lay_of, straightened
-from scanner.reading.soft.soften import QUIET, evened, features, soften
+from scanner.reading.soft.soften import ALONG, AROUND, QUIET, evened, features, heard, soften
 from scanner.reading.soft.symbols import LEVELS, VERSIONS, layout, side_of
 
 LINEAR = (np.linspace(0, 1, 256) ** 2.2 * 255).astype(np.float32)
 
 
-def seen(frame, corners, version):
+def flat(frame, corners, version):
     lay = lay_of(corners, version)
-    return features(evened(straightened(np.asarray(cv2.LUT(frame, LINEAR), np.float32), lay, side_of(version))))
+    return evened(straightened(np.asarray(cv2.LUT(frame, LINEAR), np.float32), lay, side_of(version)))
+
+
+def seen(frame, corners, version):
+    return features(flat(frame, corners, version))
 
 
 def shades(modules):
@@ -34,6 +38,31 @@ def test_a_blurred_code_is_understood_module_by_module(camera, code, level, vers
     wrong = np.sign(soft.llr) != shades(modules)
     assert wrong.mean() < 0.02
     assert np.abs(soft.llr[wrong]).mean() < 0.5 * np.abs(soft.llr[~wrong]).mean() if wrong.any() else True
+
+
+@pytest.mark.parametrize(("turn", "along"), [(0, ALONG[1]), (90, ALONG[0])])
+def test_of_a_code_that_moves_more_is_heard_along_its_way(camera, code, turn, along):
+    modules = code()
+    version, wrong = (len(modules) - 17) // 4, {}
+    frame, corners = camera(modules, px=2.5, blur=0.8, moved=5, turn=turn, noise=0.02)
+    even = flat(frame, corners, version)
+
+    features_of, shape = heard(even, layout(version))
+
+    assert shape == along
+    for way in (AROUND, *ALONG):
+        llr = soften(features(even, way), layout(version)).llr
+        wrong[way] = float((np.sign(llr) != shades(modules)).mean())
+    assert wrong[along] < 0.8 * min(wrong[way] for way in wrong if way != along)
+    assert np.array_equal(features_of, features(even, along))
+
+
+def test_of_a_code_that_stands_all_around_is_heard(camera, code):
+    modules = code()
+    version = (len(modules) - 17) // 4
+
+    assert heard(flat(*camera(modules, blur=1.5), version), layout(version))[1] is AROUND
+    assert heard(np.zeros((2 * (side_of(version) + 4),) * 2, np.float32), layout(version))[1] is AROUND
 
 
 def test_under_a_lamp_likelihoods_fade(camera, code):
