@@ -26,7 +26,7 @@ import zxingcpp
 from pyzbar import pyzbar
 
 from scanner.camera.pipe import clean
-from scanner.decode import Config, StreamReader, read_codes
+from scanner.decode import MEND, Config, StreamReader, read_codes
 from scanner.reading.cascade import Budget
 from scanner.source import Source
 from scanner.sources import open_source
@@ -202,16 +202,32 @@ def measure_foreign(seed: int, count: int) -> None:
         tell(set="foreign", kind=name, **score.figures(), worst_ms=round(max(score.ms), 1))
 
 
-def budgets(shots: list[Any]) -> list[tuple[float, float, float]]:
-    """Return (budget, mean CPU ms, recall) of the still cascade for each budget."""
-    rows = []
+def measure_blocks(seed: int, count: int) -> None:
+    """Tell how many blocks of noise the soft decoder takes for blocks of a code."""
+    by_words, by_bits, most = foreign.blocks(seed, count)
+    bitwise = count * foreign.BITWISE // 100
+    tell(
+        set="blocks",
+        count=count,
+        accepted=by_words,
+        bitwise=bitwise,
+        accepted_bitwise=by_bits,
+        likeliest=round(most, 1),
+    )
+
+
+def budgets(shots: list[Any]) -> dict[str, list[tuple[float, float]]]:
+    """Return (budget, recall) for each budget, with as much for the soft decoder once more, and without it."""
+    curves: dict[str, list[tuple[float, float]]] = {"ours": [], "cascade": []}
     for budget in BUDGETS:
-        config, score = Config(still=Budget(budget, min(budget, 5.0))), Score()
-        for shot in shots:
-            score.add(shot.texts, *timed(lambda frame, c=config: read_codes(frame, config=c), shot.frame))
-        rows.append((float(budget), statistics.fmean(score.ms), score.read / score.shown))
-        tell(set="budget", budget_ms=budget, mean_ms=round(rows[-1][1], 2), recall=round(rows[-1][2], 3))
-    return rows
+        for reader, mend in (("ours", replace(MEND, still_ms=float(budget))), ("cascade", None)):
+            config, score = Config(still=Budget(budget, min(budget, 5.0)), mend=mend), Score()
+            for shot in shots:
+                score.add(shot.texts, *timed(lambda frame, c=config: read_codes(frame, config=c), shot.frame))
+            curves[reader].append((float(budget), score.read / score.shown))
+            recall, mean = round(curves[reader][-1][1], 3), round(statistics.fmean(score.ms), 2)
+            tell(set="budget", curve=reader, budget_ms=budget, mean_ms=mean, recall=recall)
+    return curves
 
 
 class Wall:
@@ -297,6 +313,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=5.0, help="of each scene before the real child")
     parser.add_argument("--corpus", type=Path, action="append", default=[], metavar="FOLDER")
     parser.add_argument("--foreign", type=int, default=0, metavar="N", help="pictures without a code of ours")
+    parser.add_argument("--blocks", type=int, default=0, metavar="N", help="blocks of noise before the soft decoder")
     parser.add_argument("--plot", type=Path, metavar="SVG", help="draw recall against the budget")
     parser.add_argument("--bars", type=Path, metavar="SVG", help="draw recall by condition and distance")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep every figure as a JSON line")
@@ -308,15 +325,11 @@ def main() -> None:
     args = arguments()
     cv2.setNumThreads(1)
     shots = list(drawn.stills(args.seed, args.each))
-    measure("drawn", shots)
-    if args.cameras:
-        hard = [shot for shot in shots if shot.condition in HARD]
-        for name, change in cameras.CAMERAS.items():
-            measure(name, [replace(shot, frame=change(shot.frame)) for shot in hard])
-    for folder in args.corpus:
-        measure(clean(folder.name), corpus(folder))
+    measure_pictures(args, shots)
     if args.foreign:
         measure_foreign(args.seed, args.foreign)
+    if args.blocks:
+        measure_blocks(args.seed, args.blocks)
     if args.streams:
         measure_streams(args.seed, args.streams)
     if args.bars:
@@ -328,6 +341,18 @@ def main() -> None:
     if args.json:
         args.json.write_text("".join(json.dumps(figures, ensure_ascii=False) + "\n" for figures in told), "utf-8")
     print(report.table(told))
+
+
+def measure_pictures(args: argparse.Namespace, shots: list[Any]) -> None:
+    """Tell the figures of all still pictures that are asked for."""
+    if shots:
+        measure("drawn", shots)
+    if args.cameras:
+        hard = [shot for shot in shots if shot.condition in HARD]
+        for name, change in cameras.CAMERAS.items():
+            measure(name, [replace(shot, frame=change(shot.frame)) for shot in hard])
+    for folder in args.corpus:
+        measure(clean(folder.name), corpus(folder))
 
 
 def measure_child(seed: int, shots: list[Any], seconds: float) -> None:

@@ -19,6 +19,21 @@ def table(told: Iterable[Row]) -> str:
     for row in rows:
         if row["set"] == "streams":
             lines += _streams(row)
+        if row["set"] == "blocks":
+            told = f"{row['accepted']} of {row['count']}; {row['accepted_bitwise']} of {row['bitwise']}"
+            lines.append(_line(["blocks of noise taken for blocks of a code: by words; by bits", told, "", "", ""]))
+        if row["set"] == "foreign":
+            lines.append(
+                _line(
+                    [
+                        f"{row['frames']} {row['kind']}: false; worst",
+                        f"{row['false']}; {row['worst_ms']} ms",
+                        "",
+                        "",
+                        "",
+                    ]
+                )
+            )
         if row["set"] == "child":
             lines += _child(row)
     return "\n".join(lines)
@@ -103,10 +118,9 @@ def bars(told: Iterable[Row], path: Path) -> None:
     )
 
 
-def plot(rows: Sequence[tuple[float, float, float]], path: Path) -> None:
-    """Draw recall against the budget as SVG."""
+def plot(curves: dict[str, Sequence[tuple[float, float]]], path: Path) -> None:
+    """Draw recall against the budget as SVG, a curve for each reader."""
     left, top, width, height, most = 60, 20, 540, 280, 40
-    points = " ".join(f"{left + b / most * width:.1f},{top + (1 - r) * height:.1f}" for b, _, r in rows)
     grid = "".join(
         f'<path d="M{left} {top + (1 - y / 10) * height:.0f}h{width}" stroke="#ddd"/>'
         f'<text x="{left - 8}" y="{top + (1 - y / 10) * height + 4:.0f}" text-anchor="end">{y / 10:.1f}</text>'
@@ -115,11 +129,19 @@ def plot(rows: Sequence[tuple[float, float, float]], path: Path) -> None:
         f'<text x="{left + x / most * width:.0f}" y="{top + height + 18}" text-anchor="middle">{x}</text>'
         for x in range(0, most + 1, 5)
     )
-    dots = "".join(f'<circle cx="{p.split(",")[0]}" cy="{p.split(",")[1]}" r="3" fill="#0a6"/>' for p in points.split())
+    lines = ""
+    for at, (reader, rows) in enumerate(curves.items()):
+        colour = dict(BARS)[reader]
+        points = [(f"{left + b / most * width:.1f}", f"{top + (1 - r) * height:.1f}") for b, r in rows]
+        lines += (
+            f'<polyline points="{" ".join(map(",".join, points))}" fill="none" stroke="{colour}" stroke-width="2"/>'
+        )
+        lines += "".join(f'<circle cx="{x}" cy="{y}" r="3" fill="{colour}"/>' for x, y in points)
+        lines += f'<text x="420" y="{top + height - 20 - 18 * at}" fill="{colour}">{NAMES[reader]}</text>'
     path.write_text(
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 350" font-family="sans-serif" font-size="12">'
-        f'<rect width="640" height="350" fill="#fff"/>{grid}<polyline points="{points}" fill="none" stroke="#0a6" '
-        f'stroke-width="2"/>{dots}<text x="330" y="340" text-anchor="middle">budget, CPU ms a frame</text>'
+        f'<rect width="640" height="350" fill="#fff"/>{grid}{lines}'
+        '<text x="330" y="340" text-anchor="middle">budget, CPU ms a frame</text>'
         '<text x="16" y="160" text-anchor="middle" transform="rotate(-90 16 160)">recall, drawn frames</text></svg>\n',
         "utf-8",
     )

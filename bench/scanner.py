@@ -3,7 +3,7 @@
 A script's folder comes first on Python's path, where this file would hide the room `scanner`: so it steps aside first.
 
     python bench/scanner.py [--seed 1] [--each 1] [--streams 2] [--corpus FOLDER …] [--plot docs/scanner-budget.svg]
-        [--json FILE]
+        [--foreign 1800] [--blocks 30000] [--json FILE]
 """
 
 import sys
