@@ -24,6 +24,7 @@ their verified bytes. A remembered one still goes through everything that depend
 times (11), and all of 13 and 14.
 """
 
+from contextlib import suppress
 from typing import Final, NamedTuple, NoReturn
 
 from credit.claims import Token, TokenClass
@@ -210,7 +211,8 @@ def check_fresh(claims: PresentationClaims, *, now: int, skew_s: int, ahead_s: i
 def _remember(verified: dict[bytes, _Credential], raw: bytes, credential: _Credential) -> None:
     """Keep the newest MAX_REMEMBERED; a dict is ordered, so the first is the oldest."""
     if len(verified) >= MAX_REMEMBERED:
-        del verified[next(iter(verified))]
+        with suppress(KeyError, RuntimeError):  # another thread forgot one at the same moment
+            del verified[next(iter(verified))]
     verified[raw] = credential
 
 

@@ -189,6 +189,7 @@ class Terminal:
             metrics=metrics,
         )
         decider.reached = self._reached
+        stack.callback(decider.close)
         sync = self._ways = await self._sync(identity, store, clock, lists, stack)
         sync.pull.switched = lambda versions: metrics.lists.switched(versions, clock.now_ms())
         authority = NetworkAuthority(

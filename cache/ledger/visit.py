@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Protocol
 
+from cache.ledger.recall import Answered
 from credit.claims import Token
 from credit.decision import Decision
 from credit.inputs import Place, Request
@@ -78,7 +79,7 @@ class Settled:
 
     `repeat` says that grace answered; `open_gate` whether the actuator may act on this answer (contract.md §2).
     `outside`: keys that it wanted and its permit does not hold; then nothing was written. `uncertain`: the store was
-    not done in time, and may still write it.
+    not done in time, and may still write it. `before`: what the very same request was given before a restart.
     """
 
     decision: Decision
@@ -89,6 +90,7 @@ class Settled:
     outside: frozenset[str] = frozenset()
     uncertain: bool = False
     notice: str | None = None  # of a denial that was written down
+    before: Answered | None = None
 
 
 def grace_key(issuer: str, token_id: bytes, request: Request, place: Place) -> tuple[Any, ...]:

@@ -22,7 +22,7 @@ from aiohttp import web
 
 from cache.ids import uuid7
 from cache.ledger import facts, listing, upkeep
-from cache.ledger.recall import Answered, Asking, OtherRequestError
+from cache.ledger.recall import Asking, OtherRequestError
 from cache.pen import Pen
 from credit.inputs import Now
 from credit.reasons import Reason
@@ -36,7 +36,6 @@ from edge.api.rates import Rates
 from edge.api.steps import Steps
 from edge.events import Event, Events
 from edge.lanes.lane import Lane
-from edge.lanes.openings import Opening
 from edge.lanes.presented import Answer
 from edge.metrics import Metrics
 from edge.watch.bounds import ANSWER_S
@@ -156,16 +155,14 @@ class Api:
 
         async def decide() -> Told:
             answer = await self._present(lane, body, asking)
+            if answer.before is not None:
+                return Told(answer.before.answer, gave=True)
             return Told(json.dumps(answer.to_json(), ensure_ascii=False), gave=answer.redemption is not None)
-
-        def again(known: Answered) -> None:
-            if known.in_grace and json.loads(known.answer)["obligations"].get("open_gate"):
-                lane.openings.ask(Opening(known.redemption, known.redemption, body.heads or 1))
 
         asking = Asking(body.request_id, sha256(msgspec.json.encode(body)).digest())
         try:
             return web.Response(
-                text=await self._once.answer(lane.id, asking, decide=decide, again=again),
+                text=await self._once.answer(lane.id, asking, decide=decide, look=False),
                 content_type="application/json",
             )
         except OtherRequestError as error:

@@ -5,6 +5,8 @@ Rules of this file:
 - the first to ask decides and the others wait; if the first is interrupted, the next decides in its place;
 - answers are remembered here; those that gave something are in the store too, from the very transaction, so that a till
   which asks again after a power cut hears the same, and a gate that did not move for it yet moves now;
+- whoever decides in a job of the store looks there, in that very job (`edge.lanes.decider`); for the others the store
+  is asked first (`look`);
 - an answer that gave nothing is remembered only for those who wait for it: asked again, it is decided afresh, as after
   a restart. One bad second of the disk does not stick to a request for ever;
 - the same id for another request is a mistake of the caller: `OtherRequestError`.
@@ -60,12 +62,10 @@ class Once:
         self._clock = clock
         self._answers: OrderedDict[tuple[str, str], Asked] = OrderedDict()
 
-    async def answer(
-        self, lane: str, asking: Asking, *, decide: Callable[[], Awaitable[Told]], again: Callable[[Answered], None]
-    ) -> str:
+    async def answer(self, lane: str, asking: Asking, *, decide: Callable[[], Awaitable[Told]], look: bool) -> str:
         """Return the answer to a request, as text: as given before, or what `decide` gives; raise OtherRequestError.
 
-        `again` hears of an answer from before a restart.
+        `look`: whether the store is asked for an answer from before a restart, because `decide` does not look itself.
         """
         key = (lane, asking.id)
         while (other := self._answers.get(key)) is not None:
@@ -80,9 +80,7 @@ class Once:
         while len(self._answers) > MAX_REMEMBERED:
             self._answers.popitem(last=False)
         try:
-            known = await self._from_store(lane, asking)
-            if known is not None:
-                again(known)
+            known = await self._from_store(lane, asking) if look else None
             told = await decide() if known is None else Told(known.answer, gave=True)
         except BaseException:
             self._answers.pop(key, None)

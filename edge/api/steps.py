@@ -124,7 +124,7 @@ class Steps:
         if asking is None:
             return _answered((await take()).text)
         try:
-            return _answered(await self._once.answer(IN_STEPS, asking, decide=take, again=lambda _: None))
+            return _answered(await self._once.answer(IN_STEPS, asking, decide=take, look=True))
         except OtherRequestError as error:
             raise other_request(error) from error
 

@@ -2,7 +2,7 @@
 
 One way for every lane, whether the text came from a camera, a hand scanner or the API:
 
-1. `open_token`: no database yet; a `TokenError` is an answer too, and only its reason is kept;
+1. `edge.lanes.codes.opener`: no database yet; a `TokenError` is an answer too, and only its reason is kept;
 2. ask, then write: who counts beyond this terminal is asked first, side by side for all lanes and within ASK_S; what
    he says is a `Permit`. A time that is over, or whatever goes wrong in asking, means that this terminal counts alone.
    Beside it a negative of our own lists is asked about once more (`edge.lanes.reasking`);
@@ -31,17 +31,16 @@ from cache.ledger.visit import Lists, ListUnreadableError, Settled, Visit
 from cache.lists.store import ListStore
 from cache.lists.trusted import TrustedLists
 from cache.pen import Pen
-from credit.claims import Token
-from credit.decide import TIMED, refused
+from credit.decide import refused
 from credit.facts import Facts
-from credit.inputs import ENDING, ClockState, Intent, Now, Place
-from credit.keys import Keyring
+from credit.inputs import Intent, Now, Place
 from credit.reasons import Reason
-from credit.tokens import SKEW_S, TokenError, open_token
+from credit.tokens import TokenError
 from credit.weighing.endings import end
 from edge.clock import raise_floor
 from edge.lanes.beyond import Beyond, ThisTerminal
-from edge.lanes.presented import Answer, Presented, answer_of
+from edge.lanes.codes.opener import Opener
+from edge.lanes.presented import Answer, Presented, answer_of, told_before
 from edge.lanes.punctual import EXIT_S, LateError, Punctual
 from edge.lanes.reasking import Asks, Repaired, asked_again, denied
 from edge.metrics import Metrics
@@ -53,8 +52,6 @@ from sync.wire.profiles import Profile
 
 log = logging.getLogger("xinguan.decider")
 
-FRESH_STEP = 14  # of `open_token`: the credential holds, the moment of its showing is what is judged
-UNJUDGED_S = 2**40  # any time is as good as another, to a clock that is not believed
 MAX_OWED = 10_000  # exits kept in memory until the ledger can be written again
 ASK_S = 0.17  # whoever asks gives up by himself before this (claims.md: 150 ms)
 NOTICE_BYTES = 16
@@ -85,6 +82,7 @@ class Decider:
         self._metrics = metrics
         self.reached: Callable[[str], None] = lambda _point: None  # told where a redemption stands
         self._punctual = Punctual(store, self.now)
+        self._opener = Opener()
         self._owed: deque[tuple[dict[str, Any], int]] = deque(maxlen=MAX_OWED)
 
     def adopt(self, profile: Profile, places: Mapping[str, Place]) -> None:
@@ -111,6 +109,10 @@ class Decider:
         now = self._at(presented)
         return self._answer(presented, _unsettled(Reason.STORE_FAILED, now), now)
 
+    def close(self) -> None:
+        """End the threads that open tokens."""
+        self._opener.close()
+
     def boot_ms(self) -> int:
         """Return a clock that never jumps, in milliseconds."""
         return self._bounds.clock.boot_ms()
@@ -118,7 +120,7 @@ class Decider:
     async def decide(self, presented: Presented) -> Answer:
         """Return the settled answer; never raises for anything a visitor can show, nor for an ill store."""
         now = self._at(presented)
-        with self._metrics.latency.labels("total").time():
+        with self._opener.visitor(), self._metrics.latency.labels("total").time():
             settled = await self._settled(presented, now)
         decision = settled.decision
         self._metrics.decisions.labels(decision.outcome.value, decision.findings[0].reason.value).inc()
@@ -144,7 +146,7 @@ class Decider:
             return await self._written(job, presented, now)
         try:
             with self._metrics.latency.labels("open_token").time():
-                token = self._open(presented, trusted.keyring, now)
+                token = await self._opener.opened(presented, trusted.keyring, now, self._profile)
         except TokenError as error:
             refusal = functools.partial(_note_refusal, lane=presented.lane, reason=error.reason)
             return await self._written(refusal, presented, now)
@@ -192,7 +194,11 @@ class Decider:
             asks = None  # once a visit: a second round wants room, not another answer
             visit = replace(visit, lifted=lists.lifted) if isinstance(lists, Repaired) else visit
             job = functools.partial(settle.settle, visit=visit, lists=lists, policy=policy, permit=permit)
-            settled = await self._written(job, presented, now)
+            try:
+                settled = await self._written(job, presented, now)
+            except recall.OtherRequestError:
+                self.beyond.settled(permit, None)
+                raise
             if not settled.uncertain:
                 self.beyond.settled(permit, settled.redemption if settled.redemption == permit.redemption else None)
             if not settled.outside:
@@ -256,6 +262,10 @@ class Decider:
         self, job: Callable[[Pen], Settled], presented: Presented, now: Now, conn: sqlite3.Connection
     ) -> Settled:
         pen = Pen(conn, now, uuid7)
+        if presented.asking is not None:
+            known = recall.answered(conn, presented.asking, lane=presented.lane, at_ms=now.utc_ms)
+            if known is not None:
+                return told_before(known)
         settled = job(pen)
         if presented.asking is not None and settled.redemption is not None:
             given = self._answer(presented, settled, now).given()
@@ -264,44 +274,6 @@ class Decider:
             raise_floor(conn, now)
         self.reached("before-commit")
         return settled
-
-    def _open(self, presented: Presented, keyring: Keyring, now: Now) -> Token:
-        """Open the token; an answer to any challenge the lane still accepts is an answer. Raises TokenError.
-
-        A clock that cannot judge times bars nobody from bringing back or leaving (contract.md §3, scene S17), nor
-        somebody who answers what the lane shows: that was made here and now, whatever the clocks say.
-        """
-        ending, trusted = presented.request.intent in ENDING, now.clock is ClockState.TRUSTED
-        try:
-            return self._judged_by(SKEW_S if trusted or not ending else UNJUDGED_S, presented, keyring, now)
-        except TokenError as error:
-            if trusted or error.step != FRESH_STEP or error.reason not in TIMED:
-                raise
-            token = self._judged_by(UNJUDGED_S, presented, keyring, now)
-            if not token.challenged:
-                raise
-            return token
-
-    def _judged_by(self, skew_s: int, presented: Presented, keyring: Keyring, now: Now) -> Token:
-        last: TokenError | None = None
-        for challenge in presented.challenges or (None,):
-            try:
-                return open_token(
-                    presented.text,
-                    keyring,
-                    now=now.utc_s,
-                    audience=self._profile.site,
-                    challenge=challenge,
-                    allow_test=self._profile.test,
-                    allow_expired=presented.request.intent in ENDING,
-                    skew_s=skew_s,
-                    ahead_s=self._profile.skew_ahead_s,
-                )
-            except TokenError as error:
-                if error.reason is not Reason.NEEDS_CHALLENGE:
-                    raise
-                last = error
-        raise last or AssertionError("a lane accepts at least one challenge")
 
 
 def _unsettled(reason: Reason, now: Now) -> Settled:

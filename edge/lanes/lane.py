@@ -2,7 +2,8 @@
 
 Rules of this file:
 
-- one presentation at a time; a code held before the camera is one presentation until it was out of sight for 2.5 s;
+- its own reader hands over one presentation at a time; a code held before the camera is one until it was out of sight
+  for 2.5 s. Those of several tills are decided side by side (`edge.lanes.codes.turns`);
 - a passage that needs a second check holds the first code for HOLD_MS; the next foreign code is taken as the second;
 - two codes that come into view together are nobody's turn: a friendly notice until one of them is taken away;
 - what is no code of this programme gets a friendly notice, at most one every `NOTICE_EVERY_MS`;
@@ -10,7 +11,6 @@ Rules of this file:
 - the gate opens only for an answer with `open_gate`, after the commit (`edge.lanes.openings`).
 """
 
-import asyncio
 import logging
 import time
 from dataclasses import dataclass, replace
@@ -24,6 +24,7 @@ from credit.reasons import Reason
 from edge.actuators.gate import Gate
 from edge.events import Events
 from edge.lanes.challenge import Challenge
+from edge.lanes.codes.turns import NoTurnError, Turns
 from edge.lanes.decider import Decider
 from edge.lanes.openings import Opening, Openings
 from edge.lanes.payments import Payments
@@ -72,7 +73,7 @@ class Lane:
         self._decider = decider
         self._events = events
         self._metrics = metrics
-        self._turn = asyncio.Lock()
+        self._turns = Turns()
         self.openings = Openings(terms.id, gate=gate, decider=decider, store=store, told=self._opening_told)
         self._challenge = Challenge()
         self._verifiers = verifiers
@@ -187,20 +188,19 @@ class Lane:
         )
         if request.intent is Intent.EXIT:  # whoever leaves waits for nobody
             return self._told(text, await self._decider.decide(presented))
+        shown = text or f"{request.asset} {request.redemption}"
         try:
-            async with asyncio.timeout(self._decider.before(presented) - time.monotonic()):
-                await self._turn.acquire()
-        except TimeoutError:
+            async with self._turns.of(shown, until=self._decider.before(presented)):
+                return self._told(text, await self._decide(presented, second))
+        except NoTurnError:
             return self._told(text, self._decider.too_late(presented))
-        try:
-            return self._told(text, await self._decide(presented, second))
-        finally:
-            self._turn.release()
 
     def _told(self, text: str, answer: Answer) -> Answer:
-        """Have the gate opened, tell the screens, and return the answer."""
+        """Have the gate opened, tell the screens, and return the answer; of one from before they were told."""
         if answer.open_gate:
             self.openings.ask(Opening.of(answer))
+        if answer.before is not None:
+            return answer
         told = answer.to_json() | {"presented": fingerprint(text)}
         public = None if self.terms.notice == "full" else discreet(told)
         self._events.publish("decision", told, public=public)

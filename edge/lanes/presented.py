@@ -1,16 +1,17 @@
 """What somebody shows at a lane, and what he is answered: the two values that travel through this folder."""
 
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cache.ledger.recall import Asking, Given
+from cache.ledger.recall import Answered, Asking, Given
 from cache.ledger.visit import Settled
 from credit.decision import Decision
 from credit.inputs import Intent, Now, Request
 from credit.reasons import Reason
-from credit.telling.answers import to_json
+from credit.telling.answers import from_json, to_json
 
 BRINGING_BACK = frozenset({Intent.CLOSE, Intent.GIVE_BACK})
 
@@ -50,6 +51,7 @@ class Answer:
     open_gate: bool = False
     heads: int = 1
     shown: Mapping[str, Any] = field(default_factory=dict)
+    before: Answered | None = None  # the same request was given this before a restart: nothing was decided now
 
     def to_json(self) -> dict[str, Any]:
         """Return the answer of `POST /v1/present`: the simulator's object and what only a terminal knows."""
@@ -82,6 +84,7 @@ def answer_of(presented: Presented, settled: Settled, now: Now, *, lists_age_s: 
         journal_seq=settled.journal_seq,
         repeat=settled.repeat,
         open_gate=settled.open_gate,
+        before=settled.before,
         heads=presented.request.heads,
         shown={
             "ticket": presented.ticket,
@@ -92,6 +95,13 @@ def answer_of(presented: Presented, settled: Settled, now: Now, *, lists_age_s: 
         }
         | ({} if settled.notice is None else {"notice": settled.notice}),
     )
+
+
+def told_before(known: Answered) -> Settled:
+    """Return that a request was answered before a restart; a gate that did not move for it yet may move now."""
+    said = json.loads(known.answer)
+    opens = known.in_grace and bool(said["obligations"].get("open_gate"))
+    return Settled(decision=from_json(said), redemption=known.redemption, repeat=True, open_gate=opens, before=known)
 
 
 def discreet(told: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 import asyncio
 import hashlib
+import json
+import threading
 import time
 from dataclasses import replace
 from datetime import date
@@ -12,7 +14,7 @@ import pytest
 from cache.journal.chain import begin_epoch
 from cache.ledger.entries import GRANTING
 from cache.ledger.permit import ClaimWord, Known, Permit
-from cache.ledger.recall import Asking
+from cache.ledger.recall import Asking, OtherRequestError
 from credit.facts import Used
 from credit.inputs import ClockState, Intent
 from credit.opening.layers import bytes_of
@@ -475,3 +477,65 @@ class TestDenial:
         ((_kind, body),) = await town.facts("not_granted")
         assert (body["lists"], "measures" in body) == ({"lists.wulong": 7}, False)
         assert problem({"kind": "not_granted", "redemption": None, "body": body}) == ""
+
+
+class TestAskedAgainAfterARestart:
+    """The look for an earlier answer is part of the very transaction that would give one."""
+
+    async def test_the_same_request_is_given_the_same_answer_and_nothing_is_written(self, town):
+        shown = town.show(asking=asked("till-1"))
+        first = await town.decider().decide(shown)
+        written = await town.facts()
+
+        again = await town.decider().decide(shown)
+
+        assert again.before.redemption == first.redemption == again.redemption
+        assert json.loads(again.before.answer) == first.to_json()
+        assert (again.repeat, again.open_gate) == (True, True)  # the gate did not move for it yet
+        assert await town.facts() == written
+
+    async def test_another_request_under_its_id_is_a_mistake_and_keeps_no_place(self, town):
+        await town.decider().decide(town.show(asking=asked("till-1")))
+        beyond = Slow(0, Permit(claim=ClaimWord.HELD, redemption="r-2", hub_no=1))
+
+        with pytest.raises(OtherRequestError):
+            await town.decider(beyond).decide(town.show(town.phones.code(2), asking=Asking("till-1", b"\x02" * 32)))
+
+        assert [redemption for _, redemption in beyond.heard] == [None]
+
+    async def test_a_code_that_has_died_meanwhile_is_answered_as_it_was(self, town):
+        shown = town.show(asking=asked("till-1"))
+        first = await town.decider().decide(shown)
+        town.clock.at_ms += 600_000
+
+        again = await town.decider().decide(replace(shown, arrived=time.monotonic()))
+
+        assert again.before.redemption == first.redemption
+        assert again.open_gate is False  # whoever it was for is not waiting any more
+
+
+async def test_visitors_of_one_lane_are_committed_together(tmp_path):
+    held, free, points, many = threading.Event(), threading.Event(), [], 12
+
+    def hold(_conn):
+        held.set()
+        free.wait(10)
+
+    async with Store(tmp_path / "grouped.db", reached=points.append) as store:
+        await store.write(lambda conn: begin_epoch(conn, epoch="e", terminal="gate1", reason="test"))
+        town = Town(store)
+        decider = town.decider()
+        points.clear()
+        holding = asyncio.create_task(store.write(hold))
+        await asyncio.to_thread(held.wait, 10)
+        codes = [town.phones.code(holder) for holder in range(1, many + 1)]
+        shown = [asyncio.create_task(decider.decide(town.show(code))) for code in codes]
+        async with asyncio.timeout(10):
+            while store._jobs.qsize() < many:
+                await asyncio.sleep(0.001)
+        free.set()
+        answers = await asyncio.gather(*shown)
+        await holding
+
+    assert {answer.decision.outcome for answer in answers} == {Outcome.GRANT}
+    assert points.count("after-commit") == 2  # whoever held the store, and all the visitors

@@ -29,7 +29,7 @@ async def test_who_leaves_is_answered_also_when_the_store_cannot_be_read(tmp_pat
     async def decide():
         return Told("GRANT", gave=True)
 
-    assert await once.answer("A", ASKING, decide=decide, again=pytest.fail) == "GRANT"
+    assert await once.answer("A", ASKING, decide=decide, look=True) == "GRANT"
 
 
 async def test_the_next_decides_when_the_first_is_interrupted_and_another_request_is_a_mistake(tmp_path):
@@ -43,11 +43,11 @@ async def test_the_next_decides_when_the_first_is_interrupted_and_another_reques
         async def decide():
             return Told("GRANT", gave=True)
 
-        first = asyncio.create_task(once.answer("A", ASKING, decide=never, again=pytest.fail))
+        first = asyncio.create_task(once.answer("A", ASKING, decide=never, look=True))
         await started.wait()
-        second = asyncio.create_task(once.answer("A", ASKING, decide=decide, again=pytest.fail))
+        second = asyncio.create_task(once.answer("A", ASKING, decide=decide, look=True))
         with pytest.raises(OtherRequestError):
-            await once.answer("A", Asking(ASKING.id, b"\x02" * 32), decide=decide, again=pytest.fail)
+            await once.answer("A", Asking(ASKING.id, b"\x02" * 32), decide=decide, look=True)
         first.cancel()
 
         assert await second == "GRANT"
@@ -60,9 +60,9 @@ async def test_one_bad_second_does_not_stick_to_a_request_for_ever(tmp_path):
         async def decide():
             return told.pop(0)
 
-        first = await once.answer("A", ASKING, decide=decide, again=pytest.fail)
-        second = await once.answer("A", ASKING, decide=decide, again=pytest.fail)
-        third = await once.answer("A", ASKING, decide=decide, again=pytest.fail)
+        first = await once.answer("A", ASKING, decide=decide, look=True)
+        second = await once.answer("A", ASKING, decide=decide, look=True)
+        third = await once.answer("A", ASKING, decide=decide, look=True)
 
         assert (first, second, third) == ("REFER store_failed", "GRANT", "GRANT")
 
@@ -75,7 +75,7 @@ async def test_who_waits_for_an_answer_that_gives_nothing_hears_it_too(tmp_path)
             await go.wait()
             return Told("STANDARD", gave=False)
 
-        both = [asyncio.create_task(once.answer("A", ASKING, decide=decide, again=pytest.fail)) for _ in range(2)]
+        both = [asyncio.create_task(once.answer("A", ASKING, decide=decide, look=True)) for _ in range(2)]
         await asyncio.sleep(0)
         go.set()
 

@@ -80,8 +80,8 @@ MUTANTS = (
     ),
     Mutant(
         "an untrusted clock bars people from bringing back",
-        "edge/lanes/decider.py",
-        "SKEW_S if now.clock is ClockState.TRUSTED or not ending else UNJUDGED_S",
+        "edge/lanes/codes/opener.py",
+        "SKEW_S if trusted or not ending else UNJUDGED_S",
         "SKEW_S",
         "tests/edge/test_decider.py::TestClock::test_a_clock_that_is_not_believed_bars_nobody_from_bringing_back",
     ),

@@ -1,0 +1,94 @@
+"""Opening tokens: at once for a lone visitor, on a small pool where several are in hand.
+
+Checking a signature leaves the interpreter to other threads, so two visitors' codes are opened in the time of one on
+two cores; a lone visitor does not pay for the way to a thread and back.
+
+Rules of this file:
+
+- an answer to any challenge that the lane still accepts is an answer;
+- a clock that cannot judge times bars nobody from bringing back or leaving (contract.md §3, scene S17), nor somebody
+  who answers what the lane shows: that was made here and now, whatever the clocks say.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Final
+
+from credit.claims import Token
+from credit.decide import TIMED
+from credit.inputs import ENDING, ClockState, Now
+from credit.keys import Keyring
+from credit.reasons import Reason
+from credit.tokens import SKEW_S, TokenError, open_token
+from edge.lanes.presented import Presented
+from sync.wire.profiles import Profile
+
+THREADS: Final = 2
+FRESH_STEP: Final = 14  # of `open_token`: the credential holds, the moment of its showing is what is judged
+UNJUDGED_S: Final = 2**40  # any time is as good as another, to a clock that is not believed
+
+
+class Opener:
+    """Opens tokens for all lanes of a terminal. Its threads begin with the first crowd."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="opener")
+        self._in_hand = 0
+
+    @contextmanager
+    def visitor(self) -> Iterator[None]:
+        """Count a visitor as in hand, from arrival to answer."""
+        self._in_hand += 1
+        try:
+            yield
+        finally:
+            self._in_hand -= 1
+
+    async def opened(self, presented: Presented, keyring: Keyring, now: Now, profile: Profile) -> Token:
+        """Return the token that was presented; raise TokenError."""
+        if self._in_hand <= 1:
+            return open_presented(presented, keyring, now, profile)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, open_presented, presented, keyring, now, profile)
+
+    def close(self) -> None:
+        """End the threads."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def open_presented(presented: Presented, keyring: Keyring, now: Now, profile: Profile) -> Token:
+    """Return the token, by whatever of the lane's challenges and the clock's word can judge it; raise TokenError."""
+    ending, trusted = presented.request.intent in ENDING, now.clock is ClockState.TRUSTED
+    try:
+        return _judged_by(SKEW_S if trusted or not ending else UNJUDGED_S, presented, keyring, now, profile)
+    except TokenError as error:
+        if trusted or error.step != FRESH_STEP or error.reason not in TIMED:
+            raise
+        token = _judged_by(UNJUDGED_S, presented, keyring, now, profile)
+        if not token.challenged:
+            raise
+        return token
+
+
+def _judged_by(skew_s: int, presented: Presented, keyring: Keyring, now: Now, profile: Profile) -> Token:
+    last: TokenError | None = None
+    for challenge in presented.challenges or (None,):
+        try:
+            return open_token(
+                presented.text,
+                keyring,
+                now=now.utc_s,
+                audience=profile.site,
+                challenge=challenge,
+                allow_test=profile.test,
+                allow_expired=presented.request.intent in ENDING,
+                skew_s=skew_s,
+                ahead_s=profile.skew_ahead_s,
+            )
+        except TokenError as error:
+            if error.reason is not Reason.NEEDS_CHALLENGE:
+                raise
+            last = error
+    raise last or AssertionError("a lane accepts at least one challenge")
