@@ -2,6 +2,7 @@
 
 Rules of this file:
 
+- a city has one signing key for each class of tokens, unless it was taken in before that; the newest signs;
 - a signing key is a PEM file `state/issuer-keys/<city>.<kid>.pem` (0600); its public row is in the register and goes
   out with `issuers/<city>/keys.json`;
 - every credential has a random token id and the next free status index of its city, and is in the register before its
@@ -34,6 +35,11 @@ KEY_DAYS: Final = 3 * 365
 DAY_S: Final = 86_400
 TOKEN_ID_BYTES: Final = 8
 QR_BORDER: Final = 4
+SIGNING: Final = (
+    "SELECT kid FROM issuer_key WHERE city = ? AND killed_ms IS NULL"
+    " AND EXISTS (SELECT 1 FROM json_each(entry, '$.classes') WHERE value = ?)"
+    " ORDER BY entry ->> 'from' DESC LIMIT 1"
+)
 STATIC: Final = "INSERT INTO code (sha256, token_id, city) VALUES (?, ?, ?)"  # vouches for grants by it
 
 
@@ -83,10 +89,9 @@ def make_key(
     return key.kid
 
 
-def signing_key(state: Path, city: str) -> IssuerKey:
-    """Return the city's newest signing key that was not killed; raise RegistryError."""
-    with register(state) as conn:
-        return _signing_key(conn, state, city)
+def make_keys(state: Path, city: str, *, now_s: int) -> list[bytes]:
+    """Make one signing key for each class of tokens: a stolen printer's key forges no phone. Return their kids."""
+    return [make_key(state, city, now_s=now_s, classes=(one,)) for one in ALL_CLASSES]
 
 
 def issue(state: Path, city: str, wanted: Wanted, *, now_s: int, iat: int | None = None) -> Issued:
@@ -95,7 +100,7 @@ def issue(state: Path, city: str, wanted: Wanted, *, now_s: int, iat: int | None
     expires = issued_at + wanted.valid_s
     token_id = secrets.token_bytes(TOKEN_ID_BYTES)
     with register(state) as conn:
-        key = _signing_key(conn, state, city)
+        key = _signing_key(conn, state, city, _class_of(wanted))
         subject = pseudonym(conn, city, wanted.subject)
         index = _next_index(conn, city)
         conn.execute(
@@ -145,14 +150,19 @@ def _next_index(conn: sqlite3.Connection, city: str) -> int:
     return 0 if highest is None else highest + 1
 
 
-def _signing_key(conn: sqlite3.Connection, state: Path, city: str) -> IssuerKey:
+def _class_of(wanted: Wanted) -> TokenClass:
+    """Return what a terminal will take the credential for (contract.md §7)."""
+    if wanted.holder_key is not None:
+        return TokenClass.BOUND
+    return TokenClass.MINTED if wanted.max_uses is None else TokenClass.PRINTED
+
+
+def _signing_key(conn: sqlite3.Connection, state: Path, city: str, for_class: TokenClass) -> IssuerKey:
     zone_of(conn, city)
-    row = conn.execute(
-        "SELECT kid FROM issuer_key WHERE city = ? AND killed_ms IS NULL ORDER BY entry ->> 'from' DESC LIMIT 1",
-        (city,),
-    ).fetchone()
+    row = conn.execute(SIGNING, (city, str(for_class))).fetchone()
     if row is None:
-        raise RegistryError(f"{city}: has no signing key in force; make one with `central issue --new-key`")
+        mend = f"make one with `central city --city {city} --new-key`"
+        raise RegistryError(f"{city}: has no signing key in force for {for_class} codes; {mend}")
     path = _key_path(state, city, bytes(row[0]))
     try:
         private = serialization.load_pem_private_key(path.read_bytes(), password=None)

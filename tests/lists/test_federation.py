@@ -7,11 +7,19 @@ import time
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from central.cli import main
 from central.example_town import HOME
+from central.lists.cities import signing_keys
+from central.lists.issuing import Wanted, issue
 from central.lists.publishing import PublishingError, Repository
 from central.lists.role_keys import KeyFolderError
+from central.register.minting import present, to_text
+from central.register.registry import RegistryError
+from credit.claims import TokenClass
+from credit.keys import Keyring
+from credit.tokens import open_token
 
 PAGE = (Path(__file__).parents[2] / "docs" / "federation.md").read_text("utf-8")
 BLOCKS = [block.strip().splitlines() for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)]
@@ -105,3 +113,42 @@ class TestSticks:
     def test_two_sticks_for_three_keys_are_refused(self, tmp_path):
         with pytest.raises(KeyFolderError, match="give one, or 3"):
             Repository(tmp_path / "p", root_keys=[tmp_path / "A", tmp_path / "B"]).create(now_ms=NOW_MS)
+
+
+class TestSigningKeys:
+    def test_a_city_that_is_taken_in_has_a_key_for_each_class_of_tokens_and_each_signs_its_own(self, tmp_path, capsys):
+        state = tmp_path / "platform"
+        assert main(["init", "--state", str(state)]) == 0
+        assert main(["city", "add", "--state", str(state), "--city", HOME, "--rules", str(OFFICES / "yunling")]) == 0
+        now_s = int(time.time())
+        phone = Ed25519PrivateKey.generate()
+        wanted = {
+            TokenClass.BOUND: Wanted(subject="wang", tier=4, holder_key=phone.public_key()),
+            TokenClass.PRINTED: Wanted(subject="wang", tier=4, max_uses=3),
+            TokenClass.MINTED: Wanted(subject="wang", tier=4, valid_s=60),
+        }
+        issued = {one: issue(state, HOME, said, now_s=now_s) for one, said in wanted.items()}
+        keyring = Keyring.from_json(signing_keys(state, HOME))
+
+        classes = [key.classes for keys in keyring.by_kid.values() for key in keys]
+        assert sorted(map(sorted, classes)) == [["bound"], ["minted"], ["printed"]]
+        for one, said in issued.items():
+            text = (
+                said.text
+                if one is not TokenClass.BOUND
+                else to_text(present(said.raw, phone, iat=now_s, nonce=bytes(8)))
+            )
+            assert open_token(text, keyring, now=now_s).token_class is one
+
+    def test_with_one_class_s_key_killed_the_others_go_on_and_the_mend_is_named(self, tmp_path, capsys):
+        state = tmp_path / "platform"
+        assert main(["init", "--state", str(state)]) == 0
+        assert main(["city", "add", "--state", str(state), "--city", HOME, "--rules", str(OFFICES / "yunling")]) == 0
+        keyring = Keyring.from_json(signing_keys(state, HOME))
+        (printed,) = [kid for kid, (key,) in keyring.by_kid.items() if key.classes == {TokenClass.PRINTED}]
+        assert main(["revoke", "--state", str(state), "--city", HOME, "--key", printed.hex()]) == 0
+
+        now_s = int(time.time())
+        with pytest.raises(RegistryError, match="no signing key in force for printed codes; make one with"):
+            issue(state, HOME, Wanted(subject="wang", max_uses=3), now_s=now_s)
+        assert issue(state, HOME, Wanted(subject="wang", valid_s=60), now_s=now_s).text

@@ -7,7 +7,7 @@ from typing import Final
 from central.clock import now_ms
 from central.commands.common import Answer, add_state, answered
 from central.lists.cities import DEFAULT_ZONE, enter, found_city, publish
-from central.lists.issuing import make_key
+from central.lists.issuing import make_keys
 from central.lists.metadata_files import PublishingError
 from central.lists.publishing import Published, Repository
 from credit.rules.listing import KINDS
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--role", choices=KINDS, help="rotate: whose key; without it, all three")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--add", type=Path, metavar="DIR", help="another spelling of: add --rules DIR")
-    what.add_argument("--new-key", action="store_true", help="make another key that signs tokens")
+    what.add_argument("--new-key", action="store_true", help="make other keys that sign tokens, one for each class")
     what.add_argument("--rekey", choices=KINDS, help="another spelling of: rotate --role ROLE")
     what.add_argument("--expel", action="store_true", help="another spelling of: remove")
     parser.add_argument("--zone", default=DEFAULT_ZONE, help="IANA zone of its civil days")
@@ -42,10 +42,10 @@ def _change(args: argparse.Namespace) -> Published:
     rules, repository = args.add or args.rules, Repository(args.state)
     if rules and args.action in (None, "add"):
         enter(args.state, args.city, zone=args.zone)
-        make_key(args.state, args.city, now_s=at_ms // 1000)
+        make_keys(args.state, args.city, now_s=at_ms // 1000)
         return found_city(args.state, args.city, rules, now_ms=at_ms)
     if args.new_key:
-        make_key(args.state, args.city, now_s=at_ms // 1000)
+        make_keys(args.state, args.city, now_s=at_ms // 1000)
         return publish(args.state, now_ms=at_ms, cities=(args.city,))
     if args.rekey or args.action == "rotate":
         kinds = [kind for kind in (args.rekey, args.role) if kind] or KINDS
