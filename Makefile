@@ -18,5 +18,5 @@ lock: setup ; .venv/bin/python requirements/lock.py $(ARGS)
 deb: setup ; .venv/bin/python systemd/packaging/build.py deb $(ARGS)
 tarball: setup ; .venv/bin/python systemd/packaging/build.py tarball $(ARGS)
 .PHONY: look picture
-look: setup ; .venv/bin/python -m pytest tests/look -n 2 --dist loadgroup -m look -q --no-header --durations 5 $(ARGS)
+look: setup ; sh tests/tools/in_memory.sh .venv/bin/python -m pytest tests/look -n 2 --dist loadgroup -m look -q --no-header --durations 5 $(ARGS)
 picture: setup ; .venv/bin/python tests/tools/take_picture.py docs/pictures/demo.png

@@ -6,7 +6,7 @@ They are walked with those of states.py; most at three sizes, the narrowest, the
 from typing import Any
 
 import terminal_like
-from states import GATED, OPEN, TWO_MEASURES, State, denial, gate, grant, sale, told
+from states import GATED, OPEN, PARTY, TWO_MEASURES, State, denial, gate, grant, sale, told
 
 from credit.reasons import Reason
 from edge.watch.causes import CAUSES
@@ -194,5 +194,11 @@ MORE = (
     few("service cut", "service", status={"offline": True, "offline_s": 7_300, "unsent": 12, "oldest_unsent_s": 7_200}),
     few("service forbidden", "service", "forbidden", token="wrong"),
     few("service code checked", "service", "answer", answer=denial(Reason.RESTRICTED, intent="check")),
-    few("gate paid, opening", "gate", "answer", answer=grant(obligations={"pay_fen": 128_000}), status=GATED),
+    few(
+        "gate rest of a group",
+        "gate",
+        "answer",
+        answer=grant(offer=PARTY, list_price_fen=128_000, obligations={"pay_fen": 64_000}),
+        status=GATED,
+    ),
 )

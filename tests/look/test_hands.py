@@ -237,6 +237,19 @@ class TestTime:
         assert await page.evaluate("document.activeElement.id") == "room"
 
 
+class TestDisplays:
+    @pytest.mark.parametrize("name", ["desk", "counter"])
+    async def test_a_screen_that_may_only_show_says_so_and_complains_of_nothing(self, open_screen, terminal, name):
+        page = await open_screen(name, token=terminal_like.DISPLAY)
+        await page.wait_for_selector("#strip.readonly", state="attached")
+
+        terminal.show("standard", name)
+        await page.wait_for_selector(".result")
+
+        assert "只显示" in await page.inner_text("#no-stays, #no-recent")
+        assert await page.locator("#toast.bad").count() == 0
+
+
 class TestWords:
     async def test_what_was_just_told_is_told_in_the_language_switched_to(self, open_screen, terminal):
         terminal.refuses = {"annul": "too_late"}

@@ -207,3 +207,47 @@ class TestStart:
         async with TestServer(terminal_like.LookAlike().app, port=port):
             await page.wait_for_selector("#top", timeout=20_000)
         await page.close()
+
+
+VOICES = """
+window.spoken = [];
+window.SpeechSynthesisUtterance = class { constructor(text) { this.text = text; } };
+const voices = [
+  { lang: "zh-CN", localService: false, name: "elsewhere" },
+  { lang: "zh-CN", localService: true, name: "here" },
+  { lang: "en-GB", localService: true, name: "here too" },
+];
+Object.defineProperty(window, "speechSynthesis", { value: {
+  getVoices: () => voices, cancel: () => {},
+  speak: (line) => window.spoken.push([line.text.replaceAll("\\u200b", ""), line.voice.name]),
+} });
+"""
+
+
+class TestVoice:
+    @pytest.mark.parametrize(
+        ("lang", "said"), [("zh", ["请看屏幕提示", "here"]), ("en", ["Please read the screen", "here too"])]
+    )
+    async def test_the_headline_is_spoken_by_a_voice_of_the_machine_itself(self, chromium, terminal, lang, said):
+        page = await chromium.new_page()
+        await page.add_init_script(VOICES)
+        await page.goto(f"{terminal.base}/gate?lang={lang}&voice=1#token={terminal_like.TOKEN}")
+        await page.wait_for_selector("#sound[aria-pressed=true]")
+        await waiting(page)
+
+        await answered(page, terminal, 1)
+
+        assert await page.evaluate("window.spoken") == [said]
+        await page.close()
+
+    async def test_nobody_is_spoken_to_who_did_not_ask_for_it(self, chromium, terminal):
+        page = await chromium.new_page()
+        await page.add_init_script(VOICES)
+        await page.goto(f"{terminal.base}/gate#token={terminal_like.TOKEN}")
+        await page.wait_for_selector("#sound[aria-pressed=true]")
+        await waiting(page)
+
+        await answered(page, terminal, 1)
+
+        assert await page.evaluate("window.spoken") == []
+        await page.close()

@@ -23,7 +23,7 @@ const quote = find("#quote");
 const screen = new Screen({
   scene: "counter",
   fleeting: false,
-  async onHello() { if (await strip.learn()) await refresh(); },
+  async onHello() { if (await strip.learn()) await refresh(); else sayAt(find("#no-recent"), "display_only"); },
   onStatus(status) { drawTop(status, screen.lane, "counter_title"); strip.drawStatus(status); },
   onAnswer(answer) {
     strip.note(answer);
@@ -83,6 +83,7 @@ function next() {
 }
 
 async function refresh() {
+  if (!strip.may) return;
   const answer = await attempt(() => call("GET", `/v1/redemptions?recent=${RECENT}`));
   if (!answer) return;
   sales = answer.map(rowOf);

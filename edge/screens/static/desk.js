@@ -9,7 +9,7 @@ import { showSlip } from "./slip.js";
 import { attempt, step, Strip, toast } from "./strip.js";
 import { qrPicture } from "./qr.js";
 import { call } from "./terminal.js";
-import { onLanguage, say, toldNode } from "./words.js";
+import { onLanguage, say, sayAt, toldNode } from "./words.js";
 
 let ticket = null;
 let stays = [];
@@ -20,7 +20,7 @@ const deposit = find("#deposit");
 const screen = new Screen({
   scene: "desk",
   fleeting: false,
-  async onHello() { screen.showChallenge(); if (await strip.learn()) await refresh(); },
+  async onHello() { screen.showChallenge(); if (await strip.learn()) await refresh(); else sayAt(find("#no-stays"), "display_only"); },
   onStatus(status) {
     drawTop(status, screen.lane, "desk_title");
     strip.drawStatus(status);
@@ -78,6 +78,7 @@ for (const field of [room, deposit]) {
 }
 
 export async function refresh() {
+  if (!strip.may) return;
   const answer = await attempt(() => call("GET", "/v1/redemptions?state=open"));
   if (!answer) return;
   stays = answer.map(rowOf);

@@ -21,11 +21,11 @@ const SCANNED = new Set(["needs_challenge", "clock_not_trusted"]);
 const FACT_WORDS = { title: "measure", authority: "authority", basis: "basis", until: "until", at: "used_at", where: "where", due: "due", remedy: "remedy", hint: "hint" };
 
 /** The headline's key: the step to take, else the outcome in the words of the scene. */
-function headline(answer, scene, { opening, code }) {
+export function headline(answer, scene, { opening = false, code = null } = {}) {
   if (opening) return "head_opening";
   if (code?.large) return "head_challenge"; // it settles what the clock could not judge as well
   if (answer.outcome === "GRANT" && answer.obligations?.pay_fen) return "head_pay";
-  if (answer.outcome === "GRANT" && CLOSING.has(answer.intent)) return answer.intent === "exit" ? "GRANT_exit" : "GRANT_close";
+  if (answer.outcome === "GRANT" && CLOSING.has(answer.intent)) return `GRANT_${answer.intent}` in WORDS ? `GRANT_${answer.intent}` : "GRANT_close";
   if (answer.outcome === "GRANT" && ["quote", "check"].includes(answer.intent)) return `GRANT_${answer.intent}`;
   const first = answer.reasons.find((reason) => reason.code !== "ok")?.code;
   if (answer.outcome !== "GRANT" && first in STEP_OF) return STEP_OF[first];

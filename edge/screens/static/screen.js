@@ -248,13 +248,13 @@ export class Screen {
     if (view === "undone") return drawMessage("undone", "undone", "undone", "undone_hint");
     if (view === "stuck") return drawMessage("stuck", "REFER", this.shown.value.key, `${this.shown.value.key}_hint`);
     if (view === "unpaid") return drawMessage("undone", "undone", "unpaid", "unpaid_hint");
-    if (view === "no_lane") return drawMessage("lost", "lost", "no_lane", "no_lane_hint", `${this.lane} · ${say("lanes_here")} ${this.status.lanes.map((lane) => lane.id).join(" ")}`);
+    if (view === "no_lane") return drawMessage("lost", "lost", "no_lane", "no_lane_hint", say("lanes_here", { lane: this.lane, lanes: this.status.lanes.map((lane) => lane.id).join(say("comma")) }));
     if (view === "notice") {
       const named = `notice_${this.shown.value.code}`;
       const key = named in WORDS ? named : "notice_not_a_code";
       return drawMessage("notice", "notice", key, `${key}_hint`);
     }
-    if (view === "not_ready") return drawMessage("not_ready", "not_ready", "not_ready", this.scene === "gate" ? "not_ready_hint" : "not_ready_work", ...(this.missing ?? []).map((check) => toldNode(check)));
+    if (view === "not_ready") return drawMessage("not_ready", "not_ready", this.scene === "gate" ? "not_ready_gate" : "not_ready", this.scene === "gate" ? "not_ready_hint" : "not_ready_work", ...(this.missing ?? []).map((check) => toldNode(check)));
     const [iconName, key] = { connecting: ["connecting", "connecting"], lost: ["lost", "lost"], forbidden: ["lost", "forbidden"] }[view];
     return drawMessage(view, iconName, key, `${key}_hint`);
   }

@@ -4,7 +4,7 @@
 import { titleOf } from "./answers.js";
 import { button, clockTime, find, make, set } from "./dom.js";
 import { price, yuan } from "./money.js";
-import { codeFigure, drawResult } from "./result.js";
+import { codeFigure, drawResult, headline } from "./result.js";
 import { noticeOf } from "./screen.js";
 import { say, toldNode } from "./words.js";
 
@@ -12,7 +12,7 @@ import { say, toldNode } from "./words.js";
 export function showSlip(answer, { scene, status }) {
   const before = document.activeElement;
   const dialog = set(make("dialog.slip"), { "aria-label": say("slip") });
-  const sum = price(answer);
+  const sum = answer.outcome === "REFUSE" ? null : price(answer); // whoever is refused owes nothing
   const line = (key, text) => make("p.line", make("span", say(key)), make("b", text));
   const code = noticeOf(answer, status);
   const title = titleOf(answer);
@@ -26,7 +26,7 @@ export function showSlip(answer, { scene, status }) {
   dialog.addEventListener("close", () => { dialog.remove(); (before?.isConnected ? before : find("#code")).focus(); });
   dialog.append(make("div.paper",
     make("h2", toldNode(status?.title ?? "")), make("p", clockTime(answer.at_ms)),
-    make("p.outcome", say(`word_${answer.outcome}`)), body,
+    make("p.outcome", say(answer.outcome === "GRANT" ? "word_GRANT" : headline(answer, scene))), body,
     ...(sum ? [line("amount", yuan(sum.list)), ...(sum.off ? [line(sum.kind === "waived" ? "waived" : "reduction", `−${yuan(sum.off)}`)] : []), line("to_pay", yuan(sum.pay))] : []),
     code ? codeFigure(code) : null), make("div.acts.unprinted", print, close));
   document.body.append(dialog);

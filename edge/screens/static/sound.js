@@ -38,7 +38,7 @@ function speak(name, answer) {
   const voice = speechSynthesis.getVoices().find((one) => one.localService && one.lang.toLowerCase().startsWith(lang));
   if (!voice) return;
   const due = answer?.obligations?.pay_fen;
-  const key = name === "GRANT" && answer?.intent in { close: 1, give_back: 1, return: 1 } ? "GRANT_close" : name === "GRANT" && due ? "head_pay" : SPOKEN[name];
+  const key = name === "GRANT" && answer?.intent in { close: 1, give_back: 1, return: 1 } ? (`GRANT_${answer.intent}` in WORDS ? `GRANT_${answer.intent}` : "GRANT_close") : name === "GRANT" && due ? "head_pay" : SPOKEN[name];
   if (!(key in WORDS)) return;
   const line = new SpeechSynthesisUtterance(say(key));
   line.voice = voice;

@@ -14,7 +14,7 @@ import { Screen } from "./screen.js";
 import { showSlip } from "./slip.js";
 import { attempt, lineOf, step, Strip, toast } from "./strip.js";
 import { call, callAs, requestId, Trouble } from "./terminal.js";
-import { onLanguage, say, toldNode, WORDS } from "./words.js";
+import { onLanguage, say, sayAt, toldNode, WORDS } from "./words.js";
 
 const RECENT = 30;
 const UNDOABLE = new Set(["granted", "awaiting", "open"]);
@@ -28,7 +28,7 @@ let session = null; // {token, person, role, until}
 const screen = new Screen({
   scene: "staff",
   fleeting: false,
-  async onHello() { if (await strip.learn()) await Promise.all([persons(), refresh()]); },
+  async onHello() { if (await strip.learn()) await Promise.all([persons(), refresh()]); else sayAt(find("#no-recent"), "display_only"); },
   onStatus(status) {
     drawTop(status, screen.lane, "staff_title");
     strip.drawStatus(status);
@@ -177,6 +177,7 @@ async function stopEntry() {
 
 // ---- what has passed
 async function refresh() {
+  if (!strip.may) return;
   const answer = await attempt(() => call("GET", `/v1/redemptions?recent=${RECENT}`));
   if (!answer) return;
   rows = answer;

@@ -80,6 +80,7 @@ export class Strip {
     this.screen = screen;
     this.present = present;
     this.last = null; // {redemption, title, at}
+    this.may = true; // our token may act, as far as is known
     find("#strip").innerHTML = MARKUP; // our own
     this.build();
     onLanguage(() => { this.drawLast(); this.drawSound(); this.drawLanguage(); toast.again?.(); });
@@ -92,9 +93,11 @@ export class Strip {
       rows = await call("GET", "/v1/redemptions?recent=1");
     } catch (error) {
       if (!(error instanceof Trouble)) throw error;
-      find("#strip").classList.toggle("readonly", error.status === 403);
+      this.may = error.status !== 403;
+      find("#strip").classList.toggle("readonly", !this.may);
       return false;
     }
+    this.may = true;
     find("#strip").classList.remove("readonly");
     const [last] = rows;
     if (last && !this.last && UNDOABLE.has(last.state)) {
@@ -205,7 +208,7 @@ export class Strip {
     unsent.textContent = status.unsent ? `${say("unsent")} ${status.unsent}` : say("unsent_none");
     unsent.className = status.unsent ? "pill warn" : "pill";
     const ages = (status.lists || []).map((list) => list.age_s).filter((age) => age !== null && age !== undefined);
-    find("#lists").textContent = ages.length ? `${say("list_age")} ${ago(Math.max(...ages))}` : "";
+    find("#lists").textContent = ages.length ? say("list_age", { ago: ago(Math.max(...ages)) }) : "";
     const clock = typeof status.clock === "string" ? status.clock : status.clock?.state;
     find("#clock").textContent = clock && clock !== "trusted" ? `${say("clock")} ${say(`clock_${clock}`)}` : "";
   }
