@@ -34,6 +34,16 @@ CHECKED = {
     "where": {"sites": [town.SITE], "scenes": ["checked"]},
     "needs": ["second-check:health"],
 }
+LEASED = {
+    "id": "yunxi.shared",
+    "code": 21,
+    "version": 1,
+    "issuer": town.CITY,
+    "title": {"zh": "每日名额", "en": "So many a day"},
+    "offer": {"kind": "free"},
+    "where": {"scenes": ["bus"]},
+    "capacity": [{"per": "day", "scope": "benefit", "max": 50, "leased": True}],
+}
 POST = replace(town.GATE, ticket_types=(*town.GATE.ticket_types, *town.DESK.ticket_types))
 LANES = (
     {"id": "D", "scene": "hotel"},
@@ -103,8 +113,8 @@ async def office_token(platform, folder, role):
 
 
 def more_rules(state):
-    """Publish the home city's rules with one benefit more, which needs a second check."""
-    rules = {"issuer": town.CITY, "version": 2, "benefits": [*town.BENEFITS, CHECKED]}
+    """Publish the home city's rules with two benefits more: one needs a second check, one is shared out."""
+    rules = {"issuer": town.CITY, "version": 2, "benefits": [*town.BENEFITS, CHECKED, LEASED]}
     files = {"benefits.json": json.dumps(rules).encode()}
     put_rules(state, town.CITY, files, warrant=Warrant.by_two("li", "han"), now_ms=now_ms())
     publish(state, now_ms=now_ms(), cities=(town.CITY,))
@@ -125,6 +135,9 @@ async def playing(folder: Path):
                 text = gate.configuration(platform=platform.url, source=None, actuator=opened)
                 text = text.replace("[[lanes]]\n", f"[[lanes]]\npay_within_s = {PAY_WITHIN_S}\n")
                 text += "".join(f'[[lanes]]\nid = "{one["id"]}"\nscene = "{one["scene"]}"\n' for one in LANES)
+                text = text.replace(
+                    'scene = "shop"\n', f'scene = "shop"\nprinter = {{port = "file:{folder / "slips"}"}}\n'
+                )
                 text += f'[[verifiers]]\nname = "health"\nurl = "http://127.0.0.1:{verifier_port}/"\ntimeout_s = 5.0\n'
                 gate.config.write_text(text)
                 await gate.enrol(await platform.code_for(POST, platform=platform.url, lanes=LANES))
@@ -139,6 +152,7 @@ async def playing(folder: Path):
                     "checker": await office_token(platform, folder, "checker"),
                     "phone": phone,
                     "city": town.CITY,
+                    "leased": LEASED["id"],
                     "authority": AUTHORITY,
                     "restricting": town.RESTRICTING,
                     "pay_within_s": PAY_WITHIN_S,

@@ -197,7 +197,7 @@ def ask(operation, url, token, known, found):
             }
         answer = heard(case, url, proof)
         found[answer.status_code] = found.get(answer.status_code, 0) + 1
-        if answer.headers.get("Content-Type", "").startswith(JWS):
+        if answer.headers.get("content-type", [""])[0].startswith(JWS):
             case.validate_response(answer, checks=list(OF_JWS))
             fits(operation, answer)
         else:

@@ -2,7 +2,7 @@
 
 import secrets
 
-from told import TOLD, Visitor, done, holds, office, platform, same, terminal, terminal_as
+from told import TOLD, Visitor, answered, done, holds, office, platform, same, terminal, terminal_as
 from xinguan_office.api.default import approve, dispute, reject, settle, withdraw
 from xinguan_office.api.default import measure as draft_measure
 from xinguan_office.models import DraftForm, EntryForm, MeasureForm, SettleForm
@@ -25,6 +25,7 @@ from xinguan_terminal.api.default import (
     new_pin,
     offers,
     open_once,
+    present,
     print_,
     readiness,
     ready,
@@ -44,10 +45,12 @@ from xinguan_terminal.models import (
     ByBody,
     EmergencyBody,
     EntryBody,
+    Intent,
     OfferBody,
     OpenBody,
     PersonBody,
     PinBody,
+    PresentBody,
     PrintBody,
     StopBody,
     UnlockBody,
@@ -68,6 +71,10 @@ same(synchronise.sync(client=service).problem, "", "synchronised")
 same(synchronise.sync(client=terminal).code, "not_allowed", "which is the service page's")
 again.sync("A", client=terminal)
 same(print_.sync("A", client=terminal, body=PrintBody()).code, "not_there", "no printer here")
+shown = Visitor("resident").code()
+quoted = PresentBody(code=shown, lane="C", intent=Intent.QUOTE, amount_fen=1000)
+same(answered(lambda: present.sync(client=terminal, body=quoted)).outcome, "GRANT", "what it would cost")
+same(print_.sync("C", client=terminal, body=PrintBody()).lane, "C", "on paper")
 
 # The shop's own offers.
 terms = {"title": {"zh": "老顾客九五折", "en": "5 % off"}, "offer": {"kind": "percent", "percent_off": 5}, "lane": "C"}

@@ -8,6 +8,8 @@ import json
 import secrets
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -118,6 +120,9 @@ answered = claim.sync(client=mine, body=ClaimRequest(**ask, keys=[ClaimKey(key=u
 holds("a claim is answered", so=answered.to_dict().keys() & {"granted", "refused", "learning", "code"} != set())
 leased = lease.sync(client=mine, body=LeaseRequest(run="r-1", hub_no=0, quota="q|none", number=1, total=1))
 holds("there is no such quota", so=leased.code in ("unknown_bound", "unknown_lease", "learning"))
+quota = f"u|{TOLD['city']}/{TOLD['leased']}|day:{datetime.now(ZoneInfo('Asia/Shanghai')).date()}"
+leased = lease.sync(client=mine, body=LeaseRequest(run="r-1", hub_no=0, quota=quota, number=0, total=5))
+holds("a share of what there is: all of it, or nothing yet", so=(leased.number, leased.total) in ((0, 5), (0, 0)))
 guest = Visitor("resident")
 about = Reask(issuer=TOLD["city"], subject=guest.subject, nonce=secrets.token_hex(8))
 stands = payload_of(reask.sync(client=mine, body=about, terminal=NAME).answer)
