@@ -351,7 +351,7 @@ def test_each_option_of_a_source_is_there_with_its_default():
 def test_each_step_of_the_cascade_is_there():
     named = [one for row in table("scanner.md", "| step |") for one in cells(row)[0].split(", ")]
 
-    assert sorted(named) == sorted([*(step.name for step in STEPS), Mender.name])
+    assert sorted(named) == sorted({step.name for step in STEPS} | {Mender.name})  # one may have two places
 
 
 def test_each_metric_of_the_scanner_is_one():
