@@ -189,8 +189,8 @@ EVERY: tuple[Step, ...] = (
     Step("half", half, LOCAL),
     Step("half-global", half, GLOBAL),
     Step("display-large", partial(region, side=LARGE, tone=LINEAR, sharpen=(11, 2)), LOCAL),
-    Step("paper-sharp", partial(region, side=MIDDLE, sharpen=(15, 2), smooth=3), LOCAL),
     Step("second", partial(region, rank=1), LOCAL),
+    Step("paper-sharp", partial(region, side=MIDDLE, sharpen=(15, 2), smooth=3), LOCAL),
     Step("paper", partial(region, side=LARGE), LOCAL),
     Step("dots", partial(region, side=DOTTED, smooth=5), LOCAL),
     Step("soft", partial(region, side=BIG, tone=HALFWAY, sharpen=(15, 2), smooth=3), LOCAL),
@@ -210,10 +210,10 @@ def _only(name: str, when: Callable[[Scene], bool], *, so: bool = True) -> Step:
 
 
 STEPS: tuple[Step, ...] = (  # for one picture: what helps one kind of code only is not tried at others, or late
-    *EVERY[:5],
+    *EVERY[:6],
     _only("paper-sharp", small_found, so=False),
     _only("unfold", small_found),
-    *EVERY[6:9],
+    *EVERY[7:9],
     _only("soft", dense),
     _only("paper-sharp", small_found),
     _only("hard", dense),

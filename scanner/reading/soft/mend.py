@@ -37,6 +37,7 @@ FEW, MANY = 6, 10  # guesses at first, and when a round has passed
 SPARE = 3  # syndromes that no guess uses up
 BLIND = 3  # rounds on end that may gain nothing
 PASSES = 2  # of learning in a round
+EAGER = 20.0  # `promise` of a block whose bits are tried after the first round that gains nothing
 BEST = 2  # blocks whose bits are tried in a round
 
 
@@ -82,7 +83,7 @@ def mend(
             hopes = _hopes(state, llr * veil)
             if hopes.max() < LOST:
                 break
-            gained = idle > 0 and spare() and _mend_bits(state, llr * veil, hopes)
+            gained = (idle > 0 or hopes.max() > EAGER) and spare() and _mend_bits(state, llr * veil, hopes)
         idle = 0 if gained else idle + 1
     if not state.good.all():
         return None
@@ -176,18 +177,23 @@ def _pilots(state: _State, veil: Grid, row: int) -> Grid:
 
 def _taught(seen: Values, llr: Grid, known: Grid, shape: Shape) -> Grid:
     """Return likelihoods that the pilots and the neighbours' shades have a say in."""
+    across, down = shape.modules
+    told = seen.shape[1]
+    both = np.empty((len(seen), told + (2 * across + 1) * (2 * down + 1)), np.float32)
+    both[:, :told] = seen
     for _ in range(PASSES):
         shade = np.where(known != 0, known, np.tanh(llr / 2)).astype(np.float32)
-        both = np.concatenate([seen, _neighbours(shade, shape)], 1)
-        trust = np.abs(shade)
-        soft = estimated(both, fit(both, np.sign(shade), trust))
+        _tell(both[:, told:], shade, shape)
+        soft = estimated(both, fit(both, np.sign(shade), np.abs(shade)))
         llr = likelihoods(soft, known)
     return llr
 
 
-def _neighbours(shade: Grid, shape: Shape) -> Values:
-    """Return the shades of the modules around each, (modules, n); light beyond the edge."""
+def _tell(told: Values, shade: Grid, shape: Shape) -> None:
+    """Write the shades of the modules around each, light beyond the edge; of itself nothing is told."""
     across, down = shape.modules
     padded = np.pad(shade, ((down, down), (across, across)), constant_values=1)
-    near = np.lib.stride_tricks.sliding_window_view(padded, (2 * down + 1, 2 * across + 1)).reshape(shade.size, -1)
-    return np.delete(near, near.shape[1] // 2, axis=1)
+    window = (2 * down + 1, 2 * across + 1)
+    view = told.reshape(*shade.shape, *window)  # of the same memory: each axis is only split
+    view[...] = np.lib.stride_tricks.sliding_window_view(padded, window)
+    view[:, :, down, across] = 0

@@ -81,34 +81,42 @@ def evened(samples: Values) -> Values:
 
 def features(even: Values, shape: Shape = AROUND) -> Values:
     """Return for each module of the code the samples on and around it, and a one: (modules, n)."""
+    near = _windows(even, shape)
+    return _with_one(near.reshape(near.shape[0] * near.shape[1], -1))
+
+
+def _windows(even: Values, shape: Shape) -> Values:
+    """Return the samples on and around each module: (side, side, down, across), a view."""
     across, down = shape.samples
     edge = QUIET * DENSITY
     inner = even[edge - down : len(even) - edge + down, edge - across : even.shape[1] - edge + across]
     window = (DENSITY + 2 * down, DENSITY + 2 * across)
-    near = np.lib.stride_tricks.sliding_window_view(inner, window)[::DENSITY, ::DENSITY]
-    out = np.ones((near.shape[0] * near.shape[1], window[0] * window[1] + 1), np.float32)
-    out[:, :-1] = near.reshape(len(out), -1)
+    return np.lib.stride_tricks.sliding_window_view(inner, window)[::DENSITY, ::DENSITY]
+
+
+def _with_one(rows: Values) -> Values:
+    out = np.ones((len(rows), rows.shape[1] + 1), np.float32)
+    out[:, :-1] = rows
     return out
 
 
 def heard(even: Values, plan: Layout) -> tuple[Values, Shape]:
     """Return the features by which the fixed modules are told best, and their shape."""
-    best = features(even)
-    around = _misfit(best, plan)
+    around = _misfit(even, plan, AROUND)
     shape, least = AROUND, around * BETTER
     for other in ALONG if around > CLEAR else ():
-        seen = features(even, other)
-        misfit = _misfit(seen, plan)
+        misfit = _misfit(even, plan, other)
         if misfit < least:
-            best, shape, least = seen, other, misfit
-    return best, shape
+            shape, least = other, misfit
+    return features(even, shape), shape
 
 
-def _misfit(seen: Values, plan: Layout) -> float:
-    at = np.flatnonzero(plan.fixed)
-    wanted = plan.fixed.ravel()[at]
-    off = seen[at] @ fit(seen, plan.fixed) - wanted
-    return float(off @ off) / len(at)
+def _misfit(even: Values, plan: Layout, shape: Shape) -> float:
+    y, x = np.nonzero(plan.fixed)
+    wanted = plan.fixed[y, x]
+    rows = _with_one(_windows(even, shape)[y, x].reshape(len(y), -1))
+    off = rows @ fit(rows, wanted) - wanted
+    return float(off @ off) / len(off)
 
 
 def fit(seen: Values, wanted: Grid, trust: Grid | None = None) -> Values:
