@@ -58,11 +58,16 @@ def checked(values: Sequence[Value]) -> Sequence[Value]:
     """Return `values` unless one is not storable everywhere; raise BadValueError."""
     for value in values:
         if isinstance(value, str):
-            if "\0" in value or not (value.isascii() or _is_utf8(value)):
+            if not storable(value):
                 raise BadValueError("text with NUL or a lone surrogate cannot be stored")
         elif isinstance(value, int) and not -MAX_INTEGER <= value <= MAX_INTEGER:
             raise BadValueError("an integer beyond 64 bits cannot be stored")
     return values
+
+
+def storable(text: str) -> bool:
+    """Return whether every engine stores a text alike: what somebody else wrote may hold NUL or a lone surrogate."""
+    return "\0" not in text and (text.isascii() or _is_utf8(text))
 
 
 def _is_utf8(value: str) -> bool:

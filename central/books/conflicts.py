@@ -20,7 +20,7 @@ from central.books.bounds import Bounds
 from central.books.counts import window
 from central.books.planned import UNBOUNDED, Booking, Side, Tally
 from central.books.tallies import spent_within
-from storage.jobs import Row, Tx
+from storage.jobs import Row, Tx, storable
 from sync.wire.messages import Conflict, Other
 
 KINDS: Final = {
@@ -167,7 +167,7 @@ def most_at_once(events: Sequence[Row]) -> int:
 async def hear(tx: Tx, terminal: str, body: dict[str, Any]) -> None:
     """Note that `terminal` wrote a conflict down; a body of another form says nothing."""
     seq, told, key = body.get("seq"), body.get("conflict"), body.get("key")
-    if isinstance(seq, int) and not isinstance(seq, bool) and isinstance(key, str):
+    if isinstance(seq, int) and not isinstance(seq, bool) and isinstance(key, str) and storable(key):
         for kind in (kind for kind, word in TOLD.items() if word == told):
             await tx.execute(HEARD, terminal, seq, kind, key)
 

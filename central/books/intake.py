@@ -11,19 +11,20 @@ Rules of this file:
    to begin a new epoch.
 4. A record that cannot be read is stored as bytes, named in the answer, and blocks nothing. So is one that stands for
    bytes which its terminal's disk changed (`corrupt`): it is set aside, and a finding tells people.
-5. Facts first, books second: the facts are stored, then they are booked within a savepoint. A fact that cannot be
-   booked is a finding for people; it refuses nobody's batch and is told to no terminal.
+5. Facts first, books second: the facts are stored, then they are booked, and heard, within a savepoint. A fact that
+   cannot be booked or heard is a finding for people; it refuses nobody's batch and is told to no terminal: a batch that
+   is refused for ever is a platform in trouble to the hub that brings it, and to everybody behind that hub.
    What an epoch grants that nobody ordered or declared stands apart; so epochs are judged before anything is booked.
 6. Each transaction that ends in a receipt writes (`journals.turn`): a batch that is sent again must wait for the same
    standby as the first time. The row is also the lock that makes one terminal's batches follow each other.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from central.books.booking import Incoming, book_all
+from central.books.booking import Incoming, book_all, find
 from central.books.bounds import Bounds
 from central.books.conflicts import hear
 from central.lives.epochs import Grown, is_bare, judge, named_by
@@ -32,7 +33,7 @@ from central.proofs.keeping import keep
 from central.register import notices
 from central.register.standing import hear_obeyed, order, tell_again
 from credit.records import Record, chain_start
-from storage.jobs import BadValueError, Tx, Value, checked
+from storage.jobs import BadValueError, StoreFailedError, Tx, Value, checked
 from sync.wire.messages import Held, Receipt, SetAside, WireError
 from sync.wire.seals import Link, Sealed, open_record
 
@@ -136,9 +137,7 @@ async def take_in(
         if not nonces:
             await _stand(tx, Grown(*place, known, tuple(records), now_ms), former=former)
         await book_all(tx, incoming, records, bounds or Bounds())
-        for record in records:
-            await _hear(tx, seal.terminal, record)
-            await notices.keep(tx, seal.terminal, record, received_ms=now_ms)
+        await _hear_all(tx, incoming, records)
     receipt = Receipt(
         terminal=seal.terminal, epoch=seal.epoch, acked_through=seal.last, head_hash=sealed.links[-1].hash.hex()
     )
@@ -214,11 +213,36 @@ async def _stand(tx: Tx, grown: Grown, *, former: bool) -> None:
         await foreign(tx, grown.terminal, str(epoch), bare=await is_bare(tx, grown.terminal, str(epoch)))
 
 
-async def _hear(tx: Tx, terminal: str, record: Record) -> None:
-    """Let orders and conflicts that the terminal wrote down be told no more."""
+async def _hear_all(tx: Tx, incoming: Incoming, records: Sequence[Record]) -> None:
+    """Hear what facts say of orders, conflicts and notices; one that cannot be heard is a finding, and stops nobody."""
+    try:
+        async with tx.savepoint():
+            for record in records:
+                await _hear(tx, incoming, record)
+    except StoreFailedError:
+        raise
+    except Exception:  # noqa: BLE001 - it is found again below, with its fact's name
+        for record in records:
+            await _hear_alone(tx, incoming, record)
+
+
+async def _hear_alone(tx: Tx, incoming: Incoming, record: Record) -> None:
+    try:
+        async with tx.savepoint():
+            await _hear(tx, incoming, record)
+    except StoreFailedError:
+        raise
+    except Exception as error:
+        log.exception("fact %s of %s cannot be heard", record.seq, incoming.terminal)
+        await find(tx, incoming, record.seq, "unbookable", f"not heard: {type(error).__name__}: {error}")
+
+
+async def _hear(tx: Tx, incoming: Incoming, record: Record) -> None:
+    """Let orders and conflicts that the terminal wrote down be told no more; keep the notice of a denial."""
     if record.kind == "claim_conflict":
-        await hear(tx, terminal, record.body)
-    await hear_obeyed(tx, terminal, record.body)
+        await hear(tx, incoming.terminal, record.body)
+    await hear_obeyed(tx, incoming.terminal, record.body)
+    await notices.keep(tx, incoming.terminal, record, received_ms=incoming.received_ms)
 
 
 async def _notice_fork(tx: Tx, place: tuple[str, str, int], *, now_ms: int) -> None:

@@ -16,6 +16,7 @@ CHUNK = 64 * 1024
 BODY_S = 30.0
 MAX_WAIT_S = 60
 MAX_THROUGH = 2**53 - 1
+MAX_DIGITS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def named_in(request: web.Request) -> str:
 def through_of(request: web.Request) -> int:
     """Return where the asker says that its journal ends, 0 where it does not; raise WireError."""
     text = request.query.get("through", "0")
-    if not (text.isascii() and text.isdecimal() and int(text[:20]) <= MAX_THROUGH):
+    if not (text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS and int(text) <= MAX_THROUGH):
         raise WireError("bad_message", "through is a sequence number")
     return int(text)
 

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from central.books.intake import GapError
 from central.http.inflate import NotGzipError, TooLargeError
-from storage.jobs import JobWithdrawnError, StoreFailedError
+from storage.jobs import BadValueError, JobWithdrawnError, StoreFailedError
 from sync.wire.messages import Held, Problem, WireError
 
 log = logging.getLogger("central")
@@ -93,7 +93,7 @@ def _problem_of(error: Exception, request: web.Request) -> web.Response:
             return problem(error.code, str(error), held=error.held)
         case TooLargeError():
             return problem("too_large", str(error))
-        case NotGzipError():
+        case NotGzipError() | BadValueError():  # the latter: a name in the call that nothing is kept under
             return problem("bad_message", str(error))
         case StoreFailedError():
             return _store_failed(error, request)

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 import msgspec
 
 from central.books.counts import WHOLE
-from central.books.elsewhere.telling import INSIDE, clean, named_asset
+from central.books.elsewhere.telling import INSIDE, clean, named_asset, tidy
 from central.books.settling.accounts import Steps, unpacked
 from central.books.tallies import CLOSED
 from storage.jobs import Row, Tx
@@ -133,7 +133,7 @@ async def _rows(tx: Tx, site: str, about: About) -> list[Row]:
 def _thing(row: Row) -> Thing:
     redemption, terminal, epoch, kind, state, at_ms, told, account, keys, root, inside, left_ms = row
     steps = Steps() if account is None else unpacked(json.loads(account))
-    told, keys = json.loads(told), json.loads(keys)
+    told, keys = tidy(json.loads(told)), json.loads(keys)
     return Thing(redemption, terminal, epoch, kind, state, at_ms, told, steps, keys, root, inside, left_ms)
 
 

@@ -21,7 +21,7 @@ from typing import Final, NamedTuple
 
 from central.lives.twins import seen_twice
 from credit.records import Record
-from storage.jobs import Tx
+from storage.jobs import Tx, storable
 
 MAX_HEADS: Final = 16
 MAX_NAME: Final = 64
@@ -82,7 +82,7 @@ def named_by(record: Record) -> str | None:
     """Return the epoch that a record declares, or would; None for any other record."""
     body = record.body
     named = body.get("declares") if record.kind == "note" else body.get("next") if record.kind == "corrupt" else None
-    return named if isinstance(named, str) and 0 < len(named) <= MAX_NAME else None
+    return named if isinstance(named, str) and 0 < len(named) <= MAX_NAME and storable(named) else None
 
 
 async def is_bare(tx: Tx, terminal: str, epoch: str) -> bool:
@@ -121,6 +121,8 @@ async def _held(tx: Tx, terminal: str, head: object) -> bool:
         return False
     epoch, seq, hexed = head.get("epoch"), head.get("seq"), head.get("hash")
     if not (isinstance(epoch, str) and isinstance(seq, int) and isinstance(hexed, str) and len(hexed) == HASH_CHARS):
+        return False
+    if not storable(epoch):
         return False
     try:
         hashed = bytes.fromhex(hexed)

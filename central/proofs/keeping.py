@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Final
 
-from storage.jobs import Row, Tx
+from storage.jobs import Row, Tx, storable
 
 RETAIN_MS: Final = 90 * 86_400_000
 PIECE: Final = 200  # rows that one job deletes at most
@@ -27,7 +27,11 @@ DROP: Final = "DELETE FROM proofs WHERE redemption = $1 AND terminal = $2"
 
 async def keep(tx: Tx, terminal: str, proofs: Mapping[str, bytes], *, now_ms: int) -> None:
     """Keep what `terminal` sent, by redemption."""
-    rows = [(one, terminal, shown, hashlib.sha256(shown).digest(), now_ms) for one, shown in sorted(proofs.items())]
+    rows = [
+        (one, terminal, shown, hashlib.sha256(shown).digest(), now_ms)
+        for one, shown in sorted(proofs.items())
+        if storable(one)  # no fact is about a redemption of another name
+    ]
     await tx.execute_many(KEEP, rows)
 
 

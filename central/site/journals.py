@@ -139,7 +139,10 @@ class Journals:
         return found
 
     async def _handed_up(self, request: web.Request, body: bytes) -> Passed | None:
-        headers = {name: request.headers[name] for name in ("Authorization", "Content-Encoding")}
+        headers = {
+            "Authorization": request.headers["Authorization"],
+            "Content-Encoding": "gzip",
+        }  # it was inflated as that
         try:
             async with asyncio.timeout(LIVE_S):
                 path = request.path_qs  # with what it says of the end of its journal

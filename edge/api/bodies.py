@@ -7,6 +7,8 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
+from storage.jobs import storable
+
 BODY_S: Final = 5.0  # from the head to the end of the body
 KEY: Final = "Idempotency-Key"
 MAX_KEY: Final = 64
@@ -30,8 +32,9 @@ async def body_of(request: web.Request, kind: type[Any]) -> Any:
 def request_id_of(request: web.Request, said: str | None) -> str | None:
     """Return the caller's id of this request, from the body (`said`) or the header; raise 400 where they differ."""
     header = request.headers.get(KEY)
-    if header is not None and (not 1 <= len(header) <= MAX_KEY or said not in (None, header)):
-        raise web.HTTPBadRequest(text=f"{KEY} has 1 to {MAX_KEY} characters, and equals request_id")
+    readable = header is None or storable(header)  # a head may hold any byte, and a store no half of a character
+    if header is not None and (not readable or not 1 <= len(header) <= MAX_KEY or said not in (None, header)):
+        raise web.HTTPBadRequest(text=f"{KEY} has 1 to {MAX_KEY} characters of UTF-8, and equals request_id")
     return said or header
 
 

@@ -1,12 +1,53 @@
-"""What an answer makes known to whoever asked: counts, open things, purchases, passes, what ended elsewhere. Pure."""
+"""What an answer makes known to whoever asked: counts, open things, purchases, passes, what ended elsewhere. Pure.
 
-import json
+What was given elsewhere travels as a text, which some terminal's fact once said and nobody signed for its form: one
+that is no such text is a WireError, and its asker goes alone.
+"""
+
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
+
+import msgspec
+from msgspec import Struct
 
 from cache.ledger.permit import Known
 from credit.facts import Bought, OpenThing, PassState, Used
+from credit.records import MAX_SAFE_INTEGER
 from sync.wire.claims import BoughtRow, ClaimAnswer, ClaimRequest, OpenRow, SiteRows
+from sync.wire.messages import decode
+
+
+class _Offer(Struct, frozen=True, kw_only=True):
+    """One benefit that was given (`credit.decision.Given`)."""
+
+    benefit: str
+    issuer: str
+    code: int
+    version: int
+    offer: dict[str, Any]
+    local: bool = False
+    title: dict[str, str] = {}
+
+
+class _Shown(Struct, frozen=True, kw_only=True):
+    """What was shown when it was given."""
+
+    offers: list[_Offer] = []
+    offer: dict[str, Any] | None = None
+
+    @property
+    def given(self) -> tuple[dict[str, Any], ...]:
+        """Each benefit, as an ending tells it."""
+        return tuple(msgspec.structs.asdict(one) for one in self.offers)
+
+    @property
+    def to_pay_fen(self) -> int | None:
+        """What was left to pay, None where that was no sum."""
+        fen: object = (self.offer or {}).get("to_pay_fen")
+        if not isinstance(fen, int) or isinstance(fen, bool):
+            return None
+        return fen if 0 <= fen <= MAX_SAFE_INTEGER else None
 
 
 def ended_of(before: Mapping[str, frozenset[str]], answer: ClaimAnswer) -> dict[str, frozenset[str]]:
@@ -19,7 +60,7 @@ def ended_of(before: Mapping[str, frozenset[str]], answer: ClaimAnswer) -> dict[
 
 
 def known_of(before: Known, answer: ClaimAnswer, asked: ClaimRequest) -> Known:
-    """Return what is known after an answer."""
+    """Return what is known after an answer; raise WireError for a row whose answer is none."""
     used = dict(before.used)
     for one in asked.keys:
         if one.key in answer.left:  # as it stood before this claim
@@ -37,7 +78,7 @@ def known_of(before: Known, answer: ClaimAnswer, asked: ClaimRequest) -> Known:
 
 
 def _open(row: OpenRow) -> OpenThing:
-    answer = json.loads(row.answer)
+    shown = decode(row.answer, _Shown)
     return OpenThing(
         redemption=row.redemption,
         benefit=row.benefit,
@@ -49,13 +90,13 @@ def _open(row: OpenRow) -> OpenThing:
         at_ms=row.at_ms,
         due_ms=row.due_ms,
         withhold_when_overdue=row.on_overdue == "withhold",
-        given=tuple(answer.get("offers", ())),
-        offer=answer.get("offer") or {},
+        given=shown.given,
+        offer=shown.offer or {},
     )
 
 
 def _bought(row: BoughtRow) -> Bought:
-    answer = json.loads(row.answer)
+    shown = decode(row.answer, _Shown)
     return Bought(
         redemption=row.redemption,
         benefit=row.benefit,
@@ -65,9 +106,9 @@ def _bought(row: BoughtRow) -> Bought:
         heads=row.heads,
         returned_fen=row.returned_fen,
         returned_heads=row.returned_heads,
-        to_pay_fen=(answer.get("offer") or {}).get("to_pay_fen"),
-        given=tuple(answer.get("offers", ())),
-        offer=answer.get("offer") or {},
+        to_pay_fen=shown.to_pay_fen,
+        given=shown.given,
+        offer=shown.offer or {},
         intent=row.intent,
         passed=row.passed,
     )

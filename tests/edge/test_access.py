@@ -1,3 +1,4 @@
+import asyncio
 import stat
 
 import pytest
@@ -5,6 +6,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from edge.api.access import ALLOWED, KEPT, TOKEN_FILE, May, Role, TokensUnusableError, guard, load_tokens
+from edge.api.bodies import request_id_of
 from edge.staff.persons import Duty
 from edge.staff.sessions import Sessions
 
@@ -123,3 +125,21 @@ def test_a_token_file_that_is_none_says_its_mend(tmp_path):
 
     with pytest.raises(TokensUnusableError, match="Remove it"):
         load_tokens(tmp_path)
+
+
+@pytest.mark.parametrize("key", [b"\xff", b"\xed\xa0\x80", b"x" * 65])
+async def test_an_idempotency_key_of_any_bytes_is_the_callers_mistake(tokens, unused_tcp_port, key):
+    async def named(request):
+        return web.json_response({"key": request_id_of(request, None)})
+
+    app = web.Application(middlewares=[guard(tokens, frozenset(), {"POST /v1/act": May.ACT}, Sessions())])
+    app.router.add_post("/v1/act", named)
+    async with TestServer(app, port=unused_tcp_port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", unused_tcp_port)
+        token = tokens[Role.DESK].encode()
+        head = b"POST /v1/act HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer " + token
+        writer.write(head + b"\r\nIdempotency-Key: " + key + b"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        answer = await reader.read()
+        writer.close()
+
+    assert answer.startswith(b"HTTP/1.1 400 ")

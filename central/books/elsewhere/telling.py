@@ -7,7 +7,8 @@ Rules of this file:
 
 - it is found under names: the holder's at the site, and the asset's where there is one;
 - only the site where it happened knows it by these names (claims.md: "what the site knows");
-- what is kept is a part of the signed fact, and no more than MAX_TOLD characters of it.
+- what is kept is a part of the signed fact, and no more than MAX_TOLD characters of it;
+- a key that was stolen signs anything: who reads what is kept reads it `tidy`, and nobody else's ask fails by it.
 
     >>> body = {"issuer": "w", "subject": "01", "asset": "A7", "given": [], "uses": []}
     >>> told_of(Record(seq=1, id="a", at_ms=5, kind="opened", redemption="R", body=body), site="s").names
@@ -27,21 +28,23 @@ INSIDE: Final = "i|"
 MAX_TOLD: Final = 8_192  # characters of one grant
 MAX_NAME: Final = 512
 MAX_ID: Final = 64
-MEMBERS: Final = (
-    "issuer",
-    "scene",
-    "intent",
-    "asset",
-    "amount_fen",
-    "heads",
-    "given",
-    "offer",
-    "due_ms",
-    "on_overdue",
-    "reversal_until_ms",
-    "pass",
-    "gives_back",
-)
+TEXT: Final = (str,)
+WHOLE: Final = (int,)
+MEMBERS: Final[Mapping[str, tuple[type, ...]]] = {  # and how terminals write them
+    "issuer": TEXT,
+    "scene": TEXT,
+    "intent": TEXT,
+    "asset": TEXT,
+    "amount_fen": WHOLE,
+    "heads": WHOLE,
+    "given": (list,),
+    "offer": (dict,),
+    "due_ms": WHOLE,
+    "on_overdue": TEXT,
+    "reversal_until_ms": WHOLE,
+    "pass": (dict,),
+    "gives_back": (bool,),
+}
 
 
 class Told(NamedTuple):
@@ -72,6 +75,22 @@ def told_of(record: Record, *, site: str) -> Told | None:
         names.append(named_asset(site, body["asset"]))
     root = (passing.get("root") or record.redemption) if isinstance(passing, dict) else ""
     return Told(tuple(names), text, clean(str(root))[:MAX_ID], inside)
+
+
+def tidy(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return of a kept grant what is of the form in which terminals write it: whatever else a fact says is left out.
+
+    >>> tidy({"heads": "two", "issuer": "w", "given": [{"code": 1}, 7], "offer": None, "due_ms": True})
+    {'issuer': 'w', 'given': [{'code': 1}]}
+    """
+    of_form = {
+        name: told[name]
+        for name, forms in MEMBERS.items()
+        if name in told and isinstance(told[name], forms) and (bool in forms or not isinstance(told[name], bool))
+    }
+    if "given" in of_form:
+        of_form["given"] = [one for one in of_form["given"] if isinstance(one, dict)]
+    return of_form
 
 
 def holder(site: str, body: Mapping[str, Any]) -> str:
