@@ -415,6 +415,16 @@ class SceneTown:
     async def restrict(self, who, until=TOMORROW):
         await self.measure(restrict, who, Measure(code=302, until=until, authority="云溪市文旅局"))
 
+    async def signed(self, rules):
+        """Let two people put these rule files (name → document) in force."""
+        files = {name: json.dumps(document).encode() for name, document in rules.items()}
+        await asyncio.to_thread(lambda: put_rules(self.state, HOME, files, warrant=BY_TWO, now_ms=now_ms()))
+        await asyncio.to_thread(lambda: publish(self.state, now_ms=now_ms()))
+
+    async def told(self, path):
+        """Return what the terminal says there, asked as its service page does."""
+        return await self.terminal._call("GET", path)
+
     async def kill(self, city):
         await asyncio.to_thread(lambda: kill_key(self.state, city, now_ms=now_ms()))
         self.story.happens(f"平台停用 {city} 的密钥", f"platform: the key of {city} is killed")

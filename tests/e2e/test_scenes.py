@@ -3,12 +3,15 @@
 `make e2e SCENE=S3` plays one scene and shows it.
 """
 
+import asyncio
 import time
 
 import aiohttp
 import pytest
 
+from central.clock import now_ms
 from central.lists.measure_calls import dispute, repair, undispute
+from central.lists.publishing import Repository
 from credit.claims import Reservation, SubjectKind
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
@@ -255,3 +258,42 @@ async def test_s10_a_foreign_city_s_token_until_its_key_is_killed(scenes):
         return brief(await scenes.scan(who, "s10", intent="check")) == ("REFUSE", "key_revoked")
 
     await scenes.until(refused)
+
+
+async def test_s24_a_partner_city_publishes_rubbish_and_every_other_gate_goes_on(scenes):
+    home, guest = scenes.holder(), scenes.holder(city="nanshan", tier=7)
+    assert brief(await scenes.scan(guest, "s10", intent="check")) == ("GRANT", "ok")
+    path = "rules/nanshan/calendars.json"
+    good = await asyncio.to_thread(lambda: held_by(scenes.state, path))
+
+    await asyncio.to_thread(lambda: signed_by_the_city(scenes.state, {path: b"[" * 10_000}))
+    trouble = await scenes.until(lambda: line(scenes, "partners", wanted="partners.trouble"))
+
+    assert (trouble["level"], "rules.nanshan" in trouble["en"], trouble["ready"]) == ("warn", True, True)
+    assert brief(await scenes.scan(home, "s8", intent="check")) == ("GRANT", "ok")
+    assert brief(await scenes.scan(guest, "s10", intent="check")) == ("GRANT", "ok"), "its version before is in force"
+    restless = scenes.holder()
+    await scenes.restrict(restless)
+    await restricted(scenes, restless, wanted=True)
+
+    await asyncio.to_thread(lambda: signed_by_the_city(scenes.state, {path: good}))
+    await scenes.until(lambda: line(scenes, "partners", wanted="partners.well"))
+
+
+def held_by(state, path):
+    """Return the document that is public at `path`."""
+    found = {}
+    Repository(state).publish_from(lambda _known, held: found.update({path: held(path)}) or {}, now_ms=now_ms())
+    return found[path]
+
+
+def signed_by_the_city(state, documents):
+    """Sign and publish what no office could make, by the city's own keys, past every check of content."""
+    Repository(state).publish_from(lambda _known, _held: documents, now_ms=now_ms())
+
+
+async def line(scenes, name, *, wanted):
+    """Return the line of readiness when it says that, with whether the terminal is ready; None before."""
+    told = await scenes.told("/v1/readiness")
+    (found,) = [one for one in told["checks"] if one["name"] == name]
+    return {**found, "ready": told["ready"]} if found["cause"] == wanted else None

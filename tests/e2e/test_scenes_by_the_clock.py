@@ -5,7 +5,7 @@ tests/tools/other_clock.py. The platform keeps the machine's time, so the networ
 """
 
 import pytest
-from scene_town import DAY_S, TOMORROW, midnight_s, now_s
+from scene_town import DAY_S, TOMORROW, midnight_s, now_s, town
 
 from central.lists.measure_calls import repair
 
@@ -71,6 +71,29 @@ async def test_s8_repaired_while_the_terminal_is_two_days_offline_expiry_flips_t
     assert (brief(last), last["offline"], last["clock"]) == (("REFUSE", "restricted"), True, "trusted")
     assert last["reasons"][0]["facts"]["until"] == TOMORROW.isoformat()
     assert (brief(then), then["offline"], then["clock"]) == (("GRANT", "ok"), True, "trusted")
+
+
+async def test_a_terminal_that_was_off_for_a_month_says_how_old_all_is_and_gives_what_the_signed_ages_allow(own_town):
+    ages = {"issuer": town.CITY, "ages": {"24": {}, "960": {"offers": ["percent"]}}}
+    await own_town.signed({"list-ages.json": ages})
+    who = own_town.paper(9, valid_s=90 * DAY_S)  # nobody has told this clock the time for a month: a phone's code waits
+
+    async def known():
+        return any(one["up_to_h"] == 960 for one in (await own_town.told("/v1/lists"))["ages"])
+
+    await own_town.until(known)
+    await own_town.offline()
+    await own_town.later(now_s() + 30 * DAY_S)
+
+    free = await own_town.scan(who, "s8", intent="check")
+    cheap = await own_town.scan(who, "shop", intent="quote", amount_fen=10_000)
+    status, readiness = await own_town.told("/v1/status"), await own_town.told("/v1/readiness")
+
+    assert (brief(free), brief(cheap)) == (("REFER", "list_too_old"), ("GRANT", "ok"))
+    assert (free["lists_age_s"] // DAY_S, free["reasons"][0]["facts"]["max_s"]) == (30, DAY_S)
+    assert {one["allows"] for one in status["lists"]} == {"some"}
+    (news,) = [one for one in readiness["checks"] if one["name"] == "news"]
+    assert (news["level"], news["cause"], "720 h" in news["en"]) == ("warn", "news.withheld", True)
 
 
 async def test_s17_the_terminal_boots_in_1970_without_a_network(own_town):
