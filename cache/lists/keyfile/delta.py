@@ -34,6 +34,7 @@ from cache.lists.keyfile.layout import (
     KeyFileError,
     Layout,
 )
+from cache.lists.keyfile.turns import Turns
 
 MAGIC: Final = b"xgdelta1"
 HEAD: Final = struct.Struct(">8sBBBBIQ32s32s8x")
@@ -84,8 +85,9 @@ class Delta:
 
 def _read_changes(data: bytes, layout: Layout, number: int) -> dict[Place, bytes]:
     changes: dict[Place, bytes] = {}
-    at, last = HEAD.size, (-1, b"")
+    at, last, turns = HEAD.size, (-1, b""), Turns()
     for _ in range(number):
+        turns.give()
         if at + CHANGE.size > len(data):
             raise KeyFileError(f"delta: cut short at byte {at}")
         bucket, suffix, rows = CHANGE.unpack_from(data, at)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 
 from cache.lists.keyfile.delta import Place
 from cache.lists.keyfile.layout import SUFFIX_BITS, SUFFIX_BYTES
+from cache.lists.keyfile.turns import Turns
 
 
 class Overlay:
@@ -88,8 +89,9 @@ class Overlay:
         both = dict(self.items())
         both.update(changes)
         made = Overlay()
-        parts, end = [], 0
+        parts, end, turns = [], 0, Turns()
         for (bucket, suffix), payloads in sorted(both.items()):
+            turns.give()
             made._keys.append(bucket << SUFFIX_BITS | int.from_bytes(suffix, "big"))
             made._at.append(end)
             made._sizes.append(len(payloads))

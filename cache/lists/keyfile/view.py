@@ -29,6 +29,7 @@ from cache.lists.keyfile.delta import Delta, Place
 from cache.lists.keyfile.layout import MEASURES, SUFFIX_BYTES, KeyFileError, Layout
 from cache.lists.keyfile.overlay import Overlay
 from cache.lists.keyfile.tree import Tree, hash_of
+from cache.lists.keyfile.turns import Turns
 
 __all__ = ["MEASURES", "Base", "Delta", "Layout", "View"]
 
@@ -104,8 +105,9 @@ class View:
         by_bucket: defaultdict[int, dict[Place, bytes]] = defaultdict(dict)
         for place, payloads in changes.items():
             by_bucket[place[0]][place] = payloads
-        leaves, grown = {}, 0
+        leaves, grown, turns = {}, 0, Turns()
         for bucket, changed in by_bucket.items():
+            turns.give()
             pending = self._overlay.of_bucket(bucket)
             before = self._merged(bucket, pending)
             if hash_of(before) != self._tree.leaf(bucket):
