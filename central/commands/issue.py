@@ -9,26 +9,30 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from central.clock import now_ms
 from central.commands.common import Answer, add_subject, answered
 from central.commands.office.alone import add_emergency, alone, journalled
-from central.lists.issuing import DAY_S, Wanted, issue, picture
+from central.lists.issuing import DAY_S, Wanted, claims_standing, issue, picture
 from central.register.accounts.acts import Act
 from central.register.registry import RegistryError
+from central.register.warrants import Warrant
 from credit.claims import Grant, SubjectKind
 
 GRANT_ID_BYTES = 8
+ALONE = "alone, with --emergency"
 HolderKey = ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_subject(parser)
-    parser.add_argument("--tier", type=int, default=0, choices=range(10), metavar="0-9")
-    parser.add_argument("--group", type=int, action="append", default=[], metavar="CODE", help="may be repeated")
+    parser.add_argument("--tier", type=int, default=0, choices=range(10), metavar="0-9", help=ALONE)
+    parser.add_argument(
+        "--group", type=int, action="append", default=[], metavar="CODE", help=f"may be repeated; {ALONE}"
+    )
     parser.add_argument(
         "--grant",
         action="append",
         default=[],
         metavar="CODE:ID:USES",
-        help="an approved benefit; alone, with --emergency",
+        help=f"an approved benefit; {ALONE}",
     )
     parser.add_argument("--days", type=int, default=30, help="how long it is valid")
     parser.add_argument("--kind", choices=[str(kind) for kind in SubjectKind], default=str(SubjectKind.PERSON))
@@ -59,18 +63,19 @@ def _issue(args: argparse.Namespace) -> Answer:
         kind=SubjectKind(args.kind),
         test=args.test,
     )
-    act = Act(act="credential.issue", city=args.city, before={"grants": args.grant})
-    if args.grant:  # what a grant allows was approved by two people, or is declared
-        return alone(args, act, lambda _warrant: _issued(args, wanted), told=_without_token)
-    return journalled(args.state, act, lambda: _issued(args, wanted), told=_without_token)
+    said = {"grants": args.grant, "tier": args.tier, "groups": args.group}
+    act = Act(act="credential.issue", city=args.city, before=said)
+    if args.grant or claims_standing(wanted):  # what they allow was approved by two people, or is declared
+        return alone(args, act, lambda warrant: _issued(args, wanted, warrant), told=_without_token)
+    return journalled(args.state, act, lambda: _issued(args, wanted, None), told=_without_token)
 
 
 def _without_token(answer: Answer) -> Answer:
     return {name: value for name, value in answer.items() if name != "token"}
 
 
-def _issued(args: argparse.Namespace, wanted: Wanted) -> Answer:
-    issued = issue(args.state, args.city, wanted, now_s=now_ms() // 1000)
+def _issued(args: argparse.Namespace, wanted: Wanted, warrant: Warrant | None) -> Answer:
+    issued = issue(args.state, args.city, wanted, now_s=now_ms() // 1000, warrant=warrant)
     if args.qr:
         kind = args.qr.suffix.lstrip(".").lower()
         if kind not in ("png", "svg"):

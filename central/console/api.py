@@ -20,6 +20,7 @@ from sync.wire.messages import WireError, decode
 MAX_JSON: Final = 6 * 1024 * 1024
 NEXT: Final[Mapping[str, str]] = {
     "measure": "/drafts/{number}",
+    "member": "/drafts/{number}",
     "repair": "/drafts/{number}",
     "rules": "/drafts/{number}",
     "sites": "/drafts/{number}",

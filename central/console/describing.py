@@ -31,12 +31,13 @@ class Words(Struct, frozen=True, kw_only=True):
 
 
 class DraftResult(Struct, frozen=True, kw_only=True):
-    """What became of a draft in force: the publication, and the entries that it made."""
+    """What became of a draft in force: the publication, the entries that it made, how many it lists."""
 
     published: int
     changed: list[str]
     entry: int | UnsetType = UNSET
     entries: list[int] | UnsetType = UNSET
+    people: int | UnsetType = UNSET
 
 
 class DraftShown(Struct, frozen=True, kw_only=True):
@@ -150,7 +151,9 @@ class NonceMade(Struct, frozen=True, kw_only=True):
 
 
 ANSWERS: Final[Mapping[str, Any]] = {
-    **dict.fromkeys(("measure", "repair", "rules", "sites", "approve", "reject", "withdraw", "roll-back"), DraftShown),
+    **dict.fromkeys(
+        ("measure", "member", "repair", "rules", "sites", "approve", "reject", "withdraw", "roll-back"), DraftShown
+    ),
     **dict.fromkeys(("dispute", "settle"), Case),
     **dict.fromkeys(("apply", "decide", "ask", "complete", "take-back"), Application),
     "withdraw-grant": GrantShown,

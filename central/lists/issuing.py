@@ -7,6 +7,8 @@ Rules of this file:
   out with `issuers/<city>/keys.json`;
 - every credential has a random token id and the next free status index of its city, and is in the register before its
   text leaves this module;
+- tier and groups are a list's affair (docs/lists.md), which two people decide: a credential that claims them by itself
+  needs somebody's word too (`Warrant`), is a test token, or says again what a living one of the same person says;
 - the holder's private key is made on the holder's phone; only the demo and tests make one here and hand it on.
 """
 
@@ -27,6 +29,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from central.lists.cities import STATUS_BLOCK, publish
 from central.register.minting import ALL_CLASSES, Credential, IssuerKey, mint_credential, public_entry, to_text
 from central.register.registry import RegistryError, pseudonym, register, zone_of
+from central.register.warrants import Warrant, note
 from credit.claims import Grant, Reservation, SubjectKind, TokenClass
 from storage.files import PRIVATE, replace_file
 
@@ -40,6 +43,11 @@ SIGNING: Final = (
     " AND EXISTS (SELECT 1 FROM json_each(entry, '$.classes') WHERE value = ?)"
     " ORDER BY entry ->> 'from' DESC LIMIT 1"
 )
+NOT_ALONE: Final = (
+    "等级与人群须由两人批准的名单给出（办公平台：导入人员或起草等级）· tier and groups are given by list, by two people"
+    " (the office: import people, or draft a tier)"
+)
+LIVING: Final = "SELECT 1 FROM credential WHERE city = ? AND token_id = ? AND subject = ? AND revoked_ms IS NULL"
 STATIC: Final = "INSERT INTO code (sha256, token_id, city) VALUES (?, ?, ?)"  # vouches for grants by it
 
 
@@ -59,6 +67,7 @@ class Wanted:
     id_check: bool = False
     test: bool = False
     reservation: Reservation | None = None
+    renews: bytes | None = None  # the id of the credential that this one says again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,14 +103,23 @@ def make_keys(state: Path, city: str, *, now_s: int) -> list[bytes]:
     return [make_key(state, city, now_s=now_s, classes=(one,)) for one in ALL_CLASSES]
 
 
-def issue(state: Path, city: str, wanted: Wanted, *, now_s: int, iat: int | None = None) -> Issued:
-    """Issue a credential; raise RegistryError. `iat` back-dates it (tests and the demo's expired code)."""
+def issue(
+    state: Path, city: str, wanted: Wanted, *, now_s: int, iat: int | None = None, warrant: Warrant | None = None
+) -> Issued:
+    """Issue a credential; raise RegistryError. `iat` back-dates it (tests and the demo's expired code).
+
+    `warrant` is by whose word it claims a tier or groups.
+    """
     issued_at = now_s if iat is None else iat
     expires = issued_at + wanted.valid_s
     token_id = secrets.token_bytes(TOKEN_ID_BYTES)
     with register(state) as conn:
         key = _signing_key(conn, state, city, _class_of(wanted))
         subject = pseudonym(conn, city, wanted.subject)
+        if claims_standing(wanted) and not _says_again(conn, city, subject, wanted.renews):
+            if warrant is None:
+                raise RegistryError(NOT_ALONE)
+            note(conn, warrant, "issue", (token_id.hex(),), city=city, now_ms=now_s * 1000)
         index = _next_index(conn, city)
         conn.execute(
             "INSERT INTO credential (token_id, city, subject, status_index, issued_s, expires_s)"
@@ -116,6 +134,15 @@ def issue(state: Path, city: str, wanted: Wanted, *, now_s: int, iat: int | None
     if index % STATUS_BLOCK == 0 and index:  # terminals need the next block of the status list before this one is full
         publish(state, now_ms=now_s * 1000, cities=(city,))
     return Issued(raw=raw, text=to_text(raw), token_id=token_id, subject=subject, status_index=index, expires_s=expires)
+
+
+def claims_standing(wanted: Wanted) -> bool:
+    """Return whether a credential would claim, for real terminals, a tier or groups."""
+    return not wanted.test and (wanted.tier > 0 or any(wanted.groups))
+
+
+def _says_again(conn: sqlite3.Connection, city: str, subject: bytes, token_id: bytes | None) -> bool:
+    return token_id is not None and conn.execute(LIVING, (city, token_id, subject)).fetchone() is not None
 
 
 def picture(text: str, *, kind: str = "png", scale: int = 8, error: str = "l") -> bytes:

@@ -3,7 +3,8 @@
 Rules of this file:
 
 - a call is one entry in the register and one publication; when it returns, the new lists are on disk, signed;
-- measures stand, fall and rest by the word of two people, or in an emergency (`Warrant`); whom one is about is known;
+- measures stand, fall and rest, and tiers are listed, by the word of two people, or in an emergency (`Warrant`); whom
+  one is about is known;
 - only the city that recorded an entry can lift or dispute it; what it names must be there, or the call is an error;
 - a repair takes effect with the next poll of each terminal; an entry also ends by itself after its last day;
 - a key that was killed stays killed.
@@ -19,8 +20,8 @@ from typing import Final, NamedTuple
 from cache.lists.payloads import PayloadError, pack_measure
 from central.lists.cities import measure_codes, publish
 from central.lists.publishing import Published
-from central.register.members import list_member
-from central.register.registry import RegistryError, known_pseudonym, pseudonym, register, zone_of
+from central.register.members import Standing, list_members
+from central.register.registry import RegistryError, known_pseudonym, register, zone_of
 from central.register.warrants import Warrant, What, note
 from credit.rules.documents import parse_entry
 from credit.rules.reading import CatalogueError, Node
@@ -158,11 +159,19 @@ def kill_key(state: Path, city: str, *, now_ms: int, kid: bytes | None = None) -
     return Called(count=done.rowcount, published=publish(state, now_ms=now_ms, cities=(city,)))
 
 
-def list_as_member(state: Path, city: str, subject: str, *, tier: int, groups: Collection[int], now_ms: int) -> Called:
+class Listed(NamedTuple):
+    """Tier and groups that somebody shall have by list."""
+
+    tier: int
+    groups: Collection[int]
+
+
+def list_as_member(state: Path, city: str, subject: str, listed: Listed, *, warrant: Warrant, now_ms: int) -> Called:
     """Let a subject have this tier and these groups by list, whatever credentials claim; raise RegistryError."""
     with register(state) as conn:
-        key = pseudonym(conn, city, subject)
-        list_member(conn, city, key, tier, groups, now_ms=now_ms)
+        key = known_pseudonym(conn, city, subject)
+        wished = {key: Standing.of(listed.tier, listed.groups)}
+        list_members(conn, city, wished, about=key.hex(), warrant=warrant, now_ms=now_ms)
     return Called(count=1, published=publish(state, now_ms=now_ms, cities=(city,), touched=(key,)))
 
 

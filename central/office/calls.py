@@ -4,6 +4,7 @@ Each call asks for its duty itself (`central.register.accounts.duties`). `city` 
 case, application or grant is "not there".
 """
 
+import secrets
 from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Final
@@ -16,10 +17,13 @@ from central.office.approving.calls import APPROVING
 from central.office.desk import Desk
 from central.office.drafts import deciding
 from central.office.forms import Call, City, Form, FormData, Json, Number, Rules, Text, Whole
-from central.office.importing import residents
+from central.office.importing import columns, residents
 from central.office.persons import exporting, forgetting
+from central.office.refusals import RefusedError
 from central.office.urgent import emergencies, killing
 from central.register.accounts.duties import Person
+from central.register.members import Standing
+from credit.rules.terms import MAX_TIER
 
 
 class MeasureForm(Form, frozen=True, kw_only=True):
@@ -32,6 +36,15 @@ class MeasureForm(Form, frozen=True, kw_only=True):
     from_day: date | None = None
     authority: Text = ""
     basis: Text = ""
+
+
+class MemberForm(Form, frozen=True, kw_only=True):
+    """Draft somebody's tier and groups: `groups` are codes with commas or spaces between them; 0 and none take away."""
+
+    city: City
+    subject: Text
+    tier: Annotated[int, Meta(ge=0, le=MAX_TIER)] = 0
+    groups: Text = ""
 
 
 class EntryForm(Form, frozen=True, kw_only=True):
@@ -149,6 +162,20 @@ async def _measure(desk: Desk, who: Person, form: MeasureForm) -> Json:
     return (await deciding.propose_measure(desk, who, form.city, wished, form.asked())).to_json()
 
 
+async def _member(desk: Desk, who: Person, form: MemberForm) -> Json:
+    who.check("member.propose", form.city)
+    try:
+        shall = Standing.of(form.tier, columns.groups(form.groups))
+    except ValueError as error:
+        raise RefusedError(str(error).replace("|", " · ")) from error
+    key = await desk.run(lambda: bytes.fromhex(entries.pseudonym_of(desk.folder, form.city, form.subject)))
+    wish = secrets.token_hex(6)
+    draft = await deciding.propose_members(desk, who, form.city, {key: shall}, form.asked(), wish=wish)
+    if draft is None:
+        raise RefusedError("没有任何变化 · nothing changes")
+    return draft.to_json()
+
+
 async def _repair(desk: Desk, who: Person, form: EntryForm) -> Json:
     return (await deciding.propose_repair(desk, who, form.city, form.entry, form.asked())).to_json()
 
@@ -191,6 +218,7 @@ async def _settle(desk: Desk, who: Person, form: SettleForm) -> Json:
 
 CALLS: Final[Mapping[str, Call]] = {
     "measure": Call(MeasureForm, _measure, "起草惩戒措施", "Draft a measure"),
+    "member": Call(MemberForm, _member, "起草等级与人群", "Draft somebody's tier and groups"),
     "repair": Call(EntryForm, _repair, "起草信用修复", "Draft the repair of a measure"),
     "rules": Call(RulesForm, _rules, "起草规则修改", "Draft a change of the rules"),
     "sites": Call(RulesForm, _sites, "起草场所与商户修改", "Draft a change of sites and merchants"),

@@ -28,6 +28,7 @@ SCHEMAS: Final = (  # only ever appended
     "registry_0003_members.sql",
     "registry_0004_warrants.sql",
     "registry_0005_sources.sql",
+    "registry_0006_members.sql",
 )
 
 

@@ -2,8 +2,9 @@
 
 Rules of this file:
 
-- what bars somebody and what the rules are changes only against a `Warrant`: whoever changes it asks for one and notes
-  it in the same transaction, so no door (page, API token, command, import, schedule) can forget; the schema knows too;
+- what bars somebody, who has which tier and groups, and what the rules are changes only against a `Warrant`: whoever
+  changes it asks for one and notes it in the same transaction, so no door (page, API token, command, import, schedule)
+  can forget; the schema knows too;
 - a warrant names two different people, or it is an emergency: one person, with a reason. The door that makes an
   emergency writes it into the office journal, and the work list tells everybody until somebody else has looked at it;
 - a city's first rules are taken in when the city is founded: they replace nothing.
@@ -17,7 +18,7 @@ from typing import Final, Literal, Self
 
 MIN_WHY: Final = 2
 MAX_WHY: Final = 500
-What = Literal["take", "lift", "put_back", "dispute", "undispute", "rules"]
+What = Literal["take", "lift", "put_back", "dispute", "undispute", "rules", "member", "issue"]
 NOTE: Final = (
     "INSERT INTO warrant (city, what, about, sha256, maker, approver, emergency, source, at_ms)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -72,9 +73,9 @@ FOUNDING: Final = Warrant("@founding", "@root")
 
 
 def note(
-    conn: sqlite3.Connection, warrant: Warrant, what: What, about: Iterable[int], *, city: str, now_ms: int
+    conn: sqlite3.Connection, warrant: Warrant, what: What, about: Iterable[int | str], *, city: str, now_ms: int
 ) -> None:
-    """Note by whose word entries are taken, lifted, put back, or rest; part of the change's own transaction."""
+    """Note by whose word entries stand, fall or rest, and who has which tier; part of the change's own transaction."""
     by = (warrant.maker, warrant.approver, warrant.emergency, warrant.source, now_ms)
     conn.executemany(NOTE, [(city, what, str(number), "", *by) for number in about])
 

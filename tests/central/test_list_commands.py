@@ -69,6 +69,7 @@ def test_issue_prints_a_token_that_opens_and_writes_its_picture(state, tmp_path)
         12,
         "--max-uses",
         3,
+        *ALONE,
         "--qr",
         tmp_path / "chen.png",
     )
@@ -102,7 +103,7 @@ def test_restrict_dispute_and_repair_are_published(state):
 
 def test_of_two_measures_the_one_that_is_meant_must_be_named(state):
     who = ("--state", state, "--city", "yunling", "--subject", "zhao")
-    assert call("issue", *who, "--tier", 3, "--max-uses", 1)[0] == 0
+    assert call("issue", *who, "--max-uses", 1)[0] == 0
     for code in (301, 302):
         assert call("restrict", *who, "--code", code, "--until", UNTIL, *ALONE)[0] == 0
 
@@ -125,7 +126,7 @@ def test_of_two_measures_the_one_that_is_meant_must_be_named(state):
 
 def test_all_of_them_are_lifted_where_all_are_meant(state):
     who = ("--state", state, "--city", "yunling", "--subject", "qian")
-    assert call("issue", *who, "--tier", 3, "--max-uses", 1)[0] == 0
+    assert call("issue", *who, "--max-uses", 1)[0] == 0
     for code in (301, 302):
         assert call("restrict", *who, "--code", code, "--until", UNTIL, *ALONE)[0] == 0
 
@@ -145,11 +146,14 @@ def test_a_day_that_is_none_is_said_with_an_example(state, option):
 def test_tier_and_groups_by_list_are_published(state):
     who = ("--state", state, "--city", "yunling", "--subject", "wang")
 
-    code, answer, _error = call("member", *who, "--tier", 2, "--group", 12, "--group", 21)
+    code, _answer, error = call("member", *who, "--tier", 2, *ALONE)
+    assert (code, "nobody of that name" in error) == (1, True)
+    assert call("issue", *who, "--max-uses", 1)[0] == 0
+    code, answer, _error = call("member", *who, "--tier", 2, "--group", 12, "--group", 21, *ALONE)
     assert (code, answer["changed"]) == (0, ["lists/yunling/index.json"])
     assert published(state, "lists/yunling/index.json")["members"]["count"] == 2
 
-    code, _answer, error = call("member", *who, "--tier", 900)
+    code, _answer, error = call("member", *who, "--tier", 900, *ALONE)
     assert (code, "a tier is 0 to" in error) == (1, True)
 
 
@@ -189,12 +193,15 @@ def test_rules_that_a_terminal_would_refuse_are_refused_before_they_are_signed(s
 async def test_a_code_is_issued_over_http_with_the_operators_token_and_no_other(state):
     opened = open_state(state)
     async with serving(opened, host="127.0.0.1", port=0, now_ms=now_ms) as url, aiohttp.ClientSession(url) as session:
-        who = {"city": "yunling", "subject": "zhou", "tier": 3, "max_uses": 2}
+        who = {"city": "yunling", "subject": "zhou", "max_uses": 2}
         async with session.post("/v1/admin/issue", json=who) as answer:
             assert answer.status == 401
         headers = {"Authorization": f"Bearer {opened.operator_token}"}
         async with session.post("/v1/admin/issue", json=who, headers=headers) as answer:
             assert (await answer.json())["token"].startswith("XG1:")
+        for said in ({"tier": 3}, {"groups": [12]}):  # a tier needs two people, and this token is nobody's
+            async with session.post("/v1/admin/issue", json=who | said, headers=headers) as answer:
+                assert (answer.status, "两人" in await answer.text()) == (400, True)
 
 
 async def test_a_serving_platform_signs_its_timestamp_again_before_its_lists_look_old(state):
@@ -271,7 +278,7 @@ def test_what_root_publishes_belongs_to_the_service_and_its_stick_to_root(state,
     (folder / "public" / "twin").hardlink_to(outside)
 
     who = ("--state", folder, "--city", "yunling", "--subject", "wang")
-    assert call("issue", *who, "--tier", 4, "--max-uses", 3)[0] == 0
+    assert call("issue", *who, "--max-uses", 3)[0] == 0
     code, _answer, error = call("restrict", "--state", folder, "--city", "yunling", *MEASURE)
     assert (code, error) == (0, "")
     code, _answer, error = call("publish", "--state", folder, "--city", "yunling", "--bundle", stick)

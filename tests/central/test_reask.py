@@ -32,7 +32,7 @@ def listed(town):
     """The platform with the example town's lists, and a visitor who stands in them."""
     (town.state.public / "metadata" / "1.root.json").unlink()
     example_town.found(town.state.folder, now_ms=town.clock.at_ms)
-    wanted = issuing.Wanted(subject="wang", tier=4)
+    wanted = issuing.Wanted(subject="wang")
     town.wang = issuing.issue(town.state.folder, HOME, wanted, now_s=town.clock.at_ms // 1000).subject
     measure = measure_calls.Measure(code=RESTRICT, until=date(2027, 12, 31), authority="云岭文旅局")
     town.clock.at_ms += 1000

@@ -56,9 +56,8 @@ class Platform:
         return self.clock.ms
 
     def issue(self, subject="wang", city=HOME, **wanted):
-        return issuing.issue(
-            self.state, city, issuing.Wanted(subject=subject, **{"tier": 4, **wanted}), now_s=self.clock.ms // 1000
-        )
+        said = issuing.Wanted(subject=subject, **{"tier": 4, **wanted})
+        return issuing.issue(self.state, city, said, now_s=self.clock.ms // 1000, warrant=BY_TWO)
 
     def restrict(self, subject="wang", code=example_town.RESTRICT, city=HOME):
         measure = measure_calls.Measure(code=code, until=date(2027, 12, 31), authority="云岭文旅局")

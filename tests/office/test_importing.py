@@ -12,10 +12,11 @@ from office_town import AUTHORITY, CITY, WHO, Office, person
 from central.office import entries
 from central.office.drafts import deciding
 from central.office.drafts.deciding import Asked
+from central.office.drafts.states import NotNowError
 from central.office.importing import residents
 from central.office.importing.columns import KINDS, day, has_id_number, read_rows
 from central.office.importing.reading import MAX_BYTES, read_table
-from central.office.refusals import RefusedError
+from central.office.refusals import OvertakenError, RefusedError
 from central.register.accounts.acts import newest
 from central.register.accounts.duties import ForbiddenError
 from central.register.registry import register
@@ -46,6 +47,12 @@ def bomb(unfolded):
 async def office(tmp_path):
     async with sqlite_books(tmp_path / "central.db") as books:
         yield Office(tmp_path / "state", books)
+
+
+def listed(office):
+    with register(office.folder) as conn:
+        of = "FROM member m JOIN subject s ON s.pseudonym = m.subject ORDER BY 1, 3"
+        return conn.execute(f"SELECT s.name, m.tier, m.code {of}").fetchall()
 
 
 def names(office):
@@ -176,27 +183,49 @@ class TestResidents:
         told = str(await office.books.read(newest))
         assert "张三" not in told
 
-    async def test_tier_and_groups_become_member_lists_and_come_back_when_it_is_undone(self, office):
-        def listed():
-            with register(office.folder) as conn:
-                of = "FROM member m JOIN subject s ON s.pseudonym = m.subject ORDER BY 1, 3"
-                sql = f"SELECT s.name, m.tier, m.code {of}"
-                return conn.execute(sql).fetchall()
-
+    async def test_tier_and_groups_are_a_draft_that_somebody_else_approves_and_go_when_it_is_undone(self, office):
         first = "姓名,等级,人群\n张三,5,12；13\n李四,0,\n".encode()
+        shown = await residents.preview(office.desk, office.clerk, CITY, first)
         done = await residents.take(office.desk, office.clerk, CITY, first, WHY)
         again = await residents.take(office.desk, office.clerk, CITY, first, WHY)
-        assert (done["members"], again["members"]) == (2, 0)
-        assert listed() == [("张三", 5, 12), ("张三", 5, 13), ("李四", 0, 0)]
+        assert (shown.listed, listed(office), again["draft"] == done["draft"]) == (2, [], True)
 
-        office.at.ms += 1000
+        told = await office.call(office.checker, "approve", draft=done["draft"])
+        assert told["words"][1]["zh"] == "等级 无 → 5：1 人"
+        assert {one["zh"] for one in told["words"][2:]} == {
+            "张*：凭证所载 → 等级 5，人群 12、13",
+            "李*：凭证所载 → 等级 无，人群 无",
+        }
+        assert listed(office) == [("张三", 5, 12), ("张三", 5, 13), ("李四", 0, 0)]
+        assert (await residents.take(office.desk, office.clerk, CITY, first, WHY))["draft"] is None
+
         lost = await residents.take(office.desk, office.clerk, CITY, "姓名,等级\n张三,3\n".encode(), WHY)
-        assert listed()[0] == ("张三", 3, 0)
+        await office.call(office.checker, "approve", draft=lost["draft"])
+        assert listed(office)[0] == ("张三", 3, 0)
+        with pytest.raises(RefusedError, match="较新的一次"):
+            await residents.undo(office.desk, office.checker, CITY, done["import"], WHY)
         await residents.undo(office.desk, office.clerk, CITY, lost["import"], WHY)
-        assert listed()[:2] == [("张三", 5, 12), ("张三", 5, 13)]
-        office.at.ms += 1000
+        assert listed(office)[:2] == [("张三", 5, 12), ("张三", 5, 13)]
+        undone = await residents.undo(office.desk, office.clerk, CITY, done["import"], WHY)
+        assert (undone["members"], listed(office), names(office)) == (2, [], {WHO})
+
+    async def test_a_draft_of_tiers_is_overtaken_when_somebody_s_changed_meanwhile(self, office):
+        first = await residents.take(office.desk, office.clerk, CITY, "姓名,等级\n张三,5\n李四,2\n".encode(), WHY)
+        other = await office.call(office.clerk, "member", city=CITY, subject="张三", tier=3, groups="12, 13")
+        await office.call(office.checker, "approve", draft=other["number"])
+
+        with pytest.raises(OvertakenError):
+            await office.call(office.checker, "approve", draft=first["draft"])
+        assert listed(office) == [("张三", 3, 12), ("张三", 3, 13)]
+
+    async def test_an_import_that_is_undone_takes_its_waiting_draft_along(self, office):
+        done = await residents.take(office.desk, office.clerk, CITY, "姓名,等级\n张三,5\n".encode(), WHY)
+
         await residents.undo(office.desk, office.clerk, CITY, done["import"], WHY)
-        assert (listed(), names(office)) == ([], {WHO})
+
+        with pytest.raises(NotNowError):
+            await office.call(office.checker, "approve", draft=done["draft"])
+        assert (listed(office), names(office)) == ([], {WHO})
 
     async def test_whoever_is_used_since_stays(self, office):
         done = await residents.take(office.desk, office.clerk, CITY, "姓名\n张三\n李四\n".encode(), WHY)

@@ -59,6 +59,7 @@ def stands(folder):
     """Return what two people must have decided: measures as they stand, rules, and what is public of both."""
     with register(folder) as conn:
         taken = conn.execute("SELECT number, code, state, lifted_ms FROM entry ORDER BY number").fetchall()
+        taken += conn.execute("SELECT subject, tier, code FROM member ORDER BY subject, code").fetchall()
     rules = {path.name: path.read_bytes() for path in sorted((folder / "cities" / CITY).glob("*.json"))}
     public = sorted(path.name for path in (folder / "public" / "targets").rglob("*") if path.is_file())
     return taken, rules, public
@@ -94,6 +95,7 @@ TWO = {
     "dispute": ("--subject", WHO),
     "publish": ("--rules", "RULES"),
     "issue": ("--subject", WHO, "--max-uses", "2", "--grant", "1:0102030405060708:2"),
+    "member": ("--subject", WHO, "--tier", "5", "--group", "12"),
 }
 
 
@@ -153,7 +155,7 @@ class TestCommands:
 
     def test_every_command_is_known_to_need_two_people_or_not(self):
         """A new command that changes what stands has to be put into this table, and so be tried above."""
-        alone = {"init", "serve", "codes", "hub", "terminals", "journal", "city", "root", "member", "revoke"}
+        alone = {"init", "serve", "codes", "hub", "terminals", "journal", "city", "root", "revoke"}
         alone |= {"operator", "evidence", "acts", "demo", "backup", "restore", "report", "measures", "reached"}
 
         assert set(COMMANDS) == alone | set(TWO)
@@ -216,6 +218,7 @@ class TestTheOffice:
             await office.call(both, "repair", city=CITY, entry=entry),
             await office.call(both, "rules", city=CITY, files=files, force=True),
             await office.call(both, "sites", city=CITY, files=files, force=True),
+            await office.call(both, "member", city=CITY, subject=WHO, tier=5),
         ]
 
         for draft in drafts:
@@ -239,6 +242,8 @@ class TestTheOffice:
             sites = office.rules("sites.json") | {"site_sets": {"town": ["yunling-shan"]}}
             who = office.publisher if kind == "rules" else person("merchant")
             made = await office.call(who, kind, city=CITY, files=json.dumps({"sites.json": sites}), force=True)
+        elif kind == "members":
+            made = await office.call(office.clerk, "member", city=CITY, subject=WHO, tier=5)
         elif kind == "measures":
             rows = [{"subject": WHO, "code": 302, "until": entries.date(2026, 12, 31)}]
             draft = await deciding.propose_measures(office.desk, office.clerk, CITY, rows, Asked(why="名单"))

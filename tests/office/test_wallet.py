@@ -9,11 +9,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from office_town import CITY, OTHER, WHO, Office
 
 from central.lists.cities import signing_keys
+from central.lists.issuing import Wanted, issue
 from central.lists.measure_calls import kill_key, revoke
 from central.office.approving.wallet import NONCE_S, PROOF_TYPE, RENEW_S, make_nonce
 from central.office.refusals import RefusedError
 from central.register.accounts.acts import RepeatedError
 from central.register.minting import present, to_text
+from central.register.warrants import Warrant
 from central.store import sqlite_books
 from credit.codec import base45
 from credit.keys import Keyring
@@ -68,10 +70,10 @@ def raw_of(nonce):
 class TestProof:
     @pytest.mark.parametrize("alg", KEYS)
     async def test_a_proved_key_gets_a_credential_that_opens_with_it(self, office, alg):
-        told = await issued(office, alg, tier=3, groups=[12])
+        told = await issued(office, alg, region=500156)
 
         token = opened(office, told["token"], alg)
-        assert (token.tier, token.groups, token.challenged) == (3, {12}, True)
+        assert (token.tier, token.groups, token.region, token.challenged) == (0, set(), 500156, True)
 
     async def test_a_nonce_is_good_once(self, office):
         nonce = await nonce_of(office)
@@ -131,7 +133,12 @@ class TestProof:
 
 class TestRenewal:
     async def test_what_the_old_one_said_is_said_again_for_the_same_key(self, office):
-        old = await issued(office, tier=4, groups=[7], region=500156)
+        said = Wanted(
+            subject=WHO, tier=4, groups=(7,), region=500156, holder_key=KEYS["EdDSA"].public_key(), max_uses=None
+        )
+        word = Warrant.by_two("li", "han")
+        first = issue(office.folder, CITY, said, now_s=office.at.ms // 1000, warrant=word)
+        old = {"token": first.text, "token_id": first.token_id.hex(), "subject": first.subject.hex()}
         nonce = await nonce_of(office)
 
         new = await office.call(

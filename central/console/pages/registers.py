@@ -26,7 +26,7 @@ async def show(request: web.Request) -> web.Response:
         found = await residents.listed(desk, city)
     except REFUSALS as refusal:
         return refused(request, refusal)
-    may = {act: who.may(act, city) for act in ("register.import", "register.undo", *PERSONS)}
+    may = {act: who.may(act, city) for act in ("register.import", "register.undo", "member.propose", *PERSONS)}
     may["measures"] = bool(who.authorities("measure.propose", city))
     return page(request, "registers", imports=found, may=may, preview=None, heads=_heads())
 
@@ -73,14 +73,15 @@ async def bring(request: web.Request) -> web.StreamResponse:
             told = await residents.preview(desk, who, city, data)
             found = await residents.listed(desk, city)
             may = {"register.import": True, "register.undo": who.may("register.undo", city), "measures": False}
-            may |= dict.fromkeys(PERSONS, False)
+            may |= dict.fromkeys(("member.propose", *PERSONS), False)
             return page(request, "registers", imports=found, may=may, preview=told, heads=_heads())
-        await residents.take(desk, who, city, data, asked)
+        done = await residents.take(desk, who, city, data, asked)
     except (ValueError, AssertionError) as error:
         return refused(request, RefusedError(f"上传有误 · the upload is wrong: {error}"))
     except REFUSALS as refusal:
         return refused(request, refusal)
-    return web.Response(status=303, headers={"Location": "/registers"})
+    where = "/registers" if done["draft"] is None else f"/drafts/{done['draft']}"
+    return web.Response(status=303, headers={"Location": where})
 
 
 ROUTES: Final = (web.get("/registers", show), web.post("/registers", bring))

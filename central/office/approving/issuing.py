@@ -109,6 +109,7 @@ async def renew(desk: Desk, who: Person, city: str, old: Old, asked: Asked) -> t
         kind=token.kind,
         test=token.test,
         reservation=token.reservation,
+        renews=token.token_id,
     )
     return await _issued(desk, who, city, wanted, replace(asked, once=f"nonce:{nonce.hex()}"))
 

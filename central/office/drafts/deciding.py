@@ -1,7 +1,9 @@
 """Making, checking, applying and rolling back drafts. Two people; see `states` for what follows what."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -9,12 +11,13 @@ import msgspec
 from central.books.reports import sites_and_scenes
 from central.office import entries
 from central.office.desk import Desk
-from central.office.drafts import bulk, keeping, kinds, rulebooks
+from central.office.drafts import bulk, keeping, kinds, members, rulebooks
 from central.office.drafts.keeping import Draft, Proposal, Verdict
 from central.office.drafts.states import Move, State, after
 from central.office.refusals import NotThereError, OfficeError, OvertakenError, RefusedError
 from central.register.accounts.acts import Act
 from central.register.accounts.duties import Person
+from central.register.members import Standing
 from storage.jobs import Tx
 
 log = logging.getLogger("central.office")
@@ -55,6 +58,24 @@ async def propose_measures(desk: Desk, who: Person, city: str, rows: list[dict[s
     if not who.authorities("measure.propose", city):
         who.check("measure.propose", city)
     proposal = await desk.run(lambda: bulk.propose(desk.folder, city, rows, now_ms=desk.now_ms()))
+    return await _propose(desk, who, proposal, asked)
+
+
+async def propose_members(
+    desk: Desk, who: Person, city: str, wished: Mapping[bytes, Standing], asked: Asked, *, wish: str
+) -> Draft | None:
+    """Draft who shall have which tier and groups; None where nothing changes, and the draft that wishes it already.
+
+    Raises RefusedError, ForbiddenError.
+    """
+    who.check("member.propose", city)
+    changes = await desk.run(lambda: members.differing(desk.folder, city, wished))
+    if not changes:
+        return None
+    for draft in await desk.books.read(lambda tx: keeping.listed(tx, city, state=State.OPEN)):
+        if draft.kind == "members" and await desk.run(partial(members.wished, desk.folder, draft)) == changes:
+            return draft
+    proposal = await desk.run(lambda: members.propose(desk.folder, city, wish, changes))
     return await _propose(desk, who, proposal, asked)
 
 

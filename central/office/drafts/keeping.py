@@ -22,6 +22,9 @@ ONE: Final = f"SELECT {COLUMNS} FROM drafts WHERE number = $1"  # noqa: S608
 LISTED: Final = (
     f"SELECT {COLUMNS} FROM drafts WHERE city = $1 AND ($2 = '' OR state = $2) ORDER BY number DESC LIMIT $3"  # noqa: S608
 )
+OF_SUBJECT: Final = (
+    f"SELECT {COLUMNS} FROM drafts WHERE city = $1 AND kind = $2 AND subject = $3 ORDER BY number DESC LIMIT 1"  # noqa: S608
+)
 DUE: Final = (
     f"SELECT {COLUMNS} FROM drafts WHERE state = 'approved' AND from_ms <= $1 ORDER BY from_ms, number LIMIT 20"  # noqa: S608
 )
@@ -167,6 +170,12 @@ async def get(tx: Tx, number: int) -> Draft:
 async def listed(tx: Tx, city: str, *, state: str = "", many: int = 100) -> list[Draft]:
     """Return the drafts of a city, the newest first."""
     return [_read(row) for row in await tx.rows(LISTED, city, state, many)]
+
+
+async def about(tx: Tx, city: str, kind: str, subject: str) -> Draft | None:
+    """Return the newest draft of a kind about something; None where there is none."""
+    row = await tx.row(OF_SUBJECT, city, kind, subject)
+    return None if row is None else _read(row)
 
 
 async def due(tx: Tx, *, now_ms: int) -> list[Draft]:

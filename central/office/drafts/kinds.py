@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from central.lists.publishing import Published
 from central.office import changing, entries
-from central.office.drafts import bulk, rulebooks
+from central.office.drafts import bulk, members, rulebooks
 from central.office.drafts.keeping import Draft, Proposal, Words, by_both, by_both_undone
 from central.office.refusals import RefusedError
 
@@ -104,6 +104,10 @@ def _take_all(state: Path, draft: Draft, now_ms: int) -> Applied:
     return Applied(*bulk.take(state, draft, now_ms))
 
 
+def _list(state: Path, draft: Draft, now_ms: int) -> Applied:
+    return Applied(None, members.take(state, draft, now_ms))
+
+
 def _lift(state: Path, draft: Draft, now_ms: int) -> Applied:
     before = entries.get(state, draft.city, draft.content["entry"]).to_json()
     return Applied(
@@ -154,6 +158,9 @@ def _never(_state: Path, _draft: Draft) -> bool:
 KINDS: Final[Mapping[str, Kind]] = {
     "measure": Kind("measure.propose", "measure.approve", "measure.undo", _take, _untake, _never, _nothing),
     "measures": Kind("measure.propose", "measure.approve", "measure.undo", _take_all, bulk.lift, _never, _nothing),
+    "members": Kind(
+        "member.propose", "member.approve", "member.undo", _list, members.undo, members.overtaken, _nothing
+    ),
     "repair": Kind("repair.propose", "repair.approve", "measure.undo", _lift, _unlift, _never, _nothing),
     "rules": Kind("rules.propose", "rules.approve", "rules.rollback", _replace, _go_back, _files_changed, _files),
     "sites": Kind("sites.propose", "sites.approve", "rules.rollback", _replace, _go_back, _files_changed, _files),

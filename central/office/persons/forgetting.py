@@ -21,7 +21,7 @@ from central.office.persons.exporting import facts_of
 from central.office.refusals import RefusedError
 from central.register.accounts.acts import Act
 from central.register.accounts.duties import Person
-from central.register.members import list_member, unlist_member
+from central.register.members import silence, unlist_member
 from central.register.registry import register
 from storage.jobs import Tx
 
@@ -32,7 +32,7 @@ MEASURES: Final = (
 NAME: Final = "DELETE FROM subject WHERE city = ? AND pseudonym = ?"
 REVOKE: Final = "UPDATE credential SET revoked_ms = coalesce(revoked_ms, ?) WHERE city = ? AND subject = ?"
 LIVING: Final = "SELECT count(*) FROM credential WHERE city = ? AND subject = ? AND expires_s >= ?"
-BROUGHT: Final = ("imported", "import_member")
+BROUGHT: Final = ("imported", "import_member", "wished_member")
 TABLE: Final = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
 CASES: Final = "SELECT count(*) FROM cases WHERE city = $1 AND subject = $2 AND state = 'open'"
 UNDECIDED: Final = (
@@ -127,7 +127,7 @@ def _unlink(desk: Desk, city: str, subject: str, *, now_ms: int) -> int:
             if conn.execute(TABLE, (table,)).fetchone():
                 conn.execute(f"DELETE FROM {table} WHERE pseudonym = ?", (key,))  # noqa: S608 - names of our own
         if conn.execute(LIVING, (city, key, now_ms // 1000)).fetchone()[0]:
-            list_member(conn, city, key, 0, (), now_ms=now_ms)
+            silence(conn, city, key, now_ms=now_ms)
         else:
             unlist_member(conn, city, key)
         return conn.execute(REVOKE, (now_ms, city, key)).rowcount
