@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from central.clock import now_ms
-from central.console.app import console_serving, keep_schedule
+from central.console.app import console_serving
 from central.http.app import serving
 from central.lists.freshening import keep_fresh
 from central.office.desk import Desk
+from central.office.rounds.schedule import keep_schedule
 from central.platform_state import PlatformState, StateError, open_state
 from central.proving.rounds import Rounds
 from central.proving.worker import Judges
@@ -63,14 +64,17 @@ class Console(NamedTuple):
     origins: frozenset[str]
 
 
-async def _office(state: PlatformState, books: JobStore, console: Console) -> None:
-    """Serve the console for ever, and put in force what was approved for a time that has come."""
-    desk = Desk(state.folder, books, now_ms)
+async def keep_office(state: PlatformState, books: JobStore, console: Console | None) -> None:
+    """Put in force, for ever, what was approved for a time that has come; serve the office's pages where asked to."""
+    desk, alone = Desk(state.folder, books, now_ms), state.database_url is None
+    if console is None:
+        await keep_schedule(desk, books.hold, alone=alone)
+        return
     async with console_serving(
         desk, host=console.host, port=console.port, tls=console.tls, origins=console.origins
     ) as url:
         sys.stderr.write(f"办公 console {url}\n")
-        await keep_schedule(desk, books.hold, alone=state.database_url is None)
+        await keep_schedule(desk, books.hold, alone=alone)
 
 
 async def _serve(
@@ -83,8 +87,7 @@ async def _serve(
     async def beside(books: JobStore) -> None:
         async with asyncio.TaskGroup() as group, Judges() as judges:
             group.create_task(keep_fresh(state.folder, now_ms, books.hold))
-            if console is not None:
-                group.create_task(_office(state, books, console))
+            group.create_task(keep_office(state, books, console))
             await Rounds(books, state.folder, now_ms).run(judges)
 
     async with serving(state, host=host, port=port, now_ms=now_ms, tls=tls, beside=beside) as url:

@@ -7,8 +7,10 @@ import time
 import pytest
 from office_town import CITY, OTHER, Office
 
-from central.console import app
+from central.commands import serve
 from central.lists.cities import CITIES
+from central.office.rounds import schedule
+from central.platform_state import open_state
 from central.store import sqlite_books
 
 PATIENCE_S = 10
@@ -30,7 +32,7 @@ async def until(task, holds, what):
 
 
 async def test_a_draft_comes_into_force_although_another_duty_fails_each_time(office, monkeypatch, caplog):
-    monkeypatch.setattr(app, "EVERY_S", 0)
+    monkeypatch.setattr(schedule, "EVERY_S", 0)
     (office.folder / CITIES / OTHER / "measure-codes.json").write_text("[" * 100_000)  # no reader foresees this
     files = json.dumps({"sites.json": office.rules("sites.json") | {"site_sets": {"hill": ["yunling-shan"]}}})
     form = {"city": CITY, "files": files, "force": True, "from_ms": office.at.ms + 3_600_000}
@@ -46,11 +48,31 @@ async def test_a_draft_comes_into_force_although_another_duty_fails_each_time(of
     async def in_force():
         return "hill" in office.rules("sites.json").get("site_sets", {})
 
-    task = asyncio.create_task(app.keep_schedule(office.desk, held, alone=True))
+    task = asyncio.create_task(schedule.keep_schedule(office.desk, held, alone=True))
     try:
         await until(task, failed, "the duty that fails")
         assert not await in_force()
         office.at.ms += 3_600_000
+        await until(task, in_force, "the draft")
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def test_a_platform_without_the_office_s_pages_puts_drafts_in_force_as_well(office, monkeypatch):
+    monkeypatch.setattr(schedule, "EVERY_S", 0)
+    monkeypatch.setattr(serve, "now_ms", lambda: office.at.ms)
+    files = json.dumps({"sites.json": office.rules("sites.json") | {"site_sets": {"hill": ["yunling-shan"]}}})
+    form = {"city": CITY, "files": files, "force": True, "from_ms": office.at.ms + 3_600_000}
+    draft = (await office.call(office.publisher, "rules", **form))["number"]
+    await office.call(office.second, "approve", draft=draft, force=True)
+    office.at.ms += 3_600_000
+
+    async def in_force():
+        return "hill" in office.rules("sites.json").get("site_sets", {})
+
+    task = asyncio.create_task(serve.keep_office(open_state(office.folder), office.books, None))
+    try:
         await until(task, in_force, "the draft")
     finally:
         task.cancel()
