@@ -24,11 +24,14 @@ BOOKS: Final = (
     "denied",
     "hub_words",
     "totals",
+    "daily",
     "kinds",
     "overruns",
-    "findings",
 )
 JUDGED: Final = ("verdicts", "presented", "apart", "doubts")
+FOUND: Final = ("unbookable", "granted_again", "apart", "over_bound", "disproved", "foreign_proof")
+"""Findings that booking and judging make anew; those about the lives of a terminal's name were heard once."""
+FORGET: Final = f"DELETE FROM findings WHERE kind IN ({', '.join(f'${n}' for n in range(1, len(FOUND) + 1))})"  # noqa: S608
 JUDGE_AGAIN: Final = "UPDATE proofs SET judged_ms = NULL"
 DUE: Final = "SELECT 1 FROM marks WHERE name = 'books' AND value = 'due'"
 DONE: Final = "DELETE FROM marks WHERE name = 'books'"
@@ -50,6 +53,7 @@ async def rebuild(tx: Tx, bounds: Bounds) -> None:
     """Empty the books and book every readable fact again, in the order in which they came."""
     for table in (*BOOKS, *JUDGED):
         await tx.execute(f"DELETE FROM {table}")  # noqa: S608 - names of our own
+    await tx.execute(FORGET, *FOUND)
     await tx.execute(JUDGE_AGAIN)
     await all_foreign(tx)
     after: tuple[int, str, str, int, bytes] = (-(2**62), "", "", 0, b"")

@@ -1,4 +1,4 @@
-"""Running totals of what was given, by quarter of an hour, site, issuer and benefit. No page or report scans facts.
+"""Running totals of what was given, by quarter of an hour and by day, site, issuer and benefit. No page scans facts.
 
 Every civil day of every time zone is made of whole quarters. A grant adds to the lines of its own site when it is
 booked; each later step adds the difference between what the redemption is worth now and what it was worth before
@@ -23,10 +23,11 @@ from central.books.settling.accounts import (
     values_of,
     worth,
 )
+from central.books.settling.daily import adding, by_day
 from central.books.settling.verdicts import ADD_WEIGHTS, WEIGHTS, settled_change, verdict_change
 from central.proofs.opening import first_verdict
 from credit.records import Record
-from storage.jobs import Tx, Value
+from storage.jobs import Tx
 
 QUARTER_MS: Final = 900_000
 LATE_MS: Final = 86_400_000
@@ -38,6 +39,8 @@ ADD: Final = (
     + ", ".join(f"{name} = totals.{name} + excluded.{name}" for name in COUNTED)
     + ", latest_ms = CASE WHEN excluded.latest_ms > totals.latest_ms THEN excluded.latest_ms ELSE totals.latest_ms END"
 )
+ADD_DAY: Final = adding(COUNTED, latest=True)
+WEIGH_DAY: Final = adding(WEIGHTS, latest=False)
 KINDS: Final = "INSERT INTO kinds (kind, n) VALUES ($1, $2) ON CONFLICT (kind) DO UPDATE SET n = kinds.n + excluded.n"
 GRANT: Final = (
     "SELECT r.site, r.at_ms, f.raw FROM redemptions r JOIN facts f"
@@ -83,11 +86,14 @@ class Sheet:
 
     async def write(self, tx: Tx) -> None:
         """Add all of it to the books."""
-        await tx.rows_many(f"{ADD} RETURNING quarter", self.rows())
-        weights: list[tuple[Value, ...]] = [
+        rows = self.rows()
+        await tx.rows_many(f"{ADD} RETURNING quarter", rows)
+        weights: list[tuple[int | str, ...]] = [
             (*key, *line.values()) for key, line in sorted(self._weights.items()) if any(line.values())
         ]
         await tx.rows_many(f"{ADD_WEIGHTS} RETURNING quarter", weights)
+        await tx.rows_many(ADD_DAY, by_day(rows, latest=True))
+        await tx.rows_many(WEIGH_DAY, by_day(weights, latest=False))
 
     def rows(self) -> list[tuple[int | str, ...]]:
         """Return the changes, sorted."""

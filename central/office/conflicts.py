@@ -27,7 +27,8 @@ ISSUER: Final = re.compile(r"[a-z]\|(?:[a-z]+:)?([a-z][a-z0-9-]{0,31})[/:]")
 MAX_SHOWN: Final = 200
 OPEN: Final = (
     "SELECT o.key, o.kind, o.bound, o.noticed_ms, s.decision, s.why, s.by_whom, s.at_ms FROM overruns o"
-    " LEFT JOIN settled_conflicts s ON s.key = o.key WHERE o.dissolved_ms IS NULL ORDER BY o.noticed_ms DESC LIMIT 1000"
+    " LEFT JOIN settled_conflicts s ON s.key = o.key WHERE o.dissolved_ms IS NULL"
+    " AND (o.key LIKE $1 OR o.key LIKE $2 OR o.key LIKE $3 OR o.key LIKE $4) ORDER BY o.noticed_ms DESC LIMIT $5"
 )
 ONE: Final = "SELECT kind FROM overruns WHERE key = $1 AND dissolved_ms IS NULL"
 SETTLED: Final = "SELECT decision FROM settled_conflicts WHERE key = $1"
@@ -59,7 +60,8 @@ def issuer_of(key: str) -> str:
 async def listed(tx: Tx, city: str) -> list[Conflict]:
     """Return the conflicts about a city's bounds that facts have not explained away, the newest first."""
     names = ("key", "kind", "bound", "noticed_ms", "decision", "why", "by", "at_ms")
-    rows = [row for row in await tx.rows(OPEN) if issuer_of(row[0]) == city]
+    named = (f"_|{city}/%", f"_|{city}:%", f"_|%:{city}/%", f"_|%:{city}:%")
+    rows = [row for row in await tx.rows(OPEN, *named, 5 * MAX_SHOWN) if issuer_of(row[0]) == city]
     return [Conflict(**dict(zip(names, row, strict=True))) for row in rows[:MAX_SHOWN]]
 
 

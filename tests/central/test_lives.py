@@ -2,6 +2,8 @@
 
 import pytest
 
+from central.books.bounds import Bounds
+from central.books.rebuilding import rebuild
 from central.lives import twins
 from central.lives.epochs import Grown, judge
 from central.register.enrolment import make_code
@@ -94,6 +96,15 @@ class TestEpochs:
         books.grows("e2", note())
 
         assert (books.standing, books.findings) == ({"e2": "bare"}, ["bare_epoch"])
+
+    def test_its_finding_outlives_the_making_of_the_books_anew_and_what_booking_found_is_found_again(self, books):
+        books.holds("e1")
+        books.grows("e2", note())
+        books.conn.execute("INSERT INTO findings VALUES ('gate-1', 'e1', 5, 'granted_again', 'redemption r', 0)")
+
+        books.run(lambda tx: rebuild(tx, Bounds()))
+
+        assert books.findings == ["bare_epoch"]
 
     def test_one_that_obeys_our_order_is_expected_and_one_that_obeys_none_of_ours_is_not(self, books):
         books.holds("e1")

@@ -48,6 +48,29 @@ async def test_the_period_ends_at_midnight_of_its_own_zone(books, journal):
     assert (await told(books, half="2026H2")).total.off_fen == 20
 
 
+async def test_a_page_adds_up_a_row_a_day_and_never_the_quarters(books, journal):
+    gate, quarter_ms = await journal("t1"), 900_000
+    first = 1_790_006_400_000  # 2026-09-22 00:00 in Shanghai
+    grants = [("granted", f"r{n}", grant(off_fen=n), first + n * quarter_ms) for n in range(192)]
+    await gate.bring(*grants, at_ms=first)
+
+    rows = await books.read(lambda tx: tx.rows("SELECT day, off_fen FROM daily ORDER BY day"))
+    quarters = await books.read(lambda tx: tx.row("SELECT count(*) FROM totals"))
+    await books.write(lambda tx: tx.execute("DELETE FROM totals"))  # whoever read these would find nothing
+
+    assert ([one[1] for one in rows], quarters[0]) == ([sum(range(96)), sum(range(96, 192))], 192)
+    assert (await told(books)).total.off_fen == sum(range(192))
+
+
+async def test_another_zone_s_days_are_made_of_quarters(books, journal):
+    gate = await journal("t1")
+    midnight = 1_790_014_500_000  # 2026-09-22 00:00 in Kathmandu, UTC+5:45: no day of UTC+8 begins then
+    await gate.bring(("granted", "a", grant(off_fen=1), midnight - 1), ("granted", "b", grant(off_fen=20), midnight))
+    days = {"first": date(2026, 9, 22), "last": date(2026, 9, 22), "zone": "Asia/Kathmandu"}
+
+    assert (await books.read(lambda tx: half_year(tx, **days))).total.off_fen == 20
+
+
 async def test_a_city_sees_what_it_pays_and_what_others_pay_at_its_sites(books, journal):
     gate = await journal("t1", "gate")  # whose profile says that w issued it
     await gate.bring(

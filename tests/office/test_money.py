@@ -12,6 +12,7 @@ from central.books.bounds import Bounds
 from central.books.rebuilding import rebuild
 from central.books.reconciliation import reconcile
 from central.books.settling.accounts import FIGURES, Figures, Grant, Item, Steps, packed, stepped, unpacked, worth
+from central.books.settling.half_year import JUDGED, LINES, half_year, line_of
 from credit.records import Record
 
 NOW = 1_790_000_000_000
@@ -106,6 +107,16 @@ def from_report(report):
     return {key: figure for key, figure in found.items() if figure}
 
 
+async def by_quarters(books):
+    """Return the lines of everything, which lies within the period, as the quarters add up."""
+
+    async def job(tx):
+        judged = {row[:4]: row[4:] for row in await tx.rows(JUDGED, 0, 2**40)}
+        return [line_of(row, judged.get(row[:4], ())) for row in await tx.rows(LINES, 0, 2**40)]
+
+    return await books.read(job)
+
+
 @pytest.mark.parametrize("seed", range(4))
 async def test_the_report_is_the_sum_over_the_journal_whatever_came_late_or_elsewhere(books, journal, seed):
     rng = random.Random(seed)
@@ -134,6 +145,7 @@ async def test_the_report_is_the_sum_over_the_journal_whatever_came_late_or_else
     assert await books.read(lambda tx: tx.rows("SELECT kind, detail FROM findings")) == []
     assert from_report(told) == from_scratch(everything)
     assert again.lines == told.lines
+    assert (await books.read(lambda tx: half_year(tx, **days))).lines == await by_quarters(books)
 
 
 MONEY = st.integers(0, 2**40)

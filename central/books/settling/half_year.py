@@ -9,7 +9,7 @@ Rules of this file:
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import date, timedelta
 from typing import Any, Final
@@ -17,25 +17,30 @@ from zoneinfo import ZoneInfo
 
 from central.books.reconciliation import SUMMED, midnight_ms
 from central.books.reports import terminals
+from central.books.settling.daily import days_of
 from central.books.totals import QUARTER_MS
 from storage.jobs import Row, Tx
 
 HALF: Final = re.compile(r"(20[0-9]{2})H([12])\Z")
-LINES: Final = (
-    "SELECT site, issuer, benefit, local, "  # noqa: S608 - columns of our own
-    + ", ".join(f"CAST(sum({name}) AS BIGINT)" for name in SUMMED)
-    + ", max(latest_ms) FROM totals WHERE quarter >= $1 AND quarter < $2"
-    " GROUP BY site, issuer, benefit, local ORDER BY site, issuer, benefit, local"
-)
 VERDICTS: Final = (
     *("proved", "vouched", "unproved", "disproved", "apart", "settled"),
     *("settled_off_fen", "settled_waived_fen", "settled_later_fen"),
 )
-JUDGED: Final = (
-    "SELECT site, issuer, benefit, local, "  # noqa: S608 - columns of our own
-    + ", ".join(f"CAST(sum({name}) AS BIGINT)" for name in VERDICTS)
-    + " FROM verdicts WHERE quarter >= $1 AND quarter < $2 GROUP BY site, issuer, benefit, local"
-)
+
+
+def _sums(names: Iterable[str], table: str, at: str) -> str:
+    return (
+        "SELECT site, issuer, benefit, local, "  # noqa: S608 - columns of our own
+        + ", ".join(f"CAST(sum({name}) AS BIGINT)" for name in names)
+        + (", max(latest_ms)" if table != "verdicts" else "")
+        + f" FROM {table} WHERE {at} >= $1 AND {at} < $2 GROUP BY site, issuer, benefit, local"
+        " ORDER BY site, issuer, benefit, local"
+    )
+
+
+LINES: Final = _sums(SUMMED, "totals", "quarter")
+JUDGED: Final = _sums(VERDICTS, "verdicts", "quarter")
+DAILY: Final = _sums((*VERDICTS, *SUMMED), "daily", "day")
 REFUSED: Final = (
     "SELECT site, reason, CAST(sum(n) AS BIGINT) FROM refusals WHERE quarter >= $1 AND quarter < $2"
     " GROUP BY site, reason ORDER BY site, reason"
@@ -158,8 +163,7 @@ async def half_year(tx: Tx, *, first: date, last: date, zone: str, city: str = "
     span = (start // QUARTER_MS, end // QUARTER_MS)
     own = {name: json.loads(profile) for name, profile in await tx.rows(SITES)}
     sites = {one.get("site") for one in own.values() if one.get("issuer") == city}
-    judged = {row[:4]: row[4:] for row in await tx.rows(JUDGED, *span)}
-    lines = [_sum(row, judged.get(row[:4], ())) for row in await tx.rows(LINES, *span)]
+    lines = await _lines(tx, span)
     repairs = await tx.rows(REPAIRS, start, end, city)
     took = sorted(applied - made for made, _decided, applied in repairs)
     mine = [one for one in await terminals(tx) if not city or own.get(one["terminal"], {}).get("issuer") == city]
@@ -176,7 +180,18 @@ async def half_year(tx: Tx, *, first: date, last: date, zone: str, city: str = "
     )
 
 
-def _sum(row: Row, judged: Sequence[int]) -> Sum:
+async def _lines(tx: Tx, span: tuple[int, int]) -> list[Sum]:
+    """Return the lines of a span of quarters: from whole days where it is made of such, which are far fewer rows."""
+    days = days_of(*span)
+    if days is not None:
+        rows = await tx.rows(DAILY, *days)
+        return [line_of((*row[:4], *row[4 + len(VERDICTS) :]), row[4 : 4 + len(VERDICTS)]) for row in rows]
+    judged = {row[:4]: row[4:] for row in await tx.rows(JUDGED, *span)}
+    return [line_of(row, judged.get(row[:4], ())) for row in await tx.rows(LINES, *span)]
+
+
+def line_of(row: Row, judged: Sequence[int]) -> Sum:
+    """Return a line from its sums and what it adds up to by verdict."""
     site, issuer, benefit, local, *figures = row
     line = Sum(site=site, issuer=issuer, benefit=benefit, local=bool(local), latest_ms=figures[-1])
     for name, figure in [*zip(SUMMED, figures, strict=False), *zip(VERDICTS, judged, strict=False)]:
