@@ -68,7 +68,7 @@ def listed(town):
 
 async def made(town, **more):
     headers = {"Authorization": f"Bearer {town.state.operator_token}"}
-    body = json.dumps({"city": HOME, "subject": "granny-li", "tier": 4} | more).encode()
+    body = json.dumps({"city": HOME, "subject": "granny-li"} | more).encode()
     async with open_session() as session:
         return json.loads(await exchange(session, "POST", town.url + "/v1/admin/short", headers=headers, body=body))
 
@@ -84,14 +84,19 @@ async def redeemer(town, name="gate-a"):
 class TestRedeeming:
     async def test_a_code_becomes_a_minted_token_that_says_what_the_office_said(self, listed):
         asks = await redeemer(listed)
-        told = await made(listed, groups=[12])
+        told = await made(listed, tier=4, groups=[12], test=True)
 
         text = await asks.token(told["short"].lower())
 
         assert told["until"] == listed.clock.at_ms + VALID_MS
         keys = json.dumps([example_town_key(listed)]).encode()
-        token = open_token(text, Keyring.from_json(keys), now=listed.clock.at_ms // 1000)
+        token = open_token(text, Keyring.from_json(keys), now=listed.clock.at_ms // 1000, allow_test=True)
         assert (token.issuer, token.token_class, token.tier, set(token.groups)) == (HOME, TokenClass.MINTED, 4, {12})
+
+    @pytest.mark.parametrize("said", [{"tier": 4}, {"groups": [12]}])
+    async def test_a_real_code_claims_no_tier_by_itself_for_two_people_give_one_by_list(self, listed, said):
+        with pytest.raises(RefusedError, match="两人"):
+            await made(listed, **said)
 
     async def test_it_is_redeemed_once_and_an_answer_that_was_lost_comes_again(self, listed):
         asks, others = await redeemer(listed), await redeemer(listed, "gate-b")

@@ -123,9 +123,9 @@ class TestSigningKeys:
         now_s = int(time.time())
         phone = Ed25519PrivateKey.generate()
         wanted = {
-            TokenClass.BOUND: Wanted(subject="wang", tier=4, holder_key=phone.public_key()),
-            TokenClass.PRINTED: Wanted(subject="wang", tier=4, max_uses=3),
-            TokenClass.MINTED: Wanted(subject="wang", tier=4, valid_s=60),
+            TokenClass.BOUND: Wanted(subject="wang", holder_key=phone.public_key()),
+            TokenClass.PRINTED: Wanted(subject="wang", max_uses=3),
+            TokenClass.MINTED: Wanted(subject="wang", valid_s=60),
         }
         issued = {one: issue(state, HOME, said, now_s=now_s) for one, said in wanted.items()}
         keyring = Keyring.from_json(signing_keys(state, HOME))

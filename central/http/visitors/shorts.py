@@ -17,7 +17,7 @@ from central.http.asked import read_bounded
 from central.http.problems import Handler, problem
 from central.http.terminal_calls import TerminalCalls
 from central.http.tries import WrongTries
-from central.lists.issuing import Wanted, issue
+from central.lists.issuing import NOT_ALONE, Wanted, claims_standing, issue
 from central.register.registry import RegistryError, register, zone_of
 from central.register.shorts import Said, Short, look_up, make_short, redeem
 from credit.rules.terms import MAX_TIER
@@ -64,6 +64,8 @@ class ShortCalls:
         except RegistryError as error:
             raise WireError("bad_message", str(error)) from error
         said = Said(subject=asked.subject, tier=asked.tier, groups=asked.groups, test=asked.test)
+        if claims_standing(_wanted(said)):
+            raise WireError("bad_message", NOT_ALONE)
         short, until_ms = await self._store.write(lambda tx: make_short(tx, asked.city, said, now_ms=now_ms))
         return _json(ShortMade(short=short, until=until_ms))
 
@@ -82,13 +84,16 @@ class ShortCalls:
         return _json(ShortAnswer(token=token))
 
     async def _minted(self, found: Short, short: str, terminal: str, now_ms: int) -> str:
-        said = found.said
-        wanted = Wanted(subject=said.subject, tier=said.tier, groups=said.groups, valid_s=MINTED_S, test=said.test)
+        wanted = _wanted(found.said)
         try:
             issued = await asyncio.to_thread(issue, self._folder, found.city, wanted, now_s=now_ms // 1000)
         except RegistryError as error:
             raise WireError("bad_message", str(error)) from error
         return await self._store.write(lambda tx: redeem(tx, short, terminal, issued.text, now_ms=now_ms))
+
+
+def _wanted(said: Said) -> Wanted:
+    return Wanted(subject=said.subject, tier=said.tier, groups=said.groups, valid_s=MINTED_S, test=said.test)
 
 
 def _known(folder: Path, city: str) -> None:

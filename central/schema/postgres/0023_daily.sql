@@ -1,4 +1,4 @@
--- Running totals and verdicts by civil day; see ../sqlite/0024_daily.sql.
+-- Running totals and verdicts by civil day; see ../sqlite/0025_daily.sql.
 CREATE TABLE daily (
     day                BIGINT NOT NULL,
     site               TEXT NOT NULL,
