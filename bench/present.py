@@ -29,6 +29,7 @@ from credit.policy import Policy
 from credit.rules.benefits import parse_benefits
 from credit.rules.measures import MeasureEntry
 from credit.tokens import open_token
+from edge.terminal import LOG_BYTES
 from storage.sqlite import Store
 
 NOW = 1_790_000_000
@@ -114,7 +115,7 @@ async def measure(folder: Path, rounds: int) -> None:
     codes = [visitors.code() for _ in range(rounds * 2)]
     floors, costs = [], []
     descriptor = os.open(folder / "floor", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    async with Store(folder / "terminal.db") as store:
+    async with Store(folder / "terminal.db", log_bytes=LOG_BYTES) as store:
         await store.write(lambda conn: chain.begin_epoch(conn, epoch="e", terminal="gate1", reason="bench"))
         for code in codes[:rounds]:
             floors.append(sync_once(descriptor))

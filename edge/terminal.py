@@ -66,6 +66,7 @@ from sync.ways import Ways, open_ways
 log = logging.getLogger("xinguan.terminal")
 
 STOP_S = 1.0  # for the last fact
+LOG_BYTES = 4 * 1024 * 1024  # about what is written between two checkpoints
 
 
 class Terminal:
@@ -173,7 +174,7 @@ class Terminal:
     async def _open(self, identity: Identity, stack: AsyncExitStack) -> tuple[Parts, Decider]:
         """Put together everything this terminal is made of, on a store that is not open yet."""
         config, metrics = self._config, Metrics()
-        store = Store(config.data / DATABASE_FILE, committed=self._committed())
+        store = Store(config.data / DATABASE_FILE, log_bytes=LOG_BYTES, committed=self._committed())
         clock = Clock(store, Memory(), boot_id=this_boot())
         clock.rtc_h = identity.profile.rtc_trust_h
         bounds = Bounds(clock=clock, disk=Disk(config.data), answer_s=config.terminal.answer_s)

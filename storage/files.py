@@ -21,6 +21,7 @@ from typing import Final
 PRIVATE: Final = 0o600
 PUBLIC: Final = 0o644
 ROOT: Final = 0
+ZEROS: Final = bytes(256 * 1024)
 BESIDE: Final = ("", "-wal", "-shm")  # a database is these three
 
 
@@ -52,6 +53,22 @@ def replace_file(path: Path, data: bytes, *, mode: int = PRIVATE) -> None:
         os.fsync(file.fileno())
     beside.replace(path)
     sync_folder(path.parent)
+
+
+def grow_file(path: Path, to_bytes: int) -> None:
+    """Let the file at `path` be at least so long, zeros at its end, all of it on disk; raise OSError.
+
+    What is written over is cheaper to make durable than what makes a file longer: neither its length nor its blocks
+    change, so the file system has nothing of its own to write down.
+    """
+    handle = os.open(path, os.O_WRONLY)
+    try:
+        size = os.fstat(handle).st_size
+        while size < to_bytes:
+            size += os.pwrite(handle, ZEROS[: to_bytes - size], size)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def create_file(path: Path, data: bytes, *, mode: int = PRIVATE) -> None:

@@ -12,7 +12,9 @@ The contract is `storage.jobs`. How it is kept here:
    can still be withdrawn.
 5. Reading jobs run on a second thread with a connection that cannot write, and see committed data only.
 6. The writer's thread never dies alone: it ends the process (`storage.threads.dying`).
-7. No job waits for a checkpoint: a thread of its own takes the log into the file (`storage.threads.checkpoints`).
+7. Commits write over a log that is long enough already (`log_bytes`): what lengthens a file takes longer to be durable.
+   Behind the valid frames SQLite reads nothing, whatever stands there: so it is after each checkpoint.
+8. No job waits for a checkpoint: a thread of its own takes the log into the file (`storage.threads.checkpoints`).
 """
 
 import asyncio
@@ -27,7 +29,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from storage.files import make_private
+from storage.files import grow_file, make_private
 from storage.jobs import JobWithdrawnError, StoreFailedError
 from storage.migrations import TERMINAL, Schema, migrate
 from storage.threads.checkpoints import Checkpoints
@@ -117,8 +119,8 @@ class Store:
 
     `reached` is called on the writer thread with the name of a point on the way to the disk ("before-commit",
     "after-commit"); tests pull the plug there. `committed` is called there when something was written, once whoever
-    waited for it has been told: nobody's answer waits for what follows from a commit. `failing` says why the last job
-    that wrote could not, until one can.
+    waited for it has been told: nobody's answer waits for what follows from a commit. `log_bytes` is how long the log
+    is made when the file is opened. `failing` says why the last job that wrote could not, until one can.
     `dying` is called on the writer thread with what killed it, and ends the process.
     Raises on entering: `SchemaTooNewError`, `StoreFailedError`.
     """
@@ -129,12 +131,14 @@ class Store:
         *,
         schema: Schema = TERMINAL,
         readers: int = 1,
+        log_bytes: int = 0,
         reached: Callable[[str], None] = lambda _point: None,
         committed: Callable[[], None] = lambda: None,
         dying: Callable[[BaseException], None] = end_process,
     ) -> None:
         self._path = path
         self._schema = schema
+        self._log_bytes = log_bytes
         self._reached = reached
         self._committed = committed
         self._dying = dying
@@ -213,6 +217,8 @@ class Store:
             conn = connect(self._path, writing=True, page_bytes=self._schema.page_bytes)
             conn.execute(f"PRAGMA wal_autocheckpoint = {MAX_LOG_PAGES}")
             migrate(conn, self._schema, backup_to=self._path.with_suffix(".before-migration.db"))
+            if self._log_bytes:
+                grow_file(self._path.with_name(f"{self._path.name}-wal"), self._log_bytes)
         except (OSError, sqlite3.Error) as error:
             raise StoreFailedError(f"{self._path}: {error}") from error
         return conn

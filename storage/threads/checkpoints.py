@@ -18,7 +18,7 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-EVERY_CHANGES: Final = 1_000  # rows; about a hundred grants
+EVERY_CHANGES: Final = 500  # rows; about fifty visitors
 CHECKPOINT: Final = "PRAGMA wal_checkpoint(PASSIVE)"
 
 log = logging.getLogger("xinguan.store")

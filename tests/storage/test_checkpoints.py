@@ -90,3 +90,50 @@ async def test_a_checkpoint_that_fails_is_told_once_until_one_succeeds(tmp_path,
         checkpoints.stop()
 
     assert caplog.messages == ["checkpoint_failed", "checkpoint_mended"]
+
+
+LOG_BYTES = 2 * 1024 * 1024  # the schema alone is a quarter of it
+
+
+def log_of(file):
+    return file.with_name(file.name + "-wal")
+
+
+async def test_commits_write_over_a_log_that_was_made_long_when_the_file_was_opened(tmp_path):
+    file = tmp_path / "terminal.db"
+    async with Store(file, log_bytes=LOG_BYTES) as store:
+        lengths = set()
+        for number in range(20):
+            await store.write(rows(f"{number}-", 5))
+            lengths.add(log_of(file).stat().st_size)
+
+        assert lengths == {LOG_BYTES}
+        assert await store.read(lambda conn: conn.execute("SELECT count(*) FROM switches").fetchone()[0]) >= 100
+
+
+async def test_what_a_crash_left_in_a_log_is_whole_after_it_was_made_long(tmp_path):
+    file, crashed = tmp_path / "terminal.db", tmp_path / "crashed.db"
+    async with Store(file, log_bytes=LOG_BYTES) as store:
+        await store.write(rows("a", 10))
+        for end in ("", "-wal"):
+            crashed.with_name(crashed.name + end).write_bytes(file.with_name(file.name + end).read_bytes())
+    with log_of(crashed).open("rb+") as torn:
+        torn.truncate(LOG_BYTES // 2)  # the rest of it had not reached the disk
+
+    async with Store(crashed, log_bytes=LOG_BYTES) as store:
+        await store.write(rows("b", 1))
+        count = "SELECT count(*) FROM switches WHERE name GLOB 'a*' OR name GLOB 'b*'"
+        assert await store.read(lambda conn: conn.execute(count).fetchone()) == (11,)
+        assert await store.read(lambda conn: conn.execute("PRAGMA integrity_check").fetchone()) == ("ok",)
+
+
+async def test_a_log_of_zeros_alone_is_an_empty_one(tmp_path):
+    file = tmp_path / "terminal.db"
+    async with Store(file) as store:
+        await store.write(rows("a", 10))
+    log_of(file).write_bytes(bytes(LOG_BYTES))  # the plug was pulled before the first commit
+
+    async with Store(file) as store:
+        assert await store.read(
+            lambda conn: conn.execute("SELECT count(*) FROM switches WHERE name GLOB 'a*'").fetchone()
+        ) == (10,)
