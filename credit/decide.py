@@ -30,6 +30,7 @@ from credit.weighing.choice import choose
 from credit.weighing.compiled import Candidate, CompiledBenefit
 from credit.weighing.endings import end
 from credit.weighing.granting import grant, left, trials_of
+from credit.weighing.questions import Questions
 from credit.weighing.situation import Situation, iso
 from credit.weighing.taking import overruns
 
@@ -70,11 +71,19 @@ def _alone(reason: Reason, facts: dict[str, Any], now: Now) -> Decision:
     return Decision(outcome=outcome_of(reason), findings=(finding,), offline=now.offline, clock=now.clock)
 
 
-def decide(token: Token, request: Request, facts: Facts, policy: Policy, now: Now) -> Decision:
-    """Return what this presentation earns here and now."""
+def decide(
+    token: Token, request: Request, facts: Facts, policy: Policy, now: Now, *, asked: Questions | None = None
+) -> Decision:
+    """Return what this presentation earns here and now.
+
+    `asked` are the questions whose answers the facts are, of the very same presentation: what was named for them is not
+    named again. It changes nothing but the time.
+    """
     if request.intent in ENDING:
         return facts_repeat(facts, now) or end(request, facts, now, policy.default_zone)
     situation = Situation(_still_granted(token, facts), request, facts, policy, now)
+    if asked is not None and asked.token is situation.token:  # a grant that was withdrawn asks for less
+        situation.asked = asked.demands
     decision = _before_benefits(situation, policy) or _among_benefits(situation, policy)
     notes = without_effect(facts.measures, policy)
     return replace(decision, notes=notes) if notes else decision

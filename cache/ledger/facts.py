@@ -25,8 +25,9 @@ GRACE = (  # of leaving and bringing back
     " AND intent = ? AND amount_fen = ? AND heads = ? AND asset = ? AND until_ms > ?"
 )
 GRACE_OF_GRANT = (
-    "SELECT id, answer FROM redemptions WHERE terminal = ? AND lane = ? AND issuer = ? AND token_id = ?"
-    " AND intent = ? AND coalesce(amount_fen, -1) = ? AND heads = ? AND coalesce(asset, '') = ?"
+    "SELECT id, answer, EXISTS (SELECT 1 FROM payments p WHERE p.redemption = redemptions.id) FROM redemptions"
+    " WHERE terminal = ? AND lane = ? AND issuer = ? AND token_id = ? AND intent = ?"
+    " AND coalesce(amount_fen, -1) = ? AND heads = ? AND coalesce(asset, '') = ?"
     " AND grace_until_ms > ? AND subject = ? AND at_ms > ? AND passed_ms IS NULL AND ended_ms IS NULL"
     " ORDER BY at_ms DESC, rowid DESC LIMIT 1"
 )
@@ -88,9 +89,18 @@ def repeat_of(conn: sqlite3.Connection, visit: Visit, now: Now) -> Repeat | None
     asked: tuple[Any, ...] = (*grace_key(visit.token.issuer, visit.token.token_id, request, visit.place), now.utc_ms)
     if request.intent in ENDING:
         row = conn.execute(GRACE, asked).fetchone()
-    else:
-        row = conn.execute(GRACE_OF_GRANT, (*asked, visit.token.subject, now.utc_ms - GRACED_MS)).fetchone()
-    return Repeat(redemption=row[0] or "", answer=json.loads(row[1])) if row else None
+        return Repeat(redemption=row[0] or "", answer=json.loads(row[1])) if row else None
+    row = conn.execute(GRACE_OF_GRANT, (*asked, visit.token.subject, now.utc_ms - GRACED_MS)).fetchone()
+    if row is None:
+        return None
+    answer = json.loads(row[1])
+    return Repeat(redemption=row[0], answer=_paid(answer) if row[2] else answer)
+
+
+def _paid(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return the answer to whoever shows the same code again after its rest was paid: the gate may open."""
+    owed = {name: due for name, due in answer["obligations"].items() if name != "pay_fen"}
+    return answer | {"obligations": owed | {"open_gate": True}}
 
 
 def _seen_again(conn: sqlite3.Connection, visit: Visit, now: Now) -> Repeat | None:

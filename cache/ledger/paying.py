@@ -30,7 +30,7 @@ PAY = 'INSERT INTO payments ("order", redemption, fen, at_ms) VALUES (?, ?, ?, ?
 PAID = "SELECT 1 FROM payments WHERE redemption = ?"
 ANSWER = "SELECT answer, annulled_by FROM redemptions WHERE id = ?"
 CAUSE = "SELECT CAST(body AS BLOB) FROM journal WHERE id = ?"
-SHOWN = "UPDATE graces SET answer = ?, until_ms = max(until_ms, ?) WHERE redemption = ?"
+SHOWN = "UPDATE redemptions SET grace_until_ms = max(grace_until_ms, ?) WHERE id = ? AND grace_until_ms > 0"
 AWAITING = "SELECT id, lane FROM redemptions WHERE state = 'awaiting'"
 SUM_KEY = "SELECT key, fen, bound, since_ms FROM sums WHERE redemption = ?"
 
@@ -71,7 +71,7 @@ def paid(pen: Pen, redemption: str, *, order: str, amount_fen: int) -> Stepped:
     stepped = take_step(pen, redemption, Step.PAID, said)
     if stepped.error is None:
         pen.conn.execute(PAY, (order, redemption, amount_fen, pen.now.utc_ms))
-        _show_again(pen, redemption)
+        pen.conn.execute(SHOWN, (pen.now.utc_ms + PAY_GRACE_MS, redemption))  # the code shows that it is paid (`facts`)
     return stepped
 
 
@@ -109,12 +109,3 @@ def _free(conn: sqlite3.Connection, redemption: str) -> bool:
     wanted = [(key, n, bound, since) for key, n, bound, since in conn.execute(GONE, (redemption,)).fetchall()]
     wanted += conn.execute(SUM_KEY, (redemption,)).fetchall()
     return all(bound is None or used(conn, key, since).n + n <= bound for key, n, bound, since in wanted)
-
-
-def _show_again(pen: Pen, redemption: str) -> None:
-    """Let whoever shows the same code again see that it is paid."""
-    answer = json.loads(pen.conn.execute(ANSWER, (redemption,)).fetchone()[0])
-    answer["obligations"].pop("pay_fen", None)
-    answer["obligations"]["open_gate"] = True
-    text = json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
-    pen.conn.execute(SHOWN, (text, pen.now.utc_ms + PAY_GRACE_MS, redemption))

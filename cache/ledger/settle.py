@@ -101,7 +101,7 @@ def weigh(pen: Pen, visit: Visit, lists: Lists, policy: Policy, permit: Permit =
     own = less_ended(pen.conn, facts.read_facts(pen.conn, asked, visit, now), permit.ended)
     known = facts.with_lists(permit.over(own), lists, asked, visit, now)
     known = as_seen_here(pen.conn, known, own, permit.elsewhere)
-    decision = decide(visit.token, visit.request, known, policy, now)
+    decision = decide(visit.token, visit.request, known, policy, now, asked=asked)
     if asked.ending:
         decision = titled(decision, policy)
     if visit.disk is Stage.LAST and _begins(visit, decision):

@@ -25,10 +25,9 @@ SHARE_USED = Cause.of(Condition.OFFLINE, Reason.OFFLINE_LIMIT, lambda *_told: {}
 def overruns(one: Candidate) -> None:
     """Find what the benefit takes, and whether there is room for it under every bound."""
     situation, compiled = one.situation, one.compiled
-    value_fen = one.price().fen if compiled.bounds.fen or one.offline else 0
-    demands: list[Demand] = []
-    for demander in _demanders(one):
-        demander(situation, value_fen, demands)
+    demands = _asked_for(one)
+    if demands is None:
+        demands = take(one, one.price().fen if compiled.bounds.fen or one.offline else 0)
     held = situation.facts.used
     for bound, key, n, limit in demands:
         used = held.get(key, UNUSED)
@@ -39,6 +38,14 @@ def overruns(one: Candidate) -> None:
             if cause is bound.cause and bound.also is not None and used.n:
                 one.failures.append(Failure(bound.also, (used, limit, compiled.zone)))
     one.demands = demands
+
+
+def _asked_for(one: Candidate) -> Sequence[Demand] | None:
+    """Return what was named to ask for it, where that is what is taken: no money counts, and it is a first entry."""
+    found = one.situation.asked.get(one.compiled)
+    if found is None or one.compiled.bounds.fen:
+        return None
+    return None if one.compiled.passes and reenters(one.compiled.benefit, one.situation) else found
 
 
 def _demanders(one: Candidate) -> tuple[Demander, ...]:

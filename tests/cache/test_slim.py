@@ -10,7 +10,7 @@ from cache.ids import earliest, uuid7
 from cache.journal import proofs
 from cache.journal.batches import batch
 from cache.journal.chain import begin_epoch, unsent, verify
-from cache.ledger import attempts, facts, recall, settle, steps, upkeep
+from cache.ledger import attempts, facts, paying, recall, settle, steps, upkeep
 from cache.ledger.counting import keys
 from cache.ledger.recall import Asking
 from cache.ledger.visit import Visit
@@ -194,6 +194,22 @@ class TestForgetsNothing:
         assert not gate.present(token(b"wang", b"n2"), 2)[0].repeat
         anew, _ = gate.present(token(b"li", b"n2"), 2)
         assert (anew.repeat, anew.decision.reasons) == (False, (Reason.OK,))
+
+    def test_whoever_has_paid_shows_the_code_again_and_may_go_in(self, gate):
+        half = {**BENEFITS[0], "offer": {"kind": "percent", "percent_off": 50}}
+        gate.policy = Policy.compile(benefits=parse_benefits([half]))
+        owing, answer = gate.present(token(b"wang"), amount_fen=10_000)
+        assert answer["obligations"]["pay_fen"] == 5_000
+        before, _ = gate.present(token(b"wang", b"n2"), 1_000, amount_fen=10_000)
+        assert (before.repeat, before.open_gate) == (True, False)
+
+        paying.paid(Pen(gate.conn, Now(utc_ms=T0 + 9_000), uuid7), owing.redemption, order="o-1", amount_fen=5_000)
+
+        after, told = gate.present(token(b"wang", b"n3"), 60_000, amount_fen=10_000)
+        assert (after.redemption, after.repeat, after.open_gate) == (owing.redemption, True, True)
+        assert "pay_fen" not in told["obligations"]
+        late, _ = gate.present(token(b"wang", b"n4"), 69_000, amount_fen=10_000)
+        assert late.decision.reasons == (Reason.LIMIT_USED,)
 
     def test_ids_of_a_day_are_found_by_their_beginning(self):
         ids = sorted(uuid7(at_ms) for at_ms in (T0 - 1, T0, T0 + 1))

@@ -254,6 +254,19 @@ def test_it_is_total_deterministic_and_can_be_written_down(case):
     assert to_json(from_json(to_json(decision))) == to_json(decision)
 
 
+@given(cases(), st.booleans(), st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_what_was_named_to_ask_for_it_decides_as_what_is_named_anew(case, withdrawn, reached):
+    rows, token, request, facts, now = case
+    policy = policy_of(rows)
+    gone = frozenset(one.grant_id for one in token.grants if one.grant_id) if withdrawn else frozenset()
+    facts = replace(facts, withdrawn=gone, site_reached=reached)
+
+    asked = questions(token, request, PLACE, policy, now)
+
+    assert decide(token, request, facts, policy, now, asked=asked) == decide(token, request, facts, policy, now)
+
+
 @given(cases())
 @settings(max_examples=60, deadline=None)
 def test_nothing_granted_overruns_a_bound_that_it_takes_from(case):
