@@ -13,9 +13,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from scanner.reading.cascade import BY_NAME, MAX_SIDE, MIN_SIDE, STEPS, Budget, Read, Scene, Tally, Trial, bounds, run
+from scanner.reading.cascade import BY_NAME, MAX_SIDE, MIN_SIDE, STEPS, Budget, Scene, Tally, Trial, run
 from scanner.reading.mending import Mend, Mender
 from scanner.reading.patches import Plane, Region, halved
+from scanner.reading.reads import Read, bounds
 
 PLANE, COLOUR = 2, 3  # dimensions of a frame
 BGR, BGRA = 3, 4  # channels

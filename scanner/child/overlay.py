@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from scanner.reading.cascade import MAX_SIDE, Read
+from scanner.reading.cascade import MAX_SIDE
+from scanner.reading.reads import Read
 
 PLANE = 2  # dimensions
 WIDTH = 640  # pixels

@@ -22,7 +22,8 @@ from scanner.child.newest import Captured, Newest
 from scanner.child.overlay import draw, to_jpeg
 from scanner.child.sight import LIVE_KINDS, Sight
 from scanner.decode import MEND, MOVING, Config, StreamReader
-from scanner.reading.cascade import Budget, Read
+from scanner.reading.cascade import Budget
+from scanner.reading.reads import Read
 from scanner.spec import Spec
 
 EXIT_ENDED = 0

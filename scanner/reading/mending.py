@@ -14,8 +14,9 @@ Rules:
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from scanner.reading.cascade import Read, Scene, Spare
+from scanner.reading.cascade import Scene, Spare
 from scanner.reading.patches import Plane
+from scanner.reading.reads import Read
 from scanner.reading.soft.burst import Held
 from scanner.reading.soft.reader import read_soft
 from scanner.reading.soft.symbols import VERSIONS
@@ -29,7 +30,7 @@ class Mend:
     """The setting of the soft decoder. Budgets are CPU milliseconds after which no further place or round begins."""
 
     prefixes: tuple[str, ...] = ("XG1:",)  # of the texts that it may read
-    still_ms: float = 25.0
+    still_ms: float = 45.0
     moving_ms: float = 15.0
 
 

@@ -5,7 +5,7 @@ import zxingcpp
 from pyzbar import pyzbar
 
 from scanner.decode import Config, StreamReader, find_codes, read_codes
-from scanner.reading.cascade import MAX_SIDE, Budget, Tally
+from scanner.reading.cascade import MAX_SIDE, STEPS, Budget, Scene, Tally
 from scanner.reading.crowd import bearable, pattern_lines
 from scanner.reading.mending import Mender
 
@@ -249,3 +249,11 @@ class TestStream:
 
         config = Config()
         assert set(reader.tally.tries) == {*config.every_frame, *config.in_turn, Mender.name}
+
+
+def test_shadows_are_lifted_only_where_it_is_dark(draw):
+    (step,) = [step for step in STEPS if step.name == "brighter"]
+
+    assert step.look(Scene(draw("LIGHT"))) is None
+    assert step.look(Scene(draw("DARK") // 10)) is not None
+    assert step.look(Scene(np.zeros((720, 1280), np.uint8))) is not None

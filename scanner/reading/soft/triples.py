@@ -31,7 +31,7 @@ COARSE = np.linspace(-0.18, 0.18, 7, dtype=np.float32)
 SLANT_COST = 1.0  # of correlation, for a slant of 1: where little is to be seen the code is taken as flat
 TIMED = 12  # triples with a version whose version words are looked at
 ARMS = 2.0  # the weight of what lies on both timing patterns beside that of themselves
-LEAST_LIKELY = 1.0  # of all this: right places have at least 1.24, of 141; photographs at most 0.81
+LEAST_LIKELY = 0.85  # of all this: right places have at least 1.24, of 141; photographs at most 0.81
 GUESSES = 3  # whose slants are tried in pairs
 SURE = 0.45  # a correlation that needs no second guess
 LEAST_SCORE = 0.2  # correlation
