@@ -1,4 +1,4 @@
-"""A terminal of another make: it enrols, proves who it is, brings a fact, and asks before it gives.
+"""A terminal of another make, and a hub: it enrols, proves who it is, brings a fact, and asks before it gives.
 
 Everything here is from docs/protocol.md; nothing of Xinguan's own code is used.
 """
@@ -14,7 +14,19 @@ from zoneinfo import ZoneInfo
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from told import TOLD, Visitor, done, holds, platform, same, signed_by
-from xinguan_platform.api.default import claim, enrol, journal, lease, memory, new_code, new_short, reask, redeem_short
+from xinguan_platform.api.default import (
+    claim,
+    enrol,
+    journal,
+    lapsed,
+    lease,
+    memory,
+    new_code,
+    new_short,
+    reask,
+    redeem_short,
+    site,
+)
 from xinguan_platform.api.default import standing as ask_standing
 from xinguan_platform.api.default import time as ask_time
 from xinguan_platform.models import (
@@ -24,12 +36,13 @@ from xinguan_platform.models import (
     ClaimRequest,
     CodeRequest,
     EnrolRequest,
+    LapsedClaims,
     LeaseRequest,
     Reask,
     ShortRequest,
 )
 
-NAME = "vendor-gate"
+NAME, HUB = "vendor-gate", "vendor-hub"
 PROFILE = {
     "site": "vendor-site",
     "title": {"zh": "别家终端", "en": "Another make"},
@@ -64,20 +77,21 @@ class Signed(httpx.Auth):
 
     requires_request_body = True
 
-    def __init__(self, key, audience):
-        self._key, self._audience = key, audience
+    def __init__(self, name, key, audience):
+        self._name, self._key, self._audience = name, key, audience
 
     def auth_flow(self, request):
         now = int(time.time())
         claims = {
-            "iss": NAME,
+            "iss": self._name,
             "aud": self._audience,
             "iat": now,
             "exp": now + 60,
             "jti": secrets.token_hex(16),
             "body": hashlib.sha256(request.content).hexdigest(),
         }
-        request.headers["Authorization"] = f"Bearer {jws(compact(claims), self._key, typ='xg-auth+jwt', kid=NAME)}"
+        token = jws(compact(claims), self._key, typ="xg-auth+jwt", kid=self._name)
+        request.headers["Authorization"] = f"Bearer {token}"
         yield request
 
 
@@ -90,7 +104,7 @@ same((answer.terminal, payload_of(answer.profile)["profile"]["site"]), (NAME, "v
 used = enrol.sync(client=platform, body=EnrolRequest(code=made.code, public_key=public[::-1], proof=proof))
 holds("the code is one key's", so=used.status in (400, 409))
 
-mine = signed_by(Signed(key, answer.platform_keys[0].kid))
+mine = signed_by(Signed(NAME, key, answer.platform_keys[0].kid))
 nonce = secrets.token_hex(8)
 same(payload_of(ask_time.sync(client=platform, nonce=nonce).server_time)["nonce"], nonce, "the time, for this nonce")
 same(payload_of(ask_standing.sync(NAME, client=mine))["held"], [], "nothing is held yet")
@@ -131,4 +145,16 @@ short = new_short.sync(client=platform, body=ShortRequest(city=TOLD["city"], sub
 holds("a short code is a token", so=redeem_short.sync(short, client=mine, terminal=NAME).token.startswith("XG1:"))
 again = redeem_short.sync("ZZZZZZZZ", client=mine, terminal=NAME)
 holds("and another one is none", so=again.status in (400, 404))
+
+# A hub of another make: it enrols with where it answers, learns what stands at its site, and tells what lapsed.
+profile = PROFILE | {"site": "vendor-hall", "role": "hub", "lanes": []}
+made = new_code.sync(client=platform, body=CodeRequest.from_dict({"terminal": HUB, "profile": profile}))
+key = Ed25519PrivateKey.generate()
+public, proof = key.public_key().public_bytes_raw().hex(), jws(made.code.encode(), key, typ="xg-enrol+jwt")
+offer = {"url": "https://192.0.2.7:8490", "cert_sha256": hashlib.sha256(b"its certificate").hexdigest()}
+asked = EnrolRequest.from_dict({"code": made.code, "public_key": public, "proof": proof, "hub": offer})
+answer = enrol.sync(client=platform, body=asked)
+hub = signed_by(Signed(HUB, key, answer.platform_keys[0].kid))
+same(payload_of(site.sync(HUB, client=hub))["redemptions"], [], "nothing stands there yet")
+same(lapsed.sync(HUB, client=hub, body=LapsedClaims(claims=[])).kept, 0, "nothing lapsed")
 done("vendor")
