@@ -18,13 +18,15 @@
   };
   const complain = (kind, node, what) => problems.push(`${kind}: ${name(node)} ${what}`);
   const short = (text) => `"${text.trim().replace(/\s+/g, " ").slice(0, 40)}"`;
-  const shown = (node) => node.checkVisibility({ checkOpacity: true, checkVisibilityCSS: true });
+  const kept = (find) => { const found = new Map(); return (node) => { if (!found.has(node)) found.set(node, find(node)); return found.get(node); }; };
+  const styleOf = kept((node) => getComputedStyle(node)); // nothing moves while we look: each is asked for once
+  const shown = kept((node) => node.checkVisibility({ checkOpacity: true, checkVisibilityCSS: true }));
 
   /** What may be seen of a node: the boxes of all ancestors that clip. */
-  function clipOf(node) {
+  const clipOf = kept((node) => {
     const clip = { left: 0, right: innerWidth, top: -1e6, bottom: 1e6, scrolled: asked.scrolls };
     for (let at = node; at && at !== document.documentElement; at = at.parentElement) {
-      const style = getComputedStyle(at);
+      const style = styleOf(at);
       if (at !== node || at.localName !== "svg") {
         const box = at.getBoundingClientRect();
         if (style.overflowX !== "visible") {
@@ -46,7 +48,7 @@
       clip.bottom = Math.min(clip.bottom, innerHeight);
     }
     return clip;
-  }
+  });
 
   const cutBy = (box, clip) => Math.max(clip.left - box.left, box.right - clip.right, clip.top - box.top, box.bottom - clip.bottom);
 
@@ -56,7 +58,7 @@
     let asks = 0;
     const windows = []; // of the scrollers around it: what lies outside of one is scrolled away, not covered
     for (let at = node.parentElement; at; at = at.parentElement) {
-      if (["auto", "scroll"].includes(getComputedStyle(at).overflowY)) windows.push(at.getBoundingClientRect());
+      if (["auto", "scroll"].includes(styleOf(at).overflowY)) windows.push(at.getBoundingClientRect());
     }
     for (const part of [0.06, 0.5, 0.94]) {
       const middle = (box.top + box.bottom) / 2;
@@ -78,7 +80,7 @@
     if (!text.data.trim() || node.closest("svg, script, style, option, noscript") || !shown(node)) continue;
     const range = document.createRange();
     range.selectNodeContents(text);
-    const size = Number.parseFloat(getComputedStyle(node).fontSize);
+    const size = Number.parseFloat(styleOf(node).fontSize);
     const boxes = [...range.getClientRects()].filter((box) => box.width > 1 && box.height > 1).map((box) => {
       const air = Math.max(0, (box.height - size) / 2);
       return { left: box.left, right: box.right, width: box.width, top: box.top + air, bottom: box.bottom - air };
@@ -97,10 +99,10 @@
     if (worst > SLACK) complain("cut off", one.node, `${short(one.text)} by ${Math.round(worst)} px`);
     else if (views.includes("some") || (views.includes("none") && views.includes("all"))) complain("partly covered", one.node, short(one.text));
     for (let at = one.node; at && at !== document.body; at = at.parentElement) {
-      if (getComputedStyle(at).textOverflow === "ellipsis" && at.scrollWidth > at.clientWidth + 1) complain("cut off", at, `${short(one.text)} ends in an ellipsis`);
+      if (styleOf(at).textOverflow === "ellipsis" && at.scrollWidth > at.clientWidth + 1) complain("cut off", at, `${short(one.text)} ends in an ellipsis`);
     }
     const sheet = one.node.closest("body.gate .result, .message");
-    const foot = sheet && sheet.getBoundingClientRect().bottom - Number.parseFloat(getComputedStyle(sheet).paddingBottom);
+    const foot = sheet && sheet.getBoundingClientRect().bottom - Number.parseFloat(styleOf(sheet).paddingBottom);
     if (sheet && Math.max(...one.boxes.map((box) => box.bottom)) > foot + 3) complain("cut off", one.node, `${short(one.text)} runs into the edge of its sheet`);
     if (one.size < 11.5) complain("too small", one.node, `${short(one.text)} ${one.size} px`);
     visible.push(one);
@@ -111,7 +113,7 @@
   const within = (one) => {
     const clip = { ...clipOf(one.node) };
     for (let at = one.node.parentElement; at; at = at.parentElement) {
-      if (!["auto", "scroll"].includes(getComputedStyle(at).overflowY)) continue;
+      if (!["auto", "scroll"].includes(styleOf(at).overflowY)) continue;
       const view = at.getBoundingClientRect();
       clip.top = Math.max(clip.top, view.top);
       clip.bottom = Math.min(clip.bottom, view.bottom);
@@ -142,17 +144,17 @@
 
   // ---- fields: their text and their placeholder fit
   const pen = document.createElement("canvas").getContext("2d");
-  const widthIn = (text, style) => { pen.font = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`; return pen.measureText(text).width; };
+  const widthIn = (text, { fontWeight, fontSize }, { fontFamily }) => { pen.font = `${fontWeight} ${fontSize} ${fontFamily}`; return pen.measureText(text).width; };
   for (const field of document.querySelectorAll("input, select, textarea")) {
     if (!shown(field) || ["checkbox", "radio", "hidden", "date"].includes(field.type)) continue;
-    const style = getComputedStyle(field);
+    const style = styleOf(field);
     const room = field.clientWidth - Number.parseFloat(style.paddingLeft) - Number.parseFloat(style.paddingRight);
     if (field.localName === "select") {
       const text = field.selectedOptions[0]?.textContent ?? "";
-      if (widthIn(text, style) > room - 14) complain("cut off", field, short(text));
+      if (widthIn(text, style, style) > room - 14) complain("cut off", field, short(text));
     } else if (field.localName === "input") {
       const text = field.value || field.placeholder || "";
-      const wide = widthIn(text, field.value ? style : { ...style, fontWeight: style.fontWeight, fontSize: style.fontSize, fontFamily: getComputedStyle(field, "::placeholder").fontFamily });
+      const wide = widthIn(text, style, field.value ? style : getComputedStyle(field, "::placeholder"));
       if (field.id !== "code" || !field.value) { if (wide > room + 1) complain("cut off", field, short(text)); }
     }
   }
@@ -167,10 +169,10 @@
     const lin = (c) => { const x = c / 255; return x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4; };
     return 0.2126 * lin(r) + 0.7152 * lin(g) + 0.0722 * lin(b);
   };
-  function grounds(node) {
+  const grounds = kept((node) => {
     const layers = [];
     for (let at = node; at; at = at.parentElement) {
-      const style = getComputedStyle(at);
+      const style = styleOf(at);
       const picture = [...style.backgroundImage.matchAll(/rgba?\([^)]*\)/g)].map((m) => colour(m[0])).filter(Boolean);
       if (picture.length) { layers.push(picture); if (picture.every((c) => c[3] === 1)) break; }
       const plain = colour(style.backgroundColor);
@@ -179,10 +181,10 @@
     let found = [[255, 255, 255, 1]];
     for (const layer of layers.toReversed()) found = layer.flatMap((front) => found.map((back) => over(front, back)));
     return found;
-  }
+  });
   function judge(node, front, text, size, weight) {
     let strength = 1;
-    for (let at = node; at; at = at.parentElement) strength *= Number(getComputedStyle(at).opacity);
+    for (let at = node; at; at = at.parentElement) strength *= Number(styleOf(at).opacity);
     const large = size >= 24 || (size >= 18.66 && weight >= 700);
     for (const back of grounds(node)) {
       const seenAs = over([...front.slice(0, 3), front[3] * strength], back);
@@ -193,7 +195,7 @@
   }
   for (const { node, text, size } of visible) {
     if (node.closest(":disabled, [aria-disabled='true']")) continue;
-    const style = getComputedStyle(node);
+    const style = styleOf(node);
     const front = colour(style.color);
     if (front) judge(node, front, text, size, Number(style.fontWeight));
   }

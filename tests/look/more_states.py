@@ -1,6 +1,6 @@
 """States of the screens between one answer and the next: forms, mistakes, questions, what waits, what is empty.
 
-They are walked with those of states.py; most at three sizes, the narrowest, the lowest and the till's.
+They are walked with those of states.py.
 """
 
 from typing import Any
@@ -12,7 +12,6 @@ from credit.reasons import Reason
 from edge.watch.causes import CAUSES
 from edge.watch.told.cause import Level
 
-FEW = ("till 1280×800", "narrow 320×640", "200 % of 1280×800")
 LATE = {"claim": "too_late", "close": "nothing_open", "annul": "too_late"}
 FULL = {"lanes": [{"id": "A", "scene": "gate", "camera": True, "notice": "full"}]}
 EVERY_LINE = [
@@ -28,8 +27,9 @@ EVERY_LINE = [
 ]
 
 
-def few(name: str, page: str, view: str = "waiting", **more: Any) -> State:
-    return State(name, page, view, sizes=FEW, **{"codes": 0, **more})
+def bare(name: str, page: str, view: str = "waiting", **more: Any) -> State:
+    """Return a state without a code on the screen, where nothing else is said."""
+    return State(name, page, view, **{"codes": 0, **more})
 
 
 def asks(selector: str) -> Any:
@@ -156,45 +156,48 @@ def having(**more: Any) -> Any:
 
 
 MORE = (
-    few("gate connecting", "gate", "connecting", before=having(silent=True)),
-    few("gate unpaid", "gate", "unpaid", enter=told("gate", {"redemption": "r1", "state": "unpaid"})),
-    few("gate notice scanner", "gate", "notice", enter=told("notice", {"code": "scanner"}), codes=1),
-    few("gate undo refused", "gate", "answer", before=having(refuses=LATE), enter=_undo_refused, codes=1),
-    few("gate strip open", "gate", enter=_strip_open, codes=1, needs=("#language",)),
-    few("gate of a display", "gate", token=terminal_like.DISPLAY, codes=1, needs=("#invite h1",)),
-    gate("gate goodbye", grant(intent="exit", obligations={}, list_price_fen=None, offer=None), sizes=FEW, codes=0),
-    gate("gate given back", grant(intent="give_back", obligations={}, list_price_fen=None, offer=None), sizes=FEW),
+    bare("gate connecting", "gate", "connecting", before=having(silent=True)),
+    bare("gate waiting, site only", "gate", status={"site_only": True, "unsent": 128_400}, codes=1, needs=("#net",)),
+    bare("gate unpaid", "gate", "unpaid", enter=told("gate", {"redemption": "r1", "state": "unpaid"})),
+    bare("gate notice scanner", "gate", "notice", enter=told("notice", {"code": "scanner"}), codes=1),
+    bare("gate undo refused", "gate", "answer", before=having(refuses=LATE), enter=_undo_refused, codes=1),
+    bare("gate strip open", "gate", enter=_strip_open, codes=1, needs=("#language",)),
+    bare("gate of a display", "gate", token=terminal_like.DISPLAY, codes=1, needs=("#invite h1",)),
+    gate("gate goodbye", grant(intent="exit", obligations={}, list_price_fen=None, offer=None), codes=0),
+    gate("gate given back", grant(intent="give_back", obligations={}, list_price_fen=None, offer=None)),
     gate("gate two measures in full", TWO_MEASURES, status=FULL, needs=(".fact.authority",)),
-    few("desk nobody stays", "desk", before=having(rooms=()), codes=1),
-    few("desk check-out asked", "desk", enter=asks("#stays li .main"), codes=1),
-    few("desk claim too much", "desk", enter=_claim_over, codes=1),
-    few("desk claim asked", "desk", enter=_claim_asked, codes=1),
-    few("desk wrong deposit", "desk", enter=_wrong_deposit, needs=("#deposit-problem",), codes=1),
-    few("desk slip", "desk", "answer", enter=_desk_slip, codes=1, needs=(".slip .paper",)),
-    few("desk of a display", "desk", token=terminal_like.DISPLAY, codes=1),
-    few("desk no such lane", "desk", "no_lane", lane="Z"),
-    few("counter code first", "counter", enter=_code_first, needs=("#ask",)),
-    few("counter return form", "counter", enter=_return, needs=("#returned",)),
-    few("counter return too much", "counter", enter=_return_over, needs=("#returned",)),
-    few("counter offer wrong", "counter", enter=_offer_wrong, needs=("#offer-problem",)),
-    few("counter nothing sold", "counter", before=having(rooms=())),
-    few("counter of a display", "counter", token=terminal_like.DISPLAY),
-    few("counter not ready", "counter", "not_ready", status={"ready": False}),
-    few("counter no such lane", "counter", "no_lane", lane="Z"),
-    few("counter free", "counter", "answer", answer=sale(9_900, 100), needs=(".money .pay b",)),
-    few("staff nobody", "staff", before=having(persons=[])),
-    few("staff locked out", "staff", enter=_locked_out, needs=("#pin-problem",)),
-    few("staff payments waiting", "staff", before=having(awaiting=128_000), needs=("#due li",)),
-    few("staff entry stopped", "staff", enter=_unlocked, status={"entry_stopped": True}, needs=("#stop",)),
-    few("staff no reason", "staff", enter=_no_reason, needs=("#why-problem",)),
-    few("staff wrong short code", "staff", enter=_wrong_short, needs=("#short-problem",)),
-    few("staff no such lane", "staff", "no_lane", lane="Z"),
-    few("service every line", "service", before=having(checks=EVERY_LINE), needs=("#verdict",)),
-    few("service no picture", "service", enter=_no_picture),
-    few("service cut", "service", status={"offline": True, "offline_s": 7_300, "unsent": 12, "oldest_unsent_s": 7_200}),
-    few("service forbidden", "service", "forbidden", token="wrong"),
-    few("service code checked", "service", "answer", answer=denial(Reason.RESTRICTED, intent="check")),
-    few(
+    bare("desk nobody stays", "desk", before=having(rooms=()), codes=1),
+    bare("desk check-out asked", "desk", enter=asks("#stays li .main"), codes=1),
+    bare("desk claim too much", "desk", enter=_claim_over, codes=1),
+    bare("desk claim asked", "desk", enter=_claim_asked, codes=1),
+    bare("desk wrong deposit", "desk", enter=_wrong_deposit, needs=("#deposit-problem",), codes=1),
+    bare("desk slip", "desk", "answer", enter=_desk_slip, codes=1, needs=(".slip .paper",)),
+    bare("desk of a display", "desk", token=terminal_like.DISPLAY, codes=1),
+    bare("desk no such lane", "desk", "no_lane", lane="Z"),
+    bare("counter code first", "counter", enter=_code_first, needs=("#ask",)),
+    bare("counter return form", "counter", enter=_return, needs=("#returned",)),
+    bare("counter return too much", "counter", enter=_return_over, needs=("#returned",)),
+    bare("counter offer wrong", "counter", enter=_offer_wrong, needs=("#offer-problem",)),
+    bare("counter nothing sold", "counter", before=having(rooms=())),
+    bare("counter of a display", "counter", token=terminal_like.DISPLAY),
+    bare("counter not ready", "counter", "not_ready", status={"ready": False}),
+    bare("counter no such lane", "counter", "no_lane", lane="Z"),
+    bare("counter free", "counter", "answer", answer=sale(9_900, 100), needs=(".money .pay b",)),
+    bare("staff nobody", "staff", before=having(persons=[])),
+    bare("staff locked out", "staff", enter=_locked_out, needs=("#pin-problem",)),
+    bare("staff payments waiting", "staff", before=having(awaiting=128_000), needs=("#due li",)),
+    bare("staff entry stopped", "staff", enter=_unlocked, status={"entry_stopped": True}, needs=("#stop",)),
+    bare("staff no reason", "staff", enter=_no_reason, needs=("#why-problem",)),
+    bare("staff wrong short code", "staff", enter=_wrong_short, needs=("#short-problem",)),
+    bare("staff no such lane", "staff", "no_lane", lane="Z"),
+    bare("service every line", "service", before=having(checks=EVERY_LINE), needs=("#verdict",)),
+    bare("service no picture", "service", enter=_no_picture),
+    bare(
+        "service cut", "service", status={"offline": True, "offline_s": 7_300, "unsent": 12, "oldest_unsent_s": 7_200}
+    ),
+    bare("service forbidden", "service", "forbidden", token="wrong"),
+    bare("service code checked", "service", "answer", answer=denial(Reason.RESTRICTED, intent="check")),
+    bare(
         "gate rest of a group",
         "gate",
         "answer",

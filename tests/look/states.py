@@ -109,7 +109,6 @@ class State:
     lane: str | None = None
     reads: str | None = None
     before: Callable[[Any], None] | None = None  # sets what the terminal has, before the page asks
-    sizes: tuple[str, ...] = tuple(SIZES)
 
 
 def gate(name: str, answer: dict[str, Any], **more: Any) -> State:
@@ -156,11 +155,7 @@ GATE = (
     State("gate lost", "gate", "lost", enter=lambda _page, terminal: terminal.close(), codes=0),
     State("gate forbidden", "gate", "forbidden", token="wrong", codes=0),
 )  # fmt: skip
-REASONS = tuple(
-    gate(f"gate reason {reason.value}", denial(reason), sizes=("till 1280×800", "narrow 320×640", "200 % of 1280×800"))
-    for reason in Reason
-    if reason is not Reason.OK
-)
+REASONS = tuple(gate(f"gate reason {reason.value}", denial(reason)) for reason in Reason if reason is not Reason.OK)
 
 
 async def _claim(page: Any, _terminal: Any) -> None:

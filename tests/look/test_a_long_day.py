@@ -18,7 +18,7 @@ pytestmark = [
 ]
 
 ANSWERS = 10_000
-BATCH = 20
+BATCH = 100
 WARM = 1_000  # answers until the page has made everything it keeps
 MOVING = 400  # answers at the end that move
 AHEAD_MS = 600_000  # a page that is slower than its terminal drops what is too old to be shown: these never are

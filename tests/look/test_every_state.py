@@ -9,7 +9,7 @@ import itertools
 import pytest
 from eyes import TILL, Eyes
 from more_states import MORE
-from states import STATES
+from states import SIZES, STATES
 
 pytestmark = [
     pytest.mark.look,
@@ -35,9 +35,9 @@ BATCHES = [
 
 
 async def looked_over(eyes, state, lang):
-    """Return what is wrong with a state in the language it is now in, at each of its sizes."""
+    """Return what is wrong with a state in the language it is now in, at each size."""
     found = []
-    for size in sorted(state.sizes, key=lambda size: size == TILL):  # the till last: axe looks at that
+    for size in sorted(SIZES, key=lambda size: size == TILL):  # the till last: axe looks at that
         problems = await eyes.look(state, size)
         if problems:
             await eyes.keep(state.name, lang, size)
