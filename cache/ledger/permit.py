@@ -146,13 +146,12 @@ class Dry(NamedTuple):
     """What a decision would come to, and under each key that counts beyond this terminal the own redemptions.
 
     `mine` are the living ones, each with how much it takes; `back` those given back whose facts are still on their way.
-    `leased`: how much of each leased quota that it would take is used here; `inside` the same of who is inside.
+    `inside`: how many are inside by the own count.
     """
 
     decision: Decision
     mine: Mapping[str, tuple[tuple[str, int], ...]]
     back: Mapping[str, tuple[str, ...]]
-    leased: Mapping[str, int] = {}
     inside: Mapping[str, int] = {}
 
 

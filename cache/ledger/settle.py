@@ -123,9 +123,8 @@ def dry(pen: Pen, visit: Visit, lists: Lists, policy: Policy, permit: Permit = A
     taking: tuple[Use | Sum, ...] = (*taken.uses, *taken.sums)
     keys = [one.key for one in taking if one.reach is not Reach.TERMINAL]
     keys += [] if taken.pass_root is None else [f"p|{taken.pass_root}"]
-    leased = {one.key: counted.used(pen.conn, one.key, None).n for one in taken.uses if one.leased}
     inside = {key: counted.used(pen.conn, key, None).n for key in keys if key.startswith(counted.INSIDE)}
-    return Dry(decision, counted.living(pen.conn, keys), counted.given_back(pen.conn, keys), leased, inside)
+    return Dry(decision, counted.living(pen.conn, keys), counted.given_back(pen.conn, keys), inside)
 
 
 def bring_back(pen: Pen, request: Request, place: Place, policy: Policy, permit: Permit = ALONE) -> Settled:

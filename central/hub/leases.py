@@ -3,7 +3,8 @@
 A lease says everything ever granted under its number; the terminal's room is that less its own uses. So an answer that
 comes twice, late or never adds nothing: the total is the same. Time frees nothing here; only the terminal's word does.
 
-    number = mine, total wanted   total grows, as far as the quota has room; it never shrinks
+    number = mine, total wanted   total grows, as far as the quota has room; it never shrinks; what the terminal says it
+                                  holds beyond it we have granted, and forgotten when we were restored
     number < mine                 an old message: ignored, what stands is told
     number > mine, used           given back: total = used under the new number
     number > mine, total          new here, or we were restored: what the terminal says it holds is what it holds
@@ -42,6 +43,9 @@ async def answer_lease(tx: Tx, terminal: str, ask: LeaseRequest, bounds: Bounds,
     number, total = row if row is not None else (-1, 0)
     if ask.number > number:
         number, total = ask.number, _word(ask, used)
+        await tx.execute(PUT, ask.quota, terminal, number, total)
+    elif ask.number == number and ask.held is not None and ask.held > total:  # our copy is older than its answer
+        total = ask.held
         await tx.execute(PUT, ask.quota, terminal, number, total)
     spent = await tx.row(SPENT, ask.quota)
     proved = int(spent[0]) if spent else 0

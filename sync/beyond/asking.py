@@ -108,7 +108,7 @@ class Asking:
             if not use.leased or use.key in rounds.permit.leases:
                 continue
             try:
-                taken = await self._taken(use, dry)
+                taken = await self._taken(use)
             except (AuthorityError, WireError):
                 taken = NoRoom.SILENT
             if isinstance(taken, NoRoom):
@@ -117,10 +117,8 @@ class Asking:
             rounds.lease(use.key, taken)
         return False
 
-    async def _taken(self, use: Use, dry: Dry) -> Leased | NoRoom:
-        if self.leases is None:
-            return NoRoom.SILENT
-        return await self.leases.take(use.key, use.n, dry.leased.get(use.key, 0))
+    async def _taken(self, use: Use) -> Leased | NoRoom:
+        return NoRoom.SILENT if self.leases is None else await self.leases.take(use.key, use.n)
 
     def _settle_leases(self, permit: Permit) -> None:
         if self.leases is not None:

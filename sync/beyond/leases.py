@@ -11,8 +11,10 @@ Rules of this file:
 - time is a length from sending on, by a clock that only runs forward; a start without a lease begins with none;
 - an answer counts for the number that was asked under; another number is only learned, and asked under next time;
 - what is given back is used by nobody while its message is on the way; `number` rises with it;
-- what a permit took is reserved until its visit is settled: two lanes do not give the last one twice;
-- whoever counts is told what is held here each RENEW_S, so that one that was restored knows it before it leases.
+- what a permit took is reserved until its visit is settled, and counts beside an own count that was read before that:
+  two lanes do not give the last one twice;
+- whoever counts is told each RENEW_S what is held here, and what was given back, so that one that was restored knows it
+  before it leases.
 """
 
 import time
@@ -28,6 +30,8 @@ from sync.wire.claims import LeaseAnswer, LeaseRequest
 RENEW_S: Final = 20.0
 USED_S: Final = 600.0  # twice the use of the last ten minutes is asked for
 MOST_MARKS: Final = 10_000
+TOLD_AGAIN_S: Final = 86_400.0
+MOST_OVER: Final = 1_000  # visits that are settled while one own count is read
 UNSETTLED_S: Final = 60.0  # of a visit that was not settled by then the store has said its last word
 
 
@@ -73,7 +77,10 @@ class Leases:
         self._numbers: dict[str, int] = {}
         self._reserved: dict[int, tuple[str, int, float]] = {}
         self._tickets = 0
+        self._tick = 0  # rises with each visit that is settled
+        self._over: deque[tuple[int, str, int]] = deque(maxlen=MOST_OVER)
         self._owed: dict[str, tuple[int, int]] = {}  # given back, and nobody has heard it: number, used
+        self._gave: dict[str, float] = {}  # given back, and until when that is said again
         self._marks: dict[str, deque[tuple[float, int]]] = {}
 
     def held(self, quota: str) -> Lease | None:
@@ -81,22 +88,28 @@ class Leases:
         found = self._leases.get(quota)
         return found if found is not None and self._running_s() < found.end_s else None
 
-    def room(self, quota: str, own: int) -> int:
-        """Return how much may be given out of a quota now, `own` of it used here."""
+    def room(self, quota: str, own: int, since: int | None = None) -> int:
+        """Return how much may be given out of a quota now, `own` of it used here as it was read at tick `since`."""
         found = self.held(quota)
-        return 0 if found is None else max(0, found.total - own - self._held_back(quota))
+        return 0 if found is None else max(0, found.total - own - self._held_back(quota, since))
 
-    def _held_back(self, quota: str) -> int:
-        """Return what is reserved for visits that are not settled; one of which nothing was heard is over by now."""
+    def _held_back(self, quota: str, since: int | None = None) -> int:
+        """Return what is reserved for visits that are not settled, or were settled after the own count was read.
+
+        One of which nothing was heard for long is over by now.
+        """
         now_s = self._running_s()
         self._reserved = {at: one for at, one in self._reserved.items() if now_s < one[2]}
-        return sum(n for key, n, _until in self._reserved.values() if key == quota)
+        waiting = sum(n for key, n, _until in self._reserved.values() if key == quota)
+        return waiting + sum(n for tick, key, n in self._over if key == quota and since is not None and tick > since)
 
-    async def take(self, quota: str, n: int, own: int) -> Leased | NoRoom:
+    async def take(self, quota: str, n: int) -> Leased | NoRoom:
         """Reserve `n` of a quota, asking for more where there is too little. Raises AuthorityError, WireError."""
-        if self.room(quota, own) < n:
+        since, own = self._tick, await self._own(quota)
+        if self.room(quota, own, since) < n:
             full = await self._ask(quota, own, max(n, self._wanted(quota)))
-            if self.room(quota, own) < n:
+            since, own = self._tick, await self._own(quota)  # another lane may have given meanwhile
+            if self.room(quota, own, since) < n:
                 return NoRoom.FULL if full else NoRoom.LET
         self._tickets += 1
         self._reserved[self._tickets] = (quota, n, self._running_s() + UNSETTLED_S)
@@ -106,7 +119,10 @@ class Leases:
     def settled(self, leases: Iterable[Leased]) -> None:
         """Hear that a visit is over: what it took stands in the ledger, what it did not take is free."""
         for one in leases:
-            self._reserved.pop(one.ticket, None)
+            over = self._reserved.pop(one.ticket, None)
+            if over is not None:
+                self._tick += 1
+                self._over.append((self._tick, over[0], over[1]))
 
     def _wanted(self, quota: str) -> int:
         """Return twice the use of the last ten minutes, at least one."""
@@ -122,8 +138,10 @@ class Leases:
             self._numbers[quota] = max(number, answer.number)
             number = self._numbers[quota]
             answer, sent_s = await self._said(quota, number, total=wanted)
-        if answer.number == number:
-            self._leases[quota] = Lease(number, answer.total, sent_s + answer.for_ms / 1000)
+        if answer.number == number == self._numbers.get(quota, 0):  # it was not given back meanwhile
+            held = self._leases.get(quota, Lease(number, 0, 0.0))  # an answer that was overtaken takes nothing away
+            end_s = max(held.end_s, sent_s + answer.for_ms / 1000)
+            self._leases[quota] = Lease(number, max(held.total, answer.total), end_s)
         if answer.call_back:
             await self.give_back(quota)
         return answer.full
@@ -150,19 +168,23 @@ class Leases:
         lease = self._leases.pop(quota)  # nobody uses it while the message is on the way
         self._numbers[quota] = lease.number + 1
         self._owed[quota] = (lease.number + 1, await self._own(quota))
+        self._gave[quota] = self._running_s() + TOLD_AGAIN_S
         await self._pay(quota)
 
     async def _pay(self, quota: str) -> None:
         """Say what was given back, until somebody has heard it."""
-        if quota in self._owed:
-            number, used = self._owed[quota]
-            await self._said(quota, number, used=used)
-            del self._owed[quota]
+        if (owed := self._owed.get(quota)) is not None:
+            await self._said(quota, owed[0], used=owed[1])
+            if self._owed.get(quota) == owed:  # another lane may have said it as well, or give more back by now
+                del self._owed[quota]
 
     async def renew(self) -> None:
         """Ask again for what is held, and give back what is more than wanted. Raises AuthorityError, WireError."""
         for quota in list(self._owed):
             await self._pay(quota)
+        self._gave = {one: until_s for one, until_s in self._gave.items() if self._running_s() < until_s}
+        for quota in [one for one in self._gave if one not in self._leases]:
+            await self._said(quota, self._numbers[quota], used=await self._own(quota))
         for quota, lease in list(self._leases.items()):
             own = await self._own(quota)
             if lease.total - own > 2 * self._wanted(quota):

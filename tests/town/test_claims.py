@@ -282,6 +282,14 @@ class TestLeases:
 
         assert (await authority.lease("g2", number=0, total=1)).full
 
+    async def test_an_authority_with_an_older_copy_takes_what_the_terminal_holds_under_its_number(self, authority):
+        await authority.lease("g1", number=0, total=2)
+
+        told = await authority.lease("g1", number=0, total=1, held=9, young=True)
+
+        assert (told.number, told.total) == (0, 9)
+        assert (await authority.lease("g2", number=0, total=5)).total == 1
+
     async def test_a_claim_beside_a_lease_finds_the_room_that_is_left(self, authority):
         await authority.lease("g1", number=1, total=9)
         key = [ClaimKey(key=QUOTA, n=1, by=_by({"issuer": "w", "code": 7, "version": 1, "part": "capacity"}))]

@@ -1,5 +1,7 @@
 """A leased capacity: each gate gives its share without asking, and all shares together are never more than there is."""
 
+import asyncio
+
 import pytest
 
 from cache.ids import uuid7
@@ -97,15 +99,18 @@ class Lessor:
 
     def __init__(self):
         self.asked, self.number, self.total, self.silent, self.call_back = [], 0, 0, False, False
+        self.hold, self.most = None, 1_000
 
     async def lease(self, request):
         self.asked.append(request)
+        if self.hold is not None:
+            await self.hold.wait()
         if self.silent:
             raise AuthorityError("nobody there")
         if request.used is not None and request.number > self.number:
             self.number, self.total = request.number, request.used
         elif request.number == self.number:
-            self.total = max(self.total, request.total)
+            self.total = max(self.total, min(request.total or 0, self.most))
         return LeaseAnswer(number=self.number, total=self.total, for_ms=600_000, call_back=self.call_back)
 
 
@@ -122,7 +127,7 @@ class TestOneTerminal:
 
     async def test_what_is_being_decided_with_is_not_given_to_the_next_lane(self, made):
         leases, lessor, _ = made
-        first = await leases.take("q", 1, 0)
+        first = await leases.take("q", 1)
         lessor.total = 0
         assert leases.room("q", 0) == 0
 
@@ -132,35 +137,36 @@ class TestOneTerminal:
 
     async def test_time_ends_a_lease_from_sending_on_and_frees_nothing_elsewhere(self, made):
         leases, lessor, clock = made
-        leases.settled([await leases.take("q", 1, 0)])
+        leases.settled([await leases.take("q", 1)])
         clock["s"] = 600.0
 
         assert leases.room("q", 0) == 0
-        assert (await leases.take("q", 1, 0)).number == 0
+        assert (await leases.take("q", 1)).number == 0
         assert [(one.total, one.held) for one in lessor.asked] == [(1, None), (1, 1)]
 
     async def test_a_new_start_learns_the_number_and_goes_on_under_it(self, made):
-        leases, lessor, _ = made
+        leases, lessor, clock = made
         lessor.number, lessor.total = 5, 7
 
-        assert (await leases.take("q", 1, 6)).number == 5
+        clock["own"] = 6
+        assert (await leases.take("q", 1)).number == 5
         assert [one.number for one in lessor.asked] == [0, 5]
 
     async def test_a_give_back_that_nobody_heard_is_said_again_before_anything_is_asked_for(self, made):
         leases, lessor, clock = made
-        leases.settled([await leases.take("q", 1, 0)])
+        leases.settled([await leases.take("q", 1)])
         clock["own"], lessor.silent = 1, True
         with pytest.raises(AuthorityError):
             await leases.give_back("q")
         lessor.silent = False
 
-        await leases.take("q", 1, 1)
+        await leases.take("q", 1)
 
         assert [(one.number, one.used) for one in lessor.asked[-2:]] == [(1, 1), (1, None)]
 
     async def test_a_called_back_lease_is_not_given_while_somebody_is_decided_with_it(self, made):
         leases, lessor, _ = made
-        taken = await leases.take("q", 1, 0)
+        taken = await leases.take("q", 1)
         lessor.call_back = True
         await leases.renew()
         assert leases.held("q") is not None
@@ -173,23 +179,76 @@ class TestOneTerminal:
 
     async def test_a_visit_that_was_never_settled_does_not_hold_a_share_for_ever(self, made):
         leases, _, clock = made
-        await leases.take("q", 1, 0)
+        await leases.take("q", 1)
         clock["s"] = UNSETTLED_S
 
         assert leases.room("q", 0) == 1
 
     async def test_what_it_holds_is_told_with_each_ask(self, made):
         leases, lessor, _ = made
-        await leases.take("q", 1, 0)
+        await leases.take("q", 1)
         await leases.renew()
 
         assert [one.held for one in lessor.asked] == [None, 1]
+
+    async def test_what_another_lane_gave_while_this_one_waited_for_an_answer_is_not_given_again(self, made):
+        leases, lessor, clock = made
+        lessor.hold = asyncio.Event()
+        waiting = [asyncio.ensure_future(leases.take("q", 1)) for _ in range(2)]
+        while len(lessor.asked) < 2:
+            await asyncio.sleep(0)
+        lessor.most = 1
+        lessor.hold.set()
+        first, second = await asyncio.gather(*waiting)
+
+        assert (first.number, second) == (0, NoRoom.LET)
+        clock["own"] = 1
+        leases.settled([first])
+        assert await leases.take("q", 1) is NoRoom.LET
+
+    async def test_a_give_back_that_two_lanes_say_at_once_is_said_and_done(self, made):
+        leases, lessor, _ = made
+        leases.settled([await leases.take("q", 1)])
+        lessor.silent = True
+        with pytest.raises(AuthorityError):
+            await leases.give_back("q")
+        lessor.silent, lessor.hold = False, asyncio.Event()
+        saying = [asyncio.ensure_future(leases.take("q", 1)) for _ in range(2)]
+        while len(lessor.asked) < 4:
+            await asyncio.sleep(0)
+        lessor.hold.set()
+
+        assert [one.number for one in await asyncio.gather(*saying)] == [1, 1]
+
+    async def test_an_answer_that_comes_after_the_lease_was_given_back_is_none(self, made):
+        leases, lessor, _ = made
+        leases.settled([await leases.take("q", 1)])
+        lessor.hold = asyncio.Event()
+        late = asyncio.ensure_future(leases.renew())
+        while len(lessor.asked) < 2:
+            await asyncio.sleep(0)
+        back = asyncio.ensure_future(leases.give_back("q"))
+        await asyncio.sleep(0)
+        lessor.hold.set()
+        await asyncio.gather(late, back)
+
+        assert leases.held("q") is None
+
+    async def test_what_was_given_back_is_said_again_to_whoever_may_have_been_restored(self, made):
+        leases, lessor, _ = made
+        leases.settled([await leases.take("q", 1)])
+        await leases.give_back("q")
+        lessor.asked.clear()
+
+        await leases.renew()
+
+        assert [(one.number, one.used) for one in lessor.asked] == [(1, 0)]
 
     async def test_nobody_who_leases_is_no_lease(self, made):
         leases, lessor, _ = made
         lessor.silent = True
         with pytest.raises(AuthorityError):
-            await leases.take("q", 1, 0)
+            await leases.take("q", 1)
 
         lessor.silent, lessor.number = False, 3
-        assert await leases.take("q", 1, 0) is not NoRoom.FULL
+        assert await leases.take("q", 1) is not NoRoom.FULL
