@@ -13,6 +13,7 @@ from typing import Final
 from cache.ids import uuid7
 from cache.journal import chain
 from cache.ledger import recall, upkeep
+from cache.ledger.keeping import leaving
 from cache.pen import Pen
 from credit.inputs import ClockState, Now
 from edge.watch.bounds import Bounds
@@ -25,6 +26,7 @@ SOON_S: Final = 1.0  # while nothing may be tidied yet: the store is not open, o
 PAUSE_S: Final = 0.01
 MINUTE_MS: Final = 60_000
 RETAIN_MS: Final = 180 * 86_400_000  # facts stay this long from when the platform signed for them
+FEW: Final = 20  # redemptions a job looks at, each with its uses
 PIECE: Final = 200  # rows a job touches at most, which takes about 5 ms
 DUE: Final = 20  # the same for what writes a fact for each row
 
@@ -34,7 +36,7 @@ async def tidy(store: Store, bounds: Bounds) -> None:
 
     A store that fails is told to its health and tried again.
     """
-    walked = upkeep.FIRST
+    walked, looked = upkeep.FIRST, 0
     while True:
         now = bounds.clock.now()
         may = pieces(now) if bounds.health.begun else []
@@ -43,6 +45,7 @@ async def tidy(store: Store, bounds: Bounds) -> None:
                 await _whole(store, piece, most)
             if may:
                 walked = await store.write(partial(upkeep.forget_nonces, now=now, after=walked, at_most=PIECE))
+                looked = await store.write(partial(leaving.forget_over, now_ms=now.utc_ms, after=looked, at_most=FEW))
         except StoreFailedError as error:
             bounds.health.failed(KEEP, error)
         await asyncio.sleep(EVERY_S if may else SOON_S)

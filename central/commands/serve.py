@@ -16,6 +16,7 @@ from typing import NamedTuple
 from central.clock import now_ms
 from central.console.app import console_serving
 from central.http.app import serving
+from central.hub.forgetting import keep_small
 from central.lists.freshening import keep_fresh
 from central.office.desk import Desk
 from central.office.rounds.schedule import keep_schedule
@@ -88,6 +89,7 @@ async def _serve(
         async with asyncio.TaskGroup() as group, Judges() as judges:
             group.create_task(keep_fresh(state.folder, now_ms, books.hold))
             group.create_task(keep_office(state, books, console))
+            group.create_task(keep_small(books, now_ms, mine=books.hold))
             await Rounds(books, state.folder, now_ms).run(judges)
 
     async with serving(state, host=host, port=port, now_ms=now_ms, tls=tls, beside=beside) as url:

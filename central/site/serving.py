@@ -28,6 +28,7 @@ from aiohttp import web
 
 from central.books.bounds import Bounds
 from central.http.problems import answer_problems
+from central.hub.forgetting import keep_small
 from central.site.beginning import Beginning
 from central.site.certificate import context
 from central.site.config import HubConfig
@@ -77,6 +78,9 @@ class _Nudge:
 class HubClock:
     """A hub's clock: the machine's own. It counts by running time, and what it signs with is corrected per call."""
 
+    def __init__(self) -> None:
+        self._signed: tuple[int, int] | None = None  # when we were, in milliseconds since power-on
+
     def now_ms(self) -> int:
         """Return milliseconds UTC."""
         return time.time_ns() // 1_000_000
@@ -89,8 +93,16 @@ class HubClock:
         """Return milliseconds since power-on."""
         return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
 
+    def signed_ms(self) -> int | None:
+        """Return the platform's time, None before it was signed for; by it alone something is forgotten."""
+        if self._signed is None:
+            return None
+        told_ms, at_ms = self._signed
+        return told_ms + self.boot_ms() - at_ms
+
     async def learn(self, signed_ms: int, error_ms: int) -> None:
-        """Say when the machine's clock is off: nobody depends on it, but its log does."""
+        """Keep the time that was signed for, and say when the machine's clock is off: its log depends on it."""
+        self._signed = (signed_ms, self.boot_ms())
         off_ms = signed_ms - self.now_ms()
         if abs(off_ms) > max(2_000, error_ms):
             log.warning("this machine's clock is off by %s ms", off_ms)
@@ -170,6 +182,7 @@ async def serving(config: HubConfig) -> AsyncIterator[str]:
             journals.run(),
             counting.run(),
             doubts.run(hub.clock.now_ms),
+            keep_small(books, hub.clock.signed_ms, mine=books.hold),
             _follow(hub),
             learn(),
         ]

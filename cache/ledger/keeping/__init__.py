@@ -1,0 +1,1 @@
+"""How long a ledger keeps what it counted from. What may never come in: a decision."""
