@@ -379,7 +379,7 @@ def _under_the_same(town, gate, request, answer):
 AFTER = {"call-back free at once": _at_once, "give-back without number": _under_the_same}
 QUOTAS = {"call-back free at once": (6,), "give-back without number": (2,)}
 STEERED = {  # what a fault of several messages needs more of than usual
-    "call-back free at once": ["lower", *["renew"] * 4, *["visit"] * 8, *["some"] * 12],
+    "call-back free at once": ["lower", *["annul"] * 8, *["renew"] * 2, *["visit"] * 16, *["some"] * 16],
     "give-back without number": ["give_back"] * 10 + ["visit"] * 10 + ["some"] * 10 + ["late_one"] * 4,
     "restored hub leases": ["keep_copy", "restore", "visit", "visit", "some", "some"] * 4,
 }

@@ -39,6 +39,19 @@ async def until(true, within_s=PATIENCE_S):
             await asyncio.sleep(0.05)
 
 
+def head_of(gate):
+    """Return where a gate's journal ends."""
+    with contextlib.closing(sqlite3.connect(f"file:{gate.database}?mode=ro", uri=True)) as conn:
+        return conn.execute("SELECT max(seq) FROM journal").fetchone()[0]
+
+
+def held_twice(site):
+    """Return what the platform holds more than once."""
+    twice = "SELECT terminal, epoch, seq FROM facts GROUP BY terminal, epoch, seq HAVING count(*) > 1"
+    with contextlib.closing(sqlite3.connect(f"file:{site.platform.state / 'central.db'}?mode=ro", uri=True)) as conn:
+        return conn.execute(twice).fetchall()
+
+
 def codes(answer):
     return [reason["code"] for reason in answer["reasons"]]
 
@@ -46,13 +59,13 @@ def codes(answer):
 class Site:
     """`wan[gate]` is a gate's own cable to the platform, `hub_wan` the hub's; gates reach the hub directly."""
 
-    def __init__(self, folder, session):
-        platform_port, hub_port, *ports = free_ports(4)
-        self.folder = folder
+    def __init__(self, folder, session, scenes=None):
+        platform_port, hub_port, *ports = free_ports(5)
+        self.folder, self.scenes, self._session, self._ports = folder, scenes, session, ports
         self.platform = PlatformLink(folder, platform_port, session)
         self.hub = HubLink("hub-1", folder, hub_port, session)
         self.hub_wan = CuttableProxy(platform_port)
-        self.gates = [TerminalLink(post, folder, port, session) for post, port in zip(GATES, ports, strict=True)]
+        self.gates = [TerminalLink(post, folder, port, session) for post, port in zip(GATES, ports, strict=False)]
         for gate in self.gates:
             gate.process = self._unhurried(gate.post.terminal, "edge.cli", "run", "--config", str(gate.config))
         self.hub.process = self._unhurried("hub-1", "central", "hub", "serve", "--config", str(self.hub.config))
@@ -60,21 +73,36 @@ class Site:
         self.platform.process = self._unhurried("platform", *serve)
         self.wan = [CuttableProxy(platform_port) for _ in self.gates]
         self.visitors = Visitors(self.platform.state)
+        self._platform_port, self.stack, self.more = platform_port, None, []
 
     def _unhurried(self, name, *arguments):
         return Child(name, [sys.executable, "-I", str(UNHURRIED), *arguments], self.folder / f"{name}.log")
 
     async def start(self, *, hub=True):
         await self.platform.start()
+        if self.scenes is not None:
+            await asyncio.to_thread(self.scenes.publish, self.platform.state)
         await asyncio.gather(*(self._gate(gate, wan) for gate, wan in zip(self.gates, self.wan, strict=True)))
         if hub:
             await self.add_hub()
 
-    async def _gate(self, gate, wan):
+    async def add_gate(self, name, site):
+        """Let a gate of another site, which has no hub, join; its wire is the last of `wan`."""
+        gate = TerminalLink(replace(town.GATE, terminal=name), self.folder, self._ports[2], self._session)
+        gate.process = self._unhurried(name, "edge.cli", "run", "--config", str(gate.config))
+        self.wan.append(await self.stack.enter_async_context(CuttableProxy(self._platform_port)))
+        self.more.append(gate)
+        await self._gate(gate, self.wan[-1], site)
+        return gate
+
+    async def _gate(self, gate, wan, site=None):
         address = f"http://127.0.0.1:{wan.port}"
+        lanes = [] if self.scenes is None else [{"id": one, "scene": one} for one in self.scenes.names]
         text = gate.configuration(platform=address, source=None, actuator=None)
+        text += "".join(f'[[lanes]]\nid = "{one["id"]}"\nscene = "{one["scene"]}"\n' for one in lanes)
         gate.config.write_text(text)
-        await gate.enrol(await self.platform.code_for(gate.post, platform=address))
+        profile = town.profile(gate.post, lanes) | ({} if site is None else {"site": site})
+        await gate.enrol(await self.platform.code(gate.post.terminal, profile, platform=address))
         gate.config.write_text(text.replace("[terminal]\n", "[terminal]\nanswer_s = 20\n"))
         await gate.start()
 
@@ -120,15 +148,16 @@ class Site:
 
 
 @asynccontextmanager
-async def two_gates(folder, *, hub=True):
+async def two_gates(folder, *, hub=True, scenes=None):
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(aiohttp.ClientSession(trust_env=False))
-        site = Site(folder, session)
+        site = Site(folder, session, scenes)
+        site.stack = stack
         for wire in (site.hub_wan, *site.wan):
             await stack.enter_async_context(wire)
         try:
             await site.start(hub=hub)
             yield site
         finally:
-            links = [*site.gates, site.hub, site.platform]
+            links = [*site.gates, *site.more, site.hub, site.platform]
             await asyncio.gather(*(link.process.stop() for link in links))
