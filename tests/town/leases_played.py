@@ -203,6 +203,7 @@ def made(simulation):
         def restart_authority(self):
             self.say("authority: restarts")
             self.began = self.now
+            self.now += self.random.choice((0, lessor.HEARD_MS))
             self.wire = [one for one in self.wire if one[0] != "lease"]
 
         def keep_copy(self):
@@ -380,14 +381,10 @@ AFTER = {"call-back free at once": _at_once, "give-back without number": _under_
 QUOTAS = {"call-back free at once": (6,), "give-back without number": (2,)}
 STEERED = {  # what a fault of several messages needs more of than usual
     "call-back free at once": ["lower", *["annul"] * 8, *["renew"] * 2, *["visit"] * 16, *["some"] * 16],
+    "until by wall clock": ["jump", "cut", "long", "write_off", *["visit"] * 4, *["some"] * 4] * 3,
+    "share freed by time": ["cut", "long", *["visit"] * 4, *["some"] * 4] * 2,
     "give-back without number": ["give_back"] * 10 + ["visit"] * 10 + ["some"] * 10 + ["late_one"] * 4,
     "restored hub leases": ["keep_copy", "restore", "visit", "visit", "some", "some"] * 4,
 }
-FAULTS = (
-    "share as remainder",
-    "until by wall clock",
-    "share freed by time",
-    "call-back free at once",
-    "give-back without number",
-    "restored hub leases",
-)
+FAULTS = ("share as remainder", "until by wall clock", "give-back without number", "restored hub leases")
+NOT_FOUND = ("share freed by time", "call-back free at once")  # within 2 500 seeds: a steered town is wanted for them
