@@ -173,12 +173,7 @@ async def serving(config: HubConfig) -> AsyncIterator[str]:
             counting.begin()
 
         work = [
-            ways.push.run(),
-            ways.listen.run(),
-            ways.times.run(),
-            ways.pull.run(),
-            ways.orders.run(),
-            ways.memory.run(),
+            *(way.run() for way in (ways.push, ways.listen, ways.times, ways.pull, ways.orders, ways.memory)),
             journals.run(),
             counting.run(),
             doubts.run(hub.clock.now_ms),
