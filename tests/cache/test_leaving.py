@@ -10,12 +10,25 @@ from tests.town.two_deciders import benefit, two_gates
 
 DAY_MS = 86_400_000
 BENEFITS = [
-    benefit(2, "daily", "free", where={"scenes": ["gate"]}, limits=[{"max": 1, "per": "subject", "period": "day"}],
-            capacity=[{"per": "day", "max": 99}]),
+    benefit(
+        2,
+        "daily",
+        "free",
+        where={"scenes": ["gate"]},
+        limits=[{"max": 1, "per": "subject", "period": "day"}],
+        capacity=[{"per": "day", "max": 99}],
+    ),
     benefit(3, "first", "free", where={"scenes": ["shop"]}, limits=[{"max": 1, "per": "subject", "period": "ever"}]),
-    benefit(4, "lent", "deposit_waiver", offer={"cap_fen": 5000}, where={"scenes": ["stand"]},
-            lifecycle={"open_close": {"due": "P1D"}}, limits=[{"max": 1, "per": "subject", "period": "day"}]),
-]  # fmt: skip
+    benefit(
+        4,
+        "lent",
+        "deposit_waiver",
+        offer={"cap_fen": 5000},
+        where={"scenes": ["stand"]},
+        lifecycle={"open_close": {"due": "P1D"}},
+        limits=[{"max": 1, "per": "subject", "period": "day"}],
+    ),
+]
 
 
 @pytest.fixture
