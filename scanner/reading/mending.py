@@ -31,7 +31,7 @@ class Mend:
 
     prefixes: tuple[str, ...] = ("XG1:",)  # of the texts that it may read
     still_ms: float = 45.0
-    moving_ms: float = 15.0
+    moving_ms: float = 30.0
 
 
 class Mender:
