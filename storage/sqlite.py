@@ -18,7 +18,9 @@ The contract is `storage.jobs`. How it is kept here:
 """
 
 import asyncio
+import logging
 import queue
+import shutil
 import sqlite3
 import threading
 import time
@@ -40,6 +42,9 @@ MAX_GROUP = 64  # jobs committed together at most
 BUSY_TIMEOUT_MS = 5_000  # an operator's command may hold the file for a moment
 STATEMENTS = 512  # kept prepared; Python keeps 128 by itself, fewer than a terminal has
 MAX_LOG_PAGES = 16_000  # beyond this the writer checkpoints after all: its own thread cannot, or is not there
+LEFT_FREE = 16  # a log is made long where so many times its length is free
+
+log = logging.getLogger("xinguan.store")
 
 T = TypeVar("T")
 Job = Callable[[sqlite3.Connection], T]
@@ -217,11 +222,21 @@ class Store:
             conn = connect(self._path, writing=True, page_bytes=self._schema.page_bytes)
             conn.execute(f"PRAGMA wal_autocheckpoint = {MAX_LOG_PAGES}")
             migrate(conn, self._schema, backup_to=self._path.with_suffix(".before-migration.db"))
-            if self._log_bytes:
-                grow_file(self._path.with_name(f"{self._path.name}-wal"), self._log_bytes)
+            self._lengthen_log()
         except (OSError, sqlite3.Error) as error:
             raise StoreFailedError(f"{self._path}: {error}") from error
         return conn
+
+    def _lengthen_log(self) -> None:
+        """Make the log as long as it is wanted; a short one is slower, and a nearly full disk is left alone."""
+        try:
+            free = shutil.disk_usage(self._path.parent).free
+            if free < self._log_bytes * LEFT_FREE:
+                log.warning("log_stays_short", extra={"why": f"{free} bytes are free"})
+            elif self._log_bytes:
+                grow_file(self._path.with_name(f"{self._path.name}-wal"), self._log_bytes)
+        except OSError as error:
+            log.warning("log_stays_short", extra={"why": str(error)})
 
     def _live(self) -> None:
         try:

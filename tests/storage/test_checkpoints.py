@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import resource
 import sqlite3
 import threading
 
@@ -137,3 +138,33 @@ async def test_a_log_of_zeros_alone_is_an_empty_one(tmp_path):
         assert await store.read(
             lambda conn: conn.execute("SELECT count(*) FROM switches WHERE name GLOB 'a*'").fetchone()
         ) == (10,)
+
+
+@contextlib.contextmanager
+def no_file_longer_than(most):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+async def test_a_log_that_cannot_be_made_long_stays_short_and_the_store_opens(tmp_path, caplog):
+    with no_file_longer_than(LOG_BYTES // 2):
+        async with Store(tmp_path / "terminal.db", log_bytes=LOG_BYTES) as store:
+            await store.write(rows("a", 10))
+
+            assert await store.read(lambda conn: conn.execute("SELECT count(*) FROM switches").fetchone()[0]) >= 10
+
+    assert caplog.messages == ["log_stays_short"]
+
+
+async def test_a_disk_that_is_nearly_full_is_not_filled_with_a_longer_log(tmp_path, caplog):
+    file = tmp_path / "terminal.db"
+    async with Store(file, log_bytes=1 << 60) as store:
+        await store.write(rows("a", 10))
+
+        assert log_of(file).stat().st_size < LOG_BYTES
+
+    assert caplog.messages == ["log_stays_short"]
