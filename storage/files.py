@@ -21,7 +21,7 @@ from typing import Final
 PRIVATE: Final = 0o600
 PUBLIC: Final = 0o644
 ROOT: Final = 0
-ZEROS: Final = bytes(256 * 1024)
+ZEROS: Final = bytes(4096)  # a page at a time: of what is written in one piece the kernel counts all for each part
 BESIDE: Final = ("", "-wal", "-shm")  # a database is these three
 
 

@@ -18,7 +18,7 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-EVERY_CHANGES: Final = 500  # rows; about fifty visitors
+EVERY_CHANGES: Final = 300  # rows; about fifty visitors with what their gates did
 CHECKPOINT: Final = "PRAGMA wal_checkpoint(PASSIVE)"
 
 log = logging.getLogger("xinguan.store")
