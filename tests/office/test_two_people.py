@@ -186,6 +186,16 @@ class TestLookingOver:
         assert await either.books.read(lambda tx: emergencies.unseen(tx, CITY)) == []
         assert await either.books.read(lambda tx: emergencies.unseen(tx, OTHER)) == []
 
+    async def test_whoever_typed_the_command_does_not_look_over_it_under_their_own_account(self, either):
+        from central.register.accounts.acts import Act, append
+
+        typed = Person(operator="@han", title="韩", duties=(), via="command")
+        act = Act(act="emergency.measure.take", city=CITY, why="只有一人")
+        number = await either.books.write(lambda tx: append(tx, typed, act, now_ms=NOW))
+
+        with pytest.raises(RefusedError, match="另一人"):
+            await either.call(person("checker", "han"), "look-over", city=CITY, act=number)
+
     async def test_one_that_a_power_cut_left_half_done_is_told_as_well(self, either):
         from central.register.accounts.acts import Act, append
 
