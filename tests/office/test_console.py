@@ -13,8 +13,10 @@ from central.console.api import NEXT
 from central.console.app import build_console
 from central.console.describing import ANSWERS, document
 from central.console.doors import DEVICE, SESSION
+from central.console.pages import registers
 from central.console.rendering import BARS
 from central.office.calls import CALLS
+from central.office.importing import residents, rule_files
 from central.register.accounts import operators, sessions
 from central.register.accounts.duties import Duty, Role
 from central.register.accounts.passwords import hashed
@@ -287,6 +289,55 @@ class TestTheWork:
         assert (await comma.read())[:3] == b"\xef\xbb\xbf"
         for path in ("/money?first=x", "/money?first=2020-01-01&last=2026-01-01", "/money/report.xlsx?half=2026H3"):
             assert (await people["finance"].get(path))[0] == 400
+
+
+def a_file(city=CITY, what="sites", text="场所,名称\nyunling-shop,云岭茶庄\n", **more):
+    form = FormData(quote_fields=False)
+    for name, value in {"city": city, "what": what, "why": "年度更新", **more}.items():
+        form.add_field(name, value)
+    form.add_field("file", text.encode(), filename="x.csv")
+    return form
+
+
+class TestFiles:
+    async def send(self, browser, form):
+        return await browser.client.post("/registers", data=form, headers=browser.origin, allow_redirects=False)
+
+    async def test_the_merchant_office_brings_a_file_and_sees_the_draft(self, people):
+        page = (await people["merchant"].get("/rules?file=sites.json"))[1]
+        done = await self.send(people["merchant"], a_file(force="true"))
+        told = await people["checker"].get(done.headers["Location"])
+
+        assert ('name="what" value="sites"' in page, done.status, "云岭茶庄" in told[1]) == (True, 303, True)
+
+    async def test_a_clerk_s_file_with_tiers_leads_to_its_draft(self, console, people):
+        page = (await people["clerk"].get("/registers"))[1]
+        done = await self.send(people["clerk"], a_file(what="residents", text=f"姓名,等级\n{WHO},5\n"))
+        status, text = await people["checker"].get(done.headers["Location"])
+
+        assert ('action="/do/member"' in page, done.status, status) == (True, 303, 200)
+        assert "等级 无 → 5：1 人" in text
+
+    @pytest.mark.parametrize("what", ["residents", "measures", "sites", "calendars", "kings", ""])
+    @pytest.mark.parametrize("role", ["auditor", "finance", "checker", "clerk", "merchant"])
+    async def test_nobody_s_file_is_read_but_theirs_whose_duty_it_is(self, monkeypatch, people, role, what):
+        own = {("clerk", "residents"), ("clerk", "measures"), ("merchant", "sites")}
+        if (role, what) in own:
+            return
+        for module in (registers, rule_files, residents):
+            monkeypatch.setattr(module, "read_table", lambda _data: pytest.fail("it was read"))
+
+        assert (await self.send(people[role], a_file(what=what))).status == 403
+
+    @pytest.mark.parametrize("city", ["linhai", "nowhere", "", "../yunling"])
+    async def test_neither_is_one_for_another_city(self, people, city):
+        for role, what in (("clerk", "residents"), ("merchant", "sites"), ("publisher", "calendars")):
+            assert (await self.send(people[role], a_file(city, what))).status == 403
+
+    async def test_a_form_of_a_thousand_parts_is_not_gathered(self, people):
+        more = {f"x{number}": "y" * 1_000 for number in range(1_000)}
+
+        assert (await self.send(people["merchant"], a_file(**more))).status == 400
 
 
 class TestTokens:

@@ -10,6 +10,7 @@ from central.office import affected, cases, entries
 from central.office.approving import applications
 from central.office.drafts import deciding, keeping, kinds, rulebooks
 from central.office.drafts.states import State
+from central.office.importing.columns import KINDS
 from central.office.refusals import NotThereError, RefusedError
 from central.office.urgent import emergencies, killing
 from central.register.accounts.acts import newest
@@ -145,6 +146,7 @@ async def rules(request: web.Request) -> web.Response:
     call = "rules" if who.may("rules.propose", city) else "sites"
     keys = await desk.run(lambda: killing.keys_of(desk.folder, city))
     values: dict[str, Any] = {"keys": keys, "may_kill": who.may("key.kill", city)}
+    values["heads"] = "、".join(column.heads[0] for column in KINDS.get(name.removesuffix(".json"), ()))
     return page(request, "rules", **values, files=FILES, held=sorted(held), file=name, text=text, may=may, call=call)
 
 

@@ -6,14 +6,21 @@ from aiohttp import BodyPartReader, web
 
 from central.console.doors import DESK, REFUSALS, person_of
 from central.console.rendering import city_of, page, refused
+from central.office.desk import Desk
 from central.office.drafts import deciding
 from central.office.drafts.deciding import Asked
-from central.office.importing import residents
+from central.office.drafts.keeping import Draft
+from central.office.importing import residents, rule_files
 from central.office.importing.columns import KINDS, read_rows
 from central.office.importing.reading import MAX_BYTES, read_table
 from central.office.refusals import RefusedError
+from central.register.accounts.duties import Person
 
 WHAT: Final = ("residents", "measures")
+BRINGING: Final = {"residents": "register.import", "measures": "measure.propose", "sites": "sites.propose"}
+BRINGING_RULES: Final = "rules.propose"
+ACTS: Final = ("register.import", "sites.propose", BRINGING_RULES)
+MAX_PARTS: Final = 16
 PERSONS: Final = ("person.export", "person.forget")
 
 
@@ -39,9 +46,10 @@ async def _fields(request: web.Request) -> tuple[dict[str, str], bytes]:
     """Return the small fields of a form and its file, read whole only up to its bound."""
     fields: dict[str, str] = {}
     data = b""
-    reader = await request.multipart()
+    reader, parts = await request.multipart(), 0
     while (part := await reader.next()) is not None:
-        if not isinstance(part, BodyPartReader):
+        parts += 1
+        if not isinstance(part, BodyPartReader) or parts > MAX_PARTS:
             raise RefusedError("上传有误 · the upload is wrong")
         most = MAX_BYTES if part.name == "file" else 2_000
         read = b""
@@ -56,18 +64,41 @@ async def _fields(request: web.Request) -> tuple[dict[str, str], bytes]:
     return fields, data
 
 
+async def _drafted(desk: Desk, who: Person, what: str, city: str, data: bytes, asked: Asked) -> Draft:
+    """Make a draft of a file of measures, merchants or calendars; it is read in a thread, once the duty is known."""
+    if what == "measures":
+        read = await desk.run(lambda: read_rows(read_table(data), KINDS["measures"]))
+        if read.wrong:
+            raise RefusedError(residents.told(read.wrong))
+        return await deciding.propose_measures(desk, who, city, read.rows, asked)
+    kind = "rules" if who.may(BRINGING_RULES, city) else "sites"
+    who.check(BRINGING_RULES if what == "calendars" else f"{kind}.propose", city)
+    files = await desk.run(lambda: rule_files.changed(desk.folder, city, what, data))
+    return await deciding.propose_rules(desk, who, city, files, asked, kind=kind)
+
+
+def _check(who: Person, what: str, city: str) -> None:
+    """Raise ForbiddenError unless somebody may bring this file here."""
+    if what == "measures" and who.authorities("measure.propose", city):
+        return
+    if not (what in ("sites", "calendars") and who.may(BRINGING_RULES, city)):
+        who.check(BRINGING.get(what, BRINGING_RULES), city)
+
+
 async def bring(request: web.Request) -> web.StreamResponse:
     """Show what a file would do (dry run), or take it in."""
     desk, who = request.app[DESK], person_of(request)
     try:
+        if not any(who.may(act, city) for act in ACTS for city in who.cities()) and not any(
+            who.authorities("measure.propose", city) for city in who.cities()
+        ):
+            who.check("register.import", "")  # before a byte of the file is read
         fields, data = await _fields(request)
-        city = fields.get("city", "")
-        asked = Asked(why=fields.get("why", ""), once=fields.get("once"))
-        if fields.get("what") == "measures":
-            read = read_rows(read_table(data), KINDS["measures"])
-            if read.wrong:
-                raise RefusedError(residents.told(read.wrong))
-            draft = await deciding.propose_measures(desk, who, city, read.rows, asked)
+        city, what = fields.get("city", ""), fields.get("what", "residents")
+        _check(who, what, city)
+        asked = Asked(why=fields.get("why", ""), once=fields.get("once"), force=fields.get("force") == "true")
+        if what in ("measures", *rule_files.FILES):
+            draft = await _drafted(desk, who, what, city, data, asked)
             return web.Response(status=303, headers={"Location": f"/drafts/{draft.number}"})
         if fields.get("dry") == "true":
             told = await residents.preview(desk, who, city, data)

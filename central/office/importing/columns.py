@@ -26,6 +26,7 @@ ID_18: Final = re.compile(r"(?<![0-9])[1-9][0-9]{16}[0-9Xx](?![0-9])")
 ID_15: Final = re.compile(r"(?<![0-9])[1-9][0-9]{5}[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])[0-9]{3}(?![0-9])")
 WEIGHTS: Final = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 CHECKS: Final = "10X98765432"
+SITE: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 UNSEEN: Final = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 
 
@@ -105,6 +106,38 @@ def day(text: str) -> date | None:
         raise ValueError("没有这一天|there is no such day") from None
 
 
+def some_day(text: str) -> date:
+    """Return a date that must be there; raise ValueError."""
+    found = day(text)
+    if found is None:
+        raise ValueError("缺日期|the date is missing")
+    return found
+
+
+def site(text: str) -> str:
+    """Return the id of a site; raise ValueError."""
+    if not SITE.fullmatch(text):
+        raise ValueError("场所编号为小写字母、数字、连字符|a site's id has small letters, digits and hyphens")
+    return text
+
+
+def said(text: str) -> str:
+    """Return a name or a grade, or nothing; raise ValueError."""
+    return name(text) if text else ""
+
+
+def merchant_tier(text: str) -> int | None:
+    """Return a merchant's tier, None for nothing; raise ValueError."""
+    return _whole(text, 0, MAX_TIER) if text else None
+
+
+def sort_of_day(text: str) -> str:
+    """Return whether a day is off (休) or worked to make up for one (班); raise ValueError."""
+    if text not in ("", "休", "班", "off", "work"):
+        raise ValueError("写“休”或“班”|write off or work")
+    return "班" if text in ("班", "work") else "休"
+
+
 def last_day(text: str) -> date:
     """Return a date that must be there; raise ValueError."""
     found = day(text)
@@ -132,7 +165,27 @@ MEASURES: Final = (
     Column("authority", ("机关", "认定机关", "authority"), str, needed=False),
     Column("basis", ("依据", "basis"), str, needed=False),
 )
-KINDS: Final[Mapping[str, tuple[Column, ...]]] = {"residents": RESIDENTS, "measures": MEASURES}
+SITES: Final = (
+    Column("site", ("场所", "场所编号", "site"), site),
+    Column("zh", ("名称", "中文名称", "name"), said, needed=False),
+    Column("en", ("英文名称", "english"), said, needed=False),
+    Column("grade", ("信用等级", "grade"), said, needed=False),
+    Column("merchant_tier", ("商户等级", "tier"), merchant_tier, needed=False),
+    Column("region", ("地区", "region"), said, needed=False),
+)
+CALENDARS: Final = (
+    Column("calendar", ("日历", "calendar"), name),
+    Column("day", ("日期", "day"), some_day),
+    Column("until", ("到", "until"), day, needed=False),
+    Column("sort", ("休班", "类别", "sort"), sort_of_day, needed=False),
+    Column("covers", ("覆盖至", "covers"), day, needed=False),
+)
+KINDS: Final[Mapping[str, tuple[Column, ...]]] = {
+    "residents": RESIDENTS,
+    "measures": MEASURES,
+    "sites": SITES,
+    "calendars": CALENDARS,
+}
 
 
 def read_rows(table: Table, columns: tuple[Column, ...]) -> Read:
