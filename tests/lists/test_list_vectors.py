@@ -14,6 +14,8 @@ from cache.lists.keyfile.view import View
 from cache.lists.payloads import entry_id, membership_of, unpack_measure
 from cache.lists.refusals import ContentRefusedError
 from cache.lists.status import read_revocations
+from credit.rules.ages import parse_ages
+from credit.rules.reading import CatalogueError
 
 HERE = Path(__file__).parents[1] / "vectors" / "lists"
 VECTORS = json.loads((HERE / "lists.json").read_text("utf-8"))
@@ -82,6 +84,18 @@ def test_status_lists(vector):
     found = read_revocations(VECTORS["city"], "revocations.json", data, indexes=vector["indexes"])
     assert [found.revoked(b"", at) for at in vector["revoked"]] == [True] * len(vector["revoked"])
     assert [found.revoked(b"", at) for at in vector["not_revoked"]] == [False] * len(vector["not_revoked"])
+
+
+@pytest.mark.parametrize("vector", VECTORS["ages"], ids=named)
+def test_ages(vector):
+    if vector["error"]:
+        with pytest.raises(CatalogueError) as refused:
+            parse_ages(vector["document"])
+        assert str(refused.value) == vector["error"]
+        return
+    policy = parse_ages(vector["document"])
+    given = [[hours, kind, policy.most_fen(kind, hours * 3600)] for hours, kind, _most in vector["given"]]
+    assert given == vector["given"]
 
 
 @pytest.mark.parametrize("vector", VECTORS["payloads"], ids=lambda one: one["payload"])

@@ -121,10 +121,29 @@ class View:
         rows = self.base.rows(bucket)
         if not pending:
             return rows
-        width, payload = self.layout.row_bytes, self.layout.payload
-        gone = {suffix for _bucket, suffix in pending}
-        every = [rows[at : at + width] for at in range(0, len(rows), width)]
-        kept = [row for row in every if row[:SUFFIX_BYTES] not in gone]
-        for (_bucket, suffix), payloads in pending.items():
-            kept += [suffix + payloads[at : at + payload] for at in range(0, len(payloads), payload)]
-        return b"".join(sorted(kept))
+        return spliced(rows, pending, width=self.layout.row_bytes)
+
+
+def spliced(rows: bytes, pending: Mapping[Place, bytes], *, width: int) -> bytes:
+    """Return a bucket's rows in which these keys have these payloads.
+
+    One change of a hundred rows is a search by halves and three pieces: a day's changes touch most buckets of a long
+    list, each with one or two, and taking all rows apart and sorting them anew was ten times the work.
+    """
+    parts, at, count = [], 0, len(rows) // width
+    payload = width - SUFFIX_BYTES
+    for (_bucket, suffix), payloads in sorted(pending.items()):
+        first, after = at, count
+        while first < after:
+            middle = (first + after) // 2
+            if rows[middle * width : middle * width + SUFFIX_BYTES] < suffix:
+                first = middle + 1
+            else:
+                after = middle
+        parts.append(rows[at * width : first * width])
+        parts += sorted([suffix + payloads[one : one + payload] for one in range(0, len(payloads), payload)])
+        at = first
+        while rows.startswith(suffix, at * width):
+            at += 1
+    parts.append(rows[at * width :])
+    return b"".join(parts)

@@ -27,6 +27,8 @@ from cache.lists.keyfile.view import View
 from cache.lists.payloads import PAYLOAD_BYTES, entry_id, pack_measure, pack_member
 from cache.lists.refusals import ContentRefusedError
 from cache.lists.status import packed_status, read_revocations
+from credit.rules.ages import parse_ages
+from credit.rules.reading import CatalogueError
 
 HERE = Path(__file__).parent
 CITY = "yunling"
@@ -211,6 +213,33 @@ def indexes():
         yield {"name": name, "document": document, "error": error}
 
 
+def ages():
+    """Yield policies of ages: what each gives (hours, kind → most fen, null unbounded, -1 nothing), or its fault."""
+    kinds = ("free", "lane", "deposit_waiver")
+    asked = [(hours, kind) for hours in (0, 24, 25, 72, 73, 336, 337, 2160) for kind in kinds]
+    steps = {"24": {}, "72": {"max_fen": {"deposit_waiver": 20000}}, "336": {"offers": ["lane"]}}
+    cases = {
+        "one step": {"336": {}},
+        "three steps": steps,
+        "in any order": dict(reversed(steps.items())),
+        "to the very end": {"2160": {"offers": ["lane", "free"], "max_fen": {"free": 0}}},
+        "no step": {},
+        "beyond the end": {"2161": {}},
+        "no whole hours": {"1.5": {}},
+        "a kind that is none": {"24": {"offers": ["credit"]}},
+        "less than nothing": {"24": {"max_fen": {"free": -1}}},
+        "a member too many": {"24": {"max": 1}},
+    }
+    for name, told in cases.items():
+        document, given, error = {"issuer": CITY, "ages": told}, [], ""
+        try:
+            policy = parse_ages(document)
+            given = [[hours, kind, policy.most_fen(kind, hours * 3600)] for hours, kind in asked]
+        except CatalogueError as problem:
+            error = str(problem)
+        yield {"name": name, "document": document, "given": given, "error": error}
+
+
 def vectors():
     """Return everything."""
     with TemporaryDirectory() as name:
@@ -222,6 +251,7 @@ def vectors():
             "deltas": list(deltas(folder)),
             "status": list(status()),
             "indexes": list(indexes()),
+            "ages": list(ages()),
             "payloads": [
                 {"kind": MEASURES, "payload": ROW.hex(), "means": {"code": 302, "until": "2027-04-30", "authority": 0}},
                 {"kind": MEASURES, "payload": OTHER.hex(), "means": {"code": 301, "until": None, "state": "disputed"}},
