@@ -16,6 +16,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from credit.inputs import OPENING, Intent, Place
+from credit.reasons import Reason
 from credit.rules.ages import MAX_LIST_AGE_S, USUAL, AgePolicy
 from credit.rules.calendars import Calendar, check_calendars
 from credit.rules.catalogue import Benefit
@@ -25,7 +26,7 @@ from credit.rules.reading import CatalogueError
 from credit.rules.terms import DEFAULT_ZONE, zone
 from credit.weighing.compiled import CompiledBenefit, Shared
 from credit.weighing.compiling import compile_benefit
-from credit.weighing.conditions import free_age_s
+from credit.weighing.conditions import free_age_s, max_age_s
 
 Index = Mapping[tuple[bool, str | None, str | None], tuple[CompiledBenefit, ...]]
 ORDER = attrgetter("order")
@@ -107,6 +108,23 @@ class Policy:
             return ()
         merged = lists[0] if len(lists) == 1 else sorted(sum(lists, ()), key=ORDER)
         return tuple([one for one in merged if one.lanes is None or lane in one.lanes])
+
+    def barred(self, place: Place, intent: Intent, *, offline: bool, at_site: bool, age_s: int) -> str:
+        """Return why nothing that is offered here can be given now, whoever comes; "" where something can.
+
+        `at_site`: somebody counts for the whole site. Where nothing is offered nobody has a right that could be barred.
+        """
+        causes = [
+            self._barred(one, offline=offline, at_site=at_site, age_s=age_s) for one in self.offered(place, intent)
+        ]
+        return "" if "" in causes else ", ".join(sorted(set(causes)))
+
+    def _barred(self, one: CompiledBenefit, *, offline: bool, at_site: bool, age_s: int) -> str:
+        benefit = one.benefit
+        if offline and not benefit.offline.allow and not (one.inside and at_site):
+            return Reason.OFFLINE_LIMIT.value
+        most_s = min(max_age_s(benefit, self.ages), self.ages.given_s(benefit.offer.kind))
+        return Reason.LIST_TOO_OLD.value if age_s > most_s else ""
 
     def zone_of(self, issuer: str) -> ZoneInfo:
         """Return the zone in which an issuer's civil days are counted."""

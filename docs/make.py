@@ -43,6 +43,8 @@ LINES = {
     "tasks": "后台任务 tasks in the background",
     "faults": "未预料的错误 unforeseen errors",
     "records": "被搁置的事实 facts set aside",
+    "offers": "此处的优惠 what is offered here",
+    "entry": "入场 entry",
     "source": "识读设备 the lane's reader",
     "scans": "扫码 scans",
     "gate": "闸门 the gate",

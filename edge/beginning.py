@@ -4,7 +4,8 @@ Rules of this file:
 
 - nothing is decided before the last step succeeded (`StoreHealth.begun`); the API listens then, or as soon as a step
   fails or takes longer than PATIENCE_S: starting ill is still starting (illness.md 7);
-- each step is tried every second until it succeeds, without an end;
+- each step is tried every second until it succeeds, without an end, whatever it raises: a database that somebody
+  edited may miss a row that everything else takes for granted, and a restart would not bring it back;
 - a database that is damaged is set aside by name (`edge.aside`), and the terminal goes on with an empty one;
 - a database that is empty, or does not lead to the newest receipt beside it, does not know what it gave
   (`cache.memory.lives`): benefits with limits refer until `sync.memory` has taken the facts back.
@@ -66,6 +67,11 @@ class Beginning:
                 await steps[0]()
                 steps.popleft()
             except (StoreFailedError, sqlite3.Error, OSError) as error:
+                self._parts.bounds.health.failed(OPEN, error)
+                self._tried.set()
+                await asyncio.sleep(RETRY_S)
+            except Exception as error:  # noqa: BLE001 - a row that is gone or of another kind ends no start either
+                self._parts.tasks.faults.met("start", error)
                 self._parts.bounds.health.failed(OPEN, error)
                 self._tried.set()
                 await asyncio.sleep(RETRY_S)

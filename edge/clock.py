@@ -7,6 +7,8 @@ process (the anchor is kept with the boot's id), but not a reboot.
 
 Rules, in order:
 
+0. anchored in this boot, and that is over a minute behind the floor → wrong; now = the floor: one of two signed
+   times was signed by a clock that was ahead, and whoever shows a code now is not to blame for it
 1. anchored in this boot, and at most `TRUST_MS` ago        → trusted
 2. anchored in this boot, longer ago                         → unsure (the boot clock has drifted)
 3. not anchored, and the wall clock is behind the floor      → wrong; now = the floor
@@ -30,6 +32,7 @@ from storage.sqlite import Store
 
 TRUST_MS = 7 * 86_400_000  # a cheap oscillator drifts below 20 ppm: 12 s in that time
 HOUR_MS = 3_600_000
+BEHIND_MS = 60_000  # more than drift and round trips make between two signed times that are both right
 JUMP_MS = 60_000  # a wall clock that moves this much against the boot clock was set by somebody
 
 LOAD = "SELECT floor_ms, signed_ms, error_ms, boot_ms, boot_id FROM clock"
@@ -52,6 +55,8 @@ def judge(memory: Memory, *, boot_id: str, wall_ms: int, boot_ms: int, rtc_h: in
     """Return now and how far it can be trusted, by the rules above; `rtc_h` is the profile's `rtc_trust_h`."""
     if memory.signed_ms and memory.boot_id == boot_id:
         since = boot_ms - memory.boot_ms
+        if memory.signed_ms + since < memory.floor_ms - BEHIND_MS:
+            return Now(utc_ms=memory.floor_ms, clock=ClockState.WRONG)
         state = ClockState.TRUSTED if since <= TRUST_MS else ClockState.UNSURE
         return Now(utc_ms=max(memory.signed_ms + since, memory.floor_ms), clock=state)
     if wall_ms < memory.floor_ms:
@@ -118,6 +123,15 @@ class Clock:
         """Return now and its state."""
         wall_ms, boot_ms = self._wall_ms(), self._boot_ms()
         return judge(self._memory, boot_id=self._boot_id, wall_ms=wall_ms, boot_ms=boot_ms, rtc_h=self.rtc_h)
+
+    @property
+    def behind_ms(self) -> int:
+        """How far the signed time of this boot lies behind the floor, where that is more than two right ones can."""
+        memory = self._memory
+        if not memory.signed_ms or memory.boot_id != self._boot_id:
+            return 0
+        behind_ms = memory.floor_ms - (memory.signed_ms + self._boot_ms() - memory.boot_ms)
+        return behind_ms if behind_ms > BEHIND_MS else 0
 
     def now_ms(self) -> int:
         """Return now in milliseconds UTC."""

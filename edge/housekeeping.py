@@ -31,10 +31,10 @@ PIECE: Final = 200  # rows a job touches at most, which takes about 5 ms
 DUE: Final = 20  # the same for what writes a fact for each row
 
 
-async def tidy(store: Store, bounds: Bounds) -> None:
+async def tidy(store: Store, bounds: Bounds, done: Callable[[], None] = lambda: None) -> None:
     """Tidy once a minute, the first time as soon as it may be; never returns.
 
-    A store that fails is told to its health and tried again.
+    A store that fails is told to its health and tried again; `done` is told of each round that came to its end.
     """
     walked, looked = upkeep.FIRST, 0
     while True:
@@ -48,6 +48,8 @@ async def tidy(store: Store, bounds: Bounds) -> None:
                 looked = await store.write(partial(leaving.forget_over, now_ms=now.utc_ms, after=looked, at_most=FEW))
         except StoreFailedError as error:
             bounds.health.failed(KEEP, error)
+        else:
+            done()
         await asyncio.sleep(EVERY_S if may else SOON_S)
 
 

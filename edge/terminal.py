@@ -41,7 +41,7 @@ from edge.lanes.second_check import Verifiers
 from edge.lanes.together import finish, join, read, resume
 from edge.metrics import Metrics
 from edge.terms import terms_of
-from edge.watch.alive import Tasks
+from edge.watch.alive import Rounds, Tasks
 from edge.watch.bounds import Bounds
 from edge.watch.disk import Disk
 from edge.watch.patrol import Patrol, note
@@ -132,7 +132,7 @@ class Terminal:
             runner = await stack.enter_async_context(listening(self._config, routes, staff.sessions))
             gates = [group.create_task(lane.openings.run()) for lane in lanes.values()]
             work = self._work(parts, lanes, beginning, Patrol(parts, readings, events))
-            signs = parts.tasks.keep("signs", beside.run, worked=lambda: None)
+            signs = parts.tasks.keep("signs", beside.run, worked=lambda: beside.said)
             tasks = [opening, *(group.create_task(one) for one in (*work, signs))]
             notify("READY=1")
             log.info("serving", extra={"terminal": identity.terminal, "site": identity.site})
@@ -155,6 +155,7 @@ class Terminal:
     ) -> list[Coroutine[None, None, None]]:
         """Return what runs as long as we do; what is kept alive falls without taking the gate with it."""
         sync, keep, store, begun = parts.sync, parts.tasks.keep, parts.store, beginning.then
+        paid, tidied, fed = Rounds(), Rounds(), Rounds()
         return [
             keep("push", begun(sync.push.run), worked=lambda: sync.push.status.answered_ms),
             keep("listen", begun(sync.listen.run), worked=lambda: sync.listen.heard),
@@ -165,9 +166,9 @@ class Terminal:
             keep("claims", begun(parts.asking.run), worked=lambda: parts.asking.rounds),
             keep("time", begun(sync.times.run), worked=lambda: sync.times.learned),
             keep("patrol", patrol.run, worked=lambda: patrol.rounds),
-            begun(lambda: resume(lanes, store))(),
-            keep("tidy", lambda: tidy(store, parts.bounds), worked=lambda: None),
-            keep("watchdog", lambda: feed_watchdog(store), worked=lambda: None),
+            keep("payments", begun(lambda: resume(lanes, store, paid.done)), worked=lambda: paid.n),
+            keep("tidy", lambda: tidy(store, parts.bounds, tidied.done), worked=lambda: tidied.n),
+            keep("watchdog", lambda: feed_watchdog(store, fed.done), worked=lambda: fed.n),
             *(read(source, lanes[name], parts.tasks.faults) for name, source in parts.sources.items()),
         ]
 

@@ -9,7 +9,7 @@ Rules of this file:
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from cache.ledger import paying
 from edge.actuators.gate import Done
@@ -49,11 +49,12 @@ async def hold(lanes: Iterable[Lane], *, open_: bool, by: str) -> dict[str, Done
     return {lane.id: one for lane, one in zip(every, done, strict=True)}
 
 
-async def resume(lanes: Mapping[str, Lane], store: Store) -> None:
-    """After a restart: whoever had not paid has the whole time again."""
+async def resume(lanes: Mapping[str, Lane], store: Store, done: Callable[[], None] = lambda: None) -> None:
+    """After a restart: whoever had not paid has the whole time again. Raises StoreFailedError; `done` hears the end."""
     unpaid = await store.read(paying.awaiting)
     for name, lane in lanes.items():
         lane.payments.resume(redemption for redemption, where in unpaid.items() if where == name)
+    done()
 
 
 async def finish(lanes: Mapping[str, Lane]) -> None:

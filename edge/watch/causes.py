@@ -118,6 +118,14 @@ CAUSES: Final[dict[str, Cause]] = {
         "联网一次以校时，并检查硬件时钟电池",
         "connect the terminal once; look at the battery of its clock",
     ),
+    "clock.ahead": Cause(
+        _B,
+        "平台的时间比本机见过的签名时间早 {detail}：有人在时钟超前时签过名",
+        "the platform's time lies {detail} behind what was signed before: somebody signed with a clock that was ahead",
+        "联系平台核对各服务器的时钟；到达该时间后自动恢复，或将本机清除后重新登记",
+        "have the platform's people look at their servers' clocks; it goes on by itself when that time has come, or"
+        " wipe this box and enrol it anew",
+    ),
     **LISTS,
     "suspended.well": Cause(_W, "未被暂停", "not suspended"),
     "suspended.ordered": Cause(
@@ -224,6 +232,23 @@ CAUSES: Final[dict[str, Cause]] = {
         "the configuration says otherwise than the profile, which wins: {detail}",
         "改正 terminal.toml（xinguan config check），或请平台更正档案",
         "correct terminal.toml (xinguan config check), or have the platform correct the profile",
+    ),
+    "offers.well": Cause(_W, "可以发放", "what is offered here can be given"),
+    "offers.barred": Cause(
+        _B,
+        "此处的优惠现在都不能发放：{detail}",
+        "nothing that is offered here can be given now: {detail}",
+        "offline_limit：检查网络，这些优惠离线不发放；list_too_old：联网同步名单，或用 xinguan lists import 导入",
+        "offline_limit: look at the network, these benefits are not given offline; list_too_old: connect it, or bring"
+        " the lists with: xinguan lists import",
+    ),
+    "entry.well": Cause(_W, "可以入场", "entry is open"),
+    "entry.stopped": Cause(
+        _B,
+        "已停止入场，离场照常",
+        "entry is stopped; everybody may leave",
+        "由主管在员工屏恢复入场，或由平台恢复",
+        "a supervisor lets it go on at the staff screen, or the platform does",
     ),
     "source.well": Cause(_W, "识读正常", "codes are read"),
     "source.starting": Cause(_N, "识读设备正在启动", "the reader is starting", "稍候", "wait a moment"),

@@ -19,7 +19,8 @@ from cache.ledger.facts import STORE_LOST, SUSPENDED, TWIN, entry_stopped, switc
 from cache.lists.store import ListStore
 from cache.lists.trusted import ALL, NOTHING, SOME, TrustedLists
 from cache.memory.damage import damaged_count
-from credit.inputs import ClockState, Now
+from credit.inputs import ENDING, ClockState, Intent, Now, Place
+from credit.keys import TrustedKey
 from credit.rules.listing import KINDS, city_of, role_of
 from edge.clock import Clock
 from edge.config import LaneTable
@@ -164,6 +165,7 @@ class Readings:
             lists=lists_reading(parts.lists.current, home=parts.identity.profile.issuer, now_ms=now.utc_ms),
             platform=self._platform(kept, now.utc_ms),
             clock=now.clock,
+            behind_s=parts.clock.behind_ms // 1000,
             store=parts.bounds.health.standing,
             disk=parts.bounds.disk.stage,
             free_bytes=parts.bounds.disk.free_bytes,
@@ -206,6 +208,7 @@ class Readings:
     def _lane(self, table: LaneTable) -> LaneReading:
         source = self._parts.sources.get(table.id)
         terms = terms_of(table, self._parts.identity.profile)
+        place = Place(site=self.site, scene=terms.scene, lane=table.id, terminal=self._parts.identity.terminal)
         return LaneReading(
             id=table.id,
             scene=terms.scene,
@@ -216,7 +219,15 @@ class Readings:
             pay_within_s=None if terms.ticket is None else terms.pay_within_s,
             notice=terms.notice,
             beside=self._beside(table.id),
+            barred="" if terms.intent in ENDING else self._barred(place, terms.intent),
         )
+
+    def _barred(self, place: Place, intent: Intent) -> str:
+        """Return why nothing that is offered at a lane can be given now, whoever comes."""
+        parts, now, trusted = self._parts, self._parts.decider.now(), self._parts.lists.current
+        age_s = trusted.age_s(parts.identity.profile.issuer, now.utc_s)
+        at_site = parts.sync.way.hub is not None
+        return trusted.policy.barred(place, intent, offline=now.offline, at_site=at_site, age_s=age_s)
 
     def _measure(self, reading: Reading) -> None:
         metrics = self._parts.metrics
@@ -249,12 +260,14 @@ def lists_reading(trusted: TrustedLists, *, home: str, now_ms: int) -> ListsRead
     some = [f"{role}: {ages[role] // HOUR_S} h" for role in ages if role in own and allowed[role] == SOME]
     trouble = {role: text for role, text in trusted.problems.items() if role in own or city_of(role) is None}
     partners = {role: text for role, text in trusted.problems.items() if role not in trouble}
+    keys = [key for same in trusted.keyring.by_kid.values() for key in same]
     return ListsReading(
         in_force=tuple(
             ListReading(name=name, version=trusted.versions[name], age_s=age_s, allows=allowed[name])
             for name, age_s in sorted(ages.items())
         ),
         keys=len(trusted.keyring.by_kid),
+        keys_over=not any(_in_force(key, home, now_ms // 1000) for key in keys),
         missing=trusted.missing(home),
         own_trouble=_told(trouble),
         partner_trouble=_told(partners),
@@ -262,6 +275,10 @@ def lists_reading(trusted: TrustedLists, *, home: str, now_ms: int) -> ListsRead
         withheld=", ".join(sorted(some)),
         set_aside=_told({role: f"{len(texts)}: {texts[0]}" for role, texts in trusted.set_aside.items()}),
     )
+
+
+def _in_force(key: TrustedKey, home: str, now_s: int) -> bool:
+    return key.issuer == home and not key.killed and key.from_s <= now_s < key.until_s
 
 
 def _told(problems: Mapping[str, str]) -> str:

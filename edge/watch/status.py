@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cache.ledger.visit import Stage
-from credit.inputs import ClockState
+from credit.inputs import ENTERING, ClockState
 from edge.terms import Difference
 from edge.watch.board import Line
 from edge.watch.disk import MIB
@@ -24,6 +24,7 @@ CLOCK_CAUSES = {
     ClockState.UNSURE: "clock.challenge",
     ClockState.WRONG: "clock.untrusted",
 }
+ENTERS = frozenset(one.value for one in ENTERING)
 REFUSED, ALARM, UNREACHABLE = "refused", "alarm", "unreachable"
 
 
@@ -43,6 +44,7 @@ class LaneReading:
     pay_within_s: float | None = None
     notice: str = "discreet"
     beside: tuple[Line, ...] = ()  # light, sound, paper
+    barred: str = ""  # why nothing that is offered here can be given now, whoever comes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +63,7 @@ class ListsReading:
 
     in_force: tuple[ListReading, ...] = ()
     keys: int = 0
+    keys_over: bool = False  # none of the home city's is in force now: killed, over, or still to come
     missing: tuple[str, ...] = ()
     own_trouble: str = ""  # the home city's newest, and the chain above it
     partner_trouble: str = ""
@@ -94,6 +97,7 @@ class Reading:
     lists: ListsReading = field(default_factory=ListsReading)
     platform: PlatformReading = field(default_factory=PlatformReading)
     clock: ClockState = ClockState.TRUSTED
+    behind_s: int = 0  # how far the platform's time lies behind what was seen signed
     store: Failure | None = None
     disk: Stage = Stage.ROOM
     free_bytes: int | None = None
@@ -157,7 +161,7 @@ def lines(reading: Reading) -> list[Line]:
         *_platform(reading.platform),
         _profile(reading.differs),
         Line("faults", "faults.seen", reading.faults) if reading.faults else Line("faults", "faults.well"),
-        *(line for lane in reading.lanes for line in _lane(lane)),
+        *(line for lane in reading.lanes for line in (*_entry(lane, stopped=reading.entry_stopped), *_lane(lane))),
     ]
 
 
@@ -173,6 +177,8 @@ def _disk(reading: Reading) -> Line:
 
 
 def _clock(reading: Reading) -> Line:
+    if reading.behind_s:
+        return Line("clock", "clock.ahead", f"{reading.behind_s // 60} min")
     return Line("clock", CLOCK_CAUSES[reading.clock], reading.clock.value)
 
 
@@ -181,7 +187,7 @@ def _lists(lists: ListsReading, platform: PlatformReading) -> list[Line]:
     news = "news.too_long" if lists.too_old else "news.refused" if refused else "news.well"
     news = "news.withheld" if news == "news.well" and lists.withheld else news
     return [
-        Line("keys", "keys.well" if lists.keys else "keys.none"),
+        Line("keys", "keys.none" if not lists.keys else "keys.over" if lists.keys_over else "keys.well"),
         Line("lists", "lists.missing" if lists.missing else "lists.well", ", ".join(lists.missing)),
         Line("news", news, lists.too_old or refused or lists.withheld),
         Line("partners", "partners.trouble" if lists.partner_trouble else "partners.well", lists.partner_trouble),
@@ -225,6 +231,14 @@ def _records(platform: PlatformReading) -> Line:
     if platform.damaged:
         return Line("records", "records.damaged", str(platform.damaged))
     return Line("records", "records.set_aside" if platform.set_aside else "records.well", str(platform.set_aside))
+
+
+def _entry(lane: LaneReading, *, stopped: bool) -> list[Line]:
+    """Return whether somebody with a right could be given anything here: entry may be stopped, offers barred."""
+    found = [Line(f"offers:{lane.id}", "offers.barred" if lane.barred else "offers.well", lane.barred)]
+    if lane.intent in ENTERS:
+        found.append(Line(f"entry:{lane.id}", "entry.stopped" if stopped else "entry.well"))
+    return found
 
 
 def _lane(lane: LaneReading) -> list[Line]:

@@ -10,6 +10,7 @@ import os
 import socket
 import sqlite3
 import time
+from collections.abc import Callable
 
 from storage.jobs import StoreFailedError
 from storage.sqlite import Store
@@ -39,8 +40,11 @@ def _nothing(conn: sqlite3.Connection) -> None:
     conn.execute("SELECT 1").fetchone()
 
 
-async def feed_watchdog(store: Store) -> None:
-    """Feed the watchdog as long as the loop turns and the store answers, declines or is late; never returns."""
+async def feed_watchdog(store: Store, done: Callable[[], None] = lambda: None) -> None:
+    """Feed the watchdog as long as the loop turns and the store answers, declines or is late; never returns.
+
+    `done` is told each time.
+    """
     every_s = watchdog_interval_s()
     while True:
         try:
@@ -49,4 +53,5 @@ async def feed_watchdog(store: Store) -> None:
         except (StoreFailedError, TimeoutError):
             pass  # its own line of readiness says so
         notify("WATCHDOG=1")
+        done()
         await asyncio.sleep(every_s)

@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from credit.inputs import ClockState
-from edge.clock import HOUR_MS, JUMP_MS, TRUST_MS, Clock, Memory, judge
+from edge.clock import BEHIND_MS, HOUR_MS, JUMP_MS, TRUST_MS, Clock, Memory, judge
 from storage.sqlite import Store
 
 NOW = 1_790_000_000_000
@@ -62,6 +62,16 @@ class TestJudge:
 
         assert state(memory, boot_ms=1).utc_ms == NOW + DAY
 
+    @pytest.mark.parametrize(
+        ("ahead_ms", "said"), [(BEHIND_MS, "trusted"), (BEHIND_MS + 1, "wrong"), (3650 * DAY, "wrong")]
+    )
+    def test_a_time_that_was_signed_ahead_blames_no_visitor_once_the_platform_is_right_again(self, ahead_ms, said):
+        memory = Memory(floor_ms=NOW + ahead_ms, signed_ms=NOW, boot_ms=1_000, boot_id="this")
+
+        now = state(memory, boot_ms=1_000)
+
+        assert (now.clock.value, now.utc_ms) == (said, NOW + ahead_ms)
+
 
 class Readings:
     def __init__(self):
@@ -111,7 +121,18 @@ async def test_a_set_wall_clock_is_noticed_once(store):
 async def test_a_list_that_arrives_with_the_time_does_not_undo_it(store):
     clock = Readings().clock(store)
 
-    await asyncio.gather(clock.learn(NOW, 5), clock.learn_floor(NOW - 1), clock.learn_floor(NOW + DAY))
+    await asyncio.gather(clock.learn(NOW, 5), clock.learn_floor(NOW - 1), clock.learn_floor(NOW + 1_000))
 
     assert clock.now().clock is ClockState.TRUSTED
     assert (await Clock.restore(store))._memory.signed_ms == NOW
+
+
+async def test_how_far_somebody_signed_ahead_is_told_until_that_time_has_come(store):
+    readings = Readings()
+    clock = readings.clock(store)
+    await clock.learn(NOW + DAY, 0)  # a server whose clock was a day ahead
+    await clock.learn(NOW, 0)
+
+    assert (clock.now().clock, clock.behind_ms) == (ClockState.WRONG, DAY)
+    readings.boot += DAY
+    assert (clock.now().clock, clock.behind_ms) == (ClockState.TRUSTED, 0)

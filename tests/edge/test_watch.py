@@ -154,6 +154,10 @@ class TestBoard:
         [
             (Reading(clock=ClockState.UNSURE), "clock.challenge"),
             (Reading(clock=ClockState.WRONG), "clock.untrusted"),
+            (Reading(clock=ClockState.WRONG, behind_s=7_200), "clock.ahead"),
+            (Reading(lists=ListsReading(keys=2, keys_over=True)), "keys.over"),
+            (Reading(lanes=(LaneReading(id="a", scene="gate", intent="enter"),), entry_stopped=True), "entry.stopped"),
+            (Reading(lanes=(LaneReading(id="a", scene="gate", barred="offline_limit"),)), "offers.barred"),
             (Reading(suspended=True), "suspended.ordered"),
             (Reading(suspended=True, revoked=True), "suspended.revoked"),
             (Reading(platform=PlatformReading(push="refused")), "push.refused"),

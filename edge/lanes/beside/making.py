@@ -46,6 +46,11 @@ class Beside:
             found.append(Line(f"printer:{lane}", _cause(paper.standing), paper.standing.why))
         return tuple(found)
 
+    @property
+    def said(self) -> int:
+        """How many cues lights and voices have begun."""
+        return sum(voice.said for signs in self._signs.values() for voice in signs.voices)
+
     async def run(self) -> None:
         """Let lights shine and voices speak."""
         async with asyncio.TaskGroup() as group:

@@ -31,6 +31,7 @@ class Voice:
 
     def __init__(self, sign: Sign) -> None:
         self.sign = sign
+        self.said = 0  # cues that were begun
         self._next: Cue | None = None
         self._woken = asyncio.Event()
 
@@ -46,6 +47,7 @@ class Voice:
             self._woken.clear()
             if self._next is not None:
                 await self._say(self._next)
+                self.said += 1
 
     async def _say(self, cue: Cue) -> None:
         saying, woken = asyncio.ensure_future(self.sign.say(cue)), asyncio.ensure_future(self._woken.wait())

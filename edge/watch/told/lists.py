@@ -15,6 +15,13 @@ LISTS: Final[dict[str, Cause]] = {
         "联网同步名单，或用 xinguan lists import 导入",
         "connect it, or bring the lists with: xinguan lists import",
     ),
+    "keys.over": Cause(
+        _B,
+        "本市没有一把发行密钥现在有效（已停用、已过期或尚未生效）",
+        "none of this city's issuer keys is in force: killed, over or still to come",
+        "请发行方换上新密钥并发布；随后联网同步",
+        "have the issuer publish a new key, then connect the terminal",
+    ),
     "lists.well": Cause(_W, "签名名单齐全", "the signed lists are here"),
     "lists.missing": Cause(
         _B,
