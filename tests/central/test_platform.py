@@ -15,6 +15,7 @@ from central.register.registry import register
 from central.register.standing import hear_obeyed, order, set_state, standing_orders
 from central.store import changed
 from storage.migrations import SchemaTooNewError
+from storage.only_one import only_one
 from storage.sqlite import connect
 from sync.enrol.enrolling import enrol
 from sync.transport import RefusedError, exchange, open_session
@@ -270,6 +271,15 @@ class TestCommands:
 
         assert done.returncode == 78
         assert "--tls-cert" in done.stderr
+
+    def test_a_second_serve_on_one_folder_is_refused(self, tmp_path):
+        create_state(tmp_path / "p")
+
+        with only_one(tmp_path / "p"):
+            done = self.central("serve", "--state", tmp_path / "p", "--listen", "127.0.0.1:0")
+
+        assert done.returncode not in (0, 1)
+        assert "another xinguan serves this folder" in done.stderr
 
     def test_it_prints_its_address_and_ends_on_sigterm(self, tmp_path):
         create_state(tmp_path / "p")
