@@ -6,9 +6,9 @@ Rules of this file:
   that the platform signed for (a hub's); there is no switch to ignore it; at which time: `sync.certificates`;
 - no redirects, no proxies from the environment, no cookies; answers are bounded while they are read;
 - a peer that sends no byte for SILENT_S is given up; a dead one is noticed by TCP keep-alive, also in a long poll;
-- `UnreachableError` means nobody answered (try again soon: it costs the platform nothing); its kind `PortalError` means
-  a web page answered (the login page of a network in between); `RefusedError` means the platform did, and carries the
-  problem (RFC 9457) and how long it asks us to wait.
+- `UnreachableError` means nobody answered, or that the address is none (try again soon: it costs the platform nothing);
+  its kind `PortalError` means a web page answered (the login page of a network in between); `RefusedError` means the
+  platform did, and carries the problem (RFC 9457) and how long it asks us to wait.
 
 How often to try is the business of `sync.peer`.
 """
@@ -136,5 +136,5 @@ async def exchange(
             if response.status in (OK, ACCEPTED):
                 return bytes(answer)
             raise RefusedError(_problem(response.status, bytes(answer)), _wait_s(response.headers.get("Retry-After")))
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:  # the last: an address that is none
         raise UnreachableError(f"{url}: {error or type(error).__name__}") from error

@@ -19,6 +19,7 @@ from sync.wire.messages import WireError, decode
 
 log = logging.getLogger("xinguan.verifier")
 
+MAX_SAID_BYTES = 16 * 1024
 WHEN_DOWN = {
     "pass": SecondResult.DOWN_PASS,
     "refer": SecondResult.DOWN_REFER,
@@ -45,7 +46,7 @@ class Verifiers:
         self._tables: Mapping[str, VerifierTable] = {table.name: table for table in tables}
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession()
+        self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())  # it remembers nothing of anybody
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
@@ -59,7 +60,7 @@ class Verifiers:
             return SecondCheck(name=name, result=SecondResult.DOWN_REFER)
         try:
             passed = await self._ask(table, code, lane)
-        except (aiohttp.ClientError, TimeoutError, WireError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError, WireError) as error:
             log.warning("verifier_down", extra={"verifier": name, "detail": str(error) or type(error).__name__})
             return SecondCheck(name=name, result=WHEN_DOWN[table.when_down])
         return SecondCheck(name=name, result=SecondResult.PASSED if passed else SecondResult.FAILED)
@@ -71,4 +72,9 @@ class Verifiers:
             body["raw"] = code.raw.hex()
         async with self._session.post(table.url, json=body, timeout=timeout, allow_redirects=False) as answer:
             answer.raise_for_status()
-            return decode(await answer.read(), _Said).passed
+            said = bytearray()
+            async for piece in answer.content.iter_chunked(MAX_SAID_BYTES):
+                said += piece
+                if len(said) > MAX_SAID_BYTES:
+                    raise WireError("bad_message", "the answer has no end")
+            return decode(bytes(said), _Said).passed

@@ -77,8 +77,11 @@ class Rebuilder:
         Raises what `Line.call` raises, and StoreFailedError.
         """
         first = page = await self._ask(None)
-        total = await self._absorb(page)
+        total, seen = await self._absorb(page), set[Place]()
         while page.next is not None:
+            if page.next in seen:
+                raise WireError("foreign_memory", "its pages lead in a circle")
+            seen.add(page.next)
             page = await self._ask(page.next)
             more = await self._absorb(page)
             total = Absorbed(total.applied + more.applied, total.left_out + more.left_out)

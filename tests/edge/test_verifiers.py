@@ -21,6 +21,9 @@ async def health():
     async def twice(_request):
         return web.Response(text='{"passed": false, "passed": true}')
 
+    async def endless(_request):
+        return web.Response(text='{"passed": true, "why": "' + "x" * 20_000 + '"}')
+
     async def elsewhere(_request):
         raise web.HTTPFound("/check")
 
@@ -31,6 +34,7 @@ async def health():
             web.post("/garbage", garbage),
             web.post("/moved", elsewhere),
             web.post("/twice", twice),
+            web.post("/endless", endless),
         ]
     )
     async with TestServer(app) as server:
@@ -68,7 +72,7 @@ async def test_when_it_is_away_the_written_policy_counts(when_down, expected):
     assert await result("http://127.0.0.1:1/check", when_down=when_down) is expected
 
 
-@pytest.mark.parametrize("path", ["/garbage", "/moved", "/missing", "/twice"])
+@pytest.mark.parametrize("path", ["/garbage", "/moved", "/missing", "/twice", "/endless"])
 async def test_an_answer_that_is_none_is_being_down(health, path):
     assert await result(health.make_url(path)) is SecondResult.DOWN_REFER
 
