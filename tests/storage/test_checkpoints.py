@@ -168,3 +168,25 @@ async def test_a_disk_that_is_nearly_full_is_not_filled_with_a_longer_log(tmp_pa
         assert log_of(file).stat().st_size < LOG_BYTES
 
     assert caplog.messages == ["log_stays_short"]
+
+
+async def test_nobody_waits_for_a_checkpoint_however_long_it_takes(tmp_path):
+    begun, go = threading.Event(), threading.Event()
+    async with Store(tmp_path / "terminal.db") as store:
+        real = store._checkpoints._connect
+
+        def slow():
+            begun.set()
+            go.wait(PATIENCE_S)
+            return real()
+
+        store._checkpoints._connect = slow
+        await store.write(rows("a", EVERY_CHANGES))
+        assert await asyncio.to_thread(begun.wait, PATIENCE_S)
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                for number in range(20):  # one that waited for it would wait for ever
+                    await store.write(rows(f"b{number}-", EVERY_CHANGES))
+                assert not go.is_set()
+        finally:
+            go.set()
