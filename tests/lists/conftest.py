@@ -65,6 +65,12 @@ class Platform:
             pseudonym(conn, city, subject)  # whom a measure is about is known
         return measure_calls.restrict(self.state, city, subject, measure, warrant=BY_TWO, now_ms=self.later())
 
+    def member(self, tier, groups=(), subject="wang", city=HOME):
+        with register(self.state) as conn:
+            pseudonym(conn, city, subject)
+        listed = measure_calls.Listed(tier, groups)
+        return measure_calls.list_as_member(self.state, city, subject, listed, warrant=BY_TWO, now_ms=self.later())
+
     def repair(self, subject="wang", city=HOME):
         return measure_calls.repair(self.state, city, subject, warrant=BY_TWO, now_ms=self.later())
 

@@ -14,7 +14,7 @@ from cache.lists.payloads import entry_id, pack_measure
 from central.example_town import FOREIGN, HOME, RESTRICT, WITHHOLD
 from central.lists import keyed
 from central.lists.cities import publish
-from central.lists.measure_calls import Measure, dispute, list_as_member, restrict, revoke
+from central.lists.measure_calls import Measure, dispute, restrict, revoke
 from central.register.registry import pseudonym, register
 from central.register.warrants import Warrant
 from tests.foreign import reader as another
@@ -126,7 +126,7 @@ def test_who_was_away_comes_by_one_delta_and_over_to_a_new_base(platform, reader
 def test_it_reads_revocations_members_keys_and_rules(platform, reader):
     made = [platform.issue(name, max_uses=3) for name in ("li", "hu")]
     revoke(platform.state, HOME, made[0].token_id, now_ms=platform.later())
-    list_as_member(platform.state, HOME, "wang", tier=2, groups=[12, 40], now_ms=platform.later())
+    platform.member(2, [12, 40])
 
     cities = reader.read()
 

@@ -23,7 +23,6 @@ from cache.lists.rows import stored
 from cache.lists.status import packed_status, read_revocations
 from central.example_town import HOME, RESTRICT
 from central.lists import keyed
-from central.lists.measure_calls import list_as_member
 from central.lists.metadata_files import MetadataFiles
 from central.lists.role_keys import RoleKeys
 from central.register.members import forget_ended
@@ -286,7 +285,7 @@ class TestHostileFiles:
         assert "a city publishes only its own" in await self.problem(listed)
 
     async def test_a_base_of_another_kind_of_list_is_refused(self, platform, listed, forger):
-        list_as_member(platform.state, HOME, "wang", tier=2, groups=(), now_ms=platform.later())
+        platform.member(2, ())
         members = index_of(platform).members
         name = f"{members.base.sha256}.measures.base"
         (platform.public / FOLDER / name).write_bytes(
@@ -386,12 +385,12 @@ class TestMembers:
             token = open_token(issued.text, t.lists.current.keyring, now=platform.clock.ms // 1000)
             assert t.lists.current.seen(token) is token
 
-            list_as_member(platform.state, HOME, "wang", tier=2, groups=(21, 22), now_ms=platform.later())
+            platform.member(2, (21, 22))
             await t.puller.once()
             seen = t.lists.current.seen(token)
             assert (seen.tier, seen.groups) == (2, {21, 22})
 
-            list_as_member(platform.state, HOME, "wang", tier=0, groups=(), now_ms=platform.later())
+            platform.member(0, ())
             await t.puller.once()
             seen = t.lists.current.seen(token)
             assert (seen.tier, seen.groups) == (0, frozenset())
@@ -399,7 +398,7 @@ class TestMembers:
 
     def test_a_row_that_takes_away_stays_until_the_last_credential_has_ended(self, platform):
         issued = platform.issue("wang")
-        list_as_member(platform.state, HOME, "wang", tier=0, groups=(), now_ms=platform.later())
+        platform.member(0, ())
         with register(platform.state) as conn:
             assert forget_ended(conn, HOME, now_s=issued.expires_s) == 0
             assert forget_ended(conn, HOME, now_s=issued.expires_s + 1) == 1
@@ -407,7 +406,7 @@ class TestMembers:
     @pytest.mark.parametrize(("tier", "groups"), [(-1, ()), (256, ()), (1, range(1, 18)), (1, (2**32,)), (1, (-5,))])
     def test_what_no_row_can_say_is_refused_before_it_is_recorded(self, platform, tier, groups):
         with pytest.raises(RegistryError):
-            list_as_member(platform.state, HOME, "wang", tier=tier, groups=groups, now_ms=platform.later())
+            platform.member(tier, groups)
 
 
 async def test_a_terminal_knows_the_id_of_the_entry_that_it_finds(platform, terminal):

@@ -13,8 +13,9 @@ from central.office.persons.retaining import RETENTION, tidy
 from central.office.refusals import RefusedError
 from central.proofs.keeping import keep
 from central.register.accounts.acts import newest
-from central.register.members import list_member
+from central.register.members import Standing, list_members
 from central.register.registry import register
+from central.register.warrants import Warrant
 
 DAY_MS = 86_400_000
 
@@ -128,8 +129,8 @@ async def test_nobody_is_forgotten_while_something_stands_and_it_is_named(office
 async def test_what_is_held_no_longer_goes_by_itself(office):
     who = hashlib.sha256(b"x").digest()[:16]
     with register(office.folder) as conn:
-        list_member(conn, CITY, who, 0, (), now_ms=NOW)
-        list_member(conn, OTHER, who, 3, (), now_ms=NOW)
+        for city, tier in ((CITY, 0), (OTHER, 3)):
+            list_members(conn, city, {who: Standing.of(tier, ())}, about="x", warrant=Warrant("li", "han"), now_ms=NOW)
     sql = "INSERT INTO sessions (session, operator, begun_ms, seen_ms) VALUES ($1, 'li', 1, $2)"
     account = "INSERT INTO operators (operator, title, password, made_ms) VALUES ('li', '李', 'x', 1)"
     await office.books.write(lambda tx: tx.execute(account))
