@@ -14,7 +14,7 @@ from cache.lists.payloads import entry_id, pack_measure
 from central.example_town import FOREIGN, HOME, RESTRICT, WITHHOLD
 from central.lists import keyed
 from central.lists.cities import publish
-from central.lists.measure_calls import Measure, dispute, restrict, revoke
+from central.lists.measure_calls import Measure, Only, dispute, restrict, revoke
 from central.register.registry import pseudonym, register
 from central.register.warrants import Warrant
 from tests.foreign import reader as another
@@ -90,7 +90,7 @@ def test_it_follows_by_small_steps_what_is_taken_disputed_and_lifted(platform, r
             warrant=BY_TWO,
             now_ms=platform.later(),
         ),
-        lambda: dispute(platform.state, HOME, "wang", code=RESTRICT, warrant=BY_TWO, now_ms=platform.later()),
+        lambda: dispute(platform.state, HOME, "wang", only=Only(RESTRICT), warrant=BY_TWO, now_ms=platform.later()),
         lambda: platform.repair("wang"),
     ):
         act()

@@ -313,6 +313,7 @@ class TestRules:
 
 
 CITY_WIDE = {
+    "member",
     "rules",
     "sites",
     "terminal",
@@ -358,6 +359,7 @@ async def forms(office):
     about = {"draft": waiting["number"]}
     return {
         "measure": {"city": CITY, "subject": WHO, "code": 301, "until": "2026-12-01"},
+        "member": {"city": CITY, "subject": WHO, "tier": 5},
         "repair": {"city": CITY, "entry": entry},
         "rules": {"city": CITY, "files": json.dumps({"sites.json": sites}), "force": True},
         "sites": {"city": CITY, "files": json.dumps({"sites.json": sites}), "force": True},
@@ -427,6 +429,7 @@ async def test_each_call_is_open_to_the_roles_that_the_table_names_and_to_no_oth
     good = await forms(office)
     may = {
         "measure": {"clerk"},
+        "member": {"clerk"},
         "repair": {"clerk"},
         "rules": {"publisher"},
         "sites": {"merchant"},
