@@ -4,6 +4,7 @@ The visitor is decided, the next one too, and what comes of it is never more tha
 `XINGUAN_ANSWERS=2000` plays more of them by hand; the number in the message is the seed.
 """
 
+import logging
 import os
 import random
 
@@ -75,7 +76,7 @@ async def test_what_once_ended_a_decision_ends_none(store, document):
         assert answer.decision.outcome in Outcome
 
 
-async def test_whatever_is_answered_to_a_claim_the_visitor_is_decided_and_the_journal_holds(store):
+async def test_whatever_is_answered_to_a_claim_the_visitor_is_decided_and_the_journal_holds(store, caplog):
     for case in range(CASES):
         draw = random.Random(SEED + case)
         documents = endless((), draw)
@@ -89,3 +90,4 @@ async def test_whatever_is_answered_to_a_claim_the_visitor_is_decided_and_the_jo
         assert (answer.decision.obligations.get("open_gate") is True) or intent is not Intent.EXIT
     await store.read(verify)
     assert await town.facts("not_granted", "granted", "opened", "exited")
+    assert [one.getMessage() for one in caplog.records if one.levelno >= logging.ERROR] == []
