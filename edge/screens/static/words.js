@@ -209,7 +209,7 @@ export const WORDS = {
   slip_close: ["关闭", "Close"],
   amount_empty: ["请输入金额", "Enter an amount"],
   amount_minus: ["金额不能是负数", "An amount cannot be negative"],
-  amount_none: ["这不是金额，例如 128.50", "This is no amount; for example 128.50"],
+  amount_none: ["这不是金额，例如 128.50", "Not an amount; write for example 128.50"],
   amount_grouping: ["逗号位置不对：请写 1250 或 12.50", "The comma is misplaced: write 1250 or 12.50"],
   amount_decimals: ["最多两位小数", "Two decimals at most"],
   amount_zero: ["金额不能是零", "The amount cannot be zero"],
