@@ -62,12 +62,11 @@ def closing_run(play, kept, name, until, say=print):
 
 
 def faults(found, say=print):
-    """Print how many seeds each planted fault takes, the longest last; return those that are not found."""
+    """Print how many seeds each planted fault takes, as it is found; return those that are not."""
     took = {}
     for fault in sorted(found.FAULTS):
         took[fault] = next((seed + 1 for seed in range(WITHIN) if found.breaks(seed, fault)), None)
-    for fault, seeds in sorted(took.items(), key=lambda one: one[1] or WITHIN):
-        say(f"{seeds or f'not within {WITHIN}':>6}  {fault}")
+        say(f"{took[fault] or f'not within {WITHIN}':>6}  {fault}", flush=True)
     return [fault for fault, seeds in took.items() if seeds is None]
 
 
