@@ -24,6 +24,7 @@ from cache.lists.keyfile.layout import (
     MAGIC,
     MAX_ROWS,
     MAX_ROWS_PER_KEY,
+    SUFFIX_BITS,
     SUFFIX_BYTES,
     KeyFileError,
     Layout,
@@ -31,12 +32,25 @@ from cache.lists.keyfile.layout import (
 from cache.lists.keyfile.tree import Tree, hash_of
 
 READ_BYTES: Final = 1 << 20
+SUFFIX_MASK: Final = (1 << SUFFIX_BITS) - 1
 
 
 class Base:
     """One open key file. `look_up` takes about two microseconds; nothing of the rows stays in memory."""
 
-    __slots__ = ("__weakref__", "_fan", "_file", "_let_go", "_rows_at", "count", "layout", "path", "root", "tree")
+    __slots__ = (
+        "__weakref__",
+        "_fan",
+        "_file",
+        "_let_go",
+        "_rows_at",
+        "_width",
+        "count",
+        "layout",
+        "path",
+        "root",
+        "tree",
+    )
 
     def __init__(self, path: Path, file: int, *, layout: Layout, fan: "array[int]", root: bytes) -> None:
         self.path = path
@@ -47,6 +61,7 @@ class Base:
         self._file = file
         self._let_go = weakref.finalize(self, os.close, file)  # when the last view that reads it is gone
         self._fan = fan
+        self._width = layout.row_bytes
         self._rows_at = HEADER.size + FAN.size * len(fan)
 
     @classmethod
@@ -85,21 +100,34 @@ class Base:
         width = self.layout.row_bytes
         return self._rows_at + self._fan[bucket] * width, (self._fan[bucket + 1] - self._fan[bucket]) * width
 
-    def look_up(self, bucket: int, suffix: bytes) -> bytes:
-        """Return the payloads of a key, one after another; empty when it is not here. Raises KeyFileError, OSError."""
-        return payloads_of(self.rows(bucket), suffix, self.layout.row_bytes)
+    def look_up(self, stored: int) -> bytes:
+        """Return the payloads of a key as it is stored, joined; empty when it is not here.
+
+        Raises KeyFileError, OSError.
+        """
+        bucket, width, fan = stored >> SUFFIX_BITS, self._width, self._fan
+        first = fan[bucket]
+        size = (fan[bucket + 1] - first) * width
+        rows = os.pread(self._file, size, self._rows_at + first * width)  # as `rows` does: a call less
+        if len(rows) != size:
+            raise self._short(bucket, rows, size)
+        suffix = (stored & SUFFIX_MASK).to_bytes(SUFFIX_BYTES, "big")
+        at = rows.find(suffix)
+        return payloads_of(rows, suffix, width, at=at) if at >= 0 else b""
 
     def rows(self, bucket: int) -> bytes:
         """Return the rows of one bucket, as they stand in the file; raise KeyFileError for a file cut short."""
-        width, fan = self.layout.row_bytes, self._fan
+        width, fan = self._width, self._fan
         first = fan[bucket]
         size = (fan[bucket + 1] - first) * width
         rows = os.pread(self._file, size, self._rows_at + first * width)
         if len(rows) != size:
-            raise KeyFileError(
-                f"{self.path.name}: the file was cut short: bucket {bucket} has {len(rows)} of {size} bytes"
-            )
+            raise self._short(bucket, rows, size)
         return rows
+
+    def _short(self, bucket: int, rows: bytes, size: int) -> KeyFileError:
+        found = f"bucket {bucket} has {len(rows)} of {size} bytes"
+        return KeyFileError(f"{self.path.name}: the file was cut short: {found}")
 
     def mend(self, bucket: int, rows: bytes) -> None:
         """Put fetched rows in the place of a bad bucket; raise KeyFileError if they are not those, OSError."""
@@ -162,9 +190,8 @@ class Base:
         return b"".join(parts)
 
 
-def payloads_of(rows: bytes, suffix: bytes, width: int) -> bytes:
-    """Return the payloads of the rows with this suffix, joined. A match across two rows is none."""
-    at = rows.find(suffix)
+def payloads_of(rows: bytes, suffix: bytes, width: int, *, at: int) -> bytes:
+    """Return the payloads of the rows with this suffix, joined; first seen `at`. A match across two rows is none."""
     while at > 0 and at % width:
         at = rows.find(suffix, at + 1)
     if at < 0:

@@ -70,16 +70,19 @@ class Layout:
         """How many buckets the fan-out has."""
         return 1 << self.bits
 
+    @property
+    def spare(self) -> int:
+        """How many of a key's 64 bits are not kept."""
+        return 64 - SUFFIX_BITS - self.bits
+
     def place(self, key: bytes) -> tuple[int, bytes]:
         """Return the bucket and the suffix of a key (its first 8 bytes count)."""
-        number = int.from_bytes(key[:KEY_BYTES], "big")
-        spare = 64 - SUFFIX_BITS - self.bits
-        stored = number >> spare
+        stored = self.stored(key)
         return stored >> SUFFIX_BITS, (stored & ((1 << SUFFIX_BITS) - 1)).to_bytes(SUFFIX_BYTES, "big")
 
     def stored(self, key: bytes) -> int:
         """Return the bits of a key that the file keeps, as one number; equal numbers are one key to a terminal."""
-        return int.from_bytes(key[:KEY_BYTES], "big") >> (64 - SUFFIX_BITS - self.bits)
+        return int.from_bytes(key[:KEY_BYTES], "big") >> self.spare
 
 
 def bits_for(rows: int) -> int:

@@ -13,11 +13,13 @@ from cache.lists.keyfile.delta import Place
 from cache.lists.keyfile.layout import SUFFIX_BITS, SUFFIX_BYTES
 from cache.lists.keyfile.turns import Turns
 
+PARTS = 1024
+
 
 class Overlay:
     """Keys (as stored numbers) with their payloads, in ascending order."""
 
-    __slots__ = ("_at", "_keys", "_payloads", "_sizes", "_waste")
+    __slots__ = ("_at", "_fan", "_keys", "_payloads", "_shift", "_sizes", "_waste")
 
     def __init__(self) -> None:
         self._keys = array("Q")
@@ -25,18 +27,31 @@ class Overlay:
         self._sizes = array("H")
         self._payloads = b""
         self._waste = 0
+        self._fan: list[int] = [0, 0]
+        self._shift = 0
 
     def __len__(self) -> int:
         return len(self._keys)
 
-    def look_up(self, bucket: int, suffix: bytes) -> bytes | None:
-        """Return a key's payloads, joined; None when the base answers for it."""
-        keys = self._keys
-        number = bucket << SUFFIX_BITS | int.from_bytes(suffix, "big")
-        at = bisect_left(keys, number)
-        if at == len(keys) or keys[at] != number:
+    def look_up(self, stored: int) -> bytes | None:
+        """Return the payloads of a key as it is stored, joined; None when the base answers for it."""
+        keys, fan, part = self._keys, self._fan, stored >> self._shift
+        if part >= len(fan) - 1:
+            return None
+        after = fan[part + 1]
+        at = bisect_left(keys, stored, fan[part], after)
+        if at == after or keys[at] != stored:
             return None
         return self._payloads_at(at)
+
+    def _fanned(self) -> "Overlay":
+        """Note where each of PARTS equal parts of the keys begins: a look-up searches one of them."""
+        keys = self._keys
+        if keys:
+            self._shift = max(0, keys[-1].bit_length() - PARTS.bit_length() + 1)
+            parts = (keys[-1] >> self._shift) + 1
+            self._fan = [bisect_left(keys, part << self._shift) for part in range(parts)] + [len(keys)]
+        return self
 
     def items(self) -> Iterator[tuple[Place, bytes]]:
         """Yield every key's place and payloads, in order."""
@@ -83,7 +98,7 @@ class Overlay:
             parts.append(payloads)
             end += len(payloads)
         made._payloads, made._waste = b"".join(parts), waste
-        return made
+        return made._fanned()
 
     def _with_many(self, changes: Mapping[Place, bytes]) -> "Overlay":
         both = dict(self.items())
@@ -98,4 +113,4 @@ class Overlay:
             parts.append(payloads)
             end += len(payloads)
         made._payloads = b"".join(parts)
-        return made
+        return made._fanned()

@@ -26,7 +26,7 @@ from collections.abc import Iterator, Mapping
 
 from cache.lists.keyfile.base import Base
 from cache.lists.keyfile.delta import Delta, Place
-from cache.lists.keyfile.layout import MEASURES, SUFFIX_BYTES, KeyFileError, Layout
+from cache.lists.keyfile.layout import KEY_BYTES, MEASURES, SUFFIX_BYTES, KeyFileError, Layout
 from cache.lists.keyfile.overlay import Overlay
 from cache.lists.keyfile.tree import Tree, hash_of
 from cache.lists.keyfile.turns import Turns
@@ -37,13 +37,14 @@ __all__ = ["MEASURES", "Base", "Delta", "Layout", "View"]
 class View:
     """A list in force. `root` says all of it; `count` rows; `pending` keys stand in the overlay."""
 
-    __slots__ = ("_overlay", "_tree", "base", "count", "root")
+    __slots__ = ("_overlay", "_spare", "_tree", "base", "count", "root")
 
     def __init__(self, base: Base, overlay: Overlay, tree: Tree, *, count: int) -> None:
         self.base = base
         self.count = count
         self.root = tree.root(base.layout, count)
         self._overlay = overlay
+        self._spare = base.layout.spare
         self._tree = tree
 
     @classmethod
@@ -63,9 +64,9 @@ class View:
 
     def look_up(self, key: bytes) -> bytes:
         """Return the payloads of a pseudonym, joined; empty for none. Raises KeyFileError, OSError."""
-        bucket, suffix = self.base.layout.place(key)
-        found = self._overlay.look_up(bucket, suffix)
-        return self.base.look_up(bucket, suffix) if found is None else found
+        stored = int.from_bytes(key[:KEY_BYTES], "big") >> self._spare  # as `Layout.stored`: every decision comes by
+        found = self._overlay.look_up(stored)
+        return self.base.look_up(stored) if found is None else found
 
     def rows(self, bucket: int) -> bytes:
         """Return the rows of one bucket as they are in force, ascending."""
