@@ -97,7 +97,10 @@ def said(draw, kind, town):
         return draw.choice((b"", b"[", b"[" * 5_000, b"\xff", b"{}" * 2, json.dumps(anything(draw)).encode()))
     body = json.loads(decodable(draw, kind))
     if kind is PresentBody:
-        body |= {"code": draw.choice((town.phones.code(draw.randrange(9)), body["code"])), "lane": draw.choice((*"AST", "nowhere"))}
+        body |= {
+            "code": draw.choice((town.phones.code(draw.randrange(9)), body["code"])),
+            "lane": draw.choice((*"AST", "nowhere")),
+        }
         for name in ("ticket", "short", "override"):
             if draw.random() < 0.8:
                 body.pop(name, None)
