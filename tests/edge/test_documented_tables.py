@@ -38,6 +38,9 @@ WAY = "tests/edge/test_documentation.py::test_both_readmes_name_the_way_of_a_dec
 SCENES = "tests/edge/test_scenes_page.py"
 ROWS = f"{HERE}::test_each_row_names_a_test_that_there_is"
 FIGURES = f"{HERE}::test_figures_stand_beside_a_command_that_there_is"
+KEPT = (
+    "tests/edge/test_housekeeping.py::test_what_the_platform_signed_for_leaves_after_half_a_year_and_nothing_else_does"
+)
 OUTCOMES = f"{HERE}::test_readmes_answers_are_the_outcomes"
 REASONS = "tests/credit/test_texts.py::test_every_reason_has_its_row_in_the_documentation"
 STEPS_OF_OPENING = (
@@ -50,7 +53,7 @@ HELD = {
     "benefits.md": {"| kind | members |": f"{HERE}::test_each_kind_of_offer_takes_the_members_of_its_row_and_no_other"},
     "configuration.md": {"| key | default | meaning |": KEYS},
     "devices.md": {"| outcome | when |": f"{BLOCKS}::test_the_table_of_outcomes_names_each"},
-    "durability.md": {"| fault | what happens |": ROWS},
+    "durability.md": {"| fault | what happens |": ROWS, "| what | where | kept |": KEPT},
     "federation.md": {"| key | what a thief can do |": f"{HERE}::test_each_key_that_can_be_stolen_is_there"},
     "hub.md": {"| | hub answers |": ROWS},
     "install.md": {"| unit | what |": "tests/systemd/test_units.py::test_the_page_says_how_exposed_a_unit_is"},
@@ -89,11 +92,13 @@ HELD = {
         "| metric | meaning |": f"{HERE}::test_each_metric_of_the_scanner_is_one",
     },
     "scenes.md": {
+        "| scene | played by |": f"{SCENES}::test_whatever_is_named_exists",
         "| # | what is asked |": f"{SCENES}::test_a_row_names_a_vector_or_a_test",
         "| scene | case file |": f"{SCENES}::test_a_scene_has_its_case_file_and_its_story",
         "| flow | vectors |": f"{SCENES}::test_whatever_is_named_exists",
     },
     "testing.md": {
+        "| row | state |": "tests/test_ill_rows.py::test_what_a_row_names_is_a_test",
         "| command | what it proves |": f"{HERE}::test_each_target_has_the_minutes_that_the_ci_gives_it",
         "| s | test |": f"{HERE}::test_each_file_that_the_page_on_tests_names_is_there",
         "| file | what for |": f"{HERE}::test_each_layer_of_packages_is_counted",
