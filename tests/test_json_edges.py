@@ -48,6 +48,7 @@ EDGES = {
         "edge.api.answers",
         "edge.lanes.beside.",
         "edge.lanes.presented",
+        "sync.beyond.answers",
     ),
     "what status, readiness, events and commands print": (
         "edge.api.app",

@@ -27,7 +27,8 @@ from storage.jobs import Tx
 
 MAX_SWITCHES: Final = 200_000
 CLICKS: Final = (
-    "SELECT about, what, at_ms FROM warrant WHERE city = ? AND what <> 'rules' AND at_ms >= ? ORDER BY at_ms, number"
+    "SELECT about, what, at_ms FROM warrant WHERE city = ? AND at_ms >= ?"
+    " AND what IN ('take', 'lift', 'put_back', 'dispute', 'undispute') ORDER BY at_ms, number"
 )
 SWITCHES: Final = (
     "SELECT terminal, at_ms, raw FROM facts WHERE kind = 'lists_changed' AND at_ms >= $1"

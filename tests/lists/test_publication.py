@@ -173,7 +173,8 @@ class TestMeasures:
     async def test_a_repair_can_lift_one_measure_of_two(self, platform, terminal):
         platform.restrict("wang", code=301)
         platform.restrict("wang", code=302)
-        measure_calls.repair(platform.state, HOME, "wang", code=301, warrant=BY_TWO, now_ms=platform.later())
+        one = measure_calls.Only(code=301)
+        measure_calls.repair(platform.state, HOME, "wang", only=one, warrant=BY_TWO, now_ms=platform.later())
 
         async with terminal.open() as t:
             await t.puller.once()
