@@ -45,6 +45,7 @@ def state(tmp_path_factory):
     code, answer, error = call("city", "--state", folder, "--city", "yunling", "--add", TOWN)
     assert (code, error) == (0, "")
     assert "rules/yunling/benefits.json" in answer["changed"]
+    assert call("issue", "--state", folder, "--city", "yunling", "--subject", "lin", "--max-uses", 1)[0] == 0
     return folder
 
 
@@ -243,7 +244,7 @@ async def test_a_serving_platform_signs_its_timestamp_again_before_its_lists_loo
     ],
 )
 def test_a_measure_that_no_terminal_could_read_is_refused_at_the_desk(state, wrong, said):
-    words = dict(zip(MEASURE[::2], MEASURE[1::2], strict=True)) | {"--subject": "chen"} | dict([wrong])
+    words = dict(zip(MEASURE[::2], MEASURE[1::2], strict=True)) | {"--subject": "lin"} | dict([wrong])
     before = published(state, "lists/yunling/index.json")
 
     code, _answer, error = call(
