@@ -140,7 +140,7 @@ class Peer:
             await self.turn()
             began = asyncio.get_running_loop().time()
             begins()
-            patience_s = silent_s if self.trouble is Trouble.NONE else min(silent_s, SILENT_S)
+            patience_s = min(silent_s, SILENT_S) if self.trouble is Trouble.SILENT else silent_s
             call = exchange(
                 self._session,
                 method,
@@ -185,7 +185,7 @@ class Peer:
         if self.trouble is Trouble.SILENT and trouble is Trouble.OVERLOADED:
             self._unheard.clear()
             self._ask_again()
-        elif self.trouble is Trouble.NONE and trouble is Trouble.SILENT:
+        elif self.trouble is not Trouble.SILENT and trouble is Trouble.SILENT:
             self._ask_again(longer_than_s=SILENT_S)
         self.trouble, self._ill_at = trouble, _kind(path)
         self._not_before = max(self._not_before, not_before)

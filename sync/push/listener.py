@@ -81,7 +81,7 @@ class Listener:
             return 0.0
         except RefusedError as error:
             self._fail(PushState.REFUSED, str(error))
-            return self._backoff.refused_s(error.wait_s)
+            return self._backoff.refused_s(error.wait_s) + self._facts_first_s()
         except (WireError, JournalError, StoreFailedError) as error:
             self._fail(PushState.ALARM, str(error))
             return self._backoff.refused_s(None)
@@ -92,7 +92,12 @@ class Listener:
             self._line.status.detail,
         ):  # what is shown is our own failure, and it is over
             self._line.show(PushState.IDLE)
-        return 0.0
+        return self._facts_first_s()
+
+    def _facts_first_s(self) -> float:
+        """Return for how long to leave the one try a second to the facts that wait: until theirs has gone out."""
+        yields = self._line.peer.trouble is Trouble.OVERLOADED and not self._pusher.idle
+        return SPACING_S * 1.5 if yields else 0.0
 
     def _fail(self, state: PushState, detail: str) -> None:
         self._state, self.last_error = None, detail
@@ -100,9 +105,12 @@ class Listener:
         self._shown = (state, detail)
 
     async def once(self) -> None:
-        """Ask for the standing once, held back until there is news where all is well. Raises what `Line.ask` raises."""
-        accepted, well = self._pusher.accepted, self._line.peer.trouble is Trouble.NONE
-        if self._state is None or not well:
+        """Ask for the standing once, held back until there is news unless nobody answers; raise what `Line.ask` raises.
+
+        An overloaded platform that answered this is asked no more than a well one: each try is a fact's that waits.
+        """
+        accepted, heard_of = self._pusher.accepted, self._line.peer.trouble is not Trouble.SILENT
+        if self._state is None or not heard_of:
             heard = await self._line.ask()
         else:
             silent_s = STANDING_WAIT_S + SILENT_S

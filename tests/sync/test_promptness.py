@@ -15,8 +15,10 @@ from central.register.standing import set_state
 from storage.jobs import StoreFailedError
 from sync.backoff import MAX_ASKED_S, Backoff
 from sync.peer import Peer, Trouble
+from sync.push.listener import Listener
 from sync.push.status import PushState
 from sync.transport import PortalError, RefusedError, UnreachableError, open_session
+from sync.wire.messages import STANDING_WAIT_S
 
 
 async def until(true, within_s=20.0):
@@ -295,3 +297,27 @@ class TestManners:
         await line.ask()
 
         assert (after_time, line.peer.trouble) == (Trouble.OVERLOADED, Trouble.NONE)
+
+    async def test_a_platform_that_takes_no_facts_is_not_asked_for_news_each_second_in_their_place(
+        self, town, monkeypatch
+    ):
+        terminal, asked = await town.terminal(), []
+        line = terminal.line()
+        pusher, wait_of = terminal.pusher(line), terminal_calls.wait_of
+        listener = Listener(line, pusher)
+        monkeypatch.setattr(terminal_calls, "wait_of", lambda request: asked.append(wait_of(request)) or asked[-1])
+        monkeypatch.setattr(terminal_calls, "take_in", lambda *_a, **_k: (_ for _ in ()).throw(StoreFailedError("ill")))
+        await listener.once()
+        await terminal.write()
+        with pytest.raises(RefusedError, match="500"):
+            await pusher.drain()
+        assert line.peer.trouble is Trouble.OVERLOADED
+
+        listening = asyncio.create_task(listener.once())
+        await until(lambda: len(asked) > 2)  # the listener's first, the pusher's where to begin, and this one
+        monkeypatch.undo()
+        assert await pusher.drain() > 0
+        assert line.peer.trouble is Trouble.NONE
+        listening.cancel()
+
+        assert asked[:3] == [0, 0, STANDING_WAIT_S]
