@@ -131,6 +131,13 @@ async def leave(town, who):
     return answer, time.monotonic() - began
 
 
+def redemptions(town, kind, cause):
+    """Return the redemptions that facts of this kind and cause are about."""
+    told = "SELECT redemption FROM journal WHERE kind = ? AND json_extract(body, '$.cause') = ?"
+    with contextlib.closing(sqlite3.connect(f"file:{town.gate.database}?mode=ro", uri=True)) as conn:
+        return [row[0] for row in conn.execute(told, (kind, cause))]
+
+
 def facts(town):
     """Return (kind, cause) of every fact of the gate."""
     with contextlib.closing(sqlite3.connect(f"file:{town.gate.database}?mode=ro", uri=True)) as conn:

@@ -47,24 +47,39 @@ async def test_while_somebody_holds_the_database_all_are_answered_and_nothing_op
     assert again["outcome"] == "GRANT"
 
 
+async def come_too_late(town, ill, request_id):
+    """Show a code while each commit takes 1.3 s; return who, the answer, how long it took, and whether it had begun.
+
+    A decision that finds another commit at work never begins, and gave nothing: whoever comes next is written after it.
+    """
+    who, next_one = (town.visitors.resident(town.now_s()) for _ in range(2))
+    before = town.kinds().count("granted")
+    town.pace.write_text("1300")
+    late, took_s = await ill.enter(town, who, request_id=request_id)
+    town.pace.write_text("0")
+    after, _ = await ill.enter(town, next_one)
+    assert after["outcome"] == "GRANT"
+    return who, late, took_s, town.kinds().count("granted") > before + 1
+
+
 async def test_a_grant_that_comes_too_late_is_taken_back_opens_nothing_and_its_request_is_decided_afresh(
     slow_town, ill
 ):
     town = slow_town
-    who = town.visitors.resident(town.now_s())
-    opened = len(town.openings)
-
-    town.pace.write_text("1300")
-    late, took_s = await ill.enter(town, who, request_id="till-1")
-    town.pace.write_text("0")
-    await town.until(lambda: ("annulled", "late") in ill.facts(town))
+    for _ in range(5):
+        who, late, took_s, begun = await come_too_late(town, ill, "till-1")
+        assert (late["outcome"], ill.code_of(late), late["redemption"]) == ("REFER", "store_failed", None)
+        assert took_s < 1.3
+        if begun:
+            break
+    assert begun
+    await town.until(lambda: ill.redemptions(town, "annulled", "late"))
     again, _ = await ill.enter(town, who, request_id="till-2")
 
-    assert (late["outcome"], ill.code_of(late), late["redemption"]) == ("REFER", "store_failed", None)
-    assert took_s < 1.3
     assert again["outcome"] == "GRANT"
-    await town.until(lambda: len(town.openings) == opened + 1)
-    assert town.openings[-1] == again["redemption"]
+    await town.until(lambda: town.openings[-1] == again["redemption"])
+    assert set(ill.redemptions(town, "annulled", "late")).isdisjoint(town.openings)
+    assert len(town.openings) == len(set(town.openings))
 
 
 async def test_on_a_slow_disk_visitors_are_granted_and_whoever_leaves_does_not_wait_for_it(slow_town, ill):
