@@ -5,6 +5,8 @@ Rules of this file:
 - files are only ever appended; a released file never changes (a test opens a stored database of every release);
 - `PRAGMA user_version` holds the number of the last file applied; each file is one transaction with its number;
 - two processes may open one database at once: the number is looked at again under the lock;
+- a new database is made in one transaction, of what going through every file leaves in memory: a terminal's first start
+  waits for one commit instead of one a file, and a power cut leaves the whole of it or nothing (ADR 0118);
 - a file may say `-- opens: N` on a line of its own: programs that know N files may still open what it makes. It only
   adds; so a terminal that was updated goes back to the version before without losing a fact. The database keeps the
   highest such number in `schema_opens`; a file that says nothing needs itself;
@@ -15,6 +17,7 @@ Rules of this file:
 import re
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -33,6 +36,10 @@ RAISE: Final = (
     " ON CONFLICT (only_row) DO UPDATE SET least = max(least, excluded.least)"
 )
 LEAST: Final = "SELECT least FROM schema_opens"
+MADE: Final = (
+    "SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite!_%' ESCAPE '!'"
+    " ORDER BY type <> 'table', rowid"
+)
 
 
 class SchemaTooNewError(Exception):
@@ -111,12 +118,50 @@ def migrate(conn: sqlite3.Connection, schema: Schema = TERMINAL, *, backup_to: P
         if least(conn) > len(every):
             raise SchemaTooNewError(f"database schema {have} is newer than this program's {len(every)}")
         return 0  # a later version made it, and says that this one may go on with it
+    if not have and _found(conn, every):
+        return len(every)
+    have = version(conn)
     todo = every[have:]
     if todo and have and backup_to is not None:
         backup_to.unlink(missing_ok=True)
         make_private(backup_to)
         conn.execute("VACUUM INTO ?", (str(backup_to),))
     return sum(_apply(conn, step) for step in todo)
+
+
+def _found(conn: sqlite3.Connection, every: tuple[Step, ...]) -> bool:
+    """Make a new database at once; False where another process was first."""
+    conn.execute("BEGIN IMMEDIATE")
+    try:
+        first = not version(conn)
+        if first:
+            for sql, values in _whole(every):
+                conn.execute(sql, values)
+            conn.execute(f"PRAGMA user_version = {len(every)}")
+        conn.execute("COMMIT")
+    except BaseException:
+        if conn.in_transaction:
+            conn.execute("ROLLBACK")
+        raise
+    return first
+
+
+@cache
+def _whole(every: tuple[Step, ...]) -> tuple[tuple[str, tuple[object, ...]], ...]:
+    """Return what makes a new database: tables, the rows that the files leave in them, then indexes and triggers."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as conn:
+        conn.execute("PRAGMA foreign_keys = ON")
+        for step in every:
+            _apply(conn, step)
+        made = conn.execute(MADE).fetchall()
+        rows = [
+            (f'INSERT INTO "{name}" VALUES ({", ".join("?" * len(row))})', row)  # noqa: S608 - names of our own schema
+            for kind, name, _ in made
+            if kind == "table"
+            for row in conn.execute(f'SELECT * FROM "{name}"')  # noqa: S608 - the same
+        ]
+    tables = [(sql, ()) for kind, _, sql in made if kind == "table"]
+    return (*tables, *rows, *((sql, ()) for kind, _, sql in made if kind != "table"))
 
 
 def _apply(conn: sqlite3.Connection, step: Step) -> int:

@@ -13,6 +13,18 @@ def mode(path):
     return path.stat().st_mode & 0o777
 
 
+def everything_in(conn):
+    """The whole of a database: its number, what it is made of, and every row.
+
+    Not the table in which SQLite counts for tables that once had AUTOINCREMENT, where nothing stands in it.
+    """
+    made = conn.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name").fetchall()
+    rows = {name: conn.execute(f'SELECT * FROM "{name}"').fetchall() for kind, name, *_ in made if kind == "table"}
+    if not rows.get("sqlite_sequence"):
+        rows.pop("sqlite_sequence", None)
+    return version(conn), [one for one in made if one[0] != "table" or one[1] in rows], rows
+
+
 class TestFiles:
     def test_a_file_is_replaced_whole_and_with_its_rights(self, tmp_path):
         path = tmp_path / "new folder" / "f"
@@ -60,6 +72,25 @@ class TestMigrations:
 
         tables = [row for row in conn.execute("PRAGMA table_list") if row[2] == "table" and row[1][:7] != "sqlite_"]
         assert [row[1] for row in tables if not row[5]] == []
+
+    @pytest.mark.parametrize("schema", [TERMINAL, SCHEMA], ids=["terminal", "platform"])
+    def test_a_new_database_is_what_going_through_every_file_leaves(self, schema, monkeypatch):
+        new, stored = connect(":memory:", writing=True), connect(":memory:", writing=True)
+
+        migrate(new, schema, backup_to=None)
+        monkeypatch.setattr("storage.migrations._found", lambda *_: False)  # as a database that exists
+        migrate(stored, schema, backup_to=None)
+
+        assert everything_in(new) == everything_in(stored)
+
+    @pytest.mark.parametrize("schema", [TERMINAL, SCHEMA], ids=["terminal", "platform"])
+    def test_a_new_database_is_made_whole_or_not_at_all(self, schema):
+        conn, asked = connect(":memory:", writing=True), []
+        conn.set_trace_callback(asked.append)
+
+        migrate(conn, schema, backup_to=None)
+
+        assert [one for one in asked if one.startswith(("BEGIN", "COMMIT"))] == ["BEGIN IMMEDIATE", "COMMIT"]
 
     def test_two_processes_that_open_one_new_database_migrate_it_once(self, tmp_path):
         start, applied = threading.Barrier(4), []
