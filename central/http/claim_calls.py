@@ -20,6 +20,7 @@ from central.hub.elder import site_page
 from central.hub.learning import Learning
 from central.hub.leases import HEARD_MS, answer_lease
 from central.hub.lifting import Heeding, hear_doubts
+from central.lives import twins
 from central.platform_state import PlatformState
 from central.register.sites import serves
 from storage.jobs import JobStore, Tx
@@ -53,6 +54,7 @@ class ClaimCalls:
     def __init__(self, store: JobStore, calls: TerminalCalls, state: PlatformState, now_ms: Callable[[], int]) -> None:
         self._store = store
         self._calls = calls
+        self._now_ms = now_ms
         self._catalogue = Catalogue(state.folder)
         self._published = Published(state)
         self._clock = RunningClock(now_ms)
@@ -89,6 +91,7 @@ class ClaimCalls:
 
         async def job(tx: Tx) -> tuple[ClaimAnswer, int]:
             await _check_may_ask(tx, caller.terminal)
+            await twins.hear(tx, caller.claims, now_ms=self._now_ms())
             if asker != caller.terminal:
                 await _check_serves(tx, caller.terminal, asker)
             now_ms = self._clock.now_ms()

@@ -8,6 +8,7 @@ from central.lives import twins
 from central.lives.epochs import Grown, judge
 from central.register.enrolment import make_code
 from central.register.former import settle_twin
+from central.register.standing import hear_obeyed, standing_orders
 from central.store import SCHEMA, provisional_sql
 from credit.records import Record
 from storage.driven import driven
@@ -67,6 +68,15 @@ class Books:
     @property
     def twin(self):
         return self.rows("SELECT twin_ms FROM terminals")[0][0] is not None
+
+    def orders(self):
+        found = []
+
+        async def job(tx):
+            found.extend(await standing_orders(tx, "gate-1"))
+
+        self.run(job)
+        return found
 
     def hears(self, instance, made_s, at_ms=NOW):
         name = instance * 22
@@ -214,6 +224,16 @@ class TestInstances:
             books.hears("a", made_s)
 
         assert not books.twin
+
+    def test_what_one_of_the_two_obeyed_is_still_told_to_the_other_until_the_name_is_one_s_again(self, books):
+        for instance, made_s in (("a", 1), ("b", 2), ("a", 3), ("a", 4)):
+            books.hears(instance, made_s)
+        (number,) = books.rows("SELECT number FROM commands")[0]
+        books.run(lambda tx: hear_obeyed(tx, "gate-1", {"order": number}))
+
+        assert [one.action for one in books.orders()] == ["twin"]
+        books.run(lambda tx: settle_twin(tx, "gate-1"))
+        assert books.orders() == []
 
     def test_once_the_office_has_enrolled_one_anew_it_is_over(self, books):
         for instance, made_s in (("a", 1), ("b", 2), ("a", 3), ("a", 4)):

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -101,6 +102,24 @@ async def test_a_suspended_terminal_is_given_nothing(town):
 
     with pytest.raises(RefusedError) as refused:
         await call(town, a, ask("B"))
+    assert refused.value.problem.code == "not_active"
+
+
+async def test_who_only_asks_is_heard_as_well_so_two_machines_of_one_name_are_found_by_their_next_visitors(town):
+    a = await town.terminal()
+    await answered(town, a, ask("A"))
+    clone = replace(a, identity=replace(a.identity, instance="clone-" + "x" * 16))
+
+    async def speak(machine, asked):
+        a.clock.at_ms += 1_000
+        await call(town, machine, ask(asked))
+        return town.change(lambda tx: tx.row("SELECT twin_ms IS NOT NULL FROM terminals"))[0]
+
+    told = [await speak(machine, asked) for machine, asked in ((a, "B"), (clone, "C"), (a, "D"), (a, "E"))]
+
+    assert told == [0, 0, 0, 1]
+    with pytest.raises(RefusedError) as refused:
+        await call(town, clone, ask("F"))
     assert refused.value.problem.code == "not_active"
 
 
