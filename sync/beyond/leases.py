@@ -9,6 +9,8 @@ what was given out of it, so an answer that comes twice, late or never adds noth
 Rules of this file:
 
 - time is a length from sending on, by a clock that only runs forward; a start without a lease begins with none;
+- of a lease that has ended only what was used is told as held, and no more comes to life again than an answer says: an
+  authority that was restored may have leased the rest to others meanwhile;
 - an answer counts for the number that was asked under; another number is only learned, and asked under next time;
 - what is given back is used by nobody while its message is on the way; `number` rises with it;
 - what a permit took is reserved until its visit is settled, and counts beside an own count that was read before that:
@@ -133,13 +135,13 @@ class Leases:
         """Ask for `more` beyond what is used and reserved; return whether facts have used the whole quota."""
         await self._pay(quota)
         number, wanted = self._numbers.get(quota, 0), own + self._held_back(quota) + more
-        answer, sent_s = await self._said(quota, number, total=wanted)
+        answer, sent_s = await self._said(quota, number, total=wanted, own=own)
         if answer.number != number:  # another start of ours held it, or the answer is an old one
             self._numbers[quota] = max(number, answer.number)
             number = self._numbers[quota]
-            answer, sent_s = await self._said(quota, number, total=wanted)
+            answer, sent_s = await self._said(quota, number, total=wanted, own=own)
         if answer.number == number == self._numbers.get(quota, 0):  # it was not given back meanwhile
-            held = self._leases.get(quota, Lease(number, 0, 0.0))  # an answer that was overtaken takes nothing away
+            held = self.held(quota) or Lease(number, 0, 0.0)  # an answer that was overtaken takes nothing away
             end_s = max(held.end_s, sent_s + answer.for_ms / 1000)
             self._leases[quota] = Lease(number, max(held.total, answer.total), end_s)
         if answer.call_back:
@@ -147,19 +149,26 @@ class Leases:
         return answer.full
 
     async def _said(
-        self, quota: str, number: int, *, total: int | None = None, used: int | None = None
+        self, quota: str, number: int, *, total: int | None = None, used: int | None = None, own: int = 0
     ) -> tuple[LeaseAnswer, float]:
-        asker, held, sent_s = self._asker(), self._leases.get(quota), self._running_s()
+        asker, sent_s = self._asker(), self._running_s()
         request = LeaseRequest(
             run=asker.run,
             hub_no=asker.hub_no,
             quota=quota,
             number=number,
-            held=held.total if held is not None and held.number == number else None,
+            held=self._holding(quota, number, own),
             total=total,
             used=used,
         )
         return await self._lessor.lease(request), sent_s
+
+    def _holding(self, quota: str, number: int, own: int) -> int | None:
+        """Return what is held under a number, `own` of it used; of a lease that has ended no more than was used."""
+        lease = self._leases.get(quota)
+        if lease is None or lease.number != number:
+            return None
+        return lease.total if self.held(quota) is not None else min(lease.total, own + self._held_back(quota))
 
     async def give_back(self, quota: str) -> None:
         """Give a lease back, unless somebody is being decided with it. Raises AuthorityError, WireError."""

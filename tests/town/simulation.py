@@ -7,9 +7,11 @@ Each answer is held against journals alone: what the authority was told of other
 when it asked. What an ask says of itself (`mine`, `back`) is not believed here: a gate that lies, and an authority that
 lets a gate speak for another, are among the planted faults.
 
+The authority restarts, and is restored from an older copy of its books: then it knows no claim, and fewer facts.
+
 After everything has come to rest: each fact is held once; what the authority counts is what the facts say; nothing is
 held by nobody; every excess is a conflict told to each holder, and nothing else is; nobody was refused for a reason
-that was not true; what was released was never committed.
+that was not true; what was released was never committed; no gate let anybody in beyond its own count.
 """
 
 import random
@@ -36,6 +38,17 @@ EPOCH = "e"
 ASK_MS = 150
 STEPS = 60
 GATES = ("g1", "g2", "g3")
+DOUBLES = ("grant cached by id", "claim revives a released or refused id")
+STEERED = {  # what a fault of several messages needs more of than usual
+    "grant cached by id": ["visit", "late_one"] * 8,
+    "claim revives a released or refused id": ["visit", "late_one"] * 8,
+    "conflict only with another terminal": ["visit", "annul", "passes", "push"] * 8,
+    "give-back before grant leaves its claim": ["visit"] * 6 + ["bring_back", "push"] * 4,
+    "annul sends a release": ["annul", "passes"] * 4,
+    "conflict never dissolved": ["annul", "push", "visit"] * 6,
+    "earlier run voided before its facts": ["crash", "visit", "visit"] * 4,
+}
+NO_SECOND_LOCK = "own ledger no second lock with a restored hub"
 
 
 class BrokenError(AssertionError):
@@ -94,6 +107,8 @@ class Town:
         self.promised, self.before_start, self.started = set(), set(), self.now
         self.words = {}  # ask -> what stood by its gate's own journal when it was sent: redemption -> n
         self.held = {}  # redemption -> when it was granted, while nothing ended it
+        self.copy = None  # an older state of the books
+        self.late = []  # doubles that come much later
 
     def _provisional(self):
         for table in ("claims", "claimed", "pledges"):
@@ -123,13 +138,14 @@ class Town:
             hub_no=1,
             redemption=redemption,
             at_ms=self.now,
-            keys=[
-                ClaimKey(key=KEY, n=1, bound=self.bound, borne="grant", mine=sorted(gate.living), back=self.back(gate))
-            ],
+            keys=[ClaimKey(key=KEY, n=1, bound=self.bound, borne="grant", mine=self.mine(gate), back=self.back(gate))],
             release=released[:50],
         )
         self.words[redemption] = self.own_word(gate)
         self.send(gate, ("ask", gate.name, ask))
+
+    def mine(self, gate):
+        return [] if self.plant == NO_SECOND_LOCK else sorted(gate.living)
 
     def back(self, gate):
         if self.plant == "a gate says it gave back what stands":
@@ -164,11 +180,16 @@ class Town:
     def commit(self, gate, word):
         redemption, _deadline = gate.hand
         gate.hand = None
-        if self.random.random() < 0.1 or sum(gate.living.values()) + 1 > self.bound:
+        locked = sum(gate.living.values()) + 1 > self.bound and not (self.plant == NO_SECOND_LOCK and word == "held")
+        if self.random.random() < 0.1 or locked:
             self.say(f"{gate.name}: does not commit {redemption}")
             gate.hand = (redemption, 0)
             return self.drop(gate)
         self.say(f"{gate.name}: granted {redemption} ({word})")
+        truth = self.truth()
+        own = sorted(one for one, n in self.own_word(gate).items() if n and truth[one])
+        if len(own) + 1 > self.bound:
+            raise BrokenError(f"{gate.name} let {redemption} in although its own {own} stand")
         use = {"key": KEY, "n": 1, "max": self.bound}
         gate.write("granted", redemption, self.now, issuer="w", uses=[use], claim=word)
         gate.living[redemption] = 1
@@ -191,6 +212,8 @@ class Town:
         gate.write("annulled", redemption, self.now)
         del gate.living[redemption]
         gate.annulled.append(redemption)
+        if self.plant == "annul sends a release":
+            gate.pending.append(redemption)
 
     def passes(self, gate):
         """Somebody whose grant was annulled walks through after all."""
@@ -229,6 +252,8 @@ class Town:
         self.wire.append(message)
         if self.random.random() < 0.1:
             self.wire.append(message)
+        if self.plant in DOUBLES:
+            self.late.append(message)
 
     def deliver(self, at):
         message = self.wire.pop(at)
@@ -243,6 +268,10 @@ class Town:
             self.take_in(gate, message[2], message[3])
         elif kind == "standing" and message[2] == self.through().get(gate.name, 0) == len(gate.journal):
             self.learning.hear(gate.name, self.now)
+        elif kind == "standing":
+            self.send(gate, ("lacks", gate.name, self.through().get(gate.name, 0)))
+        elif kind == "lacks":
+            gate.acked = min(gate.acked, message[2])
         elif kind == "ack":
             gate.acked = max(gate.acked, message[2])
 
@@ -312,7 +341,7 @@ class Town:
         try:
             self.job(lambda tx: take_in(tx, Sealed(seal, "", tuple(links)), now_ms=self.now))
         except GapError:
-            return
+            return self.send(gate, ("lacks", gate.name, self.through().get(gate.name, 0)))
         self.say(f"authority: has the facts of {gate.name} through {last}")
         for record in records:
             if record.kind == "started":
@@ -324,7 +353,7 @@ class Town:
         self.told = self.truth(through=self.through())
         if last == len(gate.journal):
             self.learning.hear(gate.name, self.now)
-        self.send(gate, ("ack", gate.name, last))
+        return self.send(gate, ("ack", gate.name, last))
 
     def through(self):
         rows = self.conn.execute("SELECT terminal, top FROM epochs").fetchall()
@@ -358,6 +387,7 @@ class Town:
         self.say("authority: restarts, knows no claim, learns")
         self._provisional()
         self.wire = [one for one in self.wire if one[0] != "ask"]  # requests end with the connections of the process
+        self.late = [one for one in self.late if one[0] != "ask"]
         self.held = {}
         reached = {gate.name for gate in self.gates.values() if not gate.cut}
         self.promised = {one for one in self.promised if one.split(".")[0] in reached}
@@ -365,12 +395,29 @@ class Town:
         self.learning = Learning(waited, started_ms=self.now)
         self.started, self.before_start = self.now, set(self.promised)
 
+    def keep_copy(self):
+        self.copy = type(self.conn)(":memory:")
+        self.conn.backup(self.copy)
+
+    def restore(self):
+        """An older copy takes the place of the books."""
+        if self.copy is not None:
+            self.say("authority: restored from an older copy")
+            self.copy.backup(self.conn)
+            self.restart_authority()
+            self.told = self.truth(through=self.through())
+
+    def late_one(self):
+        if self.late:
+            self.wire.append(self.late.pop(self.random.randrange(len(self.late))))
+
     # -- the play
 
     def step(self):
         gate = self.gates[self.random.choice(sorted(self.gates))]
         actions = ["visit"] * 6 + ["deliver"] * 14 + ["push"] * 6 + ["time"] * 4
         actions += ["annul", "annul", "passes", "passes", "bring_back", "crash", "cut", "heal", "minute", "restart"]
+        actions += ["keep_copy", "restore", *STEERED.get(self.plant, ())]
         action = self.random.choice(actions)
         self.now += self.random.choice((1, 5, 20))
         if action == "deliver" and self.wire:
@@ -385,6 +432,8 @@ class Town:
             self.say(f"{gate.name}: {'is cut off' if gate.cut else 'is back'}")
         elif action == "restart":
             self.restart_authority()
+        elif action in ("keep_copy", "restore", "late_one"):
+            getattr(self, action)()
         elif action in ("visit", "annul", "passes", "bring_back", "crash", "push"):
             getattr(self, action)(gate)
         self.time_out()
@@ -417,7 +466,7 @@ class Town:
                         redemption=f"{gate.name}.release.{self.now}",
                         at_ms=self.now,
                         dry=True,
-                        keys=[ClaimKey(key=KEY, n=1, bound=self.bound, borne="grant", mine=sorted(gate.living))],
+                        keys=[ClaimKey(key=KEY, n=1, bound=self.bound, borne="grant", mine=self.mine(gate))],
                         release=released,
                     )
                     self.send(gate, ("ask", gate.name, ask))
@@ -582,10 +631,7 @@ def _excess_uncounted(p):
 def _release_gives_back(p):
     async def release(tx, claim, *, now_ms):
         await tx.execute("UPDATE uses SET back = n WHERE redemption = $1", claim.redemption)
-        await tx.execute(
-            "UPDATE tallies SET spent = (SELECT coalesce(sum(n - back), 0) FROM uses WHERE key = $1) WHERE key = $1",
-            KEY,
-        )
+        await tx.execute(RECOUNT, KEY)
         await pledges.free(tx, claim.redemption, now_ms=now_ms)
 
     p.set(claims, "release", release)
@@ -607,6 +653,77 @@ def _passed_word_forgotten(p):
     p.set(claims, "OWN", claims.OWN.replace("r.state", "''"))
 
 
+def _voids_early(p):
+    """An ask of a new run ends what the earlier ones claimed: their facts may be on their way."""
+    real = claims._known
+
+    async def known(tx, claim):
+        sql = "SELECT redemption FROM claims WHERE terminal = $1 AND run <> $2 AND state <> 'gone'"
+        for (redemption,) in await tx.rows(sql, claim.terminal, claim.run):
+            await pledges.free(tx, redemption, now_ms=0)
+        return await real(tx, claim)
+
+    p.set(claims, "_known", known)
+
+
+def _frees_confirmed(p):
+    """A claim's minute goes on after its fact, and then frees what the fact took."""
+    held, hold, real = {}, pledges.hold, pledges.lapse
+
+    async def remember(tx, claim, keys, *, now_ms):
+        held[claim.redemption] = now_ms
+        return await hold(tx, claim, keys, now_ms=now_ms)
+
+    async def lapse(tx, *, now_ms):
+        for redemption in [one for one, at_ms in held.items() if at_ms <= now_ms - pledges.LAPSE_MS]:
+            await tx.execute("UPDATE uses SET back = n WHERE redemption = $1", redemption)
+            del held[redemption]
+        await tx.execute(RECOUNT, KEY)
+        await real(tx, now_ms=now_ms)
+
+    p.set(pledges, "hold", remember)
+    p.set(pledges, "lapse", lapse)
+
+
+def _by_ordinals(p):
+    """Each use and each claim has the smallest free ordinal, and there is room where one within the bound is free."""
+    ordinals, real = {}, claims._room
+    living = (
+        "SELECT redemption FROM uses WHERE key = $1 AND n > back UNION SELECT c.redemption FROM claims c"
+        " JOIN claimed d ON d.redemption = c.redemption WHERE d.key = $1 AND c.state <> 'gone' ORDER BY 1"
+    )
+
+    async def number(tx):
+        stand = [row[0] for row in await tx.rows(living, KEY)]
+        for gone in set(ordinals) - set(stand):
+            del ordinals[gone]
+        for one in stand:
+            ordinals.setdefault(one, _free(ordinals))
+
+    def after(function):
+        async def numbered(tx, *args, **kwargs):
+            found = await function(tx, *args, **kwargs)
+            await number(tx)
+            return found
+
+        return numbered
+
+    async def room(tx, one, bounds, pledged, *, at_ms):
+        found = await real(tx, one, bounds, pledged, at_ms=at_ms)
+        taken = _free(ordinals) - 1 if _free(ordinals) <= found.bound else found.live
+        return claims.replace(found, proved=min(found.proved, taken), live=min(found.live, taken), doubt=0)
+
+    p.set(claims, "_room", room)
+    p.set(pledges, "hold", after(pledges.hold))
+    p.set(pledges, "free", after(pledges.free))
+    p.set(booking, "book", after(booking.book))
+
+
+def _free(ordinals):
+    return next(n for n in range(1, 100) if n not in ordinals.values())
+
+
+RECOUNT = "UPDATE tallies SET spent = (SELECT coalesce(sum(n - back), 0) FROM uses WHERE key = $1) WHERE key = $1"
 FORGETS = (
     "UPDATE endings SET heads = 0 WHERE redemption = $1 AND part = $2 AND heads = $3 AND at_ms = $4 AND state = $5"
 )
@@ -634,4 +751,9 @@ FAULTS = {
     "excess not counted": _excess_uncounted,
     "annul sends a release": _release_gives_back,
     "release of an earlier run forgotten": lambda p: p.set(booking, "begin_run", _nothing),
+    "room by free ordinal": _by_ordinals,
+    "expiry frees confirmed": _frees_confirmed,
+    "conflict told to one side": lambda p: p.set(conflicts, "_newest_of_each", lambda _others: []),
+    "earlier run voided before its facts": _voids_early,
+    NO_SECOND_LOCK: lambda _: None,
 }

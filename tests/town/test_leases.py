@@ -142,7 +142,16 @@ class TestOneTerminal:
 
         assert leases.room("q", 0) == 0
         assert (await leases.take("q", 1)).number == 0
-        assert [(one.total, one.held) for one in lessor.asked] == [(1, None), (1, 1)]
+        assert [(one.total, one.held) for one in lessor.asked] == [(1, None), (1, 0)]
+
+    async def test_an_ended_lease_comes_to_life_no_larger_than_the_answer_says(self, made):
+        leases, lessor, clock = made
+        leases.settled([await leases.take("q", 1), await leases.take("q", 1)])
+        clock["s"], clock["own"] = 600.0, 1
+        lessor.total = lessor.most = 1  # restored from a copy of before the second, which others have by now
+
+        assert await leases.take("q", 1) is NoRoom.LET
+        assert (lessor.asked[-1].held, leases.held("q").total) == (1, 1)
 
     async def test_a_new_start_learns_the_number_and_goes_on_under_it(self, made):
         leases, lessor, clock = made
