@@ -4,8 +4,6 @@ import asyncio
 import json
 import os
 import shutil
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from central.lists.publishing import Repository
 from central.platform_state import open_state
 from credit.keys import Keyring
 from credit.tokens import open_token
+from tests.tools import shell
 
 TOWN = Path(central.__file__).parent / "example_offices" / "yunling"
 UNTIL = (datetime.now(tz=UTC) + timedelta(days=30)).date().isoformat()
@@ -28,13 +27,7 @@ MEASURE = ("--subject", "wang", "--code", "302", "--until", UNTIL, *ALONE)
 
 
 def call(*words):
-    done = subprocess.run(
-        [sys.executable, "-I", "-m", "central", *map(str, words)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    done = shell.platform(*words)
     return done.returncode, json.loads(done.stdout) if done.stdout.startswith("{") else done.stdout, done.stderr
 
 

@@ -20,6 +20,7 @@ from storage.sqlite import connect
 from sync.enrol.enrolling import enrol
 from sync.transport import RefusedError, exchange, open_session
 from sync.wire.messages import WireError
+from tests.tools import shell
 
 PROFILE = {"site": "tiankeng", "title": {"zh": "天坑"}, "issuer": "wulong", "lanes": [{"id": "A", "scene": "gate"}]}
 MEMBER = gzip.compress(b"x")
@@ -216,8 +217,7 @@ class TestOperatorsCalls:
 
 class TestCommands:
     def central(self, *arguments):
-        command = [sys.executable, "-m", "central", *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        return shell.platform(*arguments)
 
     def test_from_nothing_to_a_code(self, tmp_path):
         state, profile = tmp_path / "p", tmp_path / "profile.json"

@@ -1,14 +1,13 @@
 import asyncio
 import csv
 import io
-import subprocess
-import sys
 from datetime import date
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from central.books.reconciliation import midnight_ms, reconcile
+from tests.tools import shell
 
 DAY_MS = 86_400_000
 ZONE = "Asia/Shanghai"
@@ -159,8 +158,8 @@ async def test_money_that_nobody_could_mean_counts_as_nothing(town, figure):
     assert [(line.granted, line.off_fen) for line in report(town).lines] == [(2, 300)]
 
 
-def ran(*command):
-    return asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=60, check=False)
+def ran(*words):
+    return asyncio.to_thread(shell.platform, *words)
 
 
 async def test_the_command_prints_both_forms_and_names_a_conflict_in_its_exit_code(town):
@@ -168,7 +167,7 @@ async def test_the_command_prints_both_forms_and_names_a_conflict_in_its_exit_co
     first = await town.terminal("gate-a")
     await first.write(redemption="a", body=grant(uses=uses))
     await send(town, first)
-    command = [sys.executable, "-m", "central", "report", "--state", str(town.state.folder), "--from", "2026-09-21"]
+    command = ["report", "--state", town.state.folder, "--from", "2026-09-21"]
     whole = await ran(*command)
     second = await town.terminal("gate-b")
     await second.write(redemption="b", body=grant(uses=uses))

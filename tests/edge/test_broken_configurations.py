@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 import tomllib
 
 import pytest
@@ -18,6 +17,7 @@ from edge.settings.reading import ConfigError, load, parse
 from edge.terms import terms_of
 from scanner.spec import parse_spec
 from sync.wire.profiles import Lane, Profile
+from tests.tools.shell import xinguan
 
 GOOD = """\
 [terminal]
@@ -393,9 +393,7 @@ def test_the_command_says_all_of_it_and_ends_with_78(tmp_path):
     path = tmp_path / "t.toml"
     path.write_text(GOOD.replace("https://platform", "http://platform").replace('"gate"', '"gaet"'))
 
-    done = subprocess.run(
-        [sys.executable, "-I", "-m", "edge.cli", "config", "check", "--config", path], capture_output=True, text=True
-    )
+    done = xinguan("config", "check", "--config", path)
 
     assert done.returncode == 78
     assert "platform.url: http:// 只允许用于本机。请写 https:// · " in done.stderr

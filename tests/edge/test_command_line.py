@@ -4,12 +4,7 @@ import sys
 import pytest
 
 from edge.cli import CENTRAL_ROLES, COMMANDS, main
-
-
-def xinguan(*arguments, **options):
-    return subprocess.run(
-        [sys.executable, "-I", "-m", "edge.cli", *arguments], capture_output=True, text=True, timeout=60, **options
-    )
+from tests.tools.shell import xinguan
 
 
 def test_help_names_every_command_in_both_languages():
@@ -84,7 +79,7 @@ def test_an_enrolment_code_on_the_command_line_is_taken_and_its_owner_is_told(tm
     )
 
     told = xinguan("enrol", "AAAA-BBBB", "--config", str(config))
-    asked = xinguan("enrol", "--config", str(config), input="AAAA-BBBB\n")
+    asked = xinguan("enrol", "--config", str(config), typed="AAAA-BBBB\n")
 
     assert "can be seen by other users" in told.stderr
     assert "can be seen" not in asked.stderr

@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 
 import pytest
 
@@ -8,6 +6,7 @@ from cache.journal import chain
 from edge.watch.causes import CAUSES
 from storage.migrations import migrate
 from storage.sqlite import connect
+from tests.tools.shell import xinguan
 
 
 @pytest.fixture
@@ -28,12 +27,7 @@ def terminal(tmp_path):
 
 
 def findings(path, *more):
-    answer = subprocess.run(
-        [sys.executable, "-I", "-m", "edge.cli", "doctor", "--json", "--config", str(path), *more],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    answer = xinguan("doctor", "--json", "--config", path, *more)
     return answer.returncode, {line["name"]: line for line in map(json.loads, answer.stdout.splitlines())}
 
 

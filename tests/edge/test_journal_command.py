@@ -2,14 +2,13 @@
 
 import contextlib
 import sqlite3
-import subprocess
-import sys
 
 import pytest
 
 from cache.journal import chain
 from credit.records import encode
 from storage.sqlite import Store, connect
+from tests.tools.shell import xinguan
 
 
 @pytest.fixture
@@ -30,11 +29,6 @@ async def terminal(tmp_path):
         f'[terminal]\ndata = "{data}"\n[platform]\nurl = "https://p.example"\n[[lanes]]\nid = "A"\nscene = "gate"\n'
     )
     return path
-
-
-def xinguan(*words):
-    command = [sys.executable, "-I", "-m", "edge.cli", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 
 def test_an_auditor_reads_every_fact_as_it_was_signed_and_the_file_is_not_overwritten(terminal, tmp_path):

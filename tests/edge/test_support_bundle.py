@@ -1,8 +1,6 @@
 """What goes to a supporter: enough, bounded, and nobody in it."""
 
 import json
-import subprocess
-import sys
 import tarfile
 
 import pytest
@@ -11,6 +9,7 @@ from cache.journal import chain
 from edge.commands.box import support
 from storage.migrations import migrate
 from storage.sqlite import connect
+from tests.tools.shell import xinguan
 
 PSEUDONYM = "5f9c1b2a7d3e4f60718293a4b5c6d7e8f901a2b3c4d5e6f7"
 PASSWORD = "hunter2-camera"
@@ -37,8 +36,7 @@ def box(tmp_path):
 
 
 def bundle(path, target, *more):
-    words = [sys.executable, "-I", "-m", "edge.cli", "support-bundle", str(target), "--config", str(path), *more]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
+    done = xinguan("support-bundle", target, "--config", path, *more)
     assert "Traceback" not in done.stderr
     return done
 

@@ -3,8 +3,6 @@
 import fcntl
 import os
 import shutil
-import subprocess
-import sys
 
 import pytest
 
@@ -17,11 +15,11 @@ from sync.wire.exports import open_wiped
 from sync.wire.jws import public_hex, public_key
 from sync.wire.messages import EnrolAnswer, WireError
 from sync.wire.profiles import Lane, Profile, SignedProfile
+from tests.tools.shell import xinguan
 
 
 def wipe(path, *more):
-    words = [sys.executable, "-I", "-m", "edge.cli", "wipe", "--config", str(path), *map(str, more)]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+    done = xinguan("wipe", "--config", path, *more)
     assert "Traceback" not in done.stderr
     return done
 

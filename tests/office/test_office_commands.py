@@ -1,21 +1,14 @@
 """The office's commands as a shell calls them."""
 
-import subprocess
-import sys
-
 import pytest
+
+from tests.tools import shell
 
 PASSWORD = "马到成功 2026 go"
 
 
 def call(*words, typed=""):
-    done = subprocess.run(
-        [sys.executable, "-I", "-m", "central", *map(str, words)],
-        capture_output=True,
-        text=True,
-        input=typed,
-        timeout=60,
-    )
+    done = shell.platform(*words, typed=typed)
     return done.returncode, done.stdout, done.stderr
 
 

@@ -1,20 +1,13 @@
 import json
-import subprocess
-import sys
 
 import cv2
 import pytest
 
+from tests.tools.shell import xinguan
 
-def scan(*words, timeout=60):
-    code = (
-        "import argparse, sys; from scanner import command\n"
-        "parser = argparse.ArgumentParser(); command.add_arguments(parser)\n"
-        "sys.exit(command.run(parser.parse_args()))"
-    )
-    return subprocess.run(
-        [sys.executable, "-c", code, *map(str, words)], capture_output=True, timeout=timeout, text=True
-    )
+
+def scan(*words):
+    return xinguan("scan", *words)
 
 
 @pytest.fixture

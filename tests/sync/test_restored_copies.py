@@ -5,8 +5,6 @@ import contextlib
 import json
 import os
 import sqlite3
-import subprocess
-import sys
 import uuid
 from pathlib import Path
 
@@ -22,6 +20,7 @@ from storage.sqlite import Store
 from sync.enrol.enrolling import DATABASE_FILE
 from sync.transport import UnreachableError
 from sync.wire.exports import terminal_of
+from tests.tools.shell import xinguan
 
 RECORDS = json.loads((Path(__file__).parent.parent / "vectors" / "records" / "records.json").read_text())
 GRANT = next(one["record"]["body"] for one in RECORDS if one["name"].startswith("granted"))
@@ -138,8 +137,7 @@ async def test_what_was_set_aside_is_brought_home_as_from_a_rescued_card(box):
 
 
 def command(*words):
-    every = [sys.executable, "-P", "-m", "edge.cli", *map(str, words)]
-    return subprocess.run(every, capture_output=True, text=True, timeout=60)
+    return xinguan(*words)
 
 
 @pytest.mark.parametrize("copy", [True, False], ids=["copy", "platform"])
