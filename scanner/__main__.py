@@ -11,7 +11,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-from scanner.child.limits import bound_process
+from scanner.child.limits import LOADING_S, alive, bound_process
 from scanner.spec import SpecError, parse_spec
 
 if TYPE_CHECKING:
@@ -37,9 +37,10 @@ def main() -> int:
     out = os.dup(1)
     os.dup2(2, 1)  # whatever a native library prints is no message
     bound_process(spec.option("memory_mb"), spec.option("nice"))
+    alive(LOADING_S)
     from scanner.child.worker import Worker  # noqa: PLC0415 - loads cv2, and only below the limits
 
-    worker = Worker(spec, out)
+    worker = Worker(spec, out, alive)
     if commanded:
         threading.Thread(target=_obey, args=(worker,), name="commands", daemon=True).start()
     return worker.run()

@@ -9,13 +9,12 @@ no message is garbage. Nothing the child does raises out of `run`. Imports neith
 """
 
 import asyncio
-import contextlib
 import logging
 import random
-import sys
 import time
 
 from scanner.camera.pipe import Ended, Message, Picture, PipeError, Seen, Stats, Unpacker
+from scanner.camera.starting import NoChildError, start
 from scanner.health import State
 from scanner.source import Source
 
@@ -60,31 +59,21 @@ class Camera:
     async def _one_life(self) -> tuple[bool, str]:
         """Run one child; return whether its source ended, and why it stopped."""
         try:
-            child = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-I",
-                "-m",
-                "scanner",
-                "--source",
-                "-",
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-            )
-        except OSError as error:  # no process, no memory, no file descriptor left: all of it may pass
-            return False, f"the scanner process cannot start: {error}"
-        assert child.stdin and child.stdout  # noqa: S101, PT018 - both were asked for
-        try:
-            child.stdin.write(f"{self._source.raw}\n".encode())
-            self._source.on_watched = lambda watched: _command(child.stdin, watched=watched)
-            self._source.on_watched(self._source.watched)
-            return await self._listen(child.stdout)
+            async with start(self._source.spec) as (said, told):
+                told.write(f"{self._source.raw}\n".encode())
+                self._source.on_watched = lambda watched: _command(told, watched=watched)
+                self._source.on_watched(self._source.watched)
+                return await self._listen(said)
+        except NoChildError as error:
+            return False, str(error)
         except PipeError as error:
             return False, f"garbage on the pipe: {error}"
         except TimeoutError:
             return False, "no sign of life from the scanner process"
+        except ConnectionError:  # a socket's way of saying what a pipe says by its end
+            return False, "the scanner process ended"
         finally:
             self._source.on_watched = None
-            await _end(child)
 
     async def _listen(self, pipe: asyncio.StreamReader) -> tuple[bool, str]:
         unpacker = Unpacker()
@@ -126,23 +115,8 @@ class Camera:
             log.warning("scanner_figures_dropped", extra={"source": self._source.spec.name, "names": names})
 
 
-async def _end(child: asyncio.subprocess.Process) -> None:
-    """End the process and read what it wrote to its end, also where this task is cancelled meanwhile.
-
-    A pipe that was not read to its end outlives the process, and then the loop.
-    """
-    with contextlib.suppress(ProcessLookupError):
-        child.kill()
-    ending = asyncio.ensure_future(child.communicate())
-    try:
-        await asyncio.shield(ending)
-    except asyncio.CancelledError:
-        await ending
-        raise
-
-
-def _command(pipe: asyncio.StreamWriter | None, *, watched: bool) -> None:
-    if pipe is not None and not pipe.is_closing():
+def _command(pipe: asyncio.StreamWriter, *, watched: bool) -> None:
+    if not pipe.is_closing():
         pipe.write(b"preview on\n" if watched else b"preview off\n")
 
 

@@ -2,6 +2,9 @@
 
 Rules: address space is bounded, so a memory bomb ends the child and nothing else; the kernel's out-of-memory killer
 is pointed at the child first; it is nice; it leaves no core file (frames show people); it dies with its parent.
+
+The kernel's alarm ends a child that hangs, whatever its code holds: its parent kills it earlier where it may, and may
+not where systemd gave the child a user of its own.
 """
 
 import ctypes
@@ -11,6 +14,8 @@ import signal
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
+LOADING_S = 120.0  # to the first sign of life: as long as the parent waits at most
+HUNG_S = 10.0  # between two: twice as long as the parent waits
 OOM_SCORE = "800"  # of 1000: long before the service, which has 0
 ENVIRONMENT = {
     "OPENCV_IO_MAX_IMAGE_PIXELS": str(2**25),  # one 8K frame; a picture bomb is refused by its header
@@ -39,6 +44,11 @@ def bound_process(memory_mb: int, niceness: int) -> None:
     Path("/proc/self/oom_score_adj").write_text(OOM_SCORE, encoding="ascii")
     if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
+
+
+def alive(for_s: float = HUNG_S) -> None:
+    """Put the alarm off: without another sign of life this process ends in `for_s` seconds."""
+    signal.setitimer(signal.ITIMER_REAL, for_s)
 
 
 def resident_bytes() -> int:

@@ -11,6 +11,7 @@ Rules:
 import collections
 import os
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import cv2
@@ -47,11 +48,11 @@ def configured(spec: Spec) -> Config:
 
 
 class Worker:
-    """Decodes one camera and writes messages to the file descriptor `out`."""
+    """Decodes one camera and writes messages to the file descriptor `out`; `alive` hears of each second that passed."""
 
-    def __init__(self, spec: Spec, out: int) -> None:
+    def __init__(self, spec: Spec, out: int, alive: Callable[[], None] = lambda: None) -> None:
         cv2.setNumThreads(1)
-        self._out = out
+        self._out, self._alive = out, alive
         self._newest = Newest(time.monotonic)
         self._patience_s: float = spec.option("open_s") + spec.option("read_s") + GRACE_S
         self._reader = StreamReader(configured(spec))
@@ -69,7 +70,7 @@ class Worker:
         """Decode until the source ends, the parent is gone or the capture thread is stuck; return the exit status."""
         try:
             return self._loop()
-        except BrokenPipeError:
+        except (BrokenPipeError, ConnectionResetError):
             return EXIT_PARENT_GONE
 
     def _loop(self) -> int:
@@ -83,6 +84,7 @@ class Worker:
                 self._show(now, fresh=captured is not None)
             if now - told_at >= STATS_EVERY_S:
                 told_at = now
+                self._alive()
                 self._send(self._stats())
             if now - self._newest.alive_at > self._patience_s:
                 return EXIT_STUCK

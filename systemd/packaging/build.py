@@ -26,7 +26,7 @@ import sys
 import tarfile
 import tempfile
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -42,7 +42,7 @@ LIBRARIES: Final = {12: "libzbar0", 13: "libzbar0t64"}
 UNIT_FOLDER: Final = {12: Path("lib/systemd/system"), 13: Path("usr/lib/systemd/system")}
 FIRST_WITH_RESTART_STEPS: Final = 13
 PAGES: Final = ("README.md", "README.zh-CN.md", "CHANGELOG.md", "docs/install.md", "docs/boxes.md", "docs/commands.md")
-RUN_ONCE: Final = ("xinguan-kiosk.service", "xinguan-update.service")
+TRY_AGAIN: Final = ("xinguan-terminal.service", "xinguan-central.service", "xinguan-hub.service")
 ELF_MAGIC: Final = b"\x7fELF"
 MAINTAINER: Final = "Xinguan maintainers <xinguan@localhost>"
 
@@ -132,8 +132,10 @@ def lay_out(target: Target, terminal: Path, central: Path) -> None:
     for info in (central / target.site).glob("xinguan-*.dist-info"):
         info.rename(terminal / target.site / info.name)
     add_environment(target, terminal)
-    add_system_files(target, terminal, ("xinguan-terminal.service", "xinguan-kiosk.service", "xinguan-update.service"))
-    add_system_files(target, central, ("xinguan-central.service", "xinguan-hub.service"))
+    of_central = {"xinguan-central.service", "xinguan-hub.service"}
+    every = {unit.name for kind in ("service", "socket") for unit in (ROOT / "systemd").glob(f"*.{kind}")}
+    add_system_files(target, terminal, every - of_central)
+    add_system_files(target, central, of_central)
     wrong = [path for tree in (terminal, central) for path in foreign_binaries(tree, target.arch)]
     if wrong:
         raise SystemExit(f"not for {target.arch}: {', '.join(map(str, wrong))}")
@@ -223,27 +225,17 @@ def add_environment(target: Target, tree: Path) -> None:
     put(home / "update.json", json.dumps(facts | {"size": 1, "sha256": "0" * 64}))
     for name in ("rules.yml", "dashboard.json"):
         put(tree / "usr/share/xinguan/monitoring" / name, (ROOT / "systemd/monitoring" / name).read_text("utf-8"))
-    for page in (
-        "README.md",
-        "README.zh-CN.md",
-        "CHANGELOG.md",
-        "docs/install.md",
-        "docs/boxes.md",
-        "docs/commands.md",
-    ):
+    for page in PAGES:
         put(tree / "usr/share/doc/xinguan" / Path(page).name, (ROOT / page).read_text("utf-8"))
     put(tree / "usr/share/doc/xinguan/copyright", (ROOT / "LICENSE").read_text("utf-8"))
 
 
-def add_system_files(target: Target, tree: Path, units: tuple[str, ...]) -> None:
+def add_system_files(target: Target, tree: Path, units: Iterable[str]) -> None:
     """Add the units, and what only a newer systemd understands as a drop-in."""
     folder = tree / UNIT_FOLDER[target.debian]
     for unit in units:
         put(folder / unit, (ROOT / "systemd" / unit).read_text("utf-8"))
-        if target.debian >= FIRST_WITH_RESTART_STEPS and unit not in (
-            "xinguan-kiosk.service",
-            "xinguan-update.service",
-        ):
+        if target.debian >= FIRST_WITH_RESTART_STEPS and unit in TRY_AGAIN:
             put(folder / f"{unit}.d" / "restart.conf", (ROOT / "systemd/since-254/restart.conf").read_text("utf-8"))
 
 

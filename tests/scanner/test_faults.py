@@ -162,11 +162,11 @@ async def test_whatever_comes_out_of_the_pipe_the_parent_starts_again(tmp_path, 
     program.write_text(f"#!{sys.executable}\n{FAKES[name]}\n")
     program.chmod(0o755)
     real = sys.executable
-    monkeypatch.setattr("scanner.camera.parent.sys.executable", str(program))
+    monkeypatch.setattr("scanner.camera.starting.sys.executable", str(program))
 
     async with open_source(f"folder:{tmp_path}", clock=clock) as source:
         await until(lambda: source.health.restarts >= 2)
-        monkeypatch.setattr("scanner.camera.parent.sys.executable", real)
+        monkeypatch.setattr("scanner.camera.starting.sys.executable", real)
         monkeypatch.setattr("scanner.camera.parent.START_S", 15.0)
         monkeypatch.setattr("scanner.camera.parent.SILENCE_S", 15.0)
         await until(lambda: source.health.rss_bytes > 0 and source.health.state is not State.DOWN)
@@ -180,7 +180,7 @@ async def test_a_machine_too_slow_to_start_the_scanner_in_time_gives_it_longer_e
     )
     program.chmod(0o755)
     monkeypatch.setattr("scanner.camera.parent.START_S", 0.2)
-    monkeypatch.setattr("scanner.camera.parent.sys.executable", str(program))
+    monkeypatch.setattr("scanner.camera.starting.sys.executable", str(program))
 
     async with open_source(f"folder:{tmp_path}", clock=clock) as source:
         await until(lambda: source.health.ready, seconds=10)
@@ -190,13 +190,13 @@ async def test_a_machine_too_slow_to_start_the_scanner_in_time_gives_it_longer_e
 
 async def test_a_scanner_process_that_cannot_be_started_is_down_and_tried_again(tmp_path, clock, monkeypatch):
     real = sys.executable
-    monkeypatch.setattr("scanner.camera.parent.sys.executable", str(tmp_path / "no-python-here"))
+    monkeypatch.setattr("scanner.camera.starting.sys.executable", str(tmp_path / "no-python-here"))
 
     async with open_source(f"folder:{tmp_path}", clock=clock) as source:
         await until(lambda: source.health.restarts >= 2)
         assert source.health.state is State.DOWN
         assert "cannot start" in source.health.note
-        monkeypatch.setattr("scanner.camera.parent.sys.executable", real)
+        monkeypatch.setattr("scanner.camera.starting.sys.executable", real)
         await until(lambda: source.health.rss_bytes > 0 and source.health.state is not State.DOWN)
 
 

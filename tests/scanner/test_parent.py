@@ -6,12 +6,13 @@ import sys
 
 import pytest
 
-from scanner.camera.parent import _end
+from scanner.camera.starting import end
 
 PARENT = [
     "sources",
     "camera.parent",
     "camera.pipe",
+    "camera.starting",
     "health",
     "seen",
     "spec",
@@ -79,7 +80,7 @@ async def test_a_process_is_read_to_its_end_also_where_that_is_cancelled():
     code = "import sys, time; sys.stdout.write('x' * 200_000); sys.stdout.flush(); time.sleep(60)"
     pipe = asyncio.subprocess.PIPE
     child = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdin=pipe, stdout=pipe)
-    ending = asyncio.create_task(_end(child))
+    ending = asyncio.create_task(end(child))
     await asyncio.sleep(0)
 
     ending.cancel()

@@ -91,7 +91,7 @@ async def test_figures_that_cannot_be_are_counted_and_the_lane_goes_on_reading(t
     program = tmp_path / "python"
     program.write_text(f"#!{sys.executable}\n{CHILD}\n")
     program.chmod(0o755)
-    monkeypatch.setattr("scanner.camera.parent.sys.executable", str(program))
+    monkeypatch.setattr("scanner.camera.starting.sys.executable", str(program))
 
     async with open_source(f"folder:{tmp_path}", clock=clock) as source, asyncio.timeout(10):
         presented = await anext(aiter(source))
