@@ -5,7 +5,8 @@ Rules of this file:
 - a session is a `__Host-` cookie: HttpOnly, Secure, SameSite=Strict, for this host alone. Browsers take Secure
   cookies from http on loopback, and nowhere else is http served;
 - whatever changes something is a POST whose Origin is one of ours (or, from old browsers, whose Sec-Fetch-Site says
-  same-origin); anything else is refused before its body is read. API tokens come in a header, never in an address;
+  same-origin); anything else is refused before its body is read. API tokens come in a header, never in an address, and
+  no cookie counts for a program's call: no page can make one for its visitor;
 - pages load nothing but what we serve, run no inline script, and are framed by nobody; nothing is kept by caches;
 - a person who is not logged in is shown the entrance, whatever they asked for, so that nobody learns what there is.
 """
@@ -37,6 +38,7 @@ PERSON: Final = web.RequestKey("person", Person)
 ORIGINS: Final = web.AppKey("origins", frozenset[str])
 OPEN: Final = ("/login", "/static/", "/lang", "/healthz")
 BEARER: Final = "Bearer "
+PROGRAMS: Final = "/v1/"
 MAX_SECRET: Final = 200
 HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
@@ -115,7 +117,7 @@ async def who_asks(request: web.Request) -> Person | None:
         secret = given.removeprefix(BEARER)[:MAX_SECRET]
         return await desk.books.read(lambda tx: sessions.of_token(tx, secret, now_ms=desk.now_ms()))
     secret = request.cookies.get(SESSION, "")[:MAX_SECRET]
-    if not secret or request.path.startswith("/v1/"):
+    if not secret or request.path.startswith(PROGRAMS):
         return None
     found = await desk.books.read(lambda tx: sessions.found(tx, secret, now_ms=desk.now_ms()))
     if found is None:
@@ -137,8 +139,8 @@ async def door(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 async def _let_in(request: web.Request, handler: Handler) -> web.StreamResponse:
-    by_token = request.headers.get("Authorization", "").startswith(BEARER)
-    if request.method not in ("GET", "HEAD") and not by_token and not same_origin(request):
+    headers_only = request.path.startswith(PROGRAMS) or request.headers.get("Authorization", "").startswith(BEARER)
+    if request.method not in ("GET", "HEAD") and not headers_only and not same_origin(request):
         return web.Response(status=403, text="跨站请求被拒绝 · a request from another site is refused\n")
     try:
         if not _is_open(request.path):
@@ -156,14 +158,14 @@ async def _let_in(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 def _plainly(request: web.Request, status: int, words: str) -> web.Response:
     """Return what the server itself refuses: a problem for a program, a line for everybody else."""
-    if request.path.startswith("/v1/"):
+    if request.path.startswith(PROGRAMS):
         return problem(status, words)
     return web.Response(status=status, text=f"{words}\n")
 
 
 def _entrance(request: web.Request) -> web.Response:
     words = "请登录或提供有效令牌 · log in, or bring a token that is good"
-    if request.path.startswith("/v1/"):
+    if request.path.startswith(PROGRAMS):
         return problem(401, words)
     if "json" in request.headers.get("Accept", ""):
         return web.json_response({"error": words, "next": "/login"}, status=401)

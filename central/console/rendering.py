@@ -15,7 +15,7 @@ from aiohttp import web
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from central.console.describing import problem
-from central.console.doors import DESK, PERSON, language, status_of, words_of
+from central.console.doors import DESK, PERSON, PROGRAMS, language, status_of, words_of
 from central.office.drafts.states import TITLES as DRAFT_STATES
 from central.register.accounts.duties import TITLES as ROLES
 from central.register.accounts.duties import Person
@@ -95,7 +95,7 @@ def page(request: web.Request, name: str, *, status: int = 200, **values: Any) -
 
 def refused(request: web.Request, error: Exception) -> web.Response:
     """Return a refusal as a page, as JSON for our own script, or as a problem for a program."""
-    if request.path.startswith("/v1/"):
+    if request.path.startswith(PROGRAMS):
         return problem(status_of(error), words_of(error))
     if "json" in request.headers.get("Accept", ""):
         return web.json_response({"error": words_of(error)}, status=status_of(error))

@@ -370,10 +370,13 @@ class TestTokens:
         assert [one["code"] for one in told] == ["not_your_duty", "refused", "refused", "not_proven", "not_there"]
         assert {one.content_type for one in (beyond, strict, nobody)} == {"application/problem+json"}
 
-    async def test_a_cookie_makes_no_api_call(self, people):
-        answer = await people["clerk"].client.post("/v1/office/measure", json={}, headers=people["clerk"].origin)
+    @pytest.mark.parametrize("origin", ["ours", "none", "evil"])
+    async def test_a_cookie_makes_no_api_call_and_a_program_without_a_token_is_told_so(self, people, origin):
+        headers = {"ours": people["clerk"].origin, "none": {}, "evil": {"Origin": "https://evil.example"}}[origin]
+        answer = await people["clerk"].client.post("/v1/office/measure", json={}, headers=headers)
 
-        assert answer.status == 401
+        assert (answer.status, answer.content_type) == (401, "application/problem+json")
+        assert (await answer.json())["code"] == "not_proven"
 
     def test_every_call_is_described(self):
         described = document("0")["paths"]
