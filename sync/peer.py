@@ -3,15 +3,18 @@
 Rules of this file:
 
 1. A peer is well until a call fails. *Silent*: nobody answered, or a web page did. *Overloaded*: it answered 408, 429
-   or 5xx. Any other answer, also a refusal, is a sign of life.
+   or 5xx to some kind of work. Any other answer, also a refusal, is a sign of life.
 2. A troubled peer is tried at most once a second by this whole terminal, whoever wants to; while it is silent about
    once a second, while it is overloaded with growing waits, and not before its Retry-After (at most 30 s).
 3. A long poll under way when the peer falls silent is asked anew, with little patience: it helps to listen.
    Whatever sign of life comes from a silent peer frees everybody at once: who waits goes on, and who still hangs in a
    call that began before it asks again. So three good seconds are never spent waiting for a dead one.
 4. An overloaded peer is well again when a call of the same kind went through: the clock may answer while the database
-   is ill.
-5. `hurry` lets the next try go at once: somebody stands beside the terminal and asked for it.
+   is ill. Work of a kind that goes through meanwhile waits for no turn: one batch that the platform cannot digest holds
+   up nothing else. A kind that nobody has tried for FORGET_S is not held against it any more.
+5. What is done for others (a hub's calls for its terminals, `alone`) says nothing of the peer by being refused: whoever
+   does it keeps the pauses, each terminal's its own (`central.site.pauses`).
+6. `hurry` lets the next try go at once: somebody stands beside the terminal and asked for it.
 
     t=0 s   journal ──────────── no byte for 3 s ✗
     t=1 s       standing ─────────────── ✗
@@ -30,6 +33,7 @@ from sync.transport import SILENT_S, RefusedError, UnreachableError, exchange
 from sync.wire.profiles import HubAt
 
 SERVER_ERROR = 500
+FORGET_S = 60.0  # since a kind of work that failed was last tried
 BUSY = frozenset({408, 429})
 
 
@@ -55,6 +59,11 @@ class Reach(Protocol):
         ...
 
 
+def is_busy(error: RefusedError) -> bool:
+    """Return whether a refusal says that the peer is ill or has too much to do, not that something is wrong with us."""
+    return error.problem.status in BUSY or error.problem.status >= SERVER_ERROR
+
+
 class Peer:
     """One platform, or hub, at `base_url`. `back`, if somebody sets it, is called when it has come back from trouble.
 
@@ -70,9 +79,10 @@ class Peer:
         self._in_flight: dict[asyncio.Task[bytes], float] = {}
         self._go = asyncio.Event()
         self._not_before = 0.0
-        self._ill_at = ""
+        self._silent = False
+        self._ill: dict[str, float] = {}  # kinds of work it is overloaded with, and when they were last tried
+        self._proven: set[str] = set()  # kinds that went through since
         self._unheard = asyncio.Event()
-        self.trouble = Trouble.NONE
         self.silent_since = 0.0
         self.back: Callable[[], None] = lambda: None
 
@@ -101,6 +111,21 @@ class Peer:
         """The session that everything to the platform goes through."""
         return self._session
 
+    @property
+    def trouble(self) -> Trouble:
+        """How it is."""
+        if self._silent:
+            return Trouble.SILENT
+        return Trouble.OVERLOADED if self._ill else Trouble.NONE
+
+    def takes(self, path: str) -> bool:
+        """Return whether a call to `path` would go out now: for who has no time to wait for a turn."""
+        return self._goes(path) or (not self._silent and asyncio.get_running_loop().time() >= self._not_before)
+
+    def is_ill_at(self, path: str) -> bool:
+        """Return whether it is overloaded with this kind of work."""
+        return _kind(path) in self._ill
+
     async def silent(self) -> None:
         """Return when nobody answers: now, or as soon as it is so."""
         await self._unheard.wait()
@@ -110,17 +135,20 @@ class Peer:
         self._not_before = 0.0
         self._free()
 
-    async def turn(self) -> None:
-        """Wait until one more try of this peer is decent: at once while it is well."""
+    async def turn(self, path: str = "") -> None:
+        """Wait until one more try of this peer is decent: at once while it, or this kind of work, is well."""
         loop = asyncio.get_running_loop()
-        while self.trouble is not Trouble.NONE and (left := self._not_before - loop.time()) > 0:
+        while not self._goes(path) and (left := self._not_before - loop.time()) > 0:
             try:
                 async with asyncio.timeout(left):
                     await self._go.wait()
             except TimeoutError:
                 continue
-        if self.trouble is not Trouble.NONE:
+        if not self._goes(path):
             self._not_before = max(self._not_before, loop.time() + SPACING_S)
+
+    def _goes(self, path: str) -> bool:
+        return not self._silent and (not self._ill or _kind(path) in self._proven)
 
     async def exchange(
         self,
@@ -131,13 +159,15 @@ class Peer:
         body: bytes | None = None,
         silent_s: float = SILENT_S,
         begins: Callable[[], None] = lambda: None,
+        alone: bool = False,
     ) -> bytes:
         """Return the body of a 200 answer to `path`; raise UnreachableError or RefusedError. May wait for its turn.
 
-        `begins` is called when a try goes out.
+        `begins` is called when a try goes out; `alone`: this is done for somebody else (rule 5).
         """
         while True:
-            await self.turn()
+            if self._silent or not alone:
+                await self.turn(path)
             began = asyncio.get_running_loop().time()
             begins()
             patience_s = min(silent_s, SILENT_S) if self.trouble is Trouble.SILENT else silent_s
@@ -160,42 +190,55 @@ class Peer:
                     task.cancel()
                     await asyncio.wait({task})
             if not task.cancelled():
-                return self._judged(task, path, began)
+                return self._judged(task, path, began, alone=alone)
 
-    def _judged(self, task: "asyncio.Task[bytes]", path: str, began: float) -> bytes:
+    def _judged(self, task: "asyncio.Task[bytes]", path: str, began: float, *, alone: bool) -> bytes:
         """Take note of how a call that began at `began` ended, and end the same way."""
         try:
             answer = task.result()
         except UnreachableError:
-            if self.trouble is not Trouble.SILENT:
-                self.silent_since = began
-            self._ail(Trouble.SILENT, "", began + self._backoff.unreachable_s())
+            self._fall_silent(began)
             raise
         except RefusedError as error:
-            if error.problem.status in BUSY or error.problem.status >= SERVER_ERROR:
-                wait_s = self._backoff.refused_s(error.wait_s, cap_s=OVERLOADED_CAP_S)
-                self._ail(Trouble.OVERLOADED, path, asyncio.get_running_loop().time() + wait_s)
-            else:
-                self._recover(path)
+            if not is_busy(error) or (alone and self._silent):
+                self._recover(_kind(path))
+            elif not alone:
+                self._overloaded(_kind(path), self._backoff.refused_s(error.wait_s, cap_s=OVERLOADED_CAP_S))
             raise
-        self._recover(path)
+        self._recover(_kind(path))
         return answer
 
-    def _ail(self, trouble: Trouble, path: str, not_before: float) -> None:
-        if self.trouble is Trouble.SILENT and trouble is Trouble.OVERLOADED:
+    def _fall_silent(self, began: float) -> None:
+        if not self._silent:
+            self.silent_since = began
+            self._ask_again(longer_than_s=SILENT_S)
+        self._silent = True
+        self._ill.clear()
+        self._proven.clear()
+        self._not_before = max(self._not_before, began + self._backoff.unreachable_s())
+        self._unheard.set()
+
+    def _overloaded(self, kind: str, wait_s: float) -> None:
+        if self._silent:
+            self._silent = False
             self._unheard.clear()
             self._ask_again()
-        elif self.trouble is not Trouble.SILENT and trouble is Trouble.SILENT:
-            self._ask_again(longer_than_s=SILENT_S)
-        self.trouble, self._ill_at = trouble, _kind(path)
-        self._not_before = max(self._not_before, not_before)
-        if trouble is Trouble.SILENT:
-            self._unheard.set()
+        now = asyncio.get_running_loop().time()
+        self._ill[kind] = now
+        self._proven.discard(kind)
+        self._not_before = max(self._not_before, now + wait_s)
 
-    def _recover(self, path: str) -> None:
-        if self.trouble is Trouble.NONE or (self.trouble is Trouble.OVERLOADED and _kind(path) != self._ill_at):
+    def _recover(self, kind: str) -> None:
+        """Take note of work that went through, or was refused for what it is."""
+        if self.trouble is Trouble.NONE:
             return
-        self.trouble, self._not_before = Trouble.NONE, 0.0
+        now = asyncio.get_running_loop().time()
+        self._ill = {one: at for one, at in self._ill.items() if one != kind and now - at < FORGET_S}
+        if self._ill:
+            self._proven.add(kind)
+            return
+        self._silent, self._not_before = False, 0.0
+        self._proven.clear()
         self._backoff.succeeded()
         self._unheard.clear()
         self._ask_again()

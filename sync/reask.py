@@ -22,7 +22,7 @@ from credit.rules.listing import LISTS, role_of
 from storage.jobs import StoreFailedError
 from storage.sqlite import Store
 from sync.auth import NONCE_BYTES
-from sync.peer import Reach, Trouble
+from sync.peer import Reach
 from sync.transport import RefusedError, UnreachableError
 from sync.wire.jws import JwsError, public_key
 from sync.wire.messages import WireError, decode
@@ -57,7 +57,7 @@ class Reasker:
 
     async def standing(self, issuer: str, subject: bytes) -> frozenset[int]:
         """Return the codes that are in force against `subject` now, undisputed; raise ReaskFailedError."""
-        if self._way.current.trouble is not Trouble.NONE:
+        if not self._way.current.takes(PATH):
             raise ReaskFailedError("the platform does not answer")
         asked = Reask(issuer=issuer, subject=subject.hex(), nonce=secrets.token_hex(NONCE_BYTES))
         body = msgspec.json.encode(asked)

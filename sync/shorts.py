@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import quote
 
-from sync.peer import Peer, Trouble
+from sync.peer import Peer
 from sync.transport import RefusedError, UnreachableError
 from sync.wire.messages import WireError, decode
 from sync.wire.shorts import ShortAnswer, normal
@@ -50,9 +50,9 @@ class Shorts:
         short = normal(typed)
         if wait_s := self._wait_s():
             raise ShortRefusedError("too many wrong tries", wait_s)
-        if self._peer.trouble is not Trouble.NONE:
-            raise ShortUnansweredError("the platform does not answer")
         path = f"/v1/short/{quote(short)}?terminal={self._terminal}"
+        if not self._peer.takes(path):
+            raise ShortUnansweredError("the platform does not answer")
         try:
             raw = await self._peer.exchange("GET", path, headers=self._sign(b""), silent_s=PATIENCE_S)
             return decode(raw, ShortAnswer).token

@@ -7,7 +7,8 @@ Rules of this file:
 
 - a batch is kept as the terminal sent it, seal and all: the hub changes nothing and can invent nothing;
 - it is counted here before it goes up, so that the next gate hears of it also with the WAN cut;
-- only the platform's receipt for it removes it (`settle`); batches of one terminal go up in the order they came;
+- only the platform's receipt for it removes it (`settle`); batches of one terminal go up in the order they came; what
+  the platform cannot take holds up its own terminal alone;
 - a terminal says where its journal ends (`held?through=`): when that is here, it has been heard out (claims.md 8). Who
   says so before decisions that were under way at our start have ended is answered after that, and says it again.
 """
@@ -25,7 +26,7 @@ from central.books.intake import ends, take_in
 from central.http.asked import read_bounded, through_of
 from central.http.inflate import inflate
 from central.site.served import Terminals
-from central.site.upward import Passed, Platform, PlatformAwayError
+from central.site.upward import Passed, Platform, PlatformAwayError, RestingError
 from storage.jobs import JobStore, StoreFailedError, Tx
 from sync.transport import RefusedError
 from sync.wire.hubs import HeldHere, HeldThrough
@@ -224,6 +225,8 @@ class Journals:
         try:
             answer = await self._platform.send_batch(terminal, bytes(body), through=newest)
             await self._signed_for(answer, (terminal, epoch, first, last, head))
+        except RestingError:
+            return False
         except (RefusedError, WireError) as error:
             log.warning("batch %s-%s of %s is not taken: %s", first, last, terminal, error)
             return False

@@ -156,6 +156,7 @@ async def serving(config: HubConfig) -> AsyncIterator[str]:
         ways = await _ways(hub, stack)
         nudge.told = ways.push.nudge
         platform = Platform(ways.way.platform, identity, ways.line.auth)
+        platform.doubted = ways.listen.hurry
         journals = Journals(books, hub.terminals, platform, bounds=hub.bounds, now_ms=hub.clock.now_ms)
         lists = Lists(hub.bounds, lambda: ways.pull.versions, ways.pull.wake)
         counting = Counting(books, hub.terminals, platform, lists=lists, now_ms=hub.clock.now_ms, folder=config.data)

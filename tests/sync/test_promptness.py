@@ -195,15 +195,18 @@ class TestALineThatComesAndGoes:
 
 
 class Overloaded:
-    """An HTTP server that answers everything with `status`, and remembers when it was asked."""
+    """An HTTP server that answers what begins with `only` by `status`, and remembers when it was asked."""
 
-    def __init__(self, status=503, headers=None, text="", content_type="application/problem+json"):
+    def __init__(self, status=503, headers=None, text="", content_type="application/problem+json", only="/"):
+        self.only = only
         self.status, self.headers, self.text, self.content_type = status, headers, text, content_type
         self.asked = []
 
     async def answer(self, request):
         await request.read()
         self.asked.append((time.monotonic(), request.path))
+        if not request.path.startswith(self.only):
+            return web.Response()
         return web.Response(status=self.status, text=self.text, headers=self.headers, content_type=self.content_type)
 
     @asynccontextmanager
@@ -284,6 +287,38 @@ class TestManners:
         async with server.serving() as url, open_session() as session:
             with pytest.raises(RefusedError, match="502"):
                 await Peer(session, url).exchange("GET", "/a")
+
+    async def test_work_that_goes_through_waits_for_no_turn_of_work_that_does_not(self):
+        server = Overloaded(status=500, only="/journal")
+        async with server.serving() as url, open_session() as session:
+            peer = Peer(session, url)
+            with pytest.raises(RefusedError):
+                await peer.exchange("POST", "/journal")
+            peer.hurry()  # the first of another kind waits its turn: nobody knows yet how ill it is
+            await peer.exchange("GET", "/standing")
+            began = time.monotonic()
+
+            for _ in range(5):
+                await peer.exchange("GET", "/standing")
+
+        assert time.monotonic() - began < 0.9  # a turn is a second
+        assert peer.trouble is Trouble.OVERLOADED
+        assert (peer.takes("/standing"), peer.is_ill_at("/journal"), peer.is_ill_at("/standing")) == (True, True, False)
+
+    async def test_work_that_failed_once_and_that_nobody_tries_again_is_forgotten(self, monkeypatch):
+        server = Overloaded(status=500, only="/short/ABC")
+        async with server.serving() as url, open_session() as session:
+            peer = Peer(session, url)
+            with pytest.raises(RefusedError):
+                await peer.exchange("GET", "/short/ABC")
+            peer.hurry()
+            await peer.exchange("GET", "/standing")
+            remembered = peer.trouble
+            monkeypatch.setattr("sync.peer.FORGET_S", 0.0)
+
+            await peer.exchange("GET", "/standing")
+
+        assert (remembered, peer.trouble) == (Trouble.OVERLOADED, Trouble.NONE)
 
     async def test_a_clock_that_answers_does_not_make_an_ill_database_well(self, town, monkeypatch):
         terminal = await town.terminal()
