@@ -10,9 +10,10 @@ from typing import Final
 from aiohttp import web
 
 from central.console import api, describing, entrance
-from central.console.doors import DESK, ORIGINS, door
+from central.console.doors import DESK, JOURNAL, ORIGINS, door
 from central.console.pages import approvals, desk_pages, letters, overviews, registers, settlement
 from central.office.desk import Desk
+from central.register.accounts.watching import Watch
 
 SHUTDOWN_S: Final = 2.0
 MAX_FORM: Final = 17 * 1024 * 1024
@@ -29,7 +30,7 @@ async def _openapi(_request: web.Request) -> web.Response:
 def build_console(desk: Desk, *, origins: frozenset[str] = frozenset()) -> web.Application:
     """Return the application; `origins` are those of a proxy before it, none: whatever host was asked."""
     app = web.Application(middlewares=[door], client_max_size=MAX_FORM)
-    app[DESK], app[ORIGINS] = desk, origins
+    app[DESK], app[ORIGINS], app[JOURNAL], app[entrance.TURNS] = desk, origins, Watch(), entrance.Turns()
     app.add_routes([*entrance.ROUTES, *api.ROUTES])
     app.add_routes(
         [

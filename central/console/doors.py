@@ -25,6 +25,7 @@ from central.office.refusals import NotThereError, OfficeError, OvertakenError
 from central.register.accounts import sessions
 from central.register.accounts.acts import RepeatedError
 from central.register.accounts.duties import ForbiddenError, Person
+from central.register.accounts.watching import Watch
 from storage.jobs import StoreFailedError
 
 log = logging.getLogger("central.console")
@@ -34,6 +35,7 @@ DEVICE: Final = "__Host-xg-device"
 LANGUAGE: Final = "__Host-xg-lang"
 DEVICE_S: Final = 180 * 86_400
 DESK: Final = web.AppKey("desk", Desk)
+JOURNAL: Final = web.AppKey("journal", Watch)
 PERSON: Final = web.RequestKey("person", Person)
 ORIGINS: Final = web.AppKey("origins", frozenset[str])
 OPEN: Final = ("/login", "/static/", "/lang", "/healthz")

@@ -72,7 +72,9 @@ def city_of(request: web.Request, person: Person) -> str:
     return asked if asked in cities else next(iter(cities), "")
 
 
-def page(request: web.Request, name: str, *, status: int = 200, **values: Any) -> web.Response:
+def page(
+    request: web.Request, name: str, *, status: int = 200, headers: dict[str, str] | None = None, **values: Any
+) -> web.Response:
     """Return the page `name` with the frame that every page has."""
     lang = language(request)
     person: Person | None = request.get(PERSON)
@@ -90,7 +92,7 @@ def page(request: web.Request, name: str, *, status: int = 200, **values: Any) -
         "now_ms": request.app[DESK].now_ms(),
     }
     text = environment().get_template(f"{name}.html").render({**frame, **values})
-    return web.Response(text=text, content_type="text/html", status=status)
+    return web.Response(text=text, content_type="text/html", status=status, headers=headers)
 
 
 def refused(request: web.Request, error: Exception) -> web.Response:

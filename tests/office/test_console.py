@@ -1,7 +1,9 @@
 """The console as a browser and as an attacker sees it."""
 
+import asyncio
 import json
 import re
+from contextlib import AsyncExitStack
 
 import pytest
 from aiohttp import CookieJar, FormData
@@ -9,6 +11,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from office_town import AUTHORITY, CITY, NOW, WHO, Office
 from yarl import URL
 
+from central.console import entrance
 from central.console.api import NEXT
 from central.console.app import build_console
 from central.console.describing import ANSWERS, document
@@ -85,6 +88,59 @@ async def people(console):
         browser.client.session.cookie_jar.update_cookies({SESSION: secret}, URL(browser.base))
         found[role.value] = browser
     return found
+
+
+class TestWaiting:
+    """Passwords are compared a few at a time; strangers who bring thousands make themselves wait, and nobody else."""
+
+    async def test_one_address_too_many_is_told_so_at_once_and_a_person_at_their_own_device_comes_in(
+        self, console, monkeypatch
+    ):
+        known, let_go, begun = console.browser(), asyncio.Event(), []
+        assert (await known.log_in("clerk")).status == 303
+        loop, before = asyncio.get_running_loop(), entrance.holds
+
+        def slow(password, kept):
+            if password == "guess":
+                loop.call_soon_threadsafe(begun.append, password)
+                asyncio.run_coroutine_threadsafe(let_go.wait(), loop).result(10)
+            return before(password, kept)
+
+        monkeypatch.setattr(entrance, "holds", slow)
+        stranger = console.browser()
+        guesses = [asyncio.create_task(stranger.log_in("checker", "guess")) for _ in range(entrance.QUEUED)]
+        turns = stranger.client.server.app[entrance.TURNS]
+        async with asyncio.timeout(10):
+            while turns.waiting("127.0.0.1") < entrance.QUEUED:
+                await asyncio.sleep(0.01)
+
+        told = await stranger.log_in("auditor", PASSWORD)
+        own = await known.log_in("clerk")
+        let_go.set()
+
+        assert (told.status, told.headers["Retry-After"]) == (429, str(entrance.RETRY_S))
+        assert "登录请求过多" in await told.text()
+        assert own.status == 303
+        assert {answer.status for answer in await asyncio.gather(*guesses)} == {403}
+        assert turns.waiting("127.0.0.1") == 0
+        assert (await stranger.log_in("auditor")).status == 303
+
+    async def test_many_addresses_together_are_bounded_too(self):
+        turns, held = entrance.Turns(), AsyncExitStack()
+        let_go = asyncio.Event()
+
+        async def waits(address):
+            async with turns.turn(address, known_device=False):
+                await let_go.wait()
+
+        async with held, asyncio.TaskGroup() as group:
+            for number in range(entrance.ALL_QUEUED):
+                group.create_task(waits(f"10.0.0.{number}"))
+            await asyncio.sleep(0)
+            with pytest.raises(entrance.QueueFullError):
+                await held.enter_async_context(turns.turn("10.9.9.9", known_device=False))
+            await held.enter_async_context(turns.turn("10.9.9.9", known_device=True))
+            let_go.set()
 
 
 class TestTheDoor:

@@ -123,6 +123,11 @@ def test_a_spreadsheet_s_dates_and_make_up_days(office):
         ("sites", "场所,名称\nshop,a\nshop,b\n", "第 3 行 场所：与前面重复"),
         (
             "sites",
+            "场所,名称\nyunling-shop,a\nyunling-sohp,b\n",
+            "第 3 行 场所：没有此场所 .*yunling-shop.*no such site",
+        ),
+        (
+            "sites",
             "场所,名称\nshop,=1+1\n" + "\n".join(f"s{n},x" for n in range(9_999)) + "\nx y,z\n",
             "第 10002 行 场所",
         ),
@@ -159,3 +164,17 @@ def test_a_bomb_and_what_is_no_spreadsheet_are_refused(office, what):
 async def test_a_range_longer_than_any_holiday_is_refused_in_the_terminal_s_words(office):
     with pytest.raises(RefusedError, match="终端会拒绝"):
         await bring(office, "calendars", "日历,日期,到\npublic-holidays,2027-01-01,2030-01-01\n")
+
+
+@pytest.mark.parametrize("site", ["yunling-shan", "new-shop", "elsewhere"])
+def test_a_merchant_is_a_site_that_a_rule_file_names_or_where_a_terminal_stands(office, site):
+    text = f"场所,名称\n{site},茶庄\n".encode()
+    (office.folder / "cities" / CITY / "sites.json").write_text(json.dumps({"issuer": CITY}))  # benefits name the gate
+    there = frozenset({"new-shop"})
+
+    if site == "elsewhere":
+        with pytest.raises(RefusedError, match="第 2 行 场所：没有此场所 elsewhere"):
+            rule_files.changed(office.folder, CITY, "sites", text, there=there)
+    else:
+        made = json.loads(rule_files.changed(office.folder, CITY, "sites", text, there=there)["sites.json"])
+        assert made["sites"] == {site: {"title": {"zh": "茶庄"}}}

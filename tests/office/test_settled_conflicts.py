@@ -57,3 +57,19 @@ async def test_nobody_else_settles_it_and_nothing_that_is_none(office):
         await office.call(person("finance", city=OTHER), "settle-conflict", **{**about, "city": OTHER})
     with pytest.raises(NotThereError):
         await office.call(person("finance"), "settle-conflict", **{**about, "key": f"u|{CITY}/none|x|ever"})
+
+
+async def test_a_city_s_conflict_is_not_pushed_out_by_newer_ones_of_other_cities(office):
+    many = 5 * conflicts.MAX_SHOWN + 1
+
+    async def others(tx):
+        for number in range(many):
+            key = f"u|{OTHER}/first@site:gate|subject:{OTHER}:{number:04x}|ever"
+            await tx.execute(
+                "INSERT INTO overruns (key, kind, bound, noticed_ms) VALUES ($1, 'limit', 1, $2)", key, 2**50 + number
+            )
+
+    await office.books.write(others)
+
+    assert [one.key for one in await office.books.read(lambda tx: conflicts.listed(tx, CITY))] == [KEY]
+    assert len(await office.books.read(lambda tx: conflicts.listed(tx, OTHER))) == conflicts.MAX_SHOWN

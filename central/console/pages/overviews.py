@@ -5,9 +5,9 @@ from typing import Any, Final
 from aiohttp import web
 
 from central.books.reports import terminals
-from central.console.doors import DESK, REFUSALS, person_of
+from central.console.doors import DESK, JOURNAL, REFUSALS, person_of
 from central.console.rendering import city_of, page, refused
-from central.register.accounts.acts import ActsBrokenError, newest, verify
+from central.register.accounts.acts import ActsBrokenError, newest_linked
 
 SHOWN: Final = 100
 
@@ -39,10 +39,9 @@ async def acts(request: web.Request) -> web.Response:
         return refused(request, refusal)
     given = request.query.get("before", "")
     before = int(given) if given.isascii() and given.isdigit() and len(given) < 16 else 2**62  # noqa: PLR2004
-    listed = await desk.books.read(lambda tx: newest(tx, city=city, before=before, many=SHOWN))
+    listed, broken = await desk.books.read(lambda tx: newest_linked(tx, city=city, before=before, many=SHOWN))
     try:
-        held: Any = await desk.books.read(verify)
-        broken = ""
+        held: Any = await request.app[JOURNAL].look(desk.books)
     except ActsBrokenError as error:
         held, broken = None, str(error)
     return page(request, "acts", acts=listed, held=held, broken=broken)

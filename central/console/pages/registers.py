@@ -4,6 +4,7 @@ from typing import Final
 
 from aiohttp import BodyPartReader, web
 
+from central.books.reports import sites_and_scenes
 from central.console.doors import DESK, REFUSALS, person_of
 from central.console.rendering import city_of, page, refused
 from central.office.desk import Desk
@@ -73,7 +74,8 @@ async def _drafted(desk: Desk, who: Person, what: str, city: str, data: bytes, a
         return await deciding.propose_measures(desk, who, city, read.rows, asked)
     kind = "rules" if who.may(BRINGING_RULES, city) else "sites"
     who.check(BRINGING_RULES if what == "calendars" else f"{kind}.propose", city)
-    files = await desk.run(lambda: rule_files.changed(desk.folder, city, what, data))
+    there, _scenes = await desk.books.read(sites_and_scenes)
+    files = await desk.run(lambda: rule_files.changed(desk.folder, city, what, data, there=there))
     return await deciding.propose_rules(desk, who, city, files, asked, kind=kind)
 
 

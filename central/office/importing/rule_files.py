@@ -4,7 +4,9 @@ Rules of this file:
 
 - nothing is imported: a file becomes a draft of `sites.json` or `calendars.json`, told as a diff, checked as a terminal
   would, approved by somebody else, undone by one act; the same file again changes nothing;
-- a merchant's row says what it says; a cell that is empty keeps what stands; merchants that no row names stay;
+- a merchant's row says what it says; a cell that is empty keeps what stands; merchants that no row names stay. Only
+  sites that are there are described (one of the rule files names it, or a terminal stands there): a misspelt id
+  would be a merchant whom nobody ever meets;
 - a calendar's rows are its whole year: the days of each year that a file names take the place of that year's. Only
   calendars that are there are filled: a misspelt name would be a calendar that no benefit asks.
 """
@@ -19,23 +21,41 @@ from central.office.importing.columns import KINDS, Wrong, read_rows
 from central.office.importing.reading import read_table
 from central.office.importing.residents import told
 from central.office.refusals import RefusedError
-from credit.rules.listing import CALENDARS, SITES
+from credit.rules.listing import BENEFITS, CALENDARS, SITES
 
 WORK: Final = "班"
+MAX_NAMED: Final = 20  # sites that a refusal names
 Rows = list[dict[str, Any]]
 
 
-def changed(state: Path, city: str, what: str, data: bytes) -> dict[str, str]:
-    """Return the rule file (name → JSON text) that a file of merchants or calendars asks for; raise RefusedError."""
+def changed(state: Path, city: str, what: str, data: bytes, *, there: frozenset[str] = frozenset()) -> dict[str, str]:
+    """Return the rule file (name → JSON text) that a file of merchants or calendars asks for; raise RefusedError.
+
+    `there`: sites at which a terminal stands.
+    """
     read = read_rows(read_table(data), KINDS[what])
     if read.wrong:
         raise RefusedError(told(read.wrong))
     name, put = FILES[what]
-    document = json.loads(held_files(state, city).get(name) or json.dumps({"issuer": city}))
-    return {name: json.dumps(put(document, read.rows), ensure_ascii=False)}
+    held = held_files(state, city)
+    document = json.loads(held.get(name) or json.dumps({"issuer": city}))
+    sites = there | named_sites(document) | named_sites(json.loads(held.get(BENEFITS) or "{}"))
+    return {name: json.dumps(put(document, read.rows, sites), ensure_ascii=False)}
 
 
-def _sites(document: dict[str, Any], rows: Rows) -> dict[str, Any]:
+def named_sites(document: Any) -> frozenset[str]:
+    """Return every site that a rule file names: merchants, members of site sets, sites of benefits."""
+    if not isinstance(document, dict):
+        return frozenset()
+    found = set(document.get("sites", {}))
+    for members in document.get("site_sets", {}).values():
+        found |= set(members)
+    for benefit in document.get("benefits", ()):
+        found |= set(benefit.get("where", {}).get("sites", ()))
+    return frozenset(found)
+
+
+def _sites(document: dict[str, Any], rows: Rows, there: frozenset[str]) -> dict[str, Any]:
     sites = dict(document.get("sites", {}))
     seen: set[str] = set()
     wrong = []
@@ -43,6 +63,11 @@ def _sites(document: dict[str, Any], rows: Rows) -> dict[str, Any]:
         site = row["site"]
         if site in seen:
             wrong.append(Wrong(number, "场所", "与前面重复", "stands in this file already"))
+        elif site not in there:
+            known = "、".join(sorted(there)[:MAX_NAMED]) or "无"
+            wrong.append(
+                Wrong(number, "场所", f"没有此场所 {site}，现有 {known}", f"there is no such site; known: {known}")
+            )
         seen.add(site)
         before = sites.get(site, {})
         title = dict(before.get("title", {})) | {one: row[one] for one in ("zh", "en") if row.get(one)}
@@ -52,7 +77,7 @@ def _sites(document: dict[str, Any], rows: Rows) -> dict[str, Any]:
     return {**document, "sites": sites}
 
 
-def _calendars(document: dict[str, Any], rows: Rows) -> dict[str, Any]:
+def _calendars(document: dict[str, Any], rows: Rows, _there: frozenset[str]) -> dict[str, Any]:
     calendars = dict(document.get("calendars", {}))
     wrong: list[Wrong] = []
     filled: dict[str, Rows] = {}
@@ -100,7 +125,7 @@ def _raise(wrong: list[Wrong]) -> None:
         raise RefusedError(told(wrong[:100]))
 
 
-FILES: Final[Mapping[str, tuple[str, Callable[[dict[str, Any], Rows], dict[str, Any]]]]] = {
+FILES: Final[Mapping[str, tuple[str, Callable[[dict[str, Any], Rows, frozenset[str]], dict[str, Any]]]]] = {
     "sites": (SITES, _sites),
     "calendars": (CALENDARS, _calendars),
 }

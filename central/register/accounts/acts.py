@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal, NamedTuple
 
 from central.register.accounts.duties import Person
-from storage.jobs import ConstraintError, Tx
+from storage.jobs import ConstraintError, Row, Tx
 
 Outcome = Literal["done", "begun", "failed"]
 START: Final = bytes(32)
@@ -36,6 +36,10 @@ APPEND: Final = (
 )
 AFTER: Final = f"SELECT {COLUMNS}, hash FROM acts WHERE number > $1 ORDER BY number LIMIT {MAX_PAGE}"  # noqa: S608
 NEWEST: Final = f"SELECT {COLUMNS} FROM acts WHERE number < $1 AND ($2 = '' OR city = $2) ORDER BY number DESC LIMIT $3"  # noqa: S608
+LINKED: Final = NEWEST.replace(
+    " FROM acts", ", hash, (SELECT p.hash FROM acts p WHERE p.number = acts.number - 1) FROM acts"
+)
+HASH: Final = "SELECT hash FROM acts WHERE number = $1"
 KNOWN: Final = "SELECT number FROM acts WHERE once = $1"
 NOW_HEAD: Final = "SELECT number, hash FROM act_head WHERE one = 1"
 
@@ -93,6 +97,9 @@ class Verified(NamedTuple):
     head: str
 
 
+NOTHING: Final = Verified(0, START.hex())
+
+
 def _text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
@@ -145,25 +152,54 @@ async def newest(tx: Tx, *, city: str = "", before: int = 2**62, many: int = 50)
     return [Written(*row) for row in await tx.rows(NEWEST, before, city, many)]
 
 
-async def verify(tx: Tx, *, through: str | None = None) -> Verified:
-    """Walk the whole chain and return its head; raise ActsBrokenError naming the first row that does not fit.
+async def newest_linked(tx: Tx, *, city: str = "", before: int = 2**62, many: int = 50) -> tuple[list[Written], str]:
+    """Return acts as `newest` does, and what is wrong with the first that does not hang on the one before it, or ""."""
+    shown, wrong = [], ""
+    for *values, kept, previous in await tx.rows(LINKED, before, city, many):
+        row = Written(*values)
+        shown.append(row)
+        hangs_on = START if row.number == 1 else previous
+        if hangs_on is None:
+            wrong = f"act {row.number - 1} is missing"
+        elif next_hash(bytes(hangs_on), row) != bytes(kept):
+            wrong = f"act {row.number} is not what was written"
+    return shown, wrong
+
+
+async def verify(tx: Tx, *, through: str | None = None, since: Verified = NOTHING) -> Verified:
+    """Walk the chain from `since` on and return its head; raise ActsBrokenError naming the first row that does not fit.
 
     `through` is a head (hex) that was written down earlier: it must lie on the way.
     """
-    hashed, number = START, 0
-    passed = through is None
-    while page := await tx.rows(AFTER, number):
-        for *values, kept in page:
-            row = Written(*values)
-            if row.number != number + 1:
-                raise ActsBrokenError(f"act {number + 1} is missing")
-            hashed, number = next_hash(hashed, row), row.number
-            if hashed != bytes(kept):
-                raise ActsBrokenError(f"act {number} is not what was written")
-            passed = passed or hashed.hex() == through
+    found = since
+    passed = through is None or through == since.head
+    while page := await tx.rows(AFTER, found.number):
+        for row in page:
+            found = _fits(found, row)
+            passed = passed or found.head == through
     head = await tx.row(NOW_HEAD)
-    if head is None or (head[0], bytes(head[1])) != (number, hashed):
-        raise ActsBrokenError(f"the journal ends at act {number}, its head names act {head and head[0]}")
+    if head is None or Verified(int(head[0]), bytes(head[1]).hex()) != found:
+        raise ActsBrokenError(f"the journal ends at act {found.number}, its head names act {head and head[0]}")
     if not passed:
         raise ActsBrokenError(f"the head {through} is not in this journal: its end was cut off, or it was made anew")
-    return Verified(number, hashed.hex())
+    return found
+
+
+async def further(tx: Tx, since: Verified, *, many: int) -> Verified:
+    """Walk at most `many` acts on from `since`; raise ActsBrokenError at the first that does not fit."""
+    found, last = since, since.number + many
+    while found.number < last and (page := await tx.rows(AFTER, found.number)):
+        for row in page[: last - found.number]:
+            found = _fits(found, row)
+    return found
+
+
+def _fits(before: Verified, row: Row) -> Verified:
+    *values, kept = row
+    said = Written(*values)
+    if said.number != before.number + 1:
+        raise ActsBrokenError(f"act {before.number + 1} is missing")
+    hashed = next_hash(bytes.fromhex(before.head), said)
+    if hashed != bytes(kept):
+        raise ActsBrokenError(f"act {said.number} is not what was written")
+    return Verified(said.number, hashed.hex())
