@@ -8,20 +8,32 @@ import fcntl
 import os
 import re
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from functools import cache, partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
 from storage.files import PRIVATE
-from storage.jobs import ConstraintError, JobSuspendedError, Row, StoreFailedError, TxJob, Value, checked
+from storage.jobs import (
+    PLAIN_VALUES,
+    ConstraintError,
+    JobSuspendedError,
+    Row,
+    StoreFailedError,
+    TxJob,
+    Value,
+    checked,
+    checked_columns,
+)
 from storage.migrations import Schema, statements
 from storage.sqlite import Job, Store
 
 T = TypeVar("T")
 READERS: Final = 4  # a long report must not keep a terminal's short question waiting
 NUMBERED: Final = re.compile(r"\$([0-9]+)")
+AT_ONCE: Final = (64, 8, 1)  # rows that one statement inserts: a row takes a third of one by itself
 
 
 @cache
@@ -30,15 +42,17 @@ def numbered(sql: str) -> str:
     return NUMBERED.sub(r"?\1", sql)
 
 
-@contextmanager
-def translated() -> Iterator[None]:
-    """Give SQLite's errors the names that every engine's have."""
-    try:
-        yield
-    except sqlite3.IntegrityError as error:
-        raise ConstraintError(str(error)) from error
-    except sqlite3.Error as error:
-        raise StoreFailedError(f"the store failed: {error}") from error
+@cache
+def rows_of(sql: str, rows: int) -> str:
+    """Return `sql`, which inserts one row, for so many at once: its VALUES several times, with marks in their order."""
+    return PLAIN_VALUES.sub(lambda found: "VALUES " + ", ".join([NUMBERED.sub("?", f"({found[1]})")] * rows), sql)
+
+
+def translated(error: sqlite3.Error) -> Exception:
+    """Return an error of SQLite's by the name that every engine's has."""
+    if isinstance(error, sqlite3.IntegrityError):
+        return ConstraintError(str(error))
+    return StoreFailedError(f"the store failed: {error}")
 
 
 class SqliteTx:
@@ -49,8 +63,10 @@ class SqliteTx:
 
     async def rows(self, sql: str, *values: Value) -> list[Row]:
         """Return every row."""
-        with translated():
+        try:
             return self._conn.execute(numbered(sql), checked(values)).fetchall()
+        except sqlite3.Error as error:
+            raise translated(error) from error
 
     async def row(self, sql: str, *values: Value) -> Row | None:
         """Return the first row or None."""
@@ -59,17 +75,35 @@ class SqliteTx:
 
     async def execute(self, sql: str, *values: Value) -> int:
         """Run `sql`; return how many rows it touched."""
-        with translated():
+        try:
             return self._conn.execute(numbered(sql), checked(values)).rowcount
+        except sqlite3.Error as error:
+            raise translated(error) from error
 
     async def execute_many(self, sql: str, many: Sequence[Sequence[Value]]) -> None:
         """Run `sql` once for each."""
-        with translated():
-            self._conn.executemany(numbered(sql), (checked(values) for values in many))
+        checked_columns(many)
+        try:
+            self._conn.executemany(numbered(sql), many)
+        except sqlite3.Error as error:
+            raise translated(error) from error
 
     async def rows_many(self, sql: str, many: Sequence[Sequence[Value]]) -> list[Row]:
-        """Run `sql` once for each and return what all give."""
-        return [row for values in many for row in await self.rows(sql, *values)]
+        """Run `sql` for all of `many`, several rows a statement, and return what all give."""
+        if not PLAIN_VALUES.search(sql):
+            return [row for values in many for row in await self.rows(sql, *values)]
+        checked_columns(many)
+        found: list[Row] = []
+        done = 0
+        try:
+            for size in AT_ONCE:
+                while len(many) - done >= size:
+                    values = list(chain.from_iterable(many[done : done + size]))
+                    found += self._conn.execute(rows_of(sql, size), values).fetchall()
+                    done += size
+        except sqlite3.Error as error:
+            raise translated(error) from error
+        return found
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:

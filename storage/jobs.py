@@ -24,11 +24,16 @@ will ever have, and a decision must not pay for another engine. The platform's a
 PostgreSQL they run on a pooled connection.
 """
 
+import re
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
+from types import NoneType
 from typing import Any, Final, Protocol, TypeVar
 
 MAX_INTEGER: Final = 2**63 - 1
+BAD_TEXT: Final = "text with NUL or a lone surrogate cannot be stored"
+BAD_INTEGER: Final = "an integer beyond 64 bits cannot be stored"
+PLAIN_VALUES: Final = re.compile(r"VALUES \(((?:\$[0-9]+(?:, )?)+)\)")  # one row, which several may stand for
 Value = int | str | bytes | None
 Row = tuple[Any, ...]
 T = TypeVar("T")
@@ -59,10 +64,28 @@ def checked(values: Sequence[Value]) -> Sequence[Value]:
     for value in values:
         if isinstance(value, str):
             if not storable(value):
-                raise BadValueError("text with NUL or a lone surrogate cannot be stored")
+                raise BadValueError(BAD_TEXT)
         elif isinstance(value, int) and not -MAX_INTEGER <= value <= MAX_INTEGER:
-            raise BadValueError("an integer beyond 64 bits cannot be stored")
+            raise BadValueError(BAD_INTEGER)
     return values
+
+
+def checked_columns(many: Sequence[Sequence[Value]]) -> list[tuple[Value, ...]]:
+    """Return the columns of `many` rows unless a value is not storable everywhere; raise BadValueError.
+
+    A column of one type is looked at as a whole: each value by itself took a fifth of what taking a journal in cost.
+    """
+    columns: list[tuple[Any, ...]] = list(zip(*many, strict=True))
+    for column in columns:
+        kinds = set(map(type, column)) - {NoneType}
+        if kinds == {str}:
+            if not storable("".join(filter(None, column))):
+                raise BadValueError(BAD_TEXT)
+        elif kinds == {int}:
+            checked((max(filter(None, column), default=0), min(filter(None, column), default=0)))
+        elif kinds and kinds != {bytes}:
+            checked(column)
+    return columns
 
 
 def storable(text: str) -> bool:

@@ -1,15 +1,22 @@
 """The transaction of a coroutine job on PostgreSQL, and asyncpg's errors by the names that every engine's have."""
 
-import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
 import asyncpg
 
-from storage.jobs import BadValueError, ConstraintError, Row, StoreFailedError, Value, checked
+from storage.jobs import (
+    PLAIN_VALUES,
+    BadValueError,
+    ConstraintError,
+    Row,
+    StoreFailedError,
+    Value,
+    checked,
+    checked_columns,
+)
 
-PLAIN_VALUES: Final = re.compile(r"VALUES \(((?:\$[0-9]+(?:, )?)+)\)")
 GONE: Final = (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 
 
@@ -71,7 +78,7 @@ class PostgresTx:
             return []
         if not PLAIN_VALUES.search(sql):
             return [row for values in many for row in await self.rows(sql, *values)]
-        columns = list(zip(*(checked(values) for values in many), strict=True))
+        columns = checked_columns(many)
         with translated():
             at_once = self._types.get(sql) or await self._as_arrays(sql)
             return [tuple(row) for row in await self._conn.fetch(at_once, *columns)]

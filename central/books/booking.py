@@ -15,14 +15,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
+import msgspec
+
 from central.books.bounds import Bounds
 from central.books.conflicts import Noticed, notice
 from central.books.counts import GRANTING, ends_whole
-from central.books.elsewhere.leaving import Elsewhere, follow, locks_of
+from central.books.elsewhere.leaving import Elsewhere, follow, locks_of, tell
 from central.books.planned import Booking, Side, Step
 from central.books.pledges import begin_run, confirm, free
 from central.books.settling import hub_words, refusals
-from central.books.settling.accounts import Steps, packed, site_of
+from central.books.settling.accounts import UNTOUCHED, Steps, packed, site_of
 from central.books.tallies import book, plan
 from central.books.totals import (
     AGAIN,
@@ -37,7 +39,7 @@ from central.books.totals import (
 )
 from central.proofs.apart import apart_of
 from central.proofs.judging import Verdict
-from central.proofs.opening import DOUBT, begins, first_verdict
+from central.proofs.opening import DOUBT, Begins, begins
 from credit.records import Record
 from storage.jobs import StoreFailedError, Tx, Value
 
@@ -73,6 +75,9 @@ class Incoming(NamedTuple):
     received_ms: int
     nonces: bool = False
     former: bool = False  # sealed by a key that ended: its starts end nobody's claims
+
+
+Grants = tuple[Mapping[Place, Steps], Sequence[Begins]]  # what is known of a batch's grants, and how each begins
 
 
 async def book_all(tx: Tx, incoming: Incoming, records: Sequence[Record], bounds: Bounds) -> None:
@@ -111,32 +116,34 @@ async def _book(tx: Tx, incoming: Incoming, records: Sequence[Record], bounds: B
     )
     for redemption in sorted({str(one.redemption) for one in records if ends_whole(one)}):
         await free(tx, redemption, now_ms=incoming.received_ms)
+    told = tell(records, incoming.site)
     booking = await plan(
         tx,
         incoming.terminal,
         [Step(incoming.epoch, record) for record in records],
         nonces=incoming.nonces,
-        names=locks_of(records, incoming.site),
+        names=locks_of(records, told, incoming.site),
     )
     booking.apart.update(apart)
-    elsewhere = await follow(tx, booking, incoming.site, records)
+    elsewhere = await follow(tx, booking, incoming.site, records, told)
     spent = await book(tx, booking)
     noticed = await notice(tx, booking, spent, bounds, now_ms=incoming.received_ms)
     sheet = Sheet()
     known = {one: await early_steps(tx, one) for one in sorted(booking.spoken)}
-    steps = {place: fresh_steps(booking, place, known.get(place[0], Steps())) for place in booking.states}
+    steps = {place: fresh_steps(booking, place, known.get(place[0], UNTOUCHED)) for place in booking.states}
+    begun = [begins(one, booking.apart.get(side.seq, ""), incoming.received_ms) for side, one in booking.grants]
     accounts = await settle_steps(tx, sheet, booking)
-    await _write_redemptions(tx, incoming, booking, steps, (accounts, elsewhere))
+    await _write_redemptions(tx, incoming, booking, (steps, begun), (accounts, elsewhere))
     await elsewhere.write(tx)
-    await _write_totals(tx, incoming, booking, steps, (noticed, sheet))
+    await _write_totals(tx, incoming, booking, (steps, begun), (noticed, sheet))
     await refusals.count(tx, (incoming.terminal, incoming.epoch), records, site=incoming.site)
     place = (incoming.terminal, incoming.epoch)
     await hub_words.keep(tx, place, records, site=incoming.site, received_ms=incoming.received_ms)
     await tx.rows_many(f"{KINDS} RETURNING kind", sorted(Counter(record.kind for record in records).items()))
-    await _write_doubts(tx, incoming, booking)
-    for record in records:
+    await _write_doubts(tx, incoming, booking, begun)
+    for record in (one for one in records if one.kind == "started"):
         run = record.body.get("run")
-        if record.kind == "started" and isinstance(run, str) and not incoming.former:
+        if isinstance(run, str) and not incoming.former:
             await begin_run(tx, incoming.terminal, run[:MAX_RUN], now_ms=incoming.received_ms)
     for side in booking.again:
         await find(tx, incoming, side.seq, "granted_again", f"redemption {side.redemption}")
@@ -146,28 +153,22 @@ async def _write_redemptions(
     tx: Tx,
     incoming: Incoming,
     booking: Booking,
-    steps: Mapping[Place, Steps],
+    grants: Grants,
     beside: tuple[Mapping[Place, str], Elsewhere],
 ) -> None:
-    accounts, elsewhere = beside
+    (steps, begun), (accounts, elsewhere) = grants, beside
     keys: dict[Side, list[str]] = {}
     for taking in booking.takings:
         keys.setdefault(taking.side, []).append(taking.use.key)
     rows: list[tuple[Value, ...]] = []
-    for side, record in booking.grants:
+    for (side, record), beginning in zip(booking.grants, begun, strict=True):
         place = (side.redemption, side.terminal, side.epoch)
-        account = json.dumps(packed(steps[place])) if steps[place] != Steps() else None
-        head = (
-            *place,
-            side.seq,
-            record.kind,
-            site_of(record.body, site=incoming.site),
-            side.at_ms,
-            incoming.received_ms,
-        )
+        known = steps[place]
+        account = None if known is UNTOUCHED or known == UNTOUCHED else json.dumps(packed(known))
+        site = site_of(record.body, site=incoming.site)
         told = elsewhere.told.get(place)
-        kept = (booking.states[place], json.dumps(keys.get(side, [])), account, None if told is None else told.text)
-        rows.append((*head, *kept, *begins(record, booking.apart.get(side.seq, ""), incoming.received_ms)))
+        kept = (booking.states[place], _listed(keys.get(side, [])), account, None if told is None else told.text)
+        rows.append((*place, side.seq, record.kind, site, side.at_ms, incoming.received_ms, *kept, *beginning))
     await tx.execute_many(REDEMPTION, rows)
     for redemption, terminal, epoch, _before, state in booking.later:
         await tx.execute(STATE, redemption, terminal, epoch, state)
@@ -175,14 +176,20 @@ async def _write_redemptions(
         await tx.execute(ACCOUNT, *place, account)
 
 
+def _listed(keys: Sequence[str]) -> str:
+    """Return keys as they are kept: a JSON list."""
+    return msgspec.json.encode(keys).decode()
+
+
 async def _write_totals(
-    tx: Tx, incoming: Incoming, booking: Booking, steps: Mapping[Place, Steps], told: tuple[Noticed, Sheet]
+    tx: Tx, incoming: Incoming, booking: Booking, grants: Grants, told: tuple[Noticed, Sheet]
 ) -> None:
-    noticed, sheet = told
-    for side, record in booking.grants:
+    (steps, begun), (noticed, sheet) = grants, told
+    site, received_ms = incoming.site, incoming.received_ms
+    for (side, record), beginning in zip(booking.grants, begun, strict=True):
         known = steps[side.redemption, side.terminal, side.epoch]
         apart = side.seq in booking.apart
-        granted(sheet, record, known, site=incoming.site, received_ms=incoming.received_ms, apart=apart)
+        granted(sheet, record, known, site=site, received_ms=received_ms, first=beginning.verdict, apart=apart)
     for place in sorted(noticed.clashing - noticed.cleared):
         await _clash(tx, sheet, place, 1)
     for place in sorted(noticed.cleared):
@@ -191,9 +198,9 @@ async def _write_totals(
     await sheet.write(tx)
 
 
-async def _write_doubts(tx: Tx, incoming: Incoming, booking: Booking) -> None:
+async def _write_doubts(tx: Tx, incoming: Incoming, booking: Booking, begun: Sequence[Begins]) -> None:
     """Count what will not settle as it stands, and name what stands apart."""
-    unproved = sum(first_verdict(record) is Verdict.UNPROVED for _side, record in booking.grants)
+    unproved = sum(one.verdict == Verdict.UNPROVED.value for one in begun)
     apart = [side for side, _record in booking.grants if side.seq in booking.apart]
     if unproved or apart:
         await tx.execute(DOUBT, incoming.terminal, unproved, 0, len(apart), 0)

@@ -89,21 +89,26 @@ async def notice(tx: Tx, booking: Booking, spent: dict[str, Tally], bounds: Boun
         await _note_both(tx, noticed, ("redemption", here.redemption), here, there, now_ms=now_ms)
     taken = [(one.use.key, one.side) for one in booking.takings if one.use.n > one.back]
     taken += [(one.key, one.side) for one in booking.backs if one.change < 0]  # passed after its own annulment
-    for key, side in sorted(one for one in taken if one[0][0] in KINDS):  # of who is inside nobody makes a conflict
-        await _overrun(tx, noticed, (key, side), spent[key], bounds, now_ms=now_ms)
+    over = {
+        key for key, tally in spent.items() if key[0] in KINDS and UNBOUNDED < _bound(key, tally, bounds) < tally.spent
+    }
+    for key, side in sorted(one for one in taken if one[0] in over):
+        await _overrun(tx, noticed, (key, side), spent[key], bounds, now_ms=now_ms)  # of who is inside none is made
     for key in sorted({one.key for one in booking.backs if one.change > 0}):
         await _dissolve(tx, noticed, key, now_ms=now_ms)
     return noticed
+
+
+def _bound(key: str, tally: Tally, bounds: Bounds) -> int:
+    signed = bounds.of(key)
+    return tally.bound if signed is None else signed
 
 
 async def _overrun(
     tx: Tx, noticed: Noticed, taken: tuple[str, Side], tally: Tally, bounds: Bounds, *, now_ms: int
 ) -> None:
     key, side = taken
-    signed = bounds.of(key)
-    bound = tally.bound if signed is None else signed
-    if bound == UNBOUNDED or tally.spent <= bound:
-        return
+    bound = _bound(key, tally, bounds)
     within = window(key, side.at_ms)
     if within is not None and await spent_within(tx, key, within) <= bound:
         return

@@ -20,6 +20,7 @@ from credit.records import Record
 from credit.rules.offers import share
 
 COUNTED: Final = frozenset({"u", "p", "o", "i"})
+COUNTED_HEADS: Final = frozenset(head for one in COUNTED for head in (one, f"{one}|"))  # how such a key begins
 AMOUNT: Final = "a|"
 OWN_OUTAGE: Final = "offline:"  # counts since a terminal's last contact are its own business
 ROLLING: Final = re.compile(r"\|([0-9]{1,5})h\Z")  # the period of a key that counts over the last n hours
@@ -31,6 +32,7 @@ MAX_BOUND: Final = 2**53 - 1
 GRANTING: Final = frozenset({"granted", "opened"})
 WHOLE: Final = frozenset({"annulled", "reversed"})  # states in which nothing of a grant stands
 UNDONE: Final = WHOLE
+GIVING_BACK: Final = frozenset({"annulled", "reversed", "closed"})
 
 
 class UnbookableError(Exception):
@@ -65,7 +67,7 @@ class Back(NamedTuple):
 
 def figure(value: Any) -> int | None:
     """Return a whole number from 0 on, None for anything else."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if type(value) is int and value >= 0 else None
 
 
 def uses_of(record: Record, *, nonces: bool = False) -> list[Use]:
@@ -77,22 +79,23 @@ def uses_of(record: Record, *, nonces: bool = False) -> list[Use]:
     listed = record.body.get("uses")
     for entry in listed if isinstance(listed, list) else ():
         key, n = (entry.get("key"), figure(entry.get("n"))) if isinstance(entry, dict) else (None, None)
-        if isinstance(key, str) and key.partition("|")[0] in COUNTED and n:
+        if n and isinstance(key, str) and key[:2] in COUNTED_HEADS:
             if n > MAX_N or len(key) > MAX_KEY:
                 raise UnbookableError(f"{n} uses under a key of {len(key)} characters")
             said = figure(entry.get("max"))
             found[key] = Use(key, n, None if said is None else min(said, MAX_BOUND))
-    found |= _sums_of(record)
+    if "sums" in record.body:
+        found |= _sums_of(record)
     if record.body.get("class") == "minted" and isinstance(record.body.get("token"), str):
         key = f"n|{record.body.get('issuer')}:{record.body['token']}"[:MAX_KEY]
         found[key] = Use(key, 1, 1)
-    shown = [record.body.get(name) for name in ("issuer", "token", "nonce")]
-    if nonces and all(isinstance(one, str) and one for one in shown):
+    shown = [record.body.get(name) for name in ("issuer", "token", "nonce")] if nonces else [None]
+    if all(isinstance(one, str) and one for one in shown):
         key = f"n|{':'.join(map(str, shown))}"[:MAX_KEY]
         found[key] = Use(key, 1, 1)
     if len(found) > MAX_USES:
         raise UnbookableError(f"{len(found)} keys in one grant")
-    return sorted(found.values())
+    return sorted(found.values()) if len(found) > 1 else list(found.values())
 
 
 def _sums_of(record: Record) -> dict[str, Use]:
@@ -129,14 +132,14 @@ def freed_in_all(key: str, n: int, before: int, back: Back) -> int:
 
 def back_of(record: Record) -> Back | None:
     """Return what a step of a redemption gives back: the whole, some heads, the open things; None for nothing."""
+    if record.kind not in GIVING_BACK:
+        return None
     step = state_after(record)
     if record.kind == "annulled" or (record.kind == "reversed" and record.body.get("whole", True)):
         return Back("", MAX_N, step)
     if record.kind == "reversed":
         return Back("", min(figure(record.body.get("heads")) or 0, MAX_N), step)
-    if record.kind == "closed":
-        return Back("o|", MAX_N, step)
-    return None
+    return Back("o|", MAX_N, step)
 
 
 def ends_whole(record: Record) -> bool:
@@ -158,8 +161,10 @@ REACHED: Final = {"paid": "granted"}  # where a step leads to a state of another
 
 def state_after(record: Record) -> str:
     """Return the state a redemption is in after this fact; empty when the fact does not change it."""
+    if record.kind not in LIFECYCLE:
+        return ""
     step = record.body.get("step", record.kind)
-    if record.kind not in LIFECYCLE or step == "reversed_part" or not isinstance(step, str):
+    if step == "reversed_part" or not isinstance(step, str):
         return ""
     if record.kind in GRANTING and record.body.get("awaiting") is True:
         return "awaiting"

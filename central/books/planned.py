@@ -76,10 +76,9 @@ class Booking:
     def deltas(self) -> list[tuple[str, int, int]]:
         """Return the change under each key and the widest bound reported, in the order in which rows are locked."""
         found: dict[str, tuple[int, int]] = {}
-        for taking in self.takings:
-            n, bound = found.get(taking.use.key, (0, UNBOUNDED))
-            said = UNBOUNDED if taking.use.bound is None else taking.use.bound
-            found[taking.use.key] = (n + taking.use.n - taking.back, max(bound, said))
+        for (key, taken, said), _side, given_back, _at_ms in self.takings:
+            n, bound = found.get(key, (0, UNBOUNDED))
+            found[key] = (n + taken - given_back, bound if said is None or said < bound else said)
         for back in self.backs:
             n, bound = found.get(back.key, (0, UNBOUNDED))
             found[back.key] = (n - back.change, bound)

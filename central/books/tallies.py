@@ -29,7 +29,7 @@ from central.books.counts import (
 from central.books.planned import UNBOUNDED, Booking, GivingBack, Side, Step, Taking, Tally
 from central.books.settling.accounts import Steps, fen_of, stepped, unpacked
 from credit.records import Record
-from storage.jobs import Tx, Value
+from storage.jobs import Row, Tx, Value
 
 TALLY: Final = (
     "INSERT INTO tallies (key, spent, bound) VALUES ($1, $2, $3) ON CONFLICT (key) DO UPDATE SET"
@@ -72,7 +72,7 @@ async def plan(
     what is given back here, and the holders `names` (keys `x|…`), against everybody who tells the same.
     """
     booking = Booking()
-    first = Counter(f"r|{one.record.redemption}" for one in steps if one.record.kind in GRANTING)
+    first = Counter([f"r|{one.record.redemption}" for one in steps if one.record.kind in GRANTING])
     for key in [f"x|{name}" for name in names] + [f"r|{one.record.redemption}" for one in steps if gives_back(one)]:
         first[key] += 0
     rows = await tx.rows_many(TALLY, [(key, n, UNBOUNDED) for key, n in sorted(first.items())])
@@ -81,9 +81,12 @@ async def plan(
         if record.redemption is None:
             continue
         if record.kind in GRANTING:
-            side = Side(terminal, epoch, record.seq, record.at_ms, record.redemption)
-            known = spoken[f"r|{record.redemption}"] > 1
-            await _grant(tx, booking, Granted(side, record, nonces), known=known)
+            granted = Granted(Side(terminal, epoch, record.seq, record.at_ms, record.redemption), record, nonces)
+            if spoken[f"r|{record.redemption}"] > 1:
+                booking.spoken.add(record.redemption)
+                await _spoken_of(tx, booking, granted)
+            else:
+                _take(booking, granted, [], None)
         else:
             await _step(tx, booking, terminal, record)
     return booking
@@ -102,24 +105,29 @@ class Granted(NamedTuple):
     nonces: bool
 
 
-async def _grant(tx: Tx, booking: Booking, granted: Granted, *, known: bool) -> None:
-    """Take what a grant used. `known`: this redemption was granted or ended before."""
-    side, record, nonces = granted
-    ended = await tx.rows(ENDED, side.redemption) if known else []
+async def _spoken_of(tx: Tx, booking: Booking, granted: Granted) -> None:
+    """Take what a grant used whose redemption was granted or ended before."""
+    side = granted.side
+    ended = await tx.rows(ENDED, side.redemption)
     early = await tx.row(EARLY, side.redemption) if ended else None
-    if known:
-        booking.spoken.add(side.redemption)
-    place = (side.redemption, side.terminal, side.epoch)
-    for terminal, epoch, seq, at_ms in await tx.rows(GRANTS, side.redemption) if known else []:
-        if (terminal, epoch) == place[1:]:
+    for terminal, epoch, seq, at_ms in await tx.rows(GRANTS, side.redemption):
+        if (terminal, epoch) == (side.terminal, side.epoch):
             booking.again.append(side)
             return
         booking.doubles.append((side, Side(terminal, epoch, seq, at_ms, side.redemption)))
+    _take(booking, granted, ended, early)
+
+
+def _take(booking: Booking, granted: Granted, ended: Sequence[Row], early: Row | None) -> None:
+    """Take what a grant used, but for what was given back `ended` before."""
+    side, record, nonces = granted
+    place = (side.redemption, side.terminal, side.epoch)
     if place in booking.states:
         booking.again.append(side)
         return
+    last_ms = max((one[2] for one in ended), default=None)
     for use in uses_of(record, nonces=nonces):
-        back, last_ms = 0, max((one[2] for one in ended), default=None)
+        back = 0
         for part, most, _at_ms, state in ended:
             freed = freed_by(
                 _shared(Back(part, most, state), record.body, early[0] if early else None, ()), record.body
@@ -127,7 +135,8 @@ async def _grant(tx: Tx, booking: Booking, granted: Granted, *, known: bool) -> 
             if use.key.startswith(freed.part):
                 back = freed_in_all(use.key, use.n, back, freed)
         booking.takings.append(Taking(use, side, back, last_ms if back else None))
-    booking.states[place] = next((one[3] for one in reversed(ended) if one[3]), state_after(record))
+    said = [one[3] for one in ended if one[3]]
+    booking.states[place] = said[-1] if said else state_after(record)
     booking.grants.append((side, record))
 
 
@@ -229,11 +238,11 @@ async def change(tx: Tx, booking: Booking, key: str, side: Side, back: Back | No
 
 async def book(tx: Tx, booking: Booking) -> dict[str, Tally]:
     """Write the booking; return what stands now under each key that it touched."""
-    spent = {row[0]: Tally(*row[1:]) for row in await tx.rows_many(TALLY, booking.deltas())}
-    rows: list[tuple[Value, ...]] = []
-    for use, side, back, back_ms in booking.takings:
-        place = (use.key, side.terminal, side.epoch, side.redemption)
-        rows.append((*place, side.seq, side.at_ms, use.n, use.bound, back, back_ms))
+    spent = {key: Tally(n, bound) for key, n, bound in await tx.rows_many(TALLY, booking.deltas())}
+    rows: list[tuple[Value, ...]] = [
+        (key, terminal, epoch, redemption, seq, at_ms, n, bound, back, back_ms)
+        for (key, n, bound), (terminal, epoch, seq, at_ms, redemption), back, back_ms in booking.takings
+    ]
     await tx.execute_many(TAKE, rows)
     for one in booking.backs:
         side = one.side

@@ -6,13 +6,14 @@ booked; each later step adds the difference between what the redemption is worth
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
 from central.books.planned import Booking
 from central.books.settling.accounts import (
     FIGURES,
+    UNTOUCHED,
     Figures,
     Grant,
     Steps,
@@ -25,7 +26,6 @@ from central.books.settling.accounts import (
 )
 from central.books.settling.daily import adding, by_day
 from central.books.settling.verdicts import ADD_WEIGHTS, WEIGHTS, settled_change, verdict_change
-from central.proofs.opening import first_verdict
 from credit.records import Record
 from storage.jobs import Tx
 
@@ -68,15 +68,12 @@ class Sheet:
     """Changes of totals, gathered and written in the order in which rows are locked."""
 
     def __init__(self) -> None:
-        self._lines: dict[Key, list[int]] = {}
+        self._lines: dict[Key, list[tuple[int, ...]]] = {}
         self._weights: dict[Key, dict[str, int]] = {}
 
     def add(self, key: Key, figures: Figures, *, clashes: int = 0, late: int = 0, latest_ms: int = 0) -> None:
         """Add figures to the line of `key`."""
-        line = self._lines.setdefault(key, [0] * (len(COUNTED) + 1))
-        for index, figure in enumerate((*values_of(figures), clashes, late)):
-            line[index] += figure
-        line[-1] = max(line[-1], latest_ms)
+        self._lines.setdefault(key, []).append((*values_of(figures), clashes, late, latest_ms))
 
     def weigh(self, key: Key, change: Mapping[str, int]) -> None:
         """Change what the line of `key` adds up to by verdict."""
@@ -97,7 +94,9 @@ class Sheet:
 
     def rows(self) -> list[tuple[int | str, ...]]:
         """Return the changes, sorted."""
-        return [(*key, *line) for key, line in sorted(self._lines.items()) if any(line)]
+        added = [(key, list(zip(*lines, strict=True))) for key, lines in sorted(self._lines.items())]
+        lines = [(key, [*map(sum, line[:-1]), max(0, *line[-1])]) for key, line in added]
+        return [(*key, *line) for key, line in lines if any(line)]
 
 
 def _keys(grant: Grant, at_ms: int) -> dict[tuple[str, bool], Key]:
@@ -108,15 +107,20 @@ def _keys(grant: Grant, at_ms: int) -> dict[tuple[str, bool], Key]:
     }
 
 
-def granted(sheet: Sheet, record: Record, steps: Steps, *, site: str, received_ms: int, apart: bool = False) -> None:
-    """Add a grant to the lines it belongs to, with what is known of it already."""
-    first = verdict_change("", first_verdict(record)) | {"apart": int(apart)}
-    way_ms = received_ms - record.at_ms
+def granted(
+    sheet: Sheet, record: Record, steps: Steps, *, site: str, received_ms: int, first: str, apart: bool = False
+) -> None:
+    """Add a grant to the lines it belongs to, with what is known of it already; `first` is its verdict so far."""
+    weight = verdict_change("", first)
+    if apart:
+        weight["apart"] = 1
+    way_ms, quarter = received_ms - record.at_ms, record.at_ms // QUARTER_MS
     grant = grant_of(record.body, site=site)
-    keys = _keys(grant, record.at_ms)
-    for name, figures in worth(grant, steps).items():
-        sheet.add(keys[name], figures, late=int(way_ms > LATE_MS), latest_ms=max(0, way_ms))
-        sheet.weigh(keys[name], first)
+    for (benefit, local), figures in worth(grant, steps).items():
+        key = (quarter, grant.site, grant.issuer, benefit, int(local))
+        sheet.add(key, figures, late=int(way_ms > LATE_MS), latest_ms=max(0, way_ms))
+        if weight:
+            sheet.weigh(key, weight)
 
 
 async def changed(tx: Tx, sheet: Sheet, place: Place, before: Steps, after: Steps) -> None:
@@ -158,7 +162,7 @@ async def clashing(tx: Tx, sheet: Sheet, place: Place, clashes: int) -> None:
 async def early_steps(tx: Tx, redemption: str) -> Steps:
     """Return what was heard of a redemption before its grant."""
     row = await tx.row(EARLY, redemption)
-    return Steps() if row is None else unpacked(json.loads(row[0]))
+    return UNTOUCHED if row is None else unpacked(json.loads(row[0]))
 
 
 async def settle_steps(tx: Tx, sheet: Sheet, booking: Booking) -> dict[Place, str]:
@@ -178,7 +182,7 @@ async def settle_steps(tx: Tx, sheet: Sheet, booking: Booking) -> dict[Place, st
     return accounts
 
 
-def _all(steps: Steps, records: Sequence[Record]) -> Steps:
+def _all(steps: Steps, records: Iterable[Record]) -> Steps:
     for record in records:
         steps = stepped(steps, record)
     return steps

@@ -1,6 +1,6 @@
 """How a grant begins, before anybody has judged it: from its fact alone. Pure."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from central.proofs.judging import Verdict
 from credit.records import Record
@@ -14,6 +14,20 @@ DOUBT: Final = (
     " disproved = doubts.disproved + excluded.disproved, apart = doubts.apart + excluded.apart,"
     " excess = doubts.excess + excluded.excess"
 )
+
+
+UNPROVED: Final = Verdict.UNPROVED.value
+WAITING: Final = Verdict.WAITING.value
+
+
+class Begins(NamedTuple):
+    """How a grant's row begins: its proof, verdict, why, why it stands apart, and when it is due to be judged."""
+
+    proof: bytes | None
+    verdict: str
+    why: str
+    apart: str
+    due_ms: int | None
 
 
 def proof_of(record: Record) -> bytes | None:
@@ -32,10 +46,10 @@ def first_verdict(record: Record) -> Verdict:
     return Verdict.UNPROVED if proof_of(record) is None else Verdict.WAITING
 
 
-def begins(record: Record, apart: str, received_ms: int) -> tuple[bytes | None, str, str, str, int | None]:
-    """Return how its row begins: proof, verdict, why, why it stands apart, and when it is due to be judged."""
+def begins(record: Record, apart: str, received_ms: int) -> Begins:
+    """Return how its row begins."""
     proof = proof_of(record)
     if proof is None:
-        return None, Verdict.UNPROVED.value, "no_proof", apart, None
+        return Begins(None, UNPROVED, "no_proof", apart, None)
     due_ms = received_ms if record.body.get("class") in STATIC else received_ms + GIVE_UP_MS
-    return proof, Verdict.WAITING.value, "", apart, due_ms
+    return Begins(proof, WAITING, "", apart, due_ms)

@@ -268,11 +268,12 @@ class Fact(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     seq: Seq
 
 
-def decode(raw: bytes | str, kind: type[T], *, code: str = "bad_message") -> T:
-    """Return `raw` as a message of `kind`; raise WireError with `code`."""
+def decode(raw: bytes | str, kind: type[T], *, code: str = "bad_message", once: bool = True) -> T:
+    """Return `raw` as a message of `kind`; raise WireError. `once` False: who calls knows that no member is twice."""
     try:
         found = msgspec.json.decode(raw, type=kind)
-        json.loads(raw, object_pairs_hook=_once, parse_int=_number, parse_float=_number)
+        if once:
+            json.loads(raw, object_pairs_hook=_once, parse_int=_number, parse_float=_number)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, _TwiceError) as error:
         raise WireError(code, f"{kind.__name__}: {error}"[:MAX_DETAIL]) from error
     return found

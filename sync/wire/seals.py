@@ -12,13 +12,13 @@ import gzip
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from credit.records import Record, chain_next, encode
-from sync.wire.canonical import usual
+from sync.wire.canonical import read_usual, usual
 from sync.wire.jws import MAX_JWS_CHARS, JwsError, open_jws, public_key, sign_jws, typ_of
 from sync.wire.messages import (
     AUTH_SECONDS,
@@ -52,13 +52,16 @@ MAX_ANSWER_CHARS = 512 * 1024
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A record on the wire: its bytes and the chain hash after it."""
+class Link(NamedTuple):
+    """A record on the wire: its bytes, the chain hash after it, and whether it was found to be a usual one.
+
+    What it says is not kept: a batch may wait for its turn, and read it is ten times as large.
+    """
 
     seq: int
     raw: bytes
     hash: bytes
+    usual: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +226,7 @@ def open_batch(plain: bytes, *, terminal: str, key: Ed25519PublicKey) -> Sealed:
     as the numbers say; 5 the chain leads from prev_hash to the sealed head_hash. What is inside a record is not
     looked at: an unreadable record is still a link of the chain.
     """
-    batch = decode(plain, Batch)
+    batch, records = _batch_in(plain)
     seal = open_signed(batch.seal, Seal, typ=SEAL, keys={terminal: key}, code="bad_seal")
     said = (terminal, batch.epoch, batch.first, batch.last, batch.prev_hash, len(batch.records))
     if said != (seal.terminal, seal.epoch, seal.first, seal.last, seal.prev_hash, seal.count):
@@ -232,10 +235,9 @@ def open_batch(plain: bytes, *, terminal: str, key: Ed25519PublicKey) -> Sealed:
         raise WireError("bad_seal", f"records {seal.first} to {seal.last} are not {seal.count}")
     links: list[Link] = []
     current = bytes.fromhex(seal.prev_hash)
-    for seq, record in enumerate(batch.records, seal.first):
-        raw = bytes(record)
+    for seq, (raw, is_usual) in enumerate(records, seal.first):
         current = chain_next(current, raw)
-        links.append(Link(seq, raw, current))
+        links.append(Link(seq, raw, current, is_usual))
     if current.hex() != seal.head_hash:
         raise WireError("bad_seal", "the records do not lead to the sealed head hash")
     opened = {name: open_proof(text) for name, text in batch.proofs.items()}
@@ -243,9 +245,21 @@ def open_batch(plain: bytes, *, terminal: str, key: Ed25519PublicKey) -> Sealed:
     return Sealed(seal, batch.seal, tuple(links), proofs)
 
 
+def _batch_in(plain: bytes) -> tuple[Batch, list[tuple[bytes, bool]]]:
+    """Return the batch in `plain`, and of each record whether it is usual; raise WireError.
+
+    An envelope that is ours byte for byte around usual records says no member twice; any other is looked through.
+    """
+    batch = decode(plain, Batch, once=False)
+    records = [(raw, usual(raw) is not None) for raw in map(bytes, batch.records)]
+    if not all(is_usual for _raw, is_usual in records) or msgspec.json.encode(batch) != plain:
+        decode(plain, Batch)
+    return batch, records
+
+
 def open_record(link: Link) -> Record:
     """Return the record of `link`; raise WireError("bad_record") when it is none or not in canonical form."""
-    known = usual(link.raw)
+    known = read_usual(link.raw) if link.usual else usual(link.raw)
     fact = known or decode(link.raw, Fact, code="bad_record")
     if fact.seq != link.seq:
         raise WireError("bad_record", f"calls itself {fact.seq} in the place of {link.seq}")

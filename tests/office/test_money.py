@@ -11,7 +11,18 @@ from hypothesis import strategies as st
 from central.books.bounds import Bounds
 from central.books.rebuilding import rebuild
 from central.books.reconciliation import reconcile
-from central.books.settling.accounts import FIGURES, Figures, Grant, Item, Steps, packed, stepped, unpacked, worth
+from central.books.settling.accounts import (
+    FIGURES,
+    UNTOUCHED,
+    Figures,
+    Grant,
+    Item,
+    Steps,
+    packed,
+    stepped,
+    unpacked,
+    worth,
+)
 from central.books.settling.half_year import JUDGED, LINES, half_year, line_of
 from credit.records import Record
 
@@ -178,6 +189,7 @@ def test_no_fen_is_lost_between_visitor_and_benefits_and_no_order_of_facts_matte
     told = sum(worth(grant, heard).values(), Figures())
 
     assert other == heard
+    assert worth(grant, UNTOUCHED) == worth(grant, Steps())  # which is the same, and worked out the long way
     assert unpacked(packed(heard)) == heard
     assert min(getattr(told, name) for name in FIGURES) >= 0
     if heard.stands and (heard.paid or not grant.awaiting):

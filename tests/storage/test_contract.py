@@ -178,6 +178,29 @@ class TestTheContract:
         assert await jobs.write(lambda tx: tx.rows_many(upsert, [])) == []
         assert await jobs.read(lambda tx: tx.row("SELECT raw FROM note WHERE name = 'a'")) == (b"x",)
 
+    async def test_of_many_rows_none_is_left_out_however_many_there_are(self, jobs):
+        upsert = f"{PUT} ON CONFLICT (name) DO UPDATE SET n = note.n + excluded.n RETURNING name, n"
+        many = [(f"n{number:03}", number, b"x" if number % 2 else None) for number in range(151)]
+
+        first = await jobs.write(lambda tx: tx.rows_many(upsert, many))
+        again = await jobs.write(lambda tx: tx.rows_many(upsert, many))
+
+        assert sorted(first) == [(name, n) for name, n, _raw in many]
+        assert sorted(again) == [(name, 2 * n) for name, n, _raw in many]
+        assert await jobs.read(lambda tx: tx.row("SELECT count(*) FROM note WHERE raw IS NULL")) == (76,)
+
+    @pytest.mark.parametrize(
+        "bad", [("a\0", 1, None), ("\ud800", 1, b"x"), ("z", 2**63, None), ("z", -(2**63) - 1, b"")]
+    )
+    async def test_one_bad_value_among_many_refuses_them_all(self, jobs, bad):
+        many = [(f"n{number:03}", number, None) for number in range(80)]
+
+        for call in ("rows_many", "execute_many"):
+            with pytest.raises(BadValueError):
+                await jobs.write(lambda tx, call=call: getattr(tx, call)(f"{PUT} ON CONFLICT DO NOTHING", [*many, bad]))
+
+        assert await jobs.read(names) == []
+
     async def test_many_rows_are_checked_as_one_is(self, jobs):
         with pytest.raises(BadValueError):
             await jobs.write(lambda tx: tx.execute_many(PUT, [("a", 1, None), ("\0", 1, None)]))

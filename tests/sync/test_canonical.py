@@ -97,7 +97,18 @@ def test_every_character_is_written_by_both_alike():
 
 @pytest.mark.parametrize(
     "body",
-    ['{"a":1.5}', '{"a":1e3}', '{"a":9007199254740992}', '{"é":1}', '{"a":-0}', '{"b":1,"a":1}', '{"a":1,"a":1}'],
+    [
+        '{"a":1.5}',
+        '{"a":1e3}',
+        '{"a":[2.0]}',
+        '{"a":{"b":-0.5E1}}',
+        '{"a":[-9007199254740993]}',
+        '{"a":9007199254740992}',
+        '{"é":1}',
+        '{"a":-0}',
+        '{"b":1,"a":1}',
+        '{"a":1,"a":1}',
+    ],
 )
 def test_what_is_no_record_is_left_to_the_long_way_and_refused(body):
     raw = record({"x": "x"}).replace(b'{"x":"x"}', body.encode())

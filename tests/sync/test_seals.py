@@ -270,6 +270,26 @@ class TestBatch:
                 open_record(link)
             assert error.value.code == "bad_record"
 
+    @pytest.mark.parametrize("as_text", [json.dumps, lambda said: json.dumps(said, indent=1)])
+    def test_an_envelope_of_another_hand_holds_as_well(self, as_text):
+        raws = records()
+        said = json.loads(sealed(raws))
+        plain = as_text(dict(reversed(said.items())) | {"records": ["@"]})
+        plain = plain.replace('"@"', ",".join(raw.decode() for raw in raws)).encode()
+
+        assert [link.raw for link in opened(plain).links] == raws
+
+    @pytest.mark.parametrize("where", [b'{"epoch":"e1",', b'"body":{"benefit":"x",', b'"kind":"granted",'])
+    def test_a_member_that_is_said_twice_is_refused_wherever_it_stands(self, where):
+        once = records()
+        twice = [raw.replace(b'"body":{', where, 1) if b"body" in where else raw for raw in once]
+        twice = [raw.replace(where, where * 2, 1) if b"kind" in where else raw for raw in twice]
+        plain = sealed(twice)
+        plain = where + plain[1:] if where.startswith(b"{") else plain
+
+        with pytest.raises(WireError, match="twice"):
+            opened(plain)
+
     def test_a_record_in_the_place_of_another_is_unreadable(self):
         batch = opened(sealed(records(2)[1:]))
 

@@ -12,12 +12,12 @@ Rules of this file:
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from central.books.counts import WHOLE, Back, figure
-from central.books.elsewhere.telling import INSIDE, Told, clean, holder, told_of
+from central.books.counts import GRANTING, WHOLE, Back, figure
+from central.books.elsewhere.telling import INSIDE, Told, clean, holder, needed, told_of
 from central.books.planned import Booking, Side
 from central.books.tallies import change, taken_fresh
 from credit.records import Record
@@ -36,6 +36,7 @@ PUT: Final = (
     " ON CONFLICT (name, redemption) DO UPDATE SET inside = excluded.inside, left_ms = excluded.left_ms"
 )
 Place = tuple[str, str, str]
+Tells = Mapping[tuple[int, str | None], Told]  # by seq and redemption: a fork has two records at one seq
 
 
 class Presence(NamedTuple):
@@ -70,12 +71,15 @@ def exits_of(records: Iterable[Record], site: str) -> list[tuple[str, Record]]:
     return [(holder(_site(one, site), one.body), one) for one in records if one.kind == "exited"]
 
 
-def locks_of(records: Sequence[Record], site: str) -> set[str]:
+def tell(records: Iterable[Record], site: str) -> Tells:
+    """Return what other gates need of a batch's grants; nothing of most."""
+    asked = ((one, told_of(one, site=_site(one, site))) for one in records if one.kind in GRANTING and needed(one))
+    return {(record.seq, record.redemption): told for record, told in asked if told is not None}
+
+
+def locks_of(records: Sequence[Record], told: Tells, site: str) -> set[str]:
     """Return the names whose rows a batch may change."""
-    entered = [(one, told_of(one, site=_site(one, site))) for one in records if one.kind in ("granted", "opened")]
-    return {name for name, _exit in exits_of(records, site)} | {
-        told.names[0] for _record, told in entered if told is not None and told.inside
-    }
+    return {name for name, _exit in exits_of(records, site)} | {one.names[0] for one in told.values() if one.inside}
 
 
 def _site(record: Record, site: str) -> str:
@@ -83,11 +87,10 @@ def _site(record: Record, site: str) -> str:
     return clean(said) if isinstance(said, str) and said else site
 
 
-async def follow(tx: Tx, booking: Booking, site: str, records: Sequence[Record]) -> Elsewhere:
+async def follow(tx: Tx, booking: Booking, site: str, records: Sequence[Record], tells: Tells) -> Elsewhere:
     """Return what a planned batch tells other gates; its exits give back room in the booking itself."""
     found = Elsewhere()
-    for side, record in booking.grants:
-        told = told_of(record, site=_site(record, site))
+    for side, told in ((side, tells.get((side.seq, side.redemption))) for side, _record in booking.grants):
         if told is None:
             continue
         found.told[side.redemption, side.terminal, side.epoch] = told

@@ -58,12 +58,9 @@ class Told(NamedTuple):
 
 def told_of(record: Record, *, site: str) -> Told | None:
     """Return what other gates need of a granting fact, None where they need nothing, or it is beyond all measure."""
-    body, inside = record.body, _inside(record.body)
-    passing = body.get("pass")
-    asked_for = isinstance(passing, dict) or "reversal_until_ms" in body or body.get("gives_back") is False
-    asked_for = asked_for or bool(body.get("sums"))
-    if not (record.kind == "opened" or asked_for or inside):
+    if not needed(record):
         return None
+    body, passing = record.body, record.body.get("pass")
     kept = {name: body[name] for name in MEMBERS if name in body}
     text = json.dumps(kept, ensure_ascii=False)
     if len(text) > MAX_TOLD:
@@ -74,7 +71,14 @@ def told_of(record: Record, *, site: str) -> Told | None:
     if isinstance(body.get("asset"), str):
         names.append(named_asset(site, body["asset"]))
     root = (passing.get("root") or record.redemption) if isinstance(passing, dict) else ""
-    return Told(tuple(names), text, clean(str(root))[:MAX_ID], inside)
+    return Told(tuple(names), text, clean(str(root))[:MAX_ID], _inside(body))
+
+
+def needed(record: Record) -> bool:
+    """Return whether other gates need anything of a granting fact."""
+    body = record.body
+    asked_for = record.kind == "opened" or "reversal_until_ms" in body or body.get("gives_back") is False
+    return asked_for or isinstance(body.get("pass"), dict) or bool(body.get("sums")) or _inside(body) > 0
 
 
 def tidy(told: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,7 +113,8 @@ def clean(text: str) -> str:
 
 
 def _inside(body: Mapping[str, Any]) -> int:
-    listed = body.get("uses")
-    taking = [one for one in (listed if isinstance(listed, list) else ()) if isinstance(one, dict)]
-    rooms = [figure(one.get("n")) or 0 for one in taking if str(one.get("key")).startswith(INSIDE)]
-    return min(max(rooms, default=0), MAX_N)
+    listed, most = body.get("uses"), 0
+    for one in listed if isinstance(listed, list) else ():
+        if isinstance(one, dict) and str(one.get("key")).startswith(INSIDE):
+            most = max(most, figure(one.get("n")) or 0)
+    return min(most, MAX_N)

@@ -17,6 +17,8 @@ from dataclasses import dataclass, fields, replace
 from operator import add, attrgetter, sub
 from typing import Any, Final, NamedTuple
 
+from msgspec import Struct
+
 from central.books.counts import given_of
 from credit.records import Record
 from credit.rules.offers import share
@@ -36,8 +38,7 @@ class Item(NamedTuple):
     later_fen: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grant:
+class Grant(Struct, frozen=True, kw_only=True):
     """What the fact of a grant says of money."""
 
     issuer: str
@@ -78,8 +79,11 @@ class Steps:
         return not self.closed and not self.claims
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
+UNTOUCHED: Final = Steps()
+"""Nothing was heard of it yet, as of nearly every grant that comes in: what it is worth is what its fact says."""
+
+
+class Figures(Struct, frozen=True, kw_only=True):
     """What redemptions add to a line of the books; the names are the columns of `totals`.
 
     `off`, `waived`, `later` are what stands. `refund` went back to visitors, `back` is what benefits got back of it.
@@ -111,7 +115,7 @@ class Figures:
         return Figures(**dict(zip(FIGURES, map(add, values_of(self), values_of(other)), strict=True)))
 
 
-FIGURES: Final = tuple(one.name for one in fields(Figures))
+FIGURES: Final = Figures.__struct_fields__
 values_of: Callable[[Figures], tuple[int, ...]] = attrgetter(*FIGURES)
 """The figures in the order of FIGURES."""
 
@@ -123,8 +127,7 @@ def name_of(value: Any) -> str:
 
 def fen_of(value: Any) -> int:
     """Return a figure that somebody could have meant; anything else counts as nothing."""
-    good = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_FIGURE
-    return value if good else 0
+    return value if type(value) is int and 0 <= value <= MAX_FIGURE else 0
 
 
 def site_of(body: Mapping[str, Any], *, site: str) -> str:
@@ -135,8 +138,8 @@ def site_of(body: Mapping[str, Any], *, site: str) -> str:
 
 def grant_of(body: Mapping[str, Any], *, site: str) -> Grant:
     """Return what a granting fact says; `site` is where its terminal stands, for a fact that names no site itself."""
-    items = tuple(_item(one) for one in given_of(body))
-    whole = body.get("offer") if isinstance(body.get("offer"), dict) else _offer(given_of(body)[0])
+    given = given_of(body)
+    whole = body.get("offer") if isinstance(body.get("offer"), dict) else _offer(given[0])
     return Grant(
         issuer=name_of(body.get("issuer")),
         site=site_of(body, site=site),
@@ -144,7 +147,7 @@ def grant_of(body: Mapping[str, Any], *, site: str) -> Grant:
         amount_fen=fen_of(body.get("amount_fen")),
         to_pay_fen=min(fen_of((whole or {}).get("to_pay_fen")), fen_of(body.get("amount_fen"))),
         awaiting=body.get("awaiting") is True,
-        items=items,
+        items=tuple(map(_item, given)),
     )
 
 
@@ -155,8 +158,8 @@ def _offer(given: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _item(given: Mapping[str, Any]) -> Item:
     offer = _offer(given)
-    money = (fen_of(offer.get(name)) for name in ("off_fen", "waived_fen", "later_fen"))
-    return Item(name_of(given.get("benefit")), given.get("local") is True, *money)
+    off, waived, later = fen_of(offer.get("off_fen")), fen_of(offer.get("waived_fen")), fen_of(offer.get("later_fen"))
+    return Item(name_of(given.get("benefit")), given.get("local") is True, off, waived, later)
 
 
 def stepped(steps: Steps, record: Record) -> Steps:
@@ -216,11 +219,15 @@ def worth(grant: Grant, steps: Steps) -> dict[tuple[str, bool], Figures]:
     """Return what a redemption adds to each line (benefit, local); its own money stands at the first benefit."""
     found: dict[tuple[str, bool], Figures] = {}
     counts = steps.paid or not grant.awaiting
-    back = _taken_back(grant, steps) if counts else ()
+    back = _taken_back(grant, steps) if counts and steps is not UNTOUCHED else ()
     for index, item in enumerate(grant.items):
-        money = _money(item, back[index], steps) if counts else {}
-        own = _own(grant, steps, counts=counts) if index == 0 else {}
-        figures = Figures(granted=1, heads=grant.heads, undone=int(not steps.stands), **money, **own)
+        if steps is UNTOUCHED and counts:
+            off, waived, later = item.off_fen, item.waived_fen, item.later_fen
+            figures = Figures(granted=1, heads=grant.heads, off_fen=off, waived_fen=waived, later_fen=later)
+        else:
+            money = _money(item, back[index], steps) if counts else {}
+            own = _own(grant, steps, counts=counts) if index == 0 else {}
+            figures = Figures(granted=1, heads=grant.heads, undone=int(not steps.stands), **money, **own)
         key = (item.benefit, item.local)
         found[key] = found[key] + figures if key in found else figures
     return found

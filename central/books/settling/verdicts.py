@@ -38,7 +38,9 @@ ADD_WEIGHTS: Final = (
 
 def verdict_change(before: str, after: str) -> dict[str, int]:
     """Return the change of the figure of each verdict; one that waits has none."""
-    return {one: (after == one) - (before == one) for one in VERDICTS if (after == one) != (before == one)}
+    if before == after:
+        return {}
+    return {one: (after == one) - (before == one) for one in VERDICTS if one in (before, after)}
 
 
 def settled_change(figures: Figures, *, settled: int = 0) -> dict[str, int]:
