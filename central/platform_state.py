@@ -4,12 +4,15 @@
     platform-key.pem    signs receipts, time and orders (0600)
     database-url        PostgreSQL address, where the books are not in central.db (0600: it may hold a password)
     operator-token      bearer token of the admin calls (0600)
+    founding            is there from the first instruction of `central init` to its last
     keys/, public/      the list repository (central.lists.publishing)
 
 The key is made once, by `central init`, and never printed.
 """
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +20,7 @@ import msgspec
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from storage.files import create_file, replace_file
+from storage.files import create_file, replace_file, sync_folder
 from sync.wire.hubs import SITE, SitePage
 from sync.wire.jws import kid_of, public_hex
 from sync.wire.memory import MEMORY, MemoryPage
@@ -29,6 +32,7 @@ DATABASE = "central.db"
 KEY = "platform-key.pem"
 OPERATOR = "operator-token"
 DATABASE_URL = "database-url"
+FOUNDING = "founding"
 TOKEN_BYTES = 32
 
 
@@ -138,14 +142,43 @@ class _Timestamp(msgspec.Struct):
     signed: _Meta
 
 
-def create_state(folder: Path) -> PlatformState:
-    """Make the platform's folder with its key and operator token; raise StateError when there is one already."""
+@contextmanager
+def founding(folder: Path) -> Iterator[bool]:
+    """Found a platform in `folder`; tell whether a try before was cut short (its plug was pulled) and is gone on with.
+
+    From the first instruction to the last a mark lies there: whoever reads "run `central init`" can.
+    """
+    mark = folder / FOUNDING
+    begun = mark.exists()
+    if not begun:
+        _must_be_free(folder)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        replace_file(mark, b"")
+    yield begun
+    mark.unlink()
+    sync_folder(folder)
+
+
+def _must_be_free(folder: Path) -> None:
+    if any((folder / name).exists() for name in (KEY, OPERATOR)):
+        raise StateError(f"{folder}: a platform is here already. Name another folder with --state")
+
+
+def create_state(folder: Path, *, go_on: bool = False) -> PlatformState:
+    """Make the platform's folder with its key and operator token; raise StateError when there is one already.
+
+    `go_on`: what a founding that was cut short has made is kept.
+    """
+    if not go_on:
+        _must_be_free(folder)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     key = Ed25519PrivateKey.generate()
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    token = f"{secrets.token_urlsafe(TOKEN_BYTES)}\n".encode()
     try:
-        create_file(folder / KEY, pem)
-        create_file(folder / OPERATOR, f"{secrets.token_urlsafe(TOKEN_BYTES)}\n".encode())
+        for name, made in ((KEY, pem), (OPERATOR, token)):
+            if not (go_on and (folder / name).exists()):
+                create_file(folder / name, made)
     except FileExistsError as error:
         raise StateError(f"{folder}: a platform is here already. Name another folder with --state") from error
     return open_state(folder)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from central.lists.metadata_files import PublishingError
+from central.lists.publishing import Published
 from central.lists.role_keys import KeyFolderError
 from central.office.refusals import OfficeError
 from central.register.registry import RegistryError
@@ -43,6 +44,12 @@ def add_subject(parser: argparse.ArgumentParser) -> None:
     """Declare folder, city and subject."""
     add_city(parser)
     parser.add_argument("--subject", required=True, help="a name in the register, or a pseudonym (32 hex digits)")
+
+
+def said(published: Published) -> Answer:
+    """Return what a publication did, with the roles that wait for a key that is not here."""
+    told: Answer = {"published": published.version, "at_ms": published.at_ms, "changed": list(published.changed)}
+    return told | ({"waiting": list(published.waiting)} if published.waiting else {})
 
 
 def answered(call: Callable[[], Answer]) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from central.clock import now_ms
 from central.lists.publishing import Repository
-from central.platform_state import create_state, keep_database_url
+from central.platform_state import create_state, founding, keep_database_url
 from central.store import changed
 
 
@@ -27,11 +27,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Make key, operator token, database and an empty list repository."""
-    state = create_state(args.state)
-    if args.database:
-        keep_database_url(state, args.database)
-    Repository(args.state, root_keys=args.offline_root).create(now_ms=now_ms())
-    changed(state, lambda tx: tx.rows("SELECT 1"))
+    """Make key, operator token, database and an empty list repository, or go on where a power cut ended that."""
+    with founding(args.state) as go_on:
+        state = create_state(args.state, go_on=go_on)
+        if args.database:
+            keep_database_url(state, args.database)
+        repository = Repository(args.state, root_keys=args.offline_root)
+        if not (go_on and repository.exists()):
+            repository.create(now_ms=now_ms(), go_on=go_on)
+        changed(state, lambda tx: tx.rows("SELECT 1"))
     sys.stdout.write(f"platform {state.signer.public.kid} in {args.state}\n")
     return 0

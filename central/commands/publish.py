@@ -5,7 +5,7 @@ from pathlib import Path
 
 from central.books.reports import sites_and_scenes
 from central.clock import now_ms
-from central.commands.common import Answer, add_state, answered
+from central.commands.common import Answer, add_state, answered, said
 from central.commands.office.alone import add_emergency, alone
 from central.lists.bundles import bundle
 from central.lists.cities import EDITED, publish, put_rules, unapproved
@@ -79,5 +79,4 @@ def _sign(args: argparse.Namespace) -> Answer:
     published = publish(args.state, now_ms=now_ms(), cities=(args.city,) if args.city else None)
     cities = (args.city,) if args.city else Repository(args.state).cities()
     aside = [f"{city}/{name}" for city in cities for name in unapproved(args.state, city)]
-    told = {"published": published.version, "at_ms": published.at_ms, "changed": list(published.changed)}
-    return told | ({"not_approved": aside} if aside else {})
+    return said(published) | ({"not_approved": aside} if aside else {})

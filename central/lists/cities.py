@@ -27,7 +27,7 @@ from central.lists.keyed import Authorities, ListFolder, Wanted
 from central.lists.publishing import Published, PublishingError, Repository
 from central.lists.rows import measures, members
 from central.register import withdrawals
-from central.register.registry import add_city, register, zone_of
+from central.register.registry import add_city, is_known, register, zone_of
 from central.register.warrants import FOUNDING, Warrant, approved, digest, note_rules
 from credit.policy import Policy
 from credit.rules.ages import USUAL, parse_ages
@@ -73,16 +73,24 @@ REVOKED: Final = "SELECT status_index, revoked_ms IS NOT NULL FROM credential WH
 
 
 def enter(state: Path, city: str, *, zone: str = DEFAULT_ZONE) -> None:
-    """Enter a city into the register, before its signing keys are made; raise RegistryError when it is there."""
+    """Enter a city into the register, before its signing keys are made; raise RegistryError when it is a member.
+
+    One that is entered and not delegated to is gone on with: a try was cut short, or it left and comes again.
+    """
     with register(state) as conn:
-        add_city(conn, city, zone=zone)
+        if city in Repository(state).cities() or not is_known(conn, city):
+            add_city(conn, city, zone=zone)
 
 
-def found_city(state: Path, city: str, files: Path, *, now_ms: int) -> Published:
-    """Keep an entered city's rules (JSON files in `files`), delegate to it, publish; raise PublishingError."""
+def found_city(state: Path, city: str, files: Path, *, now_ms: int, keys: Path | None = None) -> Published:
+    """Keep an entered city's rules (JSON files in `files`), delegate to it, publish; raise PublishingError.
+
+    `keys`: a folder of the city's own for its keys.
+    """
     found = {name: (files / name).read_bytes() for _kind, name in EDITED if (files / name).exists()}
     put_rules(state, city, found, warrant=FOUNDING, now_ms=now_ms)
-    return Repository(state).add_city(city, documents(state, city, held=None, now_ms=now_ms), now_ms=now_ms)
+    first = documents(state, city, held=None, now_ms=now_ms)
+    return Repository(state).add_city(city, first, now_ms=now_ms, keys=keys)
 
 
 def put_rules(state: Path, city: str, files: Mapping[str, bytes], *, warrant: Warrant, now_ms: int) -> None:
@@ -108,7 +116,7 @@ def publish(
     only_due: bool = False,
     touched: Sequence[bytes] | None = None,
 ) -> Published:
-    """Publish what changed in `cities` (all of them, if none is named); raise PublishingError.
+    """Publish what changed in `cities` (all of them whose keys are here, if none is named); raise PublishingError.
 
     With `only_due` nothing is signed where nothing changed and nothing has to be renewed yet. With `touched` only the
     rows of these subjects are looked at.
@@ -122,7 +130,7 @@ def publish(
             changed |= documents(state, city, held=index, public=held, now_ms=now_ms, touched=touched)
         return changed
 
-    return Repository(state).publish_from(render, now_ms=now_ms, only_due=only_due)
+    return Repository(state).publish_from(render, now_ms=now_ms, only_due=only_due, leaving_out=only is None)
 
 
 def documents(

@@ -29,6 +29,7 @@ async def keep_fresh(state: Path, now_ms: Callable[[], int], hold: Hold, *, ever
     What fails is logged and tried again: old lists stay valid a while. Of several platform processes
     one signs: the one for which `hold` says so.
     """
+    waiting: tuple[str, ...] = ()
     while True:
         await asyncio.sleep(every_s)
         try:
@@ -38,5 +39,8 @@ async def keep_fresh(state: Path, now_ms: Callable[[], int], hold: Hold, *, ever
         except (PublishingError, RegistryError, KeyFolderError, StoreFailedError, OSError):
             log.exception("the lists could not be renewed")
         else:
+            if published.waiting != waiting:
+                waiting = published.waiting
+                log.warning("keys that are due are not here: %s", ", ".join(waiting) or "none any more")
             if published.changed:
                 log.info("lists published: %s", ", ".join(published.changed))

@@ -103,6 +103,14 @@ def make_keys(state: Path, city: str, *, now_s: int) -> list[bytes]:
     return [make_key(state, city, now_s=now_s, classes=(one,)) for one in ALL_CLASSES]
 
 
+def complete_keys(state: Path, city: str, *, now_s: int) -> None:
+    """Make a signing key for each class of tokens that has none in force: a city is taken in, perhaps once more."""
+    with register(state) as conn:
+        bare = [one for one in ALL_CLASSES if conn.execute(SIGNING, (city, str(one))).fetchone() is None]
+    for one in bare:
+        make_key(state, city, now_s=now_s, classes=(one,))
+
+
 def issue(
     state: Path, city: str, wanted: Wanted, *, now_s: int, iat: int | None = None, warrant: Warrant | None = None
 ) -> Issued:

@@ -13,7 +13,9 @@ Rules of this file:
 - versions are max(previous + 1, unix milliseconds), so that a repository restored from a backup is not older than its
   terminals. Root alone is numbered 1, 2, 3 … as the specification wants;
 - what is published is read back from the files, from `timestamp.json` inwards; there is no second book-keeping;
-- every role carries `issued_ms`, the time it was signed: the age that terminals show and judge by.
+- every role carries `issued_ms`, the time it was signed: the age that terminals show and judge by;
+- a role whose key is not here is left as it is by what concerns every city (renewals, a look at all lists): `waiting`
+  names it, and the others go out. What was asked of that very city is refused.
 
 A timestamp says "this is still the newest" and must be renewed (`freshen`) even when nothing changed; but not at every
 look: each renewal is a file that every terminal fetches.
@@ -24,18 +26,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from tuf.api.metadata import Delegations, Snapshot, TargetFile, Targets  # type: ignore[attr-defined]
+from tuf.api.metadata import Delegations, Snapshot, Targets  # type: ignore[attr-defined]
 
-from central.lists.delegations import check_complete, cities_of, delegate, delegated, put, signer_of, withdraw
+from central.lists.delegations import (
+    changed_by,
+    check_complete,
+    cities_of,
+    delegate,
+    delegated,
+    here,
+    signer_of,
+    standing_of_cities,
+    standing_of_root,
+    take_in,
+    withdraw,
+)
 from central.lists.metadata_files import TIMESTAMP, MetadataFiles, PublishingError, State, is_due, is_old
 from central.lists.role_keys import ROOT_KEYS, TOP_LEVEL, RoleKeys, following_of
-from credit.rules.listing import (
-    ISSUERS,
-    KINDS,
-    city_of,
-    is_city,
-    role_of,
-)
+from credit.rules.listing import ISSUERS, KINDS, is_city, role_of
 from storage.files import locked
 from sync.pull.examine import Draft, examine
 from sync.pull.verify import ListRefusedError
@@ -50,6 +58,7 @@ class Published:
     version: int
     at_ms: int
     changed: tuple[str, ...]
+    waiting: tuple[str, ...] = ()  # roles that are due and whose key is not here
 
 
 Render: TypeAlias = Callable[[tuple[str, ...], Callable[[str], bytes | None]], Mapping[str, bytes]]
@@ -64,15 +73,19 @@ class Repository:
         self._files = MetadataFiles(self.public, self.keys)
         self._lock = state / "publishing.lock"
 
-    def create(self, *, now_ms: int) -> Published:
-        """Make the keys and the first, empty state; raise PublishingError if there is one."""
+    def create(self, *, now_ms: int, go_on: bool = False) -> Published:
+        """Make the keys and the first, empty state; raise PublishingError if there is one.
+
+        `go_on`: keys that a founding which was cut short has made are kept.
+        """
         with locked(self._lock):
             if self._files.exist():
                 raise PublishingError(f"{self.public}: a repository is already here")
             if self.keys.offline:
-                self.keys.make_offline()
+                self.keys.make_offline(go_on=go_on)
             for name in (*(() if self.keys.offline else ROOT_KEYS), *TOP_LEVEL):
-                self.keys.make(name)
+                if not (go_on and self.keys.has(name)):
+                    self.keys.make(name)
             self._files.put("1.root.json", self._files.root(1, now_ms))
             first = _next(0, now_ms)
             targets = Targets(version=first, delegations=Delegations({}, {}))
@@ -92,19 +105,28 @@ class Repository:
         """Return the newest root metadata: what a terminal is given at enrolment. Raises PublishingError."""
         return self._files.newest_root()
 
-    def add_city(self, city: str, documents: Mapping[str, bytes], *, now_ms: int) -> Published:
-        """Delegate to a new city and publish its first documents (path → bytes); raise PublishingError."""
+    def add_city(
+        self, city: str, documents: Mapping[str, bytes], *, now_ms: int, keys: Path | None = None
+    ) -> Published:
+        """Delegate to a new city and publish its first documents (path → bytes); raise PublishingError.
+
+        `keys`: a folder of the city's own for its keys.
+        """
         if not is_city(city):
             raise PublishingError(f"{city!r}: a city is named with a-z, 0-9 and hyphens, at most 32 letters")
         with locked(self._lock):
             state = self._load()
             if role_of(ISSUERS, city) in delegated(state):
                 raise PublishingError(f"{city}: already delegated to")
+            if keys is not None:
+                self.keys.lodge(city, keys)
             for kind in KINDS:
                 role = role_of(kind, city)
                 delegate(state, role, self.keys.successor(role))
                 self._files.signers[role] = (following_of(role),)
-            return self._publish(state, documents, now_ms=now_ms, resign={"targets"})
+            return self._publish(
+                state, documents, now_ms=now_ms, resign={"targets", *(role_of(kind, city) for kind in KINDS)}
+            )
 
     def rekey_city(self, city: str, kind: str, *, now_ms: int) -> Published:
         """Give a city's role a new key (the old one was lost or stolen) and sign its documents anew."""
@@ -147,13 +169,17 @@ class Repository:
         """Replace one of the root's own keys, lost or stolen, by a new one in `folder`; the others sign."""
         name = ROOT_KEYS[number - 1]
         with locked(self._lock):
+            self.keys.bring(folder)
             state = self._load()
-            self.keys.put_offline(following_of(name), folder)
+            path = folder / f"{following_of(name)}.pem"
+            waits = path.exists()  # made in a try that was cut short before anything named it
+            self.keys.put_offline(following_of(name), folder, go_on=True)
             self._files.signers = {name: (following_of(name),)}
             try:
                 self._put_root(state, now_ms=now_ms)
             except PublishingError:
-                (folder / f"{following_of(name)}.pem").unlink()
+                if not waits:
+                    path.unlink()
                 raise
 
     def _put_root(self, state: State, *, now_ms: int) -> None:
@@ -165,26 +191,11 @@ class Repository:
 
     def root_standing(self) -> dict[str, Any]:
         """Return the root's version, its threshold, and its keys by name: key id, and whether it is here."""
-        root = self._files.load().root.signed
-        own = root.roles["root"]
-        named = zip(ROOT_KEYS, own.keyids, strict=True)
-        keys = {name: {"keyid": keyid, "here": self.keys.has(name)} for name, keyid in named}
-        return {"version": root.version, "threshold": own.threshold, "expires": root.expires.isoformat(), "keys": keys}
+        return standing_of_root(self._files.load(), self.keys)
 
     def standing(self, *, now_ms: int) -> dict[str, dict[str, Any]]:
         """Return each city's roles: version, age of the last signature in seconds, when it ends, key id."""
-        state = self._files.load()
-        found: dict[str, dict[str, Any]] = {}
-        for role, one in sorted(delegated(state).items()):
-            signed, (kind, city) = state.roles[role].signed, city_of(role) or ("", "")
-            found.setdefault(city, {})[kind] = {
-                "version": signed.version,
-                "age_s": (now_ms - int(signed.unrecognized_fields["issued_ms"])) // 1000,
-                "expires": signed.expires.isoformat(),
-                "keyid": one.keyids[0],
-                "key_here": self.keys.has(role),
-            }
-        return found
+        return standing_of_cities(self._files.load(), self.keys, now_ms=now_ms)
 
     def publish(self, documents: Mapping[str, bytes], *, now_ms: int) -> Published:
         """Sign what differs from the state in force and put it in force; what is not named stays as it is."""
@@ -195,20 +206,23 @@ class Repository:
         """Sign every role anew: after a restore, so that no terminal has seen a newer version of any."""
         with locked(self._lock):
             state = self._load()
-            return self._publish(state, {}, now_ms=now_ms, resign={"targets", *delegated(state)})
+            return self._publish(state, {}, now_ms=now_ms, resign={"targets", *here(state, self.keys)})
 
-    def publish_from(self, render: Render, *, now_ms: int, only_due: bool = False) -> Published:
+    def publish_from(
+        self, render: Render, *, now_ms: int, only_due: bool = False, leaving_out: bool = False
+    ) -> Published:
         """Publish what `render` gives for the cities delegated to, asked for while nobody else can publish.
 
-        It is told the cities, and asks for documents in force by their path.
-
-        Documents that were rendered before waiting for another publication would undo it. With `only_due` nothing is
-        signed where nothing changed and nothing has to be renewed yet.
+        It is told the cities, and asks for documents in force by their path: what was rendered before waiting for
+        another publication would undo it. With `only_due` nothing is signed where nothing changed and nothing has to
+        be renewed yet. With `leaving_out` a city whose keys are away waits, and the others go out.
         """
         with locked(self._lock):
             state = self._load()
             rendered = render(cities_of(state), lambda path: self._files.document(state, path))
-            return self._publish(state, rendered, now_ms=now_ms, only_due=only_due)
+            away = changed_by(state, rendered) - here(state, self.keys) if leaving_out else frozenset()
+            rendered = {path: data for path, data in rendered.items() if signer_of(path) not in away}
+            return self._publish(state, rendered, now_ms=now_ms, only_due=only_due, waiting=away)
 
     def freshen(self, *, now_ms: int) -> Published:
         """Renew the timestamp, and any role that has used half of its life."""
@@ -226,21 +240,24 @@ class Repository:
         now_ms: int,
         resign: frozenset[str] | set[str] = frozenset(),
         only_due: bool = False,
+        waiting: frozenset[str] = frozenset(),
     ) -> Published:
         seen = self._files.seen(state)
-        changed = self._take_in(state, documents)
+        changed = take_in(self._files, state, documents)
         check_complete(state)
-        wanted = {*resign, *(signer_of(path) for path in changed)}
+        wanted, able = {*resign, *(signer_of(path) for path in changed)}, {"targets", *here(state, self.keys)}
         for role in ("targets", *delegated(state)):
             signed = state.roles[role].signed
-            if role in wanted or is_old(signed, role, now_ms):
+            if role in wanted or (is_old(signed, role, now_ms) and role in able):
                 signed.version = _next(signed.version, now_ms)
                 self._files.write_role(role, signed, now_ms=now_ms)
                 wanted.add(role)
+            elif is_old(signed, role, now_ms):
+                waiting |= {role}
         snapshot, timestamp_now = state.snapshot.signed, state.timestamp.signed
         stale = bool(wanted) or is_old(snapshot, "snapshot", now_ms)
         if only_due and not stale and not is_due(timestamp_now, now_ms):
-            return Published(version=timestamp_now.version, at_ms=now_ms, changed=())
+            return Published(version=timestamp_now.version, at_ms=now_ms, changed=(), waiting=tuple(sorted(waiting)))
         if stale:
             snapshot.version = _next(snapshot.version, now_ms)
             versions = {role: state.roles[role].signed.version for role in wanted & state.roles.keys()}
@@ -251,7 +268,7 @@ class Repository:
         self._files.put(TIMESTAMP, timestamp)
         self._settle(state)
         self._files.prune(state, now_ms=now_ms)
-        return Published(version=version, at_ms=now_ms, changed=changed)
+        return Published(version=version, at_ms=now_ms, changed=changed, waiting=tuple(sorted(waiting)))
 
     def _load(self) -> State:
         """Return the state in force, and let every role have the key that it names."""
@@ -275,19 +292,6 @@ class Repository:
             examine(draft, trust_root=self._files.first_root(), now_ms=now_ms, roles=sorted(roles), seen=seen)
         except ListRefusedError as error:
             raise PublishingError(f"terminals would refuse this, so nothing was published: {error}") from error
-
-    def _take_in(self, state: State, documents: Mapping[str, bytes]) -> tuple[str, ...]:
-        changed = []
-        for path, data in documents.items():
-            role = signer_of(path)
-            if role not in delegated(state):
-                raise PublishingError(f"{path}: no city of that name is delegated to")
-            target = TargetFile.from_data(path, data, ["sha256"])
-            if state.roles[role].signed.targets.get(path) != target:
-                self._files.write_target(path, target.hashes["sha256"], data)
-                put(state.roles[role].signed.targets, path, target)
-                changed.append(path)
-        return tuple(changed)
 
 
 def _next(version: int, now_ms: int) -> int:

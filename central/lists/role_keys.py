@@ -6,7 +6,9 @@ Rules of this file:
 - root has three keys of which two must sign; every other role has one;
 - a successor is made beside its key, as `<name>.next.pem`, and takes its place only when the metadata that names it is
   public (`settle`): a power cut at any instruction leaves a key that the public metadata names, or one step to it;
-- root keys may lie in offline folders (sticks), that are named while they are needed and are no part of the platform's;
+- root keys may lie in offline folders (sticks), which are named while they are needed and are no part of the platform;
+- a city's keys may lie in a folder of that city's own operator: `<city>.folder` here says which. While it is away
+  nobody signs for that city, and no key is made in its place;
 - a retired key's file is renamed to `<name>.retired-<n>.pem`, never deleted.
 
 The reference platform keeps all of them in one folder so that it runs out of the box. A city in earnest keeps root and
@@ -21,10 +23,12 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.signer import CryptoSigner, SSlibKey  # type: ignore[attr-defined]  # its own exports
 
+from credit.rules.listing import KINDS, role_of
 from storage.files import PRIVATE, replace_file, sync_folder
 
 ROOT_KEYS: Final = ("root-1", "root-2", "root-3")
 ROOT_THRESHOLD: Final = 2
+LODGED: Final = ".folder"
 TOP_LEVEL: Final = ("targets", "snapshot", "timestamp")
 
 
@@ -50,24 +54,42 @@ class RoleKeys:
         path = self._path(name)
         if path.exists():
             raise KeyFolderError(f"{path}: exists; rotate it instead of making it anew")
+        self._be_there(path)
         replace_file(path, _pem(Ed25519PrivateKey.generate()), mode=PRIVATE)
         return self.public(name)
 
-    def make_offline(self) -> None:
+    def make_offline(self, *, go_on: bool) -> None:
         """Make the root keys in the offline folders: one of them, or one for each; raise KeyFolderError."""
         if len(self.offline) not in (1, len(ROOT_KEYS)):
             raise KeyFolderError(f"{len(self.offline)} offline folders: give one, or {len(ROOT_KEYS)}")
         for at, name in enumerate(ROOT_KEYS):
-            self.put_offline(name, self.offline[at % len(self.offline)])
+            self.put_offline(name, self.offline[at % len(self.offline)], go_on=go_on)
 
-    def put_offline(self, name: str, folder: Path) -> SSlibKey:
-        """Make `name` in another folder, which is one of ours from now on; raise KeyFolderError if it is there."""
+    def put_offline(self, name: str, folder: Path, *, go_on: bool) -> SSlibKey:
+        """Make `name` in another folder, which is one of ours from now on; raise KeyFolderError if it is there.
+
+        `go_on`: one that is there was made in a try that was cut short, and nothing public names it yet; it is taken.
+        """
         path = folder / f"{name}.pem"
-        if path.exists():
+        if path.exists() and not go_on:
             raise KeyFolderError(f"{path}: exists; it is not made anew")
-        replace_file(path, _pem(Ed25519PrivateKey.generate()), mode=PRIVATE)
-        self.offline = (*self.offline, *(() if folder in self.offline else (folder,)))
+        if not path.exists():
+            replace_file(path, _pem(Ed25519PrivateKey.generate()), mode=PRIVATE)
+        self.bring(folder)
         return self.public(name)
+
+    def bring(self, folder: Path) -> None:
+        """Look for root keys in this folder too."""
+        self.offline = (*self.offline, *(() if folder in self.offline else (folder,)))
+
+    def lodge(self, city: str, folder: Path) -> None:
+        """Let a new city's keys lie in a folder of its own; raise KeyFolderError."""
+        kept, folder = self._home_of(city), folder.resolve()
+        if (kept not in (None, folder)) or (kept is None and any(self.has(role_of(kind, city)) for kind in KINDS)):
+            raise KeyFolderError(f"{city}: its keys are in {kept or self.folder} already")
+        if not folder.is_dir():
+            raise KeyFolderError(f"{folder}: is no folder; make it, or bring the stick")
+        replace_file(self.folder / f"{city}{LODGED}", f"{folder}\n".encode())
 
     def has(self, name: str) -> bool:
         """Tell whether a key is here, or in an offline folder that was brought."""
@@ -92,18 +114,17 @@ class RoleKeys:
 
     def _find(self, name: str, keyid: str) -> None:
         following, path = self._path(following_of(name)), self._path(name)
-        others = [following, *self.folder.glob(f"{name}.retired-*.pem")]
+        others = [following, *path.parent.glob(f"{name}.retired-*.pem")]
         found = next((one for one in others if one.exists() and self._keyid(one.stem) == keyid), None)
         if found is None:
             return  # signing will say which file is missing; a client would see it as well
-        if not path.exists():
-            path = found.with_name(f"{name}.pem")
-        else:
-            number = len(list(self.folder.glob(f"{name}.retired-*.pem"))) + 1
+        if path.exists():
+            number = len(list(path.parent.glob(f"{name}.retired-*.pem"))) + 1
             waits = found != following and not following.exists()  # a successor that was never named
-            path.rename(following if waits else self._path(f"{name}.retired-{number}"))
-        found.rename(path)
-        sync_folder(self.folder)
+            path.rename(path.with_name(f"{following_of(name) if waits else f'{name}.retired-{number}'}.pem"))
+            sync_folder(path.parent)
+        found.rename(found.with_name(f"{name}.pem"))  # where it lies: a stick is another disk
+        sync_folder(found.parent)
         self._loaded.clear()
 
     def signer(self, name: str) -> CryptoSigner:
@@ -119,6 +140,7 @@ class RoleKeys:
     def private(self, name: str) -> Ed25519PrivateKey:
         """Return the key itself, for what is signed beside metadata; raise KeyFolderError."""
         path = self._path(name)
+        self._be_there(path)
         try:
             private = serialization.load_pem_private_key(path.read_bytes(), password=None)
         except FileNotFoundError as error:
@@ -134,7 +156,18 @@ class RoleKeys:
             for folder in self.offline:
                 if (folder / f"{name}.pem").exists():
                     return folder / f"{name}.pem"
-        return self.folder / f"{name}.pem"
+        kind, _, rest = name.partition(".")
+        home = self._home_of(rest.partition(".")[0]) if kind in KINDS else None
+        return (home or self.folder) / f"{name}.pem"
+
+    def _home_of(self, city: str) -> Path | None:
+        path = self.folder / f"{city}{LODGED}"
+        return Path(path.read_text("utf-8").strip()) if path.exists() else None
+
+    def _be_there(self, path: Path) -> None:
+        """Raise KeyFolderError where the folder of a city's own is away: a stick is out, a disk not mounted."""
+        if path.parent != self.folder and path.parent not in self.offline and not path.parent.is_dir():
+            raise KeyFolderError(f"{path.parent}: the folder with the key {path.stem} is not here; bring it")
 
 
 def _pem(private: Ed25519PrivateKey) -> bytes:

@@ -79,6 +79,11 @@ def add_city(conn: sqlite3.Connection, city: str, *, zone: str) -> None:
         raise RegistryError(f"{city}: is in the register already") from error
 
 
+def is_known(conn: sqlite3.Connection, city: str) -> bool:
+    """Return whether a city is in the register."""
+    return conn.execute("SELECT 1 FROM city WHERE city = ?", (city,)).fetchone() is not None
+
+
 def zone_of(conn: sqlite3.Connection, city: str) -> ZoneInfo:
     """Return the zone of a city's civil days; raise RegistryError for a city that is not here."""
     row = conn.execute("SELECT zone FROM city WHERE city = ?", (city,)).fetchone()

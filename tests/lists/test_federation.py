@@ -4,19 +4,22 @@ import asyncio
 import re
 import shlex
 import time
+from datetime import date
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from central.cli import main
-from central.example_town import HOME
-from central.lists.cities import signing_keys
+from central.example_town import HOME, RESTRICT
+from central.lists.cities import publish, signing_keys
 from central.lists.issuing import Wanted, issue
+from central.lists.measure_calls import Measure, restrict
 from central.lists.publishing import PublishingError, Repository
-from central.lists.role_keys import KeyFolderError
+from central.lists.role_keys import ROOT_KEYS, TOP_LEVEL, KeyFolderError
 from central.register.minting import present, to_text
-from central.register.registry import RegistryError
+from central.register.registry import RegistryError, pseudonym, register
+from central.register.warrants import Warrant
 from credit.claims import TokenClass
 from credit.keys import Keyring
 from credit.tokens import open_token
@@ -31,7 +34,9 @@ OFFICES = Path(__file__).parents[2] / "central" / "example_offices"
 def places(tmp_path):
     """Return what the page's names stand for."""
     sticks = {f"${name}": str(tmp_path / name) for name in "ABCD"}
+    (tmp_path / "L").mkdir()
     return {
+        "$L": str(tmp_path / "L"),
         "$S": str(tmp_path / "platform"),
         "$RULES": str(OFFICES / "yunling"),
         "$RULES2": str(linhai(tmp_path)),
@@ -152,3 +157,83 @@ class TestSigningKeys:
         with pytest.raises(RegistryError, match="no signing key in force for printed codes; make one with"):
             issue(state, HOME, Wanted(subject="wang", max_uses=3), now_s=now_s)
         assert issue(state, HOME, Wanted(subject="wang", valid_s=60), now_s=now_s).text
+
+
+class TestSignersInTwoFolders:
+    """Two cities, two operators, each with its keys on a disk of its own."""
+
+    @pytest.fixture
+    def disks(self, tmp_path):
+        for name in (HOME, "linhai"):
+            (tmp_path / f"disk-{name}").mkdir()
+        return {name: tmp_path / f"disk-{name}" for name in (HOME, "linhai")}
+
+    @pytest.fixture
+    def state(self, tmp_path, disks, capsys):
+        state = tmp_path / "platform"
+        rules = {HOME: OFFICES / "yunling", "linhai": linhai(tmp_path)}
+        assert main(["init", "--state", str(state)]) == 0
+        for city, disk in disks.items():
+            words = ["--city", city, "--rules", str(rules[city]), "--keys", str(disk)]
+            assert main(["city", "add", "--state", str(state), *words]) == 0
+            with register(state) as conn:
+                pseudonym(conn, city, "wang")
+        return state
+
+    @staticmethod
+    def restrict(state, city):
+        measure = Measure(code=RESTRICT, until=date(2099, 12, 31), authority="文旅局")
+        restrict(state, city, "wang", measure, warrant=Warrant.by_two("li", "han"), now_ms=time.time_ns() // 1_000_000)
+
+    def test_each_city_s_keys_lie_on_its_disk_and_nowhere_else(self, state, disks):
+        for city, disk in disks.items():
+            assert sorted(path.name for path in disk.iterdir()) == [
+                f"{kind}.{city}.pem" for kind in ("issuers", "lists", "rules")
+            ]
+        here = {path.name for path in (state / "keys").glob("*.pem")}
+        assert here == {f"{name}.pem" for name in (*TOP_LEVEL, *ROOT_KEYS)}
+
+    async def test_while_one_disk_is_away_the_other_city_goes_on_and_what_waits_goes_out_when_it_is_back(
+        self, state, disks, terminal_of
+    ):
+        with register(state) as conn:
+            wang = {city: pseudonym(conn, city, "wang") for city in disks}
+        async with terminal_of(state) as t:
+            await t.puller.once()
+            disks["linhai"].rename(disks["linhai"].with_name("away"))
+
+            self.restrict(state, HOME)
+            with pytest.raises(KeyFolderError, match="disk-linhai: the folder with the key lists.linhai is not here"):
+                self.restrict(state, "linhai")
+            everything = publish(state, now_ms=time.time_ns() // 1_000_000)
+            assert everything.waiting == ("lists.linhai",)
+            assert not disks["linhai"].exists(), "no key was made in its place"
+            t.clock.ms = time.time_ns() // 1_000_000
+            assert dict((await t.puller.once()).problems) == {}
+            assert {city: bool(t.lists.current.measures(city, who)) for city, who in wang.items()} == {
+                HOME: True,
+                "linhai": False,
+            }
+
+            disks["linhai"].with_name("away").rename(disks["linhai"])
+            assert publish(state, now_ms=time.time_ns() // 1_000_000).waiting == ()
+            t.clock.ms = time.time_ns() // 1_000_000
+            await t.puller.once()
+            assert t.lists.current.measures("linhai", wang["linhai"])
+
+    def test_what_falls_due_on_a_disk_that_is_away_holds_no_other_city_s_renewal(self, state, disks):
+        disks["linhai"].rename(disks["linhai"].with_name("away"))
+        later = time.time_ns() // 1_000_000 + 8 * 86_400_000  # lists are signed anew after seven days
+
+        renewed = publish(state, now_ms=later, only_due=True)
+
+        ages = {city: one["lists"]["age_s"] for city, one in Repository(state).standing(now_ms=later).items()}
+        assert renewed.waiting == ("lists.linhai",)
+        assert (ages[HOME], ages["linhai"] > 7 * 86_400) == (0, True)
+
+    def test_a_city_s_keys_are_not_made_on_two_disks(self, state, tmp_path, capsys):
+        (tmp_path / "another").mkdir()
+        with pytest.raises(KeyFolderError, match="its keys are in .*disk-linhai already"):
+            Repository(state).keys.lodge("linhai", tmp_path / "another")
+        with pytest.raises(KeyFolderError, match="is no folder; make it, or bring the stick"):
+            Repository(state).keys.lodge("third", tmp_path / "nothing")

@@ -43,10 +43,10 @@ async def until(true, within_s=PATIENCE_S):
 class Town:
     """Platform, network, gate. `openings` are the lines of the gate's actuator: who was let through."""
 
-    def __init__(self, folder, session, lanes=()):
+    def __init__(self, folder, session, lanes=(), platform=PlatformLink):
         self.folder, self.lanes = folder, lanes
         platform_port, gate_port = free_ports(2)
-        self.platform = PlatformLink(folder, platform_port, session)
+        self.platform = platform(folder, platform_port, session)
         self.network = CuttableProxy(platform_port)
         self.gate = TerminalLink(town.GATE, folder, gate_port, session)
         self.visitors = Visitors(self.platform.state)
@@ -110,10 +110,13 @@ class Town:
 
 
 @asynccontextmanager
-async def started_town(folder, *, lanes=()):
-    """Run a town; `lanes` are further ones of the gate's terminal, {id, scene}, in its profile and its file."""
+async def started_town(folder, *, lanes=(), platform=PlatformLink):
+    """Run a town; `lanes` are further ones of the gate's terminal, {id, scene}, in its profile and its file.
+
+    `platform` makes the platform, where it is founded in another way.
+    """
     async with aiohttp.ClientSession() as session:
-        built = Town(folder, session, lanes)
+        built = Town(folder, session, lanes, platform)
         async with built.network:
             await built.start()
             try:

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Final
 
 from central.clock import now_ms
-from central.commands.common import Answer, add_state, answered
+from central.commands.common import Answer, add_state, answered, said
 from central.lists.cities import DEFAULT_ZONE, enter, found_city, publish
-from central.lists.issuing import make_keys
+from central.lists.issuing import complete_keys, make_keys
 from central.lists.metadata_files import PublishingError
 from central.lists.publishing import Published, Repository
 from credit.rules.listing import KINDS
@@ -21,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", nargs="?", choices=ACTIONS, help="what to do; or one of the options below")
     parser.add_argument("--city", help="the city; status without it tells of all")
     parser.add_argument("--rules", type=Path, metavar="DIR", help="add: the city's rules, JSON files in this folder")
+    parser.add_argument("--keys", type=Path, metavar="DIR", help="add: keep the city's keys in this folder of its own")
     parser.add_argument("--role", choices=KINDS, help="rotate: whose key; without it, all three")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--add", type=Path, metavar="DIR", help="another spelling of: add --rules DIR")
@@ -32,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Change, publish, say so."""
-    return answered(lambda: _status(args) if args.action == "status" else _said(_change(args)))
+    return answered(lambda: _status(args) if args.action == "status" else said(_change(args)))
 
 
 def _change(args: argparse.Namespace) -> Published:
@@ -42,8 +43,8 @@ def _change(args: argparse.Namespace) -> Published:
     rules, repository = args.add or args.rules, Repository(args.state)
     if rules and args.action in (None, "add"):
         enter(args.state, args.city, zone=args.zone)
-        make_keys(args.state, args.city, now_s=at_ms // 1000)
-        return found_city(args.state, args.city, rules, now_ms=at_ms)
+        complete_keys(args.state, args.city, now_s=at_ms // 1000)
+        return found_city(args.state, args.city, rules, now_ms=at_ms, keys=args.keys)
     if args.new_key:
         make_keys(args.state, args.city, now_s=at_ms // 1000)
         return publish(args.state, now_ms=at_ms, cities=(args.city,))
@@ -60,7 +61,3 @@ def _status(args: argparse.Namespace) -> Answer:
     if args.city and args.city not in found:
         raise PublishingError(f"{args.city}: not delegated to; cities are {', '.join(found) or 'none yet'}")
     return {"cities": {city: roles for city, roles in found.items() if args.city in (None, city)}}
-
-
-def _said(published: Published) -> Answer:
-    return {"published": published.version, "at_ms": published.at_ms, "changed": list(published.changed)}
