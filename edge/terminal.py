@@ -84,7 +84,10 @@ class Terminal:
         with only_one(self._config.data):
             identity = load_identity(self._config.data, platform=self._config.platform.url)
             async with AsyncExitStack() as stack:
-                await self._serve(identity, stack)
+                parts, decider = await self._open(identity, stack)
+                decider.errands = parts.tasks.errands
+                asyncio.get_running_loop().set_exception_handler(parts.tasks.faults.lost)
+                await self._serve(identity, parts, decider, stack)
 
     def _committed(self) -> Callable[[], None]:
         """Return what the store's writer tells after each commit: a fact is on its way at once."""
@@ -100,15 +103,14 @@ class Terminal:
         if self._ways is not None:
             self._ways.push.nudge()
 
-    async def _serve(self, identity: Identity, stack: AsyncExitStack) -> None:
-        parts, decider = await self._open(identity, stack)
+    async def _serve(self, identity: Identity, parts: Parts, decider: Decider, stack: AsyncExitStack) -> None:
         events = Events()
         verifiers = await stack.enter_async_context(Verifiers(self._config.verifiers))
         parted = (parts, decider)
         lanes = {one.id: await self._lane(one, parted, events, verifiers, stack) for one in self._config.lanes}
         join(lanes.values())
         identity.held.told.append(lambda: adopt(self._config, identity, parts.clock, decider, lanes))
-        beside = await open_beside(self._config.lanes, identity, self._turns, stack)
+        beside = await open_beside(self._config.lanes, identity, self._turns, stack, errands=parts.tasks.errands)
         events.beside.append(beside.heard)
         readings = Readings(parts, lambda lane: lanes[lane].openings.strikes, beside.lines)
         api = Api(
@@ -129,7 +131,7 @@ class Terminal:
         async with asyncio.TaskGroup() as group:
             opening = group.create_task(beginning.run(stack))
             await beginning.first_try()
-            runner = await stack.enter_async_context(listening(self._config, routes, staff.sessions))
+            runner = await stack.enter_async_context(listening(self._config, routes, staff.sessions, parts.tasks))
             gates = [group.create_task(lane.openings.run()) for lane in lanes.values()]
             work = self._work(parts, lanes, beginning, Patrol(parts, readings, events))
             signs = parts.tasks.keep("signs", beside.run, worked=lambda: beside.said)
@@ -143,6 +145,7 @@ class Terminal:
                 task.cancel()
             await runner.cleanup()  # nobody asks any more; what was granted is opened and noted before we go
             await finish(lanes)
+            await parts.tasks.errands.finish(STOP_S)
             for task in gates:
                 task.cancel()
         try:

@@ -95,6 +95,9 @@ class Groups:
         except StoreFailedError as error:
             for one in group:
                 await self._failed(one, error, committing=committing)
+        except Exception as error:  # noqa: BLE001 - handed to every caller: nobody may wait for ever
+            for one in group:
+                one.tell(Ran(error=error))
         else:
             for one, ran in told:
                 one.tell(ran)

@@ -18,6 +18,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final, Self, TypeVar
@@ -30,6 +31,8 @@ from storage.migrations import Schema, SchemaTooNewError, steps
 from storage.places import Place, Places
 from storage.postgres_tx import GONE, AgainError, PostgresTx, translated
 from storage.waiting import Ran, Waiting, withdrawn
+
+log = logging.getLogger("storage.postgres")
 
 T = TypeVar("T")
 POOL: Final = 8  # connections of one process
@@ -216,7 +219,10 @@ class PostgresJobs:
         while True:
             await asyncio.sleep(LOOK_S)
             if any(loop.time() - began > SLOW_S for began in self._busy.values()):
-                await self._look_around()
+                try:
+                    await self._look_around()
+                except Exception:  # whatever it is: a watch that ended would be missed at the next failover
+                    log.exception("the hosts could not be looked at")
 
     async def _look_around(self) -> None:
         """Ask every host; drop what hangs on an older server as soon as a newer one answers."""

@@ -8,7 +8,6 @@ Rules of this file:
   it was given something; the same id for another request is 409.
 """
 
-import asyncio
 import contextlib
 import json
 import re
@@ -38,6 +37,7 @@ from edge.events import Event, Events
 from edge.lanes.lane import Lane
 from edge.lanes.presented import Answer
 from edge.metrics import Metrics
+from edge.watch.alive import Errands
 from edge.watch.bounds import ANSWER_S
 from scanner.source import Source
 from storage.jobs import StoreFailedError
@@ -71,6 +71,11 @@ class About(Protocol):
 
     async def readiness(self) -> dict[str, Any]:
         """Return the readiness answer."""
+        ...
+
+    @property
+    def errands(self) -> Errands:
+        """What is done beside, and nobody waits for."""
         ...
 
     async def synchronise(self) -> Moved:
@@ -110,7 +115,6 @@ class Api:
         self._about = about
         self._once = Once(store, about)
         self._steps = Steps(lanes=lanes, store=store, clock=about)
-        self._reports: set[asyncio.Future[Moved]] = set()
 
     def routes(self) -> list[Route]:
         """Return (method, path, what it asks of the caller, handler)."""
@@ -243,12 +247,10 @@ class Api:
         report = request.query.get("report")
         if report not in (None, "no"):
             raise web.HTTPBadRequest(text="report is no or left out")
-        asked = asyncio.ensure_future(self._about.synchronise())
         if report == "no":
-            self._reports.add(asked)
-            asked.add_done_callback(self._reports.discard)
+            self._about.errands.send("sync now", self._about.synchronise())
             return web.json_response({}, status=202)
-        return web.json_response(msgspec.to_builtins(await asked))
+        return web.json_response(msgspec.to_builtins(await self._about.synchronise()))
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         """Stream what happens, Server-Sent Events."""

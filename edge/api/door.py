@@ -57,6 +57,7 @@ class Door:
 
     most: int
     clock: Callable[[], float] = time.monotonic
+    sweeps: int = 0
     _guests: dict[asyncio.BaseTransport, Guest] = field(default_factory=dict)
 
     @property
@@ -104,6 +105,7 @@ class Door:
         while True:
             await asyncio.sleep(SWEEP_S)
             self.sweep()
+            self.sweeps += 1
 
     def middleware(self) -> Middleware:
         """Return the outermost middleware: it knows which connections have a request in hand."""

@@ -14,6 +14,7 @@ from edge.api.openapi import with_description
 from edge.config import Config
 from edge.screens.pages import screen_routes
 from edge.staff.sessions import Sessions
+from edge.watch.alive import Tasks
 from edge.watch.logs import hide
 
 STOP_S = 1.0  # for requests in hand when we stop
@@ -29,7 +30,9 @@ def _tls(config: Config) -> ssl.SSLContext | None:
 
 
 @asynccontextmanager
-async def listening(config: Config, routes: list[Route], sessions: Sessions) -> AsyncIterator[web.AppRunner]:
+async def listening(
+    config: Config, routes: list[Route], sessions: Sessions, tasks: Tasks
+) -> AsyncIterator[web.AppRunner]:
     """Listen where the configuration says, until the end of the context or `cleanup` of what is given."""
     described = with_description(routes)
     door, tokens = Door(reserve_files()), load_tokens(config.data)
@@ -44,7 +47,7 @@ async def listening(config: Config, routes: list[Route], sessions: Sessions) -> 
     app.add_routes(screen_routes())
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=STOP_S, auto_decompress=False)
     await runner.setup()
-    sweeping = asyncio.create_task(door.keep(), name="door")
+    sweeping = asyncio.create_task(tasks.keep("door", door.keep, worked=lambda: door.sweeps), name="door")
     try:
         await DoorSite(runner, door, config.listen, tls=_tls(config)).start()
         yield runner

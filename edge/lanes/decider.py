@@ -44,6 +44,7 @@ from edge.lanes.presented import Answer, Presented, answer_of, told_before
 from edge.lanes.punctual import EXIT_S, LateError, Punctual
 from edge.lanes.reasking import Asks, Repaired, asked_again, denied
 from edge.metrics import Metrics
+from edge.watch.alive import Errands
 from edge.watch.bounds import Bounds
 from edge.watch.store import DECIDE
 from storage.jobs import StoreFailedError
@@ -84,6 +85,15 @@ class Decider:
         self._punctual = Punctual(store, self.now)
         self._opener = Opener()
         self._owed: deque[tuple[dict[str, Any], int]] = deque(maxlen=MAX_OWED)
+
+    @property
+    def errands(self) -> Errands:
+        """What is done beside decisions, and nobody waits for."""
+        return self._punctual.errands
+
+    @errands.setter
+    def errands(self, errands: Errands) -> None:
+        self._punctual.errands = errands
 
     def adopt(self, profile: Profile, places: Mapping[str, Place]) -> None:
         """Decide by another profile from now on."""

@@ -33,6 +33,7 @@ from credit.inputs import Now
 from edge.actuators.gate import Attempt, Done, Gate, Heard, Outcome, refused, unanswered, unsent
 from edge.lanes.feedback import Feedback
 from edge.lanes.presented import Answer
+from edge.watch.alive import Errands
 from storage.jobs import StoreFailedError
 from storage.sqlite import Store
 
@@ -67,9 +68,10 @@ class Opening:
 
 
 class Clock(Protocol):
-    """What tells the time, and hears of points at which tests pull the plug."""
+    """What tells the time, sends on errands, and hears of points at which tests pull the plug."""
 
     reached: Callable[[str], None]
+    errands: Errands
 
     def now(self) -> Now:
         """Return now."""
@@ -92,7 +94,6 @@ class Openings:
         self._owed: deque[tuple[str, Mapping[str, str | bool]]] = deque(maxlen=MAX_OWED)
         self._denied: deque[float] = deque(maxlen=MAX_DENIED + 1)
         self._feedback = Feedback(gate, lambda name, heard: self._later(self._fed_back(name, heard)))
-        self._heard: set[asyncio.Task[None]] = set()
         self.on_fire: Callable[[bool], Awaitable[object]] | None = None  # opens every lane of the terminal
         self._running = 0  # openings running that were not actuated
         self.alarm = ""  # what the gate tells of itself: fire, fault
@@ -299,9 +300,7 @@ class Openings:
             self.alarm = "fault" if heard is Heard.FAULT else ""
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._heard.add(task)
-        task.add_done_callback(self._heard.discard)
+        self._decider.errands.send(f"gate {self._lane}", work)
 
     async def _burning(self, *, open_: bool) -> None:
         if self.on_fire is None:

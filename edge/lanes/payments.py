@@ -19,6 +19,7 @@ from cache.ledger import paying
 from cache.ledger.steps import Stepped
 from cache.pen import Pen
 from credit.inputs import Now
+from edge.watch.alive import Errands
 from storage.jobs import StoreFailedError
 from storage.sqlite import Store
 
@@ -28,7 +29,9 @@ AGAIN_S = 1.0
 
 
 class Clock(Protocol):
-    """What tells the time."""
+    """What tells the time, and sends on errands."""
+
+    errands: Errands
 
     def now(self) -> Now:
         """Return now."""
@@ -55,7 +58,7 @@ class Payments:
     def await_(self, redemption: str) -> None:
         """Let the time of one begin; one that is waited for already goes on."""
         if redemption not in self._waiting:
-            task = asyncio.create_task(self._over(redemption), name=f"payment {redemption}")
+            task = self._clock.errands.send("payment", self._over(redemption))
             self._waiting[redemption] = task
             task.add_done_callback(lambda _: self._waiting.pop(redemption, None))
 

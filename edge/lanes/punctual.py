@@ -23,6 +23,7 @@ from cache.ledger import recall, steps
 from cache.ledger.visit import Settled
 from cache.pen import Pen
 from credit.inputs import Now
+from edge.watch.alive import Errands, Faults
 from storage.jobs import StoreFailedError
 from storage.sqlite import Job, Store
 
@@ -43,7 +44,7 @@ class Punctual:
     def __init__(self, store: Store, now: Callable[[], Now]) -> None:
         self._store = store
         self._now = now
-        self._late: set[asyncio.Task[None]] = set()
+        self.errands = Errands(Faults())
 
     async def write(
         self, job: Job[Settled], *, before: float, failed: Callable[[], None] = lambda: None, undo: bool = True
@@ -56,9 +57,7 @@ class Punctual:
         await asyncio.wait({written}, timeout=max(0.0, before - time.monotonic()) + SLACK_S)
         if written.done():
             return written.result()
-        late = asyncio.create_task(self._see_to(written, failed, undo=undo))
-        self._late.add(late)
-        late.add_done_callback(self._late.discard)
+        self.errands.send("late grant", self._see_to(written, failed, undo=undo))
         raise LateError("the store had begun, but was not done in time; what it comes to is taken back")
 
     async def _see_to(self, written: "asyncio.Future[Settled]", failed: Callable[[], None], *, undo: bool) -> None:
@@ -68,6 +67,9 @@ class Punctual:
             log.info("late_and_nothing_written", extra={"detail": str(error)})
             failed()
             return
+        except Exception:
+            failed()
+            raise
         ended = settled.decision.ends is not None
         if undo and settled.redemption is not None and not settled.repeat and not ended:
             await self._take_back(settled.redemption)

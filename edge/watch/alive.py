@@ -4,18 +4,26 @@ Whatever a task of the ways to the platform raises, it becomes a state `alarm` w
 the task waits on the ladder of `sync.backoff` and begins again. An alarm ends when the same task did its work again:
 when `worked()`, a figure that grows with each success, has moved since. Only the store and the lanes may end the
 process; and of a lane, what is wrong with one presentation ends that presentation alone (`Faults`).
+
+What runs beside and nobody waits for (a gate's word being written down, a late grant being taken back, a slip) is an
+errand: what ends one is a fault, which shows in readiness. What the event loop says of futures that nobody asked is
+heard as well.
 """
 
 import asyncio
 import collections
 import logging
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
 
 from sync.backoff import Backoff
 
 MAX_CAUSE = 200  # characters of an error that are shown
+NETWORK = (OSError, aiohttp.ClientError)  # whoever was asked for it has been told; libraries drop it once more
 
 log = logging.getLogger("xinguan.tasks")
 
@@ -52,9 +60,48 @@ class Faults:
         if self._met[name] == 1:
             log.error("unforeseen", extra={"where": where}, exc_info=error)
 
+    def lost(self, loop: asyncio.AbstractEventLoop, told: dict[str, Any]) -> None:
+        """Hear from the event loop what nobody else heard (`loop.set_exception_handler`)."""
+        error = told.get("exception")
+        if isinstance(error, Exception) and not isinstance(error, NETWORK):
+            self.met("nobody asked", error)
+        else:
+            loop.default_exception_handler(told)
+
     def told(self) -> str:
         """Return what was met, in words; empty when nothing was."""
         return ", ".join(f"{name} × {n}" for name, n in sorted(self._met.items()))
+
+
+class Errands:
+    """Owns what runs by itself: short pieces of work that nobody waits for."""
+
+    def __init__(self, faults: Faults) -> None:
+        self._faults = faults
+        self._out: set[asyncio.Task[Any]] = set()
+
+    def send(self, where: str, work: Coroutine[Any, Any, object]) -> asyncio.Task[Any]:
+        """Let `work` run; what ends it otherwise than well or by being cancelled is a fault of that place."""
+        task = asyncio.create_task(work, name=where)
+        self._out.add(task)
+        task.add_done_callback(lambda ended: self._ended(where, ended))
+        return task
+
+    def _ended(self, where: str, task: asyncio.Task[Any]) -> None:
+        self._out.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Exception):
+            self._faults.met(where, error)
+
+    async def finish(self, within_s: float) -> None:
+        """Let what is out come to its end; what takes longer is cancelled and named in the log."""
+        if not self._out:
+            return
+        _done, late = await asyncio.wait(self._out, timeout=within_s)
+        for task in late:
+            log.warning("errand_left", extra={"where": task.get_name()})
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
 
 
 class Tasks:
@@ -62,6 +109,7 @@ class Tasks:
 
     def __init__(self, *, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         self.faults = Faults()
+        self.errands = Errands(self.faults)
         self._pause = pause
         self._alarms: dict[str, Alarm] = {}
         self._worked: dict[str, Callable[[], object]] = {}

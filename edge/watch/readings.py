@@ -27,7 +27,7 @@ from edge.config import LaneTable
 from edge.metrics import Metrics
 from edge.terms import differences, notices_of, terms_of
 from edge.watch import status
-from edge.watch.alive import Tasks
+from edge.watch.alive import Errands, Tasks
 from edge.watch.board import Board, Line, Shown, readiness
 from edge.watch.bounds import Bounds
 from edge.watch.status import LaneReading, ListReading, ListsReading, PlatformReading, Reading, lines
@@ -116,6 +116,11 @@ class Readings:
     def now(self) -> Now:
         """Return now as the ledger wants it."""
         return self._parts.decider.now()
+
+    @property
+    def errands(self) -> Errands:
+        """What is done beside, and nobody waits for."""
+        return self._parts.tasks.errands
 
     async def synchronise(self) -> Moved:
         """Interrupt every wait on the way to the platform and return what moved."""

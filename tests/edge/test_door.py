@@ -24,6 +24,7 @@ from edge.api.serving import listening
 from edge.commands.common import local_api
 from edge.settings.reading import parse
 from edge.staff.sessions import Sessions
+from edge.watch.alive import Tasks
 
 
 class Hand:
@@ -245,7 +246,7 @@ async def test_beyond_this_machine_it_speaks_tls_and_our_own_commands_believe_th
         with urllib.request.urlopen(f"{base}/healthz", timeout=10, context=tls) as answer:
             return base, answer.status
 
-    async with listening(ours, [("GET", "/healthz", None, _well)], Sessions()):
+    async with listening(ours, [("GET", "/healthz", None, _well)], Sessions(), Tasks()):
         base, status = await asyncio.to_thread(ask, ours)
         with pytest.raises(urllib.error.URLError, match="CERTIFICATE_VERIFY_FAILED"):
             await asyncio.to_thread(ask, theirs)

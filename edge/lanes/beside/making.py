@@ -16,6 +16,7 @@ from edge.config import LaneTable
 from edge.lanes.beside.signs import Sign, Signs
 from edge.lanes.beside.slips import LanePaper
 from edge.terms import notices_of
+from edge.watch.alive import Errands
 from edge.watch.board import Line
 from sync.enrol.identity import Identity
 
@@ -68,7 +69,9 @@ def _cause(standing: Printed) -> str:
     return "printer.low" if standing.paper is Paper.LOW else "printer.well"
 
 
-async def open_beside(tables: Iterable[LaneTable], identity: Identity, turns: Turns, stack: AsyncExitStack) -> Beside:
+async def open_beside(
+    tables: Iterable[LaneTable], identity: Identity, turns: Turns, stack: AsyncExitStack, *, errands: Errands
+) -> Beside:
     """Return what stands beside these lanes; lights are OFF now and when the stack closes."""
     signs, papers = {}, {}
     for table in tables:
@@ -80,7 +83,8 @@ async def open_beside(tables: Iterable[LaneTable], identity: Identity, turns: Tu
         if found:
             signs[table.id] = Signs(table.id, found, gated=table.actuator is not None)
         if table.printer is not None:
-            papers[table.id] = LanePaper(table.printer, Printer(table.printer, turns), house_of(identity))
+            printer = Printer(table.printer, turns)
+            papers[table.id] = LanePaper(table.printer, printer, house_of(identity), errands=errands)
     return Beside(signs, papers)
 
 

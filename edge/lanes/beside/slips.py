@@ -7,7 +7,6 @@ Rules of this file:
 - printing waits for nobody and nobody waits for it, but who asked for a slip.
 """
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -15,6 +14,7 @@ from typing import Any, Final
 from edge.actuators.paper.printers import Printed, Printer
 from edge.actuators.paper.slips import House, slip_of
 from edge.actuators.paper.tables import PrinterTable
+from edge.watch.alive import Errands
 
 MAX_KEPT: Final = 64  # answers of a lane
 SELF: Final = {
@@ -30,12 +30,14 @@ Answer = Mapping[str, Any]
 class LanePaper:
     """One lane's printer. `house` gives what the terminal is called, for the hour of an answer (ms UTC)."""
 
-    def __init__(self, table: PrinterTable, printer: Printer, house: Callable[[int], House]) -> None:
+    def __init__(
+        self, table: PrinterTable, printer: Printer, house: Callable[[int], House], *, errands: Errands
+    ) -> None:
         self._itself = SELF[table.when]
         self._printer = printer
         self._house = house
         self._kept: OrderedDict[str, Answer] = OrderedDict()
-        self._printing: set[asyncio.Task[Printed]] = set()
+        self._errands = errands
 
     @property
     def standing(self) -> Printed:
@@ -50,9 +52,7 @@ class LanePaper:
         while len(self._kept) > MAX_KEPT:
             self._kept.popitem(last=False)
         if told["outcome"] in self._itself:
-            task = asyncio.create_task(self.print(told))
-            self._printing.add(task)
-            task.add_done_callback(self._printing.discard)
+            self._errands.send("slip", self.print(told))
 
     def answer(self, name: str | None) -> Answer | None:
         """Return the answer of a redemption or notice, the last one without a name; None if it is not here."""

@@ -21,6 +21,7 @@ from credit.rules.benefits import parse_benefits
 from edge.actuators.gate import Heard, Plain, refused, unanswered, unsent, well
 from edge.lanes.feedback import Feedback
 from edge.lanes.openings import BEGIN_S, SLACK_S, Opening, Openings
+from edge.watch.alive import Errands, Faults
 from storage.jobs import JobWithdrawnError, StoreFailedError
 from storage.sqlite import immediate, memory
 
@@ -71,6 +72,8 @@ class MemoryStore:
 class Clock:
     def __init__(self):
         self.at_ms = T0
+        self.faults = Faults()
+        self.errands = Errands(self.faults)
 
     @staticmethod
     def reached(point):
