@@ -1,5 +1,7 @@
 # One line a target; each makes what it needs. `PYTHON=python3.13 make test` picks another interpreter.
 PYTHON ?= python3
+# Whatever is started here is compiled once and kept beside its source: without, each process compiles all of it again.
+unexport PYTHONDONTWRITEBYTECODE
 .PHONY: setup demo test processes cover lint ill town seeds e2e bench clients docs lock deb tarball
 setup: ; @PYTHON=$(PYTHON) sh tests/tools/setup.sh dev
 demo: ; @PYTHON=$(PYTHON) sh tests/tools/setup.sh demo && .venv/bin/python -I -m edge.cli demo $(ARGS)

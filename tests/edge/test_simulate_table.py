@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from edge.simulator.telling import table
+from tests.tools.shell import xinguan
 
 CASE = Path(__file__).parents[2] / "docs" / "examples" / "hotel.json"
 COMMAND = [sys.executable, "-I", "-m", "edge.cli", "simulate", str(CASE)]
@@ -36,7 +37,7 @@ def test_a_step_says_when_who_what_and_why():
 
 
 def test_a_pipe_gets_json_lines_and_a_terminal_a_table():
-    piped = subprocess.run(COMMAND, capture_output=True, text=True, check=True, timeout=60).stdout
+    piped = xinguan("simulate", CASE).stdout
     ours, theirs = pty.openpty()
     shown = subprocess.Popen(COMMAND, stdout=theirs)
     os.close(theirs)
@@ -60,6 +61,6 @@ def test_a_pipe_gets_json_lines_and_a_terminal_a_table():
 
 
 def test_each_can_be_asked_for():
-    as_table = subprocess.run([*COMMAND, "--table"], capture_output=True, text=True, check=True, timeout=60).stdout
+    as_table = xinguan("simulate", CASE, "--table").stdout
 
     assert as_table.startswith("时间 time")

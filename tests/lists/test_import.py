@@ -23,6 +23,7 @@ from sync.pull.puller import PullFailedError
 from sync.wire.jws import public_hex
 from sync.wire.messages import EnrolAnswer
 from sync.wire.profiles import Lane, Profile, SignedProfile
+from tests.tools.shell import xinguan
 
 
 @pytest.fixture
@@ -49,15 +50,13 @@ def enrolled(terminal, platform, tmp_path):
     return config
 
 
-async def xinguan_lists(*words, code=("-m", "edge.cli")):
-    done = await asyncio.to_thread(
-        subprocess.run,
-        [sys.executable, "-I", *code, "lists", *map(str, words)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+async def xinguan_lists(*words, code=None):
+    """The command as a shell calls it; `code`: a program for a process of its own that does."""
+    if code is None:
+        done = await asyncio.to_thread(xinguan, "lists", *words)
+    else:
+        command = [sys.executable, "-I", "-c", code, "lists", *map(str, words)]
+        done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=60)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -221,7 +220,7 @@ async def test_roots_stick_is_taken_in_for_a_service_with_its_own_user(platform,
     stick.chmod(0o600)
 
     for action in (("import", stick), ("status",), ("check",)):
-        code, _out, error = await xinguan_lists(*action, warm, enrolled, code=("-c", AS_ROOT))
+        code, _out, error = await xinguan_lists(*action, warm, enrolled, code=AS_ROOT)
         assert (code, error) == (0, ""), error
     assert {path.stat().st_uid for path in (terminal.folder, *terminal.folder.rglob("*"))} == {SERVICE}
 
