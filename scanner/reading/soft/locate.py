@@ -2,7 +2,7 @@
 
 The hard idea: under a lamp, in the dark or moved, edges are gone but a finder pattern still *correlates*. The region is
 looked at small and evened, so that one pass for each of a few sizes finds whatever is like a finder, in both
-polarities; which three of them make a code is told in `triples`.
+polarities; which three of them make a code is told in `triples`, or, where none do, which two in `pairs`.
 
 Photographs that show no dense code are told by their texture, before anything is searched (`dense`).
 """
@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from scanner.reading.soft.pairs import paired
 from scanner.reading.soft.triples import Candidate, candidates
 
 Values = npt.NDArray[np.float32]
@@ -43,7 +44,8 @@ def located(plane: Values, *, gated: bool = True, stretched: bool = False) -> li
     if looked is None or (gated and not dense(looked)):
         return []
     even, size = looked, looked.shape[::-1]
-    found = candidates(even, _peaks(even))
+    peaks = _peaks(even)
+    found = candidates(even, peaks) or paired(even, peaks)
     back = np.array([[plane.shape[1] / size[0], 0, 0], [0, plane.shape[0] / size[1], 0], [0, 0, 1]])
     half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])  # a pixel's middle
     return [Candidate(back @ half @ c.lay, c.version, c.sign, c.score) for c in found]

@@ -48,7 +48,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Guess:
+class Guess:
     """A top left finder, the ways from it to the others, a version."""
 
     a: Any
@@ -68,20 +68,20 @@ def candidates(even: Values, peaks: npt.NDArray[np.float64]) -> list[Candidate]:
     for at in np.argsort(-timing)[:TIMED]:
         guess = guesses[at]
         places, shades = _arms(guess.version)
-        seen = _matched(even, _placed(places, guess, slants[at])[None], shades)
+        seen = matched(even, placed(places, guess, slants[at])[None], shades)
         scores.append((float(timing[at]) + ARMS * guess.sign * float(seen[0]), at))
     found: list[Candidate] = []
     for score, at in sorted(scores, key=lambda one: -one[0])[:GUESSES]:
         if score < LEAST_LIKELY:
             break
-        candidate = _slanting(even, guesses[at])
+        candidate = slanting(even, guesses[at])
         found += [candidate] if candidate.score > LEAST_SCORE else []
         if candidate.score > SURE:
             break
     return sorted(found, key=lambda one: -one.score)
 
 
-def _threes(peaks: npt.NDArray[np.float64]) -> list[_Guess]:
+def _threes(peaks: npt.NDArray[np.float64]) -> list[Guess]:
     """Return the strongest triples that may be a code, each with each version it may be of."""
     threes = np.array(list(permutations(range(len(peaks)), 3)), np.intp).reshape(-1, 3)
     a, b, c = (peaks[threes[:, i]] for i in range(3))
@@ -92,18 +92,18 @@ def _threes(peaks: npt.NDArray[np.float64]) -> list[_Guess]:
     fits = (cross > LEAST_SINE * long * tall) & (long < MOST_UNEQUAL * tall) & (tall < MOST_UNEQUAL * long)
     fits &= (sizes.max(0) < MOST_UNLIKE * sizes.min(0)) & (a[:, 3] == b[:, 3]) & (b[:, 3] == c[:, 3])
     modules = np.sqrt(long * tall) / sizes.mean(0)
-    fits &= (modules > SHORTEST * _span(VERSIONS[0])) & (modules < LONGEST * _span(VERSIONS[-1]))
+    fits &= (modules > SHORTEST * span(VERSIONS[0])) & (modules < LONGEST * span(VERSIONS[-1]))
     likely = np.flatnonzero(fits)
     likely = likely[np.argsort(-(a + b + c)[likely, 4])[:THREES]]
     return [
-        _Guess(a[i, :2], u[i], v[i], version, int(a[i, 3]))
+        Guess(a[i, :2], u[i], v[i], version, int(a[i, 3]))
         for i in likely
         for version in VERSIONS
-        if SHORTEST * _span(version) < modules[i] < LONGEST * _span(version)
+        if SHORTEST * span(version) < modules[i] < LONGEST * span(version)
     ]
 
 
-def _span(version: int) -> int:
+def span(version: int) -> int:
     """Return the modules from finder to finder."""
     return layout(version).side - FINDER
 
@@ -114,22 +114,22 @@ def _timings() -> tuple[Values, Values, Values]:
 
     (versions, slants, modules), (versions, slants, modules), (versions, modules); shades sum to 0 and end in zeros.
     """
-    most = _span(VERSIONS[-1]) - FINDER - 2
+    most = span(VERSIONS[-1]) - FINDER - 2
     shape = (len(VERSIONS), len(COARSE), most)
     along, aside, shades = np.zeros(shape, np.float32), np.zeros(shape, np.float32), np.zeros(shape[::2], np.float32)
     for row, version in enumerate(VERSIONS):
-        span = _span(version)
-        modules = np.arange(FINDER + 1, span - 1)
-        t = (modules + 0.5 - FINDER / 2) / span
+        whole = span(version)
+        modules = np.arange(FINDER + 1, whole - 1)
+        t = (modules + 0.5 - FINDER / 2) / whole
         shrunk = 1 / (1 + COARSE[:, None] * t)
         along[row, :, : len(t)] = t * (1 + COARSE[:, None]) * shrunk
-        aside[row, :, : len(t)] = (TIMING + 0.5 - FINDER / 2) / span * shrunk
+        aside[row, :, : len(t)] = (TIMING + 0.5 - FINDER / 2) / whole * shrunk
         wanted = np.where(modules % 2, 1.0, -1.0)
         shades[row, : len(t)] = wanted - wanted.mean()
     return along, aside, shades
 
 
-def _timed(even: Values, guesses: list[_Guess]) -> tuple[Any, Any]:
+def _timed(even: Values, guesses: list[Guess]) -> tuple[Any, Any]:
     """Return how far both timing patterns of each guess agree, and under which slants: (guesses,), (guesses, 2)."""
     along, aside, shades = _timings()
     rows = [guess.version - VERSIONS[0] for guess in guesses]
@@ -142,7 +142,7 @@ def _timed(even: Values, guesses: list[_Guess]) -> tuple[Any, Any]:
     total, slants = np.zeros(len(guesses), np.float32), np.zeros((len(guesses), 2), np.float32)
     for side, (one, other) in enumerate(((u, v), (v, u))):
         at = (a + ahead * one + beside * other).reshape(len(guesses), -1, 2)
-        seen = _sampled(even, at).reshape(len(guesses), len(COARSE), -1) * valid[:, None]
+        seen = sampled(even, at).reshape(len(guesses), len(COARSE), -1) * valid[:, None]
         match = _correlated(seen, wanted, valid.sum(-1)[:, None]) * sign - SLANT_COST * np.abs(COARSE)
         total += match.max(1)
         slants[:, side] = COARSE[match.argmax(1)]
@@ -156,22 +156,23 @@ def _correlated(seen: Any, wanted: Any, count: Any) -> Any:
     return np.einsum("gsn,gn->gs", seen, wanted) / (np.sqrt(np.maximum(spread, 0) * power) + 1e-3)
 
 
-def _sampled(even: Values, at: Any) -> Values:
+def sampled(even: Values, at: Any) -> Values:
+    """Return what lies at places (rows, n, 2), nothing beyond the edge: (rows, n)."""
     flat = np.ascontiguousarray(at, np.float32)
     return np.asarray(cv2.remap(even, flat, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT), np.float32)  # type: ignore[call-overload]
 
 
-def _slanting(even: Values, guess: _Guess) -> Candidate:
+def slanting(even: Values, guess: Guess) -> Candidate:
     """Return the guess with the pair of slants under which all patterns fit best."""
-    places, shades = _patterns(guess.version)
-    at = _placed(places, guess, (SLANTS[:, None, None], SLANTS[None, :, None]))
+    places, shades = patterns(guess.version)
+    at = placed(places, guess, (SLANTS[:, None, None], SLANTS[None, :, None]))
     cost = SLANT_COST * (np.abs(SLANTS[:, None]) + np.abs(SLANTS[None])) / 4
-    match = _matched(even, at, shades) * guess.sign - cost
+    match = matched(even, at, shades) * guess.sign - cost
     across, down = np.unravel_index(match.argmax(), match.shape)
     return Candidate(_lay(guess, SLANTS[across], SLANTS[down]), guess.version, guess.sign, float(match.max()))
 
 
-def _placed(places: Values, guess: _Guess, slants: Any) -> Any:
+def placed(places: Values, guess: Guess, slants: Any) -> Any:
     """Return where places of the unit square between the finders lie, (..., n, 2)."""
     a, u, v = (np.asarray(vector, np.float32) for vector in (guess.a, guess.u, guess.v))
     across, down = slants
@@ -181,9 +182,9 @@ def _placed(places: Values, guess: _Guess, slants: Any) -> Any:
     return a + right[..., None] * u + below[..., None] * v
 
 
-def _matched(even: Values, at: Any, wanted: Any) -> npt.NDArray[np.float64]:
+def matched(even: Values, at: Any, wanted: Any) -> npt.NDArray[np.float64]:
     """Return the correlation along the last axis of what lies at places (..., n, 2) with n wanted shades."""
-    seen = _sampled(even, at.reshape(-1, at.shape[-2], 2))
+    seen = sampled(even, at.reshape(-1, at.shape[-2], 2))
     wanted = (wanted - wanted.mean()).astype(np.float32)
     spread = np.einsum("ij,ij->i", seen, seen) - seen.sum(-1) ** 2 / len(wanted)
     size = np.sqrt(np.maximum(spread, 0) * float(wanted @ wanted)) + 1e-3
@@ -197,14 +198,13 @@ def _arms(version: int) -> tuple[Values, Values]:
 
 
 @cache
-def _patterns(version: int) -> tuple[Values, Values]:
+def patterns(version: int) -> tuple[Values, Values]:
     """Return places and shades of the version words, the timing and every alignment pattern."""
     return _chosen(version, lambda _x, _y: True, timing=True)
 
 
 def _chosen(version: int, wanted: Callable[[int, int], bool], *, timing: bool = False) -> tuple[Values, Values]:
     plan = layout(version)
-    span = plan.side - 7
     own = np.zeros(plan.fixed.shape, np.bool_)
     own[:6, -11:-8] = own[-11:-8, :6] = True
     if timing:
@@ -213,14 +213,14 @@ def _chosen(version: int, wanted: Callable[[int, int], bool], *, timing: bool = 
         if wanted(x, y):
             own[y - 2 : y + 3, x - 2 : x + 3] = True
     y, x = np.nonzero(own)
-    places = (np.stack([x, y], 1) + 0.5 - FINDER / 2) / span
+    places = (np.stack([x, y], 1) + 0.5 - FINDER / 2) / span(version)
     return places.astype(np.float32), plan.fixed[own]
 
 
-def _lay(guess: _Guess, across: float, down: float) -> Lay:
+def _lay(guess: Guess, across: float, down: float) -> Lay:
     """Return the homography that puts three finders where they are, with a slant along each side."""
-    a, span = guess.a, _span(guess.version)
+    a, whole = guess.a, span(guess.version)
     b, c = (a + guess.u) * (1 + across), (a + guess.v) * (1 + down)
     unit = np.array([[*(b - a), across], [*(c - a), down], [*a, 1.0]]).T
-    to_unit = np.array([[1 / span, 0, -3.5 / span], [0, 1 / span, -3.5 / span], [0, 0, 1]])
+    to_unit = np.array([[1 / whole, 0, -3.5 / whole], [0, 1 / whole, -3.5 / whole], [0, 0, 1]])
     return np.asarray(unit @ to_unit, np.float64)

@@ -6,6 +6,7 @@ import pytest
 
 from scanner.reading.patches import Region
 from scanner.reading.soft.locate import dense, located
+from scanner.reading.soft.pairs import edges, paired
 from scanner.reading.soft.reader import joined, squared
 from scanner.reading.soft.refine import finder_sign, fixed_match, lay_of, refined, straightened
 from scanner.reading.soft.soften import evened
@@ -55,6 +56,49 @@ def test_a_code_is_found_with_its_version_and_polarity(camera, code, scene):
     assert best.sign == (-1 if scene.get("inverted") else 1)
     off = np.hypot(*(corners_of(best.lay, version) + offset - corners).T)
     assert off.max() < 2.5 * scene.get("px", 2.5)
+
+
+def hidden(frame, corners, which, side):
+    """Return the frame with one finder and what is around it as white as a lamp makes it."""
+    reach = 9 * np.hypot(*(corners[1] - corners[0])) / side
+    x, y = corners[which] + (corners[(which + 2) % 4] - corners[which]) * 4.5 / side
+    out = frame.copy()
+    cv2.circle(out, (round(x), round(y)), round(reach), 255, -1)
+    return out
+
+
+@pytest.mark.parametrize(
+    "scene", [{}, {"px": 1.8, "blur": 0.7}, {"lean": 0.12, "px": 3.0}, {"turn": 100}, {"inverted": True}]
+)
+@pytest.mark.parametrize("which", [1, 3])
+def test_a_code_of_which_two_finders_are_seen_is_found_by_the_side_between_them(camera, code, scene, which):
+    modules = code()
+    version = (len(modules) - 17) // 4
+    frame, corners = camera(modules, **scene)
+    plane, offset = cut(hidden(frame, corners, which, len(modules)), corners)
+
+    best = located(plane)[0]
+
+    assert best.version == version
+    off = np.hypot(*(corners_of(best.lay, version) + offset - corners).T)
+    assert off.max() < 3.5 * scene.get("px", 2.5)
+    _, even = refined(plane, best.lay, layout(version), sign=best.sign)
+    assert fixed_match(even, layout(version)) > 0.42
+
+
+def test_no_code_is_made_of_two_finders_between_which_there_is_none():
+    dice = np.random.default_rng(5)
+    ring = np.full((11, 11), 1.0, np.float32)
+    for at, shade in enumerate((-1, 1, -1), 2):
+        ring[at:-at, at:-at] = shade
+    for _ in range(20):
+        even = np.where(dice.random((220, 220)) < 0.5, 1, -1).astype(np.float32)
+        even = cv2.GaussianBlur(cv2.resize(even[:110, :110], (220, 220), interpolation=cv2.INTER_NEAREST), (0, 0), 1.0)
+        peaks = np.array([[50.5, 50.5, 2.0, 1, 0.8], [150.5, 52.5, 2.0, 1, 0.7]])
+        for x, y in peaks[:, :2].astype(int):
+            even[y - 11 : y + 11, x - 11 : x + 11] = cv2.resize(ring, (22, 22), interpolation=cv2.INTER_NEAREST)
+        assert paired(even, peaks) == []
+    assert edges(even, peaks[:1]) == edges(even, peaks[:0]) == []
 
 
 def test_nothing_is_found_in_noise_flat_light_stripes_or_a_coarse_code(camera, code):
