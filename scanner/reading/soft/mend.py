@@ -32,7 +32,7 @@ from scanner.reading.soft.symbols import LEVELS, MASKS, Blocks, Grid, Layout, Pl
 
 LEAST_FIRST, LEAST_NEXT = 14.0, 8.0  # `likely`, of the first block that is mended and of the others
 LOST = -80.0  # `promise` of the best block after a round
-HOPELESS = 0.0  # `promise` of a block whose bits would be tried
+HOPELESS = 8.0  # `promise` of a block whose bits would be tried: those that were mended had at least 14
 FEW, MANY = 6, 10  # guesses at first, and when a round has passed
 SPARE = 3  # syndromes that no guess uses up
 BLIND = 3  # rounds on end that may gain nothing

@@ -22,7 +22,6 @@ Rules:
 (False, True)
 """
 
-import itertools
 from functools import cache
 
 import numpy as np
@@ -60,62 +59,93 @@ def ordered(llrs: Values, *, checks: int) -> Words:
 
 def _nearest(llrs: Values, checks: int) -> Words:
     sure, hard = np.abs(llrs).ravel(), llrs.ravel() < 0
-    order = np.argsort(sure)
-    every = _check_columns(len(llrs), checks)
-    off = 0
-    for column in itertools.compress(every, hard.tolist()):
-        off ^= column
-    some = order[: BITS * checks + TURNED].tolist()
-    own, others, off = _reduced([every[at] for at in some], off, rows=BITS * checks)
-    bits = hard.copy()
-    bits[[some[at] for at in _cheapest(sure[some], own, others, off)]] ^= True
-    return np.packbits(bits)
+    some = np.argsort(sure)[: BITS * checks + TURNED]
+    bits = np.empty((BITS * checks, len(some) + 1), np.uint8)
+    bits[:, :-1] = _check_bits(len(llrs), checks)[some].T
+    bits[:, -1] = np.bitwise_xor.reduce(_check_bits(len(llrs), checks)[hard], axis=0)
+    given, rows, table = _reduced(bits)
+    free = np.setdiff1d(np.arange(len(some)), given, assume_unique=True)[:TURNED]
+    least = _cheapest(sure[some[given]], sure[some[free]], table[rows][:, [len(some), *free]].T)
+    turned = hard.copy()
+    turned[some[np.concatenate([free, given])[least]]] ^= True
+    return np.packbits(turned)
 
 
 @cache
-def _check_columns(length: int, checks: int) -> list[int]:
-    """Return for each bit of a block the bits of the syndromes that it is part of, as one number."""
+def _check_bits(length: int, checks: int) -> npt.NDArray[np.uint8]:
+    """Return for each bit of a block which bits of the syndromes it is part of: (length * 8, checks * 8)."""
     place = np.arange(length - 1, -1, -1)[:, None, None] * np.arange(checks)
     power = place + np.arange(BITS - 1, -1, -1)[:, None]
-    return [int.from_bytes(column.tobytes()) for column in POWERS[power % ORDER].reshape(-1, checks)]
+    return np.unpackbits(POWERS[power % ORDER].reshape(-1, checks), axis=1)
 
 
-def _reduced(columns: list[int], off: int, *, rows: int) -> tuple[dict[int, int], dict[int, int], int]:
-    """Return the check matrix (its columns are numbers, the most doubtful bits first) as sums of the surer ones.
+def _reduced(bits: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.uint8]]:
+    """Return which columns are given by the others, the first possible ones, in which rows, and the rows solved so.
 
-    Which row each bit has that is given by others, the columns of those others, and the syndromes in the same rows.
+    Eight columns at a time (the "four Russians"): of all sums of their eight rows one has what any other row has there.
     """
-    left, own, others = (1 << rows) - 1, {}, {}
-    columns = [*columns, off]
-    for at in range(len(columns) - 1):
-        column = columns[at]
-        row = column & left & -(column & left)
-        if not row:
-            others[at] = at
+    width = bits.shape[1]
+    packed = np.packbits(np.pad(bits, ((0, 0), (0, -width % 64))), axis=1, bitorder="little")
+    wide = packed.view(np.uint64)
+    sums, table = np.zeros((2, 1 << BITS, wide.shape[1]), np.uint64)  # of rows; these by what they have in a group
+    sums_packed = sums.view(np.uint8)
+    left = np.ones(len(bits), np.bool_)
+    given: list[int] = []
+    rows: list[int] = []
+    for group in range((width - 1 + BITS - 1) // BITS):
+        if len(rows) == len(bits):
+            break
+        column, open_rows = packed[:, group], np.flatnonzero(left)
+        leads = _leads(column[open_rows].tolist(), width - 1 - group * BITS)
+        if not leads:
             continue
-        own[at], left = row.bit_length() - 1, left ^ row
-        column ^= row
-        columns[at + 1 :] = [c ^ column if c & row else c for c in columns[at + 1 :]]
-        for other in others:
-            if columns[other] & row:
-                columns[other] ^= column
-    return own, {at: columns[at] for at in others}, columns[-1]
+        own = open_rows[list(leads.values())]
+        for at, row in enumerate(wide[own]):
+            np.bitwise_xor(sums[: 1 << at], row, out=sums[1 << at : 2 << at])
+        some = 1 << len(own)
+        lead = sum(1 << bit for bit in leads)
+        table[sums_packed[:some, group] & lead] = sums[:some]
+        wide ^= table[column & lead]
+        wide[own] = table[[1 << bit for bit in leads]]
+        left[own] = False
+        given += [group * BITS + bit for bit in leads]
+        rows += own.tolist()
+    return np.array(given, np.intp), np.array(rows, np.intp), np.unpackbits(packed, axis=1, bitorder="little")
 
 
-def _cheapest(sure: Values, own: dict[int, int], others: dict[int, int], off: int) -> list[int]:
-    """Return which of the bits, most doubtful first, to turn: those that make a word of the code at the least cost."""
-    given, free = list(own), list(others)[:TURNED]
-    table = _bits([off, *(others[at] for at in free)], size=len(given) // BITS + 1)[:, [own[at] for at in given]]
-    signs = np.where(table, -1, 1).astype(np.float32)
-    weights = sure[given] * signs[0]
-    whole = float(sure[given].sum())
-    costs = (whole - _products(weights * signs[1:], signs[1:].T)) / 2 + sure[free][:, None] + sure[free]
-    np.fill_diagonal(costs, (whole - signs[1:] @ weights) / 2 + sure[free])
-    turned = []
+def _leads(values: list[int], most: int) -> dict[int, int]:
+    """Return the first independent bits of eight, below `most`, each with the place of a value that has it."""
+    mask = (1 << min(BITS, most)) - 1
+    full, at = mask.bit_count(), {}
+    found: dict[int, int] = {}  # by its lowest bit, which no other has
+    for place, value in enumerate(values):
+        rest = value & mask
+        for lead, base in found.items():
+            rest ^= base if rest & lead else 0
+        if rest:
+            low = rest & -rest
+            found = {lead: base ^ rest if base & low else base for lead, base in found.items()}
+            found[low], at[low.bit_length() - 1] = rest, place
+            if len(found) == full:
+                break
+    return at
+
+
+def _cheapest(given: Values, free: Values, table: npt.NDArray[np.uint8]) -> list[int]:
+    """Return which of the bits `free` and `given`, in this order, to turn: those that make a word at the least cost.
+
+    The first row of the table says which of `given` to turn if none of `free` is, each other which one of `free` turns.
+    """
+    signs = np.where(table, np.float32(-1), np.float32(1))
+    weights = given * signs[0]
+    whole = float(given.sum())
+    costs = (whole - _products(weights * signs[1:], signs[1:].T)) / 2 + free[:, None] + free
+    np.fill_diagonal(costs, (whole - signs[1:] @ weights) / 2 + free)
+    turned: list[int] = []
     if len(free) and costs.min() < (whole - weights.sum()) / 2:
         turned = sorted({int(at) for at in np.unravel_index(costs.argmin(), costs.shape)})
     value = np.bitwise_xor.reduce(table[[0, *(at + 1 for at in turned)]], axis=0)
-    return [free[at] for at in turned] + [given[at] for at in np.flatnonzero(value)]
+    return turned + (len(free) + np.flatnonzero(value)).tolist()
 
 
 def _products(left: Values, right: Values) -> Values:
@@ -123,9 +153,3 @@ def _products(left: Values, right: Values) -> Values:
     step = max(1, MOST_PRODUCTS // right.size)
     pieces = [left[at : at + step] @ right for at in range(0, len(left), step)]
     return np.concatenate(pieces) if pieces else np.zeros((0, right.shape[1]), np.float32)
-
-
-def _bits(numbers: list[int], *, size: int) -> npt.NDArray[np.uint8]:
-    """Return the bits of numbers of so many bytes, the lowest first: a row each."""
-    packed = b"".join(number.to_bytes(size, "little") for number in numbers)
-    return np.unpackbits(np.frombuffer(packed, np.uint8).reshape(-1, size), axis=1, bitorder="little")

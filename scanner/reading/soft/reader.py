@@ -7,6 +7,7 @@ Rules:
 - a code is believed to be there if what its version fixes is seen (see `refine`), and to be read if every block is
   mended and the text is ours;
 - a code that is there and cannot be mended is kept, and averaged with the next frame (see `burst`);
+- a place that another decoder found a second time is not tried a second time: it costs as much and brings nothing;
 - `spare` says whether there is time left. It is asked before each place and each round, so a frame costs at most the
   budget and one of them; a place for which no time is left is kept as well.
 
@@ -51,6 +52,7 @@ MARGIN_PX = 4
 MOST_JOINED = 1.3  # times the first region's longer side
 FARTHEST = 4000  # pixels; no frame is so large
 NEARS = 2  # positions of other decoders that are tried
+SAME = 1.0  # modules between corners of two places, below which one that was not mended is not tried again
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,6 +100,8 @@ def read_soft(
         if unread is not None or not spare():
             break
         for place in find():
+            if unread is not None and _same(place, unread.place):
+                continue
             likely = True
             if not spare():
                 return Outcome(None, unread is not None, unread or Held(place), likely)
@@ -209,6 +213,16 @@ def _cut(plane: Plane, region: Region) -> tuple[Values, int, int]:
     x, y = max(0, region.x - more), max(0, region.y - more)
     crop = plane[y : max(0, region.y + region.height + more), x : max(0, region.x + region.width + more)]
     return (np.asarray(cv2.LUT(crop, LINEAR), np.float32) if crop.size else crop.astype(np.float32)), x, y
+
+
+def _same(one: Candidate, other: Candidate) -> bool:
+    """Return whether two places are one: of one version, and no corner far from the other's."""
+    if one.version != other.version:
+        return False
+    side = layout(one.version).side
+    here, there = _exact_corners(one.lay, side), _exact_corners(other.lay, side)
+    module = np.hypot(*(there[2] - there[0])) / (2**0.5 * side)
+    return bool(np.hypot(*(here - there).T).max() < SAME * module)
 
 
 def _moved(place: Candidate, x: int, y: int) -> Candidate:

@@ -104,23 +104,28 @@ def _erasure_locators(doubt: Any, counts: tuple[int, ...], *, length: int, check
 
 
 def _located(sums: Words, start: Words, erased: Any) -> tuple[Words, Any]:
-    """Berlekamp-Massey from the erasure locators on; return locators and their degrees."""
-    checks = sums.shape[1]
-    logs = LOGS[sums]
-    locator, other, degree = start.copy(), start.copy(), erased.copy()
-    for step in range(int(erased.min()) + 1, checks + 1):
-        active = step > erased
-        gap = dot(LOGS[locator[:, :step]], logs[:, step - 1 :: -1] if step == checks else logs[:, :step][:, ::-1], 1)
-        gap[~active] = 0
-        shifted = np.zeros_like(other)
-        shifted[:, 1:] = other[:, :-1]
-        grows = (gap != 0) & (2 * degree <= step - 1 + erased)
-        log = LOGS[gap][:, None]
-        divided = POWERS[np.where(log == ZERO, ZERO, ORDER - log) + LOGS[locator]]
-        other = np.where(grows[:, None], divided, np.where(active[:, None], shifted, other))
-        locator ^= POWERS[log + LOGS[shifted]]
-        degree = np.where(grows, step + erased - degree, degree)
-    return locator, degree
+    """Berlekamp-Massey from the erasure locators on; return locators and their degrees.
+
+    Rows are sorted by how many words they erase: those that a step concerns are the first ones.
+    """
+    checks, order = sums.shape[1], np.argsort(erased, kind="stable")
+    backward = np.ascontiguousarray(LOGS[sums[order, ::-1]])
+    locator, other, erased = start[order], start[order], erased[order]
+    degree = erased.copy()
+    for step in range(int(erased[0]) + 1, checks + 1):
+        some = slice(int(np.searchsorted(erased, step)))
+        here, last = locator[some], other[some]
+        log = LOGS[dot(LOGS[here[:, :step]], backward[some, checks - step :], 1)]
+        last[:, 1:] = last[:, :-1].copy()
+        last[:, 0] = 0
+        change = POWERS[log[:, None] + LOGS[last]]
+        grows = np.flatnonzero((log != ZERO) & (2 * degree[some] <= step - 1 + erased[some]))
+        if len(grows):
+            last[grows] = POWERS[ORDER - log[grows, None] + LOGS[here[grows]]]
+            degree[grows] = step + erased[grows] - degree[grows]
+        here ^= change
+    back = np.argsort(order, kind="stable")
+    return locator[back], degree[back]
 
 
 def _magnitudes(sums: Words, locator: Words, roots: Bools) -> Words:

@@ -57,6 +57,20 @@ def test_a_stream_reads_it_again_and_again_and_a_new_reader_remembers_nothing(ca
     assert reader.new().tally.decodes == {}
 
 
+def test_a_place_that_is_not_mended_is_not_tried_again_because_another_decoder_names_it_twice(camera, code):
+    modules = code()
+    frame, corners = camera(modules, lamp=9.0, blur=1.6)
+    near, beside = (Near(corners + off, (len(modules) - 17) // 4) for off in (0.0, 0.3))
+    asked = {}
+    for name, nears in (("once", [near]), ("twice", [beside, near])):
+        meter = Meter(1.0)
+        outcome = read_soft(frame, (), nears, prefixes=("XG1:",), spare=lambda meter=meter: meter() > 0)
+        assert outcome.seen
+        assert outcome.mended is None
+        asked[name] = meter.now
+    assert asked["twice"] == asked["once"]
+
+
 def test_only_texts_of_ours_are_mended(camera, code, text):
     frame, _ = camera(code("CT1:" + text[4:]), px=1.5, blur=1.2)
 
