@@ -18,7 +18,7 @@ from scanner.reading.cascade import Scene, Spare
 from scanner.reading.patches import Plane
 from scanner.reading.reads import Read
 from scanner.reading.soft.burst import Held
-from scanner.reading.soft.reader import read_soft
+from scanner.reading.soft.reader import prepare, read_soft
 from scanner.reading.soft.symbols import VERSIONS
 
 SHARPER = 1.1  # times the detail of the frame before
@@ -43,6 +43,8 @@ class Mender:
         self, prefixes: tuple[str, ...], budget_ms: float, *, cpu_ms: Callable[[], float], moving: bool = False
     ) -> None:
         self._prefixes, self._budget_ms, self._cpu_ms, self._moving = prefixes, budget_ms, cpu_ms, moving
+        if moving:  # before a camera's first frame, whose visitor would pay for the tables with his budget
+            prepare()
         self._held: Held | None = None
         self._since = 0.0  # when adding up began
         self._looked: Plane | None = None

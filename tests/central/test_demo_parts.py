@@ -2,12 +2,14 @@
 
 import asyncio
 import sys
+import tomllib
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import aiohttp
 import numpy as np
 import pytest
+import segno
 import zxingcpp
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -15,9 +17,14 @@ from aiohttp.test_utils import TestServer
 from central.demo.audit import Book, Fact, compare
 from central.demo.running.processes import Child, ChildError, free_ports, python, run_once
 from central.demo.running.proxy import CuttableProxy
+from central.demo.running.terminal_link import TerminalLink
 from central.demo.street.camera import Camera
-from central.demo.street.drawing import booth, frame, grain, phone_picture
+from central.demo.street.drawing import CODE_PX, QUIET_MODULES, Pose, booth, frame, grain, phone_picture
 from central.demo.street.phone import APPROACH_S, GESTURES, gone, pose
+from central.demo.street.town import GATE
+from scanner.child.worker import configured
+from scanner.decode import Config, StreamReader
+from scanner.spec import parse_spec
 
 CODE = "XG1:" + "".join("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"[i * 7 % 45] for i in range(425))
 
@@ -46,6 +53,31 @@ class TestPhone:
 
     def test_an_empty_view_holds_no_code(self):
         assert zxingcpp.read_barcodes(np.asarray(booth(2))) == []
+
+
+class TestGate:
+    def test_the_gate_reads_what_only_the_soft_decoder_does(self, tmp_path):
+        """Its own configuration says how: a phone at 1.5 pixels a module under a lamp, as its camera would draw it."""
+        link = TerminalLink(GATE, tmp_path, 1, None)
+        lanes = tomllib.loads(
+            link.configuration(platform="http://a", source="http://127.0.0.1:1/camera", actuator=None)
+        )
+        spec = parse_spec(lanes["lanes"][0]["source"])
+        phone = phone_picture(CODE)
+        modules = len(segno.make(CODE, error="l", boost_error=False).matrix) + 2 * QUIET_MODULES
+        at = Pose(x=640, y=420, scale=1.5 * modules / CODE_PX)
+        rows, columns = np.mgrid[0:720, 0:1280].astype(np.float32)
+        lamp = 255 / (1 + (((columns - 650) / 14) ** 2 + ((rows - 385) / 8) ** 2) ** 2)
+        views = []
+        for seed in range(3):
+            view = frame(booth(seed), phone, at, noise=grain(seed))
+            views.append(np.clip(view + lamp[..., None], 0, 255).astype(np.uint8))
+
+        with_soft, without = (StreamReader(setting, lambda: 0.0) for setting in (configured(spec), Config(mend=None)))
+
+        assert [text for view in views for text in without.read(view)] == []
+        assert CODE in [text for view in views for text in with_soft.read(view)]
+        assert with_soft.tally.decodes.get("mend")
 
 
 class TestCamera:

@@ -94,7 +94,7 @@ def dense(even: Values) -> bool:
 
 
 @cache
-def _finder(size: float) -> Values:
+def finder(size: float) -> Values:
     """Return a finder pattern and the light around it at so many pixels a module, a little blurred."""
     fine = 8
     grid = np.ones((FINDER_SIDE, FINDER_SIDE), np.float32)
@@ -110,14 +110,14 @@ def _peaks(even: Values) -> npt.NDArray[np.float64]:
     """Return rows of x, y, size, sign, strength of what is most like finders."""
     most, matches = np.zeros_like(even), []
     for size in SIZES:
-        finder = _finder(size)
-        if min(even.shape) <= len(finder):
+        pattern = finder(size)
+        if min(even.shape) <= len(pattern):
             break
-        match = np.asarray(cv2.matchTemplate(even, finder, cv2.TM_CCOEFF_NORMED), np.float32)
-        top = (len(finder) - 1) // 2
+        match = np.asarray(cv2.matchTemplate(even, pattern, cv2.TM_CCOEFF_NORMED), np.float32)
+        top = (len(pattern) - 1) // 2
         here = most[top : top + match.shape[0], top : top + match.shape[1]]
         cv2.max(here, np.abs(match), here)
-        matches.append((match, top, len(finder)))
+        matches.append((match, top, len(pattern)))
     strength = most * (even != 0)
     tops = (strength >= cv2.dilate(strength, np.ones((APART, APART), np.uint8))) & (strength > LEAST_PEAK)
     y, x = np.nonzero(tops)

@@ -126,7 +126,7 @@ def _ways(peaks: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
 
 
 @cache
-def _waves() -> Values:
+def waves() -> Values:
     """Return what the timing pattern of each version looks like under each slant and shift: (FINE, all of them)."""
     t = (np.arange(FINE) + 0.5) / FINE
     columns = []
@@ -148,7 +148,7 @@ def _waving(seen: Values, modules: npt.NDArray[np.float64]) -> Values:
     seen = seen - seen.mean(1, keepdims=True)
     seen /= np.sqrt(np.einsum("ij,ij->i", seen, seen))[:, None] + 1e-3
     lines = seen.reshape(len(modules), len(ASIDE), FINE)
-    match = np.matmul(lines, _waves()).reshape(len(modules), len(ASIDE), len(VERSIONS), -1)
+    match = np.matmul(lines, waves()).reshape(len(modules), len(ASIDE), len(VERSIONS), -1)
     spans = np.array([span(version) for version in VERSIONS])
     fits = (modules[:, None] > SHORTEST * spans) & (modules[:, None] < LONGEST * spans)
     return np.asarray(np.where(fits[:, None, :, None], match, 0), np.float32)

@@ -33,13 +33,14 @@ import numpy.typing as npt
 
 from scanner.reading.patches import Plane, Region
 from scanner.reading.soft.burst import Held, look_at, together
-from scanner.reading.soft.locate import MOST_SIDE, is_dense, located
+from scanner.reading.soft.locate import MOST_SIDE, SIZES, finder, is_dense, located
 from scanner.reading.soft.mend import mend
+from scanner.reading.soft.pairs import waves
 from scanner.reading.soft.refine import Lay, finder_sign, lay_of, refined
 from scanner.reading.soft.soften import Values
-from scanner.reading.soft.symbols import VERSIONS, layout
+from scanner.reading.soft.symbols import LEVELS, MASKS, VERSIONS, blocks, format_words, layout, mask
 from scanner.reading.soft.texts import text_of
-from scanner.reading.soft.triples import SURE, Candidate
+from scanner.reading.soft.triples import SURE, Candidate, arms, patterns, timings
 
 Corners = tuple[tuple[int, int], ...]
 Spare = Callable[[], bool]
@@ -79,6 +80,22 @@ class Outcome:
     seen: bool = False  # a code is there
     held: Held | None = None
     likely: bool = False  # a place was worth a look
+
+
+def prepare() -> None:
+    """Make the tables of every version: the first visitor shall not pay for them."""
+    timings()
+    waves()
+    format_words()
+    for size in SIZES:
+        finder(size)
+    for version in VERSIONS:
+        arms(version)
+        patterns(version)
+        for number in range(MASKS):
+            mask(version, number)
+        for level in LEVELS:
+            blocks(version, level)
 
 
 def read_soft(

@@ -67,7 +67,7 @@ def candidates(even: Values, peaks: npt.NDArray[np.float64]) -> list[Candidate]:
     scores = []
     for at in np.argsort(-timing)[:TIMED]:
         guess = guesses[at]
-        places, shades = _arms(guess.version)
+        places, shades = arms(guess.version)
         seen = matched(even, placed(places, guess, slants[at])[None], shades)
         scores.append((float(timing[at]) + ARMS * guess.sign * float(seen[0]), at))
     found: list[Candidate] = []
@@ -109,7 +109,7 @@ def span(version: int) -> int:
 
 
 @cache
-def _timings() -> tuple[Values, Values, Values]:
+def timings() -> tuple[Values, Values, Values]:
     """Return for each version and slant how far along a side its timing modules lie, how far aside, and their shades.
 
     (versions, slants, modules), (versions, slants, modules), (versions, modules); shades sum to 0 and end in zeros.
@@ -131,7 +131,7 @@ def _timings() -> tuple[Values, Values, Values]:
 
 def _timed(even: Values, guesses: list[Guess]) -> tuple[Any, Any]:
     """Return how far both timing patterns of each guess agree, and under which slants: (guesses,), (guesses, 2)."""
-    along, aside, shades = _timings()
+    along, aside, shades = timings()
     rows = [guess.version - VERSIONS[0] for guess in guesses]
     wanted, sign = shades[rows], np.array([guess.sign for guess in guesses], np.float32)[:, None]
     valid = wanted != 0
@@ -192,7 +192,7 @@ def matched(even: Values, at: Any, wanted: Any) -> npt.NDArray[np.float64]:
 
 
 @cache
-def _arms(version: int) -> tuple[Values, Values]:
+def arms(version: int) -> tuple[Values, Values]:
     """Return places and shades of the version words and of the alignment patterns that the timing patterns cross."""
     return _chosen(version, lambda x, y: TIMING in {x, y})
 

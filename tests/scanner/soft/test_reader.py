@@ -8,7 +8,11 @@ from scanner.decode import Config, StreamReader, find_codes, read_codes
 from scanner.reading.cascade import BY_NAME, STEPS, Scene, Tally, attempt
 from scanner.reading.decoders import corners_of, version_of
 from scanner.reading.mending import Mend, Mender
+from scanner.reading.soft.locate import finder
+from scanner.reading.soft.pairs import waves
 from scanner.reading.soft.reader import Near, read_soft
+from scanner.reading.soft.symbols import blocks, format_words, layout, mask
+from scanner.reading.soft.triples import arms, patterns, timings
 
 WITHOUT = Config(mend=None)
 SCENES = (
@@ -69,6 +73,19 @@ def test_a_place_that_is_not_mended_is_not_tried_again_because_another_decoder_n
         assert outcome.mended is None
         asked[name] = meter.now
     assert asked["twice"] == asked["once"]
+
+
+def test_a_camera_has_its_tables_before_its_first_frame(camera, code, text):
+    tables = (arms, blocks, finder, format_words, layout, mask, patterns, timings, waves)
+    for table in tables:
+        table.cache_clear()
+
+    reader = StreamReader(cpu_ms=free)
+    made = {table.__name__: table.cache_info().misses for table in tables}
+
+    assert reader.read(camera(code(), lamp=2.5)[0]) == (text,)
+    assert "mend" in reader.tally.decodes
+    assert {table.__name__: table.cache_info().misses for table in tables} == made
 
 
 def test_only_texts_of_ours_are_mended(camera, code, text):
