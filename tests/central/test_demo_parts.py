@@ -1,6 +1,9 @@
 """The demo's own parts: a phone that can be read, a network that can be cut, ledgers that are really compared."""
 
 import asyncio
+import json
+import secrets
+import subprocess
 import sys
 import tomllib
 from contextlib import AsyncExitStack
@@ -15,7 +18,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from central.demo.audit import Book, Fact, compare
-from central.demo.running.processes import Child, ChildError, free_ports, python, run_once
+from central.demo.running import processes
+from central.demo.running.processes import PORTS, TRIES, Child, ChildError, free_ports, python, run_once
 from central.demo.running.proxy import CuttableProxy
 from central.demo.running.terminal_link import TerminalLink
 from central.demo.street.camera import Camera
@@ -137,6 +141,19 @@ class TestProxy:
 
 
 class TestProcesses:
+    def test_a_port_is_given_to_one_process_only_until_it_ends(self, monkeypatch):
+        first = secrets.choice(PORTS[: -2 * TRIES])
+        monkeypatch.setattr(processes, "PORTS", range(first, first + TRIES))
+        mine = set(free_ports(TRIES - 50))
+        asked = f"from central.demo.running import processes as p; p.PORTS = range({first}, {first + TRIES});"
+        command = [sys.executable, "-c", f"{asked} print(p.free_ports(35))"]
+
+        others = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=60).stdout)
+
+        assert len(others) == 35
+        assert not mine & set(others)
+        assert not mine & set(free_ports(35))  # theirs are free again
+
     async def test_a_child_dies_with_the_process_that_started_it(self, tmp_path):
         script = (
             "import asyncio, os, sys, pathlib\n"

@@ -15,13 +15,14 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 STOP_S = 5.0
 TAIL_LINES = 15
 POLL_S = 0.03
 PORTS = range(20_000, 32_000)  # below what Linux gives to outgoing connections (ip_local_port_range)
 TRIES = 200
+_CLAIMS: Final[list[socket.socket]] = []
 
 
 class ChildError(Exception):
@@ -29,14 +30,23 @@ class ChildError(Exception):
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports that are free now and likely stay so: the kernel gives none of PORTS to outgoing connections."""
+    """Return ports that are free now and stay this process's own until it ends: whoever else asks here gets others.
+
+    The kernel gives none of PORTS to outgoing connections, and an abstract socket says which of them are taken: it is
+    seen by every process that shares our ports, and goes with us, however we end.
+    """
     found: list[int] = []
     for port in secrets.SystemRandom().sample(PORTS, TRIES):
         if len(found) == count:
             return found
-        with socket.socket() as one, contextlib.suppress(OSError):  # in use: the next one then
+        claim = socket.socket(socket.AF_UNIX)
+        with socket.socket() as one, contextlib.suppress(OSError):  # in use, or somebody's: the next one then
             one.bind(("127.0.0.1", port))
+            claim.bind(f"\0xinguan-port-{port}")
+            _CLAIMS.append(claim)
             found.append(port)
+            continue
+        claim.close()
     raise ChildError(f"of {TRIES} ports in {PORTS} on 127.0.0.1 not even {count} are free")
 
 
