@@ -2,7 +2,7 @@
 
 The pattern of `replace_file`: write beside it, fsync the file, rename over it, fsync the folder. A reader sees the old
 bytes or the new ones, never half of either. A rename without the first fsync may leave an empty file; without the
-last one, the old name.
+last one, the old name. A folder that was just made has a name too (`durable_folder`).
 
 What root makes in a service's folder belongs to the service, as with SQLite: a file that it cannot read stops it hours
 later. Only what root owns, lies in the folder itself and bears one name is given away: through a link somebody could
@@ -37,12 +37,26 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def durable_folder(folder: Path, *, mode: int = 0o777) -> None:
+    """Make a folder, and those above it that are missing, each under a durable name; `mode` is the last one's.
+
+    What is synced in a folder whose own name is not durable goes with it when the power fails.
+    """
+    missing = []
+    while not folder.is_dir():
+        missing.append(folder)
+        folder = folder.parent
+    for at, one in reversed(list(enumerate(missing))):
+        one.mkdir(mode=0o777 if at else mode, exist_ok=True)
+        sync_folder(one.parent)
+
+
 def replace_file(path: Path, data: bytes, *, mode: int = PRIVATE) -> None:
     """Put `data` at `path`, durably and at once; a missing folder is made.
 
     It is never readable with wider rights than `mode`, whatever it was before. Root makes it for its folder's owner.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    durable_folder(path.parent)
     beside = path.with_name(f".{path.name}.{os.getpid()}.new")
     handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
     with os.fdopen(handle, "wb") as file:
@@ -98,7 +112,7 @@ def make_private(path: Path) -> None:
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold an exclusive lock on `path`, between processes, for the time of the block."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    durable_folder(path.parent)
     with path.open("ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

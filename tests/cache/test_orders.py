@@ -47,6 +47,17 @@ def test_an_old_order_told_again_is_written_down_once_until_the_platform_has_sig
     assert (head(conn).seq, switched(conn, SUSPENDED)) == (waiting.seq + 1, False)
 
 
+def test_that_there_are_two_of_us_is_told_again_and_again_and_is_written_down_once(conn):
+    obey(conn, order(1, "twin"), at_ms=1)
+    said = head(conn)
+    acknowledge(conn, through=said.seq, head_hash=said.hash, receipt="r", at_ms=2)
+
+    for at_ms in (3, 4):
+        obey(conn, order(1, "twin"), at_ms=at_ms)
+
+    assert head(conn) == said
+
+
 @pytest.mark.parametrize("damage", ["x'7b226f'", "x'22ff22'", '\'{"contradicts":"x"}\''])
 def test_a_note_that_was_damaged_on_the_disk_keeps_no_order_from_being_obeyed_or_upheld(conn, damage):
     obey(conn, Order(number=7, action="suspend", reason="r"), at_ms=1)

@@ -3,6 +3,8 @@
 import msgspec
 import pytest
 
+from cache.ledger.facts import TWIN, switched
+from central.lives.twins import seen_twice
 from sync.auth import Authenticator
 from sync.enrol.identity import load_identity
 from sync.wire.messages import AuthClaims, WireError, decode
@@ -24,6 +26,22 @@ async def test_every_token_of_a_start_bears_its_instance_and_another_start_bears
     assert names == [first.instance, first.instance, second.instance]
     assert first.instance != second.instance
     assert len(first.instance) == 22
+
+
+async def test_two_machines_that_are_told_so_in_every_answer_fall_silent_once_each_has_said_that_it_heard(town):
+    made = await town.terminal()
+    town.change(lambda tx: seen_twice(tx, "gate-a", "two machines", now_ms=town.clock.at_ms))
+    for _ in range(3):
+        await made.bring_home()
+        await made.line().ask()
+    said = town.rows("SELECT count(*) FROM facts")
+
+    for _ in range(3):
+        await made.bring_home()
+        await made.line().ask()
+
+    assert town.rows("SELECT count(*) FROM facts") == said
+    assert await made.store.read(lambda conn: switched(conn, TWIN))
 
 
 @pytest.mark.parametrize("instance", ["", "x" * 21, "x" * 23, "ä" * 22, 7, {}], ids=repr)
