@@ -9,7 +9,7 @@ Rules of this file:
 
 - a hub that has just started is learning; one that hears a higher number than its own has been replaced: it stops
   answering for good, and says so in its folder;
-- what the platform held for an id that a gate then gave up is released there as well, each second until it is heard;
+- what a gate gives up is released at the platform as well, each second until it is heard (`giving_up`);
 - nonces and keys of the site never go up alone; a platform's no frees the hub's place before the gate hears of it.
 """
 
@@ -31,11 +31,12 @@ from central.hub.behind import behind
 from central.hub.claims import NONCE, Asker, answer_claim, release
 from central.hub.learning import Learning
 from central.hub.leases import HEARD_MS, answer_lease
+from central.site.giving_up import GivenUp
 from central.site.served import Terminals
 from central.site.upward import Platform, PlatformAwayError
 from storage.files import create_file
 from storage.jobs import JobStore, Tx
-from sync.wire.claims import MAX_ROWS, ClaimAnswer, ClaimRequest, LeaseAnswer, LeaseRequest
+from sync.wire.claims import ClaimAnswer, ClaimRequest, LeaseAnswer, LeaseRequest
 from sync.wire.messages import WireError, decode
 
 log = logging.getLogger("central.site")
@@ -83,8 +84,7 @@ class Counting:
         self._mark = folder / RETIRED
         self._learning: Learning | None = None
         self._rounds = 0
-        self._asked_up: dict[str, tuple[str, str]] = {}  # id -> terminal, run: the platform may hold it
-        self._given_up: dict[str, tuple[str, str]] = {}  # ids to be released there
+        self.given_up = GivenUp(books)
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes of these calls."""
@@ -129,20 +129,28 @@ class Counting:
         ask = decode(body, ClaimRequest)
         if ask.terminal is not None:
             raise WireError("bad_message", "a terminal asks for itself")
+        return _json(await self.answer(ask, caller.terminal, before=before))
+
+    async def answer(self, ask: ClaimRequest, terminal: str, *, before: float | None = None) -> ClaimAnswer:
+        """Return what `terminal` is told: our own count, then the platform's for wider keys; raise WireError."""
         self._check_number(ask.hub_no)
         if self.learning:
-            return _json(ClaimAnswer(learning=True))
-        asker, bounds = Asker(caller.terminal), self._bounds()
-        self._check_active(caller.terminal)
-        self._give_up(ask.release)
+            return ClaimAnswer(learning=True)
+        asker, bounds = Asker(terminal), self._bounds()
+        self._check_active(terminal)
+        given_up = self.given_up.fresh(ask.release, (terminal, ask.run))
 
         async def job(tx: Tx) -> ClaimAnswer:
+            await self.given_up.keep(tx, given_up)
             return await answer_claim(tx, asker, ask, bounds, now_ms=self._clock.now_ms())
 
         answer = await self._books.write(job, before=before)
+        self.given_up.kept(given_up)
         if answer.granted and any(is_wide(one.key) for one in ask.keys):
-            answer = await self._wider(ask, caller.terminal, answer)
-        return _json(msgspec.structs.replace(answer, behind=self._behind(ask.versions)))
+            answer = await self._wider(ask, terminal, answer)
+        elif not answer.gone:  # of one that is gone we may have asked there
+            self.given_up.note_here(ask.redemption)
+        return msgspec.structs.replace(answer, behind=self._behind(ask.versions))
 
     def _behind(self, theirs: Mapping[str, int]) -> list[str]:
         """Return what the gate is to pull; a hub that hears of newer lists than its own looks for them."""
@@ -155,9 +163,7 @@ class Counting:
         """Ask the platform for the wider keys under the same id; return what the gate is told."""
         keys = [one for one in ask.keys if is_wide(one.key) or one.key.startswith(NONCE)]
         held = (terminal, ask.run)
-        if not ask.dry:
-            self._asked_up[ask.redemption] = held
-        upward = msgspec.structs.replace(ask, keys=keys, terminal=terminal, about=None, release=self._releases(held))
+        upward = msgspec.structs.replace(ask, keys=keys, terminal=terminal, about=None, release=self.given_up.of(held))
         try:
             answer = await self._platform.claim(upward)
         except PlatformAwayError as error:
@@ -165,12 +171,11 @@ class Counting:
             return msgspec.structs.replace(own, reach="site")
         if answer.learning:
             return msgspec.structs.replace(own, reach="site")
-        self._released(upward.release)
+        self.given_up.heard(upward.release)
         said = msgspec.structs.replace(own if answer.granted else answer, **_both(own, answer))
         if answer.granted:
             return said
         if not ask.dry:
-            self._asked_up.pop(ask.redemption, None)
             claim = pledges.Claim(ask.redemption, terminal, ask.run)
             await self._books.write(lambda tx: release(tx, claim, now_ms=self._clock.now_ms()))
         return said
@@ -179,27 +184,14 @@ class Counting:
         if self._terminals.find(terminal).state != "active":
             raise WireError("not_active", "a suspended or revoked terminal is given nothing")
 
-    def _give_up(self, released: list[str]) -> None:
-        for one in released:
-            held = self._asked_up.pop(one, None)
-            if held is not None:
-                self._given_up[one] = held
-
-    def _releases(self, held: tuple[str, str]) -> list[str]:
-        """Return what to release at the platform in the name of one run of a terminal."""
-        return [one for one, whose in self._given_up.items() if whose == held][:MAX_ROWS]
-
-    def _released(self, ids: list[str]) -> None:
-        for one in ids:
-            self._given_up.pop(one, None)
-
     async def run(self) -> None:
         """Release at the platform what gates have given up, and let old claims lapse; never returns."""
         while True:
             await asyncio.sleep(RELEASE_S)
             await self._lapse()
-            for held in sorted(set(self._given_up.values())):
+            for held in self.given_up.whose():
                 await self.release_up(held)
+            await self.given_up.forget()
 
     async def _lapse(self) -> None:
         """Let claims lapse that nobody has spoken of, also while nobody asks: the list of them goes up."""
@@ -210,7 +202,7 @@ class Counting:
     async def release_up(self, held: tuple[str, str]) -> None:
         """Tell the platform which ids of a terminal's run were given up."""
         terminal, run = held
-        ids = self._releases(held)
+        ids = self.given_up.of(held)
         ask = ClaimRequest(
             run=run,
             hub_no=self._terminals.hub_no,
@@ -224,7 +216,7 @@ class Counting:
         except PlatformAwayError:
             return
         if not answer.learning:
-            self._released(ids)
+            self.given_up.heard(ids)
 
     async def leases(self, request: web.Request) -> web.Response:
         """Grant, repeat or take back a lease."""

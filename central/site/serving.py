@@ -171,6 +171,7 @@ async def serving(config: HubConfig) -> AsyncIterator[str]:
 
         async def learn() -> None:
             await begin.run()
+            await counting.given_up.recall()
             counting.begin()
 
         work = [

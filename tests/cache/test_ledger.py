@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from cache.ids import uuid7
-from cache.journal.chain import begin_epoch, verify
+from cache.journal.chain import begin_epoch, head, mark_sent, verify
 from cache.ledger import listing, settle, steps, upkeep
 from cache.ledger.counting.keys import used
 from cache.ledger.visit import Visit
@@ -336,6 +336,9 @@ class TestReturn:
 
         assert told() == ([{bought.redemption}] * 2, {()})
         terminal.step(steps.reverse, bought.redemption, at=500)
+        assert told() == ([set()] * 2, {(bought.redemption,)})
+        with terminal.writing(1_000) as pen:
+            mark_sent(pen.conn, head(pen.conn).seq)  # a hub holds it, and the platform has not signed for it
         assert told() == ([set()] * 2, {(bought.redemption,)})
 
     def test_the_window_is_half_open(self, terminal):

@@ -71,10 +71,11 @@ class Gate:
     cut: bool = False
     released: set = field(default_factory=set)
     annulled: list = field(default_factory=list)
+    fell_over: str = ""
 
-    def given_back(self):
-        """What it gave back itself, of which no fact was acknowledged."""
-        waiting = {one.redemption for one in self.journal[self.acked :] if one.kind in ("annulled", "reversed")}
+    def given_back(self, after):
+        """What it gave back itself, told by facts after `after`."""
+        waiting = {one.redemption for one in self.journal[after:] if one.kind in ("annulled", "reversed")}
         own = {one.redemption for one in self.journal if one.kind == "granted"}
         return sorted((waiting & own) - set(self.living))[:50]
 
@@ -82,6 +83,129 @@ class Gate:
         seq = len(self.journal) + 1
         record = Record(seq=seq, id=f"{self.name}-{seq:05d}", at_ms=at_ms, kind=kind, redemption=redemption, body=body)
         self.journal.append(record)
+
+
+class Count:
+    """An authority's books, and what may be held against its answers: what it was told, and to whom it said yes."""
+
+    def __init__(self, town, name="authority"):
+        self.town, self.name = town, name
+        self.conn = memory(SCHEMAS["sqlite"])
+        self.provisional()
+        for gate in town.gates:
+            self.conn.execute("INSERT INTO terminals (terminal, site, profile) VALUES (?, 's', '{}')", (gate,))
+        self.learning = Learning((), started_ms=town.now - 60_000)
+        self.told = {}  # redemption -> what facts told the authority: n living
+        self.promised, self.before_start, self.started = set(), set(), town.now
+        self.held = {}  # redemption -> when it was granted, while nothing ended it
+
+    def provisional(self):
+        for table in ("claims", "claimed", "pledges"):
+            self.conn.execute(f"DROP TABLE IF EXISTS temp.{table}")
+        for statement in statements(provisional_sql()):
+            self.conn.execute(statement)
+
+    def job(self, job):
+        with immediate(self.conn):
+            return driven(job)(self.conn)
+
+    def through(self):
+        rows = self.conn.execute("SELECT terminal, top FROM epochs").fetchall()
+        return dict(rows)
+
+    def told_back(self):
+        """What the authority was told is given back, also before it heard of the grant."""
+        through = self.through()
+        told = [one for gate in self.town.gates.values() for one in gate.journal[: through.get(gate.name, 0)]]
+        return {one.redemption for one in told if one.kind == "reversed"}
+
+    def restart(self):
+        """Begin anew: it knows no claim, and learns."""
+        gates = self.town.gates.values()
+        self.provisional()
+        self.held = {}
+        reached = {gate.name for gate in gates if not gate.cut}
+        self.promised = {one for one in self.promised if one.split(".")[0] in reached}
+        self.learning = Learning([gate.name for gate in gates], started_ms=self.town.now)
+        self.started, self.before_start = self.town.now, set(self.promised)
+        self.told = self.town.truth(through=self.through())
+
+    def who_was_silent_counts_as_cut(self):
+        if self.town.now - self.started >= PATIENCE_MS:
+            self.promised -= self.before_start
+
+    def take_in(self, gate, after, records, **more):
+        """Take facts in and hear what they say; raise GapError."""
+        sealed = sealed_of(gate, after, records)
+        self.job(lambda tx: take_in(tx, sealed, now_ms=self.town.now, **more))
+        self.town.say(f"{self.name}: has the facts of {gate.name} through {records[-1].seq}")
+        for record in records:
+            if record.kind == "started":
+                over = int(record.body["run"].split(".")[1])
+                for one in [one for one in self.held if one.split(".")[0] == gate.name]:
+                    if int(one.split(".")[1]) < over:
+                        del self.held[one]
+            self.held.pop(record.redemption, None)
+        self.told = self.town.truth(through=self.through())
+        if records[-1].seq == len(gate.journal):
+            self.learning.hear(gate.name, self.town.now)
+
+    def judge(self, gate, ask, answer, counts=lambda _redemption: True):
+        """Hold an answer against journals alone: what it was told of others, and the asker's own when it asked.
+
+        `counts`: what of all that counts under the key.
+        """
+        now, bound, words = self.town.now, self.town.bound, self.town.words
+        for one in ask.release:
+            self.held.pop(one, None)
+        self.held = {one: at for one, at in self.held.items() if now - at < pledges.LAPSE_MS}
+        word = words[ask.redemption] if ask.redemption in words else self.town.own_word(gate)
+        given_back = self.told_back()
+        own = [one for one, n in word.items() if n and one not in given_back]
+        own += [one for one, n in self.told.items() if n and one not in word and one.split(".")[0] == gate.name]
+        others = [one for one, n in self.told.items() if n and one.split(".")[0] != gate.name and counts(one)]
+        proved = len(own) + len(others)
+        beside = [one for one in self.held if one != ask.redemption and one not in word and one not in self.told]
+        beside = [one for one in beside if counts(one)]
+        if answer.granted and ask.keys and ask.redemption not in {*self.told, *self.held} and not ask.dry:
+            if proved + len(beside) + 1 > bound:
+                raise BrokenError(
+                    f"{self.name}: yes to {ask.redemption} although {own + others} stand and {beside} are held"
+                )
+            self.held.setdefault(ask.redemption, now)
+            self.judge_promises(ask, word, proved, counts)
+            self.promised.add(ask.redemption)
+        if answer.refused and answer.refused.state == "used" and proved + 1 <= bound:
+            raise BrokenError(f"{ask.redemption} was told limit_used, and facts prove only {proved} of {bound}")
+        if answer.refused and answer.refused.state == "held" and proved + len(beside) + 1 <= bound:
+            raise BrokenError(f"{ask.redemption} was told in_use, and {own + others} stand and {beside} are held")
+
+    def judge_promises(self, ask, word, proved, counts):
+        """A yes to somebody else whom a gate has let in, and not told of yet, still stands: also a minute later."""
+        wrote = {record.redemption for gate in self.town.gates.values() for record in gate.journal}
+        waits = {one for one in self.promised if one in wrote and one not in self.told} - self.told_back()
+        stands = sorted(one for one in waits - {ask.redemption, *word} if counts(one))
+        if proved + len(stands) + 1 > self.town.bound:
+            raise BrokenError(f"{self.name}: yes to {ask.redemption} although {stands} were let in with a yes")
+
+    def check_rest(self, gates, keys=(KEY,), counts=lambda _redemption, _key: True):
+        """Each fact is held once, what is counted is what the facts say, and nothing is held by nobody."""
+        held = self.conn.execute("SELECT terminal, seq, count(*) FROM facts GROUP BY terminal, seq").fetchall()
+        wrote = sorted((gate.name, record.seq, 1) for gate in gates for record in gate.journal)
+        if sorted(held) != wrote:
+            raise BrokenError(f"{self.name}: a fact is missing or stands twice")
+        names, truth = {gate.name for gate in gates}, self.town.truth()
+        for key in keys:
+            spent = self.conn.execute("SELECT spent FROM tallies WHERE key = ?", (key,)).fetchone()
+            stand = sum(n for one, n in truth.items() if one.split(".")[0] in names and counts(one, key))
+            if (spent[0] if spent else 0) != stand:
+                raise BrokenError(f"{self.name}: {spent} of {key} counted, and facts say {stand}")
+        self.job(lambda tx: pledges.lapse(tx, now_ms=self.town.now))
+        for name, n, lapsed in self.conn.execute("SELECT key, held, lapsed FROM pledges"):
+            if n:
+                raise BrokenError(f"{self.name}: {n} of {name} held by nobody after a minute")
+            if lapsed:
+                raise BrokenError(f"{self.name}: {lapsed} of {name} in doubt although every gate has spoken")
 
 
 class Town:
@@ -93,32 +217,32 @@ class Town:
         self.now = 1_000_000
         self.bound = self.random.choice((1, 1, 2))
         self.alone_ok = self.random.random() < 0.7
-        self.gates = {name: Gate(name) for name in GATES[: self.random.choice((2, 2, 3))]}
+        self.gates = {name: Gate(name) for name in self.names()}
         self.wire = []
         self.story = [f"seed {seed}: bound {self.bound}, alone {'allowed' if self.alone_ok else 'forbidden'}"]
-        self.conn = memory(SCHEMAS["sqlite"])
-        self._provisional()
-        for name in self.gates:
-            self.conn.execute("INSERT INTO terminals (terminal, site, profile) VALUES (?, 's', '{}')", (name,))
         for gate in self.gates.values():
             gate.write("started", None, self.now, run=f"{gate.name}.0")
-        self.learning = Learning((), started_ms=self.now - 60_000)
-        self.told = {}  # redemption -> what facts told the authority: n living
-        self.promised, self.before_start, self.started = set(), set(), self.now
+        self.books = Count(self)
         self.words = {}  # ask -> what stood by its gate's own journal when it was sent: redemption -> n
-        self.held = {}  # redemption -> when it was granted, while nothing ended it
         self.copy = None  # an older state of the books
         self.late = []  # doubles that come much later
 
-    def _provisional(self):
-        for table in ("claims", "claimed", "pledges"):
-            self.conn.execute(f"DROP TABLE IF EXISTS temp.{table}")
-        for statement in statements(provisional_sql()):
-            self.conn.execute(statement)
+    def names(self):
+        return GATES[: self.random.choice((2, 2, 3))]
+
+    def keys_of(self, _gate):
+        """What a visit takes at a gate."""
+        return (KEY,)
+
+    @property
+    def conn(self):
+        return self.books.conn
 
     def job(self, job):
-        with immediate(self.conn):
-            return driven(job)(self.conn)
+        return self.books.job(job)
+
+    def through(self):
+        return self.books.through()
 
     def say(self, text):
         self.story.append(f"{self.now - 1_000_000:>8} {text}")
@@ -138,7 +262,10 @@ class Town:
             hub_no=1,
             redemption=redemption,
             at_ms=self.now,
-            keys=[ClaimKey(key=KEY, n=1, bound=self.bound, borne="grant", mine=self.mine(gate), back=self.back(gate))],
+            keys=[
+                ClaimKey(key=key, n=1, bound=self.bound, borne="grant", mine=self.mine(gate), back=self.back(gate))
+                for key in self.keys_of(gate)
+            ],
             release=released[:50],
         )
         self.words[redemption] = self.own_word(gate)
@@ -148,9 +275,12 @@ class Town:
         return [] if self.plant == NO_SECOND_LOCK else sorted(gate.living)
 
     def back(self, gate):
-        if self.plant == "a gate says it gave back what stands":
-            return sorted({*gate.given_back(), *gate.living})[:50]
-        return gate.given_back()
+        back = gate.given_back(self.signed(gate))
+        return sorted({*back, *gate.living})[:50] if self.plant == "a gate says it gave back what stands" else back
+
+    def signed(self, gate):
+        """What whoever has the last word has acknowledged of a gate's journal, as the gate knows it."""
+        return gate.acked
 
     def own_word(self, gate):
         """What stands by a gate's own journal, whatever it says in an ask: redemption -> n of all that it gave."""
@@ -190,8 +320,8 @@ class Town:
         own = sorted(one for one, n in self.own_word(gate).items() if n and truth[one])
         if len(own) + 1 > self.bound:
             raise BrokenError(f"{gate.name} let {redemption} in although its own {own} stand")
-        use = {"key": KEY, "n": 1, "max": self.bound}
-        gate.write("granted", redemption, self.now, issuer="w", uses=[use], claim=word)
+        uses = [{"key": key, "n": 1, "max": self.bound} for key in self.keys_of(gate)]
+        gate.write("granted", redemption, self.now, issuer="w", uses=uses, claim=word)
         gate.living[redemption] = 1
         if self.plant == "time-out releases what was given alone" and word == "alone":
             gate.pending.append(redemption)
@@ -225,13 +355,17 @@ class Town:
 
     def bring_back(self, gate):
         """Something given at one gate is reversed at another, which may be heard first."""
-        everywhere = sorted(one for other in self.gates.values() for one in other.living)
+        everywhere = sorted(one for other in self.beside(gate) for one in other.living)
         if not everywhere or not gate.up:
             return
         redemption = self.random.choice(everywhere)
         self.say(f"{gate.name}: takes back {redemption}")
         gate.write("reversed", redemption, self.now, whole=True)
         gate.living.pop(redemption, None)
+
+    def beside(self, _gate):
+        """The gates that one place has, where things are brought back."""
+        return self.gates.values()
 
     def crash(self, gate):
         self.say(f"{gate.name}: crashes and starts anew")
@@ -267,7 +401,7 @@ class Town:
         elif kind == "facts":
             self.take_in(gate, message[2], message[3])
         elif kind == "standing" and message[2] == self.through().get(gate.name, 0) == len(gate.journal):
-            self.learning.hear(gate.name, self.now)
+            self.books.learning.hear(gate.name, self.now)
         elif kind == "standing":
             self.send(gate, ("lacks", gate.name, self.through().get(gate.name, 0)))
         elif kind == "lacks":
@@ -276,11 +410,10 @@ class Town:
             gate.acked = max(gate.acked, message[2])
 
     def claim(self, gate, ask):
-        if not self.learning.is_over(self.now) and self.plant != "answers while learning":
+        if not self.books.learning.is_over(self.now) and self.plant != "answers while learning":
             answer = claims.ClaimAnswer(learning=True)
         else:
-            if self.now - self.started >= PATIENCE_MS:
-                self.promised -= self.before_start  # who was silent for so long counts as cut
+            self.books.who_was_silent_counts_as_cut()
             answer = self.job(lambda tx: answer_claim(tx, Asker(gate.name), ask, Bounds(), now_ms=self.now))
             self.judge(gate, ask, answer)
         self.say(f"authority to {gate.name} about {ask.redemption}: {verdict(answer)}")
@@ -289,81 +422,14 @@ class Town:
         self.send(gate, ("answer", gate.name, ask, answer))
 
     def judge(self, gate, ask, answer):
-        """Hold an answer against journals alone: what it was told of others, and the asker's own when it asked."""
-        for one in ask.release:
-            self.held.pop(one, None)
-        self.held = {one: at for one, at in self.held.items() if self.now - at < pledges.LAPSE_MS}
-        word = self.words[ask.redemption] if ask.redemption in self.words else self.own_word(gate)
-        given_back = self.told_back()
-        own = [one for one, n in word.items() if n and one not in given_back]
-        own += [one for one, n in self.told.items() if n and one not in word and one.split(".")[0] == gate.name]
-        others = [one for one, n in self.told.items() if n and one.split(".")[0] != gate.name]
-        proved = len(own) + len(others)
-        beside = [one for one in self.held if one != ask.redemption and one not in word and one not in self.told]
-        if answer.granted and ask.redemption not in {*self.told, *self.held} and not ask.dry:
-            if proved + len(beside) + 1 > self.bound:
-                raise BrokenError(f"yes to {ask.redemption} although {own + others} stand and {beside} are held")
-            self.held.setdefault(ask.redemption, self.now)
-            self.judge_promises(ask, word, proved)
-            self.promised.add(ask.redemption)
-        if answer.refused and answer.refused.state == "used" and proved + 1 <= self.bound:
-            raise BrokenError(f"{ask.redemption} was told limit_used, and facts prove only {proved} of {self.bound}")
-        if answer.refused and answer.refused.state == "held" and proved + len(beside) + 1 <= self.bound:
-            raise BrokenError(f"{ask.redemption} was told in_use, and {own + others} stand and {beside} are held")
-
-    def judge_promises(self, ask, word, proved):
-        """A yes to somebody else whom a gate has let in, and not told of yet, still stands: also a minute later."""
-        wrote = {record.redemption for gate in self.gates.values() for record in gate.journal}
-        waits = {one for one in self.promised if one in wrote and one not in self.told} - self.told_back()
-        stands = sorted(waits - {ask.redemption, *word})
-        if proved + len(stands) + 1 > self.bound:
-            raise BrokenError(f"yes to {ask.redemption} although {stands} were let in with a yes")
+        self.books.judge(gate, ask, answer)
 
     def take_in(self, gate, after, records):
-        start = chain_start(gate.name, EPOCH)
-        for record in gate.journal[:after]:
-            start = chain_next(start, encode(record))
-        links, current = [], start
-        for record in records:
-            raw = encode(record)
-            current = chain_next(current, raw)
-            links.append(Link(record.seq, raw, current))
-        first, last = records[0].seq, records[-1].seq
-        seal = Seal(
-            terminal=gate.name,
-            epoch=EPOCH,
-            first=first,
-            last=last,
-            count=len(records),
-            prev_hash=start.hex(),
-            head_hash=current.hex(),
-        )
         try:
-            self.job(lambda tx: take_in(tx, Sealed(seal, "", tuple(links)), now_ms=self.now))
+            self.books.take_in(gate, after, records)
         except GapError:
             return self.send(gate, ("lacks", gate.name, self.through().get(gate.name, 0)))
-        self.say(f"authority: has the facts of {gate.name} through {last}")
-        for record in records:
-            if record.kind == "started":
-                over = int(record.body["run"].split(".")[1])
-                for one in [one for one in self.held if one.split(".")[0] == gate.name]:
-                    if int(one.split(".")[1]) < over:
-                        del self.held[one]
-            self.held.pop(record.redemption, None)
-        self.told = self.truth(through=self.through())
-        if last == len(gate.journal):
-            self.learning.hear(gate.name, self.now)
-        return self.send(gate, ("ack", gate.name, last))
-
-    def through(self):
-        rows = self.conn.execute("SELECT terminal, top FROM epochs").fetchall()
-        return dict(rows)
-
-    def told_back(self):
-        """What the authority was told is given back, also before it heard of the grant."""
-        through = self.through()
-        told = [one for gate in self.gates.values() for one in gate.journal[: through.get(gate.name, 0)]]
-        return {one.redemption for one in told if one.kind == "reversed"}
+        return self.send(gate, ("ack", gate.name, records[-1].seq))
 
     def truth(self, through=None):
         """What stands by the journals, told through a sequence of each gate: redemption -> n."""
@@ -385,15 +451,9 @@ class Town:
 
     def restart_authority(self):
         self.say("authority: restarts, knows no claim, learns")
-        self._provisional()
         self.wire = [one for one in self.wire if one[0] != "ask"]  # requests end with the connections of the process
         self.late = [one for one in self.late if one[0] != "ask"]
-        self.held = {}
-        reached = {gate.name for gate in self.gates.values() if not gate.cut}
-        self.promised = {one for one in self.promised if one.split(".")[0] in reached}
-        waited = [gate.name for gate in self.gates.values()]
-        self.learning = Learning(waited, started_ms=self.now)
-        self.started, self.before_start = self.now, set(self.promised)
+        self.books.restart()
 
     def keep_copy(self):
         self.copy = type(self.conn)(":memory:")
@@ -405,7 +465,6 @@ class Town:
             self.say("authority: restored from an older copy")
             self.copy.backup(self.conn)
             self.restart_authority()
-            self.told = self.truth(through=self.through())
 
     def late_one(self):
         if self.late:
@@ -459,45 +518,37 @@ class Town:
             for gate in self.gates.values():
                 self.push(gate)
                 if gate.pending:
-                    released = [] if self.plant == "release dropped" else gate.pending[:50]
-                    ask = ClaimRequest(
-                        run=f"{gate.name}.{gate.run}",
-                        hub_no=1,
-                        redemption=f"{gate.name}.release.{self.now}",
-                        at_ms=self.now,
-                        dry=True,
-                        keys=[ClaimKey(key=KEY, n=1, bound=self.bound, borne="grant", mine=self.mine(gate))],
-                        release=released,
-                    )
-                    self.send(gate, ("ask", gate.name, ask))
+                    self.release(gate)
         self.now += pledges.LAPSE_MS + 1
 
+    def release(self, gate):
+        """A second has passed: ask for nothing, and say what was given up."""
+        ask = ClaimRequest(
+            run=f"{gate.name}.{gate.run}",
+            hub_no=1,
+            redemption=f"{gate.name}.release.{self.now}",
+            at_ms=self.now,
+            release=[] if self.plant == "release dropped" else gate.pending[:50],
+        )
+        self.send(gate, ("ask", gate.name, ask))
+
     def check(self):
-        held = self.conn.execute("SELECT terminal, seq, count(*) FROM facts GROUP BY terminal, seq").fetchall()
-        wrote = sorted((gate.name, record.seq, 1) for gate in self.gates.values() for record in gate.journal)
-        if sorted(held) != wrote:
-            raise BrokenError("a fact is missing or stands twice")
-        truth = self.truth()
-        spent = self.conn.execute("SELECT spent FROM tallies WHERE key = ?", (KEY,)).fetchone()
-        if (spent[0] if spent else 0) != sum(truth.values()):
-            raise BrokenError(f"{spent} counted, and facts say {sum(truth.values())}")
-        self.job(lambda tx: pledges.lapse(tx, now_ms=self.now))
-        for name, n, lapsed in self.conn.execute("SELECT key, held, lapsed FROM pledges"):
-            if n:
-                raise BrokenError(f"{n} of {name} held by nobody after a minute")
-            if lapsed:
-                raise BrokenError(f"{lapsed} of {name} in doubt although every gate has spoken")
+        self.books.check_rest(self.gates.values())
+        self.check_releases()
+        self.check_conflicts(self.truth())
+
+    def check_releases(self):
         committed = {
             record.redemption for gate in self.gates.values() for record in gate.journal if record.kind == "granted"
         }
         for gate in self.gates.values():
             if committed & gate.released:
                 raise BrokenError(f"{committed & gate.released} was released and committed")
-        self.check_conflicts(truth)
 
-    def check_conflicts(self, truth):
-        told = set(self.conn.execute("SELECT redemption FROM conflicts WHERE kind <> 'dissolved'").fetchall())
-        events = self.conn.execute("SELECT at_ms, n, back, back_ms FROM uses WHERE key = ?", (KEY,)).fetchall()
+    def check_conflicts(self, truth, key=KEY):
+        sql = "SELECT redemption FROM conflicts WHERE kind <> 'dissolved' AND key = ?"
+        told = set(self.conn.execute(sql, (key,)).fetchall())
+        events = self.conn.execute("SELECT at_ms, n, back, back_ms FROM uses WHERE key = ?", (key,)).fetchall()
         standing = {one for one, n in truth.items() if n}
         if len(standing) > self.bound:
             holders = {one.rsplit(".", 2)[0] for one in standing}
@@ -506,6 +557,28 @@ class Town:
                 raise BrokenError(f"{len(standing)} stand of {self.bound}, and {sorted(holders - heard)} were not told")
         if told and most_at_once(events) <= self.bound:
             raise BrokenError(f"a conflict stands about {sorted(told)}, and the bound was never overrun")
+
+
+def sealed_of(gate, after, records):
+    """Return a batch of a gate's journal, as its terminal seals it."""
+    start = chain_start(gate.name, EPOCH)
+    for record in gate.journal[:after]:
+        start = chain_next(start, encode(record))
+    links, current = [], start
+    for record in records:
+        raw = encode(record)
+        current = chain_next(current, raw)
+        links.append(Link(record.seq, raw, current))
+    seal = Seal(
+        terminal=gate.name,
+        epoch=EPOCH,
+        first=records[0].seq,
+        last=records[-1].seq,
+        count=len(records),
+        prev_hash=start.hex(),
+        head_hash=current.hex(),
+    )
+    return Sealed(seal, "", tuple(links))
 
 
 def verdict(answer):

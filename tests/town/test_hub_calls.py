@@ -45,9 +45,14 @@ class Site:
         """Ask until whoever is asked has learned."""
         async with asyncio.timeout(WAIT_S):
             while True:
-                answer = await self.call(terminal, body, **more)
-                if not answer.get("learning"):
-                    return answer
+                try:
+                    answer = await self.call(terminal, body, **more)
+                except RefusedError as error:
+                    if error.problem.code != "withdrawn":  # a busy machine: nothing was taken
+                        raise
+                else:
+                    if not answer.get("learning"):
+                        return answer
                 await asyncio.sleep(0.1)
 
 

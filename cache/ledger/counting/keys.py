@@ -42,7 +42,7 @@ LIVING_SUMS = (
     " ORDER BY max(at_ms) DESC LIMIT 50"
 )
 UNHEARD = (
-    "j.seq > (SELECT max(c.sent_through, h.seq - 200) FROM cursor c, (SELECT max(seq) AS seq FROM journal) h)"
+    "j.seq > (SELECT max(c.acked_through, h.seq - 200) FROM cursor c, (SELECT max(seq) AS seq FROM journal) h)"
     " AND j.kind IN ('annulled', 'closed', 'reversed')"
 )
 GIVEN_BACK = (
@@ -51,7 +51,7 @@ GIVEN_BACK = (
 )
 LEFT_HERE = (
     "SELECT DISTINCT u.redemption FROM journal j JOIN uses u ON u.given_back_by = j.id WHERE"
-    " j.seq > (SELECT max(c.sent_through, h.seq - 200) FROM cursor c, (SELECT max(seq) AS seq FROM journal) h)"
+    " j.seq > (SELECT max(c.acked_through, h.seq - 200) FROM cursor c, (SELECT max(seq) AS seq FROM journal) h)"
     " AND j.kind = 'exited' AND u.given_back_by IS NOT NULL AND u.key >= 'i|' AND u.key < 'i}' AND u.key = ?1"
     " AND NOT EXISTS (SELECT 1 FROM uses s WHERE s.redemption = u.redemption AND s.key = ?1"
     " AND s.given_back_by IS NULL) LIMIT 50"
@@ -112,7 +112,8 @@ def living(conn: sqlite3.Connection, keys: Iterable[str]) -> dict[str, tuple[tup
 def given_back(conn: sqlite3.Connection, keys: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """Return what was given back under each key while the facts that say so are on their way; of the newest 200 facts.
 
-    Whoever counts beyond this terminal has not heard of it yet, and would hold our own use against our visitor.
+    Whoever counts beyond this terminal has not heard of it yet, and would hold our own use against our visitor: the
+    platform has heard what it signed for, whatever a hub holds of it meanwhile.
     An amount that came back in part still stands there with the whole of it, until its fact is heard.
     """
     found = {}
