@@ -20,7 +20,7 @@ import msgspec
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from storage.files import create_file, replace_file, sync_folder
+from storage.files import create_file, durable_folder, replace_file, sync_folder
 from sync.wire.hubs import SITE, SitePage
 from sync.wire.jws import kid_of, public_hex
 from sync.wire.memory import MEMORY, MemoryPage
@@ -152,7 +152,7 @@ def founding(folder: Path) -> Iterator[bool]:
     begun = mark.exists()
     if not begun:
         _must_be_free(folder)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        durable_folder(folder, mode=0o700)
         replace_file(mark, b"")
     yield begun
     mark.unlink()
@@ -171,7 +171,7 @@ def create_state(folder: Path, *, go_on: bool = False) -> PlatformState:
     """
     if not go_on:
         _must_be_free(folder)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    durable_folder(folder, mode=0o700)
     key = Ed25519PrivateKey.generate()
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     token = f"{secrets.token_urlsafe(TOKEN_BYTES)}\n".encode()

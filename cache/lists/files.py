@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
+from storage.files import durable_folder, sync_folder
+
 BLOCK: Final = 1 << 20
 
 
@@ -32,7 +34,7 @@ class ListFiles:
         self._reached = reached
         with contextlib.suppress(OSError):  # a disk that takes nothing: what is here is still read
             for place in (self._incoming, self._targets):
-                place.mkdir(parents=True, exist_ok=True)
+                durable_folder(place)
 
     def incoming(self, sha256: str) -> Path:
         """Return where a download of that content grows."""
@@ -55,7 +57,7 @@ class ListFiles:
         self._reached("before-rename")
         path.replace(self._targets / sha256)
         self._reached("after-rename")
-        _sync(self._targets)
+        sync_folder(self._targets)
 
     def read(self, sha256: str) -> bytes:
         """Return the content; raise DocumentRefusedError, and remove the file, if it is missing or damaged."""
@@ -103,11 +105,3 @@ def _digest(path: Path) -> str:
         while block := file.read(BLOCK):
             state.update(block)
     return state.hexdigest()
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

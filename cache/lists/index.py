@@ -108,11 +108,18 @@ def lists_of(index: Index) -> dict[str, KeyList]:
 
 def named_files(index: Index) -> Iterator[tuple[str, str]]:
     """Yield the (SHA-256, name) of every file that an index names: `<sha256>.<name>` beside it on the server."""
-    yield index.revocations.sha256, REVOKED
+    for document in every_file(index):
+        yield document.sha256, document.path.rpartition("/")[2]
+
+
+def every_file(index: Index) -> Iterator[Document]:
+    """Yield every file that an index names: what a server of these lists must have, whichever way a reader takes."""
+    city, revoked = index.issuer, index.revocations
+    yield Document(path=path_of(LISTS, city, REVOKED), sha256=revoked.sha256, size=revoked.size)
     for name, one in lists_of(index).items():
-        yield one.base.sha256, f"{name}.{BASE}"
+        yield Document(path=path_of(LISTS, city, f"{name}.{BASE}"), sha256=one.base.sha256, size=one.base.size)
         for delta in (*one.recent, *filter(None, (one.since, one.before))):
-            yield delta.sha256, f"{name}.{DELTA}"
+            yield Document(path=path_of(LISTS, city, f"{name}.{DELTA}"), sha256=delta.sha256, size=delta.size)
 
 
 def pile_of(documents: tuple[Document, ...], city: str, name: str) -> tuple[Document, ...]:

@@ -26,6 +26,7 @@ from central.http.visitors.shorts import ShortCalls
 from central.http.waking import Waking
 from central.platform_state import PlatformState
 from central.store import open_books
+from storage.files import durable_folder
 from storage.jobs import JobStore
 
 SHUTDOWN_S = 2.0
@@ -67,7 +68,7 @@ def build_app(state: PlatformState, store: JobStore, waking: Waking, now_ms: Cal
     app.add_routes(NoticePage(store, folder=state.folder, now_ms=now_ms).routes())
     app.add_routes(ListCalls(state.folder, store, now_ms).routes(admin.guarded))
     app.add_routes([web.get("/healthz", _health), web.get("/openapi.json", _openapi), web.get("/", _ledger_page)])
-    state.public.mkdir(parents=True, exist_ok=True)
+    durable_folder(state.public)
     app.add_routes([web.static("/lists", state.public)])
     with resources.as_file(resources.files("central").joinpath("pages")) as pages:
         app.add_routes([web.static("/pages", Path(pages))])

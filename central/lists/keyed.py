@@ -46,7 +46,7 @@ from cache.lists.payloads import PAYLOAD_BYTES
 from cache.lists.refusals import ContentRefusedError
 from cache.lists.status import read_revocations
 from central.lists.metadata_files import PublishingError
-from storage.files import PUBLIC, replace_file, sync_folder
+from storage.files import PUBLIC, durable_folder, replace_file, sync_folder
 
 RECENT: Final = 4  # single steps that the index names
 REBASE_SHARE: Final = 8
@@ -112,7 +112,7 @@ class ListFolder:
 
     def index(self, wanted: Wanted, *, held: Index | None, touched: Sequence[bytes] | None = None) -> bytes:
         """Write what is new and return the index that names it; raise PublishingError."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        durable_folder(self.folder)
         try:
             measures = self._brought(MEASURES, wanted.measures, held.measures if held else None, touched)
             before = held.members if held else None

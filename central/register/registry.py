@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from storage.files import locked, make_private
+from storage.files import durable_folder, locked, make_private
 
 DATABASE: Final = "registry.db"
 PSEUDONYM_BYTES: Final = 16
@@ -39,7 +39,7 @@ class RegistryError(Exception):
 @contextmanager
 def register(state: Path) -> Iterator[sqlite3.Connection]:
     """Open the register below `state` as one transaction; it is made when it is missing."""
-    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    durable_folder(state, mode=0o700)
     make_private(state / DATABASE)
     conn = sqlite3.connect(str(state / DATABASE), isolation_level=None)
     try:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from central.platform_state import StateError
-from storage.files import create_file
+from storage.files import create_file, durable_folder
 
 CERTIFICATE: Final = "hub-cert.pem"
 KEY: Final = "hub-tls-key.pem"
@@ -26,7 +26,7 @@ EPOCH: Final = datetime(2020, 1, 1, tzinfo=UTC)  # a hub whose clock is wrong ma
 
 def make_certificate(folder: Path, hosts: list[str]) -> str:
     """Make key and certificate unless they are there; return the SHA-256 of the certificate (DER) in hex."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    durable_folder(folder, mode=0o700)
     if not (folder / CERTIFICATE).exists():
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = _signed(key, hosts)

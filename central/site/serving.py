@@ -40,13 +40,13 @@ from central.site.standings import Standings, StopEntry
 from central.site.upward import Platform
 from central.store import books_at
 from credit.inputs import ClockState, Now
-from storage.files import create_file
+from storage.files import create_file, durable_folder
 from storage.jobs import JobStore
 from storage.sqlite import Store
 from sync.enrol.enrolling import DATABASE_FILE
 from sync.enrol.identity import Identity, load_identity
 from sync.peer import Peer
-from sync.pull.mirror import Mirror, open_lists
+from sync.pull.mirror import Mirror, bringing, open_lists
 from sync.pull.puller import Pace, Puller
 from sync.push.line import Line
 from sync.transport import IDLE_S, open_session
@@ -122,7 +122,7 @@ class Hub:
         lists = open_lists(store, config.data / "lists", home=identity.profile.issuer)
         self.mirror = Mirror(lists, config.data / "public", identity.trust_root)
         self._bounds = (-1, Bounds())
-        self.mirror.public.mkdir(parents=True, exist_ok=True)
+        durable_folder(self.mirror.public)
 
     def turn_entry(self, stopped: bool) -> None:
         """Stop entry to the site, or let it go on, and remember it: somebody at a gate did."""
@@ -207,6 +207,7 @@ async def _ways(hub: Hub, stack: AsyncExitStack) -> Ways:
     )
     await stack.enter_async_context(pull)
     await pull.restore()
+    hub.mirror.bringing = bringing(session, f"{identity.platform}/lists/")
     await hub.mirror.write()
     pull.refreshed = hub.mirror.write
     way = Way(Peer(session, identity.platform))

@@ -25,7 +25,7 @@ import msgspec
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from storage.files import create_file, replace_file, sync_folder
+from storage.files import create_file, durable_folder, replace_file, sync_folder
 from sync.wire.jws import JwsError, kid_of, public_hex, public_key
 from sync.wire.messages import EnrolAnswer, WireError, decode
 from sync.wire.profiles import Profile, SignedProfile
@@ -157,7 +157,7 @@ def _read_key(path: Path, folder: Path) -> Ed25519PrivateKey:
 
 def make_folder(folder: Path) -> Path:
     """Return the data folder, made now when there is none."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    durable_folder(folder, mode=0o700)
     return folder
 
 

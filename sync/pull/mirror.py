@@ -2,31 +2,45 @@
 
 Rules of this file:
 
-- nothing is copied from the network: the files are written from the store of verified lists, so a mirror that was lied
-  to serves what it had;
+- signed metadata is written from the store of verified lists, so a mirror that was lied to serves what it had;
+- a city's index names files that this machine did not need for itself (it went by single steps; whoever comes new needs
+  the base and all since): they are fetched beside, believed by their SHA-256, before `timestamp.json` is written. While
+  they cannot be had the news goes out without them, and they are tried again with the next look;
 - whoever fetches from a mirror verifies everything itself, as from the platform: a mirror is trusted with nothing;
 - a file that is there is right (its name bears version or hash) and is not written again; `timestamp.json` comes last;
 - what neither this state nor the one before it needs is removed.
 """
 
 import asyncio
-from collections.abc import Iterator
+import hashlib
+import logging
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
+import aiohttp
+from tuf.api.exceptions import DownloadError
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets  # type: ignore[attr-defined]
 
 from cache.ids import uuid7
+from cache.lists.content import is_keyed
 from cache.lists.files import ListFiles
+from cache.lists.index import every_file, read_index
 from cache.lists.store import ListStore
-from cache.lists.values import Stored
+from cache.lists.values import Document, RoleState, Stored
 from credit.rules.catalogue import Benefit
-from credit.rules.listing import RULES
-from storage.files import replace_file
+from credit.rules.listing import RULES, city_of
+from storage.files import durable_folder, replace_file
 from storage.sqlite import Store
+from sync.pull.fetcher import ListFetcher
 
 PUBLIC: Final = 0o644
 TIMESTAMP: Final = "timestamp.json"
+DEADLINE_S: Final = 30.0
+
+Bring: TypeAlias = Callable[[Document, Path], None]  # lets a file grow to a document's bytes; raises DownloadError
+
+log = logging.getLogger(__name__)
 
 
 class Mirror:
@@ -37,6 +51,7 @@ class Mirror:
         self.public = public
         self._trust_root = trust_root
         self._before: frozenset[Path] = frozenset()
+        self.bringing: Callable[[], Bring] = lambda: _nobody_brings
         self._changed = asyncio.Condition()
         self.version: int | None = None
 
@@ -45,7 +60,7 @@ class Mirror:
         stored = await self.lists.stored()
         if stored.timestamp is None or stored.snapshot is None or stored.targets is None:
             return
-        version = await asyncio.to_thread(self._write, stored)
+        version = await asyncio.to_thread(self._write, stored, self.bringing())
         async with self._changed:
             self.version = version
             self._changed.notify_all()
@@ -65,27 +80,54 @@ class Mirror:
             if content.kind == RULES:
                 yield from content.rules.benefits
 
-    def _write(self, stored: Stored) -> int:
+    def _write(self, stored: Stored, bring: Bring) -> int:
         metadata = self.public / "metadata"
-        metadata.mkdir(parents=True, exist_ok=True)
+        durable_folder(metadata)
         wanted, snapshot = _metadata(stored, self._trust_root)
         for name, data in wanted.items():
             _put(metadata / name, data)
         keep = {metadata / name for name in (*wanted, TIMESTAMP)}
         for state in stored.roles.values():
-            for document in state.documents:
-                folder, _, name = document.path.rpartition("/")
-                path = self.public / "targets" / folder / f"{document.sha256}.{name}"
-                if not path.exists():
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    _put(path, self.lists.files.read(document.sha256))
-                keep.add(path)
+            for document in self._all_of(state):
+                path = self._place(document)
+                keep |= {path, _growing(path)}
+                self._have(document, path, bring)
         replace_file(metadata / TIMESTAMP, stored.timestamp or b"", mode=PUBLIC)
-        here = {path for path in self.public.rglob("*.json") if not path.name.endswith(".root.json")}
+        here = {path for path in self.public.rglob("*") if path.is_file() and not path.name.endswith(".root.json")}
         for path in here - keep - self._before:
             path.unlink(missing_ok=True)
         self._before = frozenset(keep)
         return snapshot
+
+    def _all_of(self, state: RoleState) -> tuple[Document, ...]:
+        """Return the documents of a role, with all that its index names."""
+        if not is_keyed(state):
+            return state.documents
+        _kind, city = city_of(state.role) or ("", "")
+        index = read_index(city, self.lists.files.read(state.documents[0].sha256))
+        return tuple(dict.fromkeys((*state.documents, *every_file(index))))
+
+    def _place(self, document: Document) -> Path:
+        folder, _, name = document.path.rpartition("/")
+        return self.public / "targets" / folder / f"{document.sha256}.{name}"
+
+    def _have(self, document: Document, path: Path, bring: Bring) -> None:
+        if path.exists():
+            return
+        if self.lists.files.has(document.sha256):
+            _put(path, self.lists.files.read(document.sha256))
+            return
+        growing = _growing(path)
+        try:
+            durable_folder(path.parent)
+            bring(document, growing)
+            data = growing.read_bytes()
+        except DownloadError as error:
+            log.warning("a file for others is not here", extra={"file": document.path, "problem": str(error)})
+            return
+        growing.unlink()
+        if hashlib.sha256(data).hexdigest() == document.sha256:
+            _put(path, data)
 
 
 def _metadata(stored: Stored, trust_root: bytes) -> tuple[dict[str, bytes], int]:
@@ -98,6 +140,30 @@ def _metadata(stored: Stored, trust_root: bytes) -> tuple[dict[str, bytes], int]
     found |= {f"{targets}.targets.json": stored.targets or b""}
     found |= {f"{state.version}.{role}.json": state.body for role, state in stored.roles.items()}
     return found, int(snapshot)
+
+
+def bringing(session: aiohttp.ClientSession, base_url: str) -> Callable[[], Bring]:
+    """Return what begins to bring documents from the lists below `base_url`; it is called on the event loop."""
+
+    def begin() -> Bring:
+        fetcher = ListFetcher(session, deadline_s=DEADLINE_S)
+
+        def bring(document: Document, path: Path) -> None:
+            folder, _, name = document.path.rpartition("/")
+            url = f"{base_url}targets/{folder}/{document.sha256}.{name}"
+            fetcher.download_document(url, path, document.size)
+
+        return bring
+
+    return begin
+
+
+def _nobody_brings(document: Document, _path: Path) -> None:
+    raise DownloadError(f"{document.path}: nobody brings it")
+
+
+def _growing(path: Path) -> Path:
+    return path.with_name(f".{path.name}.part")
 
 
 def _put(path: Path, data: bytes) -> None:
