@@ -26,7 +26,8 @@ MOST_UNEQUAL = 2.0  # sides of a code
 MOST_UNLIKE = 1.5  # sizes of its finders
 LEAST_SINE = 0.6
 SHORTEST, LONGEST = 0.85, 1.2  # of the modules between finders, what the coarse sizes make of them
-SLANTS = np.linspace(-0.2, 0.2, 11, dtype=np.float32)  # perspective along a side: how much smaller the far end is
+SLANTS = np.linspace(-0.2, 0.2, 6, dtype=np.float32)  # perspective along a side: how much smaller the far end is
+FINER = np.array([-0.04, 0.0, 0.04], np.float32)  # beside the best of these
 COARSE = np.linspace(-0.18, 0.18, 7, dtype=np.float32)
 SLANT_COST = 1.0  # of correlation, for a slant of 1: where little is to be seen the code is taken as flat
 TIMED = 12  # triples with a version whose version words are looked at
@@ -164,12 +165,22 @@ def sampled(even: Values, at: Any) -> Values:
 
 def slanting(even: Values, guess: Guess) -> Candidate:
     """Return the guess with the pair of slants under which all patterns fit best."""
-    places, shades = patterns(guess.version)
-    at = placed(places, guess, (SLANTS[:, None, None], SLANTS[None, :, None]))
-    cost = SLANT_COST * (np.abs(SLANTS[:, None]) + np.abs(SLANTS[None])) / 4
+    wanted = patterns(guess.version)
+    _, across, down = _slanted(even, guess, wanted, SLANTS, SLANTS)
+    score, across, down = _slanted(even, guess, wanted, across + FINER, down + FINER)
+    return Candidate(_lay(guess, across, down), guess.version, guess.sign, score)
+
+
+def _slanted(
+    even: Values, guess: Guess, wanted: tuple[Values, Values], across: Any, down: Any
+) -> tuple[float, Any, Any]:
+    """Return how well the patterns fit under the best pair of slants, and the pair."""
+    places, shades = wanted
+    at = placed(places, guess, (across[:, None, None], down[None, :, None]))
+    cost = SLANT_COST * (np.abs(across[:, None]) + np.abs(down[None])) / 4
     match = matched(even, at, shades) * guess.sign - cost
-    across, down = np.unravel_index(match.argmax(), match.shape)
-    return Candidate(_lay(guess, SLANTS[across], SLANTS[down]), guess.version, guess.sign, float(match.max()))
+    row, column = np.unravel_index(match.argmax(), match.shape)
+    return float(match[row, column]), across[row], down[column]
 
 
 def placed(places: Values, guess: Guess, slants: Any) -> Any:
