@@ -5,7 +5,8 @@ Rules of this file:
 - only damage that SQLite itself calls so counts: a file that is held, full or unreadable stays where it is;
 - damage that was met while running leaves a mark beside the file; the next start then looks at the whole file;
 - what is set aside keeps its bytes, with its log files, under a name that says when: unsent facts may be read from it;
-- the terminal that goes on knows that it does not know what it gave (`store_lost`).
+- the terminal that goes on knows that it does not know what it gave (`store_lost`);
+- what a restore was making beside the database when the plug was pulled is nobody's: the next start takes it away.
 """
 
 import contextlib
@@ -20,6 +21,7 @@ from storage.sqlite import connect
 
 MARK: Final = ".damaged"
 PARTS: Final = ("", "-wal", "-shm")
+DRAFT: Final = "restoring.db"  # what `xinguan restore` makes, until one rename lets it be the database
 
 log = logging.getLogger("xinguan.aside")
 
@@ -45,6 +47,15 @@ def set_aside(database: Path, *, now_ms: int) -> Path | None:
     with contextlib.suppress(OSError):
         marked.unlink(missing_ok=True)
     return database.with_name(name) if damaged else None
+
+
+def remove(database: Path) -> bool:
+    """Remove a draft, with its log files and the copy that a migration made of it; return whether there was any."""
+    parts = [database.with_name(database.name + part) for part in PARTS]
+    found = [path for path in (*parts, database.with_suffix(".before-migration.db")) if path.exists()]
+    for path in found:
+        path.unlink(missing_ok=True)
+    return bool(found)
 
 
 def _damaged(database: Path, *, whole: bool) -> bool:

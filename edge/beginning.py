@@ -98,6 +98,9 @@ class Beginning:
 
     async def _look(self) -> None:
         now_ms = self._parts.clock.now_ms()
+        draft = self._parts.database.with_name(aside.DRAFT)
+        if await asyncio.to_thread(aside.remove, draft):
+            log.warning("restore_was_cut_off", extra={"detail": "the ledger is as it was; xinguan restore begins anew"})
         found = await asyncio.to_thread(aside.set_aside, self._parts.database, now_ms=now_ms)
         self._aside = found or self._aside
 

@@ -1,42 +1,43 @@
 """`xinguan doctor`: looks at everything this terminal stands on, and says the mend of each finding (terminal.md).
 
 A finding never needs the service to run, and never disturbs it: files are read, the database is opened for reading,
-the network is asked once. Only `--sources` opens scanners, one after the other, on a terminal that is not serving.
+the platform is asked once. Only `--sources` opens scanners, one after the other, on a terminal that is not serving.
+Root looks as the owner of the folder, so with the rights of the service; anybody else sees what all may, and is told.
 """
 
 import argparse
-import asyncio
 import ctypes.util
 import json
 import shutil
 import sqlite3
 import stat
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from contextlib import closing
+from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 
 from cache.journal import chain
 from cache.journal.chain import JournalError
 from cache.lists.files import ListFiles
-from edge.actuators.paper.slips import House
 from edge.actuators.tables import in_clear
-from edge.actuators.trial import trial
 from edge.clock import LOAD, Memory, judge, read_boot_ms, read_wall_ms, this_boot
 from edge.commands.common import EX_CONFIG, add_config, local_api
-from edge.config import Config, LaneTable
-from edge.lanes.beside.trial import Tried, trials
+from edge.commands.looking.around import owners, platform, port
+from edge.commands.looking.finding import Finding, said
+from edge.commands.looking.machine import machine
+from edge.commands.looking.moving import opened, probed
+from edge.commands.owner import NotOwnerError, act_as_owner
+from edge.config import Config
 from edge.ownership import strangers
 from edge.settings.reading import ConfigError, load
 from edge.terms import differences
-from edge.watch.causes import CAUSES
 from edge.watch.status import CLOCK_CAUSES
 from edge.watch.store import fault_of
 from edge.watch.told.cause import Level
-from scanner.checks import look_at, probe
+from scanner.checks import look_at
 from storage.migrations import steps, version
 from storage.sqlite import connect
 from sync.enrol.enrolling import DATABASE_FILE
@@ -45,23 +46,7 @@ from sync.enrol.identity import IdentityError, load_identity
 MIN_FREE_BYTES = 200 * 1024 * 1024
 ASK_S = 2.0  # for the running terminal to answer
 DOCUMENTS = "SELECT path, sha256 FROM list_file ORDER BY path"
-SHOW_S = 10.0  # to show a code to a source
 OLD_DAYS_MS = 24 * 3_600_000
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at. `mend` is empty when it is well."""
-
-    name: str
-    zh: str
-    en: str
-    mend: str = ""
-
-    @property
-    def ok(self) -> bool:
-        """Return whether nothing wants mending."""
-        return not self.mend
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -80,36 +65,23 @@ def run(args: argparse.Namespace) -> int:
         _show(Finding("config", "配置文件有误", "the configuration cannot be used", str(error)), as_json=args.json)
         return EX_CONFIG
     well = True
-    for finding in look(config):
+    try:
+        act_as_owner(config.data)
+        found = look(config)
+    except NotOwnerError as error:
+        found = _from_outside(config, str(error))
+    for finding in found:
         _show(finding, as_json=args.json)
         well = well and finding.ok
     for lane in config.lanes if args.sources else ():
-        for finding in _probed(lane.source):
+        for finding in probed(lane.source):
             _show(finding, as_json=args.json)
             well = well and finding.ok
     if args.open is not None:
-        for finding in _opened(config, args.open):
+        for finding in opened(config, args.open):
             _show(finding, as_json=args.json)
             well = well and finding.ok
     return 0 if well else 1
-
-
-def _opened(config: Config, name: str) -> Iterator[Finding]:
-    """Open a lane's gate once, and let what stands beside it try itself: the self-test of docs/devices.md."""
-    lane = next((one for one in config.lanes if one.id == name), None)
-    if lane is None:
-        known = ", ".join(one.id for one in config.lanes)
-        yield Finding("gate", f"没有 {name} 道", f"there is no lane {name!r}", f"name one of {known}")
-        return
-    zh, en, mend = asyncio.run(trial(name, lane.actuator))
-    yield Finding("gate", f"{name} 道：{zh}", f"lane {name}: {en}", mend)
-    house = House(title={"zh": "信关", "en": "Xinguan"}, notices=f"{config.platform.url}/n/", clock=name)
-    for one in asyncio.run(_tried(lane, house)):
-        yield Finding(one.name, f"{name} 道：{one.zh}", f"lane {name}: {one.en}", one.mend)
-
-
-async def _tried(lane: LaneTable, house: House) -> list[Tried]:
-    return [one async for one in trials(lane, house)]
 
 
 def _show(finding: Finding, *, as_json: bool) -> None:
@@ -125,6 +97,7 @@ def look(config: Config) -> Iterator[Finding]:
     """Yield the findings, in the order in which they are best mended."""
     yield _names()
     yield _libraries(config)
+    yield from machine()
     for lane in config.lanes:
         if lane.source is not None:
             yield from (Finding(one.name, one.zh, one.en, one.mend) for one in look_at(lane.source))
@@ -136,16 +109,34 @@ def look(config: Config) -> Iterator[Finding]:
             yield Finding("gate-in-clear", zh, en)
     yield from _folder(config.data)
     yield _identity(config)
-    path = config.data / DATABASE_FILE
-    if path.is_file():
-        conn = connect(path, writing=False)
-        try:
-            for part in (_schema, _integrity, _clock, _journal):
-                yield _guarded(part, conn)
-            yield _guarded(lambda opened: _lists(opened, config.data / "lists"), conn)
-        finally:
-            conn.close()
+    yield platform(config)
+    told = list(_running(config))
+    yield from _stored(config, told)
+    yield from told
+    if not any(one.name == "store" for one in told):
+        yield port(config)
+
+
+def _from_outside(config: Config, why: str) -> Iterator[Finding]:
+    """Yield what anybody may see, and what to type for the rest."""
+    yield _names()
+    yield from machine()
     yield from _running(config)
+    yield Finding("rights", "其余检查需要 root", "the rest is for root", why)
+
+
+def _stored(config: Config, told: list[Finding]) -> Iterator[Finding]:
+    """Yield what the ledger says of itself; of the clock only where no running terminal does, which knows better."""
+    path = config.data / DATABASE_FILE
+    if not path.is_file():
+        return
+    parts: list[Callable[[sqlite3.Connection], Finding]] = [_schema, _integrity, _clock, _journal]
+    if any(one.name == "clock" for one in told):
+        parts.remove(_clock)
+    with closing(connect(path, writing=False)) as conn:
+        for part in parts:
+            yield _guarded(part, conn)
+        yield _guarded(lambda opened: _lists(opened, config.data / "lists"), conn)
 
 
 def _running(config: Config) -> Iterator[Finding]:
@@ -174,20 +165,13 @@ def _running(config: Config) -> Iterator[Finding]:
         yield Finding("running", f"{base} 的答复不是终端的", f"what answers at {base} is no terminal", mend)
 
 
-def _said(name: str, cause: str, detail: str = "") -> Finding:
-    """Return a finding in the very words of the service page."""
-    said = CAUSES[cause]
-    zh, en = (text.replace("{detail}", detail) for text in (said.zh, said.en))
-    return Finding(name, zh, en, f"{said.mend_zh} · {said.mend_en}" if said.mend_en else "")
-
-
 def _lists(conn: sqlite3.Connection, folder: Path) -> Finding:
     """Compare the documents on disk with what was signed."""
     if not folder.is_dir():
-        return _said("lists", "lists.missing", str(folder))
+        return said("lists", "lists.missing", str(folder))
     files = ListFiles(folder)
     wrong = [path for path, sha256 in conn.execute(DOCUMENTS) if not files.is_whole(sha256)]
-    return _said("lists", "lists.missing", ", ".join(wrong)) if wrong else _said("lists", "lists.well")
+    return said("lists", "lists.missing", ", ".join(wrong)) if wrong else said("lists", "lists.well")
 
 
 def _names() -> Finding:
@@ -209,24 +193,6 @@ def _libraries(config: Config) -> Finding:
     return Finding("scanner", "识读库齐全", "decoders are installed")
 
 
-def _probed(setting: str | None) -> list[Finding]:
-    """Open a source for some seconds, which the service may not have open: rate, size, latency, keyboard layout."""
-    if setting is None:
-        return []
-    sys.stderr.write(f"{setting}: 请出示一个码（键盘式扫码器请扫布局测试码） · show it a code{_layout_hint(setting)}\n")
-    found = asyncio.run(probe(setting, clock=_Wall(), show_s=SHOW_S))
-    return [Finding(one.name, one.zh, one.en, one.mend) for one in found]
-
-
-def _layout_hint(setting: str) -> str:
-    return ", the layout test code of docs/scanner.md" if setting.startswith("hid:") else ""
-
-
-class _Wall:
-    def now_ms(self) -> int:
-        return read_wall_ms()
-
-
 def _folder(data: Path) -> Iterator[Finding]:
     if not data.is_dir():
         yield Finding("data", f"{data} 不存在", f"{data} is not there", "xinguan enrol CODE")
@@ -239,6 +205,7 @@ def _folder(data: Path) -> Iterator[Finding]:
         "the data folder is private" if private else f"others can read {data} (mode {mode:04o})",
         "" if private else f"chmod 700 {data}",
     )
+    yield from owners(data)
     free = shutil.disk_usage(data).free
     room = free >= MIN_FREE_BYTES
     yield Finding(
@@ -255,7 +222,7 @@ def _identity(config: Config) -> Finding:
     except IdentityError as error:
         return Finding("identity", "尚未登记或身份有误", "not enrolled, or the identity is unusable", str(error))
     if found := "; ".join(map(str, differences(config.lanes, identity.profile))):
-        return _said("profile", "profile.differs", found)
+        return said("profile", "profile.differs", found)
     return Finding("identity", f"终端 {identity.terminal}", f"terminal {identity.terminal} of {identity.site}")
 
 
@@ -263,7 +230,7 @@ def _guarded(part: Callable[[sqlite3.Connection], Finding], conn: sqlite3.Connec
     try:
         return part(conn)
     except sqlite3.Error as error:
-        return _said("database", f"store.{fault_of(error).value}", str(error))
+        return said("database", f"store.{fault_of(error).value}", str(error))
 
 
 def _schema(conn: sqlite3.Connection) -> Finding:
@@ -278,15 +245,15 @@ def _schema(conn: sqlite3.Connection) -> Finding:
 
 
 def _integrity(conn: sqlite3.Connection) -> Finding:
-    said = conn.execute("PRAGMA quick_check(1)").fetchone()[0]
-    well = said == "ok"
-    return _said("database", "store.well") if well else _said("database", "store.corrupt", f"quick_check: {said}")
+    found = conn.execute("PRAGMA quick_check(1)").fetchone()[0]
+    well = found == "ok"
+    return said("database", "store.well") if well else said("database", "store.corrupt", f"quick_check: {found}")
 
 
 def _clock(conn: sqlite3.Connection) -> Finding:
     memory = Memory(*conn.execute(LOAD).fetchone())
     now = judge(memory, boot_id=this_boot(), wall_ms=read_wall_ms(), boot_ms=read_boot_ms())
-    return _said("clock", CLOCK_CAUSES[now.clock], now.clock.value)
+    return said("clock", CLOCK_CAUSES[now.clock], now.clock.value)
 
 
 def _journal(conn: sqlite3.Connection) -> Finding:

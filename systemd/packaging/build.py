@@ -19,6 +19,8 @@ import hashlib
 import io
 import json
 import os
+import platform
+import re
 import shutil
 import struct
 import subprocess
@@ -39,7 +41,7 @@ PYTHON_OF: Final = {12: "3.11", 13: "3.13"}
 GLIBC_OF: Final = {12: 36, 13: 41}
 MACHINE_OF: Final = {"amd64": ("x86_64", 62), "arm64": ("aarch64", 183)}  # wheel tag, ELF e_machine
 LIBRARIES: Final = {12: "libzbar0", 13: "libzbar0t64"}
-UNIT_FOLDER: Final = {12: Path("lib/systemd/system"), 13: Path("usr/lib/systemd/system")}
+UNIT_FOLDER: Final = Path("usr/lib/systemd/system")
 FIRST_WITH_RESTART_STEPS: Final = 13
 PAGES: Final = ("README.md", "README.zh-CN.md", "CHANGELOG.md", "docs/install.md", "docs/boxes.md", "docs/commands.md")
 TRY_AGAIN: Final = ("xinguan-terminal.service", "xinguan-central.service", "xinguan-hub.service")
@@ -86,8 +88,8 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kind", choices=["deb", "tarball", "update"])
     parser.add_argument("--sign", type=Path, help="PEM file of the release key (Ed25519), for update")
-    parser.add_argument("--debian", type=int, choices=sorted(PYTHON_OF), default=12)
-    parser.add_argument("--arch", choices=sorted(MACHINE_OF), default="amd64")
+    parser.add_argument("--debian", type=int, choices=sorted(PYTHON_OF), default=this_debian(), help="%(default)s")
+    parser.add_argument("--arch", choices=sorted(MACHINE_OF), default=this_arch(), help="%(default)s")
     parser.add_argument("--out", type=Path, default=ROOT / "dist")
     args = parser.parse_args(argv)
     args.out.mkdir(parents=True, exist_ok=True)
@@ -102,6 +104,18 @@ def main(argv: list[str] | None = None) -> int:
         for tree in (terminal, central):
             print(build(target, tree, args.out))
     return 0
+
+
+def this_debian() -> int:
+    """Return this machine's Debian release where packages are made for it, else 12."""
+    said = platform.freedesktop_os_release() if Path("/etc/os-release").exists() else {}
+    number = said.get("VERSION_ID", "")
+    return int(number) if said.get("ID") == "debian" and number.isdigit() and int(number) in PYTHON_OF else 12
+
+
+def this_arch() -> str:
+    """Return this machine's architecture as Debian calls it, amd64 for one that packages are not made for."""
+    return {tag: name for name, (tag, _) in MACHINE_OF.items()}.get(platform.machine(), "amd64")
 
 
 def project_version() -> str:
@@ -219,7 +233,10 @@ def add_environment(target: Target, tree: Path) -> None:
         ("terminal.toml", "usr/share/doc/xinguan/examples/terminal.toml"),
     ):
         put(tree / place, (ROOT / "systemd" / source).read_text("utf-8"))
-    put(tree / "usr/share/xinguan/release-keys", (ROOT / "systemd/release-keys").read_text("utf-8"))
+    keys = (ROOT / "systemd/release-keys").read_text("utf-8")
+    if not keys_of(keys):
+        print("systemd/release-keys names nobody: boxes with this package will take no update", file=sys.stderr)
+    put(tree / "usr/share/xinguan/release-keys", f"# number {target.epoch}\n{keys}")
     put(tree / PREFIX / "settle", (HERE / "settle.sh").read_text("utf-8"), 0o755)
     facts = {"version": target.version, "number": target.epoch, "debian": target.debian, "arch": target.arch}
     put(home / "update.json", json.dumps(facts | {"size": 1, "sha256": "0" * 64}))
@@ -230,9 +247,14 @@ def add_environment(target: Target, tree: Path) -> None:
     put(tree / "usr/share/doc/xinguan/copyright", (ROOT / "LICENSE").read_text("utf-8"))
 
 
+def keys_of(text: str) -> tuple[str, ...]:
+    """Return the release keys of a text, a key a line."""
+    return tuple(re.findall(r"^[0-9a-f]{64}$", text, re.MULTILINE))
+
+
 def add_system_files(target: Target, tree: Path, units: Iterable[str]) -> None:
     """Add the units, and what only a newer systemd understands as a drop-in."""
-    folder = tree / UNIT_FOLDER[target.debian]
+    folder = tree / UNIT_FOLDER
     for unit in units:
         put(folder / unit, (ROOT / "systemd" / unit).read_text("utf-8"))
         if target.debian >= FIRST_WITH_RESTART_STEPS and unit in TRY_AGAIN:
@@ -316,7 +338,12 @@ def control_of(target: Target, name: str, size: int) -> str:
 
 def tarball(target: Target, tree: Path, out: Path) -> Path:
     """Pack one tree for a machine without dpkg, with the script that installs it; return its path."""
-    put(tree / "install.sh", (HERE / "install.sh").read_text("utf-8").replace("@VERSION@", target.version), 0o755)
+    script = (HERE / "install.sh").read_text("utf-8")
+    for word, meant in (("VERSION", target.version), ("PART", tree.name), ("ARCH", target.arch)):
+        script = script.replace(f"@{word}@", meant)
+    put(tree / "install.sh", script, 0o755)
+    if tree.name == "xinguan":
+        put(tree / PREFIX / "uninstall", (HERE / "uninstall.sh").read_text("utf-8"), 0o755)
     settle(tree, target.epoch)
     made = out / f"{tree.name}-{target.version}-debian{target.debian}-{target.arch}.tar.xz"
     with tarfile.open(made, "w:xz") as packed:
@@ -341,9 +368,11 @@ def update(target: Target, trees: tuple[Path, ...], out: Path, key: Path) -> Pat
             for path in sorted(home.rglob("*")):
                 tree.add(path, arcname=str(path.relative_to(home)), recursive=False, filter=as_root)
     raw = packed.getvalue()
-    facts = {"version": target.version, "number": target.epoch, "debian": target.debian, "arch": target.arch}
-    line = bundle.Update(**facts, size=len(raw), sha256=hashlib.sha256(raw).hexdigest())
-    made = out / f"xinguan-{target.version}-debian{target.debian}-{target.arch}.xgu"
+    version = f"{target.version}+{target.epoch}"  # a name of its own: two builds of one version lie side by side
+    facts = {"version": version, "number": target.epoch, "debian": target.debian, "arch": target.arch}
+    keys = keys_of((ROOT / "systemd/release-keys").read_text("utf-8"))  # who may sign the next one
+    line = bundle.Update(**facts, size=len(raw), sha256=hashlib.sha256(raw).hexdigest(), keys=keys)
+    made = out / f"xinguan-{version}-debian{target.debian}-{target.arch}.xgu"
     made.write_bytes(bundle.signed(line, pem) + raw)
     return made
 

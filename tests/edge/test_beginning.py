@@ -108,3 +108,16 @@ def test_every_task_that_is_kept_alive_has_a_figure_by_which_its_alarm_ends():
     from edge import terminal
 
     assert "worked=lambda: None" not in inspect.getsource(terminal)
+
+
+async def test_what_a_restore_was_making_when_the_plug_was_pulled_does_not_stay(tmp_path, caplog):
+    """It is a copy of every visitor's uses, and as long as the ledger."""
+    for name in ("restoring.db", "restoring.db-wal", "restoring.db-shm", "restoring.before-migration.db"):
+        (tmp_path / name).write_bytes(b"half")
+    first, _ = started(tmp_path)
+
+    async with AsyncExitStack() as stack:
+        await first.run(stack)
+
+    assert list(tmp_path.glob("restoring*")) == []
+    assert "restore_was_cut_off" in caplog.text

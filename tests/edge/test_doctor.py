@@ -1,8 +1,13 @@
 import json
+import os
+import socket
+import subprocess
+import sys
 
 import pytest
 
 from cache.journal import chain
+from edge.commands.looking.machine import machine
 from edge.watch.causes import CAUSES
 from storage.migrations import migrate
 from storage.sqlite import connect
@@ -21,7 +26,7 @@ def terminal(tmp_path):
     conn.close()
     path = tmp_path / "terminal.toml"
     path.write_text(
-        f'[terminal]\ndata = "{data}"\n[platform]\nurl = "https://p.example"\n[[lanes]]\nid = "A"\nscene = "gate"\n'
+        f'[terminal]\ndata = "{data}"\n[platform]\nurl = "http://127.0.0.1:9"\n[[lanes]]\nid = "A"\nscene = "gate"\n'
     )
     return path
 
@@ -96,3 +101,123 @@ def test_it_says_what_the_service_page_says_of_a_clock_and_of_a_damaged_file(ter
 
 def test_a_terminal_that_does_not_run_is_no_fault(terminal):
     assert findings(terminal)[1]["running"]["ok"]
+
+
+def test_a_platform_that_is_not_there_is_asked_for_and_named(terminal):
+    reach = findings(terminal)[1]["reach"]
+
+    assert "127.0.0.1:9" in reach["zh"]
+    assert "cable" in reach["mend"]
+
+
+def test_a_port_that_somebody_else_has_is_found_before_the_terminal_is_started(terminal):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        number = other.getsockname()[1]
+        terminal.write_text(terminal.read_text() + f'[api]\nlisten = "127.0.0.1:{number}"\n')
+
+        found = findings(terminal)[1]["port"]
+
+    assert f"ss -ltnp 'sport = :{number}'" in found["mend"]
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+AS_NOBODY = """
+import contextlib, io, os, sys
+from edge.cli import main
+with contextlib.redirect_stdout(io.StringIO()):
+    main(sys.argv[1:])  # loads what nobody else may read: the interpreter lies in root's home
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.root
+@needs_root
+def test_anybody_else_sees_what_all_may_and_is_told_what_to_type(terminal):
+    for folder in terminal.parents:
+        if folder.stat().st_uid == 0 and str(folder).startswith("/tmp/"):  # noqa: S108 - pytest's own folder
+            folder.chmod(0o755)
+    (terminal.parent / "data").chmod(0o700)
+
+    done = subprocess.run(
+        [sys.executable, "-c", AS_NOBODY, "doctor", "--config", terminal], capture_output=True, text=True
+    )
+
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "sudo xinguan" in done.stdout.splitlines()[-1]
+    assert "packages" in done.stdout
+
+
+@pytest.mark.root
+@needs_root
+def test_files_that_the_service_cannot_write_are_named(terminal):
+    data = terminal.parent / "data"
+    strange = data / "lists.lock"
+    strange.touch()
+    os.chown(strange, 65534, 65534)
+
+    owners = findings(terminal)[1]["owners"]
+
+    assert "lists.lock" in owners["en"]
+    assert owners["mend"] == f"sudo chown -R --reference={data} {data}"
+
+
+def told_by(root):
+    return {one.name: one for one in machine(root)}
+
+
+class TestTheMachine:
+    """A machine's tree in a folder: what its kernel and systemd would tell."""
+
+    def put(self, root, path, text):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+
+    def test_a_machine_that_tells_nothing_is_asked_who_sets_its_clock_alone(self, tmp_path):
+        found = told_by(tmp_path)
+
+        assert list(found) == ["clock-source"]
+        assert found["clock-source"].mend == "sudo apt-get install chrony"
+        assert "RTC" in found["clock-source"].en
+
+    def test_a_clock_that_something_sets_is_well(self, tmp_path):
+        self.put(tmp_path, "run/chrony/chronyd.pid", "1")
+        (tmp_path / "sys/class/rtc/rtc0").mkdir(parents=True)
+
+        assert told_by(tmp_path)["clock-source"].ok
+
+    @pytest.mark.parametrize(("milli", "well"), [("79999", True), ("80000", False)])
+    def test_heat_is_a_finding_from_eighty_degrees_on(self, tmp_path, milli, well):
+        self.put(tmp_path, "sys/class/thermal/thermal_zone0/temp", "41000\n")
+        self.put(tmp_path, "sys/class/thermal/thermal_zone1/temp", f"{milli}\n")
+
+        assert told_by(tmp_path)["temperature"].ok is well
+
+    def test_a_voltage_that_was_too_low_is_a_finding(self, tmp_path):
+        self.put(tmp_path, "sys/class/hwmon/hwmon1/in0_lcrit_alarm", "1\n")
+
+        assert "power supply" in told_by(tmp_path)["power"].mend
+
+    @pytest.mark.parametrize(
+        ("life", "ending", "well"),
+        [("0x01 0x08", "0x01", True), ("0x01 0x09", "0x01", False), ("0x03 0x03", "0x02", False)],
+    )
+    def test_a_worn_card_is_named_before_it_fails(self, tmp_path, life, ending, well):
+        self.put(tmp_path, "sys/block/mmcblk0/device/life_time", f"{life}\n")
+        self.put(tmp_path, "sys/block/mmcblk0/device/pre_eol_info", f"{ending}\n")
+
+        card = told_by(tmp_path)["card"]
+
+        assert card.ok is well
+        assert "mmcblk0" in card.en
+
+    def test_a_terminal_that_does_not_start_with_its_box_is_a_finding(self, tmp_path):
+        (tmp_path / "run/systemd/system").mkdir(parents=True)
+        self.put(tmp_path, "usr/lib/systemd/system/xinguan-terminal.service", "")
+        assert "systemctl enable" in told_by(tmp_path)["unit"].mend
+
+        wanted = tmp_path / "etc/systemd/system/multi-user.target.wants/xinguan-terminal.service"
+        wanted.parent.mkdir(parents=True)
+        wanted.symlink_to("/usr/lib/systemd/system/xinguan-terminal.service")
+
+        assert told_by(tmp_path)["unit"].ok

@@ -139,17 +139,25 @@ async def box(xinguan_town, tmp_path):
 
 
 async def test_a_good_update_serves_and_keeps_what_was_not_sent(box):
-    before = box.unsent()
+    before, next_key = box.unsent(), Ed25519PrivateKey.generate()
 
-    done = await box.take(box.update(2))
+    done = await box.take(box.update(2, keys=(public_hex(next_key),)))
 
     assert done.returncode == 0, done.stderr
     assert box.current == "0.2.2"
     assert before
     assert box.unsent()[: len(before)] == before
     assert not list(box.town.gate.data.glob(".trial-*"))
-    assert (await box.take(box.update(2))).returncode == 2  # it is not newer than itself
-    assert (await box.take(box.update(1))).returncode == 2
+    for update, said in {
+        box.update(3): "not signed by a release key",  # this one named who signs after it
+        box.update(2, key=next_key): "not newer",  # than itself
+        box.update(1, key=next_key): "not newer",
+        box.update(4, key=next_key, version="0.2.2"): "the name of what runs",
+    }.items():
+        refused = await box.take(update)
+        assert refused.returncode == 2
+        assert said in refused.stderr
+    assert (box.root / "current/bin/xinguan").read_text() == WELL
 
 
 @pytest.mark.parametrize(
@@ -158,7 +166,9 @@ async def test_a_good_update_serves_and_keeps_what_was_not_sent(box):
 async def test_a_broken_version_does_not_stay(box, script, code):
     before = box.unsent()
 
-    done = await box.take(box.update(2, script), ready_s=12)
+    nobody = (public_hex(Ed25519PrivateKey.generate()),)  # whom a version that goes back cannot name
+
+    done = await box.take(box.update(2, script, keys=nobody), ready_s=12)
 
     assert done.returncode == code, done.stderr
     assert box.current == "0.1.0"

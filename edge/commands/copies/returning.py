@@ -31,7 +31,7 @@ from cache.journal import chain
 from cache.journal.chain import JournalError
 from cache.memory import lives
 from cache.pen import Pen
-from edge.aside import PARTS
+from edge.aside import DRAFT, PARTS, remove
 from edge.clock import Clock
 from edge.config import Config
 from edge.watch.store import Fault, fault_of
@@ -49,7 +49,6 @@ from sync.push.receipts import kept_end
 from sync.transport import RefusedError, UnreachableError, open_session
 from sync.wire.messages import WireError
 
-DRAFT: Final = "restoring.db"
 BEGUN: Final = "SELECT 1 FROM sqlite_master WHERE name = 'journal'"  # not so in a file that was emptied
 AWAY: Final = (UnreachableError, RefusedError, WireError)
 
@@ -100,13 +99,6 @@ async def restore(config: Config, identity: Identity, copy: Path | None, *, leav
     finally:
         remove(draft)
     return Restored(name, sent, left, given_back)
-
-
-def remove(database: Path) -> None:
-    """Remove a draft, with its log files and the copy that a migration made of it."""
-    for part in PARTS:
-        database.with_name(database.name + part).unlink(missing_ok=True)
-    database.with_suffix(".before-migration.db").unlink(missing_ok=True)
 
 
 @asynccontextmanager

@@ -29,8 +29,11 @@ class UpdateError(Exception):
     """This update cannot be taken. The text says why and the mend, in both languages; nothing was changed."""
 
 
-class Update(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The signed line: which version, for which Debian and machine, and what follows it."""
+class Update(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The signed line: which version, for which Debian and machine, what follows it, and who signs after this one.
+
+    `keys` are the public release keys from when this update has stayed (hex); empty: as before.
+    """
 
     version: Annotated[str, Meta(pattern=r"^[0-9][0-9A-Za-z.+]{0,31}\Z")]
     number: Annotated[int, Meta(ge=1, le=2**53 - 1)]
@@ -38,6 +41,7 @@ class Update(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     arch: Annotated[str, Meta(pattern=r"^[a-z0-9]{1,16}\Z")]
     size: Annotated[int, Meta(ge=1, le=MAX_PAYLOAD)]
     sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+    keys: Annotated[tuple[Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")], ...], Meta(max_length=8)] = ()
 
 
 def signed(update: Update, key: Ed25519PrivateKey) -> bytes:

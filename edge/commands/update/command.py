@@ -27,6 +27,7 @@ import msgspec
 from edge.commands.box.sticks import StickError, open_plain
 from edge.commands.common import EX_CONFIG, EX_NOPERM, EX_UNAVAILABLE, complain
 from edge.commands.update.bundle import Update, UpdateError, opened, suits
+from edge.commands.update.keys import adopt, release_keys
 from edge.commands.update.trial import READY_S, red_lines, rehearse, serves, started
 from edge.commands.update.unpack import BLOCK, unpack
 from edge.commands.update.versions import LINE, ROOT, Versions
@@ -123,6 +124,10 @@ def _verdict(versions: Versions, config: Config, args: argparse.Namespace) -> in
     served = started(config)
     _restart(args.systemctl)
     if serves(config, set(trying.red), not_from=served, within_s=args.ready_s):
+        try:
+            adopt(args.root, versions.line(trying.after))
+        except UpdateError as error:
+            complain(str(error))  # it serves all the same, and the keys stay as they are
         versions.keep()
         print(f"{trying.after}: 已启用 · it serves ({trying.before} stays beside it)")
         return 0
@@ -146,10 +151,15 @@ def _restart(systemctl: str) -> None:
 def _taken(args: argparse.Namespace, versions: Versions, payload: Path) -> Update:
     """Read the update once, judge its line, and keep the rest at `payload`; raise UpdateError."""
     with _source(args.source) as file:
-        update = opened(file, _keys(args.keys))
+        update = opened(file, release_keys(args.root, args.keys))
         suits(
             update, debian=_debian(), arch=ARCH_OF.get(platform.machine(), platform.machine()), number=versions.number
         )
+        if update.version == versions.current:
+            raise UpdateError(
+                f"{update.version} 正在运行，更新须用另一个版本名 · it has the name of what runs here, whose folder it"
+                " would take: build it under a name of its own"
+            )
         free = shutil.disk_usage(args.root).free
         if free < ROOM * update.size:
             need = ROOM * update.size // 2**20
@@ -189,14 +199,6 @@ def _source(text: str) -> Iterator[IO[bytes]]:
             yield answer
     except urllib.error.URLError as error:
         raise UpdateError(f"{text}: 无法下载 · cannot be fetched ({error.reason})") from error
-
-
-def _keys(path: Path) -> list[str]:
-    try:
-        lines = path.read_text("ascii").split()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UpdateError(f"{path}: 没有发布密钥 · there are no release keys on this box") from error
-    return [line for line in lines if re.fullmatch("[0-9a-f]{64}", line)]
 
 
 def _debian() -> int:

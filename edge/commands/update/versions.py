@@ -59,9 +59,17 @@ class Versions:
     def number(self) -> int:
         """The number of the version that serves; 0 for one that does not say."""
         try:
-            return msgspec.json.decode((self.home(self.current) / LINE).read_bytes(), type=Update).number
-        except (OSError, msgspec.MsgspecError):
+            return self.line(self.current).number
+        except UpdateError:
             return 0
+
+    def line(self, version: str) -> Update:
+        """Return what the version's signed line said; raise UpdateError."""
+        path = self.home(version) / LINE
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=Update)
+        except (OSError, msgspec.MsgspecError) as error:
+            raise UpdateError(f"{path}: 版本说明不可读 · what this version was signed with cannot be read") from error
 
     @property
     def pending(self) -> Trying | None:
