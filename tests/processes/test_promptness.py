@@ -3,9 +3,15 @@
 `XINGUAN_MEASURES=200` plays the table's figures; each prints what it measured.
 """
 
+import asyncio
 import os
 import time
 
+from central.demo.street import town as street
+from central.lists.measure_calls import Listed, list_as_member
+from central.register.warrants import Warrant
+
+BY_TWO = Warrant.by_two("li", "han")
 MEASURES = int(os.environ.get("XINGUAN_MEASURES", "20"))
 
 
@@ -54,6 +60,38 @@ async def test_a_measure_is_at_the_gate_two_seconds_after_its_publication(xingua
         took.append(time.monotonic() - began)
 
     told("publication → gate", took)
+    assert p99(took) <= 2.0
+
+
+async def test_a_tier_that_a_list_takes_changes_the_answer_within_two_seconds_and_nobody_is_called_revoked(
+    xinguan_town,
+):
+    town = xinguan_town
+    await town.gate.start()
+    await town.all_arrived()
+    who = town.visitors.resident(town.now_s())
+    taken, given = Listed(0, ()), Listed(3, (street.TRUSTED_GROUP,))
+    about = (town.platform.state, who.issuer, who.subject.hex())
+    took, answers = [], []
+
+    async def said():
+        answer = await town.gate.present(who.code(town.now_s()), intent="check")
+        return answer["outcome"], answer["reasons"][0]["code"]
+
+    assert await said() == ("GRANT", "ok")
+    for number in range(MEASURES):
+        lost = number % 2 == 0
+        said_now = {"warrant": BY_TWO, "now_ms": time.time_ns() // 1_000_000}
+        await asyncio.to_thread(list_as_member, *about, taken if lost else given, **said_now)
+        began = time.monotonic()
+        while (answer := await said())[0] == ("GRANT" if lost else "STANDARD"):
+            assert time.monotonic() - began < 20.0
+        took.append(time.monotonic() - began)
+        answers.append(answer)
+
+    told("member list → gate", took)
+    assert set(answers[0::2]) == {("STANDARD", "not_eligible")}
+    assert set(answers[1::2]) == {("GRANT", "ok")}
     assert p99(took) <= 2.0
 
 

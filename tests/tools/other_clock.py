@@ -1,5 +1,7 @@
 """Runs `xinguan` under another clock: python -I other_clock.py [--boot S] [--reboot] [--wall S | --wall-at UNIX] -- ARGUMENTS…
 
+`--module central` runs the platform instead.
+
 What `edge/clock.py` reads is really different in that process; the product has no hook for it:
 
 - `--boot S`: the boot clock stands S seconds later, as after S more seconds of power (a time namespace, Linux 5.6);
@@ -66,6 +68,7 @@ def main():
     parser.add_argument("--reboot", action="store_true")
     parser.add_argument("--wall", type=int, default=0)
     parser.add_argument("--wall-at", type=int)
+    parser.add_argument("--module", default="edge.cli")
     parser.add_argument("arguments", nargs="+")
     asked = parser.parse_args()
     libc = ctypes.CDLL(None, use_errno=True)
@@ -77,7 +80,7 @@ def main():
         wanted_s = asked.wall if asked.wall_at is None else asked.wall_at - time.time()
         move_wall_clock(int(wanted_s * 1e9))
     sys.argv = ["xinguan", *asked.arguments]
-    runpy.run_module("edge.cli", run_name="__main__")
+    runpy.run_module(asked.module, run_name="__main__")
 
 
 if __name__ == "__main__":
