@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
 from cache.ids import uuid7
 from cache.journal.chain import begin_epoch
 from cache.ledger import settle
+from cache.ledger.permit import Permit
 from cache.ledger.visit import Visit
 from cache.ledger.writing import take
 from cache.pen import Pen
@@ -20,7 +22,7 @@ from credit.tokens import open_token
 from storage.sqlite import Store
 from sync.beyond.asking import Asking, AuthorityError
 from sync.beyond.patience import Breaker, Pending
-from sync.beyond.rounds import Asker
+from sync.beyond.rounds import Asker, wide_keys
 from sync.wire.claims import ClaimAnswer, OpenRow, Refused, SiteRows
 from tests.edge.deciding import BENEFITS, KEY, NOW_S, STAND, Town
 
@@ -33,10 +35,12 @@ class Hub:
     def __init__(self):
         self.provisional, self.committed, self.gone, self.asked = {}, {}, set(), []
         self.open_rows, self.silent, self.learning, self.meanwhile = [], False, False, None
-        self.behind = []
+        self.behind, self.says = [], None
 
     async def claim(self, request):
         self.asked.append(request)
+        if self.says is not None and request.keys:
+            return self.says
         if self.silent:
             raise AuthorityError("nobody there")
         if self.learning:
@@ -351,3 +355,51 @@ async def test_whoever_counts_by_newer_lists_is_believed_once_for_what_we_have_a
         hub.provisional.clear()
         await gate.asking.permit(visit, weigh)
         assert len(looked) == told
+
+
+async def test_what_is_in_doubt_is_decided_under_the_offline_bounds_and_the_fact_says_so(gates, hub):
+    one, _ = gates
+    hub.says = ClaimAnswer(doubtful=[KEY])
+
+    answer = await one.decider().decide(one.show())
+
+    assert (answer.decision.outcome, answer.decision.offline) == (Outcome.GRANT, True)
+    [(_, body)] = await one.facts("granted")
+    assert (body["claim"], body["hub_no"]) == ("doubtful", 3)
+
+
+async def test_an_answer_for_a_site_alone_is_offline_for_what_is_wider(gates, hub):
+    one, _ = gates
+    hub.says = ClaimAnswer(granted=True, reach="site")
+
+    answer = await one.decider().decide(one.show())
+
+    assert (answer.decision.outcome, answer.decision.offline) == (Outcome.GRANT, True)
+    [(_, body)] = await one.facts("granted")
+    assert body["claim"] == "site"
+
+
+async def test_a_permit_is_asked_for_three_times_at_most_each_time_under_a_new_id(gates, hub):
+    one, _ = gates
+    hub.says = ClaimAnswer(gone=True)
+
+    await one.asking.permit(*await one.visit())
+
+    assert len({ask.redemption for ask in hub.asked}) == len(hub.asked) == 3
+
+
+async def test_a_code_shown_once_is_claimed_at_the_platform_only_beside_another_key(gates):
+    one, _ = gates
+    visit, weigh = await one.visit()
+    with_limit = await weigh(Permit())
+    none = settle_nothing(with_limit)
+
+    assert [key.key[0] for key in wide_keys(visit, with_limit, nonce_alone=False)] == ["n", "u"]
+    assert [key.key[0] for key in wide_keys(visit, none)] == ["n"]
+    assert wide_keys(visit, none, nonce_alone=False) == []
+
+
+def settle_nothing(dry):
+    """The same decision, which takes nothing that is counted."""
+    taken = dry.decision.consumption._replace(uses=(), sums=())
+    return dry._replace(decision=replace(dry.decision, consumption=taken))

@@ -51,6 +51,10 @@ HELD = {
     "README.zh-CN.md": {"| 答复 | 含义 |": OUTCOMES, "| 目录 |": WAY},
     "api.md": {"|": MADE},
     "benefits.md": {"| kind | members |": f"{HERE}::test_each_kind_of_offer_takes_the_members_of_its_row_and_no_other"},
+    "claims.md": {
+        "| rule |": ROWS,
+        "| planted fault |": "tests/town/test_seeds.py::test_each_planted_fault_has_its_row_and_each_row_its_fault",
+    },
     "configuration.md": {"| key | default | meaning |": KEYS},
     "devices.md": {"| outcome | when |": f"{BLOCKS}::test_the_table_of_outcomes_names_each"},
     "durability.md": {"| fault | what happens |": ROWS, "| what | where | kept |": KEPT},

@@ -21,6 +21,7 @@ from sync.beyond import leases
 from sync.beyond.asking import AuthorityError
 from sync.beyond.rounds import Asker
 from sync.wire.claims import LeaseAnswer
+from tests.town import simulation
 
 QUOTA = "u|w/boat|day:2026-09-21"
 STEPS = 120
@@ -81,272 +82,263 @@ class Share:
         return own
 
 
-def made(simulation):
-    """Return the town's class, over the module `simulation` as whoever runs it has loaded it."""
+class Leasing(simulation.Town):
+    """The town of one seed. `plant` names a fault that is put in on purpose."""
 
-    class Leasing(simulation.Town):
-        """The town of one seed. `plant` names a fault that is put in on purpose."""
+    def __init__(self, seed, plant=""):
+        super().__init__(seed, plant)
+        self.most = self.highest = self.random.choice(QUOTAS.get(self.plant, (2, 3, 6)))
+        self.story[0] = f"seed {seed}: {self.most} a day"
+        self.shares = {name: Share(self, gate) for name, gate in self.gates.items()}
+        self.began, self.copy, self.wall_ms = self.now - 3_600_000, None, 0
+        self.asked_at = {}
+        self.everybody = False
+        self.swift = self.random.choice((0.0, 0.6, 0.95))  # how often everything arrives before anything else
+        self.lost = set()  # given by a box that was then written off, and not told
 
-        def __init__(self, seed, plant=""):
-            super().__init__(seed, plant)
-            self.most = self.highest = self.random.choice(QUOTAS.get(self.plant, (2, 3, 6)))
-            self.story[0] = f"seed {seed}: {self.most} a day"
-            self.shares = {name: Share(self, gate) for name, gate in self.gates.items()}
-            self.began, self.copy, self.wall_ms = self.now - 3_600_000, None, 0
-            self.asked_at = {}
-            self.everybody = False
-            self.swift = self.random.choice((0.0, 0.6, 0.95))  # how often everything arrives before anything else
-            self.lost = set()  # given by a box that was then written off, and not told
+    def running_s(self, _share):
+        return (self.now + (self.wall_ms if self.plant == "until by wall clock" else 0)) / 1000
 
-        def running_s(self, _share):
-            return (self.now + (self.wall_ms if self.plant == "until by wall clock" else 0)) / 1000
+    def send(self, gate, message):
+        if gate.cut or self.random.random() < 0.1:
+            return
+        self.wire.append(message)
+        if self.random.random() < (0.5 if self.plant in STEERED else 0.1):
+            (self.late if self.random.random() < 0.5 else self.wire).append(message)
 
-        def send(self, gate, message):
-            if gate.cut or self.random.random() < 0.1:
-                return
-            self.wire.append(message)
-            if self.random.random() < (0.5 if self.plant in STEERED else 0.1):
-                (self.late if self.random.random() < 0.5 else self.wire).append(message)
+    # -- gates
 
-        # -- gates
-
-        def go(self, share, coroutine, then, send=None, error=None):
-            """Drive a coroutine to its next question or its end."""
-            try:
-                call = coroutine.send(send) if error is None else coroutine.throw(error)
-                while isinstance(call, Read) and self.random.random() < 0.8:
-                    call = coroutine.send(None)
-            except StopIteration as done:
-                then(done.value)
-            except (AuthorityError, asyncio.CancelledError):
-                then(None)
+    def go(self, share, coroutine, then, send=None, error=None):
+        """Drive a coroutine to its next question or its end."""
+        try:
+            call = coroutine.send(send) if error is None else coroutine.throw(error)
+            while isinstance(call, Read) and self.random.random() < 0.8:
+                call = coroutine.send(None)
+        except StopIteration as done:
+            then(done.value)
+        except (AuthorityError, asyncio.CancelledError):
+            then(None)
+        else:
+            call = Call(None) if isinstance(call, Read) else call
+            call.waiting = (share, coroutine, then, self.now + ANSWER_MS)
+            share.waiting.append(call)
+            if call.request is None:
+                self.wire.append(("told", share.gate.name, call, None))
             else:
-                call = Call(None) if isinstance(call, Read) else call
-                call.waiting = (share, coroutine, then, self.now + ANSWER_MS)
-                share.waiting.append(call)
-                if call.request is None:
-                    self.wire.append(("told", share.gate.name, call, None))
-                else:
-                    self.send(share.gate, ("lease", share.gate.name, call))
+                self.send(share.gate, ("lease", share.gate.name, call))
 
-        def visit(self, gate):
-            share = self.shares[gate.name]
-            if len(share.waiting) < 2:
-                self.go(share, share.leases.take(QUOTA, 1), lambda leased: self.given(share, leased))
+    def visit(self, gate):
+        share = self.shares[gate.name]
+        if len(share.waiting) < 2:
+            self.go(share, share.leases.take(QUOTA, 1), lambda leased: self.given(share, leased))
 
-        def given(self, share, leased):
-            if not hasattr(leased, "ticket"):
-                return self.say(f"{share.gate.name}: no room ({leased})")
-            gate = share.gate
-            if self.random.random() < 0.9:
-                gate.asks += 1
-                redemption = f"{gate.name}.{gate.run}.{gate.asks}"
-                gate.write("granted", redemption, self.now, issuer="w", uses=[{"key": QUOTA, "n": 1}])
-                gate.living[redemption] = 1
-                self.say(f"{gate.name}: gives {redemption} of lease {leased.number}")
-                self.count()
-            share.leases.settled([leased])
-            return None
+    def given(self, share, leased):
+        if not hasattr(leased, "ticket"):
+            return self.say(f"{share.gate.name}: no room ({leased})")
+        gate = share.gate
+        if self.random.random() < 0.9:
+            gate.asks += 1
+            redemption = f"{gate.name}.{gate.run}.{gate.asks}"
+            gate.write("granted", redemption, self.now, issuer="w", uses=[{"key": QUOTA, "n": 1}])
+            gate.living[redemption] = 1
+            self.say(f"{gate.name}: gives {redemption} of lease {leased.number}")
+            self.count()
+        share.leases.settled([leased])
+        return None
 
-        def renew(self, gate):
-            share = self.shares[gate.name]
-            if len(share.waiting) < 2:
-                self.go(share, share.leases.renew(), lambda _done: None)
+    def renew(self, gate):
+        share = self.shares[gate.name]
+        if len(share.waiting) < 2:
+            self.go(share, share.leases.renew(), lambda _done: None)
 
-        def crash(self, gate):
-            super().crash(gate)
-            self.copy = (
-                None  # one kind of fault at a time: who starts anew knows no number, an older copy only an old one
-            )
-            share = self.shares[gate.name]
-            for call in share.waiting:
-                call.waiting[1].close()
-            share.begin()
+    def crash(self, gate):
+        super().crash(gate)
+        self.copy = None  # one kind of fault at a time: who starts anew knows no number, an older copy only an old one
+        share = self.shares[gate.name]
+        for call in share.waiting:
+            call.waiting[1].close()
+        share.begin()
 
-        def time_out(self):
-            for share in self.shares.values():
-                for call in [one for one in share.waiting if one.request and self.now >= one.waiting[3]]:
-                    self.answer(call, error=asyncio.CancelledError())
+    def time_out(self):
+        for share in self.shares.values():
+            for call in [one for one in share.waiting if one.request and self.now >= one.waiting[3]]:
+                self.answer(call, error=asyncio.CancelledError())
 
-        def answer(self, call, answer=None, error=None):
-            share, coroutine, then, _until = call.waiting
-            if call in share.waiting:  # else it was given up, or answered before
-                share.waiting.remove(call)
-                self.go(share, coroutine, then, answer, error)
+    def answer(self, call, answer=None, error=None):
+        share, coroutine, then, _until = call.waiting
+        if call in share.waiting:  # else it was given up, or answered before
+            share.waiting.remove(call)
+            self.go(share, coroutine, then, answer, error)
 
-        # -- the authority
+    # -- the authority
 
-        def deliver(self, at):
-            message = self.wire[at]
-            gate = self.gates[message[1]]
-            if message[0] == "lease":
-                self.wire.pop(at)
-                if not gate.cut:
-                    told = self.leased(gate, message[2].request)
-                    self.send(gate, ("told", gate.name, message[2], told))
-            elif message[0] == "told":
-                self.wire.pop(at)
-                if not gate.cut or message[2].request is None:
-                    self.answer(message[2], message[3])
-            else:
-                super().deliver(at)
+    def deliver(self, at):
+        message = self.wire[at]
+        gate = self.gates[message[1]]
+        if message[0] == "lease":
+            self.wire.pop(at)
+            if not gate.cut:
+                told = self.leased(gate, message[2].request)
+                self.send(gate, ("told", gate.name, message[2], told))
+        elif message[0] == "told":
+            self.wire.pop(at)
+            if not gate.cut or message[2].request is None:
+                self.answer(message[2], message[3])
+        else:
+            super().deliver(at)
 
-        def leased(self, gate, request):
-            young = self.now - self.began < lessor.HEARD_MS and self.plant != "restored hub leases"
-            before = max(self.total(gate.name), self.could(gate), sum(gate.living.values()))
-            answer = self.job(lambda tx: lessor.answer_lease(tx, gate.name, request, bounds(self.most), young=young))
-            self.asked_at[gate.name] = self.now
-            self.say(f"authority to {gate.name}: {ask_of(request)} -> {answer.number}: {answer.total}")
-            if answer.total > before:
-                self.judge_share(gate, answer.total)
-            return AFTER[self.plant](self, gate, request, answer) if self.plant in AFTER else answer
+    def leased(self, gate, request):
+        young = self.now - self.began < lessor.HEARD_MS and self.plant != "restored hub leases"
+        before = max(self.total(gate.name), self.could(gate), sum(gate.living.values()))
+        answer = self.job(lambda tx: lessor.answer_lease(tx, gate.name, request, bounds(self.most), young=young))
+        self.asked_at[gate.name] = self.now
+        self.say(f"authority to {gate.name}: {ask_of(request)} -> {answer.number}: {answer.total}")
+        if answer.total > before:
+            self.judge_share(gate, answer.total)
+        return AFTER[self.plant](self, gate, request, answer) if self.plant in AFTER else answer
 
-        def judge_share(self, gate, total):
-            """A share that grows fits beside what every other gate has given, and would still give untold."""
-            others = {one.name: self.could(one) for one in self.gates.values() if one is not gate}
-            if total + sum(others.values()) > self.most:
-                raise simulation.BrokenError(f"{gate.name} may give {total} of {self.most}, and others {others}")
+    def judge_share(self, gate, total):
+        """A share that grows fits beside what every other gate has given, and would still give untold."""
+        others = {one.name: self.could(one) for one in self.gates.values() if one is not gate}
+        if total + sum(others.values()) > self.most:
+            raise simulation.BrokenError(f"{gate.name} may give {total} of {self.most}, and others {others}")
 
-        def could(self, gate):
-            """What stands by a gate's journal, and what its lease lets it give without asking anybody."""
-            truth = self.truth()
-            stands = sum(truth.get(one.redemption, 0) for one in gate.journal if one.kind == "granted")
-            stands -= sum(truth[one.redemption] for one in gate.journal if one.redemption in self.lost)
-            lease = self.shares[gate.name].leases.held(QUOTA)
-            return stands if lease is None else max(stands, lease.total)
+    def could(self, gate):
+        """What stands by a gate's journal, and what its lease lets it give without asking anybody."""
+        truth = self.truth()
+        stands = sum(truth.get(one.redemption, 0) for one in gate.journal if one.kind == "granted")
+        stands -= sum(truth[one.redemption] for one in gate.journal if one.redemption in self.lost)
+        lease = self.shares[gate.name].leases.held(QUOTA)
+        return stands if lease is None else max(stands, lease.total)
 
-        def total(self, name):
-            row = self.conn.execute("SELECT total FROM leases WHERE terminal = ?", (name,)).fetchone()
-            return 0 if row is None else row[0]
+    def total(self, name):
+        row = self.conn.execute("SELECT total FROM leases WHERE terminal = ?", (name,)).fetchone()
+        return 0 if row is None else row[0]
 
-        def set_total(self, name, total):
-            self.job(lambda tx: tx.execute("UPDATE leases SET total = $1 WHERE terminal = $2", total, name))
+    def set_total(self, name, total):
+        self.job(lambda tx: tx.execute("UPDATE leases SET total = $1 WHERE terminal = $2", total, name))
 
-        def used(self, name):
-            sql = "SELECT coalesce(sum(n - back), 0) FROM uses WHERE terminal = ? AND key = ?"
-            return self.conn.execute(sql, (name, QUOTA)).fetchone()[0]
+    def used(self, name):
+        sql = "SELECT coalesce(sum(n - back), 0) FROM uses WHERE terminal = ? AND key = ?"
+        return self.conn.execute(sql, (name, QUOTA)).fetchone()[0]
 
-        def restart_authority(self):
-            self.say("authority: restarts")
-            self.began = self.now
-            self.now += self.random.choice((0, lessor.HEARD_MS))
-            self.wire = [one for one in self.wire if one[0] != "lease"]
+    def restart_authority(self):
+        self.say("authority: restarts")
+        self.began = self.now
+        self.now += self.random.choice((0, lessor.HEARD_MS))
+        self.wire = [one for one in self.wire if one[0] != "lease"]
 
-        def keep_copy(self):
-            self.copy = type(self.conn)(":memory:")
-            self.conn.backup(self.copy)
+    def keep_copy(self):
+        self.copy = type(self.conn)(":memory:")
+        self.conn.backup(self.copy)
 
-        def restore(self):
-            """An older copy takes the place of the books; everybody is in reach and says what it holds."""
-            if self.copy is None:
-                return
-            self.say("authority: restored from an older copy")
-            self.copy.backup(self.conn)
-            self.restart_authority()
-            for gate in self.gates.values():
-                gate.cut, gate.acked = False, self.through().get(gate.name, 0)
-            if self.plant == "restored hub leases":
-                return  # whoever leases at once does not wait for them
-            for _ in range(4):
-                self.quiet(6_000)
+    def restore(self):
+        """An older copy takes the place of the books; everybody is in reach and says what it holds."""
+        if self.copy is None:
+            return
+        self.say("authority: restored from an older copy")
+        self.copy.backup(self.conn)
+        self.restart_authority()
+        for gate in self.gates.values():
+            gate.cut, gate.acked = False, self.through().get(gate.name, 0)
+        if self.plant == "restored hub leases":
+            return  # whoever leases at once does not wait for them
+        for _ in range(4):
+            self.quiet(6_000)
 
-        def quiet(self, ms):
-            """Let time pass in which whoever holds something says so."""
-            self.now += ms
-            for gate in self.gates.values():
-                self.renew(gate)
-                self.push(gate)
-            self.everybody, lossy = True, self.random.random
-            self.random.random = lambda: 1.0
+    def quiet(self, ms):
+        """Let time pass in which whoever holds something says so."""
+        self.now += ms
+        for gate in self.gates.values():
+            self.renew(gate)
+            self.push(gate)
+        self.everybody, lossy = True, self.random.random
+        self.random.random = lambda: 1.0
+        while self.wire:
+            self.deliver(0)
+        self.random.random, self.everybody = lossy, False
+        self.time_out()
+
+    def lower(self):
+        self.most = max(1, self.most // 2)
+        self.say(f"the quota is {self.most} now")
+
+    def write_off(self, gate):
+        """People write a box off that was silent for longer than any lease it may hold."""
+        if not gate.cut or self.now - self.asked_at.get(gate.name, self.now) < CUT_MS:
+            return
+        self.say(f"{gate.name}: is written off")
+        told = self.through().get(gate.name, 0)
+        self.lost |= {one.redemption for one in gate.journal[told:] if one.kind == "granted"}
+        self.job(lambda tx: lifting.apply(tx, gate.name, "write_off", now_ms=self.now))
+
+    # -- the play
+
+    def step(self):
+        gate = self.gates[self.random.choice(sorted(self.gates))]
+        action = self.random.choice(ACTIONS + STEERED.get(self.plant, []))
+        self.now += self.random.choice((1, 5, 20))
+        if action in OF_A_GATE:
+            getattr(self, action)(gate)
+        else:
+            getattr(self, action)()
+        if self.plant == "share freed by time":
+            for name, at in self.asked_at.items():
+                if self.now - at > lessor.FOR_MS:
+                    self.set_total(name, self.used(name))
+        if self.random.random() < self.swift:
             while self.wire:
                 self.deliver(0)
-            self.random.random, self.everybody = lossy, False
-            self.time_out()
+        self.time_out()
 
-        def lower(self):
-            self.most = max(1, self.most // 2)
-            self.say(f"the quota is {self.most} now")
+    def some(self):
+        if self.wire:
+            self.deliver(self.random.randrange(min(len(self.wire), 4)))
 
-        def write_off(self, gate):
-            """People write a box off that was silent for longer than any lease it may hold."""
-            if not gate.cut or self.now - self.asked_at.get(gate.name, self.now) < CUT_MS:
-                return
-            self.say(f"{gate.name}: is written off")
-            told = self.through().get(gate.name, 0)
-            self.lost |= {one.redemption for one in gate.journal[told:] if one.kind == "granted"}
-            self.job(lambda tx: lifting.apply(tx, gate.name, "write_off", now_ms=self.now))
+    def time(self):
+        self.now += 200
 
-        # -- the play
+    def long(self):
+        self.now += self.random.choice((lessor.HEARD_MS, CUT_MS))
 
-        def step(self):
-            gate = self.gates[self.random.choice(sorted(self.gates))]
-            action = self.random.choice(ACTIONS + STEERED.get(self.plant, []))
-            self.now += self.random.choice((1, 5, 20))
-            if action in OF_A_GATE:
-                getattr(self, action)(gate)
-            else:
-                getattr(self, action)()
-            if self.plant == "share freed by time":
-                for name, at in self.asked_at.items():
-                    if self.now - at > lessor.FOR_MS:
-                        self.set_total(name, self.used(name))
-            if self.random.random() < self.swift:
-                while self.wire:
-                    self.deliver(0)
-            self.time_out()
+    def jump(self):
+        self.wall_ms -= 3_600_000
 
-        def some(self):
-            if self.wire:
-                self.deliver(self.random.randrange(min(len(self.wire), 4)))
+    def cut(self, gate):
+        gate.cut = True
 
-        def time(self):
-            self.now += 200
+    def heal(self, gate):
+        gate.cut = False
 
-        def long(self):
-            self.now += self.random.choice((lessor.HEARD_MS, CUT_MS))
+    def give_back(self, gate):
+        share = self.shares[gate.name]
+        if len(share.waiting) < 2:
+            self.go(share, share.leases.give_back(QUOTA), lambda _done: None)
 
-        def jump(self):
-            self.wall_ms -= 3_600_000
+    def count(self):
+        """By journals alone: what stands everywhere is no more than the highest quota there was."""
+        standing = sum(n for one, n in self.truth().items() if one not in self.lost)
+        if standing > self.highest:
+            raise simulation.BrokenError(f"{standing} stand of {self.highest}")
 
-        def cut(self, gate):
-            gate.cut = True
-
-        def heal(self, gate):
+    def rest(self):
+        self.say("-- rest")
+        for gate in self.gates.values():
             gate.cut = False
+        for _ in range(8):
+            self.quiet(lessor.HEARD_MS)
 
-        def give_back(self, gate):
-            share = self.shares[gate.name]
-            if len(share.waiting) < 2:
-                self.go(share, share.leases.give_back(QUOTA), lambda _done: None)
-
-        def count(self):
-            """By journals alone: what stands everywhere is no more than the highest quota there was."""
-            standing = sum(n for one, n in self.truth().items() if one not in self.lost)
-            if standing > self.highest:
-                raise simulation.BrokenError(f"{standing} stand of {self.highest}")
-
-        def rest(self):
-            self.say("-- rest")
-            for gate in self.gates.values():
-                gate.cut = False
-            for _ in range(8):
-                self.quiet(lessor.HEARD_MS)
-
-        def check(self):
-            self.count()
-            rows = dict(self.conn.execute("SELECT terminal, total FROM leases WHERE quota = ?", (QUOTA,)).fetchall())
-            numbers = dict(self.conn.execute("SELECT terminal, number FROM leases").fetchall())
-            came_back = sum(n for one, n in self.truth().items() if one in self.lost)
-            if sum(rows.values()) - came_back > self.highest:
-                raise simulation.BrokenError(f"{rows} are leased of {self.highest}")
-            for name, share in self.shares.items():
-                held = share.leases.held(QUOTA)
-                if held is not None and (held.number, held.total) != (numbers.get(name), rows.get(name)):
-                    raise simulation.BrokenError(
-                        f"{name} holds {held}, and {numbers.get(name)}: {rows.get(name)} is known"
-                    )
-
-    return Leasing
+    def check(self):
+        self.count()
+        rows = dict(self.conn.execute("SELECT terminal, total FROM leases WHERE quota = ?", (QUOTA,)).fetchall())
+        numbers = dict(self.conn.execute("SELECT terminal, number FROM leases").fetchall())
+        came_back = sum(n for one, n in self.truth().items() if one in self.lost)
+        if sum(rows.values()) - came_back > self.highest:
+            raise simulation.BrokenError(f"{rows} are leased of {self.highest}")
+        for name, share in self.shares.items():
+            held = share.leases.held(QUOTA)
+            if held is not None and (held.number, held.total) != (numbers.get(name), rows.get(name)):
+                raise simulation.BrokenError(f"{name} holds {held}, and {numbers.get(name)}: {rows.get(name)} is known")
 
 
 def ask_of(request):
@@ -355,9 +347,9 @@ def ask_of(request):
     )
 
 
-def play(simulation, seed, plant="", steps=STEPS):
+def play(seed, plant="", steps=STEPS):
     """Play one seed to its end; raise BrokenError with the story in `args`."""
-    town = made(simulation)(seed, plant)
+    town = Leasing(seed, plant)
     undo = [leases.Leases.room, leases.Leases.give_back]
     if plant == "share as remainder":
         leases.Leases.room = lambda self, quota, _own, _since=None: _room(self, quota)
@@ -382,6 +374,15 @@ def play(simulation, seed, plant="", steps=STEPS):
 def _room(self, quota):
     found = self.held(quota)
     return 0 if found is None else max(0, found.total - self._held_back(quota))
+
+
+def breaks(seed, plant):
+    """Return whether an invariant does not hold with this fault in place."""
+    try:
+        play(seed, plant)
+    except simulation.BrokenError:
+        return True
+    return False
 
 
 async def _same_number(self, quota):

@@ -3,31 +3,40 @@
 A run is kept in a file beside, under the digest of everything that it plays: with another form of the rules it begins
 anew, and what an earlier form has passed stays named. Stop it whenever you like.
 
+Each seed is played in three towns: claims at one authority (`simulation`), leased capacities (`leases_played`), and a
+site with its hub before the platform (`wide_played`).
+
     python tests/town/seeds.py --until 20000          seeds that were not played yet
     python tests/town/seeds.py --faults               how many seeds each planted fault takes to be found
-    python tests/town/seeds.py --replay 4711 [--plant "grant cached by id"]
+    python tests/town/seeds.py --replay 4711 [--town wide_played] [--plant "no release upwards"]
 """
 
 import argparse
 import hashlib
-import importlib.util
 import json
 import sys
 import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PLAYED = ("tests/town/simulation.py", "central/hub/*.py", "central/books/**/*.py", "central/schema/sqlite/*.sql")
+sys.path.insert(0, str(ROOT))
+
+from tests.town import leases_played, simulation, wide_played  # noqa: E402 - found from here, whoever runs this file
+
+PLAYED = (
+    *("tests/town/simulation.py", "tests/town/leases_played.py", "tests/town/wide_played.py"),
+    *("central/hub/*.py", "central/books/**/*.py", "central/site/*.py", "central/schema/sqlite/*.sql"),
+    "sync/beyond/*.py",
+)
+TOWNS = {one.__name__.rpartition(".")[2]: one for one in (simulation, leases_played, wide_played)}
 WITHIN = 20_000
 NOTED_EACH = 100
 
 
-def simulation():
-    spec = importlib.util.spec_from_file_location("town_simulation", Path(__file__).with_name("simulation.py"))
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+def play(seed):
+    """Play a seed in every town; raise BrokenError with its story."""
+    for town in TOWNS.values():
+        town.play(seed)
 
 
 def form(root=ROOT):
@@ -61,13 +70,15 @@ def closing_run(play, kept, name, until, say=print):
     return max(first, until)
 
 
-def faults(found, say=print):
+def faults(say=print):
     """Print how many seeds each planted fault takes, as it is found; return those that are not."""
-    took = {}
-    for fault in sorted(found.FAULTS):
-        took[fault] = next((seed + 1 for seed in range(WITHIN) if found.breaks(seed, fault)), None)
-        say(f"{took[fault] or f'not within {WITHIN}':>6}  {fault}", flush=True)
-    return [fault for fault, seeds in took.items() if seeds is None]
+    missed = []
+    for town in TOWNS.values():
+        for fault in sorted(town.FAULTS):
+            seeds = next((seed + 1 for seed in range(WITHIN) if town.breaks(seed, fault)), None)
+            say(f"{seeds or f'not within {WITHIN}':>6}  {fault}", flush=True)
+            missed += [fault] if seeds is None else []
+    return missed
 
 
 def _took(began):
@@ -80,14 +91,15 @@ def main():
     asked.add_argument("--kept", type=Path, default=ROOT / "build" / "seeds.json")
     asked.add_argument("--faults", action="store_true")
     asked.add_argument("--replay", type=int)
+    asked.add_argument("--town", choices=TOWNS, default="simulation")
     asked.add_argument("--plant", default="")
-    args, town = asked.parse_args(), simulation()
+    args = asked.parse_args()
     if args.replay is not None:
-        print("\n".join(town.play(args.replay, args.plant).story))
+        print("\n".join(TOWNS[args.town].play(args.replay, args.plant).story))
     if args.until:
         args.kept.parent.mkdir(parents=True, exist_ok=True)
-        closing_run(town.play, Kept(args.kept), form(), args.until)
-    return 1 if args.faults and faults(town) else 0
+        closing_run(play, Kept(args.kept), form(), args.until)
+    return 1 if args.faults and faults() else 0
 
 
 if __name__ == "__main__":

@@ -94,3 +94,13 @@ def test_of_ids_that_were_asked_for_here_alone_no_more_than_so_many_are_known():
         given_up.note_here(str(number))
 
     assert given_up.fresh(["0", "1"], WHOSE) == {"0": WHOSE}
+
+
+async def test_a_key_of_the_site_is_answered_in_full_with_the_line_cut_and_never_goes_up(books):
+    platform = Platform()
+    platform.away = True
+    hub = await hub_over(books, platform)
+
+    answer = await hub.answer(ask("one", SITE_KEY), "gate-a")
+
+    assert (answer.granted, answer.reach) == (True, "all")

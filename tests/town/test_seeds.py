@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.tools.pages import cells, table
 from tests.town import seeds
 
 
@@ -24,7 +25,7 @@ def test_a_broken_seed_ends_the_run_and_is_the_next_run_s_first(kept):
     def play(seed):
         played.append(seed)
         if seed == 142:
-            raise seeds.simulation().BrokenError("its story")
+            raise seeds.simulation.BrokenError("its story")
 
     for _ in range(2):
         played = []
@@ -40,6 +41,12 @@ def test_another_form_of_the_rules_begins_anew_beside(kept):
     seeds.closing_run(played.append, kept(), "b", 50, say=lambda _text: None)
 
     assert (len(played), kept().through) == (50, {"a": 100, "b": 50})
+
+
+def test_each_planted_fault_has_its_row_and_each_row_its_fault():
+    rows = [(cells(row)[0], cells(row)[1].strip("`")) for row in table("claims.md", "| planted fault |")]
+
+    assert sorted(rows) == sorted((fault, name) for name, town in seeds.TOWNS.items() for fault in town.FAULTS)
 
 
 def test_the_form_is_what_is_played(tmp_path):

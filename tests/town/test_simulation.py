@@ -1,15 +1,8 @@
 """The town holds over many seeds, and every fault that is put in on purpose is found."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import pytest
 
-SPEC = importlib.util.spec_from_file_location("town_simulation", Path(__file__).parent / "simulation.py")
-simulation = importlib.util.module_from_spec(SPEC)
-sys.modules[SPEC.name] = simulation  # dataclasses look their module up
-SPEC.loader.exec_module(simulation)
+from tests.town import simulation
 
 SEEDS = 300
 WITHIN = 1_500  # seeds within which a planted fault must show
