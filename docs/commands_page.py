@@ -5,18 +5,21 @@ import contextlib
 import importlib
 import io
 import os
+import re
 from unittest import mock
 
 from central import cli as central
 from edge import cli as edge
 
-WIDE = {"COLUMNS": "100", "LANG": "C.UTF-8", "PYTHON_COLORS": "0"}
+COLUMNS = 100
+PART = re.compile(r"\(.*?\)+(?=\s|$)|\[.*?\]+(?=\s|$)|\S+")  # what argparse keeps on one line where it can
+WIDE = {"COLUMNS": str(COLUMNS), "LANG": "C.UTF-8", "PYTHON_COLORS": "0"}
 
 
 def page() -> str:
     """Return docs/commands.md."""
     with mock.patch.dict(os.environ, WIDE):
-        parts = ["# Commands\n\nWritten by `make docs` from the program's own help.\n", f"```\n{help_of()}\n```\n"]
+        parts = ["# Commands\n\nWritten by `make docs` from the program's own help.\n", f"```\n{shown()}\n```\n"]
         parts += [_section(words) for words in every_command()]
     return "\n".join(parts)
 
@@ -53,5 +56,20 @@ def help_of(*words: str) -> str:
     return said.getvalue().rstrip()
 
 
+def shown(*words: str) -> str:
+    """Return the help of a command with its usage in lines of ours: each Python breaks them elsewhere."""
+    text = help_of(*words)
+    with mock.patch.dict(os.environ, {"COLUMNS": "10000"}):
+        whole = help_of(*words).split("\n\n", 1)[0]
+    head, told = re.match(r"(usage: xinguan(?: [a-z-]+)*) ?(.*)", whole, re.DOTALL).groups()  # type: ignore[union-attr]
+    lines = [head]
+    for part in PART.findall(told):
+        if len(lines[-1]) + 1 + len(part) <= COLUMNS - 2:
+            lines[-1] += f" {part}"
+        else:
+            lines.append(f"{' ' * len(head)} {part}")
+    return "\n".join(lines) + text[len(text.split("\n\n", 1)[0]) :]
+
+
 def _section(words: tuple[str, ...]) -> str:
-    return f"{'#' * (len(words) + 1)} xinguan {' '.join(words)}\n\n```\n{help_of(*words)}\n```\n"
+    return f"{'#' * (len(words) + 1)} xinguan {' '.join(words)}\n\n```\n{shown(*words)}\n```\n"

@@ -1,5 +1,6 @@
 """docs/records.md and docs/records.schema.json, made from sync/wire/records; `make docs` writes both."""
 
+import inspect
 import json
 from typing import Any
 
@@ -68,8 +69,14 @@ def schema() -> dict[str, Any]:
         "allOf": branches,
         "$defs": defs,
     }
-    plain: dict[str, Any] = json.loads(json.dumps(found))
+    plain: dict[str, Any] = json.loads(json.dumps(found), object_hook=_undented)
     return plain
+
+
+def _undented(said: dict[str, Any]) -> dict[str, Any]:
+    """Return the object with its docstring as Python 3.13 keeps one: without the indentation of the source."""
+    text = said.get("description")
+    return said | {"description": inspect.cleandoc(text)} if isinstance(text, str) else said
 
 
 def _any(kind: Kind, by_type: dict[type[Body], dict[str, Any]]) -> dict[str, Any]:

@@ -39,6 +39,7 @@ POOL: Final = 8  # connections of one process
 RETRIES: Final = 3
 HOST_S: Final = 1.0
 STATEMENT_S: Final = 10.0
+SETTINGS: Final = {"jit": "off"}  # compiling the page of three terminals took the server a hundred times its answer
 SLOW_S: Final = 0.5
 LOOK_S: Final = 0.25
 SURE_S: Final = 10.0
@@ -273,7 +274,9 @@ class PostgresJobs:
         return best[1]
 
     async def _ask(self, place: Place) -> tuple[int, asyncpg.Connection]:
-        conn = await asyncpg.connect(**place.arguments, timeout=HOST_S, command_timeout=STATEMENT_S)
+        conn = await asyncpg.connect(
+            **place.arguments, timeout=HOST_S, command_timeout=STATEMENT_S, server_settings=SETTINGS
+        )
         try:
             async with asyncio.timeout(HOST_S):
                 timeline = await conn.fetchval(TIMELINE)

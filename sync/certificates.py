@@ -8,7 +8,9 @@ Rules of this file:
 - a wall clock that is not behind the floor is believed, as OpenSSL would;
 - one that is behind says nothing: it is some time from the floor on. A certificate that ended before the floor is
   refused, one that begins after it is not. So nobody brings an ended certificate to life by setting a clock back;
-- everything else about a certificate (chain, name, use) is OpenSSL's, and stays as strict as it is;
+- everything else about a certificate (chain, name, use) is OpenSSL's, as strict as it is by itself. Python 3.13 asks
+  for more (an authority key identifier in each): a site whose own authority writes none would lose its platform with
+  an update of the machine, and so this is the same on every Python;
 - time itself is never learned from a certificate: only from the platform's signature (sync.times).
 """
 
@@ -29,12 +31,19 @@ class DatedError(ssl.SSLCertVerificationError):
     """A certificate is not in force."""
 
 
+def verifying(ca: Path | str | None) -> ssl.SSLContext:
+    """Return the context that verifies a chain and its name, alike on every Python; with `ca`, it alone is trusted."""
+    context = ssl.create_default_context(cafile=str(ca) if ca else None)
+    context.verify_flags = ssl.VERIFY_X509_TRUSTED_FIRST
+    return context
+
+
 def tls(ca: Path | None, at_least_ms: Callable[[], int] = lambda: BORN_MS) -> ssl.SSLContext:
     """Return the verifying TLS context; with `ca`, that authority alone is trusted.
 
     `at_least_ms` is asked at each handshake what time it is at least (ms UTC).
     """
-    context = ssl.create_default_context(cafile=str(ca) if ca else None)
+    context = verifying(ca)
     context.verify_flags |= ssl.VerifyFlags(NO_CHECK_TIME)
 
     class Dated(ssl.SSLObject):

@@ -27,6 +27,7 @@ from edge.actuators.connecting.near import Near
 from edge.actuators.gate import Attempt, Done, Outcome, Plain, refused, unanswered, unsent, well, words
 from edge.actuators.tables import Expected, WebTable
 from edge.actuators.templates import MISSING, filled, filled_url, member, told_no
+from sync.certificates import verifying
 from sync.enrol.identity import is_loopback
 
 MAX_ANSWER_BYTES = 64 * 1024
@@ -185,7 +186,7 @@ def _tls(table: WebTable) -> ssl.SSLContext | aiohttp.Fingerprint | bool:
     if table.certificate_sha256 is not None:
         return aiohttp.Fingerprint(bytes.fromhex(table.certificate_sha256))
     if table.ca is not None:
-        return ssl.create_default_context(cafile=table.ca)
+        return verifying(table.ca)
     return True
 
 

@@ -11,6 +11,7 @@ from edge.config import Config
 from edge.settings.enrolled import strangers
 from edge.settings.reading import DEFAULT_PATH, ConfigError, load
 from storage.sqlite import connect
+from sync.certificates import verifying
 from sync.enrol.enrolling import DATABASE_FILE
 from sync.enrol.identity import IdentityError, load_identity
 
@@ -69,7 +70,7 @@ def local_api(config: Config) -> tuple[str, ssl.SSLContext | None]:
     here = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared, not listened on
     if config.api.tls_cert is None:
         return f"http://{here}:{port}", None
-    context = ssl.create_default_context(cafile=config.api.tls_cert)
+    context = verifying(config.api.tls_cert)
     context.check_hostname = False  # it is the very certificate of the file, whatever names stand in it
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     return f"https://{here}:{port}", context

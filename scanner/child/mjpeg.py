@@ -156,8 +156,7 @@ class MjpegGrabber:
             if left <= 0:
                 raise CameraError(f"{self._spec.name}: no whole picture for {self._read_s:g} s")
             try:
-                self._socket.settimeout(left)
-                data = self._socket.recv(READ_BYTES) if self._bare else self._answer.read1(READ_BYTES)
+                data = self._bytes(left)
                 self._ready = list(self._cutter.feed(data))
             except (OSError, http.client.HTTPException, ValueError) as error:
                 raise CameraError(f"{self._spec.name}: {error or type(error).__name__}") from error
@@ -166,6 +165,16 @@ class MjpegGrabber:
         picture = self._ready[-1]  # only the newest counts; the others came in the same breath
         self._ready = []
         return picture
+
+    def _bytes(self, within_s: float) -> bytes:
+        """Return what came; nothing at its end, where Python 3.13 has let go of the socket with the last byte."""
+        if self._bare:
+            self._socket.settimeout(within_s)
+            return self._socket.recv(READ_BYTES)
+        if self._answer.isclosed():
+            return b""
+        self._socket.settimeout(within_s)
+        return self._answer.read1(READ_BYTES)
 
     def _again(self) -> None:
         """Ask for the next picture where they come one at a time; a stream that was closed is over."""

@@ -8,11 +8,11 @@ Rules of this file:
   unreadable record is still a link of the chain.
 """
 
-import gzip
+import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -48,6 +48,7 @@ PROOF = "xg-enrol+jwt"
 AUTH = "xg-auth+jwt"
 
 MAX_ANSWER_CHARS = 512 * 1024
+GZIP: Final = zlib.MAX_WBITS | 16  # from zlib itself: what the gzip module puts in the head depends on the Python
 
 T = TypeVar("T")
 
@@ -202,7 +203,7 @@ def seal_batch(
         seal=sign(seal, key, typ=SEAL, kid=seal.terminal),
         proofs={name: proof_text(shown) for name, shown in (proofs or {}).items()},
     )
-    return gzip.compress(msgspec.json.encode(batch), mtime=0)
+    return zlib.compress(msgspec.json.encode(batch), level=9, wbits=GZIP)
 
 
 def proof_text(shown: bytes) -> str:

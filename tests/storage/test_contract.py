@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from central.books.reports import TERMINALS
 from central.store import SCHEMAS
 from storage.driven import SqliteJobs
 from storage.jobs import BadValueError, ConstraintError, JobSuspendedError, JobWithdrawnError, StoreFailedError
@@ -40,6 +41,14 @@ async def jobs(request, tmp_path):
     async with opening as opened:
         await opened.write(lambda tx: tx.execute(TABLE.format(blob=blob)))
         yield opened
+
+
+@pytest.mark.postgres
+async def test_the_server_compiles_no_page_of_ours(postgres_url):
+    async with PostgresJobs(postgres_url, SCHEMAS["postgres"]) as jobs:
+        plan = await jobs.read(lambda tx: tx.rows(f"EXPLAIN (ANALYZE, TIMING OFF) {TERMINALS}"))
+
+    assert [line for (line,) in plan if "JIT" in line] == []
 
 
 class TestTheContract:

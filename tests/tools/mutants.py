@@ -67,7 +67,7 @@ MUTANTS = (
     Mutant(
         "nobody keeps house",
         "edge/terminal.py",
-        '            keep("tidy", lambda: tidy(store, parts.bounds), worked=lambda: None),\n',
+        '            keep("tidy", lambda: tidy(store, parts.bounds, tidied.done), worked=lambda: tidied.n),\n',
         "",
         "tests/processes/test_flows.py::test_a_loan_that_fell_due_while_the_terminal_was_off_is_overdue_soon_after_the_start",
     ),

@@ -47,7 +47,7 @@ class Board:
             self.seen.append(frozenset(self.on))
 
     async def until(self, on):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while self.on != on:
                 await asyncio.sleep(0.01)
 
@@ -94,7 +94,7 @@ class TestLight:
     async def test_it_is_off_at_the_start_and_at_the_end_whatever_was_left_on(self):
         with Board() as board:
             board.on = {1, 2, 3}
-            async with Light(LightTable(port=board.port, seconds=60, timeout_s=4), Turns()) as light:
+            async with Light(LightTable(port=board.port, seconds=60, timeout_s=15), Turns()) as light:
                 await board.until(set())
                 saying = asyncio.create_task(light.say(Cue.REFUSE))
                 await board.until({3})
@@ -103,7 +103,7 @@ class TestLight:
 
     async def test_never_two_colours_at_once_and_the_newest_wins(self):
         with Board() as board:
-            async with Light(LightTable(port=board.port, seconds=60, timeout_s=4), Turns()) as light:
+            async with Light(LightTable(port=board.port, seconds=60, timeout_s=15), Turns()) as light:
                 voice = Voice(light)
                 running = asyncio.create_task(voice.run())
                 for cue, relay in ((Cue.GRANT, 1), (Cue.REFUSE, 3), (Cue.STAFF, 2), (Cue.GRANT, 1)):
@@ -114,14 +114,14 @@ class TestLight:
 
     async def test_it_goes_out_by_itself(self):
         with Board() as board:
-            async with Light(LightTable(port=board.port, seconds=0.2, timeout_s=4), Turns()) as light:
+            async with Light(LightTable(port=board.port, seconds=0.2, timeout_s=15), Turns()) as light:
                 await light.say(Cue.GRANT)
                 await board.until(set())
             assert frozenset({1}) in board.seen
 
     async def test_an_emergency_shines_until_it_is_over(self):
         with Board() as board:
-            async with Light(LightTable(port=board.port, seconds=0.2, timeout_s=4), Turns()) as light:
+            async with Light(LightTable(port=board.port, seconds=0.2, timeout_s=15), Turns()) as light:
                 await light.say(Cue.EMERGENCY)
                 await light.say(Cue.REFUSE)
                 await board.until({1})
