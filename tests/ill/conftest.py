@@ -22,6 +22,6 @@ def ill():
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def town(tmp_path_factory):
-    async with harness.processes.started_town(tmp_path_factory.mktemp("ill")) as built:
+    async with harness.processes.started_town(tmp_path_factory.mktemp("ill"), gate=harness.TerminalLink) as built:
         await built.gate.start()
         yield built

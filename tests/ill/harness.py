@@ -38,7 +38,8 @@ def load(name, path):
 
 processes = load("processes_town", TESTS / "processes" / "conftest.py")
 other_clock = load("other_clock", OTHER_CLOCK)
-Town, until = processes.Town, processes.until
+Town, until, decided = processes.Town, processes.until, processes.decided
+TerminalLink = processes.TerminalLink  # asked once: what an ill store answers is what these tests are about
 
 
 # The terminal's process
@@ -107,16 +108,6 @@ async def enter(town, who, **more):
     began = time.monotonic()
     answer = await town.gate.present(who.code(town.now_s()), intent="enter", **more)
     return answer, time.monotonic() - began
-
-
-async def decided(shown, within_s=PATIENCE_S):
-    """Return what is answered to `shown()`, asked again where a busy machine's store was not done in its 800 ms."""
-
-    async def answer():
-        found = await shown()
-        return found if code_of(found) != "store_failed" else None
-
-    return await until(answer, within_s)
 
 
 async def let_in(town, who):

@@ -277,7 +277,7 @@ async def both_serve_until_told(town, clone):
 
 @pytest.mark.timeout(240)
 async def test_a_cloned_disk_with_both_machines_on_is_a_twin_until_the_office_enrols_one_anew(ill, tmp_path):
-    async with ill.processes.started_town(tmp_path) as town:
+    async with ill.processes.started_town(tmp_path, gate=ill.TerminalLink) as town:
         await town.gate.start()
         served = town.visitors.resident(town.now_s())
         await granted(town, ill, served)

@@ -13,7 +13,7 @@ LEFT_S = 0.3
 async def slow_town(tmp_path_factory, ill):
     """A town whose gate stands on a disk that can be slowed: `pace` is the file of milliseconds per fsync."""
     folder = tmp_path_factory.mktemp("slow")
-    async with ill.processes.started_town(folder) as built:
+    async with ill.processes.started_town(folder, gate=ill.TerminalLink) as built:
         built.pace = folder / "pace"
         shim = ill.built("slow_disk", folder)
         ill.run_with(built, "env", f"LD_PRELOAD={shim}", f"SLOW_DISK={built.pace}")

@@ -98,7 +98,7 @@ async def set_aside_and_went_on(town, ill, who):
 @pytest_asyncio.fixture(loop_scope="module")
 async def one_town(tmp_path, ill):
     """A town of one's own: whose ledger was lost has told the platform so, and cannot go back."""
-    async with ill.processes.started_town(tmp_path) as built:
+    async with ill.processes.started_town(tmp_path, gate=ill.TerminalLink) as built:
         await built.gate.start()
         yield built
 

@@ -83,8 +83,13 @@ async def served(tmp_path_factory, running_town):
 
 async def post(served, path, body):
     head = {"Authorization": f"Bearer {served.gate.tokens['desk']}"}
-    async with aiohttp.ClientSession(served.gate.url, headers=head) as session, session.post(path, json=body) as answer:
-        return answer.status, await answer.json()
+
+    async def asked():
+        async with session.post(path, json=body) as answer:
+            return answer.status, await answer.json()
+
+    async with aiohttp.ClientSession(served.gate.url, headers=head) as session:
+        return await served.decided(asked)
 
 
 async def line(served, name):

@@ -13,7 +13,7 @@ async def test_a_terminal_that_cannot_write_refers_and_never_grants(xinguan_town
     usual = resource.prlimit(pid, resource.RLIMIT_FSIZE)
 
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (LIMIT_BYTES, usual[1]))
-    full = await town.gate.present(who.code(town.now_s()), intent="enter")
+    full = await town.gate.at_once(who.code(town.now_s()), intent="enter")
     status = await town.until(lambda: ill(town))
     resource.prlimit(pid, resource.RLIMIT_FSIZE, usual)
     mended = await town.gate.present(who.code(town.now_s()), intent="enter")
@@ -42,7 +42,7 @@ async def test_nobody_is_kept_in_by_a_full_disk(xinguan_town):
     usual = resource.prlimit(pid, resource.RLIMIT_FSIZE)
 
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (LIMIT_BYTES, usual[1]))
-    leaving = await town.gate.present(who.code(town.now_s()), intent="exit")
+    leaving = await town.gate.at_once(who.code(town.now_s()), intent="exit")
     resource.prlimit(pid, resource.RLIMIT_FSIZE, usual)
 
     assert (leaving["outcome"], leaving["obligations"]) == ("GRANT", {"open_gate": True})

@@ -20,11 +20,13 @@ async def served(tmp_path_factory, running_town):
 
 async def post(served, path, body, **headers):
     token = {"Authorization": f"Bearer {served.gate.tokens['integrator']}"} | headers
-    async with (
-        aiohttp.ClientSession(served.gate.url, headers=token) as session,
-        session.post(path, json=body) as answer,
-    ):
-        return answer.status, await answer.json()
+
+    async def asked():
+        async with session.post(path, json=body) as answer:
+            return answer.status, await answer.json()
+
+    async with aiohttp.ClientSession(served.gate.url, headers=token) as session:
+        return await served.decided(asked)
 
 
 async def owing(served):
