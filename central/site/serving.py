@@ -43,6 +43,7 @@ from credit.inputs import ClockState, Now
 from storage.files import create_file, durable_folder
 from storage.jobs import JobStore
 from storage.sqlite import Store
+from sync import happened
 from sync.enrol.enrolling import DATABASE_FILE
 from sync.enrol.identity import Identity, load_identity
 from sync.peer import Peer
@@ -57,6 +58,7 @@ log = logging.getLogger("central.site")
 
 BOOKS: Final = "central.db"
 STOPPED: Final = "stop-entry"
+HERE: Final = "somebody at the hub"
 LOOK_S: Final = 0.2
 SHUTDOWN_S: Final = 2.0
 BACKLOG: Final = 1024  # connections that wait to be taken: the site's terminals ask at once
@@ -166,6 +168,7 @@ async def serving(config: HubConfig) -> AsyncIterator[str]:
         standings.drained = journals.drained
         doubts = Doubts(books, store, platform)
         await hub.terminals.enter()
+        await happened.began(store, identity, hub.clock.now())
         routes = [*journals.routes(), *counting.routes(), *standings.routes()]
         begin = Beginning(books, hub.terminals, platform)
 
@@ -188,6 +191,7 @@ async def serving(config: HubConfig) -> AsyncIterator[str]:
             await hub.mirror.reach(1, within_s=FIRST_LISTS_S)  # gates that find no lists here would call them refused
             async with _listening(config, routes, hub.mirror.public, tls) as runner:
                 yield f"{config.url.rpartition(':')[0]}:{runner.addresses[0][1]}"
+            await happened.ended(store, hub.clock.now())
             for task in tasks:
                 task.cancel()
 
@@ -222,7 +226,9 @@ async def _follow(hub: Hub) -> None:
         if hub.identity.held.number != profile:
             profile = hub.identity.held.number
             await hub.terminals.enter()
-        hub.entry.turn(stopped=mark.exists())
+        if (stopped := mark.exists()) != hub.entry.stopped:  # by a command here; what a gate stopped its own fact says
+            hub.entry.turn(stopped=stopped)
+            await happened.entry_turned(hub.store, hub.terminals.site, hub.clock.now(), stopped=stopped, by=HERE)
 
 
 @asynccontextmanager

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import msgspec
 import pytest
@@ -56,10 +56,10 @@ class Site:
                 await asyncio.sleep(0.1)
 
 
-@pytest.fixture
-async def site(town, monkeypatch):
+@asynccontextmanager
+async def enrolled(town, monkeypatch):
+    """Give a hub's configuration: it is enrolled, and does not serve yet."""
     monkeypatch.setattr(hub_serving, "FIRST_LISTS_S", 0.1)  # this platform publishes no lists
-    gates = [await town.terminal("gate-a"), await town.terminal("gate-b")]
     data, (port,) = town.folder / "hub-1", free_ports(1)
     config = msgspec.convert(
         {
@@ -72,11 +72,40 @@ async def site(town, monkeypatch):
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(open_session())
         await enrol(town.ticket(town.code("hub-1", HUB)), folder=data, session=session, now_ms=NOON, hub=offer)
-        url = await stack.enter_async_context(hub_serving.serving(config))
-        made = Site(town, url, data)
+        yield config
+
+
+@pytest.fixture
+async def site(town, monkeypatch):
+    gates = [await town.terminal("gate-a"), await town.terminal("gate-b")]
+    async with enrolled(town, monkeypatch) as config, hub_serving.serving(config) as url:
+        made = Site(town, url, config.data)
         made.gates = gates
         await made.answered(gates[0], {**ask("warm"), "keys": []})
         yield made
+
+
+async def test_a_hub_tells_the_platform_of_its_starts_and_of_entry_that_somebody_stopped_there(town, monkeypatch):
+    wanted = [("started", None), ("note", True), ("stopped", None), ("started", None)]
+
+    def told():
+        return town.rows("SELECT kind, raw FROM facts WHERE terminal = 'hub-1' ORDER BY seq")
+
+    async with enrolled(town, monkeypatch) as config:
+        async with hub_serving.serving(config):
+            (config.data / hub_serving.STOPPED).touch()
+            await until(lambda: len(told()) == 2)
+        async with hub_serving.serving(config):
+            await until(lambda: len(told()) == 4)
+
+    assert [(kind, json.loads(raw)["body"].get("on")) for kind, raw in told()] == wanted
+    assert json.loads(told()[1][1])["body"]["by"] == hub_serving.HERE
+
+
+async def until(true):
+    async with asyncio.timeout(WAIT_S):
+        while not true():
+            await asyncio.sleep(0.05)
 
 
 async def test_a_terminal_of_another_site_is_not_served(site):
