@@ -19,6 +19,7 @@ from credit.decision import Consumption, Decision, Given, Sum, Use
 from credit.inputs import Intent, Place, Request
 from credit.lifecycle import State, Step
 from credit.records import Record
+from credit.rules.periods import undated
 from credit.telling.answers import given_json, to_json
 
 GRANTING = frozenset({"granted", "opened"})
@@ -224,10 +225,11 @@ def _entry_back(record: Record, named: str, terminal: str) -> Entry:
 
 def _consumption_back(body: Mapping[str, Any], *, opens: bool, benefit: str) -> Consumption:
     passing = body.get("pass") or {}
-    uses = [Use(one["key"], one["n"], one["max"], benefit, one.get("since_ms")) for one in body["uses"]]
+    uses = [Use(undated(one["key"]), one["n"], one["max"], benefit, one.get("since_ms")) for one in body["uses"]]
+    sums = [Sum(undated(one["key"]), one["fen"], one["max"], benefit, one.get("since_ms")) for one in body["sums"]]
     return Consumption(
         uses=tuple(one for one in uses if not one.key.startswith("p|")),
-        sums=tuple(Sum(one["key"], one["fen"], one["max"], benefit, one.get("since_ms")) for one in body["sums"]),
+        sums=tuple(sums),
         opens=opens,
         due_ms=body.get("due_ms"),
         on_overdue=body.get("on_overdue", "flag"),

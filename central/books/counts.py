@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple
 
 from credit.records import Record
 from credit.rules.offers import share
+from credit.rules.periods import undated
 
 COUNTED: Final = frozenset({"u", "p", "o", "i"})
 COUNTED_HEADS: Final = frozenset(head for one in COUNTED for head in (one, f"{one}|"))  # how such a key begins
@@ -82,7 +83,7 @@ def uses_of(record: Record, *, nonces: bool = False) -> list[Use]:
         if n and isinstance(key, str) and key[:2] in COUNTED_HEADS:
             if n > MAX_N or len(key) > MAX_KEY:
                 raise UnbookableError(f"{n} uses under a key of {len(key)} characters")
-            said = figure(entry.get("max"))
+            said, key = figure(entry.get("max")), undated(key)
             found[key] = Use(key, n, None if said is None else min(said, MAX_BOUND))
     if "sums" in record.body:
         found |= _sums_of(record)
@@ -107,7 +108,7 @@ def _sums_of(record: Record) -> dict[str, Use]:
         if isinstance(key, str) and key.startswith(AMOUNT) and OWN_OUTAGE not in key and fen:
             if fen > MAX_BOUND or len(key) > MAX_KEY:
                 raise UnbookableError(f"{fen} fen under a key of {len(key)} characters")
-            said = figure(entry.get("max"))
+            said, key = figure(entry.get("max")), undated(key)
             found[key] = Use(key, fen, None if said is None else min(said, MAX_BOUND))
     return found
 
@@ -184,7 +185,7 @@ def keys_of(body: Mapping[str, Any]) -> list[str]:
     """Return the keys that a grant's fact names."""
     listed = body.get("uses")
     named = [one.get("key") for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
-    return [key for key in named if isinstance(key, str) and "|" in key]
+    return [undated(key) for key in named if isinstance(key, str) and "|" in key]
 
 
 def given_of(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:

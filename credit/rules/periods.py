@@ -24,7 +24,19 @@ DAY: Final = re.compile(r"(?:day:|slot:)?(\d{4})-(\d\d)-(\d\d)(?::[0-9a-z]{1,4})
 WEEK: Final = re.compile(r"(\d{4})-W(\d\d)")
 MONTH: Final = re.compile(r"(\d{4})-(\d\d)")
 YEAR: Final = re.compile(r"\d{4}")
+DATED: Final = re.compile(r"\d{4}-\d\d-\d\d")
+WINDOW: Final = "|window:"
 SLOT: Final = re.compile(r"slot:\d{1,12}-(\d{1,12})")
+
+
+def undated(key: str) -> str:
+    """Return a key as it is counted now: windows were once labelled by their first day, and old facts still are.
+
+    >>> [undated(f"u|w/first|subject:w:01|window:{label}") for label in ("2026-01-01", "autumn", "")]
+    ['u|w/first|subject:w:01|window:', 'u|w/first|subject:w:01|window:autumn', 'u|w/first|subject:w:01|window:']
+    """
+    front, sign, label = key.rpartition(WINDOW)
+    return front + sign if sign and DATED.fullmatch(label) else key
 
 
 def is_over(key: str, now_s: int) -> bool:

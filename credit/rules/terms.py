@@ -28,6 +28,7 @@ from credit.rules.catalogue import (
     Where,
     Who,
 )
+from credit.rules.periods import DATED
 from credit.rules.reading import CatalogueError, Node
 
 DEFAULT_ZONE = "Asia/Shanghai"
@@ -251,9 +252,8 @@ def when(node: Node | None, default_zone: str) -> When:
 
 def _label(node: Node) -> str:
     """Read the name of a window: it becomes part of a key, which its parts are told apart in."""
-    label = node.text()
-    if len(label) > MAX_LABEL or any(sign in label for sign in "|:\x00"):
-        raise node.wrong(f"is a name of at most {MAX_LABEL} characters without | and :")
+    if len(label := node.text()) > MAX_LABEL or any(sign in label for sign in "|:\x00") or DATED.fullmatch(label):
+        raise node.wrong(f"is a name of at most {MAX_LABEL} characters without | and :, and no day like 2026-01-01")
     return label
 
 

@@ -1,5 +1,6 @@
 """The bound stands in the schema: the third of two cannot be written, whatever the program believes (house.md, 5)."""
 
+import json
 import sqlite3
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ from cache.journal.batches import batch
 from cache.journal.chain import current_epoch, unsent, verify
 from cache.ledger import settle, steps
 from cache.ledger.counting.keys import used
+from cache.ledger.entries import read_back
 from cache.ledger.visit import Visit
 from cache.ledger.writing import take
 from cache.pen import Pen
@@ -18,11 +20,13 @@ from credit.decision import Sum, Use
 from credit.inputs import Now, Place, Request
 from credit.policy import Policy
 from credit.reasons import Reason
+from credit.records import Record
 from credit.rules.benefits import parse_benefits
 from storage.migrations import migrate, version
 from storage.sqlite import connect, immediate, memory
 
 STORED = Path(__file__).parent / "stored"
+RECORDS = json.loads((Path(__file__).parent.parent / "vectors" / "records" / "records.json").read_text())
 KEY = "u|wulong/b|subject:wulong:77|ever"
 DAY = "u|wulong/b|day:2026-01-03"  # everybody's
 PLAIN = "INSERT INTO uses (key, ordinal, redemption, at_ms, bound, since_ms, excess) VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -223,3 +227,14 @@ class TestStored:
 
         keys = [row[0] for row in stored.execute("SELECT DISTINCT key FROM uses")]
         assert sorted(used(stored, key, None).n for key in keys) == [0, 0, 1]
+
+
+def test_an_old_fact_counts_under_the_label_of_today_wherever_it_is_read_again():
+    """It is read when a lost store is rebuilt, and when the journal is verified."""
+    dated = [{"key": "u|wulong/first|subject:wulong:01|window:2026-01-01", "n": 1, "max": 1}]
+    named = next(one["record"] for one in RECORDS if one["name"].startswith("granted"))
+    record = Record(**named | {"body": named["body"] | {"uses": dated}})
+
+    (use,) = read_back(record, "gate-a").consumption.uses
+
+    assert use.key == "u|wulong/first|subject:wulong:01|window:"

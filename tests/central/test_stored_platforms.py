@@ -61,3 +61,28 @@ async def test_a_database_of_the_first_release_is_booked_as_if_the_facts_came_to
         for table in ("uses", "tallies", "totals"):
             assert sorted(conn.execute(f"SELECT * FROM {table}")) == sorted(town.rows(f"SELECT * FROM {table}"))
     assert (old.folder / "central.before-migration.db").stat().st_mode & 0o777 == 0o600
+
+
+BEFORE_WINDOWS = 26
+TALLIED = "SELECT key, spent FROM tallies WHERE key LIKE $1"
+OLD, NOW = ("u|wulong/first|subject:wulong:01|window:2026-01-01", "u|wulong/first|subject:wulong:01|window:")
+
+
+async def test_a_window_that_was_counted_by_its_first_day_is_counted_by_its_name_in_a_stored_platform_as_well(town):
+    """A corrected date gives nobody a second first visit, whichever gate, and whichever release told of the first."""
+    before, after = await town.terminal("gate-a"), await town.terminal("gate-b")
+    for terminal, redemption, key in ((before, "r-a", OLD), (after, "r-b", NOW)):
+        body = {"issuer": "wulong", "heads": 1, "uses": [{"key": key, "n": 1, "max": 1}], "given": []}
+        await terminal.write(redemption=redemption, body=body)
+        await terminal.pusher().drain()
+    read = town.rows("SELECT key, spent FROM tallies WHERE key LIKE 'u|%'")
+    await town.stack.aclose()
+    with contextlib.closing(connect(town.state.database, writing=True)) as conn, immediate(conn):
+        for sql in ("UPDATE uses SET key = ? WHERE key = ?", "UPDATE tallies SET key = ? WHERE key = ?"):
+            conn.execute(sql, (OLD, NOW))  # as the release before counted it
+        conn.execute(f"PRAGMA user_version = {BEFORE_WINDOWS}")
+
+    kept = await asyncio.to_thread(looked, town.state, lambda tx: tx.rows(TALLIED, "u|%"))
+
+    assert read == [(NOW, 2)]
+    assert [tuple(row) for row in kept] == read
