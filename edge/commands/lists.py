@@ -3,8 +3,6 @@
 import argparse
 import asyncio
 import json
-import os
-import stat
 import time
 import urllib.error
 from collections.abc import Callable
@@ -22,6 +20,7 @@ from credit.rules.ages import USUAL, AgePolicy, parse_ages
 from credit.rules.listing import LIST_AGES, RULES, path_of, role_of
 from edge.api.calls.lists_shown import report
 from edge.clock import LOAD, Clock, Memory, judge, read_boot_ms, read_wall_ms, this_boot
+from edge.commands.box.sticks import StickError, read_plain
 from edge.commands.common import EX_UNAVAILABLE, add_config, complain, open_database, read_config
 from edge.commands.sync import wake
 from edge.commands.words.catalogue import check_file
@@ -125,9 +124,9 @@ def _import(config_file: Path, file: Path | None) -> int:
         complain("lists import needs a file: xinguan lists import FILE (made with: xinguan central publish --bundle)")
         return 2
     try:
-        bundle = _read(file)  # as whoever asks: the service's user may not read a stick
-    except OSError as error:
-        complain(f"{file}: cannot be read ({error})")
+        bundle = read_plain(file, MAX_BUNDLE_BYTES)  # as whoever asks: the service's user may not read a stick
+    except StickError as error:
+        complain(str(error))
         return EX_UNAVAILABLE
     config = read_config(config_file)
     try:
@@ -144,18 +143,6 @@ def _import(config_file: Path, file: Path | None) -> int:
     except AlreadyRunningError:
         _wait(config, handover)
     return _say(handover.answered())
-
-
-def _read(file: Path) -> bytes:
-    """Read a plain file of bounded size, following no link: root may be asked to read a stranger's stick."""
-    handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(handle, "rb") as opened:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise OSError("not a plain file")
-        bundle = opened.read(MAX_BUNDLE_BYTES + 1)
-    if len(bundle) > MAX_BUNDLE_BYTES:
-        raise OSError(f"larger than {MAX_BUNDLE_BYTES >> 20} MiB")
-    return bundle
 
 
 async def _take(config: Config, identity: Identity) -> None:

@@ -5,10 +5,13 @@ Rules of this file:
 - a bundle is a ZIP of the repository's files (`metadata/…`, `targets/…`) and nothing of it is believed: the verifier
   reads it as it reads a web server, with the same roots, signatures, delegations, floors and hashes;
 - a member is read up to the size that its caller allows, and never unpacked to a path of its own;
+- its table of contents is bounded before it is read: a million names that lead nowhere would fill a small board;
 - its expiry is judged at its own issue time: a network that shows an expired timestamp may be holding back news, a
   stick is carried by hand. It can never be older than what is in force, and its age shows and counts as always.
 """
 
+import os
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -24,6 +27,11 @@ from sync.pull.verify import ListRefusedError, issued_ms
 
 BASE: Final = "bundle:///"
 NOT_FOUND: Final = 404
+MAX_CONTENTS_BYTES: Final = 2 << 20  # some 20 000 names; a town's lists have hundreds
+END: Final = struct.Struct("<4s4H2LH")  # APPNOTE.TXT 4.3.16
+END_MAGIC, END64_MAGIC = b"PK\x05\x06", b"PK\x06\x07"
+LOCATOR_BYTES: Final = 20
+LONGEST_REMARK: Final = 0xFFFF
 
 
 class BundleFetcher(DocumentFetcher):
@@ -31,6 +39,7 @@ class BundleFetcher(DocumentFetcher):
 
     def __init__(self, path: Path) -> None:
         try:
+            _bounded_contents(path)
             self._zip = zipfile.ZipFile(path)
         except (OSError, zipfile.BadZipFile) as error:
             raise ListRefusedError(f"{path}: no list bundle: {error}") from error
@@ -76,3 +85,18 @@ class BundleFetcher(DocumentFetcher):
         if len(data) > most:
             raise DownloadLengthMismatchError(f"{url}: more than {most} bytes")
         return data
+
+
+def _bounded_contents(path: Path) -> None:
+    """Raise BadZipFile where the table of contents is none, too long, or of the form for files beyond 4 GiB."""
+    with path.open("rb") as file:
+        length = file.seek(0, os.SEEK_END)
+        file.seek(max(0, length - END.size - LONGEST_REMARK - LOCATOR_BYTES))
+        tail = file.read()
+    plain = len(tail) - END.size
+    at = plain if tail[plain : plain + 4] == END_MAGIC and tail[-2:] == b"\0\0" else tail.rfind(END_MAGIC)
+    if at < 0 or len(tail) - at < END.size:
+        raise zipfile.BadZipFile("it has no table of contents")
+    size = END.unpack_from(tail, at)[5]
+    if size > MAX_CONTENTS_BYTES or tail[max(0, at - LOCATOR_BYTES) : at].startswith(END64_MAGIC):
+        raise zipfile.BadZipFile(f"its table of contents is longer than {MAX_CONTENTS_BYTES >> 20} MiB")

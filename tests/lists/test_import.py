@@ -5,6 +5,7 @@ import io
 import json
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import zipfile
@@ -16,6 +17,7 @@ from central.lists.bundles import bundle
 from central.platform_state import create_state
 from credit.rules.ages import USUAL, parse_ages
 from edge.api.calls.lists_shown import FRESH, OLD, STALE, TOO_OLD, judged
+from edge.commands.lists import MAX_BUNDLE_BYTES
 from storage.only_one import only_one
 from sync.enrol.identity import keep_enrolment, load_or_make_key
 from sync.pull.handover import Handover
@@ -109,6 +111,33 @@ class TestBundle:
                 await t.puller.take_bundle(tmp_path / "b.zip")
             assert dict(t.lists.current.versions) == {}
 
+    @pytest.mark.parametrize("form", ["plain", "for files beyond 4 GiB"])
+    async def test_a_table_of_contents_that_would_fill_the_memory_is_refused_unread(
+        self, platform, terminal, tmp_path, form, monkeypatch
+    ):
+        """A bundle of 64 MiB may name more than a million members: each of them is an object to whoever reads it."""
+        name = struct.Struct("<4s6H3L5H2L").pack(b"PK\x01\x02", *[0] * 9, 1, *[0] * 6) + b"a"
+        contents, many = name * 60_000, 60_000
+        end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, many, many, len(contents), 0, 0)
+        if form != "plain":
+            end = struct.pack("<4sLQL", b"PK\x06\x07", 0, len(contents), 1) + end[:12] + struct.pack("<LLH", 9, 0, 0)
+        (tmp_path / "b.zip").write_bytes(contents + end)
+        monkeypatch.setattr(zipfile, "ZipFile", lambda path: pytest.fail(f"{path} was read"))
+
+        async with terminal.open() as t:
+            with pytest.raises(PullFailedError, match="table of contents is longer than 2 MiB"):
+                await t.puller.take_bundle(tmp_path / "b.zip")
+
+    async def test_a_member_that_swells_is_refused_at_what_it_may_have(self, platform, terminal, tmp_path):
+        swollen = io.BytesIO()
+        with zipfile.ZipFile(swollen, "w", zipfile.ZIP_DEFLATED) as made:
+            made.writestr("metadata/timestamp.json", bytes(50_000_000))
+        (tmp_path / "b.zip").write_bytes(swollen.getvalue())
+
+        async with terminal.open() as t:
+            with pytest.raises(PullFailedError, match="more than 5000000 bytes"):
+                await t.puller.take_bundle(tmp_path / "b.zip")
+
     async def test_a_damaged_document_names_its_role_and_the_others_go_on(self, platform, terminal, tmp_path):
         (tmp_path / "b.zip").write_bytes(_changed(bundle(platform.state), f"lists/{HOME}/", b"true", b"nope"))
         async with terminal.open() as t:
@@ -173,6 +202,42 @@ class TestCommand:
         assert (code, "未导入" in error) == (1, True)
         code, _out, error = await xinguan_lists("import", tmp_path / "gone.zip", "--config", enrolled)
         assert (code, "cannot be read" in error) == (69, True)
+
+    async def test_what_lies_on_a_stick_is_a_plain_file_or_named(self, terminal, enrolled, tmp_path):
+        stick = tmp_path / "stick"
+        stick.mkdir()
+        for name in ("monday.zip", "tuesday.zip"):
+            (stick / name).write_bytes(b"PK")
+        (tmp_path / "link.zip").symlink_to(stick / "monday.zip")
+        os.mkfifo(tmp_path / "pipe.zip")
+        with (tmp_path / "long.zip").open("wb") as file:
+            file.truncate(MAX_BUNDLE_BYTES + 1)
+
+        said = {}
+        for name in ("stick", "link.zip", "pipe.zip", "long.zip"):
+            code, _out, said[name] = await xinguan_lists("import", tmp_path / name, "--config", enrolled)
+            assert code == 69, name
+        assert "name one file of it ('monday.zip', 'tuesday.zip')" in said["stick"]
+        assert "cannot be read" in said["link.zip"]
+        assert "no plain file" in said["pipe.zip"]
+        assert f"longer than {MAX_BUNDLE_BYTES} bytes" in said["long.zip"]
+
+    async def test_of_two_bundles_on_a_stick_the_older_one_changes_nothing_after_the_newer(
+        self, platform, terminal, enrolled, tmp_path
+    ):
+        async with terminal.open():
+            pass
+        (tmp_path / "monday.zip").write_bytes(bundle(platform.state))
+        platform.issue("wang")
+        platform.restrict("wang")
+        (tmp_path / "tuesday.zip").write_bytes(bundle(platform.state))
+        assert (await xinguan_lists("import", tmp_path / "tuesday.zip", "--config", enrolled))[0] == 0
+        status = await xinguan_lists("status", "--config", enrolled)
+
+        code, _out, error = await xinguan_lists("import", tmp_path / "monday.zip", "--config", enrolled)
+
+        assert (code, "未导入" in error) == (1, True)
+        assert (await xinguan_lists("status", "--config", enrolled))[1] == status[1]
 
     async def test_beside_a_running_terminal_the_bundle_is_handed_over(
         self, platform, terminal, enrolled, tmp_path, until

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import io
 import json
 import os
 import platform
@@ -22,6 +21,7 @@ from edge.commands.update.bundle import Update, UpdateError, signed, suits
 from edge.commands.update.unpack import unpack
 from storage.sqlite import connect
 from sync.wire.jws import public_hex
+from tests.tools.packing import packed
 
 DEBIAN = command._debian()
 ARCH = command.ARCH_OF.get(platform.machine(), platform.machine())
@@ -37,20 +37,6 @@ SYSTEMCTL = """#!/bin/sh
 setsid {root}/current/bin/xinguan run --config {config} >>{folder}/service.log 2>&1 </dev/null &
 echo $! > {folder}/pid
 """
-
-
-def packed(members, mode=0o755):
-    """Return a tar.xz of (name, content or TarInfo)."""
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w:xz") as tree:
-        for name, content in members:
-            info = content if isinstance(content, tarfile.TarInfo) else tarfile.TarInfo(name)
-            info.name = name
-            data = b"" if isinstance(content, tarfile.TarInfo) else content
-            info.mode = mode
-            info.size = len(data)
-            tree.addfile(info, io.BytesIO(data))
-    return out.getvalue()
 
 
 def link(target):
@@ -207,6 +193,10 @@ async def test_what_is_not_for_this_box_is_refused_before_anything_is_unpacked(b
     }.items():
         files[name] = box.folder / f"{name}.xgu"
         files[name].write_bytes(raw)
+    (box.folder / "stick").mkdir()
+    for number in (10, 11):
+        box.update(number).rename(box.folder / f"stick/{number}.xgu")
+    files["two on a stick"] = box.folder / "stick"
     files["a link"] = box.folder / "link.xgu"
     files["a link"].symlink_to(box.folder / "9.xgu")
     os.mkfifo(box.folder / "pipe.xgu")
@@ -216,6 +206,7 @@ async def test_what_is_not_for_this_box_is_refused_before_anything_is_unpacked(b
         done = await box.take(path)
         assert done.returncode == 2, (name, done.stdout, done.stderr)
         assert re.search(r"[\u4e00-\u9fff]", done.stderr), name
+        assert name != "two on a stick" or "name one file of it ('10.xgu', '11.xgu')" in done.stderr
     assert [path.name for path in (box.root / "versions").iterdir()] == ["0.1.0"]
     assert box.current == "0.1.0"
 
