@@ -29,7 +29,7 @@ from storage.groups import Groups
 from storage.jobs import StoreFailedError, Tx, TxJob
 from storage.migrations import Schema, SchemaTooNewError, steps
 from storage.places import Place, Places
-from storage.postgres_tx import GONE, AgainError, PostgresTx, translated
+from storage.postgres_tx import GONE, AgainError, PostgresTx, Shapes, translated
 from storage.waiting import Ran, Waiting, withdrawn
 
 log = logging.getLogger("storage.postgres")
@@ -67,7 +67,7 @@ class PostgresJobs:
         self._free = asyncio.Semaphore(POOL)
         self._tasks: set[asyncio.Task[None]] = set()
         self._groups = Groups(self)
-        self._types: dict[str, str] = {}
+        self._shapes: Shapes = {}
         self._timeline = 0
         self._busy: dict[asyncpg.Connection, float] = {}  # since when, by the loop's time
         self._sure: tuple[Place, float] | None = None  # who was just found to be promoted, and until when that counts
@@ -176,7 +176,7 @@ class PostgresJobs:
         with translated():
             await transaction.start()
         try:
-            result = await job(PostgresTx(conn, self._types))
+            result = await job(PostgresTx(conn, self._shapes))
         except BaseException:
             with translated():
                 if not conn.is_closed():

@@ -198,6 +198,14 @@ class TestTheContract:
         assert sorted(again) == [(name, 2 * n) for name, n, _raw in many]
         assert await jobs.read(lambda tx: tx.row("SELECT count(*) FROM note WHERE raw IS NULL")) == (76,)
 
+    async def test_rows_that_are_one_and_the_same_are_as_many_as_they_are(self, jobs):
+        await jobs.write(lambda tx: tx.execute("CREATE TABLE line (n BIGINT, name TEXT)"))
+        same = [(1, "a"), (1, "a"), (1, "a")]
+
+        await jobs.write(lambda tx: tx.execute_many("INSERT INTO line (n, name) VALUES ($1, $2)", same))
+
+        assert await jobs.read(lambda tx: tx.rows("SELECT n, name FROM line")) == same
+
     @pytest.mark.parametrize(
         "bad", [("a\0", 1, None), ("\ud800", 1, b"x"), ("z", 2**63, None), ("z", -(2**63) - 1, b"")]
     )
