@@ -9,6 +9,7 @@ from cache.ids import uuid7
 from cache.journal import chain
 from cache.journal.batches import batch
 from cache.journal.chain import ForeignReceiptError, JournalError
+from credit.records import encode
 from storage.sqlite import memory
 
 HOUR_MS = 3_600_000
@@ -89,6 +90,18 @@ class TestBatch:
         fill(conn, 2, size=1000)
 
         assert batch(conn, after=0, max_bytes=10).last == 1
+
+    @pytest.mark.parametrize("name", [None, "r", 'a"b', "a\\b", "一号", "\n"])
+    def test_carries_the_very_bytes_that_were_hashed_whatever_a_name_holds(self, conn, name):
+        wrote = chain.append(conn, chain.NewFact("not\\ed", {"z": [1, '"'], "a": "票"}, 5, 'i"d', name))
+
+        assert batch(conn, after=0).records == (encode(wrote),)
+
+    def test_reads_a_body_that_was_kept_in_another_form(self, conn):
+        wrote = chain.append(conn, chain.NewFact("noted", {"b": 1, "a": [2]}, 5, "id", None))
+        conn.execute("UPDATE journal SET body = ?", ('{"b": 1, "a": [ 2 ]}',))
+
+        assert batch(conn, after=0).records == (encode(wrote),)
 
     def test_chains_to_the_one_before(self, conn):
         fill(conn, 4)
