@@ -58,6 +58,10 @@ class Clock:
         """Return milliseconds UTC."""
         return time.time_ns() // 1_000_000
 
+    def signed_ms(self) -> int | None:
+        """Return nothing: no platform signs time here."""
+        return None
+
 
 def say(case: str, samples: list[float], *, unit: str = "ms", factor: float = 1e3, **more: object) -> None:
     """Print one result."""

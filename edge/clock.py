@@ -127,15 +127,20 @@ class Clock:
     @property
     def behind_ms(self) -> int:
         """How far the signed time of this boot lies behind the floor, where that is more than two right ones can."""
-        memory = self._memory
-        if not memory.signed_ms or memory.boot_id != self._boot_id:
-            return 0
-        behind_ms = memory.floor_ms - (memory.signed_ms + self._boot_ms() - memory.boot_ms)
+        signed_ms = self.signed_ms()
+        behind_ms = 0 if signed_ms is None else self._memory.floor_ms - signed_ms
         return behind_ms if behind_ms > BEHIND_MS else 0
 
     def now_ms(self) -> int:
         """Return now in milliseconds UTC."""
         return self.now().utc_ms
+
+    def signed_ms(self) -> int | None:
+        """Return the platform's time by its word in this boot, None before that: what nobody else can move."""
+        memory = self._memory
+        if not memory.signed_ms or memory.boot_id != self._boot_id:
+            return None
+        return memory.signed_ms + self._boot_ms() - memory.boot_ms
 
     def boot_ms(self) -> int:
         """Return the boot clock, for measuring spans: milliseconds that never jump."""

@@ -9,6 +9,8 @@ Rules of this file:
   list that the snapshot names as young as itself, and nothing else has to be fetched;
 - all else (another snapshot, a signature that is not good, a rollback, no timestamp at all) is nothing that one file
   can settle: the whole verification looks and says what it is;
+- a list teaches how late it is at least, for ever. So a timestamp that is signed ahead of the platform's own time by
+  more than AHEAD_MS is refused: whoever stole the key that signs it would stop every clock until that time has come;
 - one that is past its expiry is a failure, behind a 304 too: somebody may be holding back news;
 - a tag made in the second of the file's change may name two contents: nginx makes it of second and length, and our
   timestamps have one length. So a tag is kept only where the server's own Date is later than its Last-Modified by
@@ -18,7 +20,7 @@ Rules of this file:
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Final
+from typing import Final, Protocol
 
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp  # type: ignore[attr-defined]
@@ -33,7 +35,20 @@ MAX_TIMESTAMP_BYTES: Final = 16_384
 STRONG_AFTER: Final = timedelta(seconds=2)
 EVERY_S: Final = 0.5  # between looks for a publication that was named
 MOST: Final = 60  # looks for one publication: somebody may name what does not exist
+AHEAD_MS: Final = 30_000  # less than what the terminal's clock calls a contradiction (edge.clock)
 HELD_BACK: Final = "timestamp.json is past its expiry: the platform, or somebody between, holds back news"
+
+
+class Clock(Protocol):
+    """Trusted time."""
+
+    def now_ms(self) -> int:
+        """Return milliseconds UTC."""
+        ...
+
+    def signed_ms(self) -> int | None:
+        """Return the platform's time, None where it was not signed for since power came."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +123,13 @@ class Chase:
             self._named = 0
         self._looks += 1
         return self._named > 0 and self._looks <= MOST
+
+
+def be_past(chain: Chain, signed_ms: int | None) -> None:
+    """Raise ListRefusedError for a chain signed ahead of the platform's own time, where that is known."""
+    if signed_ms is not None and chain.issued_ms > signed_ms + AHEAD_MS:
+        ahead_s = (chain.issued_ms - signed_ms) // 1000
+        raise ListRefusedError(f"timestamp.json is signed {ahead_s} s ahead of the platform's time")
 
 
 def snapshot_version(stored: Stored) -> int:

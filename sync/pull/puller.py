@@ -26,7 +26,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final, Protocol, Self, TypeVar
+from typing import Final, Self, TypeVar
 
 import aiohttp
 from tuf.api.exceptions import DownloadError, DownloadHTTPError, DownloadLengthMismatchError
@@ -41,7 +41,7 @@ from sync.pull.fetcher import DocumentFetcher, ListFetcher
 from sync.pull.handover import Answer, Handover
 from sync.pull.looking import Examined, kind_of, look_at
 from sync.pull.mending import Mender
-from sync.pull.polling import EVERY_S, Chase, Poll, snapshot_version
+from sync.pull.polling import EVERY_S, Chase, Clock, Poll, be_past, snapshot_version
 from sync.pull.replay import Replayed, replay
 from sync.pull.verify import ListRefusedError, Session, root_issued_ms
 
@@ -54,14 +54,6 @@ POLL_JITTER: Final = 0.1
 DISK: Final = "this terminal's disk does not do its part"
 
 T = TypeVar("T")
-
-
-class Clock(Protocol):
-    """Trusted time."""
-
-    def now_ms(self) -> int:
-        """Return milliseconds UTC."""
-        ...
 
 
 class PullFailedError(Exception):
@@ -267,6 +259,7 @@ class Puller:
             return False
         polled = await self._poll.ask(stored, fetcher, reference_ms=reference_ms)
         if polled.renewal is not None:
+            be_past(polled.renewal, self._clock.signed_ms())
             renewed = Verified(chain=polled.renewal, roles=(), floors={}, problems={})
             await self._lists.take_in(renewed, at_ms=self._clock.now_ms())
         return polled.unchanged
@@ -274,6 +267,7 @@ class Puller:
     async def _refresh(self, session: Session, fetcher: DocumentFetcher) -> Pulled:
         self._full_at = 0.0  # until this one has come to its end, the stored timestamp alone proves nothing
         chain = await self._blocking(session.top, fetcher)
+        be_past(chain, self._clock.signed_ms())
         versions: dict[str, int | None] = {}
         for kinds in STAGES:
             roles = frozenset(role for role in chain.cities if kind_of(role) in kinds)

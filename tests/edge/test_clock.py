@@ -127,6 +127,20 @@ async def test_a_list_that_arrives_with_the_time_does_not_undo_it(store):
     assert (await Clock.restore(store))._memory.signed_ms == NOW
 
 
+async def test_the_platform_s_own_time_is_told_whatever_a_list_taught_and_only_in_this_boot(store):
+    readings = Readings()
+    clock = readings.clock(store)
+    assert clock.signed_ms() is None
+    await clock.learn(NOW, 0)
+    await clock.learn_floor(NOW + DAY)
+    readings.boot += 5_000
+
+    assert clock.signed_ms() == NOW + 5_000
+    other = readings.clock(store, boot_id="another")
+    await other.remember()
+    assert other.signed_ms() is None
+
+
 async def test_how_far_somebody_signed_ahead_is_told_until_that_time_has_come(store):
     readings = Readings()
     clock = readings.clock(store)

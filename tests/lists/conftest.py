@@ -36,9 +36,13 @@ BY_TWO = Warrant.by_two("li", "han")
 class Clock:
     def __init__(self, ms=NOW_MS):
         self.ms = ms
+        self.signed = False
 
     def now_ms(self):
         return self.ms
+
+    def signed_ms(self):
+        return self.ms if self.signed else None
 
 
 class Platform:

@@ -37,6 +37,9 @@ TERMINAL = textwrap.dedent("""
         def now_ms(self):
             return job["now_ms"]
 
+        def signed_ms(self):
+            return None
+
 
     async def refresh():
         folder = Path(job["folder"])

@@ -48,6 +48,9 @@ TERMINAL = textwrap.dedent("""
         def now_ms(self):
             return self.ms
 
+        def signed_ms(self):
+            return None
+
 
     async def main():
         clock = Clock()

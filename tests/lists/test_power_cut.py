@@ -31,6 +31,9 @@ CHILD = textwrap.dedent("""
         def now_ms(self):
             return now_ms
 
+        def signed_ms(self):
+            return None
+
 
     def reached(point):
         global times

@@ -171,3 +171,43 @@ async def test_a_measure_that_a_thief_published_is_gone_once_the_city_has_a_new_
         platform.restrict("wang")
         await t.puller.once()
         assert t.lists.current.measures(HOME, wang), "and the city's own word counts again"
+
+
+YEAR_MS = 365 * 86_400_000
+
+
+@pytest.mark.parametrize("same_snapshot", [True, False], ids=["renewal", "whole"])
+async def test_a_time_that_a_thief_signs_ahead_stops_no_clock_and_makes_no_list_young(
+    platform, site, terminal, thief, same_snapshot
+):
+    """Whoever stole the timestamp's key dates it years ahead: it would be the least of all later times."""
+    terminal.clock.signed = True  # the platform has told this terminal the time
+    async with terminal.open() as t:
+        await t.puller.once()
+        before = t.lists.current
+        if not same_snapshot:
+            thief.top({})
+        state = thief.files.load()
+        ahead_ms = platform.clock.ms + 10 * YEAR_MS
+        version = state.timestamp.signed.version + 1
+        thief.files.put("timestamp.json", thief.files.timestamp(version, state.snapshot.signed, now_ms=ahead_ms))
+        served_by(site, thief)
+
+        with pytest.raises(PullFailedError, match="s ahead of the platform's time"):
+            await t.puller.once()
+        assert t.lists.current is before
+        assert (await t.lists.stored()).newest_ms == before.newest_ms
+
+        site.public = platform.public
+        platform.repository.rotate("timestamp", now_ms=platform.later())
+        assert dict((await t.puller.once()).problems) == {}
+        assert t.lists.current.newest_ms == platform.clock.ms
+
+
+async def test_a_platform_whose_processes_differ_by_seconds_is_heard(platform, terminal):
+    terminal.clock.signed = True
+    async with terminal.open() as t:
+        platform.repository.freshen(now_ms=platform.clock.ms + 20_000)
+
+        assert dict((await t.puller.once()).problems) == {}
+        assert t.lists.current.newest_ms == platform.clock.ms + 20_000

@@ -51,6 +51,9 @@ class TestClock:
     def now_ms(self):
         return self.at_ms
 
+    def signed_ms(self):
+        return self.at_ms
+
     def now(self):
         return Now(utc_ms=self.at_ms)
 
