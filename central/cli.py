@@ -70,8 +70,14 @@ COMMANDS: dict[str, Command] = {
         "central.commands.measures.revoke", "吊销凭证或签名密钥", "revoke a token, or kill a signing key"
     ),
     "publish": Command("central.commands.publish", "签名并发布名单", "sign and publish what the offices changed"),
+    "issue-all": Command(
+        "central.commands.office.printing", "批量制码：名单里每人一个纸质码", "a printed code for everybody in a file"
+    ),
     "operator": Command(
         "central.commands.office.accounts", "办公人员账号与职责", "accounts of the office and their duties"
+    ),
+    "identity": Command(
+        "central.commands.office.identity", "认可的身份服务", "services that may say who a visitor at a phone is"
     ),
     "evidence": Command(
         "central.commands.office.evidence", "一次核销的全部证据", "everything known of one redemption, to be checked"

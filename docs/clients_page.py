@@ -29,6 +29,7 @@ TITLES = {
     "stay": "A stay 住宿",
     "second_check": "A second check 第二码核验",
     "office": "A measure 惩戒措施",
+    "phone": "A visitor's phone 小程序",
     "vendor": "A terminal of another make 别家终端",
     "told": "What they are told",
 }
@@ -37,7 +38,7 @@ TITLES = {
 def page() -> str:
     """Return docs/clients.md."""
     parts = [HEAD]
-    for name in (*ORDER, "vendor", "told"):
+    for name in (*ORDER, "phone", "vendor", "told"):
         parts.append(f"## {TITLES[name]}\n\n{_summary(name)}\n")
         for kind, ending in (("ts", "ts"), ("python", "py")):
             file = STORIES / f"{name}.{ending}"

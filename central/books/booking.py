@@ -19,7 +19,7 @@ import msgspec
 
 from central.books.bounds import Bounds
 from central.books.conflicts import Noticed, notice
-from central.books.counts import GRANTING, ends_whole
+from central.books.counts import GRANTING, ends_whole, holder_of
 from central.books.elsewhere.leaving import Elsewhere, follow, locks_of, tell
 from central.books.planned import Booking, Side, Step
 from central.books.pledges import begin_run, confirm, free
@@ -49,8 +49,8 @@ MAX_DETAIL: Final = 200  # characters
 MAX_RUN: Final = 64
 REDEMPTION: Final = (
     "INSERT INTO redemptions (redemption, terminal, epoch, seq, kind, site, at_ms, received_ms, state, keys,"
-    " account, told, proof, verdict, why, apart, due_ms)"
-    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) ON CONFLICT DO NOTHING"
+    " account, told, holder, proof, verdict, why, apart, due_ms)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) ON CONFLICT DO NOTHING"
 )
 STATE: Final = "UPDATE redemptions SET state = $4 WHERE redemption = $1 AND terminal = $2 AND epoch = $3"
 ACCOUNT: Final = "UPDATE redemptions SET account = $4 WHERE redemption = $1 AND terminal = $2 AND epoch = $3"
@@ -167,7 +167,8 @@ async def _write_redemptions(
         account = None if known is UNTOUCHED or known == UNTOUCHED else json.dumps(packed(known))
         site = site_of(record.body, site=incoming.site)
         told = elsewhere.told.get(place)
-        kept = (booking.states[place], _listed(keys.get(side, [])), account, None if told is None else told.text)
+        kept: tuple[Value, ...] = (booking.states[place], _listed(keys.get(side, [])), account)
+        kept += (None if told is None else told.text, holder_of(record.body))
         rows.append((*place, side.seq, record.kind, site, side.at_ms, incoming.received_ms, *kept, *beginning))
     await tx.execute_many(REDEMPTION, rows)
     for redemption, terminal, epoch, _before, state in booking.later:

@@ -36,8 +36,24 @@ UNDONE: Final = WHOLE
 GIVING_BACK: Final = frozenset({"annulled", "reversed", "closed"})
 
 
+HOLDER: Final = (re.compile(r"[a-z][a-z0-9-]{0,31}"), re.compile(r"[0-9a-f]{32}"))  # a city, and a pseudonym of its
+
+
 class UnbookableError(Exception):
     """A fact's figures are beyond what anybody could have used. It is stored, not counted, and named as a finding."""
+
+
+def holder_of(body: Mapping[str, Any]) -> str | None:
+    """Return whose redemption a granting fact tells of, "issuer:pseudonym"; None where it names nobody who could be.
+
+    >>> holder_of({"issuer": "wulong", "subject": "0a" * 16})
+    'wulong:0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a'
+    >>> holder_of({"issuer": "wulong", "subject": "Li Lei"}) is None
+    True
+    """
+    named = [body.get("issuer"), body.get("subject")]
+    good = all(isinstance(one, str) and form.fullmatch(one) for form, one in zip(HOLDER, named, strict=True))
+    return ":".join(map(str, named)) if good else None
 
 
 class Use(NamedTuple):

@@ -23,6 +23,7 @@ from central.http.problems import answer_problems
 from central.http.terminal_calls import TerminalCalls
 from central.http.visitors.notices import NoticePage
 from central.http.visitors.shorts import ShortCalls
+from central.http.visitors.wallets import WalletCalls
 from central.http.waking import Waking
 from central.platform_state import PlatformState
 from central.store import open_books
@@ -66,6 +67,7 @@ def build_app(state: PlatformState, store: JobStore, waking: Waking, now_ms: Cal
     app.add_routes(admin.routes())
     app.add_routes(ShortCalls(state.folder, store, calls, now_ms).routes(admin.guarded))
     app.add_routes(NoticePage(store, folder=state.folder, now_ms=now_ms).routes())
+    app.add_routes(WalletCalls(state.folder, store, now_ms).routes())
     app.add_routes(ListCalls(state.folder, store, now_ms).routes(admin.guarded))
     app.add_routes([web.get("/healthz", _health), web.get("/openapi.json", _openapi), web.get("/", _ledger_page)])
     durable_folder(state.public)

@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from central.lists.cities import STATUS_BLOCK, publish
 from central.register.minting import ALL_CLASSES, Credential, IssuerKey, mint_credential, public_entry, to_text
-from central.register.registry import RegistryError, pseudonym, register, zone_of
+from central.register.registry import RegistryError, known_pseudonym, pseudonym, register, zone_of
 from central.register.warrants import Warrant, note
 from credit.claims import Grant, Reservation, SubjectKind, TokenClass
 from storage.files import PRIVATE, replace_file
@@ -118,30 +118,56 @@ def issue(
 
     `warrant` is by whose word it claims a tier or groups.
     """
-    issued_at = now_s if iat is None else iat
-    expires = issued_at + wanted.valid_s
-    token_id = secrets.token_bytes(TOKEN_ID_BYTES)
     with register(state) as conn:
         key = _signing_key(conn, state, city, _class_of(wanted))
-        subject = pseudonym(conn, city, wanted.subject)
-        if claims_standing(wanted) and not _says_again(conn, city, subject, wanted.renews):
-            if warrant is None:
-                raise RegistryError(NOT_ALONE)
-            note(conn, warrant, "issue", (token_id.hex(),), city=city, now_ms=now_s * 1000)
-        index = _next_index(conn, city)
-        conn.execute(
-            "INSERT INTO credential (token_id, city, subject, status_index, issued_s, expires_s)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            (token_id, city, subject, index, issued_at, expires),
-        )
-        claims = _claims(wanted, subject)
-        said = Credential(token_id=token_id, iat=issued_at, exp=expires, status_index=index, **claims)
-        raw = mint_credential(key, said)
-        if wanted.holder_key is None:
-            conn.execute(STATIC, (sha256(raw).digest(), token_id, city))
-    if index % STATUS_BLOCK == 0 and index:  # terminals need the next block of the status list before this one is full
-        publish(state, now_ms=now_s * 1000, cities=(city,))
+        issued = _issued(conn, key, wanted, now_s=now_s, iat=now_s if iat is None else iat, warrant=warrant)
+    _publish_full(state, city, (issued,), now_s=now_s)
+    return issued
+
+
+def issue_all(state: Path, city: str, wanted: Sequence[Wanted], *, now_s: int) -> list[Issued]:
+    """Issue many credentials of one class as one transaction: all of them, or none; raise RegistryError.
+
+    Whom they name must be in the register already.
+    """
+    if len({_class_of(one) for one in wanted}) > 1:
+        raise RegistryError("credentials that are issued together are of one class")
+    done: list[Issued] = []
+    with register(state) as conn:
+        if wanted:
+            key = _signing_key(conn, state, city, _class_of(wanted[0]))
+        for one in wanted:
+            known_pseudonym(conn, city, one.subject)
+            done.append(_issued(conn, key, one, now_s=now_s, iat=now_s, warrant=None))
+    _publish_full(state, city, done, now_s=now_s)
+    return done
+
+
+def _issued(
+    conn: sqlite3.Connection, key: IssuerKey, wanted: Wanted, *, now_s: int, iat: int, warrant: Warrant | None
+) -> Issued:
+    city, expires, token_id = key.issuer, iat + wanted.valid_s, secrets.token_bytes(TOKEN_ID_BYTES)
+    subject = pseudonym(conn, city, wanted.subject)
+    if claims_standing(wanted) and not _says_again(conn, city, subject, wanted.renews):
+        if warrant is None:
+            raise RegistryError(NOT_ALONE)
+        note(conn, warrant, "issue", (token_id.hex(),), city=city, now_ms=now_s * 1000)
+    index = _next_index(conn, city)
+    conn.execute(
+        "INSERT INTO credential (token_id, city, subject, status_index, issued_s, expires_s) VALUES (?, ?, ?, ?, ?, ?)",
+        (token_id, city, subject, index, iat, expires),
+    )
+    claims = _claims(wanted, subject)
+    raw = mint_credential(key, Credential(token_id=token_id, iat=iat, exp=expires, status_index=index, **claims))
+    if wanted.holder_key is None:
+        conn.execute(STATIC, (sha256(raw).digest(), token_id, city))
     return Issued(raw=raw, text=to_text(raw), token_id=token_id, subject=subject, status_index=index, expires_s=expires)
+
+
+def _publish_full(state: Path, city: str, issued: Iterable[Issued], *, now_s: int) -> None:
+    """Publish where terminals need the next block of the status list before this one is full."""
+    if any(one.status_index and one.status_index % STATUS_BLOCK == 0 for one in issued):
+        publish(state, now_ms=now_s * 1000, cities=(city,))
 
 
 def claims_standing(wanted: Wanted) -> bool:

@@ -5,8 +5,9 @@ usage: make clients [ARGS="--write | --only STORY …"]
 1. A town of real processes starts (tests/clients/town.py); each service's own OpenAPI document is fetched from it.
 2. openapi-typescript makes the types, and `tsc --strict` checks the programs in stories/*.ts against them;
    openapi-python-client makes three packages.
-3. Each story is played in both languages against the same town; then, in Python alone, a terminal of another make
-   (stories/vendor.py), and every call that no story needs (stories/tour.py).
+3. Each story is played in both languages against the same town; then, in Python alone, a visitor's phone
+   (stories/phone.py), a terminal of another make (stories/vendor.py), and every call that no story needs
+   (stories/tour.py).
 4. What the services answered is held against the examples in their descriptions: the same members, kind by kind.
    `--write` writes these examples anew.
 
@@ -34,7 +35,7 @@ sys.path.insert(0, str(HERE))
 import examples  # noqa: E402 - beside this file
 from town import playing  # noqa: E402
 
-ALONE = ("vendor", "tour")
+ALONE = ("phone", "vendor", "tour")
 STORIES = ("turnstile", "sale", "stay", "second_check", "office")
 DOCUMENTS = {"terminal": "/openapi.json", "platform": "/openapi.json", "office": "/v1/office/openapi.json"}
 PLAIN = {"application/jwt": "text/plain", "multipart/x-mixed-replace": "application/octet-stream"}

@@ -6,12 +6,16 @@ tokens, and a phone that draws codes, as a scanner would read them.
 
 import asyncio
 import json
+import secrets
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
+import jwt
 from aiohttp import web
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from central.clock import now_ms
 from central.demo.running.platform_link import PlatformLink
@@ -44,6 +48,18 @@ LEASED = {
     "where": {"scenes": ["bus"]},
     "capacity": [{"per": "day", "scope": "benefit", "max": 50, "leased": True}],
 }
+GUIDE = {
+    "id": "yunxi.guide",
+    "code": 22,
+    "version": 1,
+    "issuer": town.CITY,
+    "title": {"zh": "专属导览", "en": "A guide"},
+    "offer": {"kind": "service", "item": "guide"},
+    "who": {"grant": True},
+    "where": {"sites": [town.SITE], "scenes": ["guide"]},
+    "when": {"from": "2026-01-01", "until": "2099-12-31"},
+}
+IDENTITY = "one-code"
 POST = replace(town.GATE, ticket_types=(*town.GATE.ticket_types, *town.DESK.ticket_types))
 LANES = (
     {"id": "D", "scene": "hotel"},
@@ -57,10 +73,13 @@ SCOPES = {
 
 
 class Phone:
-    """Draws codes for people it makes up: `GET /new/KIND` → {who, subject}, `GET /code/WHO?challenge=` → {code}."""
+    """Draws codes for people it makes up: `GET /new/KIND` → {who, subject}, `GET /code/WHO?challenge=` → {code}.
 
-    def __init__(self, state):
-        self._visitors = Visitors(state)
+    It is the city's identity service as well: `GET /hand-over/WHO` → {code}.
+    """
+
+    def __init__(self, state, identity):
+        self._visitors, self._identity = Visitors(state), identity
         self._people = []
         self._turn = asyncio.Lock()
 
@@ -80,18 +99,26 @@ class Phone:
         who = self._people[int(request.match_info["who"])]
         return web.json_response({"code": who.code(now_ms() // 1000, challenge=answered)})
 
+    async def hand_over(self, request):
+        who, at = self._people[int(request.match_info["who"])], now_ms() // 1000
+        said = {"iss": IDENTITY, "aud": f"xinguan:{town.CITY}", "sub": who.subject.hex(), "iat": at, "exp": at + 120}
+        head = {"typ": "xg-handover+jwt", "kid": IDENTITY}
+        code = jwt.encode(said | {"jti": secrets.token_urlsafe()}, self._identity, algorithm="EdDSA", headers=head)
+        return web.json_response({"code": code})
+
     def routes(self):
         return [
+            web.get("/hand-over/{who}", self.hand_over),
             web.get("/new/{kind}", self.new),
             web.get("/code/{who}", self.code),
         ]
 
 
 @asynccontextmanager
-async def phone_of(state):
+async def phone_of(state, identity):
     """Serve a phone; gives its address."""
     app = web.Application()
-    app.add_routes(Phone(state).routes())
+    app.add_routes(Phone(state, identity).routes())
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     (port,) = free_ports(1)
@@ -112,9 +139,18 @@ async def office_token(platform, folder, role):
     return told.split()[0]
 
 
+async def trusted(platform, folder, identity):
+    """Enter the city's identity service, as an administrator does."""
+    key, log = folder / "identity.pem", folder / "office.log"
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    key.write_bytes(identity.public_key().public_bytes(serialization.Encoding.PEM, form))
+    entering = python("central", "identity", "--state", str(platform.state))
+    await run_once("identity", [*entering, "add", IDENTITY, "--city", town.CITY, "--key", str(key)], log)
+
+
 def more_rules(state):
-    """Publish the home city's rules with two benefits more: one needs a second check, one is shared out."""
-    rules = {"issuer": town.CITY, "version": 2, "benefits": [*town.BENEFITS, CHECKED, LEASED]}
+    """Publish the home city's rules with more benefits: one needs a second check, one is shared out, one approved."""
+    rules = {"issuer": town.CITY, "version": 2, "benefits": [*town.BENEFITS, CHECKED, LEASED, GUIDE]}
     files = {"benefits.json": json.dumps(rules).encode()}
     put_rules(state, town.CITY, files, warrant=Warrant.by_two("li", "han"), now_ms=now_ms())
     publish(state, now_ms=now_ms(), cities=(town.CITY,))
@@ -124,12 +160,14 @@ def more_rules(state):
 async def playing(folder: Path):
     """Run the town; gives what a client's program is told."""
     platform_port, gate_port, verifier_port = free_ports(3)
+    identity = Ed25519PrivateKey.generate()
     async with aiohttp.ClientSession() as session:
         platform = PlatformLink(folder, platform_port, session)
         gate = TerminalLink(POST, folder, gate_port, session)
-        async with phone_of(platform.state) as phone:
+        async with phone_of(platform.state, identity) as phone:
             try:
                 await platform.start()
+                await trusted(platform, folder, identity)
                 await asyncio.to_thread(more_rules, platform.state)
                 opened = f"file:{folder / 'openings'}"
                 text = gate.configuration(platform=platform.url, source=None, actuator=opened)
@@ -153,6 +191,7 @@ async def playing(folder: Path):
                     "phone": phone,
                     "city": town.CITY,
                     "leased": LEASED["id"],
+                    "by_approval": GUIDE["code"],
                     "authority": AUTHORITY,
                     "restricting": town.RESTRICTING,
                     "pay_within_s": PAY_WITHIN_S,

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 import segno
 
+from central.http.description.openapi import CALLS
 from central.http.problems import CODES, OTHER
 from central.lists.role_keys import TOP_LEVEL
 from credit.claims import TokenClass
@@ -73,7 +74,10 @@ HELD = {
         "| with so many measures |": FIGURES,
     },
     "monitoring.md": {"| file in": f"{HERE}::test_what_reads_the_metrics_is_in_the_package"},
-    "office.md": {"| 角色 role |": f"{BLOCKS}::test_the_offices_roles_are_those_of_the_page"},
+    "office.md": {
+        "| 角色 role |": f"{BLOCKS}::test_the_offices_roles_are_those_of_the_page",
+        "| 调用 call |": f"{HERE}::test_each_call_of_a_phone_is_there",
+    },
     "performance.md": {"| figure | value | command |": FIGURES},
     "protocol.md": {
         "| typ | signed by |": f"{BLOCKS}::test_the_protocols_tables_name_each_form_and_each_word",
@@ -440,3 +444,12 @@ def test_each_file_of_ill_states_is_there():
     named = {re.search(r"`(\S+)`", row)[1] for row in table("testing.md", "| file | what is done |")}
 
     assert named == {path.name for path in (ROOT / "tests" / "ill").glob("test_*.py")}
+
+
+def test_each_call_of_a_phone_is_there():
+    rows = table("office.md", "| 调用 call |")
+    said = [re.search(r"`([A-Z]+ /v1/wallet/[a-z]+)", row)[1] for row in rows]
+
+    assert sorted(said) == sorted(
+        call for call in CALLS if "/v1/wallet/" in call and not call.endswith("/v1/wallet/token")
+    )

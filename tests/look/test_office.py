@@ -28,7 +28,18 @@ pytestmark = [
 ]
 PASSWORD = "马到成功 2026 go"
 SIZES = {"desk": (1280, 800), "phone": (390, 844)}
-PAGES = ("/", "/measures", "/drafts", "/applications", "/rules", "/registers", "/money", "/fleet", "/acts")
+PAGES = (
+    "/",
+    "/measures",
+    "/drafts",
+    "/applications",
+    "/rules",
+    "/registers",
+    "/registers/receipts",
+    "/money",
+    "/fleet",
+    "/acts",
+)
 WIDE = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 

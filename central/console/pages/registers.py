@@ -1,27 +1,35 @@
 """The register of people and files into it: shown first, taken in as one act, undone as one act."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from aiohttp import BodyPartReader, web
 
 from central.books.reports import sites_and_scenes
 from central.console.doors import DESK, REFUSALS, person_of
 from central.console.rendering import city_of, page, refused
+from central.office.approving import grants
+from central.office.approving.grants import Grant
 from central.office.desk import Desk
 from central.office.drafts import deciding
 from central.office.drafts.deciding import Asked
 from central.office.drafts.keeping import Draft
+from central.office.drafts.rulebooks import titles
+from central.office.entries import known_subject
+from central.office.holders.receipts import PAGE, Receipt
+from central.office.holders.receipts import listed as own_receipts
 from central.office.importing import residents, rule_files
 from central.office.importing.columns import KINDS, read_rows
 from central.office.importing.reading import MAX_BYTES, read_table
 from central.office.refusals import RefusedError
 from central.register.accounts.duties import Person
+from central.register.registry import register
 
 WHAT: Final = ("residents", "measures")
 BRINGING: Final = {"residents": "register.import", "measures": "measure.propose", "sites": "sites.propose"}
 BRINGING_RULES: Final = "rules.propose"
 ACTS: Final = ("register.import", "sites.propose", BRINGING_RULES)
 MAX_PARTS: Final = 16
+MAX_SUBJECT: Final = 100
 PERSONS: Final = ("person.export", "person.forget")
 
 
@@ -37,6 +45,44 @@ async def show(request: web.Request) -> web.Response:
     may = {act: who.may(act, city) for act in ("register.import", "register.undo", "member.propose", *PERSONS)}
     may["measures"] = bool(who.authorities("measure.propose", city))
     return page(request, "registers", imports=found, may=may, preview=None, heads=_heads())
+
+
+async def receipts(request: web.Request) -> web.Response:
+    """Show what one person was approved and given, with what is left: for whoever comes to the desk without a phone."""
+    desk, who = request.app[DESK], person_of(request)
+    city, subject = city_of(request, who), request.query.get("subject", "").strip()[:MAX_SUBJECT]
+    before, error, found = request.query.get("before", "")[:64], "", _Own()
+    try:
+        who.check("names.read", city)
+        if subject:
+            found = await _own(desk, city, subject, before)
+    except RefusedError as refusal:
+        error = str(refusal)
+    except REFUSALS as refusal:
+        return refused(request, refusal)
+    named = await desk.run(lambda: titles(desk.folder, city))
+    last = found.receipts[-1].redemption if len(found.receipts) == PAGE else ""
+    return page(request, "receipts", subject=subject, found=found, error=error, titles=named, last=last)
+
+
+class _Own(NamedTuple):
+    """What is one person's own: their masked name, grants and receipts."""
+
+    shown: str = ""
+    grants: tuple[Grant, ...] = ()
+    receipts: tuple[Receipt, ...] = ()
+
+
+async def _own(desk: Desk, city: str, subject: str, before: str) -> _Own:
+    def known() -> tuple[str, str]:
+        with register(desk.folder) as conn:
+            key, shown = known_subject(conn, city, subject)
+        return key.hex(), shown
+
+    key, shown = await desk.run(known)
+    granted = await grants.listed(desk, city, subject=key)
+    given = await desk.books.read(lambda tx: own_receipts(tx, city, key, before=before))
+    return _Own(shown, tuple(granted), tuple(given))
 
 
 def _heads() -> dict[str, str]:
@@ -117,4 +163,4 @@ async def bring(request: web.Request) -> web.StreamResponse:
     return web.Response(status=303, headers={"Location": where})
 
 
-ROUTES: Final = (web.get("/registers", show), web.post("/registers", bring))
+ROUTES: Final = (web.get("/registers", show), web.get("/registers/receipts", receipts), web.post("/registers", bring))

@@ -11,8 +11,9 @@ from typing import Any, Final
 
 from central.http.admin_calls import CodeRequest, StateRequest
 from central.http.description.answers import CodeMade, Health, Issued, Ledger, Ordered, Problem
+from central.http.description.phones import CALLS as PHONE
+from central.http.description.saying import BODY, problems
 from central.http.list_calls import IssueRequest
-from central.http.problems import CODES
 from central.http.visitors.shorts import ShortRequest
 from sync.wire.claims import ClaimAnswer, ClaimRequest, LeaseAnswer, LeaseRequest
 from sync.wire.described import Call, Document, Parameter, Place, described
@@ -35,7 +36,7 @@ from sync.wire.reasks import REASK, Reask, ReaskAnswer, Reasked
 from sync.wire.seals import ANSWER, AUTH, COMMAND, PROFILE, RECEIPT, SEAL, TIME
 from sync.wire.shorts import ShortAnswer, ShortMade
 
-TERMINAL, OPERATOR = "terminal", "operator"
+TERMINAL, OPERATOR, HOLDER = "terminal", "operator", "holder"
 MANY: Final = 2**53 - 1
 TERMINAL_ID: Final = {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,62}$"}
 PATHS: Final = {"terminal": TERMINAL_ID, "hub": TERMINAL_ID}
@@ -77,30 +78,20 @@ JWS: Final = {
     REASK: Reasked,
 }
 """What each signed form says, by its `typ`; an enrolment proof says the code and nothing else."""
-BODY: Final = ("bad_message", "too_slow", "too_large")
 PROVEN: Final = ("bad_token", "unknown_terminal", "clock")
 BY_OPERATOR: Final = ("wrong_operator",)
-ILL: Final = ("store_failed",)
-
-
-def _problems(*codes: str) -> Mapping[int, list[str]]:
-    """Return the codes by their status."""
-    found: dict[int, list[str]] = {}
-    for code in dict.fromkeys((*codes, *ILL)):
-        found.setdefault(CODES[code], []).append(code)
-    return found
 
 
 def _asked(*codes: str) -> Mapping[int, list[str]]:
-    return _problems(*PROVEN, "bad_message", *codes)
+    return problems(*PROVEN, "bad_message", *codes)
 
 
 def _sent(*codes: str) -> Mapping[int, list[str]]:
-    return _problems(*PROVEN, *BODY, *codes)
+    return problems(*PROVEN, *BODY, *codes)
 
 
 def _ordered(*codes: str) -> Mapping[int, list[str]]:
-    return _problems(*BY_OPERATOR, *BODY, *codes)
+    return problems(*BY_OPERATOR, *BODY, *codes)
 
 
 CALLS: dict[str, Call] = {
@@ -109,14 +100,14 @@ CALLS: dict[str, Call] = {
         "Enrol with a one-time code",
         EnrolRequest,
         EnrolAnswer,
-        problems=_problems(*BODY, "bad_proof", "unknown_code", "code_used", "too_many_tries"),
+        problems=problems(*BODY, "bad_proof", "unknown_code", "code_used", "too_many_tries"),
     ),
     "GET /v1/time": Call(
         "time",
         "The time, signed for the asker's nonce",
         answers=TimeAnswer,
         parameters=(NONCE,),
-        problems=_problems("bad_message"),
+        problems=problems("bad_message"),
     ),
     "GET /v1/terminals/{terminal}/standing": Call(
         "standing",
@@ -209,7 +200,7 @@ CALLS: dict[str, Call] = {
         path_schemas=PATHS,
     ),
     "GET /v1/admin/ledger": Call(
-        "ledger", "What the journals add up to", answers=Ledger, problems=_problems(*BY_OPERATOR)
+        "ledger", "What the journals add up to", answers=Ledger, problems=problems(*BY_OPERATOR)
     ),
     "POST /v1/admin/issue": Call("issue", "Issue a static code", IssueRequest, Issued, problems=_ordered()),
     "POST /v1/admin/short": Call("newShort", "Make a short code", ShortRequest, ShortMade, problems=_ordered()),
@@ -220,12 +211,13 @@ CALLS: dict[str, Call] = {
         parameters=(ASKER,),
         problems=_asked("bad_short", "unknown_short", "too_many_tries"),
     ),
+    **PHONE,
     "GET /n/{notice}": Call(
         "notice",
         "The public page of a notice; 404 is a page as well",
         gives="text/html",
         alike=(404,),
-        problems=_problems(),
+        problems=problems(),
     ),
     "POST /n/{notice}": Call(
         "proveNotice",
@@ -233,7 +225,7 @@ CALLS: dict[str, Call] = {
         " answers the notice's challenge; 403 is a page as well",
         gives="text/html",
         alike=(403, 404),
-        problems=_problems("too_large", "too_slow"),
+        problems=problems("too_large", "too_slow"),
     ),
     "GET /healthz": Call("health", "Whether the platform answers", answers=Health),
 }
@@ -241,7 +233,9 @@ CALLS: dict[str, Call] = {
 
 
 def security_of(path: str) -> str | None:
-    """Return whose token a call wants: the operator's, a terminal's request token, or nobody's."""
+    """Return whose token a call wants: the operator's, a terminal's request token, a holder's session, or nobody's."""
+    if path.startswith("/v1/wallet/"):
+        return None if path == "/v1/wallet/token" else HOLDER
     if path.startswith("/v1/admin/"):
         return OPERATOR
     return None if path in ("/v1/enrol", "/v1/time") or not path.startswith("/v1/") else TERMINAL
@@ -269,7 +263,7 @@ def document(version: str) -> dict[str, Any]:
             description="docs/protocol.md says the rest: request tokens, signed answers, the lists under /lists/.",
             servers=[{"url": "https://platform.example", "description": "an operator's platform; http on loopback"}],
             problem=Problem,
-            security=(TERMINAL, OPERATOR),
+            security=(TERMINAL, OPERATOR, HOLDER),
             examples=examples(),
             more=tuple(JWS.values()),
         ),

@@ -35,6 +35,8 @@ from storage.jobs import Row, Tx
 DAY_MS: Final = 86_400_000
 DUE_MS: Final = 6 * DAY_MS
 MAX_USES: Final = 10_000
+MAX_OWN: Final = 50
+MAX_OPEN: Final = 5  # applications of one person that wait at a time, where the person enters them
 LIFE: Final = {
     ("entered", "approve"): "approved",
     ("entered", "reject"): "rejected",
@@ -66,6 +68,10 @@ ONE: Final = f"SELECT {COLUMNS} FROM applications WHERE application = $1"  # noq
 LISTED: Final = (
     f"SELECT {COLUMNS} FROM applications WHERE city = $1 AND ($2 = '' OR state = $2)"  # noqa: S608
     " ORDER BY due_ms, application LIMIT $3"
+)
+OF: Final = f"SELECT {COLUMNS} FROM applications WHERE city = $1 AND subject = $2 ORDER BY made_ms DESC LIMIT $3"  # noqa: S608
+OPEN_OF: Final = (
+    "SELECT count(*) FROM applications WHERE city = $1 AND subject = $2 AND state IN ('entered', 'asked', 'completed')"
 )
 DECIDE: Final = "UPDATE applications SET state = $2, checker = $3, decided_ms = $4, reason = $5 WHERE application = $1"
 ASK: Final = "UPDATE applications SET state = 'asked', asked = $2, asked_ms = $3 WHERE application = $1"
@@ -121,6 +127,11 @@ async def get(tx: Tx, application: str) -> Application:
     return _read(row)
 
 
+async def of_subject(tx: Tx, city: str, subject: str) -> list[Application]:
+    """Return somebody's newest applications."""
+    return [_read(row) for row in await tx.rows(OF, city, subject, MAX_OWN)]
+
+
 async def listed(tx: Tx, city: str, *, state: str = "", many: int = 200) -> list[Application]:
     """Return applications of a city, the most urgent first."""
     return [_read(row) for row in await tx.rows(LISTED, city, state, many)]
@@ -158,6 +169,16 @@ def _checked(desk: Desk, city: str, wish: Wish) -> tuple[str, int]:
 async def enter(desk: Desk, who: Person, city: str, wish: Wish, asked: Asked) -> Application:
     """Enter an application; raise RefusedError, ForbiddenError."""
     who.check("application.enter", city)
+    return await enter_own(desk, who, city, wish, asked)
+
+
+async def enter_own(
+    desk: Desk, who: Person, city: str, wish: Wish, asked: Asked, *, at_most: int | None = None
+) -> Application:
+    """Enter an application by whoever it is for, or by who was asked for the duty; raise RefusedError.
+
+    `at_most`: how many of one person may wait at a time.
+    """
     now_ms = desk.now_ms()
     asked = asked.checked(now_ms)
     subject, until_s = await desk.run(lambda: _checked(desk, city, wish))
@@ -166,6 +187,9 @@ async def enter(desk: Desk, who: Person, city: str, wish: Wish, asked: Asked) ->
     act = Act(act="application.enter", city=city, subject=subject, why=asked.why, after=after, once=asked.once)
 
     async def job(tx: Tx) -> Application:
+        waiting = await tx.row(OPEN_OF, city, subject)
+        if at_most is not None and waiting is not None and waiting[0] >= at_most:
+            raise RefusedError(f"已有 {at_most} 件申请待办结 · {at_most} applications are waiting already")
         what = (name, city, subject, wish.code, wish.uses, until_s, asked.why, who.operator)
         await tx.execute(PUT, *what, now_ms, now_ms + DUE_MS)
         return await get(tx, name)

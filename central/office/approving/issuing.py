@@ -64,6 +64,11 @@ def holder_key(pem: str) -> wallet.HolderKey:
 async def issue_code(desk: Desk, who: Person, city: str, code: Code, asked: Asked) -> tuple[Issued, tuple[str, ...]]:
     """Issue a credential with everything that is approved for somebody; return it and the grants it carries."""
     who.check("credential.issue", city)
+    return await issue_to(desk, who, city, code, asked)
+
+
+async def issue_to(desk: Desk, who: Person, city: str, code: Code, asked: Asked) -> tuple[Issued, tuple[str, ...]]:
+    """Issue a credential to whoever `code` names. Who asks was asked for their right: a duty, or being that person."""
     asked = asked.checked(desk.now_ms())
     now_s = desk.now_ms() // 1000
     if [bool(code.holder_key), bool(code.proof), code.max_uses is not None].count(True) != 1:
@@ -93,12 +98,21 @@ async def issue_code(desk: Desk, who: Person, city: str, code: Code, asked: Aske
 async def renew(desk: Desk, who: Person, city: str, old: Old, asked: Asked) -> tuple[Issued, tuple[str, ...]]:
     """Issue anew what a phone shows, for the same key; raise RefusedError, RepeatedError for a nonce used before."""
     who.check("credential.issue", city)
+    return await renew_to(desk, who, city, old, asked)
+
+
+async def renew_to(
+    desk: Desk, who: Person, city: str, old: Old, asked: Asked, *, own: str | None = None
+) -> tuple[Issued, tuple[str, ...]]:
+    """Renew for whoever holds the phone; `own`: only the credential of this pseudonym."""
     asked = asked.checked(desk.now_ms())
     if not 1 <= old.days <= MAX_DAYS:
         raise RefusedError(f"有效期 1 至 {MAX_DAYS} 天 · valid 1 to {MAX_DAYS} days")
     nonce = await desk.run(lambda: _good(desk, city, old.nonce))
     now_s = desk.now_ms() // 1000
     token, key = await desk.run(lambda: wallet.renewing(desk.folder, city, old.code, nonce=nonce, now_s=now_s))
+    if own is not None and token.subject.hex() != own:
+        raise RefusedError("此码不属于本人 · this code is somebody else's")
     wanted = Wanted(
         subject=token.subject.hex(),
         tier=token.tier,

@@ -64,12 +64,21 @@ def signed_by(auth):
     return Platform(base_url=TOLD["platform"], token="", httpx_args=_keep("platform") | {"auth": auth}, timeout=30)
 
 
+def holder(session):
+    """Return a client of the platform with a visitor's own session."""
+    return Platform(base_url=TOLD["platform"], token=session, httpx_args=_keep("platform"), timeout=30)
+
+
 class Visitor:
     """Somebody new; `code` is what their phone shows now."""
 
     def __init__(self, kind):
         made = httpx.get(f"{TOLD['phone']}/new/{kind}", timeout=30).json()
         self._who, self.subject = made["who"], made["subject"]
+
+    def hand_over(self):
+        """What the city's identity service signs for them."""
+        return httpx.get(f"{TOLD['phone']}/hand-over/{self._who}", timeout=30).json()["code"]
 
     def code(self, challenge=None):
         asked = {} if challenge is None else {"challenge": challenge}
