@@ -28,6 +28,7 @@ from cache.pen import Pen
 from credit.records import chain_start
 
 MAX_HEADS: Final = 8  # that a declaration names
+FARTHEST: Final = 2**52  # no journal of ours is so long: whoever says so has made it up, and nothing could follow it
 EPOCH_BY_ID: Final = "SELECT number, id, terminal, from_seq FROM epoch WHERE id = ?"
 ANY_EPOCH: Final = "SELECT 1 FROM epoch LIMIT 1"
 HASH_AT: Final = "SELECT CAST(hash AS BLOB) FROM journal WHERE seq = ?"
@@ -93,12 +94,17 @@ def lose(pen: Pen, terminal: str, why: str, receipt: End | None) -> None:
     What the receipt covers counts as learned: the switch stands until the facts have come.
     """
     last = head(pen.conn).seq if pen.conn.execute(ANY_EPOCH).fetchone() else 0
-    from_seq = max(last, receipt.seq if receipt else 0) + 1
+    from_seq = max(last, _near(receipt.seq) if receipt else 0) + 1
     epoch = begin_epoch(pen.conn, epoch=pen.fresh(), terminal=terminal, reason=f"lost: {why}", from_seq=from_seq)
     if receipt is not None:
         pen.conn.execute(LEARN, receipt)
     doubt(pen)
     pen.fact("note", {"declares": epoch.id, "heads": [receipt.told()] if receipt else [], "lost": why})
+
+
+def _near(seq: int) -> int:
+    """Return a number to go on after; one that a stolen key made up is none: after it no fact could be written."""
+    return seq if seq < FARTHEST else 0
 
 
 def doubt(pen: Pen) -> None:
@@ -123,7 +129,7 @@ def go_on(pen: Pen, ends: Sequence[End], *, last_seq: int) -> bool:
         pen.fact("note", _declaration(pen, now.id, heads))
     anew = bool(ours) or last_seq > head(conn).seq
     if anew:
-        from_seq = max(head(conn).seq, last_seq) + 1
+        from_seq = max(head(conn).seq, _near(last_seq)) + 1
         epoch = begin_epoch(
             conn, epoch=pen.fresh(), terminal=now.terminal, reason="declared: its facts came back", from_seq=from_seq
         )

@@ -41,8 +41,9 @@ async def nobody(_short):
 
 
 class Served:
-    def __init__(self, town, client, tokens):
+    def __init__(self, town, client, tokens, lanes, decider):
         self.town, self.client, self.tokens, self.known = town, client, tokens, []
+        self.lanes, self.decider = lanes, decider
 
     async def post(self, path, body, role=Role.SERVICE):
         headers = {"Authorization": f"Bearer {self.tokens[role]}"}
@@ -88,7 +89,7 @@ async def served(tmp_path):
         )
         app.add_routes([web.route(method, path, handler) for method, path, _, handler in api.routes()])
         async with TestClient(TestServer(app)) as client:
-            yield Served(town, client, tokens)
+            yield Served(town, client, tokens, lanes, decider)
 
 
 def said(draw, kind, town):
