@@ -129,10 +129,10 @@ class TestTake:
                 take(conn, Use(DAY, 1, 30_000), f"r{number}", number)
         conn.execute(GIVE_BACK, ("r7",))
 
-        started = time.perf_counter()
+        started = time.process_time()
         for number in range(50):
             take(conn, Use(DAY, 1, 30_000), f"s{number}", 30_000)
-        assert (time.perf_counter() - started) / 50 < 0.005  # 56 ms each when every ordinal was loaded
+        assert (time.process_time() - started) / 50 < 0.005  # 56 ms each when every ordinal was loaded
 
 
 def visit(nonce):

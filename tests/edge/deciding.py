@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,7 +22,7 @@ from edge.watch.store import StoreHealth
 
 UNHURRIED_S = 30.0  # what is decided is looked at here, not how fast a busy machine decides
 NOW_S = 1_790_000_000
-SHORT_S = 0.2  # an answer's time, where the store is made slow
+SHORT_S = 1.0  # an answer's time, where the store is made slow: a busy machine begins within it
 GATE = Place(site="park", scene="gate", lane="A", terminal="gate1")
 STAND = Place(site="park", scene="stand", lane="S", terminal="gate1")
 SHOP = Place(site="park", scene="shop", lane="T", terminal="gate1")
@@ -121,6 +122,19 @@ class Phones:
         return minting.to_text(minting.present(raw, self._phone, iat=at_s, nonce=nonce, challenge=challenge))
 
 
+class Hanging:
+    """A disk that hangs, on the writer's thread, until it is let go."""
+
+    def __init__(self):
+        self._go = threading.Event()
+
+    def __call__(self, *_):
+        assert self._go.wait(UNHURRIED_S), "nobody let the disk go"
+
+    def let_go(self):
+        self._go.set()
+
+
 class Slow:
     """Somebody beyond this terminal who takes his time, and grants everything."""
 
@@ -191,9 +205,12 @@ class Town:
 
     async def until(self, kind):
         """Wait for a fact of this kind, and return all of them."""
-        async with asyncio.timeout(5):
-            while not await self.facts(kind):
-                await self.store.write(lambda conn: None)
+        try:
+            async with asyncio.timeout(10):
+                while not await self.facts(kind):
+                    await self.store.write(lambda conn: None)
+        except TimeoutError:
+            raise AssertionError(f"waited 10 s for a fact {kind!r}; there are {await self.facts()}") from None
         return await self.facts()
 
     async def facts(self, *kinds):

@@ -96,11 +96,11 @@ class TestReading:
             read_table(data)
 
     def test_a_bomb_is_not_unfolded(self):
-        raw, begun = bomb(300 * 1024 * 1024), time.monotonic()
+        raw, begun = bomb(300 * 1024 * 1024), time.process_time()
 
         with pytest.raises(RefusedError, match="展开后过大"):
             read_table(raw)
-        assert time.monotonic() - begun < 1
+        assert time.process_time() - begun < 1
 
 
 class TestColumns:

@@ -153,7 +153,7 @@ class TestALineThatComesAndGoes:
         with pytest.raises(UnreachableError):
             await terminal.line().ask()
 
-        assert 2.5 <= time.monotonic() - began <= 4.5
+        assert 2.5 <= time.monotonic() - began <= 10
 
     async def test_each_good_window_of_three_seconds_moves_data(self, town):
         """The network is well for 3 s and silent for 9 s; connections are taken all the time. 3 000 facts wait."""
@@ -301,7 +301,7 @@ class TestManners:
             for _ in range(5):
                 await peer.exchange("GET", "/standing")
 
-        assert time.monotonic() - began < 0.9  # a turn is a second
+        assert time.monotonic() - began < 3  # a turn is a second: five of them would be four
         assert peer.trouble is Trouble.OVERLOADED
         assert (peer.takes("/standing"), peer.is_ill_at("/journal"), peer.is_ill_at("/standing")) == (True, True, False)
 
