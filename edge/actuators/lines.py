@@ -3,6 +3,8 @@
 Rules of this file:
 
 - a line is opened for each exchange and closed after it: a board that was unplugged and is back is simply there;
+- its turn ends when it is closed and not before: a device is locked until its descriptor is gone, and whoever comes
+  next would be told that another program has it;
 - one exchange at a time on a line, also where several lanes share a bus or a board (`Turns`);
 - a serial device is opened raw and for us alone; what USB device it is can be demanded (`usb`), since a number such as
   ttyUSB0 may be another device after a replug: bytes for a relay in a till's printer are no opening;
@@ -14,7 +16,7 @@ import contextlib
 import fcntl
 import struct
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -25,6 +27,7 @@ from edge.actuators.gate import words
 from scanner.checks import usb_name
 
 MAX_ANSWER = 4096
+CLOSE_S = 1.0
 TIOCSRS485 = 0x542F
 RS485 = struct.pack("8I", 1 | 2, 0, 0, 0, 0, 0, 0, 0)  # enabled, RTS on while sending
 
@@ -71,13 +74,12 @@ class Line:
         """Open the line, wait for its turn first, all within `timeout_s`. Raises LineError."""
         talk: Talk | None = None
         try:
-            async with asyncio.timeout(timeout_s), self._turn:
+            async with AsyncExitStack() as after, asyncio.timeout(timeout_s):
+                await after.enter_async_context(self._turn)
                 reader, writer = await self._open()
+                after.push_async_callback(_closed, writer)  # its time is not the exchange's: all was said
                 talk = Talk(reader, writer)
-                try:
-                    yield talk
-                finally:
-                    writer.close()
+                yield talk
         except (OSError, TimeoutError, serialx.SerialException, EOFError) as error:
             raise LineError(f"{self._setting.port}: {words(error)}", sent=talk is not None and talk.sent) from error
 
@@ -102,6 +104,18 @@ class Line:
         told = "no USB device" if found is None else ":".join(found[:2])
         if told != self._setting.usb:
             raise OSError(0, f"is {told}, not {self._setting.usb}: another device has this name now")
+
+
+async def _closed(writer: asyncio.StreamWriter) -> None:
+    """Close a line; what does not close by itself is cut off."""
+    writer.close()
+    try:
+        async with asyncio.timeout(CLOSE_S):
+            await writer.wait_closed()
+    except TimeoutError:
+        writer.transport.abort()
+    except OSError:  # it was gone already, and the exchange has said so
+        return
 
 
 class Talk:

@@ -4,9 +4,11 @@ import asyncio
 import os
 import pty
 import sys
+import time
 import tty
 
 import pytest
+import serialx.descriptor_transport
 
 from edge.actuators.lines import Turns
 from edge.actuators.relays import command
@@ -111,6 +113,15 @@ class TestLight:
                     await board.until({relay})
                 running.cancel()
             assert max(map(len, board.seen)) == 1
+
+    async def test_no_exchange_finds_its_device_still_held_by_the_one_before(self, monkeypatch):
+        closing = serialx.descriptor_transport._safe_close
+        monkeypatch.setattr("serialx.descriptor_transport._safe_close", lambda file: time.sleep(0.05) or closing(file))
+        with Board() as board:
+            async with Light(LightTable(port=board.port, seconds=60, timeout_s=15), Turns()) as light:
+                for colour in (Colour.GREEN, Colour.RED, Colour.GREEN):
+                    await light._switch(colour)
+                    assert light.fault == ""
 
     async def test_it_goes_out_by_itself(self):
         with Board() as board:
