@@ -5,9 +5,9 @@
 2. A COMMIT that was not confirmed by the standbys that are named is not a COMMIT: PostgreSQL then warns "canceling wait
    for synchronous replication" and says success. We listen, and tell nobody "done".
 3. Reading is REPEATABLE READ READ ONLY: one state, no lock that a writer would wait for.
-4. Hosts are tried side by side, HOST_S each (a hung first host would otherwise hold everybody up), and the one that
-   takes writes on the highest timeline is used. A server on a lower timeline than we have ever seen is an old primary
-   that came back: it is refused, whatever it says of itself.
+4. Hosts are tried side by side, HOST_S each (a hung first host would otherwise hold everybody up; the only one there is
+   has ONLY_HOST_S), and the one that takes writes on the highest timeline is used. A server on a lower timeline than we
+   have ever seen is an old primary that came back: it is refused, whatever it says of itself.
 5. A hung server says nothing, and its callers would wait for a statement's whole time. So while a statement takes
    longer than SLOW_S, the hosts are asked again; once one on a higher timeline takes writes, every connection to the
    old one is dropped, and what waited on it begins anew.
@@ -38,6 +38,7 @@ T = TypeVar("T")
 POOL: Final = 8  # connections of one process
 RETRIES: Final = 3
 HOST_S: Final = 1.0
+ONLY_HOST_S: Final = 10.0  # where there is no other: giving up early helps nobody, a busy machine takes seconds
 STATEMENT_S: Final = 10.0
 SETTINGS: Final = {"jit": "off"}  # compiling the page of three terminals took the server a hundred times its answer
 SLOW_S: Final = 0.5
@@ -274,11 +275,12 @@ class PostgresJobs:
         return best[1]
 
     async def _ask(self, place: Place) -> tuple[int, asyncpg.Connection]:
+        most_s = HOST_S if len(self._places.all) > 1 else ONLY_HOST_S
         conn = await asyncpg.connect(
-            **place.arguments, timeout=HOST_S, command_timeout=STATEMENT_S, server_settings=SETTINGS
+            **place.arguments, timeout=most_s, command_timeout=STATEMENT_S, server_settings=SETTINGS
         )
         try:
-            async with asyncio.timeout(HOST_S):
+            async with asyncio.timeout(most_s):
                 timeline = await conn.fetchval(TIMELINE)
         except BaseException:
             conn.terminate()

@@ -11,7 +11,7 @@ from python_calamine import CalamineWorkbook
 
 from central.books.bounds import Bounds
 from central.books.rebuilding import rebuild
-from central.books.settling.half_year import PeriodError, half_year, read_half
+from central.books.settling.half_year import PeriodError, half_year, read_half, settlement
 from central.books.settling.sheets import as_csv, as_xlsx
 
 ZONE = "Asia/Shanghai"
@@ -24,8 +24,13 @@ def grant(benefit="w.half", issuer="w", site="gate", **offer):
 
 
 async def told(books, city="", half="2026H2"):
+    """The report; what the settlement page says of the same days is held to be the same."""
     first, last = read_half(half)
-    return await books.read(lambda tx: half_year(tx, first=first, last=last, zone=ZONE, city=city))
+    days = {"first": first, "last": last, "zone": ZONE, "city": city}
+    report = await books.read(lambda tx: half_year(tx, **days))
+    page = await books.read(lambda tx: settlement(tx, **days))
+    assert (page.lines, page.missing, page.total) == (report.lines, report.missing, report.total)
+    return report
 
 
 @pytest.mark.parametrize("text", ["", "2026", "2026H3", "26H1", "2026h1", "2026H1 ", "=1+1"])
@@ -135,3 +140,12 @@ async def test_the_csv_opens_in_excel_and_runs_nothing(books, journal):
     assert rows[0][:3] == ["场所", "发行方", "优惠编号"]
     assert (rows[1][0], rows[1][2], rows[1][9]) == ("'\tx", "'=1+1", "1.05")
     assert rows[2][0] == "合计"
+
+
+async def test_report_and_page_count_what_nobody_brought_from_a_city_s_own_terminals(books, journal):
+    gate = await journal("t1", "gate")
+    await gate.bring(*[("granted", f"r{n}", grant(off_fen=1)) for n in range(5)])
+    await journal("t2")
+    await books.write(lambda tx: tx.execute("UPDATE epochs SET many = many - 2"))
+
+    assert [(await told(books, city)).missing for city in ("w", "x", "")] == [2, 0, 2]

@@ -12,8 +12,10 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import date, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from central.books.reconciliation import SUMMED, midnight_ms
 from central.books.reports import terminals
@@ -50,6 +52,12 @@ REPAIRS: Final = (
     " WHERE kind = 'repair' AND applied_ms >= $1 AND applied_ms < $2 AND ($3 = '' OR city = $3) ORDER BY applied_ms"
 )
 SITES: Final = "SELECT terminal, profile FROM terminals"
+
+
+OWED: Final = (
+    "SELECT t.profile, (SELECT CAST(sum(e.top - e.bottom + 1 - e.many) AS BIGINT) FROM epochs e"
+    " WHERE e.terminal = t.terminal) FROM terminals t"
+)
 
 
 class PeriodError(ValueError):
@@ -118,12 +126,7 @@ class HalfYear:
     @property
     def total(self) -> Sum:
         """The sum of all lines."""
-        whole = Sum(site="", issuer="", benefit="", local=False)
-        for line in self.lines:
-            for name in FIGURES:
-                setattr(whole, name, getattr(whole, name) + getattr(line, name))
-            whole.latest_ms = max(whole.latest_ms, line.latest_ms)
-        return whole
+        return summed(self.lines)
 
     @property
     def missing(self) -> int:
@@ -154,6 +157,49 @@ def read_half(text: str) -> tuple[date, date]:
         raise PeriodError(f"{text[:20]!r}: 写作 2026H1 或 2026H2 · write a half year as 2026H1 or 2026H2")
     year = int(found[1])
     return (date(year, 1, 1), date(year, 6, 30)) if found[2] == "1" else (date(year, 7, 1), date(year, 12, 31))
+
+
+def summed(lines: Iterable[Sum]) -> Sum:
+    """Return the sum of lines."""
+    whole = Sum(site="", issuer="", benefit="", local=False)
+    for line in lines:
+        for name in FIGURES:
+            setattr(whole, name, getattr(whole, name) + getattr(line, name))
+        whole.latest_ms = max(whole.latest_ms, line.latest_ms)
+    return whole
+
+
+class Settlement(NamedTuple):
+    """What a period comes to, without what only the report says: lines, and how many facts nobody brought."""
+
+    lines: list[Sum]
+    missing: int
+
+    @property
+    def total(self) -> Sum:
+        """The sum of all lines."""
+        return summed(self.lines)
+
+
+class _Own(msgspec.Struct):
+    """What of a terminal's profile says whose it is."""
+
+    site: str = ""
+    issuer: str = ""
+
+
+async def settlement(tx: Tx, *, first: date, last: date, zone: str, city: str = "") -> Settlement:
+    """Return the lines and `missing` of `half_year`: a page asks for them at each view, and for nothing else."""
+    where = ZoneInfo(zone)
+    start, end = (midnight_ms(one, where) for one in (first, last + timedelta(days=1)))
+    missing, sites = 0, set()
+    for profile, lacking in await tx.rows(OWED):
+        own = msgspec.json.decode(profile, type=_Own)
+        if not city or own.issuer == city:
+            sites.add(own.site)
+            missing += lacking or 0
+    lines = await _lines(tx, (start // QUARTER_MS, end // QUARTER_MS))
+    return Settlement([one for one in lines if not city or one.issuer == city or one.site in sites], missing)
 
 
 async def half_year(tx: Tx, *, first: date, last: date, zone: str, city: str = "") -> HalfYear:

@@ -5,13 +5,14 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from central.books.settling.half_year import HalfYear, PeriodError, half_year, read_half
+from central.books.settling.half_year import HalfYear, PeriodError, Settlement, half_year, read_half, settlement
 from central.books.settling.sheets import as_csv, as_xlsx
 from central.console.doors import DESK, REFUSALS, person_of
 from central.console.rendering import ZONE, city_of, page, refused
 from central.office import conflicts
 from central.office.drafts.rulebooks import titles
 from central.office.refusals import RefusedError
+from storage.jobs import Tx
 
 MAX_DAYS: Final = 400
 KINDS: Final = {
@@ -42,9 +43,13 @@ async def show(request: web.Request) -> web.Response:
         first, last = _days(request, desk.now_ms())
     except REFUSALS as refusal:
         return refused(request, refusal)
-    told = await desk.books.read(lambda tx: half_year(tx, first=first, last=last, zone=str(ZONE), city=city))
+
+    async def job(tx: Tx) -> tuple[Settlement, list[conflicts.Conflict]]:
+        sums = await settlement(tx, first=first, last=last, zone=str(ZONE), city=city)
+        return sums, await conflicts.listed(tx, city)
+
+    told, open_ones = await desk.books.read(job)
     named = await desk.run(lambda: titles(desk.folder, city))
-    open_ones = await desk.books.read(lambda tx: conflicts.listed(tx, city))
     values: dict[str, Any] = {"conflicts": open_ones, "decisions": conflicts.TITLES}
     values["may_settle"] = who.may("conflict.settle", city)
     return page(request, "money", **values, told=told, first=first, last=last, titles=named)

@@ -15,7 +15,7 @@ from typing import Final
 from central.register.accounts.acts import HASH, NOTHING, ActsBrokenError, Verified, further, verify
 from storage.jobs import JobStore, Tx
 
-STRETCH: Final = 1_000  # acts looked over again at each look
+STRETCH: Final = 250  # acts looked over again at each look
 
 
 class Watch:
