@@ -33,7 +33,7 @@ from central.proofs.keeping import keep
 from central.register import notices
 from central.register.standing import hear_obeyed, order, tell_again
 from credit.records import Record, chain_start
-from storage.jobs import BadValueError, StoreFailedError, Tx, Value, checked
+from storage.jobs import BadValueError, Row, StoreFailedError, Tx, Value, checked
 from sync.wire.messages import Held, Receipt, SetAside, WireError
 from sync.wire.seals import Link, Sealed, open_record
 
@@ -43,6 +43,7 @@ MAX_ENDS: Final = 8
 MAX_FAULT: Final = 500  # characters
 CORRUPT: Final = "corrupt"
 DAMAGED_THERE: Final = "damaged on the terminal's disk"
+SAYING: Final = frozenset({"order", "notice"})  # members of a body that are for more than the books
 FAULT_COLUMN: Final = 9  # of FACT
 MAX_SPAN: Final = 2_000  # ids of one terminal within the span of a batch that are looked at
 
@@ -122,11 +123,12 @@ async def take_in(
         await keep(tx, seal.terminal, sealed.proofs, now_ms=now_ms)
     if not sealed.links:
         return Taken(receipt=None, fresh=0, duplicates=0, set_aside=[])
-    await _check_hangs_on(tx, sealed)
     place = (seal.terminal, seal.epoch)
-    known = await tx.row(EPOCH, *place) is not None
+    epoch = await tx.row(EPOCH, *place)
+    await _check_hangs_on(tx, sealed, epoch)
     held = {(seq, bytes(hashed)) for seq, hashed in await tx.rows(HELD, *place, seal.first, seal.last)}
     fresh = [link for link in sealed.links if (link.seq, link.hash) not in held]
+    records: list[Record] = []
     if fresh:
         await tx.execute(BATCH, *place, seal.first, seal.last, sealed.token, now_ms)
         records = await _store(tx, place, fresh, held_seqs={seq for seq, _hash in held}, now_ms=now_ms)
@@ -135,13 +137,14 @@ async def take_in(
             terminal=seal.terminal, epoch=seal.epoch, site=site, received_ms=now_ms, nonces=nonces, former=former
         )
         if not nonces:
-            await _stand(tx, Grown(*place, known, tuple(records), now_ms), former=former)
+            await _stand(tx, Grown(*place, epoch is not None, tuple(records), now_ms), former=former)
         await book_all(tx, incoming, records, bounds or Bounds())
         await _hear_all(tx, incoming, records)
     receipt = Receipt(
         terminal=seal.terminal, epoch=seal.epoch, acked_through=seal.last, head_hash=sealed.links[-1].hash.hex()
     )
-    aside = await tx.rows(FAULTS, *place, seal.first, seal.last)
+    whole = not held and len(records) == len(fresh) and all(record.kind != CORRUPT for record in records)
+    aside = [] if whole else await tx.rows(FAULTS, *place, seal.first, seal.last)
     return Taken(
         receipt=receipt,
         fresh=len(fresh),
@@ -150,9 +153,9 @@ async def take_in(
     )
 
 
-async def _check_hangs_on(tx: Tx, sealed: Sealed) -> None:
+async def _check_hangs_on(tx: Tx, sealed: Sealed, known: Row | None) -> None:
+    """Raise GapError where a batch hangs on to nothing; `known` is its epoch as it is held."""
     seal = sealed.seal
-    known = await tx.row(EPOCH, seal.terminal, seal.epoch)
     if seal.prev_hash == chain_start(seal.terminal, seal.epoch).hex() and (known is None or known[0] == seal.first):
         return
     held = {bytes(row[0]).hex() for row in await tx.rows(AT_SEQ, seal.terminal, seal.epoch, seal.first - 1)}
@@ -216,14 +219,17 @@ async def _stand(tx: Tx, grown: Grown, *, former: bool) -> None:
 
 async def _hear_all(tx: Tx, incoming: Incoming, records: Sequence[Record]) -> None:
     """Hear what facts say of orders, conflicts and notices; one that cannot be heard is a finding, and stops nobody."""
+    speaking = [one for one in records if one.kind == "claim_conflict" or not one.body.keys().isdisjoint(SAYING)]
+    if not speaking:
+        return
     try:
         async with tx.savepoint():
-            for record in records:
+            for record in speaking:
                 await _hear(tx, incoming, record)
     except StoreFailedError:
         raise
     except Exception:  # noqa: BLE001 - it is found again below, with its fact's name
-        for record in records:
+        for record in speaking:
             await _hear_alone(tx, incoming, record)
 
 

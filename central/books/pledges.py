@@ -32,7 +32,10 @@ PLEDGE: Final = (
 CLAIM: Final = "INSERT INTO claims (redemption, terminal, run, state, since_ms) VALUES ($1, $2, $3, $4, $5)"
 CLAIMED: Final = "INSERT INTO claimed (redemption, key, n) VALUES ($1, $2, $3)"
 STATE: Final = "SELECT state, terminal FROM claims WHERE redemption = $1"
-CLAIMS_OF: Final = "SELECT redemption FROM claims WHERE terminal = $1 AND state <> 'gone'"
+STANDING_OF: Final = (  # a terminal's claims, and the doubts about it, at one stroke
+    "SELECT redemption, 0 FROM claims WHERE terminal = $1 AND state <> 'gone' UNION ALL"
+    " SELECT redemption, 1 FROM lapsed WHERE authority = '' AND terminal = $1"
+)
 KEYS: Final = "SELECT key, n FROM claimed WHERE redemption = $1 ORDER BY key"
 MOVE: Final = "UPDATE claims SET state = $3, since_ms = $4 WHERE redemption = $1 AND state = $2"
 DROP: Final = "DELETE FROM claims WHERE redemption = $1"
@@ -49,7 +52,6 @@ DOUBT: Final = (
     " SELECT '', redemption, $2, $3, terminal, run, since_ms FROM claims WHERE redemption = $1 ON CONFLICT DO NOTHING"
 )
 DOUBT_OVER: Final = "DELETE FROM lapsed WHERE authority = '' AND redemption = $1"
-DOUBTS_OF: Final = "SELECT DISTINCT redemption FROM lapsed WHERE authority = '' AND terminal = $1"
 DOUBTS_OVER: Final = "DELETE FROM lapsed WHERE authority = '' AND terminal = $1 AND run <> $2"
 OVER: Final = "UPDATE runs SET over = 1 WHERE terminal = $1 AND run <> $2 AND over = 0"
 
@@ -90,11 +92,11 @@ async def free(tx: Tx, redemption: str, *, now_ms: int) -> None:
 async def confirm(tx: Tx, terminal: str, redemptions: Iterable[str]) -> None:
     """End the claims of `terminal` whose facts have come."""
     told = frozenset(redemptions)
-    claimed = {row[0] for row in await tx.rows(CLAIMS_OF, terminal)}
-    for redemption in sorted(claimed.intersection(told)):
+    standing = [(redemption, doubt) for redemption, doubt in await tx.rows(STANDING_OF, terminal) if redemption in told]
+    for redemption in sorted({redemption for redemption, doubt in standing if not doubt}):
         if await _end(tx, redemption, now_ms=0):
             await tx.execute(DROP, redemption)
-    for redemption in sorted({row[0] for row in await tx.rows(DOUBTS_OF, terminal)}.intersection(told)):
+    for redemption in sorted({redemption for redemption, doubt in standing if doubt}):
         await tx.execute(DOUBT_OVER, redemption)
 
 

@@ -70,8 +70,9 @@ async def judge(tx: Tx, grown: Grown, *, former: bool = False) -> None:
 
     A `former` key's box was replaced and is told so: it is nobody's twin (central.register.former).
     """
-    for record in grown.records:
-        await _declared(tx, grown, record)
+    for record, named in [(one, named_by(one)) for one in grown.records]:
+        if named is not None:
+            await _declared(tx, grown, record, named)
     if not grown.held:
         await _begun(tx, grown)
     if not former:
@@ -91,10 +92,8 @@ async def is_bare(tx: Tx, terminal: str, epoch: str) -> bool:
     return life is not None and life[0] == "bare"
 
 
-async def _declared(tx: Tx, grown: Grown, record: Record) -> None:
-    body, terminal, named = record.body, grown.terminal, named_by(record)
-    if named is None:
-        return
+async def _declared(tx: Tx, grown: Grown, record: Record, named: str) -> None:
+    body, terminal = record.body, grown.terminal
     if record.kind == "corrupt":
         detail = f"records {record.seq} to {body.get('through')} were damaged on its disk; epoch {named} follows"
         await _find(tx, grown, record.seq, "corrupt_record", detail)

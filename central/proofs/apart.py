@@ -71,10 +71,11 @@ async def all_foreign(tx: Tx) -> None:
 async def apart_of(tx: Tx, terminal: str, epoch: str, records: Sequence[Record]) -> dict[int, str]:
     """Return why each of a batch's records stands apart, by seq; those that do not are missing."""
     for record in records:
-        await _hear(tx, terminal, record.seq, record.body)
+        if "order" in record.body:
+            await _hear(tx, terminal, record.seq, record.body)
     spans = [Span(*row) for row in await tx.rows(SPANS, terminal)]
-    found = {}
-    for record in records:
+    found: dict[int, str] = {}
+    for record in records if spans else ():
         why = next((span.why for span in spans if span.holds(epoch, record.seq)), None)
         if why is not None:
             found[record.seq] = why
