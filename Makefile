@@ -5,7 +5,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: setup demo test processes cover lint ill town seeds e2e bench clients docs lock deb tarball
 setup: ; @PYTHON=$(PYTHON) sh tests/tools/setup.sh dev
 demo: ; @PYTHON=$(PYTHON) sh tests/tools/setup.sh demo && .venv/bin/python -I -m edge.cli demo $(ARGS)
-test: setup ; sh tests/tools/in_memory.sh .venv/bin/python -m pytest --ignore tests/ill --ignore tests/town --ignore tests/processes --ignore tests/browser --ignore tests/update -n 2 --dist worksteal -m "not e2e and not root and not look" --durations 10 $(ARGS)
+test: setup ; sh tests/tools/in_memory.sh .venv/bin/python -m pytest --ignore tests/ill --ignore tests/town --ignore tests/processes --ignore tests/browser --ignore tests/update -n 3 --dist worksteal -m "not e2e and not root and not look" --durations 10 $(ARGS)
 processes: setup ; sh tests/tools/in_memory.sh .venv/bin/python -m pytest tests/processes tests/browser tests/update -n 2 --dist worksteal -m "not e2e and not root and not look" --durations 5 $(ARGS)
 cover: ; @$(MAKE) test ARGS="--cov --cov-report=term:skip-covered $(ARGS)"
 ill: setup ; .venv/bin/python -m pytest tests/ill $(if $(filter 0,$(shell id -u)),,-m "not root") --durations 5 $(ARGS)

@@ -93,6 +93,28 @@ MUTANTS = (
         "tests/sync/test_answers.py::TestWhatThePlatformMaySign"
         "::test_a_record_set_aside_that_was_not_sent_is_an_alarm_and_nothing_is_set_aside",
     ),
+    Mutant(
+        "a camera that hangs in its driver shuts the lane for good",
+        "scanner/child/worker.py",
+        "if now - self._newest.alive_at > self._patience_s:",
+        "if False:",
+        "tests/scanner/test_guards.py::test_a_camera_that_hangs_in_its_driver_does_not_shut_the_lane_for_good",
+    ),
+    Mutant(
+        "a scanner may eat the terminal's memory",
+        "scanner/camera/parent.py",
+        "if isinstance(message, Stats) and message.rss_bytes > self._most_bytes:",
+        "if False:",
+        "tests/scanner/test_guards.py"
+        "::test_a_scanner_that_eats_the_terminals_memory_is_ended_before_the_terminal_has_none",
+    ),
+    Mutant(
+        "a bit that turned on the pipe is shown to the gate",
+        "scanner/camera/pipe.py",
+        "if zlib.crc32(payload) != checksum:",
+        "if False:",
+        "tests/scanner/test_guards.py::test_a_token_in_which_a_bit_turned_on_the_way_is_never_shown_to_the_gate",
+    ),
 )
 
 
