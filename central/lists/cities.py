@@ -25,7 +25,7 @@ from cache.lists.refusals import ContentRefusedError
 from cache.lists.status import packed_status
 from central.lists.keyed import Authorities, ListFolder, Wanted
 from central.lists.publishing import Published, PublishingError, Repository
-from central.lists.rows import measures, members
+from central.lists.rows import check_households, measures, members
 from central.register import withdrawals
 from central.register.registry import add_city, is_known, register, zone_of
 from central.register.warrants import FOUNDING, Warrant, approved, digest, note_rules
@@ -101,8 +101,9 @@ def put_rules(state: Path, city: str, files: Mapping[str, bytes], *, warrant: Wa
             raise PublishingError(f"{name}: not a file that an office edits; those are {', '.join(sorted(names))}")
     folder = state / CITIES / city
     held = {name: (folder / name).read_bytes() for name in names if (folder / name).exists()}
-    check_rules(city, {**held, **files})
+    checked = check_rules(city, {**held, **files})
     with register(state) as conn:
+        check_households(conn, city, _ranges(checked[BENEFITS]))
         note_rules(conn, warrant, files, city=city, now_ms=now_ms)
     for name, data in files.items():
         replace_file(state / CITIES / city / name, data, mode=PUBLIC)
@@ -156,6 +157,17 @@ def documents(
         wanted = _wanted(conn, city, before, now_ms)
         found[path_of(LISTS, city, INDEX)] = lists.index(wanted, held=before, touched=touched)
     return found
+
+
+def households(state: Path, city: str) -> set[tuple[int, int]]:
+    """Return the ranges of group codes that limits of the city count as households; raise PublishingError."""
+    path = state / CITIES / city / BENEFITS
+    return _ranges(_document(city, BENEFITS, path.read_bytes())) if path.exists() else set()
+
+
+def _ranges(document: dict[str, Any]) -> set[tuple[int, int]]:
+    limits = [limit for one in parse_benefits(document, path=f"{BENEFITS}: $") for limit in one.limits]
+    return {limit.groups for limit in limits if limit.groups is not None}
 
 
 def unapproved(state: Path, city: str) -> list[str]:

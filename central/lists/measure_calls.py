@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from cache.lists.payloads import PayloadError, pack_measure
-from central.lists.cities import measure_codes, publish
+from central.lists.cities import households, measure_codes, publish
 from central.lists.publishing import Published
+from central.lists.rows import check_households
 from central.register.members import Standing, list_members
 from central.register.registry import RegistryError, known_pseudonym, register, zone_of
 from central.register.warrants import Warrant, What, note
@@ -167,11 +168,16 @@ class Listed(NamedTuple):
 
 
 def list_as_member(state: Path, city: str, subject: str, listed: Listed, *, warrant: Warrant, now_ms: int) -> Called:
-    """Let a subject have this tier and these groups by list, whatever credentials claim; raise RegistryError."""
+    """Let a subject have this tier and these groups by list, whatever credentials claim.
+
+    Raises RegistryError, PublishingError.
+    """
+    ranges = households(state, city)
     with register(state) as conn:
         key = known_pseudonym(conn, city, subject)
         wished = {key: Standing.of(listed.tier, listed.groups)}
         list_members(conn, city, wished, about=key.hex(), warrant=warrant, now_ms=now_ms)
+        check_households(conn, city, ranges, wished)
     return Called(count=1, published=publish(state, now_ms=now_ms, cities=(city,), touched=(key,)))
 
 

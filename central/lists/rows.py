@@ -22,6 +22,10 @@ from central.lists.metadata_files import PublishingError
 IN_FORCE: Final = " FROM entry WHERE city = ? AND lifted_ms IS NULL AND from_day <= ? AND until_day >= ?"
 MEASURES: Final = f"SELECT subject, code, until_day, authority, state{IN_FORCE}"
 MEMBERS: Final = "SELECT subject, tier, code FROM member WHERE city = ?"
+TWICE: Final = (
+    "SELECT subject, min(code), max(code) FROM member WHERE city = ?1 AND code BETWEEN ?2 AND ?3 AND (?4 IS NULL OR"
+    " subject = ?4) GROUP BY subject HAVING count(*) > 1 LIMIT 1"
+)
 
 
 class Rows:
@@ -75,3 +79,18 @@ def members(conn: sqlite3.Connection, city: str) -> Rows | None:
     if conn.execute("SELECT 1 FROM member WHERE city = ? LIMIT 1", (city,)).fetchone() is None:
         return None
     return Rows(conn, MEMBERS, (city,), lambda row: pack_member(row[1], row[2]))
+
+
+def check_households(
+    conn: sqlite3.Connection, city: str, ranges: Iterable[tuple[int, int]], touched: Iterable[bytes] | None = None
+) -> None:
+    """Raise PublishingError for somebody in two households of one range; of `touched` subjects alone where given."""
+    subjects = [None] if touched is None else list(touched)
+    for first, last in sorted(ranges):
+        for subject in subjects:
+            row = conn.execute(TWICE, (city, first, last, subject)).fetchone()
+            if row is not None:
+                raise PublishingError(
+                    f"{city}: subject {row[0].hex()} is in the households {row[1]} and {row[2]}, and a limit counts the"
+                    f" groups {first} to {last} as one each; list this subject in one of them"
+                )

@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from credit.rules.catalogue import Benefit, Lifecycle, LifecycleKind, Offline, Reversal, Slot
+from credit.rules.limits import capacity, limit
 from credit.rules.reading import CatalogueError, Node
-from credit.rules.terms import DEFAULT_ZONE, capacity, limit, offer, when, where, who
+from credit.rules.terms import DEFAULT_ZONE, offer, when, where, who
 
 LOCAL_CODES = 1_000_000  # a merchant's own offers come after every signed one
 NEEDS = frozenset({"bound-token", "challenge", "id-check", "staff-confirm", "reservation", "pledge", "asset"})

@@ -185,7 +185,10 @@ class Period(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
-    """At most `max` of `count`, for each `per`, within `scope`, over `period`."""
+    """At most `max` of `count`, for each `per`, within `scope`, over `period`.
+
+    `groups`: the first and the last code of households, of a limit per group.
+    """
 
     count: Count = Count.USES
     per: Per = Per.SUBJECT
@@ -194,6 +197,7 @@ class Limit:
     rolling_h: int = 0
     max: Table
     site_set: str | None = None
+    groups: tuple[int, int] | None = None
 
 
 class CapacityPer(StrEnum):

@@ -1,4 +1,4 @@
-"""Reading the terms of a benefit from JSON: offer, who, where, when, limits (decision.md; contract.md §4).
+"""Reading the terms of a benefit from JSON: offer, who, where, when (decision.md; contract.md §4).
 
 Rules of this file:
 
@@ -14,15 +14,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from credit.claims import SubjectKind
 from credit.rules.catalogue import (
     ANY_ISSUER,
-    Capacity,
-    CapacityPer,
-    Count,
-    Limit,
     Offer,
     OfferKind,
-    Per,
-    Period,
-    Scope,
     Table,
     When,
     Where,
@@ -269,52 +262,3 @@ def _window(node: Node) -> tuple[int, int]:
     if start == end:
         raise node.wrong('is empty: it ends where it starts; for the whole day write ["00:00", "24:00"]')
     return start, end
-
-
-def limit(node: Node) -> Limit:
-    """Read one limit."""
-    node.members("count", "per", "scope", "period", "max", "max_by_tier", "site_set")
-    count, per, scope = node.get("count"), node.get("per"), node.get("scope")
-    most, by_tier, site_set = node.get("max"), node.get("max_by_tier"), node.get("site_set")
-    if (most is None) == (by_tier is None):
-        raise node.wrong("needs either max or max_by_tier")
-    period, rolling_h = _period(node.get("period"))
-    return Limit(
-        count=count.choice(Count) if count else Count.USES,
-        per=per.choice(Per) if per else Per.SUBJECT,
-        scope=scope.choice(Scope) if scope else Scope.BENEFIT,
-        period=period,
-        rolling_h=rolling_h,
-        max=table(most or by_tier),
-        site_set=site_set.text() if site_set else None,
-    )
-
-
-def _period(node: Node | None) -> tuple[Period, int]:
-    if node is None:
-        return Period.EVER, 0
-    if isinstance(node.value, dict):
-        return Period.ROLLING, node.members("rolling_h").need("rolling_h").whole(1)
-    named = node.choice(Period)
-    if named is Period.ROLLING:
-        raise node.wrong('write {"rolling_h": n}')
-    return named, 0
-
-
-def capacity(node: Node) -> Capacity:
-    """Read one capacity."""
-    node.members("per", "scope", "max", "warn", "leased")
-    scope, warn, leased = node.get("scope"), node.get("warn"), node.get("leased")
-    scoped = scope.text() if scope else "benefit"
-    if scoped not in ("site", "benefit"):
-        raise node.wrong(f'scope {scoped!r} is unknown; use "site" or "benefit"')
-    per, shared = node.need("per").choice(CapacityPer), leased is not None and leased.flag()
-    if leased is not None and shared and (per is CapacityPer.OCCUPANCY or scoped == "site"):
-        raise CatalogueError(leased.path, "is for a day's or a slot's capacity of this benefit alone")
-    return Capacity(
-        per=per,
-        site=scoped == "site",
-        max=node.need("max").whole(),
-        warn=warn.whole() if warn else None,
-        leased=shared,
-    )

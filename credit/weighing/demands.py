@@ -137,7 +137,7 @@ def _who(limit: Limit, benefit: Benefit) -> Part | None:
     """Return whom a limit counts for; None for the subject, which is the rule."""
     named: dict[Per, Part | None] = {
         Per.SUBJECT: None,
-        Per.GROUP: lambda s: s.group_key(benefit),
+        Per.GROUP: lambda s: s.group_key(benefit, limit.groups),
         Per.TOKEN: lambda s: f"token:{s.token.issuer}:{s.token.token_id.hex()}",
         Per.ORDER: lambda s: f"order:{s.token.issuer}:{_order(s)}",
         Per.ASSET: lambda s: None if s.request.asset is None else f"asset:{s.request.asset}",

@@ -122,12 +122,17 @@ class Situation(dict[Question[Any], Any]):
         ages = self.facts.ages_s
         return max(ages.get(home, 0), ages.get(self.token.issuer, 0))
 
-    def group_key(self, benefit: Benefit) -> str:
-        """Return whom a limit "per group" counts for: the group itself, or the group the holder comes in under."""
+    def group_key(self, benefit: Benefit, households: tuple[int, int] | None = None) -> str:
+        """Return whom a limit "per group" counts for: the group itself, or the group the holder comes in under.
+
+        That is the one of the range that the limit names; without one the smallest of those the benefit is for.
+        """
         if self.token.kind is SubjectKind.GROUP:
             return self.subject_part
         groups = self.standing(benefit.issuer)[1]
-        wanted = benefit.who.groups_any or benefit.who.groups_all
+        if households is not None:
+            groups = frozenset(one for one in groups if households[0] <= one <= households[1])
+        wanted = None if households is not None else benefit.who.groups_any or benefit.who.groups_all
         matched = groups & wanted if wanted else groups
         return f"group:{benefit.issuer}:{min(matched)}" if matched else self.subject_part
 

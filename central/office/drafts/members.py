@@ -15,7 +15,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from central.lists.cities import publish
+from central.lists.cities import households, publish
+from central.lists.metadata_files import PublishingError
+from central.lists.rows import check_households
 from central.office import entries
 from central.office.drafts.keeping import Draft, Proposal, Words, by_both, by_both_undone
 from central.office.refusals import RefusedError
@@ -67,7 +69,7 @@ def undo(state: Path, draft: Draft, now_ms: int) -> dict[str, Any]:
 
 
 def _listed(state: Path, draft: Draft, *, undo: bool, now_ms: int) -> dict[str, Any]:
-    warrant = by_both_undone(draft) if undo else by_both(draft)
+    warrant, ranges = by_both_undone(draft) if undo else by_both(draft), households(state, draft.city)
     with register(state) as conn:
         changes = _wished(conn, draft)
         before = {key: had for key, (had, _shall) in changes.items()}
@@ -77,6 +79,10 @@ def _listed(state: Path, draft: Draft, *, undo: bool, now_ms: int) -> dict[str, 
             raise RefusedError("之后又有修改，请先回退较新的一次 · changed again since; roll that back first")
         wish = str(draft.content["wish"])
         list_members(conn, draft.city, before if undo else after, about=wish, warrant=warrant, now_ms=now_ms)
+        try:
+            check_households(conn, draft.city, ranges, changes)
+        except PublishingError as error:
+            raise RefusedError(str(error)) from error
     published = publish(state, now_ms=now_ms, cities=(draft.city,))
     return {"people": len(changes), "published": published.version, "changed": list(published.changed)}
 

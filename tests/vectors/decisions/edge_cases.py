@@ -130,6 +130,10 @@ case("limit-per-subject-not-token", "按人计次：换凭证无用", benefit(li
 case("limit-per-group", "信用村共享额度", benefit(who={"groups_any": [20, 21]}, limits=[uses(2, per="group")]),
      [granted("05-01 09:00", "a", token={"groups": [20]}), granted("05-01 09:01", "b", token={"groups": [20, 99]}),
       standard("05-01 09:02", "c", "limit_used", token={"groups": [20]}), granted("05-01 09:03", "d", token={"groups": [21]})])
+case("limit-per-household", "户按号段认：同属一个年龄群体的两户各有各的额度", benefit(limits=[uses(2, per="group", groups=[5000, 5999])]),
+     [granted("05-01 09:00", "a", token={"groups": [12, 5021]}), granted("05-01 09:01", "b", token={"groups": [12, 5021]}),
+      standard("05-01 09:02", "c", "limit_used", token={"groups": [12, 5021]}), granted("05-01 09:03", "d", token={"groups": [12, 5022]}),
+      granted("05-01 09:04", "e", token={"groups": [12]}, left=1)])
 case("limit-per-asset", "按物品计次", benefit(limits=[uses(1, per="asset", period="day")]),
      [granted("05-01 09:00", "a", asset="bike1"), standard("05-01 09:10", "b", "limit_used", asset="bike1"), granted("05-01 09:20", "b", asset="bike2")])
 case("limit-per-terminal", "按终端计次", benefit(limits=[uses(1, per="terminal")]),
