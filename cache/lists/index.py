@@ -33,8 +33,8 @@ REVOKED: Final = "revocations.json"
 MAX_STEPS: Final = 32
 MAX_BASE_BYTES: Final = 1 << 30
 MAX_DELTA_BYTES: Final = 32 << 20
-MAX_REVOKED_BYTES: Final = 40 << 20
-MAX_INDEXES: Final = 1 << 28
+MAX_REVOKED_BYTES: Final = 16 << 20
+MAX_INDEXES: Final = 1 << 26  # 8 MB of memory for each city that says so
 MAX_AUTHORITIES: Final = 255
 
 Hash = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]

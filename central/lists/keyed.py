@@ -7,7 +7,8 @@ Rules of this file:
 - a step is one small file; everything since the base is another, written anew each time, so that a terminal that
   slept needs two files and no chain;
 - the base is written anew (re-based) when what came since is an eighth of it (and more than 64 KiB, or 4 MiB at any
-  size), or when the list outgrew its fan-out. `before` then leads from the old base to the new one;
+  size) or half of what one delta may hold, or when the list outgrew its fan-out. `before` then leads from the old base
+  to the new one; more changes at once than a delta may hold are a new base and nothing else;
 - files are named by their SHA-256, synced, and nobody reads them until an index names them;
 - nothing is handed out to be signed that a terminal's own parser did not open.
 """
@@ -39,7 +40,7 @@ from cache.lists.index import (
 from cache.lists.keyfile import layout as forms
 from cache.lists.keyfile.base import Base
 from cache.lists.keyfile.building import Row, ordered_buckets, write_buckets
-from cache.lists.keyfile.delta import Delta, Place
+from cache.lists.keyfile.delta import MAX_CHANGES, Delta, Place
 from cache.lists.keyfile.layout import SUFFIX_BYTES, KeyFileError, Layout, bits_for
 from cache.lists.keyfile.view import View
 from cache.lists.payloads import PAYLOAD_BYTES
@@ -142,6 +143,8 @@ class ListFolder:
         changes = _all_changes(view, source) if touched is None else _changes_of(view, source, touched)
         if not changes:
             return held
+        if len(changes) > MAX_CHANGES:
+            return self._afresh(name, source)
         step = view.step(changes)
         after = view.applied(Delta.read(step.written()))
         if bits_for(after.count) > after.layout.bits:
@@ -150,9 +153,12 @@ class ListFolder:
         file = self._delta(name, since)
         recent = (*held.recent, self._delta(name, step))[-RECENT:]
         root = after.root.hex()
-        if file.size > min(REBASE_MOST, max(REBASE_LEAST, held.base.size // REBASE_SHARE)):
+        many = len(since.changes)
+        most_bytes = min(REBASE_MOST, max(REBASE_LEAST, held.base.size // REBASE_SHARE))
+        if file.size > most_bytes or many > MAX_CHANGES // 2:
             base = self._base(name, after.buckets(), after.layout)
-            return KeyList(root=root, count=after.count, base=base, recent=recent, before=file)
+            before = file if many <= MAX_CHANGES else None
+            return KeyList(root=root, count=after.count, base=base, recent=recent, before=before)
         return KeyList(root=root, count=after.count, base=held.base, since=file, recent=recent, before=held.before)
 
     def _afresh(self, name: str, source: Source) -> KeyList:

@@ -27,6 +27,7 @@ from sync.pull.verify import ListRefusedError, issued_ms
 
 BASE: Final = "bundle:///"
 NOT_FOUND: Final = 404
+BLOCK: Final = 1 << 20
 MAX_CONTENTS_BYTES: Final = 2 << 20  # some 20 000 names; a town's lists have hundreds
 END: Final = struct.Struct("<4s4H2LH")  # APPNOTE.TXT 4.3.16
 END_MAGIC, END64_MAGIC = b"PK\x05\x06", b"PK\x06\x07"
@@ -63,8 +64,13 @@ class BundleFetcher(DocumentFetcher):
 
     def download_document(self, url: str, path: Path, size: int) -> None:
         """Copy a member to `path`; raise DownloadError."""
-        with self._member(url) as member:
-            path.write_bytes(self._bounded(url, member, size))
+        with self._member(url) as member, path.open("wb") as file:
+            left = size
+            while part := self._read(url, member, min(BLOCK, left + 1)):
+                left -= len(part)
+                if left < 0:
+                    raise DownloadLengthMismatchError(f"{url}: more than {size} bytes")
+                file.write(part)
 
     def _fetch(self, url: str) -> Iterator[bytes]:
         yield self.download_bytes(url, MAX_METADATA_BYTES)
@@ -78,13 +84,16 @@ class BundleFetcher(DocumentFetcher):
             raise DownloadError(f"{url}: {error}") from error
 
     def _bounded(self, url: str, member: IO[bytes], most: int) -> bytes:
-        try:
-            data = member.read(most + 1)
-        except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise DownloadError(f"{url}: damaged in the bundle: {error}") from error
+        data = self._read(url, member, most + 1)
         if len(data) > most:
             raise DownloadLengthMismatchError(f"{url}: more than {most} bytes")
         return data
+
+    def _read(self, url: str, member: IO[bytes], most: int) -> bytes:
+        try:
+            return member.read(most)
+        except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise DownloadError(f"{url}: damaged in the bundle: {error}") from error
 
 
 def _bounded_contents(path: Path) -> None:

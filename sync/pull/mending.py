@@ -115,6 +115,7 @@ class Mender:
                 path = files.incoming(before.sha256)
                 await asyncio.to_thread(self._fetcher().download_document, url, path, before.size)
                 files.accept(before.sha256, before.size)
+            files.may_begin(f"the next base of {role}", signed.base.sha256, signed.base.size)
             out = files.incoming(signed.base.sha256)
             given = map(str, (files.place(here), files.place(before.sha256), out))
             problem = await _run(sys.executable, "-I", "-m", COMPACTING, *given)

@@ -24,7 +24,7 @@ from tuf.api.metadata import Metadata, Root, Snapshot, Targets  # type: ignore[a
 
 from cache.ids import uuid7
 from cache.lists.content import is_keyed
-from cache.lists.files import ListFiles
+from cache.lists.files import DocumentRefusedError, ListFiles
 from cache.lists.index import every_file, read_index
 from cache.lists.store import ListStore
 from cache.lists.values import Document, RoleState, Stored
@@ -120,14 +120,17 @@ class Mirror:
         growing = _growing(path)
         try:
             durable_folder(path.parent)
+            self.lists.files.may_begin(document.path, document.sha256, document.size)
             bring(document, growing)
             data = growing.read_bytes()
-        except DownloadError as error:
+        except (DownloadError, DocumentRefusedError) as error:
             log.warning("a file for others is not here", extra={"file": document.path, "problem": str(error)})
             return
         growing.unlink()
-        if hashlib.sha256(data).hexdigest() == document.sha256:
-            _put(path, data)
+        if hashlib.sha256(data).hexdigest() != document.sha256:
+            self.lists.files.came_wrong(document.path)
+            return
+        _put(path, data)
 
 
 def _metadata(stored: Stored, trust_root: bytes) -> tuple[dict[str, bytes], int]:

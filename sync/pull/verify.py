@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from tuf.api.exceptions import RepositoryError
+from tuf.api.exceptions import DownloadLengthMismatchError, RepositoryError
 from tuf.api.metadata import Metadata, Root, Snapshot, TargetFile, Targets, Timestamp  # type: ignore[attr-defined]
 from tuf.api.serialization import DeserializationError
 from tuf.ngclient import FetcherInterface, Updater  # type: ignore[attr-defined]
@@ -222,10 +222,18 @@ class Session:
             raise ListRefusedError(f"{document.path}: not on this terminal")
         folder, _, name = document.path.rpartition("/")
         url = f"{self._base_url}targets/{folder}/{document.sha256}.{name}"
-        self._fetcher.download_document(url, self._files.incoming(document.sha256), document.size)
+        try:
+            self._files.may_begin(url, document.sha256, document.size)
+            self._fetcher.download_document(url, self._files.incoming(document.sha256), document.size)
+        except DocumentRefusedError as error:
+            raise ListRefusedError(f"{document.path}: {error}") from error
+        except DownloadLengthMismatchError:
+            self._files.came_wrong(url)
+            raise
         try:
             self._files.accept(document.sha256, document.size)
         except DocumentRefusedError as error:
+            self._files.came_wrong(url)
             raise ListRefusedError(f"{document.path}: {error}") from error
 
 

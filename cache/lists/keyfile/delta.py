@@ -39,7 +39,7 @@ from cache.lists.keyfile.turns import Turns
 MAGIC: Final = b"xgdelta1"
 HEAD: Final = struct.Struct(">8sBBBBIQ32s32s8x")
 CHANGE: Final = struct.Struct(f">H{SUFFIX_BYTES}sB")
-MAX_CHANGES: Final = 1_000_000
+MAX_CHANGES: Final = 100_000  # a change is 250 octets while it is taken in: a file of a few MB must fill no memory
 
 Place = tuple[int, bytes]
 

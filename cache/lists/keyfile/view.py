@@ -18,6 +18,7 @@ Rules of this file:
 - a view never changes; `applied` returns another that shares the base, or raises and leaves all as it was;
 - a delta is taken only onto the root that it names, and only if the rows that result have the root that it names: the
   caller compares that one with the signed index;
+- at most MAX_PENDING changes are held beside a base, however many deltas lead there: beyond, the base is fetched;
 - a look-up that meets a damaged bucket raises; the caller answers REFER `list_too_old`, never "nothing against them".
 """
 
@@ -25,11 +26,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from cache.lists.keyfile.base import Base
-from cache.lists.keyfile.delta import Delta, Place
+from cache.lists.keyfile.delta import MAX_CHANGES, Delta, Place
 from cache.lists.keyfile.layout import KEY_BYTES, MEASURES, SUFFIX_BYTES, KeyFileError, Layout
 from cache.lists.keyfile.overlay import Overlay
 from cache.lists.keyfile.tree import Tree, hash_of
 from cache.lists.keyfile.turns import Turns
+
+MAX_PENDING = 2 * MAX_CHANGES
 
 __all__ = ["MEASURES", "Base", "Delta", "Layout", "View"]
 
@@ -86,6 +89,8 @@ class View:
         """Return the view after a delta; raise KeyFileError when it does not belong here or does not lead there."""
         if delta.layout != self.layout or delta.before != self.root:
             raise KeyFileError(f"delta from {delta.before.hex()[:16]}: this list is at {self.root.hex()[:16]}")
+        if self.pending + len(delta.changes) > MAX_PENDING:
+            raise KeyFileError(f"delta: more than {MAX_PENDING} changes on one base; fetch the next")
         tree, count = self._after(delta.changes)
         if count != delta.count or tree.root(self.layout, count) != delta.after:
             raise KeyFileError(f"delta to {delta.after.hex()[:16]}: the rows lead elsewhere; fetch the base")
