@@ -73,7 +73,8 @@ class Pair:
     def remove(self):
         for one in (self.primary, self.standby):
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-                one.kill()  # a stopped one would hear nothing else
+                if one.process is not None:
+                    one.kill()  # a stopped one would hear nothing else
             one.remove()
 
 
@@ -130,8 +131,8 @@ async def under_load(pair, folder):
     (state.public / "metadata").mkdir(parents=True)
     (state.public / "metadata" / "1.root.json").write_bytes(sync_town.ROOT)
     clock = sync_town.TestClock()
-    async with open_books(state):
-        await asyncio.to_thread(pair.follow)
+    await begun(state)
+    await asyncio.to_thread(pair.follow)
     await until(pair.in_step)
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(serving(state, host="127.0.0.1", port=0, now_ms=clock.now_ms))
@@ -148,6 +149,17 @@ async def under_load(pair, folder):
                 yield town
             finally:
                 town.writing = False
+
+
+async def begun(state):
+    """Make the books. A connection has a second, which a busy machine may not have: nothing has failed over yet."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            try:
+                async with open_books(state):
+                    return
+            except StoreFailedError:
+                await asyncio.sleep(0.05)
 
 
 async def enrolled(stack, state, url, session, folder):
