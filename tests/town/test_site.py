@@ -1,8 +1,10 @@
 """A site of real processes: two gates, their hub, a platform, and wires that can be cut (claims.md; town.md)."""
 
 import asyncio
+import contextlib
 import importlib.util
 import json
+import sqlite3
 import sys
 import time
 from pathlib import Path
@@ -109,26 +111,17 @@ async def test_facts_that_came_while_the_wan_was_cut_arrive_once_in_order_and_th
 
 
 def _held_twice(site):
-    import contextlib
-    import sqlite3
-
     twice = "SELECT terminal, epoch, seq FROM facts GROUP BY terminal, epoch, seq HAVING count(*) > 1"
     with contextlib.closing(sqlite3.connect(f"file:{site.platform.state / 'central.db'}?mode=ro", uri=True)) as conn:
         return conn.execute(twice).fetchall()
 
 
 def _forwards(site):
-    import contextlib
-    import sqlite3
-
     with contextlib.closing(sqlite3.connect(f"file:{site.hub.data / BOOKS}?mode=ro", uri=True)) as conn:
         return conn.execute("SELECT count(*) FROM forwards").fetchone()[0]
 
 
 def _acked(site, gate, through):
-    import contextlib
-    import sqlite3
-
     with contextlib.closing(sqlite3.connect(f"file:{gate.database}?mode=ro", uri=True)) as conn:
         return conn.execute("SELECT acked_through FROM cursor").fetchone()[0] >= through
 
@@ -155,9 +148,6 @@ async def test_a_dead_hub_costs_gates_little_and_they_go_on_alone_and_its_return
 
 
 def _head(site, gate):
-    import contextlib
-    import sqlite3
-
     with contextlib.closing(sqlite3.connect(f"file:{gate.database}?mode=ro", uri=True)) as conn:
         return conn.execute("SELECT max(seq) FROM journal").fetchone()[0]
 
@@ -238,3 +228,44 @@ async def test_hub_toml_that_is_wrong_names_file_key_and_mend(site, tmp_path):
     with pytest.raises(ChildError, match=r"platform\.url.*https"):
         await run_once("hub", python("edge.cli", "hub", "serve", "--config", str(path)), tmp_path / "log")
     assert json.loads((site.hub.data / "enrolment.json").read_bytes())["answer"]["site"] == "yunxi-town"
+
+
+USE = "INSERT INTO uses (key, terminal, epoch, redemption, seq, at_ms, n) VALUES (?, 'gate-2', 'e', 'lie', 1, ?, 1)"
+TALLY = "INSERT INTO tallies (key, spent) VALUES (?, 1)"
+A_DAY_LATER = "UPDATE hub_words SET received_ms = received_ms - 86400000"
+
+
+async def test_a_hub_that_lies_denies_one_visitor_everybody_else_goes_on_and_a_day_later_it_is_found(site):
+    one, two = site.gates
+    who, honest = site.resident(), site.resident()
+    assert (await site.present(one, honest))["outcome"] == "GRANT"
+    [like, *_] = [use["key"] for use in last(site, one)["uses"] if "|subject:" in use["key"]]
+    key = like.replace(honest.subject.hex(), who.subject.hex())
+    await site.hub.process.stop()
+    _change(site.hub.data / BOOKS, (USE, (key, int(time.time() * 1000))), (TALLY, (key,)))
+    await site.hub.start()
+    for gate in site.gates:
+        await until(lambda gate=gate: site.speaks_with_hub(gate))
+
+    denied = await site.present(one, who)
+
+    facts = next(reason["facts"] for reason in denied["reasons"] if reason["code"] == "limit_used")
+    assert facts["where"] == "yunxi-town/gate-2"
+    assert last(site, one)["key"] == key
+    for gate in (one, two):
+        assert (await site.present(gate, site.resident()))["outcome"] == "GRANT"
+    platform = site.platform.state / "central.db"
+    await until(lambda: _rows(platform, "SELECT 1 FROM hub_words WHERE key = ?", key))
+    _change(platform, (A_DAY_LATER, ()))
+    await until(lambda: _rows(platform, "SELECT 1 FROM findings WHERE kind = 'hub_word' AND terminal = 'hub-1'"))
+
+
+def _change(path, *statements):
+    with contextlib.closing(sqlite3.connect(path, timeout=30)) as conn, conn:
+        for sql, values in statements:
+            conn.execute(sql, values)
+
+
+def _rows(path, sql, *values):
+    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as conn:
+        return conn.execute(sql, values).fetchall()
