@@ -19,6 +19,7 @@ TITLES = {
     "s14": "纸质码与它的复印件 · A printed code and its copy",
     "s15": "先用后付的离线限额 · Pay later: offline caps",
     "s19": "在闸机旁付款 · Payment at the gate",
+    "s20": "申请、批准、两次核销、第三次被告知、当场撤回 · Two visits of two; a grant taken back",
     "s17": "三个时钟各差几分钟；终端从 1970 年启动 · Three clocks disagree; the terminal boots in 1970",
 }
 OUTCOMES = {"GRANT": "准予", "STANDARD": "按普通方式", "REFER": "请工作人员", "REFUSE": "不予办理"}
