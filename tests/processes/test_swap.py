@@ -64,7 +64,10 @@ async def test_a_box_is_swapped_its_card_is_rescued_and_the_old_one_says_that_it
     await new.enrol(await town.platform.code_for(street.GATE, platform=town.network_url))
     await new.start()
     took_s = time.monotonic() - began
+    print(f"a code, enrol, start, ready: {took_s:.1f} s")
     assert took_s < FIVE_MINUTES_S
+    again = await new.present(known.code(town.now_s()), intent="enter", ticket="adult")
+    assert (again["outcome"], again["reasons"][0]["code"]) == ("STANDARD", "limit_used")
 
     # The card of the dead box, read on another machine.
     export = tmp_path / "card.xgj"
@@ -77,6 +80,10 @@ async def test_a_box_is_swapped_its_card_is_rescued_and_the_old_one_says_that_it
     assert "0 new" in again.stdout
     told = await town.platform.ledger()
     assert {one["redemption"] for one in told["redemptions"]} == {first["redemption"], second["redemption"]}
+
+    # The visitor whose fact came by the card is not served again either.
+    late = await new.present(unknown.code(town.now_s()), intent="enter", ticket="adult")
+    assert (late["outcome"], late["reasons"][0]["code"]) == ("STANDARD", "limit_used"), late
 
     # Somebody plugs the old box in again.
     old = box(town, "old-box", ports[1])
