@@ -15,7 +15,7 @@ if [ -z "$python" ]; then
   exit 1
 fi
 if [ ! -x "$python" ]; then
-  echo "缺少 $python · it is missing: sudo apt-get install -y python3 libzbar0" >&2
+  echo "缺少 $python · it is missing: sudo apt-get install -y python3 libzbar0 xz-utils" >&2
   exit 1
 fi
 install -d -m 0755 /opt/xinguan/installed

@@ -1,12 +1,19 @@
 """The fixtures of the scenes; the town is in scene_town.py, what it tells in story.py."""
 
 import importlib.util
+import os
 import secrets
+import shutil
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+
+from tests.e2e import booted as booted_debian
+from tests.e2e import installing
 
 HERE = Path(__file__).parent
 
@@ -54,3 +61,62 @@ async def own_town(tmp_path_factory, request):
 def order():
     """A fresh order number of a reservation."""
     return secrets.token_bytes(8)
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory):
+    if given := os.environ.get("PACKAGES"):
+        return Path(given)
+    out = tmp_path_factory.mktemp("packages")
+    for kind in ("deb", "tarball"):
+        subprocess.run(
+            [sys.executable, installing.ROOT / "systemd/packaging/build.py", kind, "--debian", "12", "--out", out],
+            check=True,
+        )
+    return out
+
+
+@pytest.fixture(scope="session")
+def bare():
+    """An empty Debian, not booted; what apt would fetch is fetched by the tests that boot a copy without a network."""
+    root = Path(tempfile.mkdtemp(prefix="xinguan-bare-"))
+    if given := os.environ.get("DEBIAN_ROOT"):
+        subprocess.run(["cp", "-a", f"{given}/.", root], check=True)
+    else:
+        booted_debian.debootstrap(root)
+    root.chmod(0o755)
+    yield root
+    shutil.rmtree(root)
+
+
+@pytest.fixture(scope="session")
+def boot(bare, tmp_path_factory):
+    """Return a function that boots a copy of the empty Debian, with files in /root and what apt will ask for."""
+    started = []
+
+    def booted(files, wanted):
+        root = Path(tempfile.mkdtemp(prefix="xinguan-box-"))
+        subprocess.run(["cp", "-a", f"{bare}/.", root], check=True)
+        root.chmod(0o755)
+        for file in files:
+            shutil.copy(file, root / "root")
+        shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
+        fetch = f"cd /root; apt-get update; apt-get install -y --download-only {wanted}"
+        environment = {"PATH": os.environ["PATH"], "DEBIAN_FRONTEND": "noninteractive"}
+        subprocess.run(["chroot", root, "bash", "-ec", fetch], check=True, env=environment, capture_output=True)
+        box = booted_debian.Booted(root, tmp_path_factory.mktemp("console") / "log")
+        started.append(box)
+        return box.start()
+
+    yield booted
+    for box in started:
+        box.stop()
+        shutil.rmtree(box.root)
+
+
+@pytest.fixture(scope="session")
+def deb_box(boot, packages):
+    """A box on which somebody followed the page, 1 to 5."""
+    box = boot(packages.glob("*.deb"), "./xinguan_*.deb ./xinguan-central_*.deb")
+    installing.follow(box, installing.SECTIONS["1"] + installing.PRACTISE, "docs/install.md")
+    return box

@@ -1,130 +1,106 @@
-"""docs/install.md, followed word by word as root in an empty Debian 12 root: from nothing to a decided code, and away.
+"""docs/install.md and README, followed word by word in an empty Debian 12, booted: to a decided code on a screen.
 
-No systemd runs in the root: a small `systemctl` starts what the unit says, as the user it says. The rest is the page's.
+The Debian's own systemd runs the package's own units there (`booted.py`). Heavy: `make e2e`. To look again:
+`DEBIAN_ROOT=FOLDER` takes a bootstrapped Debian from there, `PACKAGES=FOLDER` packages that are built.
 """
 
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
-import tempfile
-import time
-from pathlib import Path
 
 import pytest
+import pytest_asyncio
+from playwright.async_api import async_playwright
 
-ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "install.md").read_text("utf-8")
-STEPS = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
-WITHIN_S = 60
-
-SYSTEMCTL = """#!/usr/bin/python3
-# enable --now UNIT: what systemd would do, as far as a root without it can: the unit's command as the unit's user, and
-# it comes back when the unit said that it is ready.
-import os, pathlib, pwd, re, shlex, socket, subprocess, sys
-
-if sys.argv[1:3] != ["enable", "--now"]:
-    sys.exit(0)
-name = sys.argv[3].removesuffix(".service") + ".service"
-folders = map(pathlib.Path, ("/lib/systemd/system", "/usr/lib/systemd/system"))
-unit = next(folder / name for folder in folders if (folder / name).exists())
-said = dict(re.findall(r"^(User|ExecStart|Type)=(.*)$", unit.read_text(), re.M))
-owner = pwd.getpwnam(said["User"])
-address = f"/run/notify-{name}"
-with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready:
-    ready.bind(address)
-    os.chmod(address, 0o777)
-    ready.settimeout(60)
-    command = [word for word in shlex.split(said["ExecStart"]) if not word.startswith("$")]
-    running = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=open(f"/var/log/{name}.log", "wb"), stderr=subprocess.STDOUT,
-        umask=0o077,
-        user=owner.pw_uid, group=owner.pw_gid, extra_groups=os.getgrouplist(owner.pw_name, owner.pw_gid),
-        start_new_session=True, env={"PATH": "/usr/bin:/bin", "NOTIFY_SOCKET": address},
-    )
-    with open("/run/started", "a") as started:
-        started.write(f"{running.pid}\\n")
-    while said["Type"] == "notify" and b"READY=1" not in ready.recv(1024):
-        pass
-"""
+from tests.e2e.booted import READY
+from tests.e2e.installing import EXPECTED, PRACTISE, ROOT, SECTIONS, WITHIN_S, decided, follow, until
 
 pytestmark = [
     pytest.mark.root,
-    pytest.mark.timeout(1500),
-    pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("debootstrap"), reason="needs root and debootstrap"),
+    pytest.mark.timeout(1800),
+    pytest.mark.skipif(not READY, reason="needs root, debootstrap and systemd-nspawn"),
 ]
 
 
-@pytest.fixture(scope="module")
-def packages(tmp_path_factory):
-    out = tmp_path_factory.mktemp("packages")
-    subprocess.run([sys.executable, ROOT / "systemd/packaging/build.py", "deb", "--out", out], check=True)
-    return out
+@pytest_asyncio.fixture
+async def browser_in():
+    """Return a function that opens a page in a Chromium of this machine in the network of a box."""
+    async with async_playwright() as playwright:
+        opened = []
+
+        async def page_in(box, url):
+            wrapper = box.log.with_name("chromium")
+            words = " ".join(box.in_its_network([shutil.which("chromium")]))
+            wrapper.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
+            wrapper.chmod(0o755)
+            browser = await playwright.chromium.launch(executable_path=wrapper, args=["--no-sandbox"])
+            opened.append(browser)
+            page = await browser.new_page()
+            page.set_default_timeout(WITHIN_S * 1000)
+            await page.goto(url)
+            return page
+
+        yield page_in
+        for browser in opened:
+            await browser.close()
 
 
-@pytest.fixture(scope="module")
-def debian(packages):
-    """An empty Debian in a folder of its own, with device nodes of its own: nothing of this machine is mounted."""
-    root = Path(tempfile.mkdtemp(prefix="xinguan-debian-"))
-    root.chmod(0o755)
-    words = ["debootstrap", "--variant=minbase", "--include=ca-certificates,sudo", "bookworm", root]
-    subprocess.run([*words, *filter(None, [os.environ.get("DEBIAN_MIRROR")])], check=True)
-    for package in packages.glob("*.deb"):
-        shutil.copy(package, root / "root")
-    shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
-    (root / "usr/local/bin/systemctl").write_text(SYSTEMCTL)
-    (root / "usr/local/bin/systemctl").chmod(0o755)
-    subprocess.run(["mount", "-t", "proc", "proc", root / "proc"], check=True)
-    yield root
-    started = root / "run/started"
-    for pid in started.read_text().split() if started.exists() else []:
-        subprocess.run(["kill", "-9", "--", f"-{pid}"], capture_output=True)
-    subprocess.run(["umount", "-l", root / "proc"], check=True)
-    shutil.rmtree(root)
+async def test_from_nothing_to_a_decided_code_on_a_screen(deb_box, browser_in):
+    assert decided(deb_box, 1) == EXPECTED
+
+    tokens = json.loads(deb_box.must("cat /var/lib/xinguan/api-tokens.json"))
+    page = await browser_in(deb_box, f"http://127.0.0.1:8470/gate#token={tokens['display']}")
+    await page.wait_for_selector('body[data-view="not_ready"]')  # the folder has no picture that was not seen
+    (issue,) = SECTIONS["5"]
+    deb_box.must(issue.replace("first-visitor", "second-visitor").replace("code.png", "second.png"))
+    await page.wait_for_selector(".result.STANDARD")
+    assert "需本人手机动态码" in await page.inner_text("#stage")
+
+    owners = {path.stat().st_uid for path in (deb_box.root / "var/lib/xinguan").rglob("*")}
+    assert owners == {(deb_box.root / "var/lib/xinguan").stat().st_uid}, "a command that root typed left a file"
 
 
-def inside(root, words, **options):
-    environment = {
-        "PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        "HOME": "/root",
-        "DEBIAN_FRONTEND": "noninteractive",
-    }
-    shell = ["chroot", str(root), "bash", "-euo", "pipefail", "-c", f"cd /root; {words}"]
-    return subprocess.run(shell, env=environment, text=True, capture_output=True, **options)
+def test_the_tarball_takes_the_place_of_the_package(boot, packages):
+    install, away = SECTIONS["7"]
+    box = boot(packages.glob("*.tar.xz"), "python3 libzbar0 xz-utils")
+    before = {name: (box.root / name).lstat() for name in ("usr", "usr/bin", "usr/lib", "lib", "opt", "etc")}
+
+    follow(box, [f"umask 077\n{install}", *PRACTISE], "docs/install.md, 7")
+    assert decided(box, 1) == EXPECTED
+    for name, was in before.items():
+        now = (box.root / name).lstat()
+        assert (now.st_mode, now.st_uid, now.st_gid) == (was.st_mode, was.st_uid, was.st_gid), name
+
+    follow(box, [away], "docs/install.md, 7")
+    assert (box.root / "var/lib/xinguan/terminal.db").exists()
+    assert list(box.root.glob("usr/**/*xinguan*")) == []
+    assert not (box.root / "opt/xinguan").exists()
+
+    follow(box, [install], "docs/install.md, 7, again")
+    box.must("sudo /opt/xinguan/uninstall --purge")
+    assert list(box.root.glob("var/lib/xinguan*")) == []
 
 
-def facts(root):
-    said = inside(root, "xinguan journal export")
-    return [json.loads(line) for line in said.stdout.splitlines() if line.startswith("{")]
+def test_readme_is_enough_for_whoever_has_a_code(boot, packages):
+    """`make deb` was done; the platform is one to practise with, and its code is typed where README's command asks."""
+    block = re.search(
+        r"## A terminal of your own\n\n```sh\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL
+    )[1]
+    make, *lines = [line.partition("  #")[0].strip() for line in block.splitlines()]
+    box = boot(packages.glob("*.deb"), "./xinguan_*.deb ./xinguan-central_*.deb")
+    assert make == "make deb"
+    box.must("mkdir dist && mv *.deb dist && apt-get update")
 
+    for line in lines:
+        words = line.replace("apt-get install", "apt-get install -y")
+        if line == "sudo xinguan provision":
+            box.must("apt-get install -y ./dist/xinguan-central_*.deb")
+            follow(box, SECTIONS["2"], "docs/install.md, 2")
+            words = f"sudo cat /root/code | {line}"
+        done = box.run(words)
+        assert done.returncode == 0 or "doctor" in line, f"{line}\n{done.stdout}\n{done.stderr}"
 
-def until(root, kinds, *, within_s=WITHIN_S):
-    """Ask until a fact of one of these kinds stands in the journal; say what stood there instead."""
-    end = time.monotonic() + within_s
-    while time.monotonic() < end:
-        found = [fact for fact in facts(root) if fact["kind"] in kinds]
-        if found:
-            return found
-    logs = "\n".join(path.read_text()[-2000:] for path in (root / "var/log").glob("xinguan*.log"))
-    pytest.fail(f"waited {within_s} s for {kinds}; there were {[fact['kind'] for fact in facts(root)]}\n{logs}")
-
-
-def test_from_nothing_to_a_decided_code_and_away(debian):
-    *setup, removal = STEPS
-    for number, step in enumerate(setup, 1):
-        done = inside(debian, step)
-        assert done.returncode == 0, f"step {number} of docs/install.md:\n{step}\n{done.stdout}\n{done.stderr}"
-    assert until(debian, {"not_granted"})[0]["body"]["reasons"] == ["needs_bound_token", "not_eligible"]
-
-    owners = {path.stat().st_uid for path in (debian / "var/lib/xinguan").rglob("*")}
-    assert owners == {(debian / "var/lib/xinguan").stat().st_uid}, "a command that root typed left a file of its own"
-    stranger = inside(debian, "sudo -u nobody xinguan journal status")
-    assert (stranger.returncode, "sudo xinguan" in stranger.stderr, "Traceback" in stranger.stderr) == (77, True, False)
-
-    assert inside(debian, removal).returncode == 0
-    assert (debian / "var/lib/xinguan/terminal.db").exists()
-    assert inside(debian, "sudo apt-get purge -y xinguan xinguan-central").returncode == 0
-    assert not (debian / "var/lib/xinguan").exists()
-    assert not (debian / "opt/xinguan").exists()
+    until(lambda: box.must("systemctl is-active xinguan-terminal").strip() == "active", "the terminal", box)
+    health = box.run("xinguan doctor").stdout
+    assert "Traceback" not in health
+    assert "gate1" in health
