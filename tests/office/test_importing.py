@@ -1,6 +1,7 @@
 """Files that offices send: what is taken in, what is refused and where, and what a hostile file does."""
 
 import io
+import json
 import time
 import zipfile
 from datetime import date
@@ -9,6 +10,7 @@ import pytest
 import xlsxwriter
 from office_town import AUTHORITY, CITY, WHO, Office, person
 
+from central.lists.cities import put_rules
 from central.office import entries
 from central.office.drafts import deciding
 from central.office.drafts.deciding import Asked
@@ -20,6 +22,7 @@ from central.office.refusals import OvertakenError, RefusedError
 from central.register.accounts.acts import newest
 from central.register.accounts.duties import ForbiddenError
 from central.register.registry import register
+from central.register.warrants import Warrant
 from central.store import sqlite_books
 
 ID = "11010519491231002X"  # the example of GB 11643: a number with a right check digit, of nobody
@@ -217,6 +220,20 @@ class TestResidents:
         with pytest.raises(OvertakenError):
             await office.call(office.checker, "approve", draft=first["draft"])
         assert listed(office) == [("张三", 3, 12), ("张三", 3, 13)]
+
+    async def test_nobody_is_approved_into_two_households_that_a_limit_counts(self, office):
+        document = office.rules("benefits.json")
+        document["benefits"][0] |= {"limits": [{"per": "group", "max": 2, "groups": [5000, 5999]}], "version": 9}
+        files, by = {"benefits.json": json.dumps(document).encode()}, Warrant.by_two("li", "han")
+        put_rules(office.desk.folder, CITY, files, warrant=by, now_ms=office.desk.now_ms())
+        twice = await residents.take(
+            office.desk, office.clerk, CITY, "姓名,等级,人群\n张三,5,12；5021；5022\n".encode(), WHY
+        )
+
+        with pytest.raises(RefusedError, match="households 5021 and 5022"):
+            await office.call(office.checker, "approve", draft=twice["draft"])
+
+        assert listed(office) == []
 
     async def test_an_import_that_is_undone_takes_its_waiting_draft_along(self, office):
         done = await residents.take(office.desk, office.clerk, CITY, "姓名,等级\n张三,5\n".encode(), WHY)
