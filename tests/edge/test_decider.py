@@ -26,7 +26,7 @@ from edge.housekeeping import pieces
 from edge.watch.disk import MIB
 from storage.sqlite import Store
 from sync.wire.records.kinds import problem
-from tests.edge.deciding import BENEFITS, KEY, NOW_S, SHORT_S, Hanging, Slow, Together, Town
+from tests.edge.deciding import BENEFITS, KEY, NOW_S, SHORT_S, UNHURRIED_S, Hanging, Slow, Together, Town
 
 
 @pytest.fixture
@@ -59,16 +59,23 @@ class TestAskThenWrite:
         )  # all four were asked about at the same time; one after another it is never more than one
         assert {answer.decision.outcome for answer in told} == {Outcome.GRANT}
 
-    async def test_the_store_is_free_while_somebody_is_asked(self, town):
-        never = Slow(10)
-        deciding = asyncio.create_task(town.decider(never).decide(town.show()))
-        await asyncio.sleep(0)
+    async def test_the_store_is_free_while_somebody_is_asked(self, town, monkeypatch):
+        monkeypatch.setattr("edge.lanes.decider.ASK_S", UNHURRIED_S)
+        others = Together(2)  # one alone is not answered
+        deciding = asyncio.create_task(town.decider(others).decide(town.show()))
+        while not others.asking:
+            await asyncio.sleep(0)
 
-        async with asyncio.timeout(0.1 + slack()):
-            await town.store.write(lambda conn: conn.execute("SELECT 1").fetchone())
-        answer = await deciding
+        await town.store.write(lambda conn: conn.execute("SELECT 1").fetchone())
 
-        assert answer.decision.outcome is Outcome.GRANT  # nobody answered in time: this terminal counts alone
+        assert others.asking == 1
+        others.all_here.set()
+        assert (await deciding).decision.outcome is Outcome.GRANT
+
+    async def test_who_is_not_answered_in_time_counts_alone(self, town):
+        answer = await town.decider(Slow(60)).decide(town.show())
+
+        assert answer.decision.outcome is Outcome.GRANT
         [(_, body)] = await town.facts("granted")
         assert body["claim"] == "alone"
 
@@ -307,11 +314,6 @@ async def test_a_bound_that_the_program_forgot_is_held_by_the_store_and_answered
 
     assert held.decision.reasons == (Reason.STORE_FAILED,)
     assert len(await town.facts(*GRANTING)) == 1
-
-
-def slack():
-    """Return what a busy machine may add: this test measures waiting for each other, not speed."""
-    return 0.1
 
 
 class TestAhead:
