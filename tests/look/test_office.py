@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
+from python_calamine import CalamineWorkbook
 
 from central.console.app import console_serving
 from central.register.accounts import operators
@@ -19,6 +20,11 @@ _SPEC = importlib.util.spec_from_file_location("office_town", Path(__file__).par
 sys.modules["office_town"] = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(sys.modules["office_town"])
 from office_town import AUTHORITY, CITY, NOW, WHO, Office  # noqa: E402
+
+_SPEC = importlib.util.spec_from_file_location("office_books", Path(__file__).parents[1] / "office" / "conftest.py")
+_BOOKS = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(_BOOKS)
+Journal = _BOOKS.Journal
 
 pytestmark = [
     pytest.mark.look,
@@ -35,7 +41,7 @@ PAGES = (
     "/applications",
     "/rules",
     "/registers",
-    "/registers/receipts",
+    f"/registers/receipts?subject={WHO}",
     "/money",
     "/fleet",
     "/acts",
@@ -161,3 +167,47 @@ async def test_every_page_fits_and_axe_finds_nothing_serious(console, person, si
 
     assert found == {}
     assert page.problems == []
+
+
+async def test_a_finance_month_sums_a_conflict_that_is_settled_and_the_report_as_a_spreadsheet(console, person):
+    def grant(name, key, **more):
+        offer = {"kind": "percent", "off_fen": 1_000, "to_pay_fen": 9_000}
+        item = {"benefit": "yunling.gate-half", "code": 2, "issuer": CITY, "offer": offer}
+        uses = [{"key": key, "n": 1, "max": 1}]
+        body = {"issuer": CITY, "site": "yunling-shan", "heads": 1, "given": [item], "amount_fen": 10_000, "uses": uses}
+        return "granted", name, body | more
+
+    key = f"u|{CITY}/first@site:yunling-shan|subject:{CITY}:07|ever"
+    part = {"step": "reversed_part", "whole": False, "fen": 4_000, "heads": 0}
+    gate, shop = [await Journal(console.books, name).enrol("yunling-shan") for name in ("t1", "t2")]
+    await gate.bring(grant("r1", key), grant("r2", "u|x"), ("reversed", "r2", part))
+    await shop.bring(grant("r3", key))
+
+    page = await person("finance")
+    await page.click("nav a[href='/money']")
+    await page.fill("[name=first]", "2026-09-01")
+    await page.fill("[name=last]", "2026-09-30")
+    async with page.expect_navigation():
+        await page.click("form[action='/money'] button")
+    told = await page.inner_text("main")
+    assert ["26.00" in told, "36.00" in told, key in told] == [True, True, True]  # off, refund, the conflict
+
+    await page.click("details:has(input[value=charged]) > summary")
+    form = "form[action='/do/settle-conflict']:has(input[value=charged])"
+    await page.fill(f"{form} [name=why]", "第二道门未联网，由场所承担")
+    async with page.expect_navigation():
+        await page.click(f"{form} button")
+    assert "第二道门未联网" in await page.inner_text("main")
+    await picture(page, "office-finance-month")
+
+    async with page.expect_download() as begun:
+        await page.click("a[href='/money/report.xlsx?half=2026H2']")
+    path = await (await begun.value).path()
+    rows = CalamineWorkbook.from_path(str(path)).get_sheet_by_index(0).to_python()
+    assert any(26.0 in row and 36.0 in row for row in rows)
+    assert page.problems == []
+
+    clerk = await person("clerk")
+    assert await clerk.locator("nav a[href='/money']").count() == 0
+    await clerk.goto(f"{console.url}/money")
+    assert "36.00" not in await clerk.inner_text("main")
