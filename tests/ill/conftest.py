@@ -1,6 +1,8 @@
 """One town for each file: platform, network, gate. A test leaves it as well as it found it."""
 
+import functools
 import importlib.util
+import inspect
 import sys
 from pathlib import Path
 
@@ -12,6 +14,31 @@ HERE = Path(__file__).parent
 spec = importlib.util.spec_from_file_location("ill_harness", HERE / "harness.py")
 harness = sys.modules["ill_harness"] = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(harness)
+
+
+TOWNS = ("town", "slow_town", "one_town")
+
+
+def pytest_collection_modifyitems(items):
+    """Readiness is read at the end of each test of a fault: all is well, but what the test says that it leaves."""
+    for item in items:
+        test = getattr(item, "obj", None)
+        if HERE in item.path.parents and inspect.iscoroutinefunction(test):
+            item.obj = read_at_the_end(test, item)
+
+
+def read_at_the_end(test, item):
+    marker = item.get_closest_marker("leaves")
+    left = frozenset(marker.args if marker else ())
+
+    @functools.wraps(test)
+    async def read(**given):
+        await test(**given)
+        for name in TOWNS:
+            if name in given:
+                await harness.ends_well(given[name], left)
+
+    return read
 
 
 @pytest.fixture(scope="session")
