@@ -35,7 +35,7 @@ LOST = -80.0  # `promise` of the best block after a round
 VAIN = (
     -10.0
 )  # `promise` of the best block below which no words are tried: of 105 tries that gained one had -3, others 17
-HOPELESS = 8.0  # `promise` of a block whose bits would be tried: those that were mended had at least 14
+HOPELESS = 0.0  # `promise` of a block whose bits would be tried; 8 lost a code in the dark
 FEW, MANY = 6, 10  # guesses at first, and when a round has passed
 SPARE = 3  # syndromes that no guess uses up
 BLIND = 3  # rounds on end that may gain nothing
