@@ -24,7 +24,7 @@ from storage.files import durable_folder, sync_folder
 
 BLOCK: Final = 1 << 20
 LONG: Final = 1 << 20  # octets from which a document counts as long
-RESERVE: Final = 256 << 20
+RESERVE: Final = 100 << 20  # five times what the last facts are kept for (edge.watch.disk)
 FIRST_WAIT_S: Final = 120.0
 MOST_WAIT_S: Final = 3600.0
 
