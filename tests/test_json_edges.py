@@ -56,6 +56,7 @@ EDGES = {
         "edge.commands.sync",
         "edge.events",
         "edge.watch.",
+        "central.lists.delegations",
         "central.register.reaching",
     ),
     "a message before it has a type": ("sync.wire.messages",),

@@ -6,7 +6,7 @@ import contextlib
 from central.books.reports import ledger
 from central.platform_state import create_state
 from central.store import SCHEMA, changed, looked
-from storage.migrations import steps
+from storage.migrations import statements, steps
 from storage.sqlite import connect, immediate
 
 FACTS = "SELECT terminal, epoch, seq, hash, raw, id, at_ms, kind, redemption, fault FROM facts WHERE terminal = ?"
@@ -80,7 +80,8 @@ async def test_a_window_that_was_counted_by_its_first_day_is_counted_by_its_name
     with contextlib.closing(connect(town.state.database, writing=True)) as conn, immediate(conn):
         for sql in ("UPDATE uses SET key = ? WHERE key = ?", "UPDATE tallies SET key = ? WHERE key = ?"):
             conn.execute(sql, (OLD, NOW))  # as the release before counted it
-        conn.execute(f"PRAGMA user_version = {BEFORE_WINDOWS}")
+        for statement in statements(steps(SCHEMA)[BEFORE_WINDOWS].sql):  # the file that a stored platform goes through
+            conn.execute(statement)
 
     kept = await asyncio.to_thread(looked, town.state, lambda tx: tx.rows(TALLIED, "u|%"))
 
