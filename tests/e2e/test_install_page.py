@@ -71,12 +71,16 @@ def test_the_tarball_takes_the_place_of_the_package(boot, packages):
         now = (box.root / name).lstat()
         assert (now.st_mode, now.st_uid, now.st_gid) == (was.st_mode, was.st_uid, was.st_gid), name
 
+    box.must("mkdir other && printf '#!/bin/sh\necho riscv64\n' > other/uname && chmod +x other/uname")
+    other = box.run("PATH=/root/other:$PATH ./xinguan/install.sh")
+    assert (other.returncode, "it is for amd64, this machine is riscv64" in other.stderr) == (1, True)
+
     follow(box, [away], "docs/install.md, 7")
     assert (box.root / "var/lib/xinguan/terminal.db").exists()
     assert list(box.root.glob("usr/**/*xinguan*")) == []
     assert not (box.root / "opt/xinguan").exists()
 
-    follow(box, [install], "docs/install.md, 7, again")
+    follow(box, [f"rm -rf xinguan xinguan-central\n{install}"], "docs/install.md, 7, again")
     box.must("sudo /opt/xinguan/uninstall --purge")
     assert list(box.root.glob("var/lib/xinguan*")) == []
 
