@@ -52,8 +52,15 @@ def run(args: argparse.Namespace) -> int:
     except ExceptionGroup as group:
         foreseen, rest = group.split((SchemaTooNewError, TokensUnusableError, OSError))
         if foreseen is not None and rest is None:
-            complain(str(foreseen.exceptions[0]))
+            complain(str(innermost(foreseen)))
             return EX_UNAVAILABLE
         log.exception("task_died")
         return 1
     return 0
+
+
+def innermost(group: BaseException) -> BaseException:
+    """Return the first fault that is no group of faults: what to tell a person."""
+    while isinstance(group, BaseExceptionGroup):
+        group = group.exceptions[0]
+    return group

@@ -13,6 +13,7 @@ from credit.inputs import Now
 from edge import beginning
 from edge.beginning import Beginning
 from edge.clock import Clock, Memory
+from edge.commands.run import innermost
 from edge.lanes.together import resume
 from edge.watch.alive import Rounds, Tasks
 from edge.watch.network import Outage
@@ -121,3 +122,9 @@ async def test_what_a_restore_was_making_when_the_plug_was_pulled_does_not_stay(
 
     assert list(tmp_path.glob("restoring*")) == []
     assert "restore_was_cut_off" in caplog.text
+
+
+def test_a_port_that_is_taken_is_said_and_not_that_tasks_ended():
+    taken = OSError(98, "address already in use")
+
+    assert innermost(ExceptionGroup("unhandled", [ExceptionGroup("unhandled", [taken])])) is taken
