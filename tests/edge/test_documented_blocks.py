@@ -58,7 +58,7 @@ CHECKED = {
         "sh": "tests/lists/test_federation.py::test_every_command_on_the_page_works_and_nobody_is_enrolled_again"
     },
     "hub.md": {"json": HUB, "toml": HUB},
-    "install.md": {"sh": "tests/e2e/test_install_page.py::test_from_nothing_to_a_decided_code_and_away"},
+    "install.md": {"sh": "tests/e2e/test_install_page.py::test_from_nothing_to_a_decided_code_on_a_screen"},
     "lists.md": {"json": "tests/lists/test_lists_doc.py::test_every_document_on_the_page_is_one_a_terminal_accepts"},
     "monitoring.md": {"yaml": "tests/edge/test_documented_blocks.py::test_prometheus_is_told_what_there_is"},
     "office.md": {"": LINES},
