@@ -14,7 +14,9 @@ Rules of this file:
    up nothing else. A kind that nobody has tried for FORGET_S is not held against it any more.
 5. What is done for others (a hub's calls for its terminals, `alone`) says nothing of the peer by being refused: whoever
    does it keeps the pauses, each terminal's its own (`central.site.pauses`).
-6. `hurry` lets the next try go at once: somebody stands beside the terminal and asked for it.
+6. Whoever is at a peer that is `left` for another comes back at once with UnreachableError, and asks the way anew: of
+   several who wait for a silent peer's one turn a second, each could wait for ever.
+7. `hurry` lets the next try go at once: somebody stands beside the terminal and asked for it.
 
     t=0 s   journal ──────────── no byte for 3 s ✗
     t=1 s       standing ─────────────── ✗
@@ -83,6 +85,7 @@ class Peer:
         self._ill: dict[str, float] = {}  # kinds of work it is overloaded with, and when they were last tried
         self._proven: set[str] = set()  # kinds that went through since
         self._unheard = asyncio.Event()
+        self._times_left = 0
         self.silent_since = 0.0
         self.back: Callable[[], None] = lambda: None
 
@@ -135,15 +138,24 @@ class Peer:
         self._not_before = 0.0
         self._free()
 
+    def leave(self) -> None:
+        """Send everybody away who waits here, or hangs in a call: they are to speak to somebody else."""
+        self._times_left += 1
+        self._free()
+        for task in self._in_flight:
+            task.cancel()
+
     async def turn(self, path: str = "") -> None:
-        """Wait until one more try of this peer is decent: at once while it, or this kind of work, is well."""
-        loop = asyncio.get_running_loop()
+        """Wait until one more try is decent (at once while the peer, or this kind of work, is well), or it is left."""
+        loop, times = asyncio.get_running_loop(), self._times_left
         while not self._goes(path) and (left := self._not_before - loop.time()) > 0:
             try:
                 async with asyncio.timeout(left):
                     await self._go.wait()
             except TimeoutError:
                 continue
+            if self._times_left != times:
+                return
         if not self._goes(path):
             self._not_before = max(self._not_before, loop.time() + SPACING_S)
 
@@ -165,9 +177,12 @@ class Peer:
 
         `begins` is called when a try goes out; `alone`: this is done for somebody else (rule 5).
         """
+        times = self._times_left
         while True:
             if self._silent or not alone:
                 await self.turn(path)
+            if self._times_left != times:
+                raise UnreachableError(f"{self._base_url}: left for another way")
             began = asyncio.get_running_loop().time()
             begins()
             patience_s = min(silent_s, SILENT_S) if self.trouble is Trouble.SILENT else silent_s

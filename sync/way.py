@@ -53,6 +53,8 @@ class Way:
         if at == self._at:
             return
         self._at, self._away = at, False
+        if self._hub is not None:
+            self._hub.leave()
         self._hub = None
         if at is not None:
             self._hub = Peer(self.platform.session, at.url, pin=bytes.fromhex(at.cert_sha256))
@@ -88,6 +90,7 @@ class Way:
         while hub is self._hub and hub.trouble is Trouble.SILENT:
             if loop.time() - hub.silent_since >= AWAY_S:
                 self._away = True
+                hub.leave()
                 self.switched()
                 return
             await asyncio.sleep(LOOK_S)
@@ -100,4 +103,6 @@ class Way:
             return
         if hub is self._hub:
             self._away = False
+            if self.platform.trouble is Trouble.SILENT:
+                self.platform.leave()
             self.switched()

@@ -13,12 +13,16 @@ from central.http.waking import Waking
 from central.hub import learning
 from central.register.standing import set_state
 from storage.jobs import StoreFailedError
+from sync import way
 from sync.backoff import MAX_ASKED_S, Backoff
 from sync.peer import Peer, Trouble
+from sync.push.line import Line
 from sync.push.listener import Listener
+from sync.push.pusher import Pusher
 from sync.push.status import PushState
 from sync.transport import PortalError, RefusedError, UnreachableError, open_session
 from sync.wire.messages import STANDING_WAIT_S
+from sync.wire.profiles import HubAt
 
 
 async def until(true, within_s=20.0):
@@ -192,6 +196,30 @@ class TestALineThatComesAndGoes:
 
         assert time.monotonic() - began <= 1.5
         assert line.peer.trouble is Trouble.NONE
+
+
+class TestADeadHub:
+    async def test_facts_that_wait_for_its_next_turn_go_to_the_platform_as_soon_as_the_way_changes(
+        self, town, monkeypatch
+    ):
+        monkeypatch.setattr(Backoff, "unreachable_s", lambda _self: 3_600.0)  # somebody else has every turn of it
+        monkeypatch.setattr(way, "AWAY_S", 0.1)
+        terminal = await town.terminal()
+        nowhere = HubAt(url="https://127.0.0.1:9", cert_sha256="ab" * 32, public_key="cd" * 32, no=1)
+        road = way.Way(Peer(terminal.session, terminal.identity.platform), lambda: nowhere)
+        pusher = Pusher(Line(terminal.store, road, terminal.identity, terminal.clock))
+        road.switched = pusher.begin_again
+        await terminal.write(many=3)
+
+        sending = [asyncio.create_task(pusher.run()), asyncio.create_task(road.run())]
+        try:
+            await until(lambda: pusher.status.sent == 3)
+        finally:
+            for task in sending:
+                task.cancel()
+            await asyncio.wait(sending)
+
+        assert road.current is road.platform
 
 
 class Overloaded:
