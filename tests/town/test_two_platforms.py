@@ -168,7 +168,7 @@ class TestIllness:
                 ("c",),
             ]
 
-    async def test_a_hung_server_costs_a_second_and_not_the_loop(self, own_server):
+    async def test_the_only_server_that_hangs_costs_seconds_and_not_the_loop(self, own_server):
         own_server.psql("CREATE DATABASE x")
         async with PostgresJobs(own_server.url("x"), SCHEMAS["postgres"]):
             os.kill(own_server.process.pid, signal.SIGSTOP)
