@@ -48,6 +48,7 @@ CHECKED = (
     checks.response_schema_conformance,
 )
 OF_JWS = CHECKED[:-1]
+READINESS = "/readyz"  # its 503 is an answer: the calls drawn here stop entry, and then nobody would be let in
 JWS = "application/jwt"
 PIN = "739152"
 SPARE = "gate-spare"  # orders and profiles go to this one
@@ -165,7 +166,7 @@ def heard(case, url, proof):
     end = time.monotonic() + BUSY_S
     while True:
         answer = case.call(base_url=url, timeout=PATIENCE_S, **proof)
-        if answer.status_code != 503 or time.monotonic() > end:
+        if answer.status_code != 503 or case.path == READINESS or time.monotonic() > end:
             return answer
         case.validate_response(answer, checks=list(CHECKED[1:]))
 
@@ -205,7 +206,7 @@ def ask(operation, url, token, known, found):
             case.validate_response(answer, checks=list(OF_JWS))
             fits(operation, answer)
         else:
-            case.validate_response(answer, checks=list(CHECKED))
+            case.validate_response(answer, checks=list(CHECKED[1:] if case.path == READINESS else CHECKED))
 
     asked()
 
