@@ -100,7 +100,7 @@ def test_readme_is_enough_for_whoever_has_a_code(boot, packages):
         if line == "sudo xinguan provision":
             box.must("apt-get install -y ./dist/xinguan-central_*.deb")
             follow(box, SECTIONS["2"], "docs/install.md, 2")
-            words = f"sudo cat /root/code | {line}"
+            words = f"sudo cat /root/code | {line} --platform http://127.0.0.1:8480"  # the code there is a bare one
         done = box.run(words)
         assert done.returncode == 0 or "doctor" in line, f"{line}\n{done.stdout}\n{done.stderr}"
 

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from urllib.parse import parse_qs, urldefrag
 
 import pytest
 import segno
@@ -50,6 +51,18 @@ async def test_a_stick_makes_a_box_of_a_machine(xinguan_town, code, tmp_path):
     assert config.platform.url == xinguan_town.network_url
     again = await provision(tmp_path, "--file", stick(tmp_path, code))
     assert (again.returncode, "enrol --again" in again.stderr) == (2, True)
+
+
+async def test_a_code_without_its_platforms_address_asks_for_the_option_that_there_is(xinguan_town, code, tmp_path):
+    (bare,) = parse_qs(urldefrag(code).fragment)["code"]
+    file = stick(tmp_path, bare)
+
+    without = await provision(tmp_path, "--file", file)
+    done = await provision(tmp_path, "--file", file, "--platform", xinguan_town.network_url)
+
+    assert (without.returncode, "--platform https://" in without.stderr) == (2, True)
+    assert done.returncode == 0, done.stderr
+    assert load(tmp_path / "etc" / "terminal.toml").platform.url == xinguan_town.network_url
 
 
 async def test_the_code_is_shown_to_the_gates_own_camera(xinguan_town, code, tmp_path):

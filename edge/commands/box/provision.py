@@ -60,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--file", type=Path, help="TOML on a stick: code, ca?, [lanes.A] source, actuator")
     how.add_argument("--camera", metavar="SOURCE", help="show the enrolment QR to this camera: v4l2:0, …")
+    parser.add_argument("--platform", metavar="URL", help="where the platform is, for a code without its address")
     parser.add_argument("--ca", type=Path, help="PEM file of the platform's private CA")
     parser.add_argument("--data", type=Path, default=DATA, help="data folder (default: %(default)s)")
     parser.add_argument("--config", type=Path, default=DEFAULT_PATH, metavar="FILE", help="default: %(default)s")
@@ -74,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
         return 2
     try:
         given = _given(args)
-        ticket = read_ticket(given.code)
+        ticket = read_ticket(given.code, platform=args.platform)
         ca = _keep_ca(given, args)
     except (StickError, IdentityError, SpecError, TimeoutError, OSError) as error:
         complain(str(error) or f"{CAMERA_S:.0f} 秒内没有看到登记码 · no enrolment code was seen")
