@@ -15,7 +15,7 @@ from central.office.drafts.deciding import Asked
 from central.office.drafts.keeping import Draft
 from central.office.drafts.rulebooks import titles
 from central.office.entries import known_subject
-from central.office.holders.receipts import PAGE, Receipt
+from central.office.holders.receipts import PAGE, OwnReceipt
 from central.office.holders.receipts import listed as own_receipts
 from central.office.importing import residents, rule_files
 from central.office.importing.columns import KINDS, read_rows
@@ -70,7 +70,7 @@ class _Own(NamedTuple):
 
     shown: str = ""
     grants: tuple[Grant, ...] = ()
-    receipts: tuple[Receipt, ...] = ()
+    receipts: tuple[OwnReceipt, ...] = ()
 
 
 async def _own(desk: Desk, city: str, subject: str, before: str) -> _Own:

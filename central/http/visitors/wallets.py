@@ -21,6 +21,7 @@ from central.office.approving.wallet import NONCE_S
 from central.office.desk import Desk
 from central.office.holders import doing, handing, receipts
 from central.office.holders.handing import Holder, NoHandOverError
+from central.office.holders.receipts import OwnReceipt
 from central.office.refusals import RefusedError
 from central.register.accounts.acts import RepeatedError
 from storage.jobs import JobStore
@@ -139,28 +140,6 @@ class OwnApplications(msgspec.Struct, frozen=True, kw_only=True):
     applications: list[OwnApplication]
 
 
-class OwnReceipt(msgspec.Struct, frozen=True, kw_only=True):
-    """One redemption: where and when, what was paid and taken off, and what became of it. Money in fen."""
-
-    redemption: str
-    at_ms: int
-    site: str
-    place: dict[str, str]
-    kind: Literal["granted", "opened"]
-    state: str
-    verdict: str | None
-    heads: int
-    benefits: list[str]
-    amount_fen: int
-    to_pay_fen: int
-    refund_fen: int
-    off_fen: int
-    waived_fen: int
-    later_fen: int
-    claim_fen: int
-    stands: bool
-
-
 class OwnReceipts(msgspec.Struct, frozen=True, kw_only=True):
     """A page of receipts, the newest first; `before` asks for the next page, "" when there is none."""
 
@@ -259,9 +238,9 @@ class WalletCalls:
     async def receipts(self, request: web.Request, holder: Holder) -> OwnReceipts:
         """Give a page of receipts."""
         before = request.query.get("before", "")[:64]
-        found = [one.to_json() for one in await doing.own_receipts(self._desk, holder, before=before)]
-        last = found[-1]["redemption"] if len(found) == receipts.PAGE else ""
-        return OwnReceipts(receipts=[_as(OwnReceipt, one) for one in found], before=last)
+        found = await doing.own_receipts(self._desk, holder, before=before)
+        last = found[-1].redemption if len(found) == receipts.PAGE else ""
+        return OwnReceipts(receipts=found, before=last)
 
 
 def _secret(request: web.Request) -> str:

@@ -74,7 +74,7 @@ async def apply(desk: Desk, holder: Holder, wished: Wished) -> Application:
     return await applications.enter_own(desk, holder.person(), holder.city, wish, asked, at_most=applications.MAX_OPEN)
 
 
-async def own_receipts(desk: Desk, holder: Holder, *, before: str = "") -> list[receipts.Receipt]:
+async def own_receipts(desk: Desk, holder: Holder, *, before: str = "") -> list[receipts.OwnReceipt]:
     """Return a page of the holder's receipts, the newest first."""
     return await desk.books.read(lambda tx: receipts.listed(tx, holder.city, holder.subject, before=before))
 

@@ -5,12 +5,14 @@ Rules of this file:
 - a receipt is told from the signed fact and the steps that came after it, with the figures that settlement counts: what
   a holder reads and what a site is paid for are the same sum;
 - newest first, PAGE at a time; `before` is the last receipt of the page before;
+- `to_pay_fen` was to be paid there, and `refund_fen` came back of it; `off`, `waived` and `later` are what stands;
 - it is found by the holder that stands in the fact, "issuer:pseudonym"; nobody else's is ever looked at.
 """
 
 import json
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final, Literal
+
+from msgspec import Struct
 
 from central.books.settling.accounts import Figures, Steps, grant_of, unpacked, worth
 from storage.jobs import Row, Tx
@@ -29,18 +31,14 @@ ONE: Final = f"{COLUMNS} AND r.redemption = $2 LIMIT 1"
 LAST: Final = 2**62
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
-    """One redemption as its holder reads it. Money in fen, times in milliseconds UTC.
-
-    `to_pay_fen` was to be paid there, and `refund_fen` came back of it; `off`, `waived` and `later` are what stands.
-    """
+class OwnReceipt(Struct, frozen=True, kw_only=True):
+    """One redemption: where and when, what was paid and taken off, and what became of it. Money in fen."""
 
     redemption: str
     at_ms: int
     site: str
     place: dict[str, str]
-    kind: str
+    kind: Literal["granted", "opened"]
     state: str
     verdict: str | None
     heads: int
@@ -54,17 +52,13 @@ class Receipt:
     claim_fen: int
     stands: bool
 
-    def to_json(self) -> dict[str, Any]:
-        """Return it as JSON values."""
-        return {name: getattr(self, name) for name in self.__slots__}
-
 
 def holder_name(city: str, subject: str) -> str:
     """Return under which name the books keep a holder's redemptions."""
     return f"{city}:{subject}"
 
 
-async def listed(tx: Tx, city: str, subject: str, *, before: str = "") -> list[Receipt]:
+async def listed(tx: Tx, city: str, subject: str, *, before: str = "") -> list[OwnReceipt]:
     """Return a page of receipts, the newest first; after the receipt `before`, if that is this holder's."""
     at_ms, last = LAST, ""
     if before and (row := await tx.row(ONE, holder_name(city, subject), before)) is not None:
@@ -72,13 +66,13 @@ async def listed(tx: Tx, city: str, subject: str, *, before: str = "") -> list[R
     return [_receipt(row) for row in await tx.rows(NEWEST, holder_name(city, subject), at_ms, last, PAGE)]
 
 
-async def get(tx: Tx, city: str, subject: str, redemption: str) -> Receipt | None:
+async def get(tx: Tx, city: str, subject: str, redemption: str) -> OwnReceipt | None:
     """Return one receipt, None when this holder has none of that number."""
     row = await tx.row(ONE, holder_name(city, subject), redemption)
     return None if row is None else _receipt(row)
 
 
-def _receipt(row: Row) -> Receipt:
+def _receipt(row: Row) -> OwnReceipt:
     redemption, site, at_ms, kind, state, verdict, account, raw, profile = row
     grant = grant_of(json.loads(bytes(raw))["body"], site=site)
     steps = unpacked(json.loads(account)) if account else Steps()
@@ -86,7 +80,7 @@ def _receipt(row: Row) -> Receipt:
     for one in worth(grant, steps).values():
         sums += one
     title = json.loads(profile).get("title") or {}
-    return Receipt(
+    return OwnReceipt(
         redemption=redemption,
         at_ms=at_ms,
         site=site,
