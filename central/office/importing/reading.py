@@ -2,8 +2,8 @@
 
 Rules of this file:
 
-- at most 16 MB, 100 000 rows, 50 columns, 500 characters a cell; an XLSX that would unfold to more than 256 MB, or
-  more than a hundredfold, is refused before it is unfolded;
+- at most 16 MB, 100 000 rows, 50 columns, 500 characters a cell; an XLSX is looked at before a reader sees it
+  (`unfolding`): no reader asks how far away a cell is before it takes the memory;
 - CSV is UTF-8 (with or without its mark) or GB 18030, as Excel in China saves it; comma, semicolon or tab;
 - XLSX is read by python-calamine: values alone, no formulas and no macros; dates come as dates, whole numbers without
   ".0";
@@ -12,18 +12,15 @@ Rules of this file:
 
 import csv
 import io
-import zipfile
 from datetime import date, datetime
 from typing import Any, Final
 
 from python_calamine import CalamineError, CalamineWorkbook
 
+from central.office.importing.unfolding import vetted
 from central.office.refusals import RefusedError
 
 MAX_BYTES: Final = 16 * 1024 * 1024
-MAX_UNFOLDED: Final = 256 * 1024 * 1024
-MAX_RATIO: Final = 100
-MAX_ENTRIES: Final = 2_000
 MAX_ROWS: Final = 100_000
 MAX_COLUMNS: Final = 50
 MAX_CELL: Final = 500
@@ -70,25 +67,12 @@ def _comma(data: bytes) -> Table:
 
 
 def _spreadsheet(data: bytes) -> Table:
-    _check_unfolded(data)
+    book = vetted(data, rows=MAX_ROWS + 1, columns=MAX_COLUMNS)
     try:
-        sheet = CalamineWorkbook.from_filelike(io.BytesIO(data)).get_sheet_by_index(0)
-        if sheet.total_height > MAX_ROWS + 1 or sheet.total_width > MAX_COLUMNS:
-            raise RefusedError(f"最多 {MAX_ROWS} 行 {MAX_COLUMNS} 列 · at most {MAX_ROWS} rows, {MAX_COLUMNS} columns")
+        sheet = CalamineWorkbook.from_filelike(io.BytesIO(book)).get_sheet_by_index(0)
         return [_bounded(row, number) for number, row in enumerate(sheet.to_python(skip_empty_area=False))]
     except (CalamineError, IndexError, ValueError, OverflowError) as error:
         raise RefusedError(f"不是可读的 XLSX · no spreadsheet that can be read ({error})") from error
-
-
-def _check_unfolded(data: bytes) -> None:
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            entries = archive.infolist()
-    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
-        raise RefusedError("XLSX 已损坏 · the spreadsheet is damaged") from error
-    whole = sum(one.file_size for one in entries)
-    if len(entries) > MAX_ENTRIES or whole > MAX_UNFOLDED or whole > MAX_RATIO * len(data) + 10**7:
-        raise RefusedError("XLSX 展开后过大，拒绝读取 · it would unfold to too much, and is not read")
 
 
 def _bounded(row: list[Any], number: int) -> list[str]:
