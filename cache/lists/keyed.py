@@ -15,9 +15,8 @@ from typing import Final
 from cache.ledger.visit import ListUnreadableError
 from cache.lists.files import DocumentRefusedError, ListFiles
 from cache.lists.index import MEASURES, MEMBERS, Index, KeyList, pile_of
-from cache.lists.keyfile import layout
+from cache.lists.keyfile import beside, layout
 from cache.lists.keyfile.base import Base
-from cache.lists.keyfile.delta import Delta
 from cache.lists.keyfile.layout import KeyFileError
 from cache.lists.keyfile.view import View
 from cache.lists.payloads import (
@@ -108,11 +107,7 @@ def open_listed(index: Index, name: str, shelf: Shelf, *, held: Listed | None) -
         view = held.view
     else:
         view, laid = View.over(_base(pile[0], KINDS[name], shelf)), 1
-    for one in pile[laid:]:
-        try:
-            view = view.applied(Delta.read(shelf.files.read(one.sha256)))
-        except KeyFileError as error:
-            raise BrokenChainError(f"{one.path}: {error}") from error
+    view = _laid(view, pile, laid, shelf.files)
     if view.root.hex() != wanted.root or view.count != wanted.count:
         raise BrokenChainError(f"lists/{city}/{name}: leads to {view.root.hex()[:16]}, signed is {wanted.root[:16]}")
     return Listed(
@@ -130,6 +125,16 @@ def _held_part(held: Listed | None, pile: tuple[Document, ...]) -> int:
     if held is None or held.pile != pile[: len(held.pile)]:
         return 0
     return len(held.pile)
+
+
+def _laid(view: View, pile: tuple[Document, ...], laid: int, files: ListFiles) -> View:
+    """Lay the rest of a pile on a view to which the first `laid` files of it led."""
+    more = [files.read(one.sha256) for one in pile[laid:]]
+    until_now, new = ([files.place(one.sha256) for one in part] for part in (pile[1:laid], pile[laid:]))
+    try:
+        return beside.laid(view, until_now=until_now, more=more, new=new)
+    except KeyFileError as error:
+        raise BrokenChainError(f"{pile[-1].path}: {error}") from error
 
 
 def _base(document: Document, kind: int, shelf: Shelf) -> Base:

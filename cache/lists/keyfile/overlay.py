@@ -8,6 +8,7 @@ not as objects) and appends its rows; what it replaces stays in the string until
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
+from typing import ClassVar
 
 from cache.lists.keyfile.delta import Place
 from cache.lists.keyfile.layout import SUFFIX_BITS, SUFFIX_BYTES
@@ -21,6 +22,8 @@ class Overlay:
 
     __slots__ = ("_at", "_fan", "_keys", "_payloads", "_shift", "_sizes", "_waste")
 
+    WIDTHS: ClassVar = (8, 4, 2)  # octets of a key, of the place and of the size of its payloads
+
     def __init__(self) -> None:
         self._keys = array("Q")
         self._at = array("I")
@@ -32,6 +35,21 @@ class Overlay:
 
     def __len__(self) -> int:
         return len(self._keys)
+
+    def memory(self) -> tuple[int, int, bytes]:
+        """Return the number of keys, the waste, and all of it as it lies in memory."""
+        held = (self._keys.tobytes(), self._at.tobytes(), self._sizes.tobytes(), self._payloads)
+        return len(self._keys), self._waste, b"".join(held)
+
+    @classmethod
+    def of_memory(cls, memory: memoryview, *, keys: int, waste: int) -> "Overlay":
+        """Return the overlay that `memory` says, on the machine that said it."""
+        made, at = cls(), 0
+        for held, width in zip((made._keys, made._at, made._sizes), cls.WIDTHS, strict=True):
+            held.frombytes(memory[at : at + keys * width])
+            at += keys * width
+        made._payloads, made._waste = bytes(memory[at:]), waste
+        return made._fanned()
 
     def look_up(self, stored: int) -> bytes | None:
         """Return the payloads of a key as it is stored, joined; None when the base answers for it."""

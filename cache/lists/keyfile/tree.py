@@ -51,6 +51,19 @@ class Tree:
             levels.append(b"".join([sha(NODE + below[at : at + pair]).digest() for at in range(0, len(below), pair)]))
         return cls(tuple(levels))
 
+    def memory(self) -> bytes:
+        """Return all levels, leaves first, joined."""
+        return b"".join(self._levels)
+
+    @classmethod
+    def of_memory(cls, memory: memoryview) -> Self:
+        """Return the tree that `memory` says; no hash is made."""
+        levels, at, size = [], 0, (len(memory) + ROOT_BYTES) // 2
+        while at < len(memory):
+            levels.append(bytes(memory[at : at + size]))
+            at, size = at + size, size // 2
+        return cls(tuple(levels))
+
     @property
     def top(self) -> bytes:
         """The node over all leaves."""

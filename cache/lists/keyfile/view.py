@@ -40,15 +40,15 @@ __all__ = ["MEASURES", "Base", "Delta", "Layout", "View"]
 class View:
     """A list in force. `root` says all of it; `count` rows; `pending` keys stand in the overlay."""
 
-    __slots__ = ("_overlay", "_spare", "_tree", "base", "count", "root")
+    __slots__ = ("_spare", "base", "count", "overlay", "root", "tree")
 
     def __init__(self, base: Base, overlay: Overlay, tree: Tree, *, count: int) -> None:
         self.base = base
         self.count = count
         self.root = tree.root(base.layout, count)
-        self._overlay = overlay
+        self.overlay = overlay
         self._spare = base.layout.spare
-        self._tree = tree
+        self.tree = tree
 
     @classmethod
     def over(cls, base: Base) -> "View":
@@ -63,17 +63,17 @@ class View:
     @property
     def pending(self) -> int:
         """How many keys the overlay holds: what a compaction would bring home."""
-        return len(self._overlay)
+        return len(self.overlay)
 
     def look_up(self, key: bytes) -> bytes:
         """Return the payloads of a pseudonym, joined; empty for none. Raises KeyFileError, OSError."""
         stored = int.from_bytes(key[:KEY_BYTES], "big") >> self._spare  # as `Layout.stored`: every decision comes by
-        found = self._overlay.look_up(stored)
+        found = self.overlay.look_up(stored)
         return self.base.look_up(stored) if found is None else found
 
     def rows(self, bucket: int) -> bytes:
         """Return the rows of one bucket as they are in force, ascending."""
-        return self._merged(bucket, self._overlay.of_bucket(bucket))
+        return self._merged(bucket, self.overlay.of_bucket(bucket))
 
     def delta(self, changes: Mapping[bytes, bytes]) -> Delta:
         """Return what leads from here to where each of these keys has these payloads (the publisher's side)."""
@@ -94,11 +94,11 @@ class View:
         tree, count = self._after(delta.changes)
         if count != delta.count or tree.root(self.layout, count) != delta.after:
             raise KeyFileError(f"delta to {delta.after.hex()[:16]}: the rows lead elsewhere; fetch the base")
-        return View(self.base, self._overlay.with_changes(delta.changes), tree, count=count)
+        return View(self.base, self.overlay.with_changes(delta.changes), tree, count=count)
 
     def since_base(self) -> Delta:
         """Return what leads from the base alone to here: all that is pending, in one delta."""
-        changes = dict(self._overlay.items())
+        changes = dict(self.overlay.items())
         return Delta(layout=self.layout, before=self.base.root, after=self.root, count=self.count, changes=changes)
 
     def buckets(self) -> Iterator[bytes]:
@@ -114,14 +114,14 @@ class View:
         leaves, grown, turns = {}, 0, Turns()
         for bucket, changed in by_bucket.items():
             turns.give()
-            pending = self._overlay.of_bucket(bucket)
+            pending = self.overlay.of_bucket(bucket)
             before = self._merged(bucket, pending)
-            if hash_of(before) != self._tree.leaf(bucket):
+            if hash_of(before) != self.tree.leaf(bucket):
                 raise KeyFileError(f"{self.base.path.name}: bucket {bucket} is damaged on disk")
             after = self._merged(bucket, {**pending, **changed})
             leaves[bucket] = hash_of(after)
             grown += len(after) - len(before)
-        return self._tree.changed(leaves), self.count + grown // self.layout.row_bytes
+        return self.tree.changed(leaves), self.count + grown // self.layout.row_bytes
 
     def _merged(self, bucket: int, pending: Mapping[Place, bytes]) -> bytes:
         rows = self.base.rows(bucket)
