@@ -89,6 +89,19 @@ class TestChanges:
         assert (there.root, there.count) == (fresh.root, fresh.count)
         assert {key: there.look_up(key) for key in rows} == rows
 
+    def test_one_by_one_or_all_at_once_every_change_is_found_and_nobody_elses(self, tmp_path):
+        """Few changes on many are laid in another way than many; marks are carried on, and made anew when they fill."""
+        rows, strangers = town(50), town(500, seed=8)
+        changes = dict.fromkeys((*town(120, seed=3), *list(rows)[:9]), b"\t\t")
+        one_by_one = all_at_once = made(tmp_path, rows)
+        for key, payloads in changes.items():
+            one_by_one = one_by_one.applied(one_by_one.delta({key: payloads}))
+        all_at_once = all_at_once.applied(all_at_once.delta(changes))
+
+        for listed in (one_by_one, all_at_once):
+            assert {key: listed.look_up(key) for key in rows | changes} == rows | changes
+            assert {listed.look_up(key) for key in strangers} == {b""}
+
     def test_a_compacted_base_has_the_root_of_what_it_was_made_of(self, tmp_path):
         rows = town(300)
         gone = next(iter(rows))

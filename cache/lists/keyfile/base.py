@@ -32,6 +32,7 @@ from cache.lists.keyfile.layout import (
 from cache.lists.keyfile.tree import Tree, hash_of
 
 READ_BYTES: Final = 1 << 20
+_pread: Final = os.pread
 SUFFIX_MASK: Final = (1 << SUFFIX_BITS) - 1
 
 
@@ -40,10 +41,9 @@ class Base:
 
     __slots__ = (
         "__weakref__",
-        "_fan",
         "_file",
         "_let_go",
-        "_rows_at",
+        "_starts",
         "_width",
         "count",
         "layout",
@@ -60,9 +60,8 @@ class Base:
         self.tree = Tree.of(())
         self._file = file
         self._let_go = weakref.finalize(self, os.close, file)  # when the last view that reads it is gone
-        self._fan = fan
+        self._starts = _starts_of(fan, layout)
         self._width = layout.row_bytes
-        self._rows_at = HEADER.size + FAN.size * len(fan)
 
     @classmethod
     def open(cls, path: Path, *, root: bytes | None, fresh: bool = True) -> Self:
@@ -97,30 +96,28 @@ class Base:
 
     def span(self, bucket: int) -> tuple[int, int]:
         """Return where in the file the rows of a bucket stand: first byte and size."""
-        width = self.layout.row_bytes
-        return self._rows_at + self._fan[bucket] * width, (self._fan[bucket + 1] - self._fan[bucket]) * width
+        first = self._starts[bucket]
+        return first, self._starts[bucket + 1] - first
 
     def look_up(self, stored: int) -> bytes:
         """Return the payloads of a key as it is stored, joined; empty when it is not here.
 
         Raises KeyFileError, OSError.
         """
-        bucket, width, fan = stored >> SUFFIX_BITS, self._width, self._fan
-        first = fan[bucket]
-        size = (fan[bucket + 1] - first) * width
-        rows = os.pread(self._file, size, self._rows_at + first * width)  # as `rows` does: a call less
+        bucket, starts = stored >> SUFFIX_BITS, self._starts
+        first = starts[bucket]
+        size = starts[bucket + 1] - first
+        rows = _pread(self._file, size, first)  # as `rows` does: a call less
         if len(rows) != size:
             raise self._short(bucket, rows, size)
         suffix = (stored & SUFFIX_MASK).to_bytes(SUFFIX_BYTES, "big")
-        at = rows.find(suffix)
-        return payloads_of(rows, suffix, width, at=at) if at >= 0 else b""
+        at = rows.rfind(suffix)  # from the end: half the time of `find`, for reasons of CPython's
+        return payloads_of(rows, suffix, self._width, at=at) if at >= 0 else b""
 
     def rows(self, bucket: int) -> bytes:
         """Return the rows of one bucket, as they stand in the file; raise KeyFileError for a file cut short."""
-        width, fan = self._width, self._fan
-        first = fan[bucket]
-        size = (fan[bucket + 1] - first) * width
-        rows = os.pread(self._file, size, self._rows_at + first * width)
+        first, size = self.span(bucket)
+        rows = os.pread(self._file, size, first)
         if len(rows) != size:
             raise self._short(bucket, rows, size)
         return rows
@@ -147,7 +144,7 @@ class Base:
             fan = _read_fan(self._file, self.path, layout, count)
         except (KeyFileError, OSError):
             return False
-        return (layout, told, fan) == (self.layout, self.root, self._fan)
+        return (layout, told, _starts_of(fan, layout)) == (self.layout, self.root, self._starts)
 
     def bad_buckets(self) -> Iterator[int]:
         """Hash every bucket again and yield the numbers of those that changed on disk (the nightly scrub)."""
@@ -162,45 +159,42 @@ class Base:
 
     def _all_buckets(self, *, in_order: bool) -> Iterator[memoryview]:
         """Yield the rows of every bucket, read in long pieces; raise KeyFileError, for rows `in_order` too."""
-        width, fan, bucket = self.layout.row_bytes, self._fan, 0
-        buckets = self.layout.buckets
+        starts, bucket, buckets = self._starts, 0, self.layout.buckets
         while bucket < buckets:
-            first = fan[bucket]
+            first = starts[bucket]
             last = bucket + 1
-            while last < buckets and (fan[last + 1] - first) * width <= READ_BYTES:
+            while last < buckets and starts[last + 1] - first <= READ_BYTES:
                 last += 1
-            piece = memoryview(self._piece(first, fan[last]))
+            piece = memoryview(self._piece(first, starts[last]))
             for one in range(bucket, last):
-                rows = piece[(fan[one] - first) * width : (fan[one + 1] - first) * width]
+                rows = piece[starts[one] - first : starts[one + 1] - first]
                 if in_order:
-                    check_order(rows, width, where=f"{self.path.name}: bucket {one}")
+                    check_order(rows, self._width, where=f"{self.path.name}: bucket {one}")
                 yield rows
             bucket = last
 
-    def _piece(self, first: int, after: int) -> bytes:
-        width = self.layout.row_bytes
-        wanted, at = (after - first) * width, self._rows_at + first * width
+    def _piece(self, at: int, after: int) -> bytes:
         parts = []
-        while wanted:
-            part = os.pread(self._file, wanted, at)
+        while at < after:
+            part = os.pread(self._file, after - at, at)
             if not part:
                 raise KeyFileError(f"{self.path.name}: the file was cut short at byte {at}")
             parts.append(part)
-            wanted, at = wanted - len(part), at + len(part)
+            at += len(part)
         return b"".join(parts)
 
 
 def payloads_of(rows: bytes, suffix: bytes, width: int, *, at: int) -> bytes:
-    """Return the payloads of the rows with this suffix, joined; first seen `at`. A match across two rows is none."""
-    while at > 0 and at % width:
-        at = rows.find(suffix, at + 1)
-    if at < 0:
-        return b""
-    found = []
-    while rows.startswith(suffix, at):
-        found.append(rows[at + SUFFIX_BYTES : at + width])
-        at += width
-    return b"".join(found)
+    """Return the payloads of the rows with this suffix, joined; last seen `at`. A match across two rows is none."""
+    while at % width:
+        at = rows.rfind(suffix, 0, at + SUFFIX_BYTES - 1)
+        if at < 0:
+            return b""
+    found = rows[at + SUFFIX_BYTES : at + width]
+    while at and rows.startswith(suffix, at - width):
+        at -= width
+        found = rows[at + SUFFIX_BYTES : at + width] + found
+    return found
 
 
 def check_order(rows: bytes | memoryview, width: int, *, where: str) -> None:
@@ -237,3 +231,9 @@ def _read_fan(file: int, path: Path, layout: Layout, count: int) -> "array[int]"
     if fan[0] != 0 or fan[-1] != count or any(one > two for one, two in itertools.pairwise(fan)):
         raise KeyFileError(f"{path.name}: the fan-out does not ascend from 0 to {count}")
     return fan
+
+
+def _starts_of(fan: "array[int]", layout: Layout) -> "array[int]":
+    """Return where in the file each bucket begins, and where the last one ends: MAX_ROWS rows are less than 2 GiB."""
+    rows_at, width = HEADER.size + FAN.size * len(fan), layout.row_bytes
+    return array("I", [rows_at + width * row for row in fan])

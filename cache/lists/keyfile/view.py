@@ -22,17 +22,19 @@ Rules of this file:
 - a look-up that meets a damaged bucket raises; the caller answers REFER `list_too_old`, never "nothing against them".
 """
 
+import struct
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from cache.lists.keyfile.base import Base
 from cache.lists.keyfile.delta import MAX_CHANGES, Delta, Place
-from cache.lists.keyfile.layout import KEY_BYTES, MEASURES, SUFFIX_BYTES, KeyFileError, Layout
+from cache.lists.keyfile.layout import MEASURES, SUFFIX_BYTES, KeyFileError, Layout
 from cache.lists.keyfile.overlay import Overlay
 from cache.lists.keyfile.tree import Tree, hash_of
 from cache.lists.keyfile.turns import Turns
 
 MAX_PENDING = 2 * MAX_CHANGES
+_from_octets = struct.Struct(">Q").unpack_from  # the first KEY_BYTES of a pseudonym
 
 __all__ = ["MEASURES", "Base", "Delta", "Layout", "View"]
 
@@ -40,13 +42,14 @@ __all__ = ["MEASURES", "Base", "Delta", "Layout", "View"]
 class View:
     """A list in force. `root` says all of it; `count` rows; `pending` keys stand in the overlay."""
 
-    __slots__ = ("_spare", "base", "count", "overlay", "root", "tree")
+    __slots__ = ("_marks", "_mask", "_spare", "base", "count", "overlay", "root", "tree")
 
     def __init__(self, base: Base, overlay: Overlay, tree: Tree, *, count: int) -> None:
         self.base = base
         self.count = count
         self.root = tree.root(base.layout, count)
         self.overlay = overlay
+        self._marks, self._mask = overlay.marks, overlay.mask
         self._spare = base.layout.spare
         self.tree = tree
 
@@ -67,9 +70,12 @@ class View:
 
     def look_up(self, key: bytes) -> bytes:
         """Return the payloads of a pseudonym, joined; empty for none. Raises KeyFileError, OSError."""
-        stored = int.from_bytes(key[:KEY_BYTES], "big") >> self._spare  # as `Layout.stored`: every decision comes by
-        found = self.overlay.look_up(stored)
-        return self.base.look_up(stored) if found is None else found
+        stored = _from_octets(key)[0] >> self._spare  # as `Layout.stored`: every decision comes by
+        if self._marks[stored & self._mask]:
+            found = self.overlay.look_up(stored)
+            if found is not None:
+                return found
+        return self.base.look_up(stored)
 
     def rows(self, bucket: int) -> bytes:
         """Return the rows of one bucket as they are in force, ascending."""
