@@ -108,6 +108,10 @@ def _limit(at: int, benefit: Benefit, shared: Shared) -> Demander:
         tier=shared.standing(benefit.issuer) if limit.max.by_tier else None,
     )
 
+    def plain(situation: Situation, _value_fen: int, out: Demands) -> None:
+        named = situation[label] if fixed is None else fixed
+        out.append((bound, f"{own}|{situation.subject_part}|{named}", situation.heads, fixed_most))
+
     def demand(situation: Situation, value_fen: int, out: Demands) -> None:
         whose = situation.subject_part if who is None else who(situation)
         if whose is None:
@@ -118,7 +122,8 @@ def _limit(at: int, benefit: Benefit, shared: Shared) -> Demander:
         n = value_fen if by_amount else situation.heads
         out.append((bound, f"{where}|{whose}|{named}", n, limit_now))
 
-    return demand
+    simple = who is None and scope is None and most is None and not by_amount
+    return plain if simple else demand
 
 
 LETTERS = {Count.USES: "u", Count.AMOUNT: "a", Count.OPEN: "o"}

@@ -12,7 +12,7 @@ from credit.decision import Cause, Condition, Failure
 from credit.inputs import ENTERING
 from credit.reasons import Reason
 from credit.rules.catalogue import Benefit, LifecycleKind
-from credit.weighing.compiled import Bound, Candidate, CompiledBenefit, Demand, Demander
+from credit.weighing.compiled import Bound, Candidate, CompiledBenefit, Demand
 from credit.weighing.situation import UNUSED, Situation
 
 IN_USE = Cause.of(Condition.LIMITS, Reason.IN_USE, lambda *_told: {})
@@ -25,7 +25,7 @@ SHARE_USED = Cause.of(Condition.OFFLINE, Reason.OFFLINE_LIMIT, lambda *_told: {}
 def overruns(one: Candidate) -> None:
     """Find what the benefit takes, and whether there is room for it under every bound."""
     situation, compiled = one.situation, one.compiled
-    demands = _asked_for(one)
+    demands = _asked_for(one) if situation.asked else None
     if demands is None:
         demands = take(one, one.price().fen if compiled.bounds.fen or one.offline else 0)
     held = situation.facts.used
@@ -48,21 +48,18 @@ def _asked_for(one: Candidate) -> Sequence[Demand] | None:
     return None if one.compiled.passes and reenters(one.compiled.benefit, one.situation) else found
 
 
-def _demanders(one: Candidate) -> tuple[Demander, ...]:
-    """Return the bounds that matter now; a re-entry under a pass takes no limit."""
+def take(one: Candidate, value_fen: int) -> list[Demand]:
+    """Return what `one` takes here and now, moving `value_fen`; a re-entry under a pass takes no limit."""
     situation, compiled = one.situation, one.compiled
     bounds = compiled.bounds
-    found = bounds.ordinary if situation.ordinary else bounds.first
+    matter = bounds.ordinary if situation.ordinary else bounds.first
     if compiled.passes and reenters(compiled.benefit, situation):
-        found = bounds.later
-    return found + bounds.outage if one.offline else found
-
-
-def take(one: Candidate, value_fen: int) -> list[Demand]:
-    """Return what `one` takes here and now, moving `value_fen`."""
+        matter = bounds.later
+    if one.offline:
+        matter += bounds.outage
     found: list[Demand] = []
-    for demander in _demanders(one):
-        demander(one.situation, value_fen, found)
+    for demander in matter:
+        demander(situation, value_fen, found)
     return found
 
 
