@@ -5,7 +5,7 @@ from type_words import name_of
 
 from edge.api import answers, messages, problems
 from edge.api.access import ALLOWED, MEANS, May, Role
-from edge.api.calls import event_bodies, looking_bodies, offer_bodies, printing, staff_bodies
+from edge.api.calls import event_bodies, given_bodies, looking_bodies, offer_bodies, printing, staff_bodies
 from edge.api.messages import OpenAgainBody
 from edge.api.openapi import CALLS, EVENTS, problems_of
 from edge.api.steps import OPEN, STEPS
@@ -125,7 +125,7 @@ def calls_table() -> str:
     return table_of("| call | name | what | body | parameters | answers | errors |", rows)
 
 
-SHOWN = (answers, looking_bodies, offer_bodies, staff_bodies, event_bodies, messages, printing, problems)
+SHOWN = (given_bodies, answers, looking_bodies, offer_bodies, staff_bodies, event_bodies, messages, printing, problems)
 
 
 def answers_tables() -> str:

@@ -6,8 +6,10 @@ from typing import Any
 
 import msgspec
 
+from sync.wire.records import events, parts, steps, visits
 from sync.wire.records.kinds import KINDS, Kind
 from sync.wire.records.parts import Body
+from sync.wire.records.words import meaning
 
 REF = "#/$defs/{name}"
 TOP = {"at_ms": {"type": "integer", "minimum": 0}, "id": {"type": "string"}, "seq": {"type": "integer", "minimum": 1}}
@@ -15,35 +17,63 @@ TOP = {"at_ms": {"type": "integer", "minimum": 0}, "id": {"type": "string"}, "se
 HEAD = """# Records: what a journal says
 
 Written by `make docs` from `sync/wire/records`. [records.schema.json](records.schema.json) says the same as JSON
-Schema (2020-12); `tests/vectors/records/records.json` has {good} records that are well and {bad} that are none,
-each with a name.
+Schema (2020-12); `tests/vectors/records/records.json` has {good} records that are well and {bad} that are none, each
+with a name, and `set-aside.json` beside it what may stand in a record's place: a platform keeps all of it, answers
+for all of it, and names under `set_aside` what it could make nothing of.
 
-A record is `{{at_ms, body, id, kind, redemption, seq}}` ([protocol.md](protocol.md) says how it is hashed and
-sent). `kind` says what `body` holds; `redemption` names what it is about, where it is about one. Sums are in fen,
-times are milliseconds UTC. Pass over members that are not named here, and over kinds that are not: a later version
-may add some. Nothing in a body is a reason to refuse a batch.
+A record is `{{at_ms, body, id, kind, redemption, seq}}` ([protocol.md](protocol.md) says how it is hashed and sent).
+`kind` says what `body` holds; `redemption` names what it is about, where it is about one. Sums are in fen, times are
+milliseconds UTC. `?` marks a member that may be absent. Pass over members that are not named here, and over kinds
+that are not: a later version may add some. Nothing in a body is a reason to refuse a batch.
 
 ## How accounts are settled
 
-Take every record of every terminal once: (terminal, epoch, seq) names it. Then, for each redemption:
+Take every record of every terminal once: (terminal, epoch, seq) and its octets name it, so of a fork (protocol.md)
+both sides count. Pass over `corrupt` records and whatever is set aside. Then, for each redemption, whoever wrote its
+records:
 
 1. `granted` or `opened` says whose money (`issuer`), where (`site`), and what each benefit in `given` moves:
-   `off_fen` taken off, `waived_fen` of deposit waived, `later_fen` to be paid later. The sums stand there; nothing
-   is worked out again.
-2. With `awaiting` nothing counts until `paid`. `annulled` takes all of it away, unless `passed` came after all, or
-   it was annulled for want of payment (`cause: "unpaid"`) and `paid` came.
+   `off_fen` taken off, `waived_fen` of deposit waived, `later_fen` to be paid later; absent is 0. The sums stand
+   there; nothing is worked out again. What the visitor pays is `to_pay_fen` of the grant's `offer`, or where there is
+   none of the only `given`'s `offer`; never more than `amount_fen`. What is `local` the shop itself pays for.
+2. With `awaiting` nothing counts until `paid`. `annulled` takes all of it away, unless `passed` came after all, or it
+   was annulled for want of payment (`cause: "unpaid"`) and `paid` came.
 3. `reversed` with `whole` takes everything back, and the visitor gets `to_pay_fen` of the grant. A part of `fen`
-   takes its share of everything: of `fen` out of `amount_fen` the visitor gets `to_pay_fen × fen / amount_fen`,
-   rounded down, each benefit gives back `off_fen × fen / amount_fen` and so on, rounded down; what is left over to
-   the fen comes off the first figure that still has something, in the order off, waived, later, benefit by benefit.
-4. Pay-later is repaid with `closed`, overdue after `overdue` until then. `closed` with `step: "claimed"` is a
-   damage claim of `fen` beside it, and ends what was open. `paid` is money taken at a gate; `paid_late` is money to
-   be given back.
-5. Figures belong to the grant's own `site` and `issuer`, and to the day of the grant's `at_ms` there.
+   takes its share of everything: of `fen` (of all parts together) out of `amount_fen` the visitor gets `to_pay_fen ×
+   fen / amount_fen`, rounded down, each benefit gives back `off_fen × fen / amount_fen` and so on, rounded down; what
+   is left over to the fen comes off the first figure that still has something, in the order off, waived, later,
+   benefit by benefit. `heads` says how many people or pieces came back and moves no money by itself.
+4. Pay-later is repaid with `closed`, overdue after `overdue` until then. `closed` with `step: "claimed"` is a damage
+   claim of `fen` beside it, and ends what was open. `paid` is money taken at a gate; `paid_late` is money to be given
+   back.
+5. Figures belong to the grant's own `site` and `issuer`, and to the civil day of the grant's `at_ms` in the time zone
+   that is settled in (`--zone`, Asia/Shanghai unless said), whenever its records came.
 
-`tests/tools/settle.py` is a program of this page alone, and a test lets it agree with `xinguan central report` to
-the fen.
+`xinguan central report` has one line for each day, site, issuer and benefit. Its figures by the rules above, 0 where
+nothing is said: `granted` grants · `heads` theirs · `undone` those annulled or wholly reversed, by rules 2 and 3 ·
+`net` granted less undone · `off_fen`, `waived_fen`, `later_fen` what stands after all that came back · `back_fen`
+what the benefit got back · `repaid_fen`, `overdue_fen` of `later_fen`. What belongs to a redemption as a whole stands
+at the first of its `given` alone: `refund_fen` to the visitor · `returns` 1 where something came back · `claims`,
+`claim_fen` · `overdue` 1 · `paid_fen`. Beside them it counts doubts, which change no figure above: `conflicts`,
+`late`, verdicts on proofs, `apart` (grants under an epoch nobody declared, or of a key after its end); `settled` is
+what has none of them.
+
+`tests/tools/settle.py` is a program of this page alone, and a test lets it agree with `xinguan central report` to the
+fen.
 """
+
+PATTERNS = {  # of texts; one that is not here fails
+    "^([0-9a-f]{2})+$": " of hexadecimal octets",
+    "^[0-9a-f]{64}$": " of 32 hexadecimal octets",
+    "^[0-9a-f]{16}$": " of 8 hexadecimal octets",
+    "^[A-Za-z0-9_-]{22}$": " of 16 octets in base64url without padding",
+}
+NAMED = {
+    name: kind
+    for module in (parts, visits, steps, events)
+    for name, kind in vars(module).items()
+    if isinstance(kind, type) and issubclass(kind, Body)
+}
 
 
 def schema() -> dict[str, Any]:
@@ -58,6 +88,9 @@ def schema() -> dict[str, Any]:
         }
         for name, kind in KINDS.items()
     ]
+    for name, one in defs.items():
+        for member, of in one.get("properties", {}).items():
+            of["description"] = meaning(NAMED[name], member)
     found = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A record of a Xinguan journal",
@@ -121,15 +154,14 @@ def page(vectors: list[dict[str, Any]]) -> str:
 
 
 def _table(name: str, one: dict[str, Any]) -> str:
-    summary = one.get("description", "").splitlines()[:1]
+    summary = " ".join(one.get("description", "").split())
     if not one.get("properties"):
-        return "\n".join([f"**{name}** {''.join(summary)} It says nothing.", ""])
-    rows = [f"| `{member}` | {_type(of)} | {_absent(one, member)} |" for member, of in one["properties"].items()]
-    return "\n".join([f"**{name}** {''.join(summary)}", "", "| member | type | |", "|---|---|---|", *rows, ""])
-
-
-def _absent(one: dict[str, Any], member: str) -> str:
-    return "" if member in one.get("required", []) else "may be absent"
+        return "\n".join([f"**{name}** {summary} It says nothing.", ""])
+    rows = [
+        f"| `{member}`{'' if member in one.get('required', []) else '?'} | {_type(of)} | {of['description']} |"
+        for member, of in one["properties"].items()
+    ]
+    return "\n".join([f"**{name}** {summary}", "", "| member | type | |", "|---|---|---|", *rows, ""])
 
 
 def _type(of: dict[str, Any]) -> str:
@@ -143,5 +175,4 @@ def _type(of: dict[str, Any]) -> str:
         return f"list of {_type(of['items'])}"
     words = {"integer": "integer", "string": "text", "boolean": "true or false", "null": "null", "object": "object"}
     low = f", at least {of['minimum']}" if of.get("minimum", 0) > 0 else ""
-    hexed = " in hexadecimal" if "pattern" in of else ""
-    return words[of["type"]] + low + hexed
+    return words[of["type"]] + low + PATTERNS[of["pattern"]] if "pattern" in of else words[of["type"]] + low

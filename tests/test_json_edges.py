@@ -45,7 +45,7 @@ EDGES = {
         "credit.weighing.eligibility",
         "edge.actuators.paper.slips",
         "edge.actuators.signs.cues",
-        "edge.api.answers",
+        "edge.api.calls.given_bodies",
         "edge.lanes.beside.",
         "edge.lanes.presented",
         "sync.beyond.answers",

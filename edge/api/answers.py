@@ -8,79 +8,24 @@ Rules of this file:
 - money is in fen, times are milliseconds UTC, unless the name says otherwise.
 """
 
-from typing import Any, Literal
+from typing import Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
 from credit.inputs import ClockState, Intent
 from credit.lifecycle import State
 from credit.reasons import Outcome, Reason
-from credit.rules.catalogue import OfferKind
+from edge.api.calls.given_bodies import (
+    Answered,
+    AnswerKept,
+    GivenShown,
+    Obligations,
+    OfferShown,
+    ReasonShown,
+    Text,
+)
 from edge.api.problems import Problem
 from sync.wire.profiles import TicketType
-
-
-class Answered(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An answer: every member is named."""
-
-
-class Text(Answered, frozen=True):
-    """Words for people, Chinese first."""
-
-    zh: str
-    en: str
-
-
-class ReasonShown(Answered, frozen=True):
-    """One reason: its stable code, its words, what to do next, and the facts behind it (docs/reasons.md)."""
-
-    code: Reason
-    zh: str
-    en: str
-    next: Text
-    facts: dict[str, Any]
-    benefits: list[str] | UnsetType = UNSET
-
-
-class OfferShown(Struct, frozen=True, kw_only=True):
-    """What is given: `kind`, and the members of that kind; sums only where an amount was named."""
-
-    kind: OfferKind
-    percent_off: int | UnsetType = UNSET
-    off_fen: int | UnsetType = UNSET
-    waived_fen: int | UnsetType = UNSET
-    to_pay_fen: int | UnsetType = UNSET
-
-
-class GivenShown(Answered, frozen=True):
-    """One benefit that is given, with whose it is and in which version; `local` is the shop's own."""
-
-    benefit: str
-    issuer: str
-    code: int
-    version: int
-    offer: OfferShown
-    local: bool
-    title: dict[str, str]
-
-
-class Crowd(Answered, frozen=True):
-    """How full the site is."""
-
-    used: int
-    max: int
-
-
-class Obligations(Struct, frozen=True, kw_only=True):
-    """What must be done now. The gate opens only with `open_gate`; `pay_fen` is to be paid before it does."""
-
-    open_gate: bool | UnsetType = UNSET
-    confirm_by_staff: bool | UnsetType = UNSET
-    to_pay_fen: int | UnsetType = UNSET
-    pay_fen: int | UnsetType = UNSET
-    due: str | UnsetType = UNSET
-    override: bool | UnsetType = UNSET
-    nearly_full: Crowd | UnsetType = UNSET
 
 
 class PresentAnswer(Struct, frozen=True, kw_only=True):
@@ -128,7 +73,7 @@ class RedemptionShown(Struct, frozen=True, kw_only=True):
     claimed_fen: int | None
     returned_fen: int
     returned_heads: int
-    answer: dict[str, Any]
+    answer: AnswerKept
 
 
 class StepAnswer(Struct, frozen=True, kw_only=True):

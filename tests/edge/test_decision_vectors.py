@@ -6,14 +6,23 @@ import sys
 from functools import cache
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from edge.api.calls.given_bodies import GivenShown, Obligations, OfferShown, ReasonShown
 from edge.simulator.case_file import parse_case
 from edge.simulator.command import complete
 from edge.simulator.plain import LABELS, UNTOLD
 from edge.simulator.story import Story
 
 VECTORS = Path(__file__).parent.parent / "vectors" / "decisions"
+PARTS = {
+    "offer": OfferShown,
+    "offers": list[GivenShown],
+    "obligations": Obligations,
+    "reasons": list[ReasonShown],
+    "left": dict[str, int],
+}
 FILES = sorted(VECTORS.glob("*.json"))
 
 
@@ -35,6 +44,14 @@ def test_explaining_changes_no_decision(path):
     told = [{name: said for name, said in line.items() if name != "explain"} for line in played(path, explained=True)]
 
     assert told == plain
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_answer_is_of_the_type_that_the_api_describes(path):
+    for line in played(path, explained=False):
+        for member, kind in PARTS.items():
+            if line.get(member) is not None:
+                assert msgspec.to_builtins(msgspec.convert(line[member], kind)) == line[member]
 
 
 def facts_in(lines):

@@ -91,3 +91,9 @@ def journal(books):
         return await Journal(books, terminal).enrol(site)
 
     return enrolled
+
+
+@pytest.fixture
+def journals():
+    """What makes a terminal's journal on any books: `journals(books, terminal)`."""
+    return Journal

@@ -1,20 +1,31 @@
 """A drawn month, settled by the platform and by a program written from docs/records.md alone: equal to the fen."""
 
+import asyncio
 import json
 import random
+import re
 import subprocess
 import sys
-from datetime import date
+from dataclasses import fields
 from pathlib import Path
 
-from central.books.reconciliation import reconcile
-from central.books.settling.accounts import FIGURES
+from central.books.reconciliation import Line
+from central.store import sqlite_books
 from sync.wire.records.kinds import problem
+from tests.tools.pages import PAGES
+from tests.tools.shell import platform
 
 SETTLE = Path(__file__).parent.parent / "tools" / "settle.py"
 NOW = 1_790_000_000_000
 DAY_MS = 86_400_000
 SITES = ("gate", "hotel", "shop")
+TERMINALS = (("t1", "gate"), ("t2", "hotel"), ("t3", "shop"))
+NAMES = ("day", "site", "issuer", "benefit")
+FIGURES = (
+    *("granted", "heads", "undone", "off_fen", "waived_fen", "later_fen", "repaid_fen", "refund_fen", "back_fen"),
+    *("returns", "claims", "claim_fen", "overdue", "overdue_fen", "paid_fen"),
+)
+VERDICTS = ("proved", "vouched", "unproved", "disproved", "waiting")
 
 
 def a_grant(rng, site):
@@ -88,32 +99,67 @@ def settled(records):
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def shown(line):
-    figures = {name: getattr(line, name) for name in FIGURES if getattr(line, name)}
-    return {"day": line.day, "site": line.site, "issuer": line.issuer, "benefit": line.benefit, **figures}
+async def brought(database, journals):
+    """Bring a drawn month of three terminals, and return it as a program of the page reads it. One has a fork."""
+    rng, told = random.Random(20261127), []
 
-
-async def test_a_month_is_settled_to_the_fen_by_whoever_read_the_page(books, journal):
-    rng = random.Random(20261127)
-    terminals = {name: await journal(name, site) for name, site in (("t1", "gate"), ("t2", "hotel"), ("t3", "shop"))}
-    told, seqs = [], dict.fromkeys(terminals, 0)
-    for number in range(300):
-        name, at_ms = rng.choice(list(terminals)), NOW + rng.randrange(30) * DAY_MS
-        body = a_grant(rng, rng.choice(SITES))
+    async def bring(name, number, fate=None):
+        body, at_ms = a_grant(rng, rng.choice(SITES)), NOW + rng.randrange(30) * DAY_MS
+        life = a_life(rng, body) if fate is None else fate
         facts = [("granted", f"r{number}", body, at_ms)]
-        facts += [(kind, f"r{number}", said, at_ms + 1) for kind, said in a_life(rng, body)]
+        facts += [(kind, f"r{number}", said, at_ms + 1) for kind, said in life]
+        for seq, (kind, redemption, said, at) in enumerate(facts, terminals[name].seq + 1):
+            record = {"id": f"{name}-{seq:08d}", "at_ms": at, "kind": kind, "redemption": redemption, "body": said}
+            told.append({"terminal": name, "epoch": "e", "record": record | {"seq": seq}})
         await terminals[name].bring(*facts, now_ms=at_ms + 2)
-        for kind, redemption, said, at in facts:
-            seqs[name] += 1
-            record = {"seq": seqs[name], "id": "x", "at_ms": at, "kind": kind, "redemption": redemption, "body": said}
-            told.append({"terminal": name, "epoch": "e", "record": record})
-    days = {"first": date(2026, 9, 1), "last": date(2026, 11, 1), "zone": "Asia/Shanghai"}
 
-    report = await books.read(lambda tx: reconcile(tx, **days))
+    async with sqlite_books(database) as books:
+        terminals = {name: await journals(books, name).enrol(site) for name, site in TERMINALS}
+        for number in range(300):
+            await bring(rng.choice(list(terminals)), number)
+        before = terminals["t1"].head, terminals["t1"].seq
+        for side in ("one side", "the other side"):
+            terminals["t1"].head, terminals["t1"].seq = before
+            await bring("t1", side, fate=[])
+    return told
+
+
+def test_a_month_is_settled_to_the_fen_by_whoever_read_the_page(tmp_path, journals):
+    state = tmp_path / "state"
+    assert platform("init", "--state", state).returncode == 0
+    told = asyncio.run(brought(state / "central.db", journals))
+
+    report = platform("report", "--state", state, "--from", "2026-09-01", "--until", "2026-11-01")
 
     assert {problem(one["record"]) for one in told} == {""}
-    assert settled(told + told[:50]) == [shown(line) for line in report.lines]
-    assert sum(line.off_fen for line in report.lines) > 100_000
+    lines = json.loads(report.stdout)["lines"]
+    again = [*told[:50], {"terminal": "t1", "epoch": "e", "record": [2]}]
+    assert settled(told + again) == [figures_of(line) for line in lines]
+    assert sum(line["off_fen"] for line in lines) > 100_000
+    assert sum(line["granted"] for line in lines if line["benefit"] == "b0") == 302
+    assert [line for line in lines if line["net"] != line["granted"] - line["undone"]] == []
+
+
+def figures_of(line):
+    """Return a line of the report with the figures that the page names."""
+    return {name: line[name] for name in NAMES} | {name: line[name] for name in FIGURES if line[name]}
+
+
+def test_the_page_names_every_figure_of_a_line():
+    [told] = [
+        one for one in PAGES["records.md"].split("\n\n") if one.startswith("`xinguan central report` has one line")
+    ]
+    doubts = {"conflicts", "late", "latest_s", "local", "apart", *VERDICTS}
+
+    assert set(re.findall(r"`(\w+)`", told)) >= set(FIGURES) | {"net", "conflicts", "late", "apart", "settled"}
+    assert {one.name for one in fields(Line)} == {
+        *FIGURES,
+        *NAMES,
+        *doubts,
+        "net",
+        "settled",
+        *(f"settled_{name}" for name in ("off_fen", "waived_fen", "later_fen")),
+    }
 
 
 def test_the_program_of_the_page_knows_nothing_of_ours_and_is_short():

@@ -16,12 +16,17 @@ from zoneinfo import ZoneInfo
 MONEY = ("off_fen", "waived_fen", "later_fen")
 
 
+MEMBERS = {"at_ms", "body", "id", "kind", "redemption", "seq"}
+
+
 def lives(lines):
-    """Return the records of each redemption, every record once, whatever was sent twice."""
+    """Return the records of each redemption, each once, whatever was sent twice; what is none is passed over."""
     seen, found = set(), defaultdict(list)
     for line in lines:
         record = line["record"]
-        name = (line["terminal"], line["epoch"], record["seq"])
+        if not isinstance(record, dict) or record.keys() != MEMBERS:
+            continue
+        name = (line["terminal"], line["epoch"], record["seq"], json.dumps(record, sort_keys=True))
         if name not in seen and record["redemption"] is not None:
             seen.add(name)
             found[record["redemption"]].append(record)

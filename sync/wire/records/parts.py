@@ -34,6 +34,7 @@ class Offer(Body, frozen=True, kw_only=True):
     max_items: Whole | UnsetType = UNSET
     lane: str | UnsetType = UNSET
     days: Whole | UnsetType = UNSET
+    minutes: Whole | UnsetType = UNSET
     item: str | UnsetType = UNSET
 
 
@@ -76,7 +77,7 @@ class GrantOf(Body, frozen=True, kw_only=True):
 
 
 class PassOf(Body, frozen=True, kw_only=True):
-    """A pass: the redemption that began it (itself: `root` is null), and how many entries it has."""
+    """A pass of several entries: of which benefit, begun by which redemption, and how many entries it has so far."""
 
     of: str
     root: str | None

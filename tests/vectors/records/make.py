@@ -2,11 +2,14 @@
 
 usage: python tests/vectors/records/make.py
 
-`records.json` is a list of {name, valid, why, record}: the first record of each kind and set of members, in the order
-in which the decision vectors bring them; then records of the terminal itself; then each with something wrong. `why` is
-our program's word for it, "" where nothing is; other programs need not say the same.
+`records.json` is a list of {name, valid, why, record}: the first record of each kind and set of members (of its parts
+as well), in the order in which the decision vectors bring them; then records of the terminal itself; then each with
+something wrong. `why` is our program's word for it, "" where nothing is; other programs need not say the same.
+`set-aside.json` is a list of {name, raw, set_aside}: octets (base64) in the place of record 2 of a batch, and
+whether a platform that keeps them can make anything of them.
 """
 
+import base64
 import copy
 import json
 from pathlib import Path
@@ -19,6 +22,7 @@ from cache.memory.damage import mend
 from cache.pen import Pen
 from credit.inputs import Now
 from credit.reasons import Reason
+from credit.records import Record, encode
 from edge.simulator.case_file import parse_case
 from edge.simulator.story import Story
 from storage.sqlite import immediate, memory
@@ -92,17 +96,63 @@ def own():
         pen.fact("unknown", {"attempt": "r-3.1", "why": "no answer in time"}, of="r-3")
         pen.fact("lists_changed", {"versions": {"yunling/lists": 7}, "problems": {"linhai/rules": "expired"}})
         terms = {"title": {"zh": "茶水九折"}, "offer": {"kind": "percent", "percent_off": 10}}
-        offer = {"benefit": "local.tea-house.1", "code": 1, "change": "made", "in_force": True, "version": 1}
-        pen.fact("local_offer", offer | {"stock": 20, "lane": None, "terms": terms, "by": "li", "local": True})
+        offer = {"benefit": "local.tea-house.1", "code": 1, "change": "created", "in_force": True, "version": 1}
+        pen.fact("local_offer", offer | {"stock": 20, "lane": "C", "terms": terms, "by": "li", "local": True})
         other = Other(terminal="gate-west", redemption="r-9", at_ms=T0)
         note_conflicts(conn, [Conflict(seq=1, key="u|k", kind="limit", others=[other])], now_ms=T0)
         pen.fact("stopped", {})
+        orders.obey(conn, orders.Order(number=5, action="suspend", reason="stocktaking", signed=""), at_ms=T0 + 6)
+        beyond(pen, visit)
     yield from (("the terminal itself", record) for record in journal(conn))
 
 
+def beyond(pen, visit):
+    """Write what takes a network, a hub, a phone's presentation or a loss, which no decision vector plays."""
+    asked = {"intent": "enter", "heads": 1, "offline": True, "clock": "trusted"}
+    given = {"benefit": "yunling.first-visit", "issuer": "yunling", "code": 1, "version": 1, "local": False}
+    free = {"kind": "free", "off_fen": 6000, "to_pay_fen": 0}
+    counted = {"uses": [], "sums": [], "due_ms": None, "token": "a1" * 8, "subject": "b2" * 16}
+    granted = visit | asked | counted | {"outcome": "GRANT", "reasons": ["ok"], "given": [given | {"offer": free}]}
+    with_proof = {"nonce": "c3" * 8, "proof": "d4" * 32, "amount_fen": 6000}
+    pen.fact("granted", granted | with_proof | {"claim": "site", "hub_no": 1}, of="r-4")
+    rolling = [{"key": "a|yunling/b|subject:yunling:b2", "fen": 6000, "max": 20_000, "since_ms": T0 - 86_400_000}]
+    used = [{"key": "u|yunling/b|subject:yunling:b2", "n": 1, "max": 2, "since_ms": T0 - 86_400_000}]
+    pen.fact("granted", granted | {"uses": used, "sums": rolling}, of="r-6")
+    leased = {"lease": [{"quota": "u|yunling/b|day:2026-09-21", "number": 0}], "negative_lifted": [302]}
+    pen.fact("granted", granted | leased, of="r-5")
+    for offer in (
+        {"kind": "extend_time", "minutes": 30},
+        {"kind": "hold", "until": "2026-09-22T00:00:00+08:00"},
+        {"kind": "multiplier", "multiplier": 2},
+        {"kind": "gift", "item": "tea"},
+    ):
+        pen.fact("granted", granted | {"given": [given | {"offer": offer}]}, of=f"r-{offer['kind']}")
+    denied = visit | asked | {"outcome": "REFER", "reasons": ["in_use"], "token_hash": "ab" * 16}
+    pen.fact("not_granted", denied | {"claim": "site", "hub_no": 1, "negative_lifted": [302]})
+    elsewhere = {"terminal": "gate-west", "at_ms": T0, "site": "tiankeng", "redemption": "r-9"}
+    pen.fact("not_granted", denied | {"key": "u|yunling/b|subject:yunling:b2|ever", "with": elsewhere})
+    left = visit | asked | {"intent": "exit", "outcome": "GRANT", "reasons": ["ok"], "subject": "b2" * 16, "inside": 0}
+    pen.fact("exited", left | {"claim": "site", "hub_no": 1, "negative_lifted": [302]})
+    for kind in ("actuated", "not_actuated", "unknown"):
+        pen.fact(kind, {"attempt": "exit.1", "lane": "A", "why": "exit"})
+    pen.fact("closed", {"step": "closed", "unmatched": True, "asset": "umbrella-7"})
+    pen.fact("note", {"order": 5, "action": "suspend", "known": True})
+    pen.fact("note", {"upheld": 5, "suspended": True, "was": False})
+    pen.fact("note", {"upheld": 6, "twin": True, "was": None})
+    pen.fact("note", {"declares": "e-1", "heads": [], "lost": "no network", "accepts_loss": True, "by": "li"})
+    pen.fact("lists_changed", {"versions": {}, "problems": {"linhai/rules": "expired"}, "left_out": 3})
+
+
 def shape(record):
-    """Return what makes two records alike: kind, whether a redemption is named, and the members."""
-    return record["kind"], record["redemption"] is None, tuple(sorted(record["body"]))
+    """Return what makes two records alike: kind, whether a redemption is named, and the members of every part."""
+    return record["kind"], record["redemption"] is None, members(record["body"])
+
+
+def members(part):
+    """Return the members of a part and of its parts; how many there are of a list makes no difference."""
+    if isinstance(part, dict):
+        return tuple((name, members(one)) for name, one in sorted(part.items()))
+    return tuple(sorted({members(one) for one in part})) if isinstance(part, list) else ()
 
 
 def valid():
@@ -121,7 +171,7 @@ def valid():
 def named(record):
     """Return a record in which what is drawn anew each time has a fixed name."""
     text, body = json.dumps(record), record["body"]
-    drawn = [record["redemption"], (body.get("pass") or {}).get("of"), (body.get("pass") or {}).get("root")]
+    drawn = [record["redemption"], (body.get("pass") or {}).get("root")]
     drawn += [body.get("epoch"), body.get("next")]
     for number, one in enumerate(dict.fromkeys(filter(None, drawn)), 1):
         text = text.replace(one, f"r-{number}")
@@ -177,6 +227,43 @@ def vectors():
     return [*good, *invalid(good)]
 
 
+PASSED = {"at_ms": T0, "body": {"step": "passed"}, "id": "f-2", "kind": "passed", "redemption": "r-1", "seq": 2}
+
+
+def set_asides():
+    """Return what may stand in a record's place: a record, one that says something odd, and what is none."""
+    good = encode(Record(**PASSED))
+    corrupt = next(one["record"] for one in valid() if one["record"]["kind"] == "corrupt")
+    found = {
+        "a record": (good, False),
+        "a kind that nobody knows": (good.replace(b'"kind":"passed"', b'"kind":"waved"'), False),
+        "a member that nobody knows": (good.replace(b'{"step"', b'{"a":1,"step"'), False),
+        "a grant that says nothing": (good.replace(b'{"step":"passed"}', b"{}").replace(b"passed", b"granted"), False),
+        "another number": (good.replace(b'"seq":2', b'"seq":3'), True),
+        "a blank": (good.replace(b":2}", b": 2}"), True),
+        "members in another order": (json.dumps(dict(reversed(PASSED.items())), separators=(",", ":")).encode(), True),
+        "a member that is not there": (good.replace(b'"redemption":"r-1",', b""), True),
+        "a member too many": (good.replace(b'"seq"', b'"said":1,"seq"'), True),
+        "an escape that RFC 8785 does not write": (good.replace(b"r-1", rb"\u0072-1"), True),
+        "a float": (good.replace(b"1790000000000", b"1790000000000.5"), True),
+        "2^53": (good.replace(b"1790000000000", b"9007199254740992"), True),
+        "a list": (b"[2]", True),
+        "what a terminal sends in place of a damaged record": (
+            encode(Record(**corrupt | {"seq": 2})),
+            True,
+        ),
+    }
+    return [
+        {"name": name, "raw": base64.b64encode(raw).decode(), "set_aside": aside}
+        for name, (raw, aside) in found.items()
+    ]
+
+
+def written(value):
+    """Return a file's text."""
+    return json.dumps(value, ensure_ascii=False, indent=1) + "\n"
+
+
 if __name__ == "__main__":
-    text = json.dumps(vectors(), ensure_ascii=False, indent=1)
-    (HERE / "records.json").write_text(f"{text}\n", "utf-8")
+    (HERE / "records.json").write_text(written(vectors()), "utf-8")
+    (HERE / "set-aside.json").write_text(written(set_asides()), "utf-8")
