@@ -2,7 +2,7 @@
 
 from importlib.metadata import packages_distributions
 
-OURS = ("cache", "central", "credit", "edge", "scanner", "sync")
+OURS = ("cache", "central", "credit", "edge", "scanner", "storage", "sync")
 DISTRIBUTION = "xinguan"
 
 
