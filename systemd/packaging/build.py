@@ -43,7 +43,17 @@ MACHINE_OF: Final = {"amd64": ("x86_64", 62), "arm64": ("aarch64", 183)}  # whee
 LIBRARIES: Final = {12: "libzbar0", 13: "libzbar0t64"}
 UNIT_FOLDER: Final = Path("usr/lib/systemd/system")
 FIRST_WITH_RESTART_STEPS: Final = 13
-PAGES: Final = ("README.md", "README.zh-CN.md", "CHANGELOG.md", "docs/install.md", "docs/boxes.md", "docs/commands.md")
+TECHNICIAN: Final = (
+    "install",
+    "boxes",
+    "kiosk",
+    "configuration",
+    "devices",
+    "monitoring",
+    "commands",
+    "when-things-break",
+)
+PAGES: Final = ("README.md", "README.zh-CN.md", "CHANGELOG.md", *(f"docs/{page}.md" for page in TECHNICIAN))
 TRY_AGAIN: Final = ("xinguan-terminal.service", "xinguan-central.service", "xinguan-hub.service")
 ELF_MAGIC: Final = b"\x7fELF"
 MAINTAINER: Final = "Xinguan maintainers <xinguan@localhost>"

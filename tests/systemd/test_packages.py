@@ -1,7 +1,9 @@
 """What a package may hold: the parts of the builder that need no network. The whole: tests/e2e/test_install_page.py."""
 
 import importlib.util
+import json
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -71,3 +73,60 @@ def test_a_package_depends_on_its_own_release(debian):
     assert f"python3 (>= 3.{ {12: 11, 13: 13}[debian] })" in control
     assert "Architecture: arm64" in control
     assert os.linesep * 2 not in control
+
+
+def test_each_page_that_a_unit_names_is_in_the_package():
+    named = set()
+    for unit in ROOT.glob("systemd/*.service"):
+        named |= set(re.findall(r"^Documentation=file:///usr/share/doc/xinguan/(\S+)$", unit.read_text(), re.MULTILINE))
+
+    assert named
+    assert named <= {Path(page).name for page in build.PAGES}
+    assert all((ROOT / page).is_file() for page in build.PAGES)
+
+
+@pytest.fixture
+def configured(tmp_path):
+    """Return what `current` names after dpkg configured version 1 (number 5) over another that served."""
+    root, stubs = tmp_path / "opt", tmp_path / "stubs"
+    for name in ("systemd-sysusers", "install"):
+        build.put(stubs / name, "#!/bin/sh\n", 0o755)
+    script = (ROOT / "systemd/packaging/xinguan/postinst").read_text("utf-8").replace("@VERSION@", "1")
+    script = script.replace("/opt/xinguan", str(root)).replace("/run/systemd/system", str(tmp_path / "none"))
+    build.put(tmp_path / "postinst", script, 0o755)
+
+    def version(name, said, python):
+        home = root / "versions" / name
+        build.put(home / "update.json", said)
+        if python:
+            build.put(home / "bin/python", "#!/bin/sh\n", 0o755)
+
+    def run(said=None, *, python=True):
+        version("1", json.dumps({"version": "1", "number": 5}), python=True)
+        if said is not None:
+            version("2", said, python)
+            (root / "current").symlink_to("versions/2")
+        environment = os.environ | {"PATH": f"{stubs}:{os.environ['PATH']}"}
+        subprocess.run([tmp_path / "postinst", "configure"], check=True, env=environment, capture_output=True)
+        return (root / "current").readlink().name
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("served", "then"),
+    [
+        (None, "1"),
+        ('{"version": "2", "number": 4}', "1"),
+        ('{"version":"2","number":6,"debian":12}', "2"),  # as an update's line is written
+        ("torn", "1"),
+    ],
+    ids=["nothing", "older", "newer", "silent"],
+)
+def test_a_package_takes_the_place_of_what_serves_unless_an_update_is_newer(configured, served, then):
+    assert configured(served) == then
+
+
+def test_a_newer_update_whose_python_is_gone_gives_way_to_the_package(configured):
+    """The machine went over to another Debian: what was for the one before cannot start any more."""
+    assert configured('{"version": "2", "number": 6}', python=False) == "1"
