@@ -3,11 +3,14 @@
 Nothing irreversible happens, and a visitor has a way in: by a clock that is near what it was, or by the challenge.
 """
 
+import asyncio
 import contextlib
 import json
 import sqlite3
 
 import pytest
+
+from tests.sync.test_certificates import LATER, Authority
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.root]
 
@@ -120,3 +123,53 @@ async def test_half_a_day_off_the_screens_challenge_is_the_way_in(town, ill):
     assert (asked["outcome"], ill.code_of(asked)) == ("REFER", "clock_not_trusted")
     assert answered["outcome"] == "GRANT"
     assert told[-1] == "unsure"
+
+
+@contextlib.asynccontextmanager
+async def behind_tls(town, authority, dates):
+    """Stand before the platform with a certificate of these dates; the gate's file names that door and its CA."""
+
+    async def passed(reader, writer):
+        there, back = await asyncio.open_connection("127.0.0.1", town.network.port)
+        with contextlib.suppress(OSError):
+            await asyncio.gather(flows(reader, back), flows(there, writer))
+
+    async def flows(source, target):
+        while data := await source.read(65536):
+            target.write(data)
+            await target.drain()
+        target.close()
+
+    text = town.gate.config.read_text()
+    async with await asyncio.start_server(passed, "127.0.0.1", 0, ssl=authority.server(*dates)) as server:
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        named = text.replace(f'"{town.network_url}"', f'"{url}"\nca = "{authority.path}"')
+        assert named != text
+        town.gate.config.write_text(named)
+        try:
+            yield
+        finally:
+            town.gate.config.write_text(text)
+
+
+async def test_a_box_that_boots_in_1970_is_told_the_time_by_a_platform_behind_tls(town, ill, tmp_path):
+    """Its certificate is judged at the floor, and may be newer; a visitor is let in by a clock that was signed for."""
+    if lacks := ill.other_clock.missing():
+        pytest.skip(f"other clocks need {lacks}")
+    await town.all_arrived()
+    await town.gate.process.stop()
+    process = town.gate.process
+    async with behind_tls(town, Authority(tmp_path), LATER):
+        ill.run_under(town, "--reboot", "--wall-at", 0)
+        try:
+            await ill.start_ill(town)
+            await ill.line(town, "clock", "clock.well")
+            answer = await ill.let_in(town, town.visitors.resident(town.now_s()))
+            figures = await town.all_arrived()
+            await town.gate.process.stop()
+        finally:
+            town.gate.process = process
+    await town.gate.start()
+
+    assert answer["outcome"] == "GRANT"
+    assert (figures.lost, figures.duplicated) == (0, 0)
