@@ -1,11 +1,14 @@
 """The tables of docs/api.md, from the types and tables of the API itself (`docs/make.py`)."""
 
+import re
+
 import msgspec
 from type_words import name_of
 
 from edge.api import answers, messages, problems
 from edge.api.access import ALLOWED, MEANS, May, Role
 from edge.api.calls import event_bodies, given_bodies, looking_bodies, offer_bodies, printing, staff_bodies
+from edge.api.calls.member_words import meaning
 from edge.api.messages import OpenAgainBody
 from edge.api.openapi import CALLS, EVENTS, problems_of
 from edge.api.steps import OPEN, STEPS
@@ -128,6 +131,11 @@ def calls_table() -> str:
 SHOWN = (given_bodies, answers, looking_bodies, offer_bodies, staff_bodies, event_bodies, messages, printing, problems)
 
 
+def shown(kind: object) -> str:
+    """Return a type as the page shows it; the reasons have a page of their own."""
+    return re.sub(r"Reason: (`\w+`( · )?)+", "[Reason](reasons.md)", name_of(kind))
+
+
 def answers_tables() -> str:
     """Return each body and answer with its members."""
     parts = []
@@ -138,10 +146,11 @@ def answers_tables() -> str:
         for kind in kinds:
             fields = msgspec.structs.fields(kind) if issubclass(kind, msgspec.Struct) else ()
             rows = [
-                f"| `{one.encode_name}` | {name_of(one.type)} | {'' if one.required else 'may be absent'} |"
+                f"| `{one.encode_name}`{'' if one.required else '?'} | {shown(one.type)} "
+                f"| {meaning(kind.__name__, one.encode_name)} |"
                 for one in fields
             ]
             if rows:
-                summary = (kind.__doc__ or "").splitlines()[0]
+                summary = " ".join((kind.__doc__ or "").split())
                 parts.append(f"### {kind.__name__}\n\n{summary}\n\n{table_of('| member | type | |', rows)}")
     return "\n".join(parts)

@@ -18,6 +18,7 @@ from edge.api.app import MAX_RECENT, Route
 from edge.api.bodies import KEY, MAX_KEY
 from edge.api.calls.event_bodies import EVENTS
 from edge.api.calls.looking_bodies import JournalAnswer, ListsAnswer, StatsAnswer
+from edge.api.calls.member_words import meaning
 from edge.api.calls.offer_bodies import ByBody, OfferAnswer, OfferBody
 from edge.api.calls.printing import PrintBody
 from edge.api.calls.staff_bodies import (
@@ -255,6 +256,7 @@ def document(routes: list[Route], release: str) -> dict[str, Any]:
             security=(TOKEN,),
             examples=examples(),
             more=tuple(EVENTS.values()),
+            words=meaning,
         ),
     )
     stream = found["paths"].get("/v1/events", {}).get("get")

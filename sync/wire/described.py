@@ -10,7 +10,7 @@ Terminal, platform and office each have a table of `Call`s and make their docume
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -55,7 +55,7 @@ class Call(NamedTuple):
 
 
 class Document(NamedTuple):
-    """What stands around the calls."""
+    """What stands around the calls. `words` gives the meaning of a type's member, for each."""
 
     title: str
     version: str
@@ -65,6 +65,7 @@ class Document(NamedTuple):
     security: Sequence[str]
     examples: Mapping[str, Mapping[str, Any]]
     more: Sequence[Any] = ()
+    words: Callable[[str, str], str] | None = None
 
 
 class Place(NamedTuple):
@@ -79,6 +80,8 @@ class Place(NamedTuple):
 def described(calls: Sequence[tuple[Place, Call]], around: Document) -> dict[str, Any]:
     """Return the OpenAPI document of these calls."""
     schemas = _Schemas([around.problem, *around.more, *_types(calls)])
+    if around.words:
+        schemas.say(around.words)
     paths: dict[str, Any] = {}
     for place, call in calls:
         operation = _operation(place, call, around, schemas)
@@ -121,6 +124,14 @@ class _Schemas:
             for member in component.get("properties", {}).values():
                 _say_default(member)
             _say_pairs(component)
+
+    def say(self, words: Callable[[str, str], str]) -> None:
+        """Say what each member means; one that is a type of its own is said there: generators look no further."""
+        for kind, component in self.components.items():
+            for name, member in component.get("properties", {}).items():
+                said = words(kind, name)
+                if "$ref" not in member:
+                    member["description"] = "; ".join(filter(None, (said, member.get("description", ""))))
 
     def of(self, kind: Any) -> dict[str, Any]:
         """Return the schema of a type."""

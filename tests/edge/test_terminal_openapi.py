@@ -12,14 +12,17 @@ from edge.api.access import ALLOWED, MEANS, May, Role
 from edge.api.app import Api
 from edge.api.calls.event_bodies import EVENTS
 from edge.api.calls.looking import Looking
+from edge.api.calls.member_words import WORDS, meaning
 from edge.api.calls.offers import Offers
 from edge.api.calls.printing import Printing
 from edge.api.calls.staff import StaffCalls
+from edge.api.messages import OpenAgainBody
 from edge.api.openapi import CALLS, document, examples, problems_of, with_description
 from edge.api.problems import CODES, CONFLICTS
 from edge.api.steps import OPEN, STEPS
 
 ROOT = Path(__file__).parents[2]
+BY_STEP = {OpenAgainBody, *(one.body for one in STEPS.values())}  # the description has one body for all of them
 
 
 def misfits(made, kept):
@@ -165,3 +168,18 @@ def test_every_call_of_json_has_an_example_that_its_schema_takes():
 
     assert without == {"description"}
     assert list(misfits(made, examples())) == []
+
+
+def test_every_member_is_said_in_words_and_no_words_are_left_over():
+    schemas = document(every_route(), "0")["components"]["schemas"]
+    members = {(kind, name) for kind, one in schemas.items() for name in one.get("properties", {})}
+    silent = [
+        f"{kind}.{name}"
+        for kind, name in sorted(members)
+        if "$ref" not in (of := schemas[kind]["properties"][name]) and len(of.get("description", "")) < 4
+    ]
+
+    assert silent == []
+    assert all(meaning(kind, name) for kind, name in members)
+    named = members | {(kind.__name__, field) for kind in BY_STEP for field in kind.__struct_fields__}
+    assert WORDS.keys() - {f"{kind}.{name}" for kind, name in named} - {name for _kind, name in named} == set()
