@@ -1,6 +1,8 @@
 """A repaired visitor whose terminal has not heard of it yet: asked about once more, beside the claim."""
 
 import asyncio
+import selectors
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,7 +14,8 @@ from credit.reasons import Outcome, Reason
 from credit.rules.benefits import parse_benefits
 from credit.rules.documents import parse_measure_codes
 from credit.rules.measures import EntryState, MeasureEntry
-from edge.lanes.reasking import REASK_S
+from edge.lanes.decider import ASK_S
+from edge.lanes.reasking import REASK_S, asked_again
 from storage.sqlite import Store
 from sync.reask import ReaskFailedError
 from tests.edge.deciding import BENEFITS, Slow, Town
@@ -39,6 +42,24 @@ class Platform:
         if self.error:
             raise self.error
         return self.codes
+
+
+class Jumping(asyncio.SelectorEventLoop):
+    """A loop whose clock goes on only by what it waits for."""
+
+    def __init__(self):
+        super().__init__(Jumps())
+
+    def time(self):
+        return self._selector.passed_s
+
+
+class Jumps(selectors.DefaultSelector):
+    passed_s = 0.0
+
+    def select(self, timeout=None):
+        self.passed_s += timeout or 0.0
+        return super().select(0)
 
 
 @pytest.fixture
@@ -126,6 +147,31 @@ async def test_a_platform_that_is_away_costs_the_claims_own_budget_and_nothing_b
     assert decision.reasons == (Reason.RESTRICTED,)
     assert claim.beside == len(platform.asked) == 1
     assert REASK_S == 0.15
+
+
+@pytest.mark.parametrize(
+    ("takes_s", "over_s", "counts"),
+    [(REASK_S - 0.001, REASK_S - 0.001, True), (REASK_S + 0.001, REASK_S, False), (86_400.0, REASK_S, False)],
+    ids=["in time", "too late", "never"],
+)
+def test_however_long_a_partner_takes_the_answer_is_no_later_than_the_claims_budget(takes_s, over_s, counts):
+    """Time is the loop's own: it stands still while anything runs, and jumps to what is waited for next."""
+    stands = MeasureEntry(issuer="wulong", code=SMOKING, state=EntryState.ACTIVE)
+    lists = SimpleNamespace(measures=lambda issuer, subject: (stands,))
+    about = SimpleNamespace(issuer="wulong", subject=bytes(16))
+    visit = SimpleNamespace(
+        token=about, request=SimpleNamespace(intent=Intent.ENTER), place=SimpleNamespace(lane="gate1")
+    )
+
+    async def beside():
+        return await asyncio.gather(asyncio.sleep(0.1), asked_again(Platform(takes_s=takes_s), visit, lists))
+
+    with asyncio.Runner(loop_factory=Jumping) as runner:
+        _claim, found = runner.run(beside())
+        assert runner.get_loop().time() == pytest.approx(over_s)
+
+    assert (found is not lists) is counts
+    assert REASK_S <= ASK_S, "and the claim is waited for no shorter than the answer beside it"
 
 
 @pytest.mark.parametrize("codes", [(), (SMOKING,)])
