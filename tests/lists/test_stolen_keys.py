@@ -211,3 +211,25 @@ async def test_a_platform_whose_processes_differ_by_seconds_is_heard(platform, t
 
         assert dict((await t.puller.once()).problems) == {}
         assert t.lists.current.newest_ms == platform.clock.ms + 20_000
+
+
+async def test_a_box_that_nobody_told_the_time_believes_a_list_dated_ahead_and_hears_nothing_until_then(
+    platform, site, terminal, thief
+):
+    """Not held (THREAT_MODEL.md): the same thief before a terminal that has no time of the platform's to compare."""
+    terminal.clock.signed = False
+    async with terminal.open() as t:
+        await t.puller.once()
+        ahead_ms = platform.clock.ms + 10 * YEAR_MS
+        state = thief.files.load()
+        version = state.timestamp.signed.version + 1
+        thief.files.put("timestamp.json", thief.files.timestamp(version, state.snapshot.signed, now_ms=ahead_ms))
+        served_by(site, thief)
+        await t.puller.once()
+        assert t.lists.current.newest_ms == ahead_ms, "believed"
+
+        site.public = platform.public
+        platform.repository.rotate("timestamp", now_ms=platform.later())
+        with pytest.raises(PullFailedError, match="is expired"):
+            await t.puller.once()
+        assert t.lists.current.versions, "what was in force before stays so"
