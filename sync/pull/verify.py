@@ -37,6 +37,7 @@ from sync.pull.fetcher import DocumentFetcher
 
 TOP_LEVEL: Final = ("timestamp", "snapshot", "targets")
 ROOT_FLOOR: Final = ("root", "")
+NO_METADATA: Final = "what came is no signed metadata: a portal or a proxy may answer in the platform's place"
 MAX_DOCUMENT_BYTES: Final = 256 * 1024 * 1024
 SHA256: Final = re.compile(r"[0-9a-f]{64}\Z")
 
@@ -75,7 +76,7 @@ class Session:
         try:
             return self._chain()
         except (RepositoryError, DeserializationError) as error:
-            raise ListRefusedError(str(error)) from error
+            raise ListRefusedError(_told(error)) from error
 
     def refresh(self) -> None:
         """Verify the top level as The Update Framework has it, before anything of ours is asked; raises as `top`."""
@@ -87,7 +88,7 @@ class Session:
             self._updater._trusted_set.reference_time = self._reference  # noqa: SLF001 - there is no other way to give it our time
             self._updater.refresh()
         except (RepositoryError, DeserializationError) as error:
-            raise ListRefusedError(str(error)) from error
+            raise ListRefusedError(_told(error)) from error
 
     def role(self, role: str) -> RoleState:
         """Verify one city role and have its documents here; raise ListRefusedError or DownloadError."""
@@ -99,7 +100,7 @@ class Session:
         try:
             state = read_role(role, self._read(role))
         except (RepositoryError, DeserializationError, FileNotFoundError) as error:
-            raise ListRefusedError(f"{role}: {error}") from error
+            raise ListRefusedError(f"{role}: {_told(error)}") from error
         self._check_floor(role, self._role_keys(role), state.version)
         for document in state.documents:
             self._have(document)
@@ -113,7 +114,7 @@ class Session:
         try:
             return self._updater.get_targetinfo(path)
         except (RepositoryError, DeserializationError) as error:
-            raise ListRefusedError(f"{of or path}: {error}") from error
+            raise ListRefusedError(f"{of or path}: {_told(error)}") from error
 
     def _with_files(self, state: RoleState, city: str) -> RoleState:
         """Return the role with the files that its index names, all of them here."""
@@ -235,6 +236,11 @@ class Session:
         except DocumentRefusedError as error:
             self._files.came_wrong(url)
             raise ListRefusedError(f"{document.path}: {error}") from error
+
+
+def _told(error: Exception) -> str:
+    """Return what is wrong in words: the parser's own say neither what came nor who may have sent it."""
+    return NO_METADATA if isinstance(error, DeserializationError) else str(error)
 
 
 def read_role(role: str, body: bytes) -> RoleState:

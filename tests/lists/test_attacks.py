@@ -83,7 +83,7 @@ class TestMetadata:
             await t.store.write(lambda conn: conn.execute("DELETE FROM list_chain").rowcount)
             (forger.files.metadata / "2.root.json").unlink()
             platform.repository.freshen(now_ms=platform.later())
-            with pytest.raises(PullFailedError):
+            with pytest.raises(PullFailedError, match=r"root: version 1 after version 2 .* \(rollback\)"):
                 await t.puller.once()
 
     async def test_freeze_an_expired_timestamp_is_a_failure_and_the_lists_stay(self, platform, terminal):
@@ -155,7 +155,7 @@ class TestMetadata:
             assert newer > version  # versions are times: the role's newest is the publication's
             site.answers[f"metadata/{newer}.lists.{HOME}.json"] = old
             pulled = await t.puller.once()
-            assert f"lists.{HOME}" in pulled.problems
+            assert "does not match expected hash" in pulled.problems[f"lists.{HOME}"]
 
             site.answers.clear()
             await t.puller.once()
@@ -259,7 +259,7 @@ class TestDownload:
             path, data = _newest(platform)
             site.answers[path] = data[:40]
             pulled = await t.puller.once()
-            assert f"lists.{HOME}" in pulled.problems
+            assert f"40 bytes of {len(data)}" in pulled.problems[f"lists.{HOME}"]
             assert t.lists.current.measures(HOME, wang) == ()
 
             site.answers.clear()
@@ -286,7 +286,7 @@ class TestDownload:
             platform.restrict("wang")
             path, data = _newest(platform)
             site.answers[path] = cut
-            await t.puller.once()
+            assert f"received 40 of {len(data)} bytes" in (await t.puller.once()).problems[f"lists.{HOME}"]
             site.answers[path] = rest
             await t.puller.once()
 
@@ -364,6 +364,21 @@ class TestDownload:
         gc.collect()
 
         assert told == []
+
+    @pytest.mark.parametrize("name", ["timestamp.json", "2.root.json"])
+    async def test_a_captive_portal_says_nothing_of_ours(self, platform, site, terminal, name):
+        wang = platform.issue("wang").subject
+        async with terminal.open() as t:
+            await t.puller.once()
+            platform.restrict("wang")
+            t.puller._full_at = 0.0  # the next look verifies everything, roots too
+            site.answers[f"metadata/{name}"] = b"<html>Welcome to our Wi-Fi</html>"
+            with pytest.raises(PullFailedError, match="no signed metadata: a portal or a proxy may answer"):
+                await t.puller.once()
+
+            site.answers.clear()
+            await t.puller.once()
+            assert t.lists.current.measures(HOME, wang)
 
     async def test_a_dead_platform_is_one_kind_of_error(self, terminal):
         terminal.url = "http://127.0.0.1:9/lists/"

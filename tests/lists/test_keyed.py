@@ -316,9 +316,36 @@ class TestHostileFiles:
             await t.puller.once()
             platform.restrict("wang")
             index = index_of(platform)
-            step = f"{FOLDER}{index.measures.recent[-1].sha256}.measures.delta"
-            site.answers[step] = portal
-            assert f"{len(portal)} bytes" in await self.problem(t) or "another content" in await self.problem(t)
+            step = index.measures.recent[-1]
+            site.answers[f"{FOLDER}{step.sha256}.measures.delta"] = portal
+            assert f"{len(portal)} bytes of {step.size}, or another content" in await self.problem(t)
+
+    @pytest.mark.parametrize("part", ["base", "delta"])
+    async def test_an_older_file_in_the_place_of_the_newest_is_refused(
+        self, platform, site, terminal, monkeypatch, part
+    ):
+        """Rollback of what no signature stands on: the index names the files, and each by its own octets."""
+        fill(platform, 400)
+        wang, li = platform.issue("wang").subject, platform.issue("li").subject
+        platform.restrict("wang")
+        older = index_of(platform).measures
+        if part == "base":
+            monkeypatch.setattr(keyed, "REBASE_LEAST", 1)
+            fill(platform, 100, seed=2)
+        platform.restrict("li")
+        newest = index_of(platform).measures
+        old, new = (older.base, newest.base) if part == "base" else (older.since, newest.since)
+        assert old.sha256 != new.sha256
+        async with terminal.open() as t:
+            replayed = (platform.public / f"{FOLDER}{old.sha256}.measures.{part}").read_bytes()
+            site.answers[f"{FOLDER}{new.sha256}.measures.{part}"] = replayed
+            assert f"{old.size} bytes of {new.size}, or another content than was signed" in await self.problem(t)
+            assert f"lists.{HOME}" in t.lists.current.missing(HOME), "and without a list there is no all-clear"
+
+            site.answers.clear()
+            await t.puller.once()
+            assert t.lists.current.measures(HOME, wang)
+            assert t.lists.current.measures(HOME, li)
 
     async def test_a_status_bomb_is_not_unfolded(self):
         bomb = {"issuer": HOME, "complete": True, "tokens": [], "status_list": packed_status(bytes(50_000_000))}
