@@ -1,9 +1,7 @@
 """Provisional claims as the books see them: places taken by who is being decided, until a fact or a release.
 
-    (none) --take-->  held  --LAPSE_MS without fact or release-->  lapsed
-    held, lapsed  --fact of that id-->         (none; the fact counts now)
-    held, lapsed  --release, later run-->      gone
-    (none)        --refused, released-->       gone, for GONE_MS: a claim never revives it, a fact may
+What becomes of a claim stands in MOVES: a fact leaves no claim, for the fact counts now; `gone` is remembered for
+GONE_MS, and a claim never revives it, a fact may. The model of claims.md (`tests/town/model`) moves by the same table.
 
 Rules of this file:
 
@@ -24,6 +22,19 @@ from storage.jobs import Tx
 
 LAPSE_MS: Final = 60_000  # of the authority's running time
 GONE_MS: Final = 600_000
+
+NONE: Final = ""  # nothing was ever heard of it, or its fact has come
+MOVES: Final = {
+    (NONE, "granted"): "held",
+    (NONE, "forbidden"): "gone",  # refused, or released before it was asked for
+    ("held", "minute"): "lapsed",  # LAPSE_MS without a fact or a release
+    ("held", "told"): NONE,  # its fact has come
+    ("lapsed", "told"): NONE,
+    ("held", "ended"): "gone",  # released, given back, of an earlier run, lifted by a person
+    ("lapsed", "ended"): "gone",
+    ("gone", "forgotten"): NONE,
+}
+STANDING: Final = tuple(state for state, word in MOVES if word == "ended")  # in the order in which they follow
 
 PLEDGE: Final = (
     "INSERT INTO pledges (key, held, lapsed) VALUES ($1, $2, $3) ON CONFLICT (key) DO UPDATE SET"
@@ -66,7 +77,7 @@ class Claim(NamedTuple):
 
 async def hold(tx: Tx, claim: Claim, keys: Sequence[tuple[str, int]], *, now_ms: int) -> bool:
     """Take the places, whoever calls has seen that there is room; return False for an id that was just released."""
-    if not await tx.execute(f"{CLAIM} ON CONFLICT DO NOTHING", *claim, "held", now_ms):
+    if not await tx.execute(f"{CLAIM} ON CONFLICT DO NOTHING", *claim, MOVES[NONE, "granted"], now_ms):
         return False
     await tx.execute_many(CLAIMED, [(claim.redemption, key, n) for key, n in sorted(keys)])
     await tx.rows_many(PLEDGE, [(key, n, 0) for key, n in sorted(keys)])
@@ -75,7 +86,7 @@ async def hold(tx: Tx, claim: Claim, keys: Sequence[tuple[str, int]], *, now_ms:
 
 async def forbid(tx: Tx, claim: Claim, *, now_ms: int) -> bool:
     """Remember an id that was refused or released before it was claimed; return False where a claim was faster."""
-    return await tx.execute(f"{CLAIM} ON CONFLICT DO NOTHING", *claim, "gone", now_ms) > 0
+    return await tx.execute(f"{CLAIM} ON CONFLICT DO NOTHING", *claim, MOVES[NONE, "forbidden"], now_ms) > 0
 
 
 async def standing(tx: Tx, redemption: str) -> tuple[str, str] | None:
@@ -102,8 +113,8 @@ async def confirm(tx: Tx, terminal: str, redemptions: Iterable[str]) -> None:
 
 async def _end(tx: Tx, redemption: str, *, now_ms: int) -> bool:
     """Give the places of a claim back; return whether it was us who did."""
-    for state in ("held", "lapsed"):  # in the order in which a claim goes through them
-        if await tx.execute(MOVE, redemption, state, "gone", now_ms):
+    for state in STANDING:
+        if await tx.execute(MOVE, redemption, state, MOVES[state, "ended"], now_ms):
             held = state == "held"
             keys = await tx.rows(KEYS, redemption)
             await tx.rows_many(PLEDGE, [(key, -n if held else 0, 0 if held else -n) for key, n in keys])
@@ -117,7 +128,7 @@ async def _end(tx: Tx, redemption: str, *, now_ms: int) -> bool:
 async def lapse(tx: Tx, *, now_ms: int) -> None:
     """Let claims lapse that nobody has spoken of, and forget old names."""
     for (redemption,) in await tx.rows(OLD, now_ms - LAPSE_MS):
-        if await tx.execute(MOVE, redemption, "held", "lapsed", now_ms):
+        if await tx.execute(MOVE, redemption, "held", MOVES["held", "minute"], now_ms):
             keys = await tx.rows(KEYS, redemption)
             await tx.rows_many(PLEDGE, [(key, -n, n) for key, n in keys])
             await tx.execute_many(DOUBT, [(redemption, key, n) for key, n in keys])

@@ -27,6 +27,7 @@ from sync.wire.claims import MAX_ROWS, ClaimAnswer, ClaimKey, ClaimRequest, Refu
 PRIVATE_HOLDERS: Final = ("group:", "all")  # whose use is told by its time alone
 NONCE: Final = "n|"
 UNBOUNDED: Final = 2**53 - 1
+KNOWN: Final = {"held": "held", "lapsed": "gone", "gone": "gone"}  # what an ask under an id hears, by its claim
 
 COMMITTED: Final = "SELECT state FROM redemptions WHERE redemption = $1"
 ENDED: Final = "SELECT 1 FROM endings WHERE redemption = $1"
@@ -151,7 +152,7 @@ async def _known(tx: Tx, claim: pledges.Claim) -> str:
     standing = await pledges.standing(tx, claim.redemption)
     if standing is None:
         return ""
-    return "held" if standing == ("held", claim.terminal) else "gone"
+    return KNOWN[standing[0]] if standing[1] == claim.terminal else "gone"
 
 
 async def _locked(tx: Tx, ask: ClaimRequest) -> Locked:

@@ -13,7 +13,7 @@ An authority that has just started may have been restored from an older copy, an
 before every lessee in reach has said what it holds, which takes HEARD_MS (sync.beyond.leases.RENEW_S, and a second).
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from central.books.bounds import Bounds
 from central.books.pledges import PLEDGE
@@ -32,6 +32,16 @@ PUT: Final = (
 )
 
 
+class Stands(NamedTuple):
+    """What a terminal was ever granted of a quota, and under which number."""
+
+    number: int
+    total: int
+
+
+NOTHING: Final = Stands(-1, 0)
+
+
 async def answer_lease(tx: Tx, terminal: str, ask: LeaseRequest, bounds: Bounds, *, young: bool = False) -> LeaseAnswer:
     """Grant, repeat or take back; raise WireError for a quota that no catalogue bounds. `young`: grant nothing more."""
     bound = bounds.of(ask.quota)
@@ -40,21 +50,33 @@ async def answer_lease(tx: Tx, terminal: str, ask: LeaseRequest, bounds: Bounds,
     _key, held, _lapsed = (await tx.rows_many(PLEDGE, [(ask.quota, 0, 0)]))[0]
     used = int((await tx.rows(USED, ask.quota, terminal))[0][0])
     row = await tx.row(MINE, ask.quota, terminal)
-    number, total = row if row is not None else (-1, 0)
-    if ask.number > number:
-        number, total = ask.number, _word(ask, used)
-        await tx.execute(PUT, ask.quota, terminal, number, total)
-    elif ask.number == number and ask.held is not None and ask.held > total:  # our copy is older than its answer
-        total = ask.held
-        await tx.execute(PUT, ask.quota, terminal, number, total)
+    stands = taken_in(Stands(*row) if row is not None else NOTHING, ask, used)
+    await tx.execute(PUT, ask.quota, terminal, *stands)
     spent = await tx.row(SPENT, ask.quota)
     proved = int(spent[0]) if spent else 0
     live = proved + held + int((await tx.rows(LEASED, ask.quota))[0][0])
-    if ask.total is not None and ask.number == number and not young:
-        beyond = max(0, min(ask.total - max(total, used), bound - live))
-        total = max(total, used) + beyond if beyond else total
-    await tx.execute(PUT, ask.quota, terminal, number, total)
-    return LeaseAnswer(number=number, total=total, for_ms=FOR_MS, call_back=live > bound, full=proved >= bound)
+    stands = stands if young else grown(stands, ask, used, bound - live)
+    await tx.execute(PUT, ask.quota, terminal, *stands)
+    return LeaseAnswer(
+        number=stands.number, total=stands.total, for_ms=FOR_MS, call_back=live > bound, full=proved >= bound
+    )
+
+
+def taken_in(stands: Stands, ask: LeaseRequest, used: int) -> Stands:
+    """Return what stands after a terminal's word about it; `used`: what its facts say it used of the quota."""
+    if ask.number > stands.number:
+        return Stands(ask.number, _word(ask, used))
+    if ask.number == stands.number and ask.held is not None and ask.held > stands.total:
+        return Stands(stands.number, ask.held)  # our copy is older than its answer
+    return stands
+
+
+def grown(stands: Stands, ask: LeaseRequest, used: int, free: int) -> Stands:
+    """Return what stands after a wish, of which `free` is there for anybody."""
+    if ask.total is None or ask.number != stands.number:
+        return stands
+    beyond = max(0, min(ask.total - max(stands.total, used), free))
+    return Stands(stands.number, max(stands.total, used) + beyond) if beyond else stands
 
 
 def _word(ask: LeaseRequest, used: int) -> int:
