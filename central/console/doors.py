@@ -26,7 +26,7 @@ from central.register.accounts import sessions
 from central.register.accounts.acts import RepeatedError
 from central.register.accounts.duties import ForbiddenError, Person
 from central.register.accounts.watching import Watch
-from storage.jobs import StoreFailedError
+from storage.jobs import BadValueError, StoreFailedError
 
 log = logging.getLogger("central.console")
 
@@ -59,8 +59,10 @@ STATUS: Final[tuple[tuple[type[Exception], int], ...]] = (
     (RepeatedError, 409),
     (OfficeError, 400),
     (msgspec.ValidationError, 400),
+    (BadValueError, 400),
     (StoreFailedError, 503),
 )
+INTERNAL: Final = 500
 REFUSALS: Final = tuple(kind for kind, _status in STATUS)
 
 
@@ -75,6 +77,8 @@ def words_of(error: Exception) -> str:
         return f"表单有误 · the form is wrong: {error}"
     if isinstance(error, StoreFailedError):
         return "数据库暂不可用，请稍后再试 · the database does not answer now; try again"
+    if isinstance(error, BadValueError):
+        return "含不能存储的字符 · a character in it is none that can be stored"
     return str(error)
 
 
@@ -153,9 +157,17 @@ async def _let_in(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     except web.HTTPException as error:
         return _plainly(request, error.status, f"{error.status} {error.reason}")
-    except StoreFailedError as error:
-        log.exception("the database failed at %s %s", request.method, request.path)
-        return _plainly(request, 503, words_of(error))
+    except Exception as error:  # noqa: BLE001 - what is not foreseen is logged there
+        return _ill(request, error)
+
+
+def _ill(request: web.Request, error: Exception) -> web.Response:
+    """Return what is said of an error that no handler has answered; what is no fault of the asker's is logged."""
+    status = status_of(error)
+    if status >= INTERNAL:
+        log.error("%s at %s %s", type(error).__name__, request.method, request.path, exc_info=error)
+    words = words_of(error) if status != INTERNAL else "平台故障，已记入日志 · the platform is ill; see its log"
+    return _plainly(request, status, words)
 
 
 def _plainly(request: web.Request, status: int, words: str) -> web.Response:

@@ -16,7 +16,7 @@ from central.office import cases, conflicts, entries, terminals
 from central.office.approving.calls import APPROVING
 from central.office.desk import Desk
 from central.office.drafts import deciding
-from central.office.forms import Call, City, Form, FormData, Json, Number, Rules, Text, Whole
+from central.office.forms import Call, City, Form, FormData, Json, Number, Rules, Text, Whole, check_texts
 from central.office.importing import columns, residents
 from central.office.persons import exporting, forgetting
 from central.office.refusals import RefusedError
@@ -242,4 +242,6 @@ CALLS: Final[Mapping[str, Call]] = {
 async def call(desk: Desk, who: Person, name: str, given: Any) -> Json:
     """Make one call with a JSON object or a form; raise msgspec.ValidationError, OfficeError, ForbiddenError."""
     one = CALLS[name]
-    return await one.run(desk, who, msgspec.convert(given, one.form, strict=not isinstance(given, FormData)))
+    form = msgspec.convert(given, one.form, strict=not isinstance(given, FormData))
+    check_texts(form)
+    return await one.run(desk, who, form)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from central.lists.cities import CITIES
+from central.office.persons.written import prose
 from central.office.refusals import NotThereError, RefusedError
 from central.register.registry import register, zone_of
 from credit.rules.documents import parse_entry, parse_measure_codes
@@ -168,6 +169,11 @@ def check(state: Path, city: str, wished: Wished, *, now_ms: int) -> Checked:
     authority, basis = _said("机关 authority", wished.authority, code.authority), wished.basis.strip() or code.basis
     if not basis:
         raise RefusedError("缺少依据 · no basis: write the law or decision that it rests on")
+    for what, text in (("机关 authority", authority), ("依据 basis", basis)):
+        try:
+            prose(text)  # terminals show it
+        except ValueError as error:
+            raise RefusedError(f"{what}: {str(error).replace('|', ' · ')}") from error
     with register(state) as conn:
         key, shown = known_subject(conn, city, wished.subject)
         today = datetime.fromtimestamp(now_ms / 1000, tz=UTC).astimezone(zone_of(conn, city)).date()

@@ -3,6 +3,7 @@
 Rules of this file:
 
 - a call's form is a struct: what it does not name is refused, texts and numbers are bounded where they are read;
+- no text of a form holds what nobody sees, whatever it is for (`central.office.persons.written`);
 - a browser's form is the same form: every value is text, and what was left empty is left out.
 """
 
@@ -14,6 +15,8 @@ from msgspec import Meta
 
 from central.office.desk import Desk
 from central.office.drafts.deciding import Asked
+from central.office.persons.written import seen
+from central.office.refusals import RefusedError
 from central.register.accounts.duties import Person
 
 City = Annotated[str, Meta(min_length=1, max_length=32)]
@@ -53,3 +56,14 @@ class FormData(dict[str, Any]):
     def of(cls, fields: Mapping[str, str]) -> "FormData":
         """Return a form without what was left empty."""
         return cls({name: value for name, value in fields.items() if value != ""})
+
+
+def check_texts(form: Form) -> None:
+    """Raise RefusedError for a text with what nobody sees, naming its field."""
+    for name in form.__struct_fields__:
+        value = getattr(form, name)
+        if isinstance(value, str):
+            try:
+                seen(value)
+            except ValueError as error:
+                raise RefusedError(f"{name}: {str(error).replace('|', ' · ')}") from error

@@ -25,6 +25,7 @@ def _load(name):
 
 
 _load("office_town")
+_load("good_forms")
 NOW = 1_790_000_000_000
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 ENGINES = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]

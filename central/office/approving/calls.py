@@ -53,7 +53,7 @@ class BookedForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """A booked slot that a credential carries; times in seconds UTC."""
 
     order: Annotated[str, Meta(pattern="^([0-9a-f]{2}){1,16}$")]
-    site: Annotated[str, Meta(min_length=1, max_length=63)]
+    site: Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,62}$")]
     from_s: Whole
     until_s: Whole
     heads: Annotated[int, Meta(ge=1, le=10_000)] = 1

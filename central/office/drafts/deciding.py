@@ -14,6 +14,7 @@ from central.office.desk import Desk
 from central.office.drafts import bulk, keeping, kinds, members, rulebooks
 from central.office.drafts.keeping import Draft, Proposal, Verdict
 from central.office.drafts.states import Move, State, after
+from central.office.persons.written import prose
 from central.office.refusals import NotThereError, OfficeError, OvertakenError, RefusedError
 from central.register.accounts.acts import Act
 from central.register.accounts.duties import Person
@@ -40,6 +41,10 @@ class Asked:
         why = self.why.strip()
         if not 2 <= len(why) <= MAX_WHY:  # noqa: PLR2004 - one character is no reason
             raise RefusedError(f"请写理由（2 至 {MAX_WHY} 字）· give a reason, 2 to {MAX_WHY} characters")
+        try:
+            prose(why)
+        except ValueError as error:
+            raise RefusedError(f"理由 reason: {str(error).replace('|', ' · ')}") from error
         if self.from_ms > now_ms + MAX_AHEAD_MS:
             raise RefusedError("生效时间太远 · it cannot come into force so far ahead")
         return replace(self, why=why)
@@ -69,6 +74,7 @@ async def propose_members(
     Raises RefusedError, ForbiddenError.
     """
     who.check("member.propose", city)
+    asked.checked(desk.now_ms())  # before anything is noted down of whom it is about
     changes = await desk.run(lambda: members.differing(desk.folder, city, wished))
     if not changes:
         return None

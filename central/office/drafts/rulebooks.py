@@ -21,6 +21,7 @@ from central.lists.cities import CITIES, EDITED, check_rules, publish, put_rules
 from central.lists.publishing import Published, PublishingError
 from central.office.drafts.differences import differences
 from central.office.drafts.keeping import Proposal, Words
+from central.office.persons.written import seen
 from central.office.refusals import RefusedError
 from central.register.warrants import Warrant
 from credit.checking.catalogue import Catalogue
@@ -59,6 +60,8 @@ def propose(
     after = _checked(city, {**held, **wanted})
     after[BENEFITS] = _versions(before.get(BENEFITS), after[BENEFITS])
     changed = {name: after[name] for name in files if after[name] != before.get(name)}
+    for name, one in changed.items():
+        _check_seen(name, one)
     if not changed:
         raise RefusedError("没有任何变化 · nothing changes")
     today = datetime.fromtimestamp(now_ms / 1000, tz=UTC).date()
@@ -79,6 +82,22 @@ def _checked(city: str, files: Mapping[str, bytes]) -> dict[str, Any]:
         return dict(check_rules(city, files))
     except PublishingError as error:
         raise RefusedError(f"终端会拒绝 · a terminal would refuse this: {error}") from error
+
+
+def _check_seen(name: str, document: Any) -> None:
+    """Refuse texts with what nobody sees, wherever they stand: a title is read at every gate."""
+    left = [document]
+    while left:
+        value = left.pop()
+        if isinstance(value, dict):
+            left += [*value, *value.values()]
+        elif isinstance(value, list):
+            left += value
+        elif isinstance(value, str):
+            try:
+                seen(value)
+            except ValueError as error:
+                raise RefusedError(f"{name}: {value[:20]!r} {str(error).replace('|', ' · ')}") from error
 
 
 def held_files(state: Path, city: str) -> dict[str, bytes]:

@@ -16,18 +16,13 @@ from datetime import date
 from typing import Any, Final, NamedTuple
 
 from central.office.importing.reading import Table
+from central.office.persons.written import has_id_number, name, prose
 from central.office.refusals import RefusedError
 from central.register.members import MAX_GROUP, MAX_GROUPS
 from credit.rules.terms import MAX_TIER
 
 MAX_ERRORS: Final = 100
-MAX_NAME: Final = 100
-ID_18: Final = re.compile(r"(?<![0-9])[1-9][0-9]{16}[0-9Xx](?![0-9])")
-ID_15: Final = re.compile(r"(?<![0-9])[1-9][0-9]{5}[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])[0-9]{3}(?![0-9])")
-WEIGHTS: Final = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
-CHECKS: Final = "10X98765432"
 SITE: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-UNSEEN: Final = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 
 
 class Wrong(NamedTuple):
@@ -54,24 +49,6 @@ class Read:
 
     rows: list[dict[str, Any]]
     wrong: list[Wrong]
-
-
-def has_id_number(text: str) -> bool:
-    """Return whether a text holds what is an ID number by its own check digit, or an old one of fifteen digits."""
-    for found in ID_18.finditer(text):
-        digits = found.group().upper()
-        if CHECKS[sum(int(one) * weight for one, weight in zip(digits, WEIGHTS, strict=False)) % 11] == digits[17]:
-            return True
-    return ID_15.search(text) is not None
-
-
-def name(text: str) -> str:
-    """Return a name; raise ValueError."""
-    if not text or len(text) > MAX_NAME:
-        raise ValueError(f"应为 1 至 {MAX_NAME} 字|1 to {MAX_NAME} characters")
-    if UNSEEN.search(text):
-        raise ValueError("含不可见字符|has characters that nobody sees")
-    return text
 
 
 def tier(text: str) -> int:
@@ -126,6 +103,11 @@ def said(text: str) -> str:
     return name(text) if text else ""
 
 
+def words(text: str) -> str:
+    """Return somebody's own words, or nothing; raise ValueError."""
+    return prose(text) if text else ""
+
+
 def merchant_tier(text: str) -> int | None:
     """Return a merchant's tier, None for nothing; raise ValueError."""
     return _whole(text, 0, MAX_TIER) if text else None
@@ -162,8 +144,8 @@ MEASURES: Final = (
     Column("code", ("措施代码", "代码", "code"), code),
     Column("until", ("截止日", "有效期至", "until"), last_day),
     Column("from_day", ("起始日", "from"), day, needed=False),
-    Column("authority", ("机关", "认定机关", "authority"), str, needed=False),
-    Column("basis", ("依据", "basis"), str, needed=False),
+    Column("authority", ("机关", "认定机关", "authority"), said, needed=False),
+    Column("basis", ("依据", "basis"), words, needed=False),
 )
 SITES: Final = (
     Column("site", ("场所", "场所编号", "site"), site),
