@@ -171,7 +171,8 @@ class ListFolder:
     def _view(self, name: str, held: KeyList) -> View | None:
         """Return the list as it is published, None when its files are not what they were: then it is made anew."""
         try:
-            base = Base.open(self._path(held.base.sha256, f"{name}.{BASE}"), root=bytes.fromhex(held.base.root))
+            path, root = self._path(held.base.sha256, f"{name}.{BASE}"), bytes.fromhex(held.base.root)
+            base = Base.open(path, root=root, fresh=False)  # in order since it was written here
             view = View.over(base)
             if held.since:
                 view = view.applied(Delta.read(self._path(held.since.sha256, f"{name}.{DELTA}").read_bytes()))

@@ -6,8 +6,11 @@ import json
 import os
 import random
 import sqlite3
+import stat
 import zlib
 from importlib import resources
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import msgspec
 import pytest
@@ -15,7 +18,7 @@ from tuf.api.metadata import Metadata, MetaFile, TargetFile
 
 from cache.ledger.visit import ListUnreadableError
 from cache.lists.index import read_index
-from cache.lists.keyfile import compacting
+from cache.lists.keyfile import base, compacting
 from cache.lists.keyfile.delta import Delta
 from cache.lists.payloads import entry_id, pack_measure
 from cache.lists.refusals import ContentRefusedError
@@ -28,7 +31,7 @@ from central.lists.role_keys import RoleKeys
 from central.register.members import forget_ended
 from central.register.registry import RegistryError, register
 from credit.tokens import open_token
-from sync.pull import mending
+from sync.pull import examine, mending
 
 NIGHT_MS = 1_795_028_400_000  # 2026-11-19 03:00 in Shanghai
 DAY_MS = 86_400_000
@@ -79,6 +82,26 @@ class TestTheShortestWay:
             assert fetched(site, ending=".base") == []
             (step,) = fetched(site, ending=".delta")
             assert (platform.public / step).stat().st_size < 200
+
+    def test_one_more_of_many_copies_no_base_and_looks_at_no_row_of_it_again(self, platform, monkeypatch):
+        fill(platform, 3_000)
+        copied, ordered = [], []
+
+        class Folder(TemporaryDirectory):
+            def cleanup(self):
+                every = [one.lstat() for one in Path(self.name).rglob("*")]
+                copied.append(sum(one.st_size for one in every if stat.S_ISREG(one.st_mode)))
+                super().cleanup()
+
+            def __exit__(self, *exc):
+                self.cleanup()
+
+        monkeypatch.setattr(examine, "TemporaryDirectory", Folder)
+        monkeypatch.setattr(base, "check_order", lambda *_args, **_more: ordered.append(1))
+        platform.restrict("wang")
+
+        assert 0 < copied[0] < index_of(platform).measures.base.size
+        assert ordered == []
 
     async def test_a_terminal_that_slept_takes_everything_since_in_one_file(self, platform, site, terminal):
         first = fill(platform, 3_000)[0]
