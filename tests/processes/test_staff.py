@@ -1,5 +1,6 @@
 """Staff over the API of a real terminal: unlocking, what is done in one's own name, and who may not."""
 
+import asyncio
 import json
 import sqlite3
 import subprocess
@@ -150,3 +151,23 @@ async def test_no_pin_and_no_hash_is_in_the_log_or_in_any_answer(served):
     assert status == 200
     assert "argon2" not in json.dumps(said)
     assert PIN not in served.gate._log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("sync now", "待传 0 条"),
+        ("lists status", "yunxi"),
+        ("lists check", ""),
+        ("config check", ""),
+        ("journal export", ""),
+    ],
+)
+async def test_what_a_technician_types_beside_a_running_terminal_answers(served, line, says):
+    words = [*line.split(), "--config", str(served.gate.config)]
+    done = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-I", "-m", "edge.cli", *words], capture_output=True, text=True, timeout=30
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert says in done.stdout
