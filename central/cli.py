@@ -13,6 +13,7 @@ from central.platform_state import StateError
 from storage.files import given_to_its_owner
 from storage.jobs import StoreFailedError
 from storage.migrations import SchemaTooNewError
+from storage.pipes import told
 
 EX_UNAVAILABLE = 69
 EX_CONFIG = 78
@@ -105,6 +106,10 @@ def overview() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
     argv = sys.argv[1:] if argv is None else argv
+    return told(lambda: _main(argv))
+
+
+def _main(argv: list[str]) -> int:
     name = argv[0] if argv else ""
     if name not in COMMANDS:
         parser = overview()

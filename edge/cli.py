@@ -8,7 +8,9 @@ import argparse
 import os
 import sys
 from importlib import import_module
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+from storage.pipes import told
 
 EX_UNAVAILABLE = 69
 EX_CONFIG = 78
@@ -52,6 +54,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "version": Command("edge.commands.version", "版本信息", "version of Xinguan and of what it stands on"),
 }
+TELLS: Final = frozenset({"scan", "journal", "simulate", "token"})  # nothing is cut off there but words
 TITLE = "信关 Xinguan\n读码、验证、决定、记账、同步。\nReads a visitor's code, verifies, decides, records, syncs."
 CENTRAL_ROLES = {
     "demo": ("一条命令看全流程演示", "the whole story on this machine, in one command"),
@@ -89,6 +92,10 @@ def hand_over(role: str, rest: list[str]) -> int:
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
     argv = sys.argv[1:] if argv is None else argv
+    return told(lambda: _main(argv), tells=bool(TELLS.intersection(argv[:1])))
+
+
+def _main(argv: list[str]) -> int:
     name = argv[0] if argv else ""
     if name in CENTRAL_ROLES:
         return hand_over(name, argv[1:])
