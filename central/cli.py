@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from central.platform_state import StateError
 from storage.files import given_to_its_owner
+from storage.heard import told
 from storage.jobs import StoreFailedError
 from storage.migrations import SchemaTooNewError
-from storage.pipes import told
 
 EX_UNAVAILABLE = 69
 EX_CONFIG = 78

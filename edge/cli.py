@@ -10,7 +10,7 @@ import sys
 from importlib import import_module
 from typing import Final, NamedTuple
 
-from storage.pipes import told
+from storage.heard import told
 
 EX_UNAVAILABLE = 69
 EX_CONFIG = 78

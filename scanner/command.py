@@ -1,7 +1,7 @@
 """`xinguan scan IMAGE… | --source S [--show PNG]`: what the scanner reads, as one JSON line for each code.
 
-Exit status: 0 something was read, 1 nothing was, 2 a picture or setting cannot be used. Decoding pictures happens
-in this process; a source is read as the service reads it, through its child.
+Exit status: 0 something was read, 1 nothing was, 2 a picture or setting cannot be used, 69 no decoder. Decoding
+pictures happens in this process; a source is read as the service reads it, through its child.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from scanner.seen import SeenJustNow
 from scanner.sources import open_source
 from scanner.spec import SpecError
 
-READ, NOTHING, UNUSABLE = 0, 1, 2
+READ, NOTHING, UNUSABLE, NO_DECODER = 0, 1, 2, 69
 PICTURE_S = 5.0
 
 
@@ -43,6 +43,9 @@ def run(args: argparse.Namespace) -> int:
         return _complain(str(error) or f"no picture from the camera for {PICTURE_S:g} s")
     except KeyboardInterrupt:
         return NOTHING
+    except ImportError as error:
+        _complain(f"识读库缺失，请运行 xinguan doctor · a decoder is missing, xinguan doctor names the mend: {error}")
+        return NO_DECODER
 
 
 def _line(**members: object) -> None:

@@ -188,7 +188,8 @@ def _libraries(config: Config) -> Finding:
     missing = [name for name in ("cv2", "zxingcpp", "pyzbar") if find_spec(name) is None]
     missing += [] if ctypes.util.find_library("zbar") else ["libzbar0"]
     if missing:
-        mend = "apt-get install libzbar0; pip install --no-deps --require-hashes -r requirements/terminal.txt"
+        mend = "sudo apt-get install libzbar0 (Debian 13: libzbar0t64); without our package also"
+        mend += " pip install --no-deps --require-hashes -r requirements/terminal.txt"
         return Finding("scanner", f"缺少 {missing}", f"missing: {', '.join(missing)}", mend)
     return Finding("scanner", "识读库齐全", "decoders are installed")
 

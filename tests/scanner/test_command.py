@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import cv2
 import pytest
@@ -75,3 +77,16 @@ def test_a_picture_bomb_is_refused_by_its_header(tmp_path):
 
     assert done.returncode == 2
     assert "no picture" in done.stderr
+
+
+def test_a_machine_without_a_decoder_is_told_so_and_gets_no_traceback(picture):
+    without = (
+        "import ctypes.util, sys; ctypes.util.find_library = lambda name: None\n"
+        "from edge.cli import main; sys.exit(main(['scan', sys.argv[1]]))"
+    )
+    done = subprocess.run([sys.executable, "-I", "-c", without, picture], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout) == (69, "")
+    assert done.stderr.startswith("xinguan scan: 识读库缺失")
+    assert "xinguan doctor names the mend" in done.stderr
+    assert len(done.stderr.splitlines()) == 1

@@ -1,4 +1,4 @@
-"""Whoever reads what a command says may leave: nothing is cut off, nothing is a traceback (`storage.pipes`)."""
+"""Whoever reads what a command says may leave: nothing is cut off, nothing is a traceback (`storage.heard`)."""
 
 import os
 import signal
@@ -7,12 +7,12 @@ import sys
 
 import pytest
 
-from storage.pipes import EX_INTERRUPTED, EX_PIPE
+from storage.heard import EX_INTERRUPTED, EX_PIPE
 
 GOES_ON = """
 import sys
 from pathlib import Path
-from storage.pipes import told
+from storage.heard import told
 def run():
     for number in range(100_000):
         print("a line that nobody reads", file=sys.stdout if number % 2 else sys.stderr)
@@ -22,7 +22,7 @@ sys.exit(told(run))
 """
 TELLS = """
 import sys
-from storage.pipes import told
+from storage.heard import told
 def run():
     while True:
         print("a line")
@@ -30,7 +30,7 @@ sys.exit(told(run, tells=True))
 """
 WAITS = """
 import sys
-from storage.pipes import told
+from storage.heard import told
 def run():
     print("here", flush=True)
     sys.stdin.read()
@@ -87,7 +87,7 @@ def test_no_command_line_of_ours_ends_in_a_traceback_when_its_pipe_is_closed(wor
 
 
 def test_an_output_that_was_closed_before_goes_nowhere():
-    says = "import sys; from storage.pipes import told; sys.exit(told(lambda: sys.stdout.write('x') + 2))"
+    says = "import sys; from storage.heard import told; sys.exit(told(lambda: sys.stdout.write('x') + 2))"
     shell = ["sh", "-c", 'exec "$0" -I -c "$1" >&-', sys.executable, says]
 
     done = subprocess.run(shell, capture_output=True, check=False, timeout=60)
