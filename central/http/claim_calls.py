@@ -18,7 +18,7 @@ from central.hub.behind import Published, behind
 from central.hub.claims import Asker, answer_claim
 from central.hub.elder import site_page
 from central.hub.learning import Learning
-from central.hub.leases import HEARD_MS, answer_lease
+from central.hub.leases import answer_lease, is_young
 from central.hub.lifting import Heeding, hear_doubts
 from central.lives import twins
 from central.platform_state import PlatformState
@@ -110,12 +110,12 @@ class ClaimCalls:
         if not self._learning.is_over(self._clock.now_ms()):
             raise WireError("learning", "this authority has just started; ask again in a second")
         bounds, asker = self._catalogue.bounds(), ask.terminal or caller.terminal
-        young = self._learning.age_ms(self._clock.now_ms()) < HEARD_MS
 
         async def job(tx: Tx) -> LeaseAnswer:
             await _check_may_ask(tx, caller.terminal)
             if asker != caller.terminal:
                 await _check_serves(tx, caller.terminal, asker)
+            young = await is_young(tx, asker, ask.quota, self._learning, now_ms=self._clock.now_ms())
             return await answer_lease(tx, asker, ask, bounds, young=young)
 
         return _json(await self._store.write(job))

@@ -10,7 +10,8 @@ comes twice, late or never adds nothing: the total is the same. Time frees nothi
     number > mine, total          new here, or we were restored: what the terminal says it holds is what it holds
 
 An authority that has just started may have been restored from an older copy, and cannot know it. It leases nothing more
-before every lessee in reach has said what it holds, which takes HEARD_MS (sync.beyond.leases.RENEW_S, and a second).
+before every lessee has said what it holds: whoever is in reach does within HEARD_MS (sync.beyond.leases.RENEW_S, and a
+second), and each one that our books name is waited for until it speaks, its period is over, or a person writes it off.
 """
 
 from typing import Final, NamedTuple
@@ -18,14 +19,22 @@ from typing import Final, NamedTuple
 from central.books.bounds import Bounds
 from central.books.pledges import PLEDGE
 from central.hub.claims import LEASED, SPENT
+from central.hub.learning import REACH_MS, Learning
 from storage.jobs import Tx
 from sync.wire.claims import LeaseAnswer, LeaseRequest
 from sync.wire.messages import WireError
 
+WRITTEN_OFF: Final = "written_off:"  # a mark: nobody waits for what this terminal says of its leases
 FOR_MS: Final = 600_000
 HEARD_MS: Final = 21_000
 MINE: Final = "SELECT number, total FROM leases WHERE quota = $1 AND terminal = $2"
 USED: Final = "SELECT CAST(coalesce(sum(n - back), 0) AS BIGINT) FROM uses WHERE key = $1 AND terminal = $2"
+LESSEES: Final = (  # `seen_ms`: another process of this platform may be the one that hears it
+    "SELECT l.terminal, t.seen_ms FROM leases l LEFT JOIN terminals t ON t.terminal = l.terminal"
+    " WHERE l.quota = $1 AND l.terminal <> $2 AND l.number >= 0"
+    " AND NOT EXISTS (SELECT 1 FROM marks m WHERE m.name = $3 || l.terminal) ORDER BY l.terminal"
+)
+BACK_AGAIN: Final = "DELETE FROM marks WHERE name = $1"
 PUT: Final = (
     "INSERT INTO leases (quota, terminal, number, total) VALUES ($1, $2, $3, $4)"
     " ON CONFLICT (quota, terminal) DO UPDATE SET number = excluded.number, total = excluded.total"
@@ -52,6 +61,7 @@ async def answer_lease(tx: Tx, terminal: str, ask: LeaseRequest, bounds: Bounds,
     row = await tx.row(MINE, ask.quota, terminal)
     stands = taken_in(Stands(*row) if row is not None else NOTHING, ask, used)
     await tx.execute(PUT, ask.quota, terminal, *stands)
+    await tx.execute(BACK_AGAIN, WRITTEN_OFF + terminal)
     spent = await tx.row(SPENT, ask.quota)
     proved = int(spent[0]) if spent else 0
     live = proved + held + int((await tx.rows(LEASED, ask.quota))[0][0])
@@ -59,6 +69,19 @@ async def answer_lease(tx: Tx, terminal: str, ask: LeaseRequest, bounds: Bounds,
     await tx.execute(PUT, ask.quota, terminal, *stands)
     return LeaseAnswer(
         number=stands.number, total=stands.total, for_ms=FOR_MS, call_back=live > bound, full=proved >= bound
+    )
+
+
+async def is_young(tx: Tx, terminal: str, quota: str, learning: Learning, *, now_ms: int) -> bool:
+    """Return whether somebody may hold more of a quota than we know, when `terminal` asks for some of it."""
+    learning.hear_lessee(terminal, quota)
+    if learning.age_ms(now_ms) < HEARD_MS:
+        return True
+    since_ms = learning.started_ms + REACH_MS
+    lessees = await tx.rows(LESSEES, quota, terminal, WRITTEN_OFF)
+    return any(
+        not learning.knows_lessee(lessee, quota) and (seen_ms is None or seen_ms < since_ms)
+        for lessee, seen_ms in lessees
     )
 
 

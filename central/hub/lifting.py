@@ -15,6 +15,7 @@ Rules of this file:
 from typing import Final, Literal, NamedTuple
 
 from central.books import pledges
+from central.hub.leases import WRITTEN_OFF
 from central.register.sites import hub_of
 from central.register.standing import next_number, order
 from storage.jobs import Tx
@@ -28,6 +29,7 @@ END_LEASES: Final = (
     "UPDATE leases SET number = number + 1, total = (SELECT CAST(coalesce(sum(u.n - u.back), 0) AS BIGINT) FROM uses u"
     " WHERE u.key = leases.quota AND u.terminal = leases.terminal) WHERE terminal = $1"
 )
+NOT_WAITED_FOR: Final = "INSERT INTO marks (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING"
 KEEP: Final = "INSERT INTO lifted (number, terminal, action, why, at_ms) VALUES ($1, $2, $3, $4, $5)"
 SITE: Final = "SELECT site FROM terminals WHERE terminal = $1"
 NEWEST: Final = "SELECT coalesce(max(number), 0) FROM lifted"
@@ -75,6 +77,7 @@ async def apply(tx: Tx, terminal: str, action: Action, *, now_ms: int) -> None:
     await tx.execute(FORGET, terminal)
     if action == "write_off":
         await tx.execute(END_LEASES, terminal)
+        await tx.execute(NOT_WAITED_FOR, WRITTEN_OFF + terminal, str(now_ms))
 
 
 async def _lift(tx: Tx, terminal: str, *, now_ms: int) -> None:

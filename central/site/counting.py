@@ -30,7 +30,7 @@ from central.http.claim_calls import BUDGET_S, MAX_ASK_BYTES, RunningClock
 from central.hub.behind import behind
 from central.hub.claims import NONCE, Asker, answer_claim, release
 from central.hub.learning import Learning
-from central.hub.leases import HEARD_MS, answer_lease
+from central.hub.leases import answer_lease, is_young
 from central.site.giving_up import GivenUp
 from central.site.served import Terminals
 from central.site.upward import Platform, PlatformAwayError
@@ -225,11 +225,12 @@ class Counting:
         ask = decode(body, LeaseRequest)
         self._check_number(ask.hub_no)
         self._check_active(caller.terminal)
-        if self.learning:
+        learning = self._learning
+        if self.learning or learning is None:
             raise WireError("learning", "this hub has just started; ask again in a second")
         if ask.terminal is not None:
             raise WireError("bad_message", "a terminal asks for itself")
-        bounds, young = self._bounds(), self._learning is None or self._learning.age_ms(self._clock.now_ms()) < HEARD_MS
+        bounds = self._bounds()
         if not bounds.is_of_site(ask.quota, self._terminals.site):
             try:
                 return _json(await self._platform.lease(msgspec.structs.replace(ask, terminal=caller.terminal)))
@@ -237,6 +238,7 @@ class Counting:
                 raise WireError("learning", f"the platform leases this, and does not answer: {error}") from error
 
         async def job(tx: Tx) -> LeaseAnswer:
+            young = await is_young(tx, caller.terminal, ask.quota, learning, now_ms=self._clock.now_ms())
             return await answer_lease(tx, caller.terminal, ask, bounds, young=young)
 
         return _json(await self._books.write(job))

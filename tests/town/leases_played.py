@@ -16,6 +16,7 @@ from functools import cache
 from central.books.bounds import Bounds
 from central.hub import leases as lessor
 from central.hub import lifting
+from central.hub.learning import Learning
 from credit.rules.benefits import parse_benefits
 from sync.beyond import leases
 from sync.beyond.asking import AuthorityError
@@ -24,6 +25,7 @@ from sync.wire.claims import LeaseAnswer
 from tests.town import simulation
 
 QUOTA = "u|w/boat|day:2026-09-21"
+FORGETS_SILENT = "a silent lessee is not waited for"
 STEPS = 120
 ANSWER_MS = 150
 CUT_MS = lessor.FOR_MS + 60_000
@@ -90,7 +92,7 @@ class Leasing(simulation.Town):
         self.most = self.highest = self.random.choice(QUOTAS.get(self.plant, (2, 3, 6)))
         self.story[0] = f"seed {seed}: {self.most} a day"
         self.shares = {name: Share(self, gate) for name, gate in self.gates.items()}
-        self.began, self.copy, self.wall_ms = self.now - 3_600_000, None, 0
+        self.learning, self.copy, self.wall_ms = Learning((), started_ms=self.now - 3_600_000), None, 0
         self.asked_at = {}
         self.everybody = False
         self.swift = self.random.choice((0.0, 0.6, 0.95))  # how often everything arrives before anything else
@@ -188,7 +190,10 @@ class Leasing(simulation.Town):
             super().deliver(at)
 
     def leased(self, gate, request):
-        young = self.now - self.began < lessor.HEARD_MS and self.plant != "restored hub leases"
+        waits = self.job(lambda tx: lessor.is_young(tx, gate.name, QUOTA, self.learning, now_ms=self.now))
+        if self.plant == FORGETS_SILENT:
+            waits = self.learning.age_ms(self.now) < lessor.HEARD_MS
+        young = waits and self.plant != "restored hub leases"
         before = max(self.total(gate.name), self.could(gate), sum(gate.living.values()))
         answer = self.job(lambda tx: lessor.answer_lease(tx, gate.name, request, bounds(self.most), young=young))
         self.asked_at[gate.name] = self.now
@@ -224,7 +229,7 @@ class Leasing(simulation.Town):
 
     def restart_authority(self):
         self.say("authority: restarts")
-        self.began = self.now
+        self.learning = Learning((), started_ms=self.now)
         self.now += self.random.choice((0, lessor.HEARD_MS))
         self.wire = [one for one in self.wire if one[0] != "lease"]
 
@@ -233,14 +238,15 @@ class Leasing(simulation.Town):
         self.conn.backup(self.copy)
 
     def restore(self):
-        """An older copy takes the place of the books; everybody is in reach and says what it holds."""
+        """An older copy takes the place of the books. Whom it knows may be cut; all others say what they hold."""
         if self.copy is None:
             return
         self.say("authority: restored from an older copy")
         self.copy.backup(self.conn)
         self.restart_authority()
+        known = {row[0] for row in self.conn.execute("SELECT terminal FROM leases WHERE number >= 0")}
         for gate in self.gates.values():
-            gate.cut, gate.acked = False, self.through().get(gate.name, 0)
+            gate.cut, gate.acked = gate.cut and gate.name in known, self.through().get(gate.name, 0)
         if self.plant == "restored hub leases":
             return  # whoever leases at once does not wait for them
         for _ in range(4):
@@ -252,6 +258,8 @@ class Leasing(simulation.Town):
         for gate in self.gates.values():
             self.renew(gate)
             self.push(gate)
+            if not gate.cut:
+                self.learning.hear(gate.name, self.now)
         self.everybody, lossy = True, self.random.random
         self.random.random = lambda: 1.0
         while self.wire:
@@ -413,6 +421,7 @@ STEERED = {  # what a fault of several messages needs more of than usual
     "until by wall clock": ["jump", "cut", "long", "write_off", *["visit"] * 4, *["some"] * 4] * 3,
     "share freed by time": ["cut", "long", *["visit"] * 4, *["some"] * 4] * 2,
     "give-back without number": ["give_back"] * 10 + ["visit"] * 10 + ["some"] * 10 + ["late_one"] * 4,
+    FORGETS_SILENT: ["keep_copy", "restore", "cut", "visit", "visit", "some", "some"] * 4,
     "restored hub leases": ["keep_copy", "restore", "visit", "visit", "some", "some"] * 4,
 }
 FAULTS = (
@@ -420,6 +429,7 @@ FAULTS = (
     "until by wall clock",
     "give-back without number",
     "restored hub leases",
+    FORGETS_SILENT,
     "share freed by time",
     "call-back free at once",
 )

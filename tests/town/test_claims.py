@@ -9,9 +9,10 @@ import pytest
 from central.books import pledges
 from central.books.booking import Incoming, book_all
 from central.books.bounds import Bounds
+from central.hub import lifting
 from central.hub.claims import Asker, answer_claim
-from central.hub.learning import PATIENCE_MS, SETTLE_MS, Learning
-from central.hub.leases import answer_lease
+from central.hub.learning import PATIENCE_MS, REACH_MS, SETTLE_MS, Learning
+from central.hub.leases import HEARD_MS, answer_lease, is_young
 from central.store import SCHEMAS, sqlite_books
 from credit.records import Record
 from credit.rules.benefits import parse_benefits
@@ -83,6 +84,10 @@ class Authority:
     async def lease(self, gate, *, young=False, **members):
         ask = LeaseRequest(run="r", hub_no=1, quota=QUOTA, **members)
         return await self.jobs.write(lambda tx: answer_lease(tx, gate, ask, self.bounds, young=young))
+
+    async def waits(self, gate, learning, at_ms):
+        """Whether `gate` is leased nothing more, `at_ms` after the start."""
+        return await self.jobs.write(lambda tx: is_young(tx, gate, QUOTA, learning, now_ms=at_ms))
 
     async def used(self, gate, redemption, key=KEY, n=1):
         async def job(tx):
@@ -269,6 +274,41 @@ class TestLeases:
         assert (await authority.lease("g2", number=0, total=3, young=True)).total == 0
 
         assert (await authority.lease("g2", number=0, total=9)).total == 4  # ten, less the six of the other
+
+    async def test_a_silent_lessee_is_waited_for_until_it_speaks(self, authority):
+        await authority.lease("g1", number=0, total=4)
+        begun = Learning((), started_ms=0)
+
+        assert await authority.waits("g2", begun, HEARD_MS)
+        assert await authority.waits("g2", begun, 86_400_000)
+        await authority.waits("g1", begun, 86_400_000)
+        assert not await authority.waits("g2", begun, 86_400_000)
+
+    async def test_a_silent_lessee_is_waited_for_until_it_is_written_off_and_again_once_it_is_back(self, authority):
+        await authority.lease("g1", number=0, total=4)
+        await authority.jobs.write(lambda tx: lifting.apply(tx, "g1", "write_off", now_ms=0))
+        assert not await authority.waits("g2", Learning((), started_ms=0), HEARD_MS)
+
+        await authority.lease("g1", number=1, total=2)
+
+        assert await authority.waits("g2", Learning((), started_ms=0), HEARD_MS)
+
+    async def test_who_was_in_reach_for_two_rounds_and_said_nothing_of_a_quota_holds_none(self, authority):
+        await authority.lease("g1", number=0, total=4)
+        begun = Learning((), started_ms=0)
+        begun.hear("g1", 500)
+        assert await authority.waits("g2", begun, 2 * REACH_MS)
+
+        begun.hear("g1", 500 + REACH_MS)
+
+        assert not await authority.waits("g2", begun, 2 * REACH_MS)
+
+    async def test_a_lessee_that_another_process_of_the_platform_hears_is_waited_for_no_longer(self, authority):
+        await authority.lease("g1", number=0, total=4)
+        await authority.jobs.write(lambda tx: tx.execute("UPDATE terminals SET seen_ms = $1", REACH_MS))
+
+        assert not await authority.waits("g2", Learning((), started_ms=0), HEARD_MS)
+        assert await authority.waits("g2", Learning((), started_ms=1), 1 + HEARD_MS)
 
     async def test_a_give_back_that_an_older_copy_never_heard_of_is_taken_and_asked_under_again(self, authority):
         await authority.lease("g1", number=0, total=6)
