@@ -14,7 +14,7 @@ import numpy.typing as npt
 import segno
 import zxingcpp
 
-from scanner.reading.soft.mend import LEAST_FIRST, MANY, mended_blocks
+from scanner.reading.soft.mend import LEAST_FIRST, mended_blocks
 from scanner.reading.soft.ordered import likely, ordered
 
 Image = npt.NDArray[Any]
@@ -143,7 +143,7 @@ def blocks(seed: int, count: int) -> tuple[int, int, float]:
         length, checks = BLOCKS[part % len(BLOCKS)]
         llrs = dice.uniform(1, 5) * dice.standard_normal((100, length, 8)).astype(np.float32)
         llrs[dice.random((100, length)) < (part % 2) * dice.uniform(0, 0.4)] *= 0.05
-        by_words += int(mended_blocks(llrs, checks=checks, guesses=MANY)[1].sum())
+        by_words += int(mended_blocks(llrs, checks=checks)[1].sum())
         some = llrs[:BITWISE]
         odds = likely(some, ordered(some, checks=checks), checks=checks)
         by_bits, most = by_bits + int((odds >= LEAST_FIRST).sum()), max(most, float(odds.max()))

@@ -30,7 +30,7 @@ class Mend:
     """The setting of the soft decoder. Budgets are CPU milliseconds after which no further place or round begins."""
 
     prefixes: tuple[str, ...] = ("XG1:",)  # of the texts that it may read
-    still_ms: float = 35.0
+    still_ms: float = 25.0
     moving_ms: float = 15.0
 
 

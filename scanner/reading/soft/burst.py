@@ -47,8 +47,8 @@ class Held:
 
 def look_at(even: Values, plan: Layout, *, frames: int = 1) -> Look:
     """Return what evened samples show of a code."""
-    seen, shape = heard(even, plan)
-    return Look(even, seen, shape, soften(seen, plan), frames)
+    seen, shape, weights = heard(even, plan)
+    return Look(even, seen, shape, soften(seen, plan, weights), frames)
 
 
 def agreement(before: Grid, now: Grid, plan: Layout) -> float:

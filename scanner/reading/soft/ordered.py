@@ -41,14 +41,15 @@ def likely(llrs: Values, words: Words, *, checks: int) -> npt.NDArray[np.float64
     """Return the natural logarithm of how much likelier blocks (n, length) are than all that chance would bring."""
     turned = np.unpackbits((np.packbits(llrs < 0, axis=-1)[..., 0] ^ words)[..., None], axis=-1)
     sure = SHARPER * np.abs(llrs)
-    spent = np.where(turned, sure, 0).sum((-1, -2)) + np.logaddexp(0, -sure).sum((-1, -2))
+    spent = np.where(turned, sure, 0).sum((-1, -2)) + np.log1p(np.exp(-sure)).sum((-1, -2))
     return np.asarray(BITS * checks * np.log(2) - spent, np.float64)
 
 
 def promise(llrs: Values, *, checks: int) -> npt.NDArray[np.float64]:
     """Return what `likely` will be of the right words if likelihoods are as good as they say."""
     sure = SHARPER * np.abs(llrs)
-    doubt = np.logaddexp(0, -sure) + sure * np.exp(-sure) / (1 + np.exp(-sure))
+    turn = np.exp(-sure)
+    doubt = np.log1p(turn) + sure * turn / (1 + turn)
     return np.asarray(BITS * checks * np.log(2) - doubt.sum((-1, -2)), np.float64)
 
 

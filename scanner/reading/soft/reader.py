@@ -36,7 +36,7 @@ from scanner.reading.soft.burst import Held, look_at, together
 from scanner.reading.soft.locate import MOST_SIDE, SIZES, finder, is_dense, located
 from scanner.reading.soft.mend import mend
 from scanner.reading.soft.pairs import waves
-from scanner.reading.soft.refine import Lay, finder_sign, lay_of, refined
+from scanner.reading.soft.refine import Lay, finder_sign, lay_of, refined, seen
 from scanner.reading.soft.soften import Values
 from scanner.reading.soft.symbols import LEVELS, MASKS, VERSIONS, blocks, format_words, layout, mask
 from scanner.reading.soft.texts import text_of
@@ -181,8 +181,9 @@ def read_place(
     if min(crop.shape) < plan.side:
         return Outcome()
     lay = _moved(place, -x, -y).lay
-    sign = place.sign or finder_sign(crop, lay, plan)
-    found = refined(crop, lay, plan, sign=sign)
+    start = seen(crop, lay, plan)
+    sign = place.sign or finder_sign(start, plan)
+    found = refined(crop, lay, plan, sign=sign, start=start)
     if found is None:
         return Outcome()
     lay, even = found

@@ -72,35 +72,36 @@ def syndromes(words: Words, checks: int) -> Words:
     return dot(LOGS[words][..., None], _exponents(words.shape[-1], checks), -2)
 
 
-def decode(words: Words, doubt: npt.NDArray[np.intp], counts: tuple[int, ...], *, checks: int) -> tuple[Words, Bools]:
+def decode(words: Words, doubt: npt.NDArray[np.intp], counts: Any, *, checks: int) -> tuple[Words, Bools]:
     """Mend blocks (b, length) under each guess; `doubt` holds the places of their words, the most doubtful first.
 
-    Guess k erases the first counts[k] of them. Return (b, k, length) mended blocks and (b, k) whether each is.
+    Guess k erases the first counts[k] of them, or counts[b, k] of block b. Return (b, k, length) mended blocks and
+    (b, k) whether each is.
     """
     number, length = words.shape
-    sums = np.repeat(syndromes(words, checks), len(counts), 0)
-    erased = np.tile(np.array(counts), number)
-    start = _erasure_locators(doubt, counts, length=length, checks=checks)
+    guesses = np.broadcast_to(np.asarray(counts, np.intp), (number, np.shape(counts)[-1]))
+    each, erased = guesses.shape[1], guesses.ravel()
+    sums = np.repeat(syndromes(words, checks), each, 0)
+    start = _erasure_locators(doubt, guesses, length=length, checks=checks)
     locator, degree = _located(sums, start, erased)
     roots = dot(LOGS[locator][..., None], _inverse_exponents(length, checks + 1), 1) == 0
     good = (roots.sum(1) == degree) & (2 * degree - erased <= checks)
-    mended = np.repeat(words, len(counts), 0)
+    mended = np.repeat(words, each, 0)
     if good.any():
         mended[good] ^= _magnitudes(sums[good], locator[good], roots[good])
         good[good] = ~syndromes(mended[good], checks).any(1)
-    return mended.reshape(number, len(counts), length), good.reshape(number, len(counts))
+    return mended.reshape(number, each, length), good.reshape(number, each)
 
 
-def _erasure_locators(doubt: Any, counts: tuple[int, ...], *, length: int, checks: int) -> Words:
+def _erasure_locators(doubt: Any, guesses: Any, *, length: int, checks: int) -> Words:
     """Return the products of (1 - x * place) over the erased places, (b * k, checks + 1)."""
-    locator = np.zeros((len(doubt), checks + 1), np.uint8)
-    locator[:, 0] = 1
-    kept = {0: locator.copy()}
-    for step in range(max(counts)):
+    locator = np.zeros((int(guesses.max(initial=0)) + 1, len(doubt), checks + 1), np.uint8)
+    locator[0, :, 0] = 1
+    for step in range(len(locator) - 1):
         place = length - 1 - doubt[:, step, None]
-        locator[:, 1:] ^= POWERS[LOGS[locator[:, :-1]] + place]
-        kept[step + 1] = locator.copy()
-    return np.stack([kept[count] for count in counts], 1).reshape(-1, checks + 1)
+        locator[step + 1] = locator[step]
+        locator[step + 1, :, 1:] ^= POWERS[LOGS[locator[step, :, :-1]] + place]
+    return np.asarray(locator[guesses, np.arange(len(doubt))[:, None]].reshape(-1, checks + 1), np.uint8)
 
 
 def _located(sums: Words, start: Words, erased: Any) -> tuple[Words, Any]:

@@ -22,6 +22,7 @@ PRIOR = 0.02  # weight of staying, beside that of a perfect match
 OUTLIER = 0.6  # modules off the fit that halve a pattern's say
 LEAST_MATCH = 0.15  # of a single pattern
 FLAT = 1e-6
+STAYING = PRIOR * np.diag([1, 1, 0.05, 1, 1, 0.05, 8, 8])
 
 
 def lay_of(corners: Any, version: int) -> Lay:
@@ -57,24 +58,31 @@ def _pattern(rings: int) -> Values:
     return np.asarray(cv2.GaussianBlur(drawn, (0, 0), 0.5 * DENSITY), np.float32)
 
 
-def refined(plane: Values, lay: Lay, plan: Layout, *, sign: int) -> tuple[Lay, Values] | None:
+def refined(
+    plane: Values, lay: Lay, plan: Layout, *, sign: int, start: Values | None = None
+) -> tuple[Lay, Values] | None:
     """Return the lay moved to where the patterns are, and evened samples, dark below 0; None if no code is there.
 
-    `sign` is -1 for a code that is light on dark. What a version fixes is seen with a correlation of at least 0.47 at
-    right places, and of 0.41 after the first round (418 of them); of wrong ones three of four end there.
+    `sign` is -1 for a code that is light on dark; `start` is what is `seen` under the lay, if known. What a version
+    fixes is seen with a correlation of at least 0.47 at right places, and of 0.41 after the first round (418 of them);
+    of wrong ones three of four end there.
     """
-    even = evened(straightened(plane, lay, plan.side)) * sign
+    even = (seen(plane, lay, plan) if start is None else start) * sign
     for reach, least in ROUNDS:
         lay = lay @ _moved(_moves(even, plan, reach), plan.side)
-        even = evened(straightened(plane, lay, plan.side)) * sign
+        even = seen(plane, lay, plan) * sign
         if not fixed_match(even, plan) >= least:
             return None
     return lay, even
 
 
-def finder_sign(plane: Values, lay: Lay, plan: Layout) -> int:
-    """Return 1 if the finders near a lay are dark on light, -1 if light on dark."""
-    even = evened(straightened(plane, lay, plan.side))
+def seen(plane: Values, lay: Lay, plan: Layout) -> Values:
+    """Return evened samples of what lies under a lay."""
+    return evened(straightened(plane, lay, plan.side))
+
+
+def finder_sign(even: Values, plan: Layout) -> int:
+    """Return 1 if the finders near where they should be in evened samples are dark on light, -1 if light on dark."""
     pattern, total = _pattern(4), 0.0
     half, span = pattern.shape[0] // 2, round(ROUNDS[0][0] * DENSITY)
     for x, y in plan.finders:
@@ -152,11 +160,10 @@ def _moved(moves: npt.NDArray[np.float64], side: int) -> Lay:
         ]
     )
     aim = np.concatenate([dx, dy])
-    prior = PRIOR * np.diag([1, 1, 0.05, 1, 1, 0.05, 8, 8]).astype(np.float64)
     change = np.zeros(8)
     for _ in range(2):
         twice = np.concatenate([weight, weight])
-        change = np.linalg.solve(rows.T @ (rows * twice[:, None]) + prior, rows.T @ (aim * twice))
+        change = np.linalg.solve(rows.T @ (rows * twice[:, None]) + STAYING, rows.T @ (aim * twice))
         off = (rows @ change - aim).reshape(2, -1) * side / 2
         weight = moves[:, 4] / (1 + (off**2).sum(0) / OUTLIER**2)
     step = np.append(change, 0).reshape(3, 3) + np.eye(3)

@@ -82,7 +82,10 @@ def evened(samples: Values) -> Values:
 def features(even: Values, shape: Shape = AROUND) -> Values:
     """Return for each module of the code the samples on and around it, and a one: (modules, n)."""
     near = _windows(even, shape)
-    return _with_one(near.reshape(near.shape[0] * near.shape[1], -1))
+    height, width, down, across = near.shape
+    out = np.ones((height, width, down * across + 1), np.float32)
+    out[..., :-1].reshape(near.shape)[...] = near  # of the same memory: one copy instead of two
+    return out.reshape(height * width, -1)
 
 
 def _windows(even: Values, shape: Shape) -> Values:
@@ -100,23 +103,29 @@ def _with_one(rows: Values) -> Values:
     return out
 
 
-def heard(even: Values, plan: Layout) -> tuple[Values, Shape]:
-    """Return the features by which the fixed modules are told best, and their shape."""
-    around = _misfit(even, plan, AROUND)
-    shape, least = AROUND, around * BETTER
-    for other in ALONG if around > CLEAR else ():
-        misfit = _misfit(even, plan, other)
-        if misfit < least:
-            shape, least = other, misfit
-    return features(even, shape), shape
+def heard(even: Values, plan: Layout) -> tuple[Values, Shape, Values]:
+    """Return the features by which the fixed modules are told best, their shape, and the weights that tell these."""
+    seen, shape = features(even), AROUND
+    least, weights = _misfit(seen[np.flatnonzero(plan.fixed)], plan)
+    bound = least * BETTER
+    for other in ALONG if least > CLEAR else ():
+        misfit, own = _misfit(_fixed_features(even, plan, other), plan)
+        if misfit < bound:
+            shape, bound, weights = other, misfit, own
+    return (seen if shape is AROUND else features(even, shape)), shape, weights
 
 
-def _misfit(even: Values, plan: Layout, shape: Shape) -> float:
+def _fixed_features(even: Values, plan: Layout, shape: Shape) -> Values:
     y, x = np.nonzero(plan.fixed)
-    wanted = plan.fixed[y, x]
-    rows = _with_one(_windows(even, shape)[y, x].reshape(len(y), -1))
-    off = rows @ fit(rows, wanted) - wanted
-    return float(off @ off) / len(off)
+    return _with_one(_windows(even, shape)[y, x].reshape(len(y), -1))
+
+
+def _misfit(rows: Values, plan: Layout) -> tuple[float, Values]:
+    """Return how far the fixed modules are from what their features tell at best, and the weights of that."""
+    wanted = plan.fixed[plan.fixed != 0]
+    weights = fit(rows, wanted)
+    off = rows @ weights - wanted
+    return float(off @ off) / len(off), weights
 
 
 def fit(seen: Values, wanted: Grid, trust: Grid | None = None) -> Values:
@@ -166,10 +175,13 @@ def _around(values: Grid) -> Grid:
     return np.asarray(cv2.blur(values, (BOX, BOX), borderType=cv2.BORDER_REPLICATE), np.float32)
 
 
-def soften(seen: Values, plan: Layout) -> Soft:
-    """Return what the features say of the code, at first from what its version fixes, then from itself."""
+def soften(seen: Values, plan: Layout, weights: Values | None = None) -> Soft:
+    """Return what the features say of the code, at first from what its version fixes, then from itself.
+
+    `weights` are those that fit the fixed modules, if they are known.
+    """
     known = plan.fixed
-    soft = estimated(seen, fit(seen, known))
+    soft = estimated(seen, fit(seen, known) if weights is None else weights)
     row, certain = _format(likelihoods(soft, known), plan)
     known = with_format(plan, row)
     for _ in range(2):

@@ -84,7 +84,7 @@ def candidates(even: Values, peaks: npt.NDArray[np.float64]) -> list[Candidate]:
 
 def _threes(peaks: npt.NDArray[np.float64]) -> list[Guess]:
     """Return the strongest triples that may be a code, each with each version it may be of."""
-    threes = np.array(list(permutations(range(len(peaks)), 3)), np.intp).reshape(-1, 3)
+    threes = _ordered_threes(len(peaks))
     a, b, c = (peaks[threes[:, i]] for i in range(3))
     u, v = b[:, :2] - a[:, :2], c[:, :2] - a[:, :2]
     long, tall = np.hypot(*u.T), np.hypot(*v.T)
@@ -102,6 +102,11 @@ def _threes(peaks: npt.NDArray[np.float64]) -> list[Guess]:
         for version in VERSIONS
         if SHORTEST * span(version) < modules[i] < LONGEST * span(version)
     ]
+
+
+@cache
+def _ordered_threes(count: int) -> npt.NDArray[np.intp]:
+    return np.array(list(permutations(range(count), 3)), np.intp).reshape(-1, 3)
 
 
 def span(version: int) -> int:

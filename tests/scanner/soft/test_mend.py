@@ -3,7 +3,18 @@
 import numpy as np
 import pytest
 
-from scanner.reading.soft.mend import LEAST_FIRST, LEAST_NEXT, SPARE, block_llrs, guessed, mend, mended_blocks
+from scanner.reading.soft.mend import (
+    LEAST_FIRST,
+    LEAST_NEXT,
+    SPARE,
+    TRIED,
+    block_llrs,
+    guessed,
+    mend,
+    mended_blocks,
+)
+from scanner.reading.soft.ordered import ordered
+from scanner.reading.soft.reedsolomon import decode
 from scanner.reading.soft.soften import Soft, features
 from scanner.reading.soft.symbols import CHECKS, blocks, layout, mask
 
@@ -127,7 +138,7 @@ def test_no_random_block_is_believed_and_a_symbol_of_noise_is_less_likely_than_o
             llrs = 3 * dice.standard_normal((1000, length, 8)).astype(np.float32)
             hidden = dice.random((1000, length)) < dice.uniform(0, 0.3, (1000, 1))
             llrs[hidden] *= 0.05  # as under a lamp
-            _, good = mended_blocks(llrs, checks=checks, guesses=10)
+            _, good = mended_blocks(llrs, checks=checks)
             assert not good.any()
             tried += len(good)
 
@@ -135,11 +146,51 @@ def test_no_random_block_is_believed_and_a_symbol_of_noise_is_less_likely_than_o
     assert np.exp(-LEAST_FIRST - LEAST_NEXT) < 1e-7
 
 
+def test_a_block_is_tried_under_its_three_best_guesses_only_and_not_at_all_if_none_is_good(monkeypatch):
+    from scanner.reading.soft import mend as room
+
+    tried, llrs = [], np.full((3, 44, 8), 6.0, np.float32)
+    llrs[1, :14] = 0.05  # a lamp: what is hidden must be erased
+    llrs[1, :14, ::2] = -0.05
+    llrs[2] *= 0.02  # nothing is seen
+
+    def spied(words, doubt, counts, *, checks):
+        tried.append(counts)
+        return decode(words, doubt, counts, checks=checks)
+
+    monkeypatch.setattr(room, "decode", spied)
+    words, good = mended_blocks(llrs, checks=18, least=LEAST_NEXT)
+
+    assert good.tolist() == [True, True, False]
+    assert not words[:2].any()
+    assert tried[0].shape == (2, TRIED)
+    assert min(tried[0][0]) <= 3
+    assert max(tried[0][1]) >= 14
+
+
+@pytest.mark.parametrize(
+    ("hopes", "asked"), [((13.0, 12.0), 0), ((16.0, 15.0), 1), ((40.0, 15.0), 2), ((40.0, 13.0), 1)]
+)
+def test_bits_are_tried_of_blocks_that_promise_enough(code, monkeypatch, hopes, asked):
+    """One try takes as long as a round: of noise none is believed, so each that is asked for is in vain."""
+    from scanner.reading.soft import mend as room
+
+    plan, kit, tried = layout(11), blocks(11, "M"), []
+    state = room._State(plan, kit, np.zeros(kit.words.shape, np.uint8), np.zeros(len(kit.words), np.bool_))
+    noise = np.random.default_rng(1).standard_normal((plan.side, plan.side)).astype(np.float32)
+    monkeypatch.setattr(room, "ordered", lambda llrs, *, checks: tried.append(1) or ordered(llrs, checks=checks))
+
+    gained = room._mend_bits(state, noise, np.array([*hopes, *[-99.0] * (len(kit.words) - 2)]))
+
+    assert not gained
+    assert len(tried) == asked
+
+
 def test_a_badge_that_is_sure_of_its_wrong_words_is_mended():
     zero = np.full((1, 44, 8), 6.0, np.float32)  # the block of zeros is a block
     zero[0, :8] = -20.0
 
-    words, good = mended_blocks(zero, checks=18, guesses=6)
+    words, good = mended_blocks(zero, checks=18)
 
     assert good.all()
     assert not words.any()
@@ -150,7 +201,7 @@ def test_a_turned_bit_that_weighs_much_is_not_believed_where_check_words_are_use
     block[0, :14] = np.where(np.random.default_rng(2).random((14, 8)) < 0.5, -0.1, 0.1)
     for weight, believed in ((0.3, True), (20.0, False)):
         block[0, 20, :4] = -weight
-        words, good = mended_blocks(block, checks=18, guesses=10)
+        words, good = mended_blocks(block, checks=18)
         assert not words.any()
         assert good.all() == believed
 

@@ -32,7 +32,7 @@ def test_noise_that_no_guess_of_words_mends_is_mended_by_bits(length, checks, no
 
     found = ordered(llrs, checks=checks)
     right = (found == words).all(1)
-    _, by_words = mended_blocks(llrs, checks=checks, guesses=10)
+    _, by_words = mended_blocks(llrs, checks=checks)
 
     assert right.sum() >= 8
     assert by_words.sum() <= 3

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from scanner.reading.patches import Region
-from scanner.reading.soft.locate import dense, located
+from scanner.reading.soft.locate import SIZES, dense, finder, located, matches
 from scanner.reading.soft.pairs import edges, paired
 from scanner.reading.soft.reader import joined, squared
-from scanner.reading.soft.refine import finder_sign, fixed_match, lay_of, refined, straightened
+from scanner.reading.soft.refine import finder_sign, fixed_match, lay_of, refined, seen, straightened
 from scanner.reading.soft.soften import evened
 from scanner.reading.soft.symbols import layout
 
@@ -56,6 +56,23 @@ def test_a_code_is_found_with_its_version_and_polarity(camera, code, scene):
     assert best.sign == (-1 if scene.get("inverted") else 1)
     off = np.hypot(*(corners_of(best.lay, version) + offset - corners).T)
     assert off.max() < 2.5 * scene.get("px", 2.5)
+
+
+@pytest.mark.parametrize("shape", [(220, 220), (220, 97), (64, 220)])
+def test_finders_are_matched_as_opencv_matches_them_but_flat_patches_are_like_nothing(shape):
+    even = cv2.GaussianBlur(np.random.default_rng(3).standard_normal(shape).astype(np.float32), (0, 0), 1.2)
+    even[:50, :50] = 0
+
+    found = {side: match for match, side in matches(even)}
+
+    assert sorted(found) == sorted(len(finder(size)) for size in SIZES)
+    for size in SIZES:
+        match = found[len(finder(size))]
+        wanted = cv2.matchTemplate(even, finder(size), cv2.TM_CCOEFF_NORMED)
+        flat = 50 - len(finder(size))
+        assert np.abs(match - wanted)[50:].max(initial=0) < 1e-4
+        assert np.abs(match - wanted)[:, 50:].max(initial=0) < 1e-4
+        assert not np.abs(match[:flat, :flat]).max() > 1e-3
 
 
 def hidden(frame, corners, which, side):
@@ -140,7 +157,7 @@ def test_a_start_two_modules_off_ends_within_a_third_of_one(camera, code, scene,
     plane = linear(frame)
     start = lay_of(corners + np.random.default_rng(seed).uniform(-1, 1, (4, 2)) * 1.4 * px, version)
 
-    sign = finder_sign(plane, start, plan)
+    sign = finder_sign(seen(plane, start, plan), plan)
     lay, even = refined(plane, start, plan, sign=sign)
 
     assert sign == (-1 if scene.get("inverted") else 1)

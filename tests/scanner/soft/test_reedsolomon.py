@@ -84,6 +84,19 @@ def test_many_blocks_and_guesses_in_one_batch_are_what_each_is_alone():
             assert (one[0, 0] == mended[n, k]).all()
 
 
+def test_each_block_may_have_guesses_of_its_own():
+    dice = np.random.default_rng(6)
+    blocks = coded(dice, 2, 50, CHECKS)
+    orders = np.stack([dice.permutation(50) for _ in blocks])
+    seen = np.stack([spoiled(dice, b, o[:n]) for b, o, n in zip(blocks, orders, (4, 15), strict=True)])
+
+    mended, good = decode(seen, orders, np.array([[1, 3], [15, 13]]), checks=CHECKS)
+
+    assert good.all()
+    assert (mended == blocks[:, None]).all()
+    assert not decode(seen, orders, (1, 3), checks=CHECKS)[1][1].any()
+
+
 def test_a_block_that_is_well_stays_as_it_is():
     dice = np.random.default_rng(5)
     blocks = coded(dice, 3, 60, CHECKS)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from scanner.reading.soft.refine import lay_of, straightened
-from scanner.reading.soft.soften import ALONG, AROUND, QUIET, evened, features, heard, soften
+from scanner.reading.soft.soften import ALONG, AROUND, QUIET, evened, features, fit, heard, soften
 from scanner.reading.soft.symbols import LEVELS, VERSIONS, layout, side_of
 
 LINEAR = (np.linspace(0, 1, 256) ** 2.2 * 255).astype(np.float32)
@@ -47,7 +47,7 @@ def test_of_a_code_that_moves_more_is_heard_along_its_way(camera, code, turn, al
     frame, corners = camera(modules, px=2.5, blur=0.8, moved=5, turn=turn, noise=0.02)
     even = flat(frame, corners, version)
 
-    features_of, shape = heard(even, layout(version))
+    features_of, shape, weights = heard(even, layout(version))
 
     assert shape == along
     for way in (AROUND, *ALONG):
@@ -55,6 +55,7 @@ def test_of_a_code_that_moves_more_is_heard_along_its_way(camera, code, turn, al
         wrong[way] = float((np.sign(llr) != shades(modules)).mean())
     assert wrong[along] < 0.8 * min(wrong[way] for way in wrong if way != along)
     assert np.array_equal(features_of, features(even, along))
+    assert np.array_equal(weights, fit(features_of, layout(version).fixed))
 
 
 def test_of_a_code_that_stands_all_around_is_heard(camera, code):
