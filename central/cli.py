@@ -4,6 +4,7 @@ Exit codes: 0 done · 1 refused · 2 wrong arguments · 69 no database now · 78
 """
 
 import argparse
+import sqlite3
 import sys
 from contextlib import nullcontext
 from importlib import import_module
@@ -127,7 +128,7 @@ def _main(argv: list[str]) -> int:
     except (StateError, SchemaTooNewError) as error:
         print(error, file=sys.stderr)
         return EX_CONFIG
-    except StoreFailedError as error:
-        print(error, file=sys.stderr)
+    except (StoreFailedError, OSError, sqlite3.OperationalError) as error:
+        print(f"xinguan central {name}: {error}", file=sys.stderr)
         return EX_UNAVAILABLE
     return code

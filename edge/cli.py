@@ -107,8 +107,23 @@ def _main(argv: list[str]) -> int:
     module = import_module(command.module)
     parser = argparse.ArgumentParser(prog=f"xinguan {name}", description=f"{command.zh} · {command.en}")
     module.add_arguments(parser)
-    code: int = module.run(parser.parse_args(argv[1:]))
+    args = parser.parse_args(argv[1:])
+    try:
+        code: int = module.run(args)
+    except Exception as error:  # noqa: BLE001 - a bug is raised again
+        return _ended_by(error)
     return code
+
+
+def _ended_by(error: Exception) -> int:
+    """Say in one line what a machine did to a command; raise what is a bug of ours."""
+    from edge.commands.common import complain, fault_of_the_machine  # noqa: PLC0415 - the help must not pay for it
+
+    said = fault_of_the_machine(error)
+    if said is None:
+        raise error
+    complain(said)
+    return EX_UNAVAILABLE
 
 
 if __name__ == "__main__":

@@ -11,10 +11,13 @@ Rules of this file:
   adds; so a terminal that was updated goes back to the version before without losing a fact. The database keeps the
   highest such number in `schema_opens`; a file that says nothing needs itself;
 - a database that is newer than this program and does not open for it is refused, never touched;
-- before an existing database is changed, `VACUUM INTO` keeps a copy of it beside the old one, for its owner alone.
+- before an existing database is changed, `VACUUM INTO` keeps a copy of it beside the old one, for its owner alone,
+  where there is room for it: a gate must not stay dark for want of a copy. Each file is a transaction either way.
 """
 
+import logging
 import re
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -35,11 +38,15 @@ RAISE: Final = (
     "INSERT INTO schema_opens (only_row, least) VALUES (1, ?)"
     " ON CONFLICT (only_row) DO UPDATE SET least = max(least, excluded.least)"
 )
+COPIES: Final = 2  # a file that rewrites every table writes all of it to the log as well
+LEFT_BYTES: Final = 20 * 2**20  # for facts
 LEAST: Final = "SELECT least FROM schema_opens"
 MADE: Final = (
     "SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite!_%' ESCAPE '!'"
     " ORDER BY type <> 'table', rowid"
 )
+
+log = logging.getLogger("xinguan.store")
 
 
 class SchemaTooNewError(Exception):
@@ -123,10 +130,20 @@ def migrate(conn: sqlite3.Connection, schema: Schema = TERMINAL, *, backup_to: P
     have = version(conn)
     todo = every[have:]
     if todo and have and backup_to is not None:
-        backup_to.unlink(missing_ok=True)
-        make_private(backup_to)
-        conn.execute("VACUUM INTO ?", (str(backup_to),))
+        _copy(conn, backup_to)
     return sum(_apply(conn, step) for step in todo)
+
+
+def _copy(conn: sqlite3.Connection, target: Path) -> None:
+    """Keep what is about to be changed, where that leaves room for the change itself."""
+    target.unlink(missing_ok=True)
+    pages, page_bytes = (conn.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+    needed, free = COPIES * pages * page_bytes + LEFT_BYTES, shutil.disk_usage(target.parent).free
+    if free < needed:
+        log.warning("no_copy_before_migration", extra={"free_bytes": free, "needed_bytes": needed})
+        return
+    make_private(target)
+    conn.execute("VACUUM INTO ?", (str(target),))
 
 
 def _found(conn: sqlite3.Connection, every: tuple[Step, ...]) -> bool:

@@ -10,6 +10,8 @@ from edge.commands.owner import NotOwnerError, act_as_owner
 from edge.config import Config
 from edge.settings.enrolled import strangers
 from edge.settings.reading import DEFAULT_PATH, ConfigError, load
+from storage.heard import ReaderGoneError
+from storage.jobs import StoreFailedError
 from storage.sqlite import connect
 from sync.certificates import verifying
 from sync.enrol.enrolling import DATABASE_FILE
@@ -28,6 +30,15 @@ def add_config(parser: argparse.ArgumentParser) -> None:
 def complain(text: str) -> None:
     """Say on standard error what is wrong and how to mend it."""
     print(f"xinguan: {text}", file=sys.stderr)
+
+
+def fault_of_the_machine(error: Exception) -> str | None:
+    """Return what ended a command, in words, where a disk, a file or its rights did; None for a bug of ours."""
+    if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError | sqlite3.InterfaceError | ReaderGoneError):
+        return None
+    if isinstance(error, OSError | sqlite3.DatabaseError | StoreFailedError):
+        return f"{error}。请运行 sudo xinguan doctor · look with: sudo xinguan doctor"
+    return None
 
 
 def read_config(path: Path) -> Config:

@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -343,20 +344,34 @@ class TestOpening:
             async with Store(path):
                 pass
 
-    async def test_an_older_database_is_copied_before_it_is_changed(self, tmp_path):
+    @pytest.fixture
+    def older(self, tmp_path):
         path = tmp_path / "t.db"
-        conn = connect(path, writing=True)
-        for statement in statements(steps()[0].sql):
-            conn.execute(statement)
-        conn.execute("PRAGMA user_version = 1")
-        conn.execute(NOTE, ("old",))
-        conn.close()
+        with contextlib.closing(connect(path, writing=True)) as conn:
+            for statement in statements(steps()[0].sql):
+                conn.execute(statement)
+            conn.execute("PRAGMA user_version = 1")
+            conn.execute(NOTE, ("old",))
+        return path
 
-        async with Store(path) as store:
+    async def test_an_older_database_is_copied_before_it_is_changed(self, older):
+        async with Store(older) as store:
             assert await store.read(names) == ["old"]
 
-        copies = list(tmp_path.glob("*.before-migration.db"))
+        copies = list(older.parent.glob("*.before-migration.db"))
         assert len(copies) == (1 if len(steps()) > 1 else 0)
+
+    async def test_where_there_is_no_room_for_a_copy_it_is_changed_without_one_and_that_is_told(
+        self, older, monkeypatch, caplog
+    ):
+        room = shutil.disk_usage(older.parent)._replace(free=20 * 2**20)
+        monkeypatch.setattr(shutil, "disk_usage", lambda _folder: room)
+
+        async with Store(older) as store:
+            assert await store.read(names) == ["old"]
+
+        assert list(older.parent.glob("*.before-migration.db")) == []
+        assert "no_copy_before_migration" in caplog.messages
 
     def test_every_table_is_strict(self):
         conn = memory()
