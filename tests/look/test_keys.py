@@ -123,6 +123,18 @@ class TestTheFocusStays:
 
         assert await page.evaluate(FOCUS)
 
+    async def test_when_a_return_is_left_the_next_sum_can_be_typed(self, open_screen):
+        page = await open_screen("counter")
+        await page.locator("#recent li button").first.focus()
+        await page.keyboard.press("Enter")
+        assert await page.evaluate("document.activeElement.id") == "returned"
+
+        await page.locator("#recent form").get_by_role("button", name="取消").focus()
+        await page.keyboard.press("Enter")
+        await page.wait_for_selector("#recent form", state="detached")
+
+        assert await page.evaluate("document.activeElement.id") == "amount"
+
     async def test_when_the_last_one_is_undone(self, open_screen, terminal):
         page = await open_screen("gate")
         await page.wait_for_selector('body[data-view="waiting"]')

@@ -126,7 +126,7 @@ function returnForm(sale, typed) {
   const problem = set(make("p.problem"), { id: "returned-problem", role: "alert" });
   const send = make("button.main");
   const away = button("", say("cancel"));
-  away.addEventListener("click", () => { returning = null; draw(); });
+  away.addEventListener("click", () => { returning = null; draw(); amount.focus(); }); // the next customer's sum
   const fact = (key, text) => make("div.line.sub", make("span", say(key)), make("b", text));
   const form = make("form.claim",
     sale.amount ? fact("return_of", yuan(sale.amount)) : null,
@@ -151,6 +151,7 @@ function returnForm(sale, typed) {
       strip.forget(sale.id);
       toast(() => `${say("returned")} ${yuan(body.amount_fen ?? rest)}`);
       await refresh();
+      amount.focus();
     },
   });
   send.addEventListener("click", (event) => { if (read() === null) { event.stopImmediatePropagation(); event.preventDefault(); calm(); } }, { capture: true });
