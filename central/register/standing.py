@@ -4,8 +4,10 @@ An order's number is the unix time in milliseconds, or one above the last order 
 so a platform restored from a backup never gives a number that a terminal has obeyed before. The orders that a
 terminal has not obeyed are told with every answer, oldest first, so none is skipped; the terminal's own fact (body
 member `order`) ends the telling. After a fork the terminal may have forgotten: it is told from the first again, and
-passes over what it knows. Two machines under one name are told that they are two for as long as they are: what one of
-them obeyed says nothing of the other.
+passes over what it knows. Of several orders to begin an epoch the last alone is told: whoever obeys it has left every
+epoch that was forked, and each that is obeyed is another epoch, a doubt, and the whole memory asked for once more. Two
+machines under one name are told that they are two for as long as they are: what one of them obeyed says nothing of the
+other.
 """
 
 from collections.abc import Mapping
@@ -31,6 +33,8 @@ NEXT = (
     "SELECT c.number, c.action, c.reason, l.terminal FROM commands c JOIN terminals t ON t.terminal = c.terminal"
     " LEFT JOIN lifted l ON l.number = c.number"
     " WHERE c.terminal = $1 AND (c.number > t.obeyed OR (c.action = 'twin' AND c.number >= t.twin_ms))"
+    " AND (c.action <> 'new_epoch' OR NOT EXISTS (SELECT 1 FROM commands n WHERE n.terminal = c.terminal"
+    " AND n.action = 'new_epoch' AND n.number > c.number))"
     " ORDER BY c.number LIMIT $2"
 )
 OBEYED = (

@@ -123,6 +123,15 @@ class TestOrders:
         assert [(one.number, one.action) for one in second] == [(2, "resume")]
         assert town.change(lambda conn: standing_orders(conn, "gate-a")) == []
 
+    async def test_of_many_orders_to_begin_an_epoch_the_last_alone_is_told_and_everything_else_in_its_turn(self, town):
+        town.code("gate-a")
+        for action in ("new_epoch", "suspend", "new_epoch", "resume", "new_epoch"):
+            town.change(lambda conn, action=action: order(conn, "gate-a", action, reason="", now_ms=1))
+
+        told = town.change(lambda conn: standing_orders(conn, "gate-a"))
+
+        assert [(one.number, one.action) for one in told] == [(2, "suspend"), (4, "resume"), (5, "new_epoch")]
+
     @pytest.mark.parametrize("word", [2**50, True, "1", None])
     async def test_a_word_about_no_order_of_ours_does_not_silence_later_orders(self, town, word):
         town.code("gate-a")

@@ -9,12 +9,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from cache.journal.chain import JournalError, current_epoch, retire, verify
 from cache.journal.orders import standing
-from cache.ledger.facts import SUSPENDED, switched
+from cache.ledger.facts import STORE_LOST, SUSPENDED, switched
 from cache.memory.lives import End, is_point
 from central.books.intake import GapError
 from central.http import terminal_calls
 from central.platform_state import Signer
-from central.register.standing import set_state
+from central.register.standing import order, set_state, standing_orders
 from credit.records import chain_start
 from storage.sqlite import Store
 from sync.auth import Authenticator
@@ -291,6 +291,24 @@ class TestOrders:
 
         assert town.rows("SELECT action FROM commands") == [("suspend",), ("resume",), ("new_epoch",), ("revoke",)]
         assert await self.standing(terminal) == (True, True)
+        await agree(town, terminal)
+
+    async def test_after_many_forks_a_terminal_that_forgot_them_all_begins_one_epoch_and_asks_for_its_memory_once(
+        self, town
+    ):
+        """Each order to begin an epoch is a doubt: forty of them were three memories, each telling all forty again."""
+        terminal = await town.terminal()
+        await terminal.write(many=3)
+        await terminal.bring_home()
+        for _ in range(40):
+            town.change(lambda conn: order(conn, "gate-a", "new_epoch", reason="", now_ms=1))
+
+        await terminal.bring_home()
+        await terminal.bring_home()
+
+        assert await terminal.store.read(lambda conn: conn.execute("SELECT count(*) FROM epoch").fetchone()) == (2,)
+        assert not await terminal.store.read(lambda conn: switched(conn, STORE_LOST))
+        assert town.change(lambda conn: standing_orders(conn, "gate-a")) == []
         await agree(town, terminal)
 
     async def test_two_orders_between_two_calls_are_both_obeyed_in_order(self, town):
