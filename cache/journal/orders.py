@@ -13,6 +13,7 @@ Rules of this file:
   home; one that was replaced serves again after it was enrolled anew.
 """
 
+import hashlib
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ CONTRADICTED = (
     "SELECT CASE WHEN json_valid(CAST(body AS TEXT)) THEN json_extract(CAST(body AS TEXT), '$.contradicts') END AS no"
     " FROM journal WHERE kind = 'note' AND typeof(no) = 'integer' ORDER BY seq DESC LIMIT 1"
 )
+TOLD = "SELECT 1 FROM told_conflicts WHERE name = ?"
+TELL = "INSERT INTO told_conflicts (name, seq) VALUES (?, ?)"
 KEEP = "INSERT INTO orders (number, action, reason, at_ms, signed) VALUES (?, ?, ?, ?, ?)"
 SWITCH = "INSERT OR REPLACE INTO switches (name, state, at_ms) VALUES (?, ?, ?)"
 SUSPENDED = "suspended"
@@ -102,11 +105,14 @@ def _say_again(conn: sqlite3.Connection, order: Order, *, at_ms: int) -> None:
 
 
 def _contradict(conn: sqlite3.Connection, order: Order, known: str, *, at_ms: int) -> None:
-    """Write down, once, that the platform gave a number twice with two contents. It is no word of obedience."""
-    before = conn.execute(CONTRADICTED).fetchone()
-    if before is None or before[0] != order.number:
+    """Write down, once, that the platform gave a number twice with two contents. It is no word of obedience.
+
+    Once for each number, whatever others came in between: each fact is sent, and its answer tells all of them again.
+    """
+    name = hashlib.sha256(f"order {order.number}".encode()).digest()
+    if conn.execute(TOLD, (name,)).fetchone() is None:
         body = {"contradicts": order.number, "told": order.action, "obeyed": known}
-        append(conn, NewFact("note", body, at_ms, uuid7(at_ms)))
+        conn.execute(TELL, (name, append(conn, NewFact("note", body, at_ms, uuid7(at_ms))).seq))
 
 
 def contradicted(conn: sqlite3.Connection) -> int | None:
