@@ -6,10 +6,12 @@ Rules of this file:
   reads it as it reads a web server, with the same roots, signatures, delegations, floors and hashes;
 - a member is read up to the size that its caller allows, and never unpacked to a path of its own;
 - its table of contents is bounded before it is read: a million names that lead nowhere would fill a small board;
+- whatever a reader of ZIPs makes of damaged ones (`WRONG`) is no bundle, or no such member: nothing else comes out;
 - its expiry is judged at its own issue time: a network that shows an expired timestamp may be holding back news, a
   stick is carried by hand. It can never be older than what is in force, and its age shows and counts as always.
 """
 
+import lzma
 import os
 import struct
 import zipfile
@@ -28,6 +30,10 @@ from sync.pull.verify import ListRefusedError, issued_ms
 BASE: Final = "bundle:///"
 NOT_FOUND: Final = 404
 BLOCK: Final = 1 << 20
+WRONG: Final = (  # RuntimeError: encrypted, and as NotImplementedError a version or a way of packing that nobody reads
+    *(OSError, EOFError, ValueError, OverflowError, RuntimeError, struct.error),
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+)
 MAX_CONTENTS_BYTES: Final = 2 << 20  # some 20 000 names; a town's lists have hundreds
 END: Final = struct.Struct("<4s4H2LH")  # APPNOTE.TXT 4.3.16
 END_MAGIC, END64_MAGIC = b"PK\x05\x06", b"PK\x06\x07"
@@ -42,7 +48,7 @@ class BundleFetcher(DocumentFetcher):
         try:
             _bounded_contents(path)
             self._zip = zipfile.ZipFile(path)
-        except (OSError, zipfile.BadZipFile) as error:
+        except WRONG as error:
             raise ListRefusedError(f"{path}: no list bundle: {error}") from error
 
     def close(self) -> None:
@@ -80,7 +86,7 @@ class BundleFetcher(DocumentFetcher):
             return self._zip.open(url.removeprefix(BASE))
         except KeyError as error:
             raise DownloadHTTPError(f"{url}: not in the bundle", NOT_FOUND) from error
-        except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        except WRONG as error:
             raise DownloadError(f"{url}: {error}") from error
 
     def _bounded(self, url: str, member: IO[bytes], most: int) -> bytes:
@@ -92,7 +98,7 @@ class BundleFetcher(DocumentFetcher):
     def _read(self, url: str, member: IO[bytes], most: int) -> bytes:
         try:
             return member.read(most)
-        except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        except WRONG as error:
             raise DownloadError(f"{url}: damaged in the bundle: {error}") from error
 
 
