@@ -1,21 +1,24 @@
-"""The ill states with the figures of the table, where `make ill` plays short ones: rows 11 and 15.
+"""The ill states with the figures of the table, where short ones are played elsewhere: rows 11, 15, 19, 20 and 21.
 
 .venv/bin/python -m pytest -m "e2e or root" tests/e2e/test_ill_figures.py -s
 """
 
 import asyncio
 import contextlib
-import shutil
-import subprocess
 import time
 
 import aiohttp
 import pytest
 
-from central.demo.running.terminal_link import TerminalLink
 from central.demo.street import town as street
-from tests.ill.harness import Beat, code_of, enter, held, leave, line, readiness
+from tests.ill import readings
+from tests.ill.burdens import carried
+from tests.ill.disks import disk_of_its_own, missing
+from tests.ill.harness import Beat, TerminalLink, code_of, enter, held, leave, line, readiness
+from tests.processes import test_promptness as prompt
 from tests.processes.conftest import started_town
+from tests.sync.conftest import build_town
+from tests.sync.test_promptness import windows_move
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -25,6 +28,9 @@ LISTENERS = 1_000
 ANSWERED_S = 1.0
 LEFT_S = 0.3
 PACE_S = 0.5
+SILENT_S = 45.0
+MEASURES = 200
+UNSENT, LOANS = 200_000, 3_000
 
 
 class Served:
@@ -74,35 +80,19 @@ async def test_the_database_is_held_for_45_seconds(tmp_path):
         assert again["outcome"] == "GRANT"
 
 
-@contextlib.contextmanager
-def disk_of_its_own(folder, image):
-    """Mount an ext4 of 64 MB at a folder, from a file; gives what freezes it."""
-    run = lambda *words: subprocess.run(words, check=True, timeout=60, capture_output=True)  # noqa: E731
-    with image.open("wb") as file:
-        file.truncate(64 * 1024 * 1024)
-    run("mkfs.ext4", "-q", "-F", str(image))
-    folder.mkdir(parents=True)
-    run("mount", "-o", "loop", str(image), str(folder))
-    try:
-        (folder / "lost+found").rmdir()
-        yield lambda how: run("fsfreeze", how, str(folder))
-    finally:
-        run("umount", "--lazy", str(folder))
-
-
 @pytest.mark.root
-@pytest.mark.skipif(shutil.which("fsfreeze") is None, reason="needs Debian's util-linux")
+@pytest.mark.skipif(bool(missing()), reason="needs Debian's util-linux and e2fsprogs")
 async def test_the_file_system_is_frozen_for_12_seconds(tmp_path):
-    with disk_of_its_own(tmp_path / "town" / street.GATE.terminal, tmp_path / "disk.img") as frozen:
+    with disk_of_its_own(tmp_path / "town" / street.GATE.terminal, tmp_path / "disk.img") as disk:
         async with started_town(tmp_path / "town", gate=TerminalLink) as town, Beat() as beat:
             await town.gate.start()
             pid, served = town.gate.process.pid, Served()
-            frozen("--freeze")
+            disk.frozen("--freeze")
             try:
                 await served.for_a_while(town, beat, FROZEN_S)
                 causes, ready = await readiness(town)
             finally:
-                frozen("--unfreeze")
+                disk.frozen("--unfreeze")
             served.told("frozen for 12 s")
             await line(town, "store", "store.well")
             again, _ = await enter(town, town.visitors.resident(town.now_s()))
@@ -134,3 +124,35 @@ async def test_a_thousand_listeners_cost_nobody_time(tmp_path):
         assert set(answers) == {200, 429}
         assert crowded.codes == {"ok"}
         assert max(crowded.entered) <= max(3 * max(usual.entered), 0.1)
+
+
+async def test_each_good_window_of_three_seconds_moves_data_between_silences_of_45(tmp_path):
+    async with build_town(tmp_path) as town:
+        assert all(await windows_move(town, silent_s=SILENT_S))
+
+
+TAKE = {
+    "a fact is held": (prompt.facts_take, prompt.COMMITTED_S),
+    "an order is obeyed": (prompt.orders_take, prompt.OBEYED_S),
+    "a measure is in force": (prompt.measures_take, prompt.PUBLISHED_S),
+}
+
+
+@pytest.mark.parametrize(("take", "within_s"), TAKE.values(), ids=TAKE)
+async def test_of_200_news_99_of_a_hundred_are_prompt(take, within_s, tmp_path):
+    async with started_town(tmp_path) as town:
+        assert prompt.p99(await take(town, MEASURES)) <= within_s
+
+
+@pytest.mark.timeout(1800)
+async def test_200_000_unsent_facts_200_000_that_may_leave_and_3_000_overdue_make_nobody_wait(tmp_path):
+    async with started_town(tmp_path, gate=TerminalLink) as town, Beat() as beat:
+        await town.gate.start()
+        since = len(readings.MEASURED)
+
+        found = await carried(town, unsent=UNSENT, loans=LOANS)
+
+        print(readings.told())
+        readings.in_time(beat, since)
+        usual_s = found.pop("nothing")[1]
+        assert max(slowest_s for _came, slowest_s in found.values()) <= max(3 * usual_s, 0.25)

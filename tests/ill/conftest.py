@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from tests.ill import readings
+
 HERE = Path(__file__).parent
 
 spec = importlib.util.spec_from_file_location("ill_harness", HERE / "harness.py")
@@ -20,7 +22,7 @@ TOWNS = ("town", "slow_town", "one_town")
 
 
 def pytest_collection_modifyitems(items):
-    """Readiness is read at the end of each test of a fault: all is well, but what the test says that it leaves."""
+    """Each test of a fault ends with a reading: all is well, but what it says that it leaves, and all were in time."""
     for item in items:
         test = getattr(item, "obj", None)
         if HERE in item.path.parents and inspect.iscoroutinefunction(test):
@@ -33,12 +35,20 @@ def read_at_the_end(test, item):
 
     @functools.wraps(test)
     async def read(**given):
-        await test(**given)
-        for name in TOWNS:
-            if name in given:
-                await harness.ends_well(given[name], left)
+        since = len(readings.MEASURED)
+        async with harness.Beat() as beat:
+            await test(**given)
+            for name in TOWNS:
+                if name in given:
+                    await harness.ends_well(given[name], left)
+        readings.in_time(beat, since)
 
     return read
+
+
+def pytest_terminal_summary(terminalreporter):
+    if readings.MEASURED:
+        terminalreporter.write_line(readings.told())
 
 
 @pytest.fixture(scope="session")

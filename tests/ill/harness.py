@@ -20,20 +20,13 @@ from pathlib import Path
 import aiohttp
 
 from central.demo.running.processes import Child, python
+from tests.ill import readings
 
 HERE = Path(__file__).parent
 TESTS = HERE.parent
 OTHER_CLOCK = TESTS / "tools" / "other_clock.py"
-BEAT_S = 0.01
-STALLED_S = 0.1  # the harness's own beat was late by more than this: what was measured meanwhile says nothing
 PATIENCE_S = 20.0
 ALARMS = frozenset({"push.alarm", "tasks.alarm", "faults.seen", "orders.contradicted"})
-NOBODY = frozenset({"store_lost", "twin", "list_too_old", "suspended"})
-"""Reasons for which somebody with a right is not let in: a terminal that says ready gives none of them.
-
-Not `store_failed`: a single decision that came too late makes no store ill.
-"""
-READINGS = []  # of readiness, each compared with what a visitor met
 
 
 def load(name, path):
@@ -46,7 +39,8 @@ def load(name, path):
 processes = load("processes_town", TESTS / "processes" / "conftest.py")
 other_clock = load("other_clock", OTHER_CLOCK)
 Town, until, decided = processes.Town, processes.until, processes.decided
-TerminalLink = processes.TerminalLink  # asked once: what an ill store answers is what these tests are about
+TerminalLink = readings.MeasuredGate  # asked once: what an ill store answers is what these tests are about
+Beat = readings.Beat
 
 
 # The terminal's process
@@ -112,21 +106,43 @@ async def line(town, name, cause, within_s=PATIENCE_S):
         raise AssertionError(f"{name} did not become {cause}: {await readiness(town)}") from None
 
 
-async def enter(town, who, **more):
-    """Show a fresh code at the gate; return the answer and how long it took.
+async def enter(town, who, *, first=lambda: None, **more):
+    """Show a fresh code at the gate, `first` done just before; return the answer and how long it took.
 
     What readiness says before and after, where it is the same, must be what the visitor meets: its light is no lie.
     """
     before = await readiness(town)
+    first()
     began = time.monotonic()
     answer = await town.gate.present(who.code(town.now_s()), intent="enter", **more)
     took_s = time.monotonic() - began
     after = await readiness(town)
-    if before[1] is after[1]:
-        READINGS.append(after[1])
-        wrong = code_of(answer) in NOBODY if after[1] else answer["outcome"] == "GRANT"
-        assert not wrong, (after, answer)
+    if before[1] is not after[1]:
+        return answer, took_s
+    if readings.came_late(after[1], answer):
+        readings.COUNTED["late"] += 1
+        await agreed(town)
+    else:
+        assert readings.agrees(after[1], answer), (after, answer)
+        readings.COUNTED["readings"] += 1
     return answer, took_s
+
+
+async def agreed(town, within_s=PATIENCE_S):
+    """Read readiness and show somebody new, until the reading is the same before and after: then both must agree."""
+
+    async def compared():
+        before = (await readiness(town))[1]
+        who = town.visitors.resident(town.now_s())
+        answer = await town.gate.present(who.code(town.now_s()), intent="enter")
+        after, ready = await readiness(town)
+        if before is not ready or readings.came_late(ready, answer):
+            return None
+        assert readings.agrees(ready, answer), (after, answer)
+        readings.COUNTED["readings"] += 1
+        return answer
+
+    return await until(compared, within_s)
 
 
 async def ends_well(town, left=frozenset(), within_s=4 * PATIENCE_S):
@@ -143,7 +159,8 @@ async def ends_well(town, left=frozenset(), within_s=4 * PATIENCE_S):
         await until(stands, within_s)
     except TimeoutError:
         raise AssertionError(f"after the test readiness says {await readiness(town)}, not {left}") from None
-    assert (await let_in(town, town.visitors.resident(town.now_s())))["outcome"] == "GRANT"
+    assert (await agreed(town))["outcome"] == "GRANT"
+    await leave(town, town.visitors.resident(town.now_s()))
 
 
 async def let_in(town, who):
@@ -152,10 +169,13 @@ async def let_in(town, who):
 
 
 async def leave(town, who):
-    """Show a fresh code to leave; return the answer and how long it took."""
+    """Show a fresh code to leave; return the answer and how long it took. Nobody is kept in, whatever it says."""
     began = time.monotonic()
     answer = await town.gate.present(who.code(town.now_s()), intent="exit")
-    return answer, time.monotonic() - began
+    took_s = time.monotonic() - began
+    assert answer["obligations"] == {"open_gate": True}, answer
+    readings.COUNTED["let out"] += 1
+    return answer, took_s
 
 
 def redemptions(town, kind, cause):
@@ -173,33 +193,6 @@ def facts(town):
 
 def code_of(answer):
     return answer["reasons"][0]["code"]
-
-
-class Beat:
-    """The harness's own pulse: `stalls` are the moments when this process was not scheduled in time."""
-
-    def __init__(self):
-        self.stalls = []
-
-    async def __aenter__(self):
-        self._task = asyncio.create_task(self._run())
-        return self
-
-    async def __aexit__(self, *_exc):
-        self._task.cancel()
-
-    async def _run(self):
-        before = time.monotonic()
-        while True:
-            await asyncio.sleep(BEAT_S)
-            now = time.monotonic()
-            if now - before - BEAT_S > STALLED_S:
-                self.stalls.append((before, now))
-            before = now
-
-    def fair(self, began, took_s):
-        """Whether nothing stalled while something was measured."""
-        return all(end < began or start > began + took_s for start, end in self.stalls)
 
 
 # Its disk

@@ -8,12 +8,16 @@ is decided, by the ledger that stands; then, with the network well, everything g
 - nobody was given the same twice (twice 0), but whom only a journal knew that nobody has any more: a *declared* loss;
 - a store that does not know what it gave gives nothing that has a limit; an older folder shows that in touch alone.
 
-    python -m tests.ill.restores --events 2000 --seed 1
+    python -m tests.ill.restores --events 250 --seed 1 --runs 8 --totals build/restores.jsonl
+
+plays eight runs of 250 events, seeds 1 to 8, and prints their sum. Each run that ended well is a line in the file of
+totals: pieces that were played one after another, or elsewhere, add up there (`--runs 0` only adds up).
 """
 
 import argparse
 import asyncio
 import contextlib
+import json
 import random
 import shutil
 import sqlite3
@@ -46,9 +50,10 @@ from tests.sync.conftest import Commits, Terminal, build_town
 
 HOLDERS = 12  # few: each comes again and again
 STEP_MS = 700
-HOME_S = 600.0  # a store that many orders wait for is rebuilt once for each: on a busy machine that takes a minute
-NOTED_EACH = 100
+HOME_S = 600.0
+NOTED_EACH = 50
 GIVEN = "SELECT redemption FROM {} WHERE kind = 'granted'"
+SUMMED = ("given", "referred", "lost", "twice")
 
 
 class BrokenError(AssertionError):
@@ -65,6 +70,11 @@ class Figures:
     referred: int = 0
     lost: int = 0
     twice: int = 0
+
+    def counted(self, seed, took_s):
+        """Return a run as a line of the file of totals."""
+        sums = {name: getattr(self, name) for name in SUMMED}
+        return sums | {"seed": seed, "s": round(took_s), "declared": len(self.declared), "events": dict(self.events)}
 
     def told(self):
         kinds = ", ".join(f"{name} {many}" for name, many in sorted(self.events.items()))
@@ -344,15 +354,41 @@ async def play(folder, seed, events, say=lambda _text: None):
         return played.figures
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--events", type=int, default=2000)
-    parser.add_argument("--seed", type=int, default=1)
-    asked = parser.parse_args()
+def sum_of(lines):
+    """Return in words what the runs of a file of totals come to; a seed that stands twice counts once."""
+    runs = {(one["seed"], sum(one["events"].values())): one for one in map(json.loads, lines)}.values()
+    events = Counter()
+    for one in runs:
+        events.update(one["events"])
+    kinds = ", ".join(f"{name} {many}" for name, many in sorted(events.items()))
+    figures = ", ".join(f"{name} {sum(one[name] for one in runs)}" for name in (*SUMMED, "declared"))
+    return f"{len(runs)} runs, {events.total()} events ({kinds}): {figures}; {sum(one['s'] for one in runs)} s"
+
+
+def play_one(seed, events):
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        figures = asyncio.run(play(Path(folder), asked.seed, asked.events, print))
-    print(f"{figures.told()}; {time.monotonic() - began:.0f} s")
+        say = lambda text: print(f"seed {seed}: {text}", flush=True)  # noqa: E731
+        figures = asyncio.run(play(Path(folder), seed, events, say))
+    return figures.counted(seed, time.monotonic() - began)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--events", type=int, default=250)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--totals", type=Path)
+    asked = parser.parse_args()
+    lines = asked.totals.read_text().splitlines() if asked.totals and asked.totals.exists() else []
+    for seed in range(asked.seed, asked.seed + asked.runs):
+        lines.append(json.dumps(play_one(seed, asked.events)))
+        print(lines[-1], flush=True)
+        if asked.totals:
+            asked.totals.parent.mkdir(parents=True, exist_ok=True)
+            with asked.totals.open("a") as file:
+                file.write(f"{lines[-1]}\n")
+    print(sum_of(lines))
 
 
 if __name__ == "__main__":

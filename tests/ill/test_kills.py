@@ -1,0 +1,35 @@
+"""A few kills and cuts of the many that `tests/ill/kills.py` plays by hand: whoever was told GRANT has it, once."""
+
+import pytest
+
+from tests.ill.disks import missing
+from tests.ill.kills import line_of, play, sum_of
+
+SEED = 20261127
+
+
+@pytest.mark.timeout(120)
+async def test_a_gate_that_is_killed_at_any_moment_loses_nothing_and_gives_nothing_twice(tmp_path):
+    figures = await play(tmp_path, SEED, 3)
+
+    assert (figures["ended"], figures["lost"], figures["twice"]) == (3, 0, 0)
+    assert figures["given"] >= 3
+
+
+@pytest.mark.root
+@pytest.mark.skipif(bool(missing()), reason="needs Debian's util-linux and e2fsprogs")
+@pytest.mark.timeout(120)
+async def test_a_gate_whose_disk_loses_its_power_loses_nothing_and_gives_nothing_twice(tmp_path):
+    figures = await play(tmp_path, SEED, 3, cuts=True)
+
+    assert (figures["ended"], figures["lost"], figures["twice"]) == (3, 0, 0)
+    assert figures["given"] >= 3
+
+
+def test_runs_in_pieces_add_up():
+    figures = {"ended": 3, "given": 9, "answered": 20, "unanswered": 2, "lost": 0, "twice": 0}
+    lines = [line_of(seed, cuts=seed == 2, figures=figures, took_s=5) for seed in (1, 2)]
+
+    told = sum_of([*lines, lines[0]])
+
+    assert told == "2 runs, 3 kills and 3 cuts: 18 given, 4 codes unanswered, lost 0, twice 0; 10 s"
