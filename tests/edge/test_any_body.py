@@ -7,6 +7,8 @@ import json
 import logging
 import os
 import random
+import re
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -127,3 +129,16 @@ async def test_whatever_is_sent_no_answer_is_a_fault_and_the_next_visitor_is_let
     assert (await served.enter(holder=99))["outcome"] == "GRANT"
     await served.town.store.read(verify)
     assert [one.getMessage() for one in caplog.records if one.levelno >= logging.ERROR] == []
+
+
+@pytest.mark.parametrize("more", [{}, {"request_id": "till-1"}])
+async def test_an_answer_says_for_how_many_milliseconds_the_code_was_with_us(served, more):
+    body = {"code": served.town.phones.code(1), "lane": "A"} | more
+    headers = {"Authorization": f"Bearer {served.tokens[Role.DESK]}"}
+
+    began = time.monotonic()
+    async with served.client.post("/v1/present", json=body, headers=headers) as answer:
+        told = re.fullmatch(r"total;dur=([0-9]+\.[0-9])", answer.headers["Server-Timing"])
+    took_ms = (time.monotonic() - began) * 1000
+
+    assert 0 < float(told[1]) <= took_ms + 0.1
