@@ -50,11 +50,15 @@ def test_a_technician_finds_each_line_that_is_not_well_on_the_page_with_its_word
 
 
 def test_each_test_that_the_threat_model_names_is_there():
-    page = (ROOT / "THREAT_MODEL.md").read_text()
-    named = re.findall(r"`((?:tests|edge)/[a-z_/]+\.py)`", page)
+    page, folder, named = (ROOT / "THREAT_MODEL.md").read_text(), "", []
+    for name in re.findall(r"`((?:(?:tests|edge)/[a-z_/]+|test_[a-z_]+)\.py)`", page):
+        folder = name.rpartition("/")[0] or folder  # a bare name stands in the folder of the one before it
+        named.append(f"{folder}/{name.rpartition('/')[2]}")
 
-    assert len(named) > 20
+    assert len(named) > 50
     assert [name for name in named if not (ROOT / name).is_file()] == []
+    tests = {name: (ROOT / name).read_text() for name in named if name.startswith("tests/")}
+    assert [name for name, text in tests.items() if not re.search(r"def test_|\bTestCase\b", text)] == []
 
 
 def test_each_row_of_the_threat_model_names_a_test_or_says_that_it_is_not_held():
