@@ -5,6 +5,7 @@
 
 import asyncio
 import contextlib
+import os
 import time
 
 import aiohttp
@@ -29,8 +30,9 @@ ANSWERED_S = 1.0
 LEFT_S = 0.3
 PACE_S = 0.5
 SILENT_S = 45.0
-MEASURES = 200
-UNSENT, LOANS = 200_000, 3_000
+MEASURES = int(os.environ.get("XINGUAN_MEASURES", "200"))
+UNSENT = int(os.environ.get("XINGUAN_UNSENT", "200000"))
+LOANS = 3_000
 
 
 class Served:

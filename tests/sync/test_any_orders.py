@@ -132,7 +132,7 @@ def test_any_orders_leave_a_box_that_decides_by_the_newest_of_them(told):
 
 def refusal(on):
     """Return how somebody with a right is answered: a suspended terminal takes the usual price, the others refer."""
-    return "STANDARD" if SUSPENDED in on and TWIN not in on else "REFER"
+    return "STANDARD" if SUSPENDED in on else "REFER"
 
 
 @settings(max_examples=20, deadline=None)
