@@ -15,6 +15,7 @@ import argparse
 import asyncio
 import json
 import resource
+import runpy
 import sys
 import tempfile
 import time
@@ -26,20 +27,6 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
-from _office_books import (
-    APPLICATION,
-    AUTHORITY,
-    BATCH,
-    CITY,
-    EVIDENCE,
-    KEY,
-    NOW,
-    SOMEBODY,
-    SUBJECT,
-    batch,
-    fill,
-    fill_register,
-)
 from aiohttp import ClientSession
 
 from central import example_town
@@ -61,6 +48,9 @@ from storage.jobs import JobStore, Tx
 from storage.postgres import PostgresJobs
 from sync.wire.seals import open_batch
 
+made = runpy.run_path(str(Path(__file__).parent / "_office_books.py"))  # this folder is not on the path
+CITY, AUTHORITY, NOW, KEY, BATCH = (made[one] for one in ("CITY", "AUTHORITY", "NOW", "KEY", "BATCH"))
+SOMEBODY, SUBJECT, APPLICATION, EVIDENCE = (made[one] for one in ("SOMEBODY", "SUBJECT", "APPLICATION", "EVIDENCE"))
 TIMES, WARM = 40, 3
 REPORT = "/money/report."
 MOST_PAGE_MS, MOST_REPORT_MS = 200, 10_000
@@ -197,11 +187,11 @@ async def pages(folder: Path, opening: AbstractAsyncContextManager[JobStore], ar
     secret, taken, good = sessions.fresh_secret(), [0], True
     async with opening as books:
         began = time.perf_counter()
-        await fill(books, args.redemptions, args.terminals)
+        await made["fill"](books, args.redemptions, args.terminals)
         desk = Desk(founded(folder), books, lambda: NOW)
-        fill_register(desk.folder)
+        made["fill_register"](desk.folder)
         ready = [
-            batch(number, chain_start(f"t{number}", "f"), subject="" if number else SUBJECT.hex())
+            made["batch"](number, chain_start(f"t{number}", "f"), subject="" if number else SUBJECT.hex())
             for number in range(args.terminals)
         ]
 

@@ -26,6 +26,8 @@ def _load(name):
 
 _load("office_town")
 _load("good_forms")
+_load("odd_files")
+_load("at_the_console")
 NOW = 1_790_000_000_000
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 ENGINES = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]

@@ -9,24 +9,19 @@ import ast
 import json
 from importlib import resources
 from pathlib import Path
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import msgspec.inspect as types
 import pytest
-from aiohttp import CookieJar
-from aiohttp.test_utils import TestClient, TestServer
-from good_forms import AUTHORITIES, GOOD, Town, good
-from office_town import CITY, NOW, OTHER, Office
+from at_the_console import at_the_console, by_form, by_token, cookie, everything
+from good_forms import GOOD, Town, good
+from office_town import CITY, NOW, OTHER
 from yarl import URL
 
 from central.console.api import FILES, NEXT
 from central.console.app import build_console
-from central.console.doors import SESSION
 from central.office.calls import CALLS
-from central.register.accounts import operators, sessions
-from central.register.accounts.duties import RIGHTS, Duty, Role
-from central.register.registry import register
-from central.store import sqlite_books
+from central.register.accounts.duties import Role
 
 TEXTS = {
     "emoji": "😀👨‍👩‍👧",
@@ -52,7 +47,6 @@ AGAIN = {
     "member": "the very draft that the first made",
 }
 """Calls that are answered again, and why nothing is done twice."""
-SECRET = "s" * 43
 
 
 def allowed(call, field):
@@ -134,65 +128,10 @@ def asked_by_pages():
     return found
 
 
-async def everything(office):
-    """Return all that the office holds but the rows that say what was begun and failed: books, register, files."""
-    tables = [
-        row[0]
-        for row in await office.books.read(lambda tx: tx.rows("SELECT name FROM sqlite_master WHERE type = 'table'"))
-        if row[0] not in ("acts", "act_head", "sessions")
-    ]
-    held = {one: await office.books.read(lambda tx, one=one: tx.rows(f"SELECT * FROM {one}")) for one in tables}
-    with register(office.folder) as conn:
-        names = [row[0] for row in conn.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        held |= {f"register.{one}": conn.execute(f"SELECT * FROM {one}").fetchall() for one in names}
-    done = await office.books.read(lambda tx: tx.rows("SELECT number FROM acts WHERE outcome = 'done'"))
-    rules = {path.name: path.read_bytes() for path in sorted((office.folder / "cities" / CITY).glob("*.json"))}
-    public = sorted(path.name for path in (office.folder / "public" / "targets").rglob("*.*"))
-    return held, done, rules, public
-
-
 @pytest.fixture
 async def office(tmp_path):
-    async with sqlite_books(tmp_path / "central.db") as books:
-        made = Office(tmp_path / "state", books)
-
-        async def accounts(tx):
-            for city in (CITY, OTHER):
-                town = Town(made, city)
-                for role in Role:
-                    name = town.one(role).operator
-                    duties = (Duty(city, role, AUTHORITIES[city]),)
-                    await operators.add(tx, name, title=name, password="-", duties=duties, now_ms=NOW)
-                    token = {"title": "t", "scope": frozenset(RIGHTS), "until_ms": NOW + 10**10, "now_ms": NOW}
-                    await sessions.make_token(tx, name, f"{SECRET}{name}", **token)
-                    await sessions.begin(tx, name, f"{name}{SECRET}", f"desk-{name}", now_ms=NOW)
-
-        await books.write(accounts)
-        server = TestServer(build_console(made.desk))
-        async with TestClient(server, cookie_jar=CookieJar(unsafe=True)) as client:
-            made.client, made.base = client, str(server.make_url("")).rstrip("/")
-            yield made
-
-
-async def by_token(office, who, name, form):
-    """Make a call as a program does; return status and words."""
-    headers = {"Authorization": f"Bearer {SECRET}{who.operator}", "Content-Type": "application/json"}
-    async with office.client.post(f"/v1/office/{name}", data=json.dumps(form).encode(), headers=headers) as answer:
-        raw = await answer.read()
-        told = json.loads(raw) if answer.content_type.endswith("json") else {"detail": raw.decode()}
-        return answer.status, told.get("detail", told)
-
-
-def cookie(who):
-    return {"Cookie": f"{SESSION}={who.operator}{SECRET}"}
-
-
-async def by_form(office, who, path, form):
-    """Send a form as a page does; return status and what was shown."""
-    headers = cookie(who) | {"Origin": office.base, "Content-Type": "application/x-www-form-urlencoded"}
-    data = urlencode(form, errors="surrogatepass").encode()
-    async with office.client.post(path, data=data, headers=headers, allow_redirects=False) as answer:
-        return answer.status, await answer.text(errors="replace")
+    async with at_the_console(tmp_path) as made:
+        yield made
 
 
 class TestCalls:
