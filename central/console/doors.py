@@ -154,6 +154,8 @@ async def _let_in(request: web.Request, handler: Handler) -> web.StreamResponse:
             if person is None:
                 return _entrance(request)
             request[PERSON] = person
+            if request.method in ("GET", "HEAD") and person.scope is not None and "read" not in person.scope:
+                return _plainly(request, 403, "令牌不含 read · the scope of this token does not let it read")
         return await handler(request)
     except web.HTTPException as error:
         return _plainly(request, error.status, f"{error.status} {error.reason}")

@@ -33,7 +33,8 @@ PUT: Final = (
 )
 ONE: Final = f"SELECT {COLUMNS} FROM cases WHERE number = $1"  # noqa: S608
 OPEN_OF: Final = "SELECT number FROM cases WHERE city = $1 AND entry = $2 AND state = 'open'"
-LISTED: Final = f"SELECT {COLUMNS} FROM cases WHERE city = $1 AND ($2 = '' OR state = $2) ORDER BY number DESC LIMIT $3"  # noqa: S608
+LISTED: Final = f"SELECT {COLUMNS} FROM cases WHERE city = $1 AND state = $2 ORDER BY number DESC LIMIT $3"  # noqa: S608
+ABOUT: Final = f"SELECT {COLUMNS} FROM cases WHERE city = $1 AND entry = $2 ORDER BY number DESC LIMIT $3"  # noqa: S608
 SETTLE: Final = "UPDATE cases SET state = $2, settled_by = $3, settled_ms = $4, outcome = $5 WHERE number = $1"
 
 
@@ -73,9 +74,14 @@ async def get(tx: Tx, number: int) -> Case:
     return _read(row)
 
 
-async def listed(tx: Tx, city: str, *, state: str = "", many: int = 100) -> list[Case]:
-    """Return the cases of a city, the newest first."""
+async def listed(tx: Tx, city: str, *, state: str, many: int = 100) -> list[Case]:
+    """Return the cases of a city in one state, the newest first."""
     return [_read(row) for row in await tx.rows(LISTED, city, state, many)]
+
+
+async def about(tx: Tx, city: str, entry: int, *, many: int = 100) -> list[Case]:
+    """Return the cases about one measure, the newest first."""
+    return [_read(row) for row in await tx.rows(ABOUT, city, entry, many)]
 
 
 async def open_dispute(desk: Desk, who: Person, city: str, entry: int, asked: Asked) -> Case:

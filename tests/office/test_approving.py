@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, x25519
 from office_town import CITY, NOW, OTHER, WHO, Office, person
 
 from central.lists.issuing import Wanted, issue
-from central.office.approving import evidence, grants
+from central.office.approving import applications, evidence, grants
 from central.office.refusals import NotThereError, RefusedError
 from central.register.accounts.duties import ForbiddenError
 from central.register.registry import RegistryError
@@ -113,6 +113,20 @@ class TestApplications:
             await office.call(office.checker, "ask", **about)
         rejected = await office.call(office.checker, "decide", **about, approved=False)
         assert (rejected["state"], await grants.listed(office.desk, CITY)) == ("rejected", [])
+
+    async def test_what_waits_is_listed_before_whatever_was_decided_however_long_ago(self, office):
+        names = [(await apply(office))["application"] for _ in range(3)]
+        for one in names[:2]:
+            await office.call(office.checker, "decide", application=one, approved=False)
+
+        async def listed(many, state=""):
+            found = await office.books.read(lambda tx: applications.listed(tx, CITY, many=many, state=state))
+            return [one.application for one in found]
+
+        assert await listed(1) == [names[2]]
+        assert await listed(9) == [names[2], names[1], names[0]]
+        assert await listed(1, "rejected") == [names[1]]
+        assert await listed(9, "entered") == [names[2]]
 
     async def test_a_decided_application_is_decided(self, office):
         one = await apply(office)

@@ -21,7 +21,7 @@ from central.console.rendering import BARS
 from central.office.calls import CALLS
 from central.office.importing import residents, rule_files
 from central.register.accounts import operators, sessions
-from central.register.accounts.duties import Duty, Role
+from central.register.accounts.duties import RIGHTS, Duty, Role
 from central.register.accounts.passwords import hashed
 from central.store import sqlite_books
 
@@ -310,7 +310,10 @@ class TestTheWork:
         clerk = await people["clerk"].post("/do/terminal", terminal="gate-1", **order)
 
         assert (done.status, far.status, clerk.status) == (303, 404, 403)
-        assert "已暂停" in (await people["merchant"].get("/fleet"))[1]
+        shown = (await people["merchant"].get("/fleet"))[1]
+        assert ("已暂停" in shown, "gate-1" in shown, "far-1" in shown) == (True, True, False)
+        await console.books.write(lambda tx: tx.execute("UPDATE terminals SET twin_ms = 1, state = 'active'"))
+        assert "有两台同号" in (await people["merchant"].get("/fleet"))[1]
 
     async def test_the_money_of_a_period_and_the_half_year_as_files(self, people):
         status, text = await people["finance"].get("/money?first=2026-09-01&last=2026-09-30")
@@ -402,6 +405,14 @@ class TestTokens:
         told = [await one.json() for one in (beyond, strict, nothing, nobody, no_such)]
         assert [one["code"] for one in told] == ["not_your_duty", "refused", "refused", "not_proven", "not_there"]
         assert {one.content_type for one in (beyond, strict, nobody)} == {"application/problem+json"}
+
+    @pytest.mark.parametrize("path", [bar[1] for bar in BARS])
+    async def test_a_token_reads_what_its_scope_lets_it_read(self, console, path):
+        client = console.browser().client
+        blind = await client.get(path, headers=await self.token(console, "auditor", ("measure.propose",)))
+        sees = await client.get(path, headers=await self.token(console, "auditor", tuple(RIGHTS)))
+
+        assert (blind.status, sees.status) == (403, 200)
 
     @pytest.mark.parametrize("origin", ["ours", "none", "evil"])
     async def test_a_cookie_makes_no_api_call_and_a_program_without_a_token_is_told_so(self, people, origin):

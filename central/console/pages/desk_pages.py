@@ -95,8 +95,7 @@ async def entry(request: web.Request) -> web.Response:
         one = await desk.run(lambda: entries.get(desk.folder, city, number))
     except REFUSALS as refusal:
         return refused(request, refusal)
-    all_cases = await desk.books.read(lambda tx: cases.listed(tx, city, many=500))
-    about = [case for case in all_cases if case.entry == number]
+    about = await desk.books.read(lambda tx: cases.about(tx, city, number))
     may = {act: who.may(act, city, one.authority) for act in ("repair.propose", "dispute.open", "dispute.settle")}
     decisions = await affected.by_entry(desk, one)
     return page(request, "entry", entry=one, cases=about, may=may, decisions=decisions)

@@ -65,9 +65,14 @@ PUT: Final = (
     " VALUES ($1, $2, $3, $4, $5, $6, $7, 'entered', $8, $9, $10)"
 )
 ONE: Final = f"SELECT {COLUMNS} FROM applications WHERE application = $1"  # noqa: S608 - columns of our own
-LISTED: Final = (
-    f"SELECT {COLUMNS} FROM applications WHERE city = $1 AND ($2 = '' OR state = $2)"  # noqa: S608
+WAITING: Final = ("entered", "asked", "completed")
+URGENT: Final = (
+    f"SELECT {COLUMNS} FROM applications WHERE city = $1 AND state = $2"  # noqa: S608
     " ORDER BY due_ms, application LIMIT $3"
+)
+DECIDED: Final = (
+    f"SELECT {COLUMNS} FROM applications WHERE city = $1 AND state = $2"  # noqa: S608
+    " ORDER BY made_ms DESC, application LIMIT $3"
 )
 OF: Final = f"SELECT {COLUMNS} FROM applications WHERE city = $1 AND subject = $2 ORDER BY made_ms DESC LIMIT $3"  # noqa: S608
 OPEN_OF: Final = (
@@ -133,8 +138,16 @@ async def of_subject(tx: Tx, city: str, subject: str) -> list[Application]:
 
 
 async def listed(tx: Tx, city: str, *, state: str = "", many: int = 200) -> list[Application]:
-    """Return applications of a city, the most urgent first."""
-    return [_read(row) for row in await tx.rows(LISTED, city, state, many)]
+    """Return applications of a city: those that wait, the most urgent first, then those decided, the newest first."""
+    waiting, decided = [], []
+    for one in (state,) if state else TITLES:
+        if one in WAITING:
+            waiting += [_read(row) for row in await tx.rows(URGENT, city, one, many)]
+        else:
+            decided += [_read(row) for row in await tx.rows(DECIDED, city, one, many)]
+    waiting.sort(key=lambda one: (one.due_ms, one.application))
+    decided.sort(key=lambda one: (-one.made_ms, one.application))
+    return [*waiting, *decided][:many]
 
 
 def by_approval(desk: Desk, city: str) -> list[Benefit]:

@@ -19,9 +19,11 @@ PUT: Final = (
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, NULL, NULL, NULL, 0, NULL, NULL)"
 )
 ONE: Final = f"SELECT {COLUMNS} FROM drafts WHERE number = $1"  # noqa: S608
-LISTED: Final = (
-    f"SELECT {COLUMNS} FROM drafts WHERE city = $1 AND ($2 = '' OR state = $2) ORDER BY number DESC LIMIT $3"  # noqa: S608
+BRIEF: Final = COLUMNS.replace(
+    "content, base, before_json", "CASE WHEN kind = 'members' THEN content ELSE 'null' END, base, 'null'"
 )
+LISTED: Final = f"SELECT {BRIEF} FROM drafts WHERE city = $1 ORDER BY number DESC LIMIT $2"  # noqa: S608
+LISTED_AT: Final = f"SELECT {BRIEF} FROM drafts WHERE city = $1 AND state = $3 ORDER BY number DESC LIMIT $2"  # noqa: S608
 OF_SUBJECT: Final = (
     f"SELECT {COLUMNS} FROM drafts WHERE city = $1 AND kind = $2 AND subject = $3 ORDER BY number DESC LIMIT 1"  # noqa: S608
 )
@@ -168,8 +170,9 @@ async def get(tx: Tx, number: int) -> Draft:
 
 
 async def listed(tx: Tx, city: str, *, state: str = "", many: int = 100) -> list[Draft]:
-    """Return the drafts of a city, the newest first."""
-    return [_read(row) for row in await tx.rows(LISTED, city, state, many)]
+    """Return the drafts of a city, the newest first, without the files and rows they bring: a list shows none."""
+    rows = await (tx.rows(LISTED_AT, city, many, state) if state else tx.rows(LISTED, city, many))
+    return [_read(row) for row in rows]
 
 
 async def about(tx: Tx, city: str, kind: str, subject: str) -> Draft | None:
