@@ -32,25 +32,28 @@ NOW = 1_790_000_000_000
 CITY = example_town.HOME
 AUTHORITY = "云岭文化和旅游局"
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
-SITES, BENEFITS, DAYS, BATCH, ACTS = 40, 6, 31, 100, 20_000
+SITES, BENEFITS, DAYS, BATCH, ACTS = 40, 6, 31, 100, 5_000
 PEOPLE, MEASURES, DRAFTS, APPLICATIONS, CASES, OVERRUNS, DENIED = 50_000, 5_000, 5_000, 10_000, 2_000, 5_000, 20_000
 DAY_MS = 86_400_000
 SOMEBODY = "resident 0"
 SUBJECT = hashlib.sha256(SOMEBODY.encode()).digest()[:16]
 TOKEN = bytes(8)
 APPLICATION, EVIDENCE = "0" * 12, hashlib.sha256(b"%PDF-").digest()
-REASONS = ("limit_used", "expired", "wrong_time", "not_eligible", "damaged_code")
 
 LINE = (
     f"INSERT INTO daily (day, site, issuer, benefit, local, {', '.join(FIGURES)}) VALUES ($1, $2, $3, $4, 0, "  # noqa: S608 - columns of our own
     + ", ".join(f"${n}" for n in range(5, 5 + len(FIGURES)))
     + ")"
 )
-COUNTED = " WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < CAST($1 AS BIGINT)) SELECT "
+CHUNK = 20_000  # rows of one statement, which PostgreSQL's driver gives ten seconds
+COUNTED = (
+    " WITH RECURSIVE n(i) AS (SELECT CAST($1 AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i < CAST($2 AS BIGINT))"
+    " SELECT "
+)
 
 
 class Rows(NamedTuple):
-    """So many rows of a table; each column with its value as SQL, where `i` counts and `$2`, … are what is given."""
+    """So many rows of a table; each column with its value as SQL, where `i` counts and `$3`, … are what is given."""
 
     many: int
     table: str
@@ -58,12 +61,12 @@ class Rows(NamedTuple):
     given: tuple[int | str, ...] = ()
 
     def sql(self) -> str:
-        """Return the statement; `$1` is how many."""
+        """Return the statement; `$1` and `$2` are the first and the last."""
         names, values = ", ".join(self.columns), ", ".join(self.columns.values())
         return f"INSERT INTO {self.table} ({names}){COUNTED}{values} FROM n"
 
 
-AT, MONTH_AGO = "CAST($2 AS BIGINT) + i", NOW - 30 * DAY_MS
+AT, MONTH_AGO = "CAST($3 AS BIGINT) + i", NOW - 30 * DAY_MS
 WAITS = "CASE WHEN i % 50 = 0 THEN "
 WHOSE = hashlib.sha256(CITY.encode() + TOKEN).digest()[:HASHED_ID_BYTES].hex()
 DRAFT = {
@@ -140,18 +143,25 @@ DENIAL = {
 }
 REDEMPTION = {
     "redemption": "'r' || i",
-    "terminal": "'t' || (i % CAST($3 AS BIGINT))",
+    "terminal": "'t' || (i % CAST($4 AS BIGINT))",
     "epoch": "'e'",
     "seq": "i",
     "kind": "'granted'",
     "site": f"'s' || (i % {SITES})",
-    "at_ms": "CAST($2 AS BIGINT) - i",
-    "received_ms": "CAST($2 AS BIGINT) - i",
+    "at_ms": "CAST($3 AS BIGINT) - i",
+    "received_ms": "CAST($3 AS BIGINT) - i",
     "state": "'passed'",
     "keys": "'[]'",
     "holder": "'c:' || (i % 50000)",
 }
+REFUSAL = {
+    "quarter": f"{NOW // 900_000} - i / {SITES}",
+    "site": f"'s' || (i % {SITES})",
+    "reason": "CASE WHEN i % 3 = 0 THEN 'limit_used' ELSE 'expired' END",
+    "n": "7",
+}
 WORKED_ON = (
+    Rows(96 * DAYS * SITES, "refusals", REFUSAL),
     Rows(DRAFTS, "drafts", DRAFT, (MONTH_AGO,)),
     Rows(APPLICATIONS, "applications", APPLIED, (MONTH_AGO,)),
     Rows(APPLICATIONS, "grants", GRANT, (MONTH_AGO,)),
@@ -181,31 +191,27 @@ async def fill(books: JobStore, redemptions: int, terminals: int) -> None:
     async def lines(tx: Tx) -> None:
         for day, site, one in itertools.product(range(today - DAYS, today + 1), range(SITES), range(BENEFITS)):
             await tx.execute(LINE, day, f"s{site}", CITY, f"{CITY}/b{one}", *[each] * len(FIGURES))
-        await put(tx, Rows(redemptions, "redemptions", REDEMPTION, (NOW, terminals)))
-
-    async def refused(tx: Tx) -> None:
-        for quarter, site in itertools.product(range(NOW // 900_000 - 96 * DAYS, NOW // 900_000), range(SITES)):
-            reason = REASONS[(quarter + site) % len(REASONS)]
-            await tx.execute("INSERT INTO refusals VALUES ($1, $2, $3, 7)", quarter, f"s{site}", reason)
 
     async def acted(tx: Tx) -> None:
         who = Person(operator="clerk", title="x", duties=(), via="page")
         for _ in range(ACTS):
             await append(tx, who, Act(act="credential.issue", city=CITY, why="bench", after={"x": 1}), now_ms=NOW)
 
-    for job in (enrol, lines, refused, acted, worked):
+    for job in (enrol, lines, acted, worked):
         await books.write(job)
+    for rows in (*WORKED_ON, Rows(redemptions, "redemptions", REDEMPTION, (NOW, terminals))):
+        await put(books, rows)
 
 
-async def put(tx: Tx, rows: Rows) -> None:
-    """Put rows into their table."""
-    await tx.execute(rows.sql(), rows.many, *rows.given)
+async def put(books: JobStore, rows: Rows) -> None:
+    """Put rows into their table, so many at a time."""
+    for first in range(1, rows.many + 1, CHUNK):
+        bounds = first, min(first + CHUNK - 1, rows.many)
+        await books.write(lambda tx, bounds=bounds: tx.execute(rows.sql(), *bounds, *rows.given))  # type: ignore[misc]
 
 
 async def worked(tx: Tx) -> None:
-    """Enter what the office worked on, and one application with a file."""
-    for rows in WORKED_ON:
-        await put(tx, rows)
+    """Enter one application with a file."""
     named = "application, city, subject, code, uses, until_s, why, state, clerk, made_ms, due_ms"
     one = (APPLICATION, CITY, SUBJECT.hex(), 1, 2, 2_000_000_000, "bench", "entered", "clerk", NOW, NOW)
     places = ", ".join(f"${number}" for number in range(1, len(one) + 1))

@@ -7,19 +7,20 @@ issued, so only that office can find them again; the books keep the refusals tha
 import hashlib
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from central.office import entries
 from central.office.desk import Desk
 from central.register.registry import register, zone_of
+from storage.jobs import Tx
 
 HASHED_ID_BYTES: Final = 16  # of SHA-256(issuer, token id), as terminals write it
 MAX_CODES: Final = 500
 TOKENS: Final = "SELECT token_id FROM credential WHERE city = ? AND subject = ? ORDER BY issued_s DESC LIMIT ?"
-DENIED: Final = (
-    "SELECT at_ms, site, terminal, reason FROM denied"
-    " WHERE token_hash = $1 AND at_ms >= $2 AND at_ms < $3 ORDER BY at_ms"
-)
+MAX_SHOWN: Final = 200
+WITHIN: Final = " FROM denied WHERE token_hash = $1 AND at_ms >= $2 AND at_ms < $3"
+DENIED: Final = f"SELECT at_ms, site, terminal, reason{WITHIN} ORDER BY at_ms LIMIT {MAX_SHOWN}"
+MANY: Final = f"SELECT count(*){WITHIN}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +33,15 @@ class Decision:
     reason: str
 
 
-async def by_entry(desk: Desk, entry: entries.Entry) -> list[Decision]:
-    """Return the refusals of this person's codes while the entry stood, in order; raises StoreFailedError."""
+class Decisions(NamedTuple):
+    """How many decisions rested on a measure, and the first of them in order."""
+
+    many: int
+    shown: list[Decision]
+
+
+async def by_entry(desk: Desk, entry: entries.Entry) -> Decisions:
+    """Return the refusals of this person's codes while the entry stood; raises StoreFailedError."""
 
     def look() -> tuple[list[str], int, int]:
         with register(desk.folder) as conn:
@@ -50,10 +58,17 @@ async def by_entry(desk: Desk, entry: entries.Entry) -> list[Decision]:
         return hashes, max(start, entry.recorded_ms), min(end, entry.lifted_ms or end)
 
     hashes, start, end = await desk.run(look)
-    found: list[Decision] = []
-    for one in hashes:
-        for at_ms, site, terminal, reason in await desk.books.read(
-            lambda tx, one=one: tx.rows(DENIED, one, start, end)  # type: ignore[misc]  # the hash of this turn
-        ):
-            found.append(Decision(at_ms=at_ms, site=site, terminal=terminal, reason=reason))
-    return sorted(found, key=lambda decision: decision.at_ms)
+
+    async def job(tx: Tx) -> Decisions:
+        many, found = 0, []
+        for one in hashes:
+            row = await tx.row(MANY, one, start, end)
+            many += int(row[0]) if row else 0
+            found += await tx.rows(DENIED, one, start, end)
+        named = [
+            Decision(at_ms=at_ms, site=site, terminal=terminal, reason=reason)
+            for at_ms, site, terminal, reason in sorted(found)[:MAX_SHOWN]
+        ]
+        return Decisions(many, named)
+
+    return await desk.books.read(job)

@@ -194,6 +194,7 @@ async def test_a_finance_month_sums_a_conflict_that_is_settled_and_the_report_as
 
     await page.click("details:has(input[value=charged]) > summary")
     form = "form[action='/do/settle-conflict']:has(input[value=charged])"
+    await page.check(f"{form} input[value=charged]")
     await page.fill(f"{form} [name=why]", "第二道门未联网，由场所承担")
     async with page.expect_navigation():
         await page.click(f"{form} button")

@@ -27,6 +27,7 @@ def _load(name):
 _load("office_town")
 _load("good_forms")
 _load("odd_files")
+_load("drawn_lives")
 _load("at_the_console")
 NOW = 1_790_000_000_000
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -86,6 +87,12 @@ class Journal:
         )
         sealed = open_batch(gzip.decompress(seal_batch(seal, raw, KEY)), terminal=self.terminal, key=KEY.public_key())
         return await self.books.write(lambda tx: take_in(tx, sealed, now_ms=now_ms or at_ms))
+
+
+@pytest.fixture
+def placed():
+    """Return how the profile of a terminal at a site is made."""
+    return profile
 
 
 @pytest.fixture
