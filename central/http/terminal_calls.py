@@ -37,6 +37,7 @@ from sync.wire.messages import (
     MAX_SKEW_S,
     EnrolAnswer,
     EnrolRequest,
+    Held,
     SignedTime,
     TimeAnswer,
     WireError,
@@ -49,6 +50,7 @@ MAX_ENROL_BYTES = 8 * 1024
 MAX_REASK_BYTES = 1024
 KEY_OF = "SELECT public_key FROM terminals WHERE terminal = $1"
 ACTIVE = "SELECT 1 FROM terminals WHERE terminal = $1 AND state = 'active'"
+SEEN_MS = 60_000  # how exactly it is kept when a terminal was seen
 SEEN = "UPDATE terminals SET seen_ms = $1 WHERE terminal = $2"
 WRONG_TRIES = frozenset({"unknown_code", "code_used", "bad_proof"})
 
@@ -80,6 +82,7 @@ class TerminalCalls:
         self._now_ms = now_ms
         self._tries = WrongTries()
         self._catalogue = Catalogue(state.folder)
+        self._seen: dict[str, tuple[int, tuple[Held, ...]]] = {}  # when it was written down, and what it was told then
         self._audiences = frozenset({state.signer.public.kid})
         # who has sent everything, and for how long that does not count yet (central.hub.learning)
         self.heard: Callable[[str], None] = lambda _terminal: None
@@ -144,19 +147,27 @@ class TerminalCalls:
                     await asyncio.wait_for(poll.wait(), left)
 
     async def _standing(self, caller: Caller, *, arrived: bool) -> Told:
-        """Return what there is to tell."""
+        """Return what there is to tell; an unchanged standing writes nothing for SEEN_MS.
+
+        What is said to be held is written with it once: that commit waited for the standby, the intake's may not have.
+        """
         now_ms, lists = self._now_ms(), self._state.lists_version()
+        seen_ms, before = self._seen.get(caller.terminal, (0, None))
 
         async def job(tx: Tx) -> Told:
             held = tuple(await ends(tx, caller.terminal, expected=True))
             if caller.former is not None:
                 return await to_tell_former(tx, caller.terminal, caller.former, held=held)
-            await tx.execute(SEEN, now_ms, caller.terminal)
+            if held != before or not 0 <= now_ms - seen_ms < SEEN_MS:
+                await tx.execute(SEEN, now_ms, caller.terminal)
             if arrived and caller.former is None:
                 await twins.hear(tx, caller.claims, now_ms=now_ms)
             return await to_tell(tx, caller.terminal, lists, held=held)
 
-        return await self._store.write(job)
+        told = await self._store.write(job)
+        if caller.former is None and (told.held != before or not 0 <= now_ms - seen_ms < SEEN_MS):
+            self._seen[caller.terminal] = now_ms, told.held
+        return told
 
     def _answered(self, caller: Caller, told: Told, taken: Taken | None = None) -> web.Response:
         text = signed_answer(self._state.signer, caller.claims, told, taken, now_ms=self._now_ms())
