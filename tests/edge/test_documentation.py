@@ -3,6 +3,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from central.cli import COMMANDS as CENTRAL
 from edge.cli import COMMANDS
 from edge.watch.causes import CAUSES, light
@@ -87,3 +89,10 @@ def test_both_readmes_name_the_way_of_a_decision_and_every_folder_that_there_is(
     assert ways[0] == ways[1]
     assert [path for path in ways[0] if not (ROOT / path).is_file()] == []
     assert all((ROOT / path).read_text().count('"""') >= 2 for path in ways[0])
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
+def test_a_newcomer_finds_every_page_from_either_readme(readme):
+    linked = set(re.findall(r"\]\(docs/([\w-]+\.md)\)", (ROOT / readme).read_text("utf-8")))
+
+    assert linked == {path.name for path in (ROOT / "docs").glob("*.md")}

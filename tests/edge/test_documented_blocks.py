@@ -254,3 +254,17 @@ def test_every_command_line_is_one_that_the_program_takes():
 )
 def test_a_command_line_that_is_none_is_found(line):
     assert wrong_with(line)
+
+
+def test_every_command_line_is_run_somewhere():
+    """`tests/office/test_documented_commands.py` runs an office's day; a new line wants its place there."""
+    commands = importlib.import_module("tests.office.test_documented_commands")
+
+    commands.test_every_line_is_run_here_or_by_a_test_that_is_there()
+
+
+def test_what_stands_in_braces_within_a_sentence_is_read_somewhere():
+    """`tests/edge/test_documented_words.py` reads it; a new one wants its place there."""
+    words = importlib.import_module("tests.edge.test_documented_words")
+
+    words.test_each_has_a_reader_or_a_type_and_each_of_those_stands_somewhere()

@@ -15,11 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.pages import PAGES, ROOT, TABLE, cells, table, without_blocks
+from tests.tools.pages import DECISIONS, NAMED, PAGES, ROOT, cells, table
 
-DECISIONS = {path.name: path.read_text("utf-8") for path in sorted((ROOT / "docs" / "adr").glob("*.md"))}
 EVERYWHERE = {**PAGES, **DECISIONS}
-NAMED = re.compile(r"\b((?:bench|tests)/[\w/]+\.py)(?:::(\w+))?")
 CALLED = re.compile(r"`(?:PYTHONPATH=\S+ )?python3? (?:-P )?((?:bench|tests)/[\w/]+\.py)([^`]*)`")
 SHORT = {"N": "1", "NAME": "simulation", "FOLDER": "x", "SVG": "x", "FILE": "x"}
 
@@ -95,8 +93,3 @@ def test_each_figure_of_a_box_stands_beside_its_command():
     for row in table("performance.md", "| figure | value | command |"):
         said = said if (last := cells(row)[2]) == "the same" else last
         assert NAMED.search(said) or re.search(r"`make [a-z]+`", said), row
-
-
-@pytest.mark.parametrize("page", [name for name, said in DECISIONS.items() if TABLE.search(without_blocks(said))])
-def test_a_decision_with_a_table_names_what_measures_or_holds_it(page):
-    assert NAMED.search(DECISIONS[page])

@@ -29,7 +29,7 @@ from scanner.reading.mending import Mender
 from scanner.spec import OPTIONS, parse_spec
 from sync.wire.messages import Answer
 from tests.foreign.codes import Issuer, Tagged, base45, cbor
-from tests.tools.pages import PAGES, ROOT, TABLE, cells, table, without_blocks
+from tests.tools.pages import DECISIONS, NAMED, PAGES, ROOT, TABLE, cells, table, without_blocks
 
 HERE = "tests/edge/test_documented_tables.py"
 MADE = "tests/edge/test_documentation.py::test_the_commands_page_is_what_the_program_says_and_no_link_is_dead"
@@ -162,6 +162,11 @@ def test_figures_stand_beside_a_command_that_there_is(page, head):
         assert not target or re.search(rf"(?m)^{target}:", text), name
         text += "".join(one.read_text() for one in (ROOT / "bench").glob("_*.py")) if name.startswith("bench/") else ""
         assert [one for one in re.findall(r"--[a-z-]+", options) if f'"{one}"' not in text] == [], name
+
+
+@pytest.mark.parametrize("page", [name for name, said in DECISIONS.items() if TABLE.search(without_blocks(said))])
+def test_a_decision_with_a_table_names_the_program_or_test_that_measures_or_holds_it(page):
+    assert NAMED.search(DECISIONS[page])
 
 
 @pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])

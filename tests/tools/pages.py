@@ -6,6 +6,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 FILES = (*sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("README*.md")))
 PAGES = {path.name: path.read_text("utf-8") for path in FILES}
+DECISIONS = {path.name: path.read_text("utf-8") for path in sorted((ROOT / "docs" / "adr").glob("*.md"))}
+NAMED = re.compile(r"\b((?:bench|tests)/[\w/]+\.py)(?:::(\w+))?")  # a program or test that a page names
 BLOCK = re.compile(r"^([ ]*)```(\w*)\n(.*?)^[ ]*```$", re.DOTALL | re.MULTILINE)
 TABLE = re.compile(r"^(\|.*\|)\n\|[-| :]+\|$", re.MULTILINE)
 BLOCKS = [
