@@ -15,8 +15,9 @@ from central.example_town import HOME, RESTRICT
 from central.lists.cities import publish, signing_keys
 from central.lists.issuing import Wanted, issue
 from central.lists.measure_calls import Measure, restrict
+from central.lists.metadata_files import MetadataFiles
 from central.lists.publishing import PublishingError, Repository
-from central.lists.role_keys import ROOT_KEYS, TOP_LEVEL, KeyFolderError
+from central.lists.role_keys import ROOT_KEYS, TOP_LEVEL, KeyFolderError, RoleKeys
 from central.register.minting import present, to_text
 from central.register.registry import RegistryError, pseudonym, register
 from central.register.warrants import Warrant
@@ -64,6 +65,9 @@ async def test_every_command_on_the_page_works_and_nobody_is_enrolled_again(plac
     state = Path(places["$S"])
     assert not list((state / "keys").glob("root-*")), "the root keys left with their sticks"
 
+    places["$KID"] = stolen = min(Keyring.from_json(signing_keys(state, HOME)).by_kid).hex()
+    before = key_of_each_role(state)
+
     async with terminal_of(state) as t:
         await t.puller.once()
         for line in [line for block in BLOCKS[1:] for line in block]:
@@ -71,7 +75,20 @@ async def test_every_command_on_the_page_works_and_nobody_is_enrolled_again(plac
             t.clock.ms = time.time_ns() // 1_000_000
             assert dict((await t.puller.once()).problems) == {}, line
         assert set(t.lists.current.versions) == {f"{kind}.{HOME}" for kind in ("issuers", "lists", "rules")}
+        keys = [key for found in t.lists.current.keyring.by_kid.values() for key in found]
+    after = key_of_each_role(state)
+    assert after.keys() == before.keys() >= {"timestamp", "snapshot", "targets", f"rules.{HOME}"}
+    assert [role for role, keyid in after.items() if keyid == before[role]] == [], "each role has a new key"
+    assert [key.kid.hex() for key in keys if key.killed] == [stolen]
+    assert sum(not key.killed for key in keys) == 5, "two of the three from before, and three new ones"
     assert capsys.readouterr().err == ""
+
+
+def key_of_each_role(state):
+    signed = MetadataFiles(state / "public", RoleKeys(state / "keys")).load()
+    delegated = signed.roles["targets"].signed.delegations.roles.items()
+    top = {name: signed.root.signed.roles[name].keyids for name in ("timestamp", "snapshot", "targets")}
+    return {**top, **{name: role.keyids for name, role in delegated}}
 
 
 class TestSticks:
