@@ -148,7 +148,7 @@ class Terminal:
                     base_url=self.url,
                     trust_root=self.trust_root,
                     clock=self.clock,
-                    pace=Pace(**{"poll_s": 1.0, "deadline_s": 10.0, **options}),
+                    pace=Pace(**{"poll_s": 1.0, "deadline_s": 60.0, **options}),
                 )
             )
             await puller.restore()

@@ -4,6 +4,7 @@ import asyncio
 import json
 
 import pytest
+from aiohttp import web
 
 from cache.lists.trusted import NO_LIST_AGE_S
 from central import example_town
@@ -86,6 +87,33 @@ class TestInForce:
             with pytest.raises(TokenError) as caught:
                 open_token(issued.text, t.lists.current.keyring, now=platform.clock.ms // 1000)
             assert caught.value.reason is Reason.KEY_REVOKED
+
+    async def test_a_killed_key_is_dead_while_the_lists_are_still_on_their_way(
+        self, platform, site, terminal, forger, until
+    ):
+        issued = platform.issue(max_uses=3)
+        hangs = asyncio.Event()
+
+        async def hang(request):
+            await hangs.wait()
+            return web.Response(status=503)
+
+        async with terminal.open(deadline_s=3600.0) as t:
+            await t.puller.once()
+            measure_calls.kill_key(platform.state, HOME, now_ms=platform.later())
+            platform.restrict("wang")
+            version = forger.files.load().roles[f"lists.{HOME}"].signed.version
+            site.answers[path := f"metadata/{version}.lists.{HOME}.json"] = hang
+            pulling = asyncio.create_task(t.puller.once())
+            try:
+                await until(lambda: path in site.asked)
+                with pytest.raises(TokenError) as caught:
+                    open_token(issued.text, t.lists.current.keyring, now=platform.clock.ms // 1000)
+                assert caught.value.reason is Reason.KEY_REVOKED
+                assert t.lists.current.measures(HOME, issued.subject) == ()
+            finally:
+                hangs.set()
+            assert "HTTP 503" in (await pulling).problems[f"lists.{HOME}"]
 
     async def test_an_expelled_city_is_gone_with_keys_and_lists(self, platform, terminal):
         issued = platform.issue(city=example_town.FOREIGN, max_uses=3)
