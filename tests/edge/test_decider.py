@@ -46,6 +46,19 @@ def asked(name):
     return Asking(name, hashlib.sha256(name.encode()).digest())
 
 
+async def test_every_answer_bears_the_age_of_the_lists_that_it_rests_on(town):
+    """Granted, used up, refused, unread, on the way out: on each a visitor's screen shows how old the lists are."""
+    town.lists.age_s = lambda issuer, now_s: 4711
+    decider = town.decider()
+    shown = [town.show(), town.show("nothing of ours"), town.show(intent=Intent.EXIT)]
+    told = [(await decider.decide(one)).to_json() for one in shown]
+    town.lists.revoked = lambda issuer, token_id, status_index: True
+    told.append((await decider.decide(town.show(town.phones.code(2)))).to_json())
+
+    assert [answer["outcome"] for answer in told] == ["GRANT", "STANDARD", "GRANT", "REFUSE"]
+    assert [answer["lists_age_s"] for answer in told] == [4711] * len(told)
+
+
 class TestAskThenWrite:
     async def test_four_lanes_at_once_wait_for_their_own_answer_and_for_nobody_elses(self, town):
         beyond = Together(4)
