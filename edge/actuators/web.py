@@ -4,6 +4,8 @@ Rules of this file:
 
 - a connection of its own for each attempt: one that was kept may be dead, and a request that was lost on it could not
   be told from one that opened. It may be made while the attempt is being written (`edge.actuators.connecting.near`);
+  what is kept for the gate's life is only what makes connections, and the challenge of a digest login;
+- secrets and passwords are read for each attempt, and a CA file that was exchanged is read again;
 - no redirect is followed: a login page is no open gate;
 - what could not be connected was not sent (not_actuated); what was sent and not answered is unknown;
 - 2xx alone is no yes: the setting names the member that says it, else what controllers usually say is looked for;
@@ -11,12 +13,12 @@ Rules of this file:
 - plain http beyond this machine is believed when it says yes, and its "no" gives nothing back (`trusted`).
 """
 
+import asyncio
 import hashlib
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -35,6 +37,16 @@ BEHIND = frozenset({502, 504})  # a gateway in front of the controller speaks: i
 DEFAULT_JSON = {"redemption": "{redemption}", "attempt": "{attempt}", "heads": "{heads}", "lane": "{lane}"}
 
 
+LEAST_S = 0.001  # aiohttp takes no time at all for no bound
+
+
+@dataclass(slots=True)
+class _Way:
+    """What is known of one request on its way: whether anything of it was sent."""
+
+    sent: bool = False
+
+
 class WebGate(Plain):
     """Asks a controller over HTTP."""
 
@@ -44,6 +56,9 @@ class WebGate(Plain):
         url = urlsplit(table.url)
         self.trusted = url.scheme == "https" or is_loopback(url.hostname or "")
         self._near = Near(url.hostname or "", url.port or (443 if url.scheme == "https" else 80))
+        self._session: aiohttp.ClientSession | None = None
+        self._digest: tuple[str, aiohttp.DigestAuthMiddleware] | None = None  # of this password
+        self._trust: tuple[int, ssl.SSLContext] | None = None  # of the CA file as it was then
 
     async def approach(self) -> None:
         """Connect, and say nothing."""
@@ -51,6 +66,9 @@ class WebGate(Plain):
 
     async def __aexit__(self, *exc: object) -> None:
         self._near.drop()
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
 
     async def open(self, attempt: Attempt) -> Done:
         """Ask once."""
@@ -85,61 +103,77 @@ class WebGate(Plain):
         return await self._ask(attempt, self._table.method, url, body=None, expected=self._table.expect)
 
     async def _ask(self, attempt: Attempt, method: str, url: str, *, body: Any, expected: Expected | None) -> Done:
-        sent = False
-
-        async def mark(*_: object) -> None:
-            nonlocal sent
-            sent = True
-
-        table, trace = self._table, aiohttp.TraceConfig()
-        trace.on_request_headers_sent.append(mark)
-        where = filled_url(url, attempt)
+        table, way, loop = self._table, _Way(), asyncio.get_running_loop()
+        where, ends = filled_url(url, attempt), loop.time() + table.timeout_s
         named = where.partition("?")[0].rpartition("@")[2]
         try:
-            async with (
-                self._session(trace) as session,
-                session.request(
-                    method,
-                    where,
-                    json=None if body is None else filled(body, attempt),
-                    data=None if table.form is None else filled(table.form, attempt),
-                    params=None if table.query is None else filled(table.query, attempt),
-                    headers=self._headers(attempt),
-                    allow_redirects=False,
-                ) as answer,
-            ):
+            headers, digest, trust = self._headers(attempt), self._digests(), self._tls()
+            await self._near.settled()
+            async with self._connecting().request(
+                method,
+                where,
+                json=None if body is None else filled(body, attempt),
+                data=None if table.form is None else filled(table.form, attempt),
+                params=None if table.query is None else filled(table.query, attempt),
+                headers=headers,
+                allow_redirects=False,
+                ssl=trust,
+                middlewares=digest,
+                timeout=aiohttp.ClientTimeout(total=max(LEAST_S, ends - loop.time())),
+                trace_request_ctx=way,
+            ) as answer:
                 said = await _whole(answer.content)
                 done = judge(answer.status, said, attempt=attempt, expected=expected)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-            never = not sent or isinstance(error, aiohttp.ClientConnectorError)
+            never = not way.sent or isinstance(error, aiohttp.ClientConnectorError)
             return (unsent if never else unanswered)(f"{named}: {words(error)}")
         return replace(done, detail=f"{named}: {done.detail}") if done.detail else done
 
     def _headers(self, attempt: Attempt) -> dict[str, str]:
         headers = {name: str(filled(value, attempt)) for name, value in self._table.headers.items()}
-        return headers | {name: _secret(file) for name, file in self._table.secret_headers.items()}
+        headers |= {name: _secret(file) for name, file in self._table.secret_headers.items()}
+        login = self._table.login
+        if login is None or login.scheme == "digest" or "authorization" in map(str.lower, headers):
+            return headers
+        return headers | {"Authorization": aiohttp.encode_basic_auth(login.user, _secret(login.password_file))}
 
-    @asynccontextmanager
-    async def _session(self, trace: aiohttp.TraceConfig) -> AsyncIterator[aiohttp.ClientSession]:
+    def _digests(self) -> tuple[aiohttp.DigestAuthMiddleware, ...]:
+        """Return what answers a digest challenge; that of the attempt before is answered ahead."""
+        login = self._table.login
+        if login is None or login.scheme != "digest":
+            return ()
+        password = _secret(login.password_file)
+        if self._digest is None or self._digest[0] != password:
+            self._digest = password, aiohttp.DigestAuthMiddleware(login.user, password)
+        return (self._digest[1],)
+
+    def _tls(self) -> ssl.SSLContext | aiohttp.Fingerprint | bool:
         table = self._table
-        connector = aiohttp.TCPConnector(force_close=True, ssl=_tls(table), socket_factory=self._near.take)
-        login = table.login
-        password = _secret(login.password_file) if login is not None else ""
-        digest: tuple[aiohttp.DigestAuthMiddleware, ...] = ()
-        headers = {}
-        if login is not None and login.scheme == "digest":
-            digest = (aiohttp.DigestAuthMiddleware(login.user, password),)
-        elif login is not None:
-            headers = {"Authorization": aiohttp.encode_basic_auth(login.user, password)}
-        async with aiohttp.ClientSession(
-            connector=connector,
-            timeout=aiohttp.ClientTimeout(total=table.timeout_s),
-            headers=headers,
-            middlewares=digest,
-            trace_configs=[trace],
-            cookie_jar=aiohttp.DummyCookieJar(),
-        ) as session:
-            yield session
+        if table.certificate_sha256 is not None:
+            return aiohttp.Fingerprint(bytes.fromhex(table.certificate_sha256))
+        if table.ca is None:
+            return True
+        written = Path(table.ca).stat().st_mtime_ns
+        if self._trust is None or self._trust[0] != written:
+            self._trust = written, verifying(table.ca)
+        return self._trust[1]
+
+    def _connecting(self) -> aiohttp.ClientSession:
+        """Return what makes the connections, one for each request."""
+        if self._session is None:
+            trace = aiohttp.TraceConfig()
+            trace.on_request_headers_sent.append(_mark)
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(force_close=True, socket_factory=self._near.take),
+                trace_configs=[trace],
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+        return self._session
+
+
+async def _mark(_session: aiohttp.ClientSession, about: SimpleNamespace, _sent: object) -> None:
+    """Note that something of a request was sent."""
+    about.trace_request_ctx.sent = True
 
 
 def judge(status: int, said: bytes, *, attempt: Attempt, expected: Expected | None) -> Done:
@@ -180,14 +214,6 @@ async def _whole(content: aiohttp.StreamReader) -> bytes:
 
 def _secret(file: str) -> str:
     return Path(file).read_text("utf-8").strip()
-
-
-def _tls(table: WebTable) -> ssl.SSLContext | aiohttp.Fingerprint | bool:
-    if table.certificate_sha256 is not None:
-        return aiohttp.Fingerprint(bytes.fromhex(table.certificate_sha256))
-    if table.ca is not None:
-        return verifying(table.ca)
-    return True
 
 
 def fingerprint(certificate: bytes) -> str:

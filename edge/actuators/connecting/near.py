@@ -6,6 +6,8 @@ dropped, and the request makes its own as if there had been none.
 
 Rules of this file:
 
+- whoever asks first waits for the approach that is under way (`settled`): a second connection beside it would come no
+  sooner, and cost the controller one more;
 - only an address in digits is approached: resolving a name may take longer than everything else;
 - what cannot be connected is no fault here: the request will say so.
 """
@@ -35,17 +37,30 @@ class Near:
             self._to = None
         self._made: Connected | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._still = asyncio.Event()  # no approach is under way
+        self._still.set()
 
     async def make(self, *, within_s: float) -> None:
-        """Connect, unless the address is a name; never raises for what a network does."""
-        if self._to is None:
+        """Connect, unless the address is a name or this is being done; never raises for what a network does."""
+        if self._to is None or not self._still.is_set():
             return
+        self._still.clear()
+        try:
+            await self._connect(self._to, within_s)
+        finally:
+            self._still.set()
+
+    async def settled(self) -> None:
+        """Return once no approach is under way: at the latest when the time of the one that is, is over."""
+        await self._still.wait()
+
+    async def _connect(self, to: tuple[str, int], within_s: float) -> None:
         loop = asyncio.get_running_loop()
-        made = socket.socket(socket.AF_INET6 if ":" in self._to[0] else socket.AF_INET, socket.SOCK_STREAM)
+        made = socket.socket(socket.AF_INET6 if ":" in to[0] else socket.AF_INET, socket.SOCK_STREAM)
         made.settimeout(0)
         try:
             async with asyncio.timeout(within_s):
-                await loop.sock_connect(made, self._to)
+                await loop.sock_connect(made, to)
         except (OSError, TimeoutError):
             made.close()
             return

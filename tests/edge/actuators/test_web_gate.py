@@ -2,13 +2,14 @@
 
 import asyncio
 import datetime as dt
+import os
 import socket
 import ssl
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientTimeout, encode_basic_auth, web
 from aiohttp.test_utils import TestServer
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -202,6 +203,58 @@ async def test_a_login_is_given_as_the_controller_asks(tmp_path, scheme):
     assert asked[-1].lower().startswith(scheme)
 
 
+async def test_a_password_that_is_changed_and_a_controller_that_starts_anew_are_no_reason_to_stay_shut(tmp_path):
+    asked, nonces = [], ["n1"]
+
+    async def handler(request):
+        said = request.headers.get("Authorization", "")
+        asked.append(said)
+        if f'nonce="{nonces[-1]}"' not in said:
+            challenge = f'Digest realm="g", nonce="{nonces[-1]}", qop="auth"'
+            return web.Response(status=401, headers={"WWW-Authenticate": challenge})
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/open", handler)
+    password = tmp_path / "password"
+    password.write_text("p\n")
+    login = WebLogin(user="u", password_file=str(password), scheme="digest")
+    async with TestServer(app) as server, gate(server.make_url("/open"), login=login) as one:
+
+        async def calls():
+            before = len(asked)
+            assert (await one.open(ATTEMPT)).outcome is Outcome.ACTUATED
+            return len(asked) - before
+
+        assert [await calls(), await calls()] == [2, 1]  # what it was challenged with is answered ahead
+        nonces.append("n2")
+        assert [await calls(), await calls()] == [2, 1]
+        password.write_text("q\n")
+        assert await calls() == 2
+
+
+async def test_a_basic_password_and_a_secret_that_are_changed_count_from_the_next_attempt_on(tmp_path):
+    said = []
+
+    async def handler(request):
+        said.append((request.headers["Authorization"], request.headers["X-Key"]))
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/open", handler)
+    password, key = tmp_path / "password", tmp_path / "key"
+    login = WebLogin(user="u", password_file=str(password), scheme="basic")
+    async with TestServer(app) as server:
+        url = server.make_url("/open")
+        async with gate(url, login=login, secret_headers={"X-Key": str(key)}) as one:
+            for text in ("old", "new"):
+                password.write_text(text)
+                key.write_text(text)
+                assert (await one.open(ATTEMPT)).outcome is Outcome.ACTUATED
+
+    assert said == [(encode_basic_auth("u", text), text) for text in ("old", "new")]
+
+
 async def test_a_controller_can_be_asked_what_became_of_an_attempt():
     status = WebStatus(
         url="{}", open=Expected(path="state", equals="open"), shut=Expected(path="state", equals="never heard")
@@ -209,7 +262,8 @@ async def test_a_controller_can_be_asked_what_became_of_an_attempt():
     for state, outcome in (("open", "actuated"), ("never heard", "not_actuated"), ("hm", "unknown")):
         async with raw([answer(b'{"state": "%s"}' % state.encode())]) as (url, heard):
             setting = WebStatus(url=url + "/{attempt}", open=status.open, shut=status.shut)
-            assert (await gate(url, status=setting).opened(ATTEMPT)).outcome == outcome
+            async with gate(url, status=setting) as one:
+                assert (await one.opened(ATTEMPT)).outcome == outcome
             assert heard[0].startswith(b"GET /open/r1.2 ")
     assert (await gate("http://127.0.0.1:1/").opened(ATTEMPT)).outcome is Outcome.UNKNOWN
 
@@ -264,6 +318,19 @@ async def test_a_certificate_is_pinned_and_another_is_sent_nothing(certificate):
     assert good.outcome is Outcome.ACTUATED
     assert [other.outcome, unknown.outcome] == [Outcome.NOT_ACTUATED] * 2
     assert len(asked) == 1
+
+
+def test_the_authority_of_a_controller_is_read_once_and_again_when_its_file_is_exchanged(certificate):
+    path, _ = certificate
+    one = gate("https://127.0.0.1/open", ca=str(path))
+    first = one._tls()
+    assert one._tls() is first
+
+    os.utime(path, ns=(1, 1))
+
+    again = one._tls()
+    assert again is not first
+    assert again.cert_store_stats()["x509"] == 1
 
 
 @pytest.mark.parametrize(
@@ -328,6 +395,42 @@ class TestApproached:
             assert len(made) == 1
             assert (await one.open(ATTEMPT)).outcome is Outcome.ACTUATED  # and the next over its own
             assert len(made) == 2
+
+    async def test_an_attempt_waits_for_the_connection_that_is_being_made_and_makes_no_second(self):
+        async with self.counted() as (url, made, _), gate(url) as one:
+            for n in range(1, 4):
+                _, done = await asyncio.gather(one.approach(), one.open(ATTEMPT))  # a quick disk: at one moment
+
+                assert done.outcome is Outcome.ACTUATED
+                assert len(made) == n
+
+    async def test_two_approaches_at_one_moment_are_one(self):
+        async with self.counted() as (url, made, _), gate(url) as one:
+            await asyncio.gather(one.approach(), one.approach())
+
+            assert (await one.open(ATTEMPT)).outcome is Outcome.ACTUATED
+            assert len(made) == 1
+
+    async def test_what_an_approach_took_is_not_given_to_the_attempt_again(self, monkeypatch):
+        given = []
+
+        def bounded(*, total):
+            given.append(total)
+            return ClientTimeout(total=total)
+
+        async def slow():
+            async with asyncio.timeout(10):
+                while loop.time() < begun + 0.03:
+                    await asyncio.sleep(0.01)
+
+        loop = asyncio.get_running_loop()
+        monkeypatch.setattr("edge.actuators.web.aiohttp.ClientTimeout", bounded)
+        async with self.counted() as (url, _, _), gate(url, timeout_s=5) as one:
+            monkeypatch.setattr(one._near, "settled", slow)
+            begun = loop.time()
+            assert (await one.open(ATTEMPT)).outcome is Outcome.ACTUATED
+
+        assert 0 < given[0] < 5 - 0.025
 
     async def test_one_that_the_controller_has_closed_meanwhile_is_not_used(self):
         async with self.counted(closing=True) as (url, made, closed), gate(url) as one:
