@@ -1,18 +1,15 @@
-"""How long a lane takes: a frame or byte → the screen, a code → the gate's pulse; the floor in the same run.
+"""How long a lane takes: a frame or byte → the screen, a code → the gate's pulse; the floors in the same run.
 
 A real platform and terminal, a camera of 15 frames a second (MJPEG) and a serial line (pty), each visitor once.
-The gate is an HTTP controller in this process, so that its pulse is heard when it comes. The floor is what nobody can
-save, taken in turn with each visitor (ADR 0103); no line of what decides is in it:
+The gate is an HTTP controller in this process, so that its pulse is heard when it comes. The floors are what nobody
+can save, taken in turn with each visitor (`_lane_floor.py`, ADR 0103, ADR 0140); no line of what decides is in them.
+Each line says how many of each floor its median is: ≤ 2 is asked for, of the plain floor where nobody has to be asked,
+of the floor with the question where somebody has.
 
-- decoding that very frame once: JPEG and code, one thread, this process; nothing of it for a byte;
-- one raw verification of an Ed25519 signature;
-- one durable commit of SQLite (WAL, synchronous = FULL) on the same disk, of as many bytes as the rows of a grant.
+Each line is played twice: while the platform, which counts for this site, answers; and without a network, where nobody
+can be asked. Two visitors find out that it is silent (claims.md 10); they are not counted. One JSON object a line.
 
-Beside it stand two others: the floor as it was until then (decoding, and one raw page written and synced), and the
-floor with the question that the platform is asked about each of these visitors: one bare HTTP exchange with it. Each
-line says how many of each floor its median is. One JSON object a line.
-
-    python bench/lane.py [--rounds 40] [--folder DIR]         DIR decides which disk is measured
+    python bench/lane.py [--rounds 40] [--only frame|byte] [--folder DIR]      DIR decides which disk is measured
 """
 
 import argparse
@@ -22,11 +19,11 @@ import itertools
 import json
 import os
 import pty
-import sqlite3
+import runpy
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,24 +33,20 @@ import numpy as np
 import numpy.typing as npt
 import segno
 from aiohttp import web
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from central.demo.running.platform_link import PlatformLink
 from central.demo.running.processes import free_ports
 from central.demo.running.terminal_link import TerminalLink
 from central.demo.street import town
 from central.demo.street.visitors import Visitors
-from scanner.decode import find_codes
 
 FPS = 15
 SIZE = (720, 1280)
 PATIENCE_S = 8.0
-PAGE = b"x" * 4096
-GRANT_BYTES = 1_850  # the rows of a grant without their indexes: redemption, fact, use, nonce, proof
-CODE_BYTES = 300
-NAMES = {"floor": "floor", "page": "floor by a raw page", "asked": "floor and one question"}
+parts = runpy.run_path(str(Path(__file__).parent / "_lane_floor.py"))  # not on the path: there is a token.py
+NAMES, Ask, Controller, Floor, Floors = (parts[name] for name in ("NAMES", "Ask", "Controller", "Floor", "Floors"))
+SILENCES = 2  # visitors who find out that nobody answers
 Picture = npt.NDArray[np.uint8]
-Ask = Callable[[], Awaitable[None]]
 
 
 def frame(text: str) -> Picture:
@@ -76,6 +69,7 @@ class Street:
         self.left = asyncio.Event()
         self.left_at = 0.0
         self.pulsed: asyncio.Queue[float] = asyncio.Queue()
+        self.controller = Controller(0)
 
     def hold(self, jpeg: bytes | None) -> None:
         """Hold a code before the camera, or take it away."""
@@ -108,71 +102,33 @@ class Street:
         await request.read()
         return web.json_response({"ok": True})
 
-
-class Floors(NamedTuple):
-    """Seconds that nobody can save with one visitor."""
-
-    floor: float
-    page: float
-    asked: float
+    async def bare(self, request: web.Request) -> web.Response:
+        """Hear a bare request, which is a floor."""
+        self.controller.heard.put_nowait(time.perf_counter())
+        await request.read()
+        return web.Response()
 
 
-class Floor:
-    """Takes the floors in turn with the visitors, on the disk of `folder`."""
+class Built(NamedTuple):
+    """What stands in the street: the gate terminal, who comes, a bare question, and the platform."""
 
-    def __init__(self, folder: Path) -> None:
-        self._page = os.open(folder / "floor", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        self._rows = sqlite3.connect(folder / "floor.db", isolation_level=None, check_same_thread=False)
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "wal_autocheckpoint = 0"):
-            self._rows.execute(f"PRAGMA {pragma}")
-        self._rows.execute("CREATE TABLE rows (row BLOB NOT NULL)")
-        key, self._code = Ed25519PrivateKey.generate(), os.urandom(CODE_BYTES)
-        self._signature, self._key = key.sign(self._code), key.public_key()
-
-    async def take(self, jpeg: bytes | None, ask: Callable[[], Awaitable[None]]) -> Floors:
-        """Return the floors of one visitor; `ask` is one bare exchange with whoever counts."""
-        decoding = await asyncio.to_thread(_seconds, lambda: self._decode(jpeg))
-        committing = await asyncio.to_thread(_seconds, self._commit)
-        page = await asyncio.to_thread(_seconds, self._sync)
-        start = time.perf_counter()
-        await ask()
-        asking = time.perf_counter() - start
-        return Floors(decoding + committing, decoding + page, decoding + committing + asking)
-
-    @staticmethod
-    def _decode(jpeg: bytes | None) -> None:
-        if jpeg is not None:
-            find_codes(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE))
-
-    def _commit(self) -> None:
-        self._key.verify(self._signature, self._code)
-        self._rows.execute("INSERT INTO rows VALUES (?)", (b"x" * GRANT_BYTES,))
-
-    def _sync(self) -> None:
-        os.write(self._page, PAGE)
-        os.fdatasync(self._page)
-
-    def close(self) -> None:
-        """Give back what is open."""
-        self._rows.close()
-        os.close(self._page)
-
-
-def _seconds(work: Callable[[], None]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
+    gate: TerminalLink
+    visitors: Visitors
+    ask: Ask
+    platform: PlatformLink
 
 
 @contextlib.asynccontextmanager
-async def built(folder: Path, street: Street, source: str | None) -> AsyncIterator[tuple[TerminalLink, Visitors, Ask]]:
+async def built(folder: Path, street: Street, source: str | None) -> AsyncIterator[Built]:
     """Run a platform, a gate terminal, and the street around it."""
     app = web.Application()
-    app.add_routes([web.get("/camera", street.camera), web.post("/gate", street.gate)])
+    app.add_routes([web.get("/camera", street.camera), web.post("/gate", street.gate), web.post("/bare", street.bare)])
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     platform_port, gate_port, own = free_ports(3)
     await web.TCPSite(runner, "127.0.0.1", own).start()
+    street.controller = Controller(own)
+    await street.controller.start()
     async with aiohttp.ClientSession() as session:
         platform = PlatformLink(folder, platform_port, session)
         gate = TerminalLink(town.GATE, folder, gate_port, session)
@@ -189,62 +145,93 @@ async def built(folder: Path, street: Street, source: str | None) -> AsyncIterat
                 async with session.get(f"{url}/healthz") as answer:
                     await answer.read()
 
-            yield gate, Visitors(platform.state), ask
+            yield Built(gate, Visitors(platform.state), ask, platform)
         finally:
             await gate.process.stop()
             await platform.process.stop()
+            await street.controller.stop()
             await runner.cleanup()
 
 
-async def measured(folder: Path, rounds: int, source: str | None, send: Callable[[Street, str], None]) -> None:
-    """Let visitors come one after the other; print what they waited."""
-    street, heard = Street(), asyncio.Queue[float]()
-    floor, floors, screens, pulses, missed = Floor(folder), list[Floors](), list[float](), list[float](), 0
+class Round(NamedTuple):
+    """What one visitor waited for the screen and for the gate's pulse, and the floors taken just before."""
 
-    def note(name: str, _data: object) -> None:
+    screen: float
+    pulse: float
+    floors: Floors
+
+
+class Line:
+    """One lane with its visitors, one after the other. `send` hands a code to the reader of a serial line."""
+
+    def __init__(self, street: Street, source: str | None, send: Callable[[str], None]) -> None:
+        self._street = street
+        self._source = source
+        self._send = send
+        self._heard: asyncio.Queue[float] = asyncio.Queue()
+
+    def note(self, name: str, _data: object) -> None:
+        """Hear what the screen is told."""
         if name == "decision":
-            heard.put_nowait(time.perf_counter())
+            self._heard.put_nowait(time.perf_counter())
 
-    async with built(folder, street, source) as (gate, visitors, ask):
-        listening = asyncio.ensure_future(gate.follow(note))
-        while not await gate.reads():  # noqa: ASYNC110 - another process: nothing to wait on
-            await asyncio.sleep(0.1)
-        for _ in range(rounds):
-            who = await asyncio.to_thread(visitors.resident, int(time.time()))
-            text = who.code(int(time.time()))
-            jpeg = cv2.imencode(".jpg", frame(text))[1].tobytes() if source is None else None
-            floors.append(await floor.take(jpeg, ask))
-            street.hold(jpeg)
-            begun = time.perf_counter()
-            send(street, text)
-            try:
-                async with asyncio.timeout(PATIENCE_S):
-                    shown, pulsed = await heard.get(), await street.pulsed.get()
-            except TimeoutError:
-                missed += 1
-                street.hold(None)
-                continue
-            begun = street.left_at if source is None else begun
-            screens.append(shown - begun)
-            pulses.append(pulsed - begun)
+    async def visit(self, stands: Built, floor: Floor, ask: Ask | None) -> Round | None:
+        """Let one visitor come; None where nobody opened in time."""
+        street = self._street
+        who = await asyncio.to_thread(stands.visitors.resident, int(time.time()))
+        text = who.code(int(time.time()))
+        jpeg = cv2.imencode(".jpg", frame(text))[1].tobytes() if self._source is None else None
+        floors = await floor.take(jpeg, ask)
+        street.hold(jpeg)
+        begun = time.perf_counter()
+        self._send(text)
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                shown, pulsed = await self._heard.get(), await street.pulsed.get()
+        except TimeoutError:
+            return None
+        finally:
             street.hold(None)
-            await asyncio.sleep(0.3)
+        begun = street.left_at if self._source is None else begun
+        await asyncio.sleep(0.3)
+        return Round(shown - begun, pulsed - begun, floors)
+
+
+async def measured(folder: Path, rounds: int, source: str | None, send: Callable[[str], None]) -> None:
+    """Let visitors come while somebody can be asked, then while nobody can; print what they waited."""
+    street, kind = Street(), "frame" if source is None else "byte"
+    async with built(folder, street, source) as stands:
+        line, floor = Line(street, source, send), Floor(folder, street.controller)
+        listening = asyncio.ensure_future(stands.gate.follow(line.note))
+        while not await stands.gate.reads():  # noqa: ASYNC110 - another process: nothing to wait on
+            await asyncio.sleep(0.1)
+        asked = [await line.visit(stands, floor, stands.ask) for _ in range(rounds)]
+        await stands.platform.process.stop()
+        alone = [await line.visit(stands, floor, None) for _ in range(rounds + SILENCES)][SILENCES:]
         listening.cancel()
-    floor.close()
-    kind = "frame" if source is None else "byte"
-    print(json.dumps({"bench": "lane", "what": f"visitors of {kind}", "served": len(screens), "missed": missed}))
+        floor.close()
+    told(kind, asked)
+    told(f"{kind}, nobody asked", alone)
+
+
+def told(kind: str, visits: list[Round | None]) -> None:
+    """Print the figures of one line."""
+    rounds = [one for one in visits if one is not None]
+    missed = len(visits) - len(rounds)
+    print(json.dumps({"bench": "lane", "what": f"visitors of {kind}", "served": len(rounds), "missed": missed}))
+    floors = [one.floors for one in rounds]
     for name in Floors._fields:
-        told(f"{NAMES[name]} of a {kind}", [getattr(one, name) for one in floors], floors)
-    told(f"{kind} to screen", screens, floors)
-    told(f"{kind} to gate pulse", pulses, floors)
+        figure(f"{NAMES[name]} of a {kind}", [getattr(one, name) for one in floors], floors)
+    figure(f"{kind} to screen", [one.screen for one in rounds], floors)
+    figure(f"{kind} to gate pulse", [one.pulse for one in rounds], floors)
 
 
-def told(what: str, times: list[float], floors: list[Floors]) -> None:
+def figure(what: str, times: list[float], floors: list[Floors]) -> None:
     """Print one figure, and how many of each floor its median is."""
     p50, p99 = statistics.median(times) * 1e3, sorted(times)[int(len(times) * 0.99)] * 1e3
     figures = {"p50_ms": p50, "p99_ms": p99}
     for name in Floors._fields:
-        figures[f"{name}s"] = p50 / (statistics.median([getattr(one, name) for one in floors]) * 1e3)
+        figures[f"of_{name}"] = p50 / (statistics.median([getattr(one, name) for one in floors]) * 1e3)
     print(json.dumps({"bench": "lane", "what": what} | {name: round(one, 2) for name, one in figures.items()}))
 
 
@@ -252,16 +239,19 @@ def main() -> None:
     """Read the arguments and measure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--only", choices=("frame", "byte"))
     parser.add_argument("--folder", type=Path)
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=args.folder) as folder:
-        (Path(folder) / "camera").mkdir()
-        asyncio.run(measured(Path(folder) / "camera", args.rounds, None, lambda _street, _text: None))
-    master, slave = pty.openpty()
-    with tempfile.TemporaryDirectory(dir=args.folder) as folder:
-        line = f"serial:{os.ttyname(slave)}"
-        write = lambda _street, text: os.write(master, text.encode() + b"\r")  # noqa: E731 - used once
-        asyncio.run(measured(Path(folder), args.rounds, line, write))
+    if args.only != "byte":
+        with tempfile.TemporaryDirectory(dir=args.folder) as folder:
+            (Path(folder) / "camera").mkdir()
+            asyncio.run(measured(Path(folder) / "camera", args.rounds, None, lambda _text: None))
+    if args.only != "frame":
+        master, slave = pty.openpty()
+        with tempfile.TemporaryDirectory(dir=args.folder) as folder:
+            line = f"serial:{os.ttyname(slave)}"
+            write = lambda text: os.write(master, text.encode() + b"\r")  # noqa: E731 - used once
+            asyncio.run(measured(Path(folder), args.rounds, line, write))
 
 
 if __name__ == "__main__":

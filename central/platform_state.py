@@ -111,14 +111,18 @@ class PlatformState:
             raise StateError(f"{self.public}: there is no list repository yet. Run: xinguan central init")
         return roots[max(roots)].read_bytes()
 
+    @property
+    def timestamp(self) -> Path:
+        """Where it stands which publication is the newest: a file that is exchanged as a whole."""
+        return self.public / "metadata" / "timestamp.json"
+
     def lists_version(self) -> int | None:
         """Return the number of the newest publication, None when nothing is published.
 
         That is the snapshot's version: a timestamp that only says "still the newest" is no news.
         """
-        path = self.public / "metadata" / "timestamp.json"
         try:
-            meta = msgspec.json.decode(path.read_bytes(), type=_Timestamp).signed.meta
+            meta = msgspec.json.decode(self.timestamp.read_bytes(), type=_Timestamp).signed.meta
         except FileNotFoundError:
             return None
         return meta["snapshot.json"].version

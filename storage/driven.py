@@ -33,6 +33,7 @@ from storage.sqlite import Job, Store
 T = TypeVar("T")
 READERS: Final = 4  # a long report must not keep a terminal's short question waiting
 NUMBERED: Final = re.compile(r"\$([0-9]+)")
+FEW: Final = 8  # rows below which putting their columns together costs more than it saves
 AT_ONCE: Final = (64, 8, 1)  # rows that one statement inserts: a row takes a third of one by itself
 
 
@@ -46,6 +47,15 @@ def numbered(sql: str) -> str:
 def rows_of(sql: str, rows: int) -> str:
     """Return `sql`, which inserts one row, for so many at once: its VALUES several times, with marks in their order."""
     return PLAIN_VALUES.sub(lambda found: "VALUES " + ", ".join([NUMBERED.sub("?", f"({found[1]})")] * rows), sql)
+
+
+def _checked(many: Sequence[Sequence[Value]]) -> None:
+    """Raise BadValueError for a value that is not storable everywhere; few rows are looked at one by one."""
+    if len(many) < FEW:
+        for values in many:
+            checked(values)
+    else:
+        checked_columns(many)
 
 
 def translated(error: sqlite3.Error) -> Exception:
@@ -82,7 +92,7 @@ class SqliteTx:
 
     async def execute_many(self, sql: str, many: Sequence[Sequence[Value]]) -> None:
         """Run `sql` once for each."""
-        checked_columns(many)
+        _checked(many)
         try:
             self._conn.executemany(numbered(sql), many)
         except sqlite3.Error as error:
@@ -92,7 +102,7 @@ class SqliteTx:
         """Run `sql` for all of `many`, several rows a statement, and return what all give."""
         if not PLAIN_VALUES.search(sql):
             return [row for values in many for row in await self.rows(sql, *values)]
-        checked_columns(many)
+        _checked(many)
         found: list[Row] = []
         done = 0
         try:

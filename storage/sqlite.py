@@ -10,7 +10,8 @@ The contract is `storage.jobs`. How it is kept here:
    is gone, every job of the group is run again by itself, so nobody is told "done" for work that a rollback took.
 4. A job has begun when its transaction holds the file's lock: whoever waits for another process that holds the file
    can still be withdrawn.
-5. Reading jobs run on a second thread with a connection that cannot write, and see committed data only.
+5. Reading jobs run on threads of their own with connections that cannot write, and see committed data only
+   (`storage.threads.readers`).
 6. The writer's thread never dies alone: it ends the process (`storage.threads.dying`).
 7. Commits write over a log that is long enough already (`log_bytes`): what lengthens a file takes longer to be durable.
    Behind the valid frames SQLite reads nothing, whatever stands there: so it is after each checkpoint.
@@ -25,7 +26,6 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -36,6 +36,7 @@ from storage.jobs import JobWithdrawnError, StoreFailedError
 from storage.migrations import TERMINAL, Schema, migrate
 from storage.threads.checkpoints import Checkpoints
 from storage.threads.dying import end_process
+from storage.threads.readers import Readers
 from storage.waiting import Ran, Waiting, withdrawn
 
 MAX_GROUP = 64  # jobs committed together at most
@@ -149,9 +150,7 @@ class Store:
         self._dying = dying
         self._jobs: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._live, name="store-writer", daemon=True)
-        self._reader = ThreadPoolExecutor(readers, thread_name_prefix="store-reader")
-        self._views: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()  # one for each reader
-        self._readers = readers
+        self._readers = Readers(readers, lambda: connect(path, writing=False), dying)
         self._in_hand: list[Waiting] = []
         self._checkpoints = Checkpoints(lambda: connect(path, writing=True))
         self._open_for_jobs = False
@@ -159,8 +158,7 @@ class Store:
 
     async def __aenter__(self) -> Self:
         self._writing = await asyncio.to_thread(self._open)
-        for _ in range(self._readers):
-            self._views.put(connect(self._path, writing=False))
+        self._readers.start()
         self._open_for_jobs = True
         self._checkpoints.start()
         self._thread.start()
@@ -171,9 +169,7 @@ class Store:
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
         await asyncio.to_thread(self._checkpoints.stop)
-        self._reader.shutdown(wait=True)
-        while not self._views.empty():
-            self._views.get().close()
+        await asyncio.to_thread(self._readers.stop)
         self._writing.close()
 
     async def write(self, job: Job[T], *, before: float | None = None) -> T:
@@ -200,21 +196,7 @@ class Store:
         """Run `job` on the reading connection, in one consistent view. Raises StoreFailedError, or the job's own."""
         if not self._open_for_jobs:
             raise StoreFailedError("the store is closed")
-        return await asyncio.get_running_loop().run_in_executor(self._reader, self._view, job)
-
-    def _view(self, job: Job[T]) -> T:
-        conn = self._views.get()
-        try:
-            conn.execute("BEGIN")
-            try:
-                return job(conn)
-            finally:
-                if conn.in_transaction:
-                    conn.execute("ROLLBACK")
-        except sqlite3.Error as error:
-            raise StoreFailedError(f"the store cannot be read: {error}") from error
-        finally:
-            self._views.put(conn)
+        return await self._readers.look(job)
 
     def _open(self) -> sqlite3.Connection:
         try:

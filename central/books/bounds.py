@@ -7,8 +7,9 @@ that any holder of the key reported counts, until proofs tell more.
 """
 
 import json
+import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -156,17 +157,30 @@ class Catalogue:
     """The rules that the offices keep below the platform's folder, read again when a file changes."""
 
     def __init__(self, state: Path) -> None:
-        self._state = state
-        self._seen: tuple[tuple[str, int], ...] = ()
+        self._cities = os.path.join(state, "cities")  # noqa: PTH118 - looked at with each ask
+        self._seen: tuple[tuple[str, int], ...] | None = None
         self._bounds = Bounds()
 
     def bounds(self) -> Bounds:
         """Return the bounds as the offices' files stand now. A file that cannot be read bounds nothing."""
-        files = sorted(self._state.glob("cities/*/benefits.json"))
-        seen = tuple((str(path), path.stat().st_mtime_ns) for path in files)
+        seen = tuple(_files(self._cities))
         if seen != self._seen:
-            self._bounds, self._seen = Bounds(one for path in files for one in _read(path)), seen
+            self._bounds, self._seen = Bounds(one for path, _ in seen for one in _read(Path(path))), seen
         return self._bounds
+
+
+def _files(cities: str) -> Iterator[tuple[str, int]]:
+    """Yield each city's rules, by name, and when they were written."""
+    try:
+        names = sorted(os.listdir(cities))  # noqa: PTH208 - a third of a glob's time, with each ask
+    except OSError:
+        return
+    for name in names:
+        path = f"{cities}/{name}/benefits.json"
+        try:
+            yield path, os.stat(path).st_mtime_ns  # noqa: PTH116 - as above
+        except OSError:
+            continue
 
 
 def _read(path: Path) -> tuple[Benefit, ...]:

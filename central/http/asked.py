@@ -17,6 +17,7 @@ BODY_S = 30.0
 MAX_WAIT_S = 60
 MAX_THROUGH = 2**53 - 1
 MAX_DIGITS = 16
+MAX_KNOWN = 20_000  # terminals
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,31 @@ class Caller:
     key: Ed25519PublicKey
     claims: AuthClaims
     former: FormerKey | None = None  # it speaks with a key that ended
+    hexed: str = ""  # its key, as the books have it
+
+
+class KeyEndedError(WireError):
+    """A caller was proven by a key that the books have no more."""
+
+    def __init__(self) -> None:
+        super().__init__("bad_token", "this key is not the terminal's any more")
+
+
+class KnownKeys:
+    """The keys by which terminals were proven last. One may have ended since: whoever goes by it looks in his job."""
+
+    def __init__(self) -> None:
+        self._keys: dict[str, str] = {}
+
+    def note(self, terminal: str, hexed: str) -> None:
+        """Remember the key of a terminal that was proven by it; of too many the first is forgotten."""
+        self._keys[terminal] = hexed
+        if len(self._keys) > MAX_KNOWN:
+            del self._keys[next(iter(self._keys))]
+
+    def of(self, terminal: str) -> str | None:
+        """Return the key by which a terminal was proven last."""
+        return self._keys.get(terminal)
 
 
 def wait_of(request: web.Request) -> int:

@@ -4,6 +4,7 @@ The platform is the authority of keys wider than a site, and of a site's keys wh
 waits 150 ms for an answer, so a job that has not begun by then is withdrawn: nothing is held for somebody who left.
 """
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Final
@@ -12,7 +13,7 @@ import msgspec
 from aiohttp import web
 
 from central.books.bounds import Catalogue
-from central.http.asked import named_in, read_bounded
+from central.http.asked import Caller, KeyEndedError, named_in, read_bounded
 from central.http.terminal_calls import TerminalCalls
 from central.hub.behind import Published, behind
 from central.hub.claims import Asker, answer_claim
@@ -31,7 +32,9 @@ from sync.wire.messages import WireError, decode
 MAX_ASK_BYTES: Final = 64 * 1024
 MAX_LAPSED_BYTES: Final = 1024 * 1024
 BUDGET_S: Final = 0.15
-STATES: Final = "SELECT CASE WHEN twin_ms IS NULL THEN state ELSE 'twin' END FROM terminals WHERE terminal = $1"
+STATES: Final = (
+    "SELECT CASE WHEN twin_ms IS NULL THEN state ELSE 'twin' END, public_key FROM terminals WHERE terminal = $1"
+)
 EXPECTED: Final = "SELECT terminal FROM terminals WHERE state = 'active' AND seen_ms > $1 ORDER BY terminal"
 RECENT_MS: Final = 60_000
 
@@ -83,14 +86,21 @@ class ClaimCalls:
         """Answer a claim within the asker's budget, or not at all."""
         before = time.monotonic() + BUDGET_S
         body = await read_bounded(request, MAX_ASK_BYTES)
-        caller = await self._calls.caller(request, body, terminal=named_in(request))
+        terminal = named_in(request)
+        if (known := self._calls.remembered(request, body, terminal)) is not None:
+            with contextlib.suppress(KeyEndedError):
+                return await self._claimed(known, body, before)
+        return await self._claimed(await self._calls.caller(request, body, terminal=terminal), body, before)
+
+    async def _claimed(self, caller: Caller, body: bytes, before: float) -> web.Response:
+        """Answer a claim of somebody proven by a key; raise KeyEndedError where the books have another by now."""
         ask = decode(body, ClaimRequest)
         if not self._learning.is_over(self._clock.now_ms()):
             return _json(ClaimAnswer(learning=True))
         bounds, asker = self._catalogue.bounds(), ask.terminal or caller.terminal
 
         async def job(tx: Tx) -> tuple[ClaimAnswer, int]:
-            await _check_may_ask(tx, caller.terminal)
+            await _check_may_ask(tx, caller.terminal, proven_by=caller.hexed)
             await twins.hear(tx, caller.claims, now_ms=self._now_ms())
             if asker != caller.terminal:
                 await _check_serves(tx, caller.terminal, asker)
@@ -144,8 +154,10 @@ class ClaimCalls:
         return _json(LapsedKept(kept=await self._store.write(job)))
 
 
-async def _check_may_ask(tx: Tx, terminal: str) -> None:
+async def _check_may_ask(tx: Tx, terminal: str, *, proven_by: str | None = None) -> None:
     row = await tx.row(STATES, terminal)
+    if row is not None and proven_by not in (None, row[1]):
+        raise KeyEndedError
     if row is None or row[0] != "active":
         raise WireError("not_active", "a suspended or revoked terminal, or a twin, is given nothing")
 

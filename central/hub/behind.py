@@ -9,6 +9,7 @@ has newer is no matter here: a bound that is stated by a newer version is unknow
     []
 """
 
+import os
 from collections.abc import Mapping
 from typing import Final
 
@@ -26,18 +27,36 @@ def behind(theirs: Mapping[str, int], ours: Mapping[str, int]) -> list[str]:
 
 
 class Published:
-    """The versions of every role in the newest publication of a platform, read once for each."""
+    """The versions of every role in the newest publication of a platform, read once for each.
+
+    Whether there is a newer one says the stamp of the file that names it: it is not read for each ask.
+    """
 
     def __init__(self, state: PlatformState) -> None:
         self._state = state
         self._number: int | None = None
+        self._file = str(state.timestamp)
+        self._stamp: tuple[int, ...] | None = None
         self._versions: Mapping[str, int] = {}
 
     def versions(self) -> Mapping[str, int]:
         """Return the newest versions; nothing where nothing is published."""
+        stamp = _stamp(self._file)
+        if stamp == self._stamp:
+            return self._versions
         number = self._state.lists_version()
         if number != self._number:
             found = {} if number is None else self._state.role_versions(number)
             self._versions = {role: version for role, version in found.items() if role not in NOT_ROLES}
             self._number = number
+        self._stamp = stamp
         return self._versions
+
+
+def _stamp(file: str) -> tuple[int, ...]:
+    """Return what changes when a file is exchanged; nothing where there is none."""
+    try:
+        found = os.stat(file)  # noqa: PTH116 - with each ask
+    except FileNotFoundError:
+        return ()
+    return found.st_mtime_ns, found.st_ino, found.st_size

@@ -30,11 +30,16 @@ UNBOUNDED: Final = 2**53 - 1
 KNOWN: Final = {"held": "held", "lapsed": "gone", "gone": "gone"}  # what an ask under an id hears, by its claim
 
 COMMITTED: Final = "SELECT state FROM redemptions WHERE redemption = $1"
+HEARD_OF: Final = (  # by facts, by endings ahead of them, by asks
+    "SELECT (SELECT state FROM redemptions WHERE redemption = $1 LIMIT 1),"
+    " (SELECT 1 FROM endings WHERE redemption = $1 LIMIT 1), c.state, c.terminal"
+    " FROM (SELECT 1 AS one) AS once LEFT JOIN claims c ON c.redemption = $1"
+)
 ENDED: Final = "SELECT 1 FROM endings WHERE redemption = $1"
 VOID_RUN: Final = "SELECT 1 FROM runs WHERE terminal = $1 AND run = $2 AND over = 1"
-SPENT: Final = "SELECT spent FROM tallies WHERE key = $1"
-LEASED: Final = (
-    "SELECT CAST(coalesce(sum(CASE WHEN total > used THEN total - used ELSE 0 END), 0) AS BIGINT) FROM (SELECT total,"
+SPENT_AND_LEASED: Final = (  # by facts, and what is leased beyond them
+    "SELECT (SELECT spent FROM tallies WHERE key = $1),"
+    " CAST(coalesce(sum(CASE WHEN total > used THEN total - used ELSE 0 END), 0) AS BIGINT) FROM (SELECT total,"
     " (SELECT coalesce(sum(u.n - u.back), 0) FROM uses u WHERE u.key = l.quota AND u.terminal = l.terminal) AS used"
     " FROM leases l WHERE l.quota = $1) AS out_of_it"
 )
@@ -144,13 +149,12 @@ async def release(tx: Tx, claim: pledges.Claim, *, now_ms: int) -> None:
 
 async def _known(tx: Tx, claim: pledges.Claim) -> str:
     """Return held, gone, or nothing for an id that was never heard of. A lapsed claim is not renewed by asking."""
-    committed = await tx.row(COMMITTED, claim.redemption)
+    committed, ended, *standing = (await tx.rows(HEARD_OF, claim.redemption))[0]
     if committed is not None:
-        return "gone" if committed[0] in WHOLE else "held"
-    if await tx.row(ENDED, claim.redemption) is not None:
+        return "gone" if committed in WHOLE else "held"
+    if ended is not None:
         return "gone"
-    standing = await pledges.standing(tx, claim.redemption)
-    if standing is None:
+    if standing[0] is None:
         return ""
     return KNOWN[standing[0]] if standing[1] == claim.terminal else "gone"
 
@@ -199,15 +203,11 @@ async def _own(tx: Tx, asker: Asker, one: ClaimKey) -> tuple[int, int, set[str]]
 
 async def _room(tx: Tx, one: ClaimKey, bounds: Bounds, pledged: tuple[int, int], *, at_ms: int) -> Room:
     bound = _bound(one, bounds)
+    spent, leased = (await tx.rows(SPENT_AND_LEASED, one.key))[0]
     rolling = window(one.key, at_ms)
-    if rolling is None:
-        row = await tx.row(SPENT, one.key)
-        proved = 0 if row is None else int(row[0])
-    else:
-        proved = await spent_within(tx, one.key, rolling)
-    leased = int((await tx.rows(LEASED, one.key))[0][0])
+    proved = int(spent or 0) if rolling is None else await spent_within(tx, one.key, rolling)
     held, lapsed = pledged
-    return Room(one.key, one.n or one.fen or 0, bound, proved, proved + held + leased, lapsed)
+    return Room(one.key, one.n or one.fen or 0, bound, proved, proved + held + int(leased), lapsed)
 
 
 def _bound(one: ClaimKey, bounds: Bounds) -> int:

@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 
 from central.books.bounds import Bounds
 from central.books.pledges import PLEDGE
-from central.hub.claims import LEASED, SPENT
+from central.hub.claims import SPENT_AND_LEASED
 from central.hub.learning import REACH_MS, Learning
 from storage.jobs import Tx
 from sync.wire.claims import LeaseAnswer, LeaseRequest
@@ -62,9 +62,9 @@ async def answer_lease(tx: Tx, terminal: str, ask: LeaseRequest, bounds: Bounds,
     stands = taken_in(Stands(*row) if row is not None else NOTHING, ask, used)
     await tx.execute(PUT, ask.quota, terminal, *stands)
     await tx.execute(BACK_AGAIN, WRITTEN_OFF + terminal)
-    spent = await tx.row(SPENT, ask.quota)
-    proved = int(spent[0]) if spent else 0
-    live = proved + held + int((await tx.rows(LEASED, ask.quota))[0][0])
+    spent, leased = (await tx.rows(SPENT_AND_LEASED, ask.quota))[0]
+    proved = int(spent or 0)
+    live = proved + held + int(leased)
     stands = stands if young else grown(stands, ask, used, bound - live)
     await tx.execute(PUT, ask.quota, terminal, *stands)
     return LeaseAnswer(

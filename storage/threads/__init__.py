@@ -1,1 +1,1 @@
-"""The threads behind a SQLite store: who takes its log into the file, and what happens when one dies. No table here."""
+"""The threads behind a SQLite store: who looks into its file, who takes its log in, and last words. No table here."""

@@ -304,6 +304,43 @@ class TestReading:
 
         assert await store.read(names) == ["a"]
 
+    async def test_what_no_look_may_raise_ends_the_process_and_leaves_no_caller_waiting(self, tmp_path):
+        died = []
+
+        def deadly(_conn):
+            raise SystemExit(3)
+
+        async with asyncio.timeout(WAIT_S), Store(tmp_path / "t.db", dying=died.append) as store:
+            with pytest.raises(StoreFailedError):
+                await store.read(deadly)
+            assert await store.read(names) == []
+
+        assert [type(error) for error in died] == [SystemExit]
+
+    async def test_a_look_leaves_no_transaction_behind_whatever_it_raises(self, store):
+        with pytest.raises(ZeroDivisionError):
+            await store.read(lambda _conn: 1 // 0)
+        await store.write(note("a"))
+
+        assert await store.read(names) == ["a"]
+
+    async def test_leaving_finishes_what_is_looked_for_and_takes_no_look_that_nobody_waits_for(self, tmp_path):
+        gate, looked = threading.Event(), []
+        async with asyncio.timeout(WAIT_S):
+            async with Store(tmp_path / "t.db") as store:
+                first = asyncio.ensure_future(store.read(lambda _conn: gate.wait(WAIT_S)))
+                gone = asyncio.ensure_future(store.read(lambda _conn: looked.append("gone")))
+                last = asyncio.ensure_future(store.read(lambda _conn: looked.append("last")))
+                await asyncio.sleep(0)
+                gone.cancel()
+                await asyncio.sleep(0)
+                gate.set()
+
+            assert await first
+            await last
+
+        assert looked == ["last"]
+
 
 class TestOpening:
     async def test_a_newer_schema_is_refused_and_not_touched(self, tmp_path):

@@ -105,6 +105,25 @@ async def test_a_suspended_terminal_is_given_nothing(town):
     assert refused.value.problem.code == "not_active"
 
 
+async def test_a_key_that_was_replaced_is_given_nothing_from_that_moment_on_and_the_new_one_is(town):
+    a, b = await town.terminal("gate-a"), await town.terminal("gate-b")
+    await answered(town, a, ask("A", keys=[]))
+    anew = replace(a, identity=replace(a.identity, key=b.identity.key))
+    town.change(
+        lambda tx: tx.execute(
+            "UPDATE terminals SET public_key = (SELECT public_key FROM terminals WHERE terminal = 'gate-b')"
+            " WHERE terminal = 'gate-a'"
+        )
+    )
+
+    with pytest.raises(RefusedError) as refused:
+        await call(town, a, ask("B"))
+    granted = [(await call(town, anew, ask("C")))["granted"] for _ in range(2)]  # also once it is remembered
+
+    assert refused.value.problem.code == "bad_token"
+    assert granted == [True, True]  # what the former key asked for holds nothing
+
+
 async def test_who_only_asks_is_heard_as_well_so_two_machines_of_one_name_are_found_by_their_next_visitors(town):
     a = await town.terminal()
     await answered(town, a, ask("A"))
