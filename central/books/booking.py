@@ -19,7 +19,7 @@ import msgspec
 
 from central.books.bounds import Bounds
 from central.books.conflicts import Noticed, notice
-from central.books.counts import GRANTING, ends_whole, holder_of
+from central.books.counts import GIVING_BACK, GRANTING, ends_whole, holder_of
 from central.books.elsewhere.leaving import Elsewhere, follow, locks_of, tell
 from central.books.planned import Booking, Side, Step
 from central.books.pledges import begin_run, confirm, free
@@ -114,7 +114,7 @@ async def _book(tx: Tx, incoming: Incoming, records: Sequence[Record], bounds: B
     await confirm(
         tx, incoming.terminal, {str(one.redemption) for one in records if one.kind in GRANTING and one.redemption}
     )
-    for redemption in sorted({str(one.redemption) for one in records if ends_whole(one)}):
+    for redemption in sorted({str(one.redemption) for one in records if one.kind in GIVING_BACK and ends_whole(one)}):
         await free(tx, redemption, now_ms=incoming.received_ms)
     told = tell(records, incoming.site)
     booking = await plan(
@@ -130,7 +130,9 @@ async def _book(tx: Tx, incoming: Incoming, records: Sequence[Record], bounds: B
     noticed = await notice(tx, booking, spent, bounds, now_ms=incoming.received_ms)
     sheet = Sheet()
     known = {one: await early_steps(tx, one) for one in sorted(booking.spoken)}
-    steps = {place: fresh_steps(booking, place, known.get(place[0], UNTOUCHED)) for place in booking.states}
+    steps = dict.fromkeys(booking.states, UNTOUCHED)
+    for spoken in [*booking.fresh, *(one for one in booking.states if one[0] in known)]:
+        steps[spoken] = fresh_steps(booking, spoken, known.get(spoken[0], UNTOUCHED))
     begun = [begins(one, booking.apart.get(side.seq, ""), incoming.received_ms) for side, one in booking.grants]
     accounts = await settle_steps(tx, sheet, booking)
     await _write_redemptions(tx, incoming, booking, (steps, begun), (accounts, elsewhere))

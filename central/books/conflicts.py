@@ -90,8 +90,10 @@ async def notice(tx: Tx, booking: Booking, spent: dict[str, Tally], bounds: Boun
     taken = [(one.use.key, one.side) for one in booking.takings if one.use.n > one.back]
     taken += [(one.key, one.side) for one in booking.backs if one.change < 0]  # passed after its own annulment
     over = {
-        key for key, tally in spent.items() if key[0] in KINDS and UNBOUNDED < _bound(key, tally, bounds) < tally.spent
-    }
+        key
+        for key, tally in spent.items()
+        if tally.spent > 1 and key[0] in KINDS and UNBOUNDED < _bound(key, tally, bounds) < tally.spent
+    }  # an overrun has two sides: of one use alone the bound is not looked for
     for key, side in sorted(one for one in taken if one[0] in over):
         await _overrun(tx, noticed, (key, side), spent[key], bounds, now_ms=now_ms)  # of who is inside none is made
     for key in sorted({one.key for one in booking.backs if one.change > 0}):

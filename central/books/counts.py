@@ -36,7 +36,7 @@ UNDONE: Final = WHOLE
 GIVING_BACK: Final = frozenset({"annulled", "reversed", "closed"})
 
 
-HOLDER: Final = (re.compile(r"[a-z][a-z0-9-]{0,31}"), re.compile(r"[0-9a-f]{32}"))  # a city, and a pseudonym of its
+HOLDER: Final = re.compile(r"[a-z][a-z0-9-]{0,31}:[0-9a-f]{32}")  # a city, and a pseudonym of its
 
 
 class UnbookableError(Exception):
@@ -51,9 +51,11 @@ def holder_of(body: Mapping[str, Any]) -> str | None:
     >>> holder_of({"issuer": "wulong", "subject": "Li Lei"}) is None
     True
     """
-    named = [body.get("issuer"), body.get("subject")]
-    good = all(isinstance(one, str) and form.fullmatch(one) for form, one in zip(HOLDER, named, strict=True))
-    return ":".join(map(str, named)) if good else None
+    issuer, subject = body.get("issuer"), body.get("subject")
+    if not (isinstance(issuer, str) and isinstance(subject, str)):
+        return None
+    named = f"{issuer}:{subject}"
+    return named if HOLDER.fullmatch(named) else None
 
 
 class Use(NamedTuple):
@@ -93,7 +95,8 @@ def uses_of(record: Record, *, nonces: bool = False) -> list[Use]:
     `nonces`: the code that was shown counts as well, as it does at the hub of a site (claims.md 11).
     """
     found: dict[str, Use] = {}
-    listed = record.body.get("uses")
+    body = record.body
+    listed = body.get("uses")
     for entry in listed if isinstance(listed, list) else ():
         key, n = (entry.get("key"), figure(entry.get("n"))) if isinstance(entry, dict) else (None, None)
         if n and isinstance(key, str) and key[:2] in COUNTED_HEADS:
@@ -101,13 +104,13 @@ def uses_of(record: Record, *, nonces: bool = False) -> list[Use]:
                 raise UnbookableError(f"{n} uses under a key of {len(key)} characters")
             said, key = figure(entry.get("max")), undated(key)
             found[key] = Use(key, n, None if said is None else min(said, MAX_BOUND))
-    if "sums" in record.body:
+    if "sums" in body:
         found |= _sums_of(record)
-    if record.body.get("class") == "minted" and isinstance(record.body.get("token"), str):
-        key = f"n|{record.body.get('issuer')}:{record.body['token']}"[:MAX_KEY]
+    if body.get("class") == "minted" and isinstance(body.get("token"), str):
+        key = f"n|{body.get('issuer')}:{body['token']}"[:MAX_KEY]
         found[key] = Use(key, 1, 1)
-    shown = [record.body.get(name) for name in ("issuer", "token", "nonce")] if nonces else [None]
-    if all(isinstance(one, str) and one for one in shown):
+    shown = [body.get(name) for name in ("issuer", "token", "nonce")] if nonces else []
+    if shown and all(isinstance(one, str) and one for one in shown):
         key = f"n|{':'.join(map(str, shown))}"[:MAX_KEY]
         found[key] = Use(key, 1, 1)
     if len(found) > MAX_USES:

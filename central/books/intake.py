@@ -27,7 +27,7 @@ from typing import Final
 from central.books.booking import Incoming, book_all, find
 from central.books.bounds import Bounds
 from central.books.conflicts import hear
-from central.lives.epochs import Grown, is_bare, judge, named_by
+from central.lives.epochs import DECLARING, Grown, is_bare, judge, named_by
 from central.proofs.apart import foreign
 from central.proofs.keeping import keep
 from central.register import notices
@@ -212,7 +212,7 @@ async def _ids_again(tx: Tx, terminal: str, records: Iterable[Record]) -> int:
 async def _stand(tx: Tx, grown: Grown, *, former: bool) -> None:
     """Judge how the epoch of a batch stands, before anything of it is booked: what a bare one grants stands apart."""
     await judge(tx, grown, former=former)
-    named = {named_by(record) for record in grown.records} - {None}
+    named = {named_by(record) for record in grown.records if record.kind in DECLARING} - {None}
     for epoch in named | (set() if grown.held else {grown.epoch}):
         await foreign(tx, grown.terminal, str(epoch), bare=await is_bare(tx, grown.terminal, str(epoch)))
 

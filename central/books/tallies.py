@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from central.books.counts import (
+    GIVING_BACK,
     GRANTING,
     WHOLE,
     Back,
@@ -94,7 +95,7 @@ async def plan(
 
 def gives_back(step: Step) -> bool:
     """Return whether a fact gives something of a redemption back."""
-    return step.record.redemption is not None and back_of(step.record) is not None
+    return step.record.kind in GIVING_BACK and step.record.redemption is not None
 
 
 class Granted(NamedTuple):
@@ -125,7 +126,12 @@ def _take(booking: Booking, granted: Granted, ended: Sequence[Row], early: Row |
     if place in booking.states:
         booking.again.append(side)
         return
-    last_ms = max((one[2] for one in ended), default=None)
+    booking.grants.append((side, record))
+    if not ended:
+        booking.takings += [Taking(use, side) for use in uses_of(record, nonces=nonces)]
+        booking.states[place] = state_after(record)
+        return
+    last_ms = max(one[2] for one in ended)
     for use in uses_of(record, nonces=nonces):
         back = 0
         for part, most, _at_ms, state in ended:
@@ -137,7 +143,6 @@ def _take(booking: Booking, granted: Granted, ended: Sequence[Row], early: Row |
         booking.takings.append(Taking(use, side, back, last_ms if back else None))
     said = [one[3] for one in ended if one[3]]
     booking.states[place] = said[-1] if said else state_after(record)
-    booking.grants.append((side, record))
 
 
 async def _step(tx: Tx, booking: Booking, terminal: str, record: Record) -> None:

@@ -6,19 +6,26 @@ booked; each later step adds the difference between what the redemption is worth
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
+from central.books.counts import given_of
 from central.books.planned import Booking
 from central.books.settling.accounts import (
     FIGURES,
     UNTOUCHED,
     Figures,
     Grant,
+    Item,
     Steps,
+    fen_of,
     grant_of,
+    item_of,
+    name_of,
     packed,
+    site_of,
     stepped,
     unpacked,
     values_of,
@@ -32,6 +39,7 @@ from storage.jobs import Tx
 QUARTER_MS: Final = 900_000
 LATE_MS: Final = 86_400_000
 COUNTED: Final = (*FIGURES, "clashes", "late")
+NO_MORE: Final = (0,) * (len(FIGURES) - FIGURES.index("later_fen") - 1)
 COLUMNS: Final = ("quarter", "site", "issuer", "benefit", "local", *COUNTED, "latest_ms")
 ADD: Final = (
     f"INSERT INTO totals ({', '.join(COLUMNS)}) VALUES ({', '.join(f'${n}' for n in range(1, len(COLUMNS) + 1))})"  # noqa: S608 - columns of our own
@@ -69,11 +77,21 @@ class Sheet:
 
     def __init__(self) -> None:
         self._lines: dict[Key, list[tuple[int, ...]]] = {}
+        self._begun: Counter[tuple[Key, str, bool]] = Counter()
         self._weights: dict[Key, dict[str, int]] = {}
 
     def add(self, key: Key, figures: Figures, *, clashes: int = 0, late: int = 0, latest_ms: int = 0) -> None:
         """Add figures to the line of `key`."""
         self._lines.setdefault(key, []).append((*values_of(figures), clashes, late, latest_ms))
+
+    def add_plain(self, key: Key, heads: int, item: Item, *, late: int, latest_ms: int) -> None:
+        """Add a grant of one benefit of which nothing else was heard: the figures of `worth`, in their order."""
+        moved = (item.off_fen, item.waived_fen, item.later_fen)
+        self._lines.setdefault(key, []).append((1, heads, 0, *moved, *NO_MORE, 0, late, latest_ms))
+
+    def begin(self, key: Key, verdict: str, *, apart: bool) -> None:
+        """Count a grant by the verdict with which it begins."""
+        self._begun[key, verdict, apart] += 1
 
     def weigh(self, key: Key, change: Mapping[str, int]) -> None:
         """Change what the line of `key` adds up to by verdict."""
@@ -83,6 +101,10 @@ class Sheet:
 
     async def write(self, tx: Tx) -> None:
         """Add all of it to the books."""
+        for (key, verdict, apart), n in self._begun.items():
+            change = {name: n * figure for name, figure in verdict_change("", verdict).items()}
+            if change or apart:
+                self.weigh(key, change | ({"apart": n} if apart else {}))
         rows = self.rows()
         await tx.rows_many(f"{ADD} RETURNING quarter", rows)
         weights: list[tuple[int | str, ...]] = [
@@ -111,16 +133,19 @@ def granted(
     sheet: Sheet, record: Record, steps: Steps, *, site: str, received_ms: int, first: str, apart: bool = False
 ) -> None:
     """Add a grant to the lines it belongs to, with what is known of it already; `first` is its verdict so far."""
-    weight = verdict_change("", first)
-    if apart:
-        weight["apart"] = 1
-    way_ms, quarter = received_ms - record.at_ms, record.at_ms // QUARTER_MS
-    grant = grant_of(record.body, site=site)
+    body, way_ms, quarter = record.body, received_ms - record.at_ms, record.at_ms // QUARTER_MS
+    late, latest_ms, given = int(way_ms > LATE_MS), max(0, way_ms), given_of(body)
+    if steps is UNTOUCHED and len(given) == 1 and body.get("awaiting") is not True:
+        item = item_of(given[0])
+        key = (quarter, site_of(body, site=site), name_of(body.get("issuer")), item.benefit, int(item.local))
+        sheet.add_plain(key, max(1, fen_of(body.get("heads"))), item, late=late, latest_ms=latest_ms)
+        sheet.begin(key, first, apart=apart)
+        return
+    grant = grant_of(body, site=site)
     for (benefit, local), figures in worth(grant, steps).items():
         key = (quarter, grant.site, grant.issuer, benefit, int(local))
-        sheet.add(key, figures, late=int(way_ms > LATE_MS), latest_ms=max(0, way_ms))
-        if weight:
-            sheet.weigh(key, weight)
+        sheet.add(key, figures, late=late, latest_ms=latest_ms)
+        sheet.begin(key, first, apart=apart)
 
 
 async def changed(tx: Tx, sheet: Sheet, place: Place, before: Steps, after: Steps) -> None:

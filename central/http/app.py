@@ -6,7 +6,7 @@ as it travelled, and the bound on inflating is ours to keep.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib import metadata, resources
 from pathlib import Path
 from ssl import SSLContext
@@ -27,6 +27,7 @@ from central.http.visitors.wallets import WalletCalls
 from central.http.waking import Waking
 from central.platform_state import PlatformState
 from central.store import open_books
+from storage.collector import collecting_seldom
 from storage.files import durable_folder
 from storage.jobs import JobStore
 
@@ -91,7 +92,10 @@ async def serving(
 
     `beside` gives what else runs on the same books for that time.
     """
-    async with open_books(state) as store, asyncio.TaskGroup() as group:
+    async with AsyncExitStack() as stack:
+        stack.enter_context(collecting_seldom())
+        store = await stack.enter_async_context(open_books(state))
+        group = await stack.enter_async_context(asyncio.TaskGroup())
         waking = Waking(store, state.lists_version)
         tasks = [group.create_task(waking.run())]
         if beside is not None:

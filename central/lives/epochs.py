@@ -55,6 +55,9 @@ FINDING: Final = (
 CLEARED: Final = "DELETE FROM findings WHERE terminal = $1 AND epoch = $2 AND kind = 'bare_epoch'"
 
 
+DECLARING: Final = frozenset({"note", "corrupt"})  # kinds that may name an epoch
+
+
 class Grown(NamedTuple):
     """What a batch brought: whose it is, whether its epoch was held before, and the records that are new."""
 
@@ -70,7 +73,8 @@ async def judge(tx: Tx, grown: Grown, *, former: bool = False) -> None:
 
     A `former` key's box was replaced and is told so: it is nobody's twin (central.register.former).
     """
-    for record, named in [(one, named_by(one)) for one in grown.records]:
+    for record in grown.records:
+        named = named_by(record) if record.kind in DECLARING else None
         if named is not None:
             await _declared(tx, grown, record, named)
     if not grown.held:

@@ -147,7 +147,7 @@ def grant_of(body: Mapping[str, Any], *, site: str) -> Grant:
         amount_fen=fen_of(body.get("amount_fen")),
         to_pay_fen=min(fen_of((whole or {}).get("to_pay_fen")), fen_of(body.get("amount_fen"))),
         awaiting=body.get("awaiting") is True,
-        items=tuple(map(_item, given)),
+        items=tuple(map(item_of, given)),
     )
 
 
@@ -156,7 +156,8 @@ def _offer(given: Mapping[str, Any]) -> Mapping[str, Any]:
     return offer if isinstance(offer, dict) else {}
 
 
-def _item(given: Mapping[str, Any]) -> Item:
+def item_of(given: Mapping[str, Any]) -> Item:
+    """Return one benefit of a grant."""
     offer = _offer(given)
     off, waived, later = fen_of(offer.get("off_fen")), fen_of(offer.get("waived_fen")), fen_of(offer.get("later_fen"))
     return Item(name_of(given.get("benefit")), given.get("local") is True, off, waived, later)

@@ -46,9 +46,11 @@ def words_of(records: Iterable[Record], *, site: str) -> list[tuple[int, str, in
     """Return (seq, key, at_ms, whose, site, hub number) of each denial that rests on a hub's word "used"."""
     found = []
     for record in records:
+        if record.kind != "not_granted":
+            continue
         body = record.body
         key, told, number = body.get("key"), body.get("with"), body.get("hub_no")
-        if record.kind != "not_granted" or not isinstance(key, str) or not isinstance(told, dict):
+        if not isinstance(key, str) or not isinstance(told, dict):
             continue
         number = figure(number)
         if not number or key.startswith(NONCE):

@@ -59,8 +59,10 @@ def denied(place: tuple[str, str], records: Iterable[Record], *, site: str) -> l
     """Return a row for each refusal that a measure caused, by the hash of its code."""
     found: list[tuple[str | int, ...]] = []
     for record in records:
+        if record.kind != KIND:
+            continue
         hashed, reasons = record.body.get("token_hash"), record.body.get("reasons")
-        if record.kind != KIND or not isinstance(reasons, list) or not isinstance(hashed, str):
+        if not isinstance(reasons, list) or not isinstance(hashed, str):
             continue
         reason = next((one for one in MEASURES if one in reasons), None)
         if reason is not None and HASHED.fullmatch(hashed):

@@ -3,7 +3,9 @@
 Kept beside `totals`, by the same keys: a verdict comes minutes after its grant, and may come again.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Final
 
 from central.books.settling.accounts import Figures
@@ -36,7 +38,8 @@ ADD_WEIGHTS: Final = (
 )
 
 
-def verdict_change(before: str, after: str) -> dict[str, int]:
+@cache
+def verdict_change(before: str, after: str) -> Mapping[str, int]:
     """Return the change of the figure of each verdict; one that waits has none."""
     if before == after:
         return {}
