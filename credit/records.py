@@ -18,6 +18,7 @@ from typing import Any
 CHAIN_LABEL = b"xinguan-journal-1"
 MAX_RECORD_BYTES = 64 * 1024
 MAX_SAFE_INTEGER = 2**53 - 1  # RFC 8785 numbers are IEEE doubles; beyond this they would not round-trip
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)  # made once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +56,7 @@ def _check(value: object, path: str) -> None:
 def canonical(value: object) -> bytes:
     """Return RFC 8785 bytes of a JSON value without floats; raise ValueError for anything else."""
     _check(value, "$")
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return _ENCODER.encode(value).encode()
 
 
 def encode(record: Record) -> bytes:
