@@ -20,7 +20,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol
 
 from storage.jobs import StoreFailedError, Tx
-from storage.waiting import Ran, Waiting, withdrawn
+from storage.threads.waiting import Ran, Waiting, withdrawn
 
 GROUP_S: Final = 0.05  # after this a group takes no more jobs in
 LANES: Final = 4

@@ -30,7 +30,7 @@ from storage.jobs import StoreFailedError, Tx, TxJob
 from storage.migrations import Schema, SchemaTooNewError, steps
 from storage.places import Place, Places
 from storage.postgres_tx import GONE, AgainError, PostgresTx, Shapes, translated
-from storage.waiting import Ran, Waiting, withdrawn
+from storage.threads.waiting import Ran, Waiting, withdrawn
 
 log = logging.getLogger("storage.postgres")
 

@@ -37,7 +37,7 @@ from storage.migrations import TERMINAL, Schema, migrate
 from storage.threads.checkpoints import Checkpoints
 from storage.threads.dying import end_process
 from storage.threads.readers import Readers
-from storage.waiting import Ran, Waiting, withdrawn
+from storage.threads.waiting import Ran, Waiting, withdrawn
 
 MAX_GROUP = 64  # jobs committed together at most
 BUSY_TIMEOUT_MS = 5_000  # an operator's command may hold the file for a moment

@@ -1,1 +1,1 @@
-"""The threads behind a SQLite store: who looks into its file, who takes its log in, and last words. No table here."""
+"""The threads behind a SQLite store: who waits, who looks into its file, who takes its log in, last words. No table."""

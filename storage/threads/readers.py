@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from storage.jobs import StoreFailedError
-from storage.waiting import Ran, Waiting
+from storage.threads.waiting import Ran, Waiting
 
 T = TypeVar("T")
 

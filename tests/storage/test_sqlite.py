@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from storage.jobs import JobWithdrawnError, StoreFailedError
 from storage.migrations import SchemaTooNewError, statements, steps, version
 from storage.sqlite import MAX_GROUP, Store, connect, immediate, memory
-from storage.waiting import Waiting
+from storage.threads.waiting import Waiting
 
 FULL = 2
 WAIT_S = 10
