@@ -40,7 +40,6 @@ from central.site.standings import Standings, StopEntry
 from central.site.upward import Platform
 from central.store import books_at
 from credit.inputs import ClockState, Now
-from storage.collector import collecting_seldom
 from storage.files import create_file, durable_folder
 from storage.jobs import JobStore
 from storage.sqlite import Store
@@ -152,7 +151,6 @@ async def serving(config: HubConfig) -> AsyncIterator[str]:
     """
     identity, tls = load_identity(config.data), context(config.data)
     async with AsyncExitStack() as stack:
-        stack.enter_context(collecting_seldom())
         nudge = _Nudge()
         store = await stack.enter_async_context(Store(config.data / DATABASE_FILE, reached=nudge.reached))
         books = await stack.enter_async_context(books_at(config.data / BOOKS, config.hub.database))

@@ -12,6 +12,7 @@ from central.platform_state import StateError
 from central.site.certificate import make_certificate
 from central.site.config import DEFAULT_PATH, HubConfig, load
 from central.site.serving import STOPPED, serving
+from storage.collector import collecting_seldom
 from storage.files import create_file
 from storage.jobs import StoreFailedError
 from storage.only_one import AlreadyRunningError, only_one
@@ -86,7 +87,7 @@ def _serve(config: HubConfig) -> int:
             await stop.wait()
 
     try:
-        with only_one(config.data):
+        with only_one(config.data), collecting_seldom():
             asyncio.run(until_stopped())
     except (IdentityError, AlreadyRunningError) as error:
         raise StateError(str(error)) from error
