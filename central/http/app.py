@@ -15,6 +15,7 @@ from typing import Any
 from aiohttp import web
 
 from central.http.admin_calls import AdminCalls
+from central.http.asked import bound_tls
 from central.http.claim_calls import ClaimCalls
 from central.http.description.openapi import document
 from central.http.list_calls import ListCalls
@@ -104,6 +105,7 @@ async def serving(
         runner = web.AppRunner(app, auto_decompress=False, access_log=None, shutdown_timeout=SHUTDOWN_S)
         await runner.setup()
         try:
+            bound_tls()
             site = web.TCPSite(runner, host, port, ssl_context=tls, backlog=BACKLOG)
             await site.start()
             bound = runner.addresses[0][1]

@@ -27,6 +27,7 @@ from typing import Final
 from aiohttp import web
 
 from central.books.bounds import Bounds
+from central.http.asked import bound_tls
 from central.http.problems import answer_problems
 from central.hub.forgetting import keep_small
 from central.site.beginning import Beginning
@@ -240,6 +241,7 @@ async def _listening(
     runner = web.AppRunner(app, auto_decompress=False, access_log=None, shutdown_timeout=SHUTDOWN_S)
     await runner.setup()
     try:
+        bound_tls()
         await web.TCPSite(runner, *config.listen, ssl_context=tls, backlog=BACKLOG).start()
         yield runner
     finally:

@@ -1,11 +1,18 @@
 """What a gate gave up and the platform has not heard survives a start of the hub: the gate has forgotten it."""
 
+import asyncio
+import contextlib
+import sqlite3
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
 from central.books.bounds import Bounds
+from central.books.pledges import LAPSE_MS
+from central.hub import lifting
+from central.hub.claims import Asker, answer_claim
 from central.site.counting import Counting, Lists
 from central.site.giving_up import MOST_HERE, GivenUp
 from central.site.upward import PlatformAwayError
@@ -104,3 +111,47 @@ async def test_a_key_of_the_site_is_answered_in_full_with_the_line_cut_and_never
     answer = await hub.answer(ask("one", SITE_KEY), "gate-a")
 
     assert (answer.granted, answer.reach) == (True, "all")
+
+
+class Counts(Platform):
+    """A platform that counts: the real authority over books of its own."""
+
+    def __init__(self, books):
+        super().__init__()
+        self.books, self.now_ms = books, 0
+
+    async def claim(self, ask, terminal="gate-a"):
+        if self.away:
+            raise PlatformAwayError("the line is cut")
+        job = lambda tx: answer_claim(tx, Asker(ask.terminal or terminal), ask, Bounds(), now_ms=self.now_ms)  # noqa: E731
+        return await self.books.write(job)
+
+
+def copied(path, fresh):
+    """Copy a database as a backup does, while it is in use."""
+    with contextlib.closing(sqlite3.connect(path)) as conn, contextlib.closing(sqlite3.connect(fresh)) as copy:
+        conn.backup(copy)
+
+
+async def test_a_hub_restored_from_an_older_copy_forgets_a_release_and_people_lift_the_doubt_that_stays(tmp_path):
+    only = [ClaimKey(key=WIDE_KEY, n=1, bound=1, borne="grant")]
+    other = lambda one: ClaimRequest(run="q", hub_no=1, redemption=one, at_ms=1, keys=only)  # noqa: E731
+    async with sqlite_books(tmp_path / "platform.db") as held, sqlite_books(tmp_path / "hub.db") as books:
+        platform = Counts(held)
+        hub = await hub_over(books, platform)
+        asked = msgspec.structs.replace(ask("one", WIDE_KEY), keys=only)
+        assert (await hub.answer(asked, "gate-a")).reach == "all"
+        await asyncio.to_thread(copied, tmp_path / "hub.db", tmp_path / "older.db")
+        platform.away = True
+        await hub.answer(ask("two", SITE_KEY, ["one"]), "gate-a")
+        assert hub.given_up.whose() == [WHOSE]
+
+        async with sqlite_books(tmp_path / "older.db") as older:
+            hub, platform.away = await hub_over(older, platform), False
+            assert hub.given_up.whose() == []  # the copy has not heard of it, and the gate will not say it again
+
+        assert (await platform.claim(other("A"), "gate-b")).refused.state == "held"
+        platform.now_ms = LAPSE_MS
+        assert (await platform.claim(other("B"), "gate-b")).doubtful == [WIDE_KEY]
+        await held.write(lambda tx: lifting.apply(tx, "gate-a", "lift", now_ms=platform.now_ms))
+        assert (await platform.claim(other("C"), "gate-b")).granted
