@@ -45,7 +45,7 @@ class ReaskedEntry(Struct, frozen=True, kw_only=True, omit_defaults=True, rename
     basis: str | None = None
 
 
-class Reasked(Struct, frozen=True, kw_only=True):
+class Reasked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The answer. `at_ms`: when the register was read (ms UTC, the platform's clock)."""
 
     issuer: Name

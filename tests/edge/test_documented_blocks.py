@@ -14,6 +14,7 @@ import re
 import shlex
 import tomllib
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
@@ -31,7 +32,7 @@ from edge.api.calls.offer_bodies import OfferBody
 from edge.commands.box.provision import Given
 from edge.settings.reading import parse
 from sync.wire.claims import ClaimAnswer, ClaimRequest, LeaseAnswer, LeaseRequest
-from sync.wire.messages import decode
+from sync.wire.messages import Command, decode
 from sync.wire.profiles import Profile
 from tests.tools.pages import BLOCKS, PAGES, ROOT, cells, table, without_blocks
 
@@ -109,6 +110,8 @@ def test_the_protocols_tables_name_each_form_and_each_word():
 
     assert named == set(re.findall(r"xg-[a-z]+\+jwt", source))
     assert named >= JWS.keys()
+    orders = page.split("\n## Orders\n")[1].split("\n## ")[0]
+    assert [one for one in get_args(Command.__annotations__["action"]) if f"`{one}`" not in orders] == []
     assert [code for code in CODES if f"`{code}`" not in page and code != "wrong_operator"] == []
 
 

@@ -17,7 +17,7 @@ from central.http.list_calls import IssueRequest
 from central.http.visitors.shorts import ShortRequest
 from sync.wire.claims import ClaimAnswer, ClaimRequest, LeaseAnswer, LeaseRequest
 from sync.wire.described import Call, Document, Parameter, Place, described
-from sync.wire.hubs import SITE, LapsedClaims, LapsedKept, SitePage
+from sync.wire.hubs import HUB, SITE, HubStanding, LapsedClaims, LapsedKept, SitePage
 from sync.wire.memory import MEMORY, MemoryPage
 from sync.wire.messages import (
     Answer,
@@ -76,6 +76,7 @@ JWS: Final = {
     AUTH: AuthClaims,
     SEAL: Seal,
     REASK: Reasked,
+    HUB: HubStanding,
 }
 """What each signed form says, by its `typ`; an enrolment proof says the code and nothing else."""
 PROVEN: Final = ("bad_token", "unknown_terminal", "clock")

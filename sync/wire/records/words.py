@@ -8,7 +8,7 @@ from typing import Final
 
 WORDS: Final = {
     "accepts_loss": "a person answers for a loss where no network is",
-    "action": "`suspend`, `resume`, `revoke`, `profile`, `new_epoch`, `replaced`, `twin`, `lift` or `write_off`",
+    "action": "that of the order (protocol.md), or `profile`",
     "amount_fen": "the price before anything is taken off; absent where none was named",
     "Paid.amount_fen": "what was taken in",
     "PaidLate.amount_fen": "what was taken in, and has to be given back",

@@ -15,9 +15,11 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from sync.wire.hubs import HUB, SITE
 from sync.wire.jws import kid_of, public_hex
 from sync.wire.memory import MEMORY
 from sync.wire.messages import digest
+from sync.wire.reasks import REASK
 from sync.wire.seals import ANSWER, AUTH, COMMAND, PROFILE, PROOF, RECEIPT, SEAL, TIME
 
 HERE = Path(__file__).parent
@@ -30,8 +32,10 @@ def private(letter):
     return Ed25519PrivateKey.from_private_bytes(letter * 32)
 
 
-PLATFORM, GATE, OTHER = private(b"p"), private(b"t"), private(b"o")
-PLATFORM_KID = kid_of(public_hex(PLATFORM))
+PLATFORM, GATE, OTHER, HUB_KEY, LISTS = (private(letter) for letter in (b"p", b"t", b"o", b"h", b"l"))
+PLATFORM_KID, HUB_KID = kid_of(public_hex(PLATFORM)), kid_of(public_hex(HUB_KEY))
+LISTS_KID = digest(b"the id of the issuer's list key in the metadata")
+SUBJECT = "0102030405060708090a0b0c0d0e0f10"
 HASH = digest(b"head")
 RECEIPT_SAID = {"terminal": TERMINAL, "epoch": EPOCH, "acked_through": 2, "head_hash": HASH}
 PROFILE_SAID = {
@@ -137,6 +141,47 @@ FORMS = {
         {"terminal": TERMINAL, "epoch": EPOCH, "first": 1, "last": 2, "count": 2, "prev_hash": HASH, "head_hash": HASH},
         "bad_seal",
     ),
+    HUB: (
+        HUB_KEY,
+        HUB_KID,
+        {"terminal": TERMINAL, "nonce": NONCE, "at_ms": T0, "hub_no": 1, "stop_entry": False, "lists_version": 3},
+        "foreign_answer",
+    ),
+    SITE: (
+        PLATFORM,
+        PLATFORM_KID,
+        {
+            "hub": "hub-1",
+            "nonce": NONCE,
+            "after": None,
+            "ends": [{"terminal": TERMINAL, "epoch": EPOCH, "acked_through": 2, "head_hash": HASH}],
+            "redemptions": [
+                {
+                    "redemption": "r-1",
+                    "terminal": TERMINAL,
+                    "epoch": EPOCH,
+                    "seq": 1,
+                    "kind": "granted",
+                    "at_ms": T0,
+                    "state": "granted",
+                    "uses": [{"key": "u|wulong/b|subject:wulong:01|ever", "n": 1, "back": 0, "bound": 1}],
+                }
+            ],
+        },
+        "foreign_answer",
+    ),
+    REASK: (
+        LISTS,
+        LISTS_KID,
+        {
+            "issuer": "wulong",
+            "subject": SUBJECT,
+            "nonce": NONCE,
+            "at_ms": T0,
+            "entries": [{"code": 302, "until": "2027-04-30", "authority": "武隆区文化和旅游发展委员会"}],
+        },
+        "bad_reask",
+    ),
 }
 ACTIONS = ("suspend", "resume", "revoke", "new_epoch", "replaced", "stop_entry", "resume_entry", "twin")
 ELSEWHERE = "gate-west"
@@ -145,6 +190,13 @@ ELSEWHERE = "gate-west"
 def more_good():
     """Yield (name, typ, payload) of good ones that differ in what they say."""
     yield from ((f"order {action}", COMMAND, order(action, number=T0 + at)) for at, action in enumerate(ACTIONS, 1))
+    for at, action in enumerate(("lift", "write_off"), len(ACTIONS) + 1):
+        yield f"order {action}, a hub's", COMMAND, order(action, number=T0 + at) | {"about": ELSEWHERE}
+    yield "hub that knows of no lists", HUB, FORMS[HUB][2] | {"lists_version": None, "stop_entry": True}
+    yield "page of a site that is not the last", SITE, FORMS[SITE][2] | {"after": "r-1", "ends": []}
+    yield "nothing stands against them", REASK, FORMS[REASK][2] | {"entries": []}
+    disputed = {"code": 302, "state": "disputed", "colour": "red"}
+    yield "disputed, with a member from later", REASK, FORMS[REASK][2] | {"entries": [disputed]}
     yield "order without a reason", COMMAND, {name: one for name, one in order("resume").items() if name != "reason"}
     yield "answer to a batch", ANSWER, batch_answer()
     yield "answer with nothing to tell", ANSWER, standing(held=[], lists_version=None)
@@ -188,6 +240,10 @@ def more_bad():
     yield "request token for another platform", AUTH, FORMS[AUTH][2] | {"aud": "0" * 16}
     yield "request token over another body", AUTH, FORMS[AUTH][2] | {"body": digest(b"other")}
     yield "request token of 61 s", AUTH, FORMS[AUTH][2] | {"exp": S0 + 61}
+    yield "hub to another request", HUB, FORMS[HUB][2] | {"nonce": "fedcba9876543210"}
+    yield "page for another hub", SITE, FORMS[SITE][2] | {"hub": "hub-2"}
+    yield "page to another request", SITE, FORMS[SITE][2] | {"nonce": "fedcba9876543210"}
+    yield "about a subject in capitals", REASK, FORMS[REASK][2] | {"subject": SUBJECT.upper()}
     yield "seal of minus one record", SEAL, FORMS[SEAL][2] | {"count": -1}
 
 
@@ -263,8 +319,13 @@ def text():
         "body": BODY.decode(),
         "audience": PLATFORM_KID,
         "code": "AAAQ-EAYE-AUDA-OCAJ",
+        "hub": "hub-1",
+        "issuer": "wulong",
+        "subject": SUBJECT,
+        "now_ms": T0,
     }
     keys = {PLATFORM_KID: public_hex(PLATFORM), TERMINAL: public_hex(GATE)}
+    keys |= {HUB_KID: public_hex(HUB_KEY), LISTS_KID: public_hex(LISTS)}
     found = {"keys": keys, "about": about, "vectors": vectors()}
     return json.dumps(found, ensure_ascii=False, indent=1) + "\n"
 
