@@ -30,7 +30,7 @@ from central.demo.street import drawing, town
 from central.demo.street.camera import Camera
 from central.demo.street.visitors import Person
 from central.lists.cities import publish, put_rules
-from central.lists.issuing import Wanted, issue
+from central.lists.issuing import Wanted, issue, make_keys
 from central.lists.measure_calls import Measure, kill_key, restrict
 from central.register.warrants import Warrant
 from scanner.decode import read_codes
@@ -428,6 +428,16 @@ class SceneTown:
     async def kill(self, city):
         await asyncio.to_thread(lambda: kill_key(self.state, city, now_ms=now_ms()))
         self.story.happens(f"平台停用 {city} 的密钥", f"platform: the key of {city} is killed")
+
+    async def new_keys(self, city):
+        """As `central city --new-key`, which docs/federation.md gives for a stolen key that signs tokens."""
+
+        def made():
+            make_keys(self.state, city, now_s=now_s())
+            publish(self.state, now_ms=now_ms(), cities=(city,))
+
+        await asyncio.to_thread(made)
+        self.story.happens(f"{city} 换了新密钥", f"{city} has new keys")
 
     async def until(self, true, within_s=PATIENCE_S):
         """Ask `true()` until it holds, and return what it gave."""

@@ -259,6 +259,15 @@ async def test_s10_a_foreign_city_s_token_until_its_key_is_killed(scenes):
 
     await scenes.until(refused)
 
+    await scenes.new_keys("nanshan")
+    again = scenes.holder(city="nanshan", tier=7)
+
+    async def granted():
+        return brief(await scenes.scan(again, "s10", intent="check")) == ("GRANT", "ok")
+
+    await scenes.until(granted)
+    assert await refused(), "what the killed key signed stays refused"
+
 
 async def test_s24_a_partner_city_publishes_rubbish_and_every_other_gate_goes_on(scenes):
     home, guest = scenes.holder(), scenes.holder(city="nanshan", tier=7)
