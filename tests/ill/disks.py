@@ -26,7 +26,7 @@ class Disk:
     """An ext4 of 64 MB at a folder, from a file beside."""
 
     def __init__(self, folder, image):
-        self.folder, self.image = folder, image
+        self.folder, self.image, self._cuts = folder, image, 0
 
     def make(self):
         with self.image.open("wb") as file:
@@ -39,9 +39,6 @@ class Disk:
     def mount(self):
         _run("mount", "-o", "loop", self.image, self.folder)
 
-    def unmount(self):
-        _run("umount", self.folder)
-
     def frozen(self, how):
         """Freeze it (`--freeze`) or let it go on (`--unfreeze`)."""
         _run("fsfreeze", how, self.folder)
@@ -53,6 +50,15 @@ class Disk:
             fcntl.ioctl(handle, SHUTDOWN, struct.pack("I", NO_LOG_FLUSH))
         finally:
             os.close(handle)
+
+    def power_returns(self):
+        """Go on with what is on the disk, from a copy of it: a container that began meanwhile holds our dead mount."""
+        _run("umount", "--lazy", self.folder)
+        self._cuts += 1
+        dead, self.image = self.image, self.image.with_name(f"disk-{self._cuts}.img")
+        _run("cp", "--sparse=always", dead, self.image)
+        dead.unlink()
+        self.mount()
 
 
 @contextlib.contextmanager

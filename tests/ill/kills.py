@@ -83,8 +83,7 @@ class Killed:
             return
         self.power.lose_power()
         await self.town.gate.process.pull_the_plug()
-        self.power.unmount()
-        self.power.mount()
+        self.power.power_returns()
 
     async def show(self, who):
         """Show a fresh code; note what was given, and that nobody is given two."""
@@ -131,7 +130,8 @@ async def play(folder, seed, many, *, cuts=False, say=lambda _text: None):
             try:
                 await killed.rounds(many, say)
             except BaseException:
-                shutil.copytree(place, folder / "left", dirs_exist_ok=True)
+                with contextlib.suppress(shutil.Error):  # what cannot be copied was the trouble
+                    shutil.copytree(place, folder / "left", dirs_exist_ok=True)
                 raise
     return killed.figures
 

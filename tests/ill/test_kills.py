@@ -8,7 +8,7 @@ from tests.ill.kills import line_of, play, sum_of
 SEED = 20261127
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_a_gate_that_is_killed_at_any_moment_loses_nothing_and_gives_nothing_twice(tmp_path):
     figures = await play(tmp_path, SEED, 3)
 
@@ -18,7 +18,7 @@ async def test_a_gate_that_is_killed_at_any_moment_loses_nothing_and_gives_nothi
 
 @pytest.mark.root
 @pytest.mark.skipif(bool(missing()), reason="needs Debian's util-linux and e2fsprogs")
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_a_gate_whose_disk_loses_its_power_loses_nothing_and_gives_nothing_twice(tmp_path):
     figures = await play(tmp_path, SEED, 3, cuts=True)
 
