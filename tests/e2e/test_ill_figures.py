@@ -16,6 +16,7 @@ from tests.ill import readings
 from tests.ill.burdens import carried
 from tests.ill.disks import disk_of_its_own, missing
 from tests.ill.harness import Beat, TerminalLink, code_of, enter, held, leave, line, readiness
+from tests.ill.kills import line_of, play
 from tests.processes import test_promptness as prompt
 from tests.processes.conftest import started_town
 from tests.sync.conftest import build_town
@@ -33,6 +34,7 @@ SILENT_S = 45.0
 MEASURES = int(os.environ.get("XINGUAN_MEASURES", "200"))
 UNSENT = int(os.environ.get("XINGUAN_UNSENT", "200000"))
 LOANS = 3_000
+SEED, CUTS = 20261127, 3
 
 
 class Served:
@@ -154,7 +156,18 @@ async def test_200_000_unsent_facts_200_000_that_may_leave_and_3_000_overdue_mak
 
         found = await carried(town, unsent=UNSENT, loans=LOANS)
 
-        print(readings.told())
         readings.in_time(beat, since)
+        print(readings.told())
         usual_s = found.pop("nothing")[1]
         assert max(slowest_s for _came, slowest_s in found.values()) <= max(3 * usual_s, 0.25)
+
+
+@pytest.mark.root
+@pytest.mark.skipif(bool(missing()), reason="needs Debian's util-linux and e2fsprogs")
+async def test_a_gate_whose_disk_loses_its_power_loses_nothing_and_gives_nothing_twice(tmp_path):
+    """Three cuts; `python -m tests.ill.kills --cuts 200` plays as many as one likes."""
+    figures = await play(tmp_path, SEED, CUTS, cuts=True)
+
+    print(line_of(SEED, cuts=True, figures=figures, took_s=0))
+    assert (figures["ended"], figures["lost"], figures["twice"]) == (CUTS, 0, 0)
+    assert figures["given"] >= CUTS

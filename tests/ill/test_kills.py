@@ -1,8 +1,10 @@
-"""A few kills and cuts of the many that `tests/ill/kills.py` plays by hand: whoever was told GRANT has it, once."""
+"""A few kills of the many that `tests/ill/kills.py` plays by hand: whoever was told GRANT has it, once.
+
+Power cuts are played by `make e2e` (`tests/e2e/test_ill_figures.py`): they take root and a disk of their own.
+"""
 
 import pytest
 
-from tests.ill.disks import missing
 from tests.ill.kills import line_of, play, sum_of
 
 SEED = 20261127
@@ -11,16 +13,6 @@ SEED = 20261127
 @pytest.mark.timeout(300)
 async def test_a_gate_that_is_killed_at_any_moment_loses_nothing_and_gives_nothing_twice(tmp_path):
     figures = await play(tmp_path, SEED, 3)
-
-    assert (figures["ended"], figures["lost"], figures["twice"]) == (3, 0, 0)
-    assert figures["given"] >= 3
-
-
-@pytest.mark.root
-@pytest.mark.skipif(bool(missing()), reason="needs Debian's util-linux and e2fsprogs")
-@pytest.mark.timeout(300)
-async def test_a_gate_whose_disk_loses_its_power_loses_nothing_and_gives_nothing_twice(tmp_path):
-    figures = await play(tmp_path, SEED, 3, cuts=True)
 
     assert (figures["ended"], figures["lost"], figures["twice"]) == (3, 0, 0)
     assert figures["given"] >= 3
