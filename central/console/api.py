@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from aiohttp import BodyPartReader, web
 
-from central.console.doors import DESK, REFUSALS, person_of
+from central.console.doors import DESK, REFUSALS, form_of, person_of
 from central.console.rendering import refused
 from central.office.approving.evidence import MAX_FILE, add_evidence
 from central.office.calls import CALLS, call
@@ -79,8 +79,7 @@ async def by_form(request: web.Request) -> web.StreamResponse:
     try:
         if name not in NEXT and name not in FILES:
             raise NotThereError("没有此操作 · there is no such form")
-        fields = {key: value for key, value in (await request.post()).items() if isinstance(value, str)}
-        told = await call(request.app[DESK], person_of(request), name, FormData.of(fields))
+        told = await call(request.app[DESK], person_of(request), name, FormData.of(await form_of(request)))
     except REFUSALS as error:
         return refused(request, error)
     if name in FILES:

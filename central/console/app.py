@@ -10,13 +10,12 @@ from typing import Final
 from aiohttp import web
 
 from central.console import api, describing, entrance
-from central.console.doors import DESK, JOURNAL, ORIGINS, door
+from central.console.doors import DESK, JOURNAL, MAX_FORM, ORIGINS, door
 from central.console.pages import approvals, desk_pages, letters, overviews, registers, settlement
 from central.office.desk import Desk
 from central.register.accounts.watching import Watch
 
 SHUTDOWN_S: Final = 2.0
-MAX_FORM: Final = 17 * 1024 * 1024
 
 
 async def _health(_request: web.Request) -> web.Response:

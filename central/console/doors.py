@@ -7,12 +7,14 @@ Rules of this file:
 - whatever changes something is a POST whose Origin is one of ours (or, from old browsers, whose Sec-Fetch-Site says
   same-origin); anything else is refused before its body is read. API tokens come in a header, never in an address, and
   no cookie counts for a program's call: no page can make one for its visitor;
+- a form is read up to a bound of bytes and of fields (`form_of`): of somebody who is not logged in, 16 KB;
 - pages load nothing but what we serve, run no inline script, and are framed by nobody; nothing is kept by caches;
 - a person who is not logged in is shown the entrance, whatever they asked for, so that nobody learns what there is.
 """
 
 import logging
 from typing import Final
+from urllib.parse import parse_qsl
 
 import msgspec
 from aiohttp import web
@@ -21,7 +23,7 @@ from central.console.describing import problem
 from central.http.problems import Handler
 from central.office.desk import Desk
 from central.office.drafts.states import NotNowError
-from central.office.refusals import NotThereError, OfficeError, OvertakenError
+from central.office.refusals import NotThereError, OfficeError, OvertakenError, RefusedError
 from central.register.accounts import sessions
 from central.register.accounts.acts import RepeatedError
 from central.register.accounts.duties import ForbiddenError, Person
@@ -42,6 +44,9 @@ OPEN: Final = ("/login", "/static/", "/lang", "/healthz")
 BEARER: Final = "Bearer "
 PROGRAMS: Final = "/v1/"
 MAX_SECRET: Final = 200
+MAX_FORM: Final = 17 * 1024 * 1024  # 4 MB of a rule file, percent by percent
+MAX_STRANGER: Final = 16 * 1024
+MAX_FIELDS: Final = 64
 HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
     " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -100,6 +105,21 @@ def language(request: web.Request) -> str:
 def person_of(request: web.Request) -> Person:
     """Return who is asking; only behind `door`."""
     return request[PERSON]
+
+
+async def form_of(request: web.Request, most: int = MAX_FORM) -> dict[str, str]:
+    """Return the fields of a form; raise RefusedError for one that is none, or too large.
+
+    A browser sends ours urlencoded. Each of a million names in a body would be an object, so they are counted first.
+    """
+    if request.content_type != "application/x-www-form-urlencoded":
+        raise RefusedError("不是表单 · this is no form")
+    raw = await request.content.read(most + 1)
+    while len(raw) <= most and (more := await request.content.read(most + 1 - len(raw))):
+        raw += more
+    if len(raw) > most or raw.count(b"&") > MAX_FIELDS:
+        raise RefusedError("表单过大 · the form is too large")
+    return dict(parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True))
 
 
 def _is_open(path: str) -> bool:

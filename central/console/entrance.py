@@ -16,8 +16,20 @@ from typing import Final
 
 from aiohttp import web
 
-from central.console.doors import DESK, DEVICE, DEVICE_S, LANGUAGE, MAX_SECRET, SESSION, cookie, drop
+from central.console.doors import (
+    DESK,
+    DEVICE,
+    DEVICE_S,
+    LANGUAGE,
+    MAX_SECRET,
+    MAX_STRANGER,
+    SESSION,
+    cookie,
+    drop,
+    form_of,
+)
 from central.console.rendering import page
+from central.office.refusals import RefusedError
 from central.register.accounts import sessions
 from central.register.accounts.acts import Act, append
 from central.register.accounts.duties import Person
@@ -74,8 +86,11 @@ async def show(request: web.Request) -> web.Response:
 
 async def log_in(request: web.Request) -> web.Response:
     """Begin a session under a fresh secret, whatever the browser brought along."""
-    form = await request.post()
-    name, password = str(form.get("operator", ""))[:MAX_NAME], str(form.get("password", ""))[: MAX_CHARS + 1]
+    try:
+        form = await form_of(request, MAX_STRANGER)
+    except RefusedError as error:
+        return page(request, "login", status=400, error=str(error))
+    name, password = form.get("operator", "")[:MAX_NAME], form.get("password", "")[: MAX_CHARS + 1]
     desk, device = request.app[DESK], request.cookies.get(DEVICE, "")[:MAX_SECRET] or None
     tried = await desk.books.read(lambda tx: sessions.trying(tx, name, device, now_ms=desk.now_ms()))
     try:
@@ -113,7 +128,10 @@ async def log_out(request: web.Request) -> web.Response:
 
 async def choose_language(request: web.Request) -> web.Response:
     """Show pages in the other language from now on."""
-    form = await request.post()
+    try:
+        form = await form_of(request, MAX_STRANGER)
+    except RefusedError as error:
+        return web.Response(status=400, text=f"{error}\n")
     response = web.Response(status=303, headers={"Location": "/"})
     cookie(response, LANGUAGE, "en" if form.get("to") == "en" else "zh", max_age=DEVICE_S)
     return response

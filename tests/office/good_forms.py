@@ -26,6 +26,7 @@ PHONE = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(32))
 PEM = PHONE.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
 AUTHORITIES = {CITY: AUTHORITY, OTHER: "临海市文化和旅游局"}
 WHOM = {CITY: WHO, OTHER: "林小海"}
+GUIDE = 900
 MEASURES = {CITY: (302, 301), OTHER: (401, 401)}
 ENTER = "INSERT INTO terminals (terminal, site, profile) VALUES ($1, 'x', $2)"
 OVERRUN = "INSERT INTO overruns (key, kind, bound, noticed_ms) VALUES ($1, 'limit', 1, 1)"
@@ -42,7 +43,7 @@ def guide(city):
     """A benefit by approval."""
     return {
         "id": f"{city}.guide",
-        "code": 900,
+        "code": GUIDE,
         "version": 1,
         "issuer": city,
         "title": {"zh": "专属导览", "en": "Guide"},
@@ -95,9 +96,9 @@ class Town:
     async def application(self, *, approved=False):
         path = self.office.folder / "cities" / self.city / "benefits.json"
         rules = json.loads(path.read_bytes())
-        rules["benefits"].append(guide(self.city))
+        rules["benefits"] = [one for one in rules["benefits"] if one["code"] != GUIDE] + [guide(self.city)]
         path.write_text(json.dumps(rules))
-        wish = {"city": self.city, "subject": self.whom, "code": 900, "until": "2026-12-01"}
+        wish = {"city": self.city, "subject": self.whom, "code": GUIDE, "until": "2026-12-01"}
         made = await self.call("clerk", "apply", **wish)
         if approved:
             await self.call("checker", "decide", application=made["application"], approved=True)

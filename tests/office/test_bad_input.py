@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import msgspec.inspect as types
 import pytest
+from aiohttp import FormData
 from at_the_console import at_the_console, by_form, by_token, cookie, everything
 from good_forms import GOOD, Town, good
 from office_town import CITY, NOW, OTHER
@@ -20,6 +21,7 @@ from yarl import URL
 
 from central.console.api import FILES, NEXT
 from central.console.app import build_console
+from central.console.doors import MAX_FIELDS, MAX_STRANGER
 from central.office.calls import CALLS
 from central.register.accounts.duties import Role
 
@@ -265,7 +267,8 @@ class TestPages:
             for text in (*TEXTS.values(), "", "x" * 100_000):
                 form = {"operator": "nobody-at-all", "password": "wrong", field: text}
                 status, shown = await by_form(office, who, "/login", form)
-                if status != (400 if field == "operator" and "\0" in text else 403) or "<script>alert" in shown:
+                malformed = len(text) > MAX_STRANGER or (field == "operator" and "\0" in text)
+                if status != (400 if malformed else 403) or "<script>alert" in shown:
                     wrong.append((field, text[:20], status))
         for text in (*TEXTS.values(), "", "x" * 5_000):
             status, _shown = await by_form(office, who, "/lang", {"to": text})
@@ -273,3 +276,23 @@ class TestPages:
                 wrong.append(("lang", text[:20], status))
 
         assert wrong == []
+
+    async def test_a_form_is_read_so_far_and_no_further_and_a_strangers_less_far(self, office):
+        who, before = Town(office, CITY).one(Role.CLERK), await everything(office)
+        fields = {f"x{number}": "" for number in range(MAX_FIELDS + 2)}
+        nobody = {"Origin": office.base}
+
+        many = await by_form(office, who, "/do/measure", {"city": CITY, "why": "测试", **fields})
+        heard = []
+        for path in ("/login", "/lang"):
+            for sent in ({"operator": "x" * MAX_STRANGER}, fields):
+                async with office.client.post(path, data=sent, headers=nobody, allow_redirects=False) as answer:
+                    heard.append(answer.status)
+            form = FormData(quote_fields=False)
+            form.add_field("operator", b"x" * 3_000_000, filename="x")
+            async with office.client.post(path, data=form, headers=nobody, allow_redirects=False) as answer:
+                heard.append(answer.status)
+
+        assert (many[0], "表单过大" in many[1]) == (400, True)
+        assert heard == [400] * 6
+        assert await everything(office) == before

@@ -125,6 +125,15 @@ class TestLogIn:
 
         assert tried == sessions.Tried(None, 0, known_device=False)
 
+    async def test_a_wrong_password_writes_a_row_whether_the_account_is_there_or_not(self, books):
+        """A row to disk takes longer than none: the time of an answer would tell which accounts there are."""
+        await enter(books)
+
+        for at_ms in (NOW, NOW + 1):
+            await books.write(lambda tx, at_ms=at_ms: sessions.wrong(tx, "nobody", None, now_ms=at_ms))
+            noted = await books.read(lambda tx: tx.rows("SELECT value FROM marks WHERE name = 'unknown account'"))
+            assert [tuple(row) for row in noted] == [(str(at_ms),)]
+
     async def test_a_session_ends_when_idle_when_old_and_when_it_is_ended(self, books):
         await enter(books)
         await books.write(lambda tx: sessions.begin(tx, "li", "s", "d", now_ms=NOW))

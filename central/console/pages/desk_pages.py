@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from central.console.doors import DESK, REFUSALS, person_of
+from central.console.doors import DESK, REFUSALS, form_of, person_of
 from central.console.rendering import city_of, page, refused
 from central.office import affected, cases, entries
 from central.office.approving import applications
@@ -151,12 +151,11 @@ async def rules(request: web.Request) -> web.Response:
 
 async def propose_file(request: web.Request) -> web.StreamResponse:
     """Draft a change of one file from the text of the form."""
-    form = await request.post()
     who, desk = person_of(request), request.app[DESK]
-    fields = {key: value for key, value in form.items() if isinstance(value, str)}
-    kind = "rules" if who.may("rules.propose", fields.get("city", "")) else "sites"
-    asked = deciding.Asked(why=fields.get("why", ""), force=fields.get("force") == "true", once=fields.get("once"))
     try:
+        fields = await form_of(request)
+        kind = "rules" if who.may("rules.propose", fields.get("city", "")) else "sites"
+        asked = deciding.Asked(why=fields.get("why", ""), force=fields.get("force") == "true", once=fields.get("once"))
         if fields.get("city", "") not in who.cities():
             raise ForbiddenError("不是您的城市 · not a city of yours")
         files = {fields.get("file", ""): fields.get("text", "")}

@@ -34,6 +34,10 @@ KEPT: Final = "SELECT password, locked_ms, wrong, wait_until_ms FROM operators W
 DEVICE: Final = "SELECT wrong, wait_until_ms FROM devices WHERE device = $1 AND operator = $2"
 WRONG: Final = "UPDATE operators SET wrong = wrong + 1, wait_until_ms = $2 WHERE operator = $1"
 WRONG_HERE: Final = "UPDATE devices SET wrong = wrong + 1, wait_until_ms = $3 WHERE device = $1 AND operator = $2"
+NOBODY: Final = (
+    "INSERT INTO marks (name, value) VALUES ('unknown account', $1)"
+    " ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+)
 RIGHT: Final = "UPDATE operators SET wrong = 0, wait_until_ms = 0, seen_ms = $2 WHERE operator = $1"
 KNOWN: Final = (
     "INSERT INTO devices (device, operator, made_ms) VALUES ($1, $2, $3)"
@@ -97,9 +101,13 @@ async def trying(tx: Tx, operator: str, device: str | None, *, now_ms: int) -> T
 
 
 async def wrong(tx: Tx, operator: str, device: str | None, *, now_ms: int) -> None:
-    """Count a wrong password, at the device if the account knows it, else at the account."""
+    """Count a wrong password, at the device if the account knows it, else at the account.
+
+    For an account that is none, a row is written as well: how long the answer takes tells nobody which there are.
+    """
     row = await tx.row(KEPT, operator)
     if row is None:
+        await tx.execute(NOBODY, str(now_ms))
         return
     here = None if device is None else await tx.row(DEVICE, kept_as(device), operator)
     if here is not None and device is not None:
