@@ -2,8 +2,9 @@
 
     python bench/books.py [postgresql://…]
 
-Batches are sealed beforehand; what is measured is open, check, store and book. Prints one JSON line an engine. Of a
-PostgreSQL on this machine the processor time of its server is told as well, and counted in the sum.
+Batches are sealed beforehand; what is measured is open, check, store and book. One JSON line an engine. Then a thousand
+terminals send fact after fact, each in a batch of its own; then every fact and every use is there, or it ends with an
+error. Of a PostgreSQL on this machine the processor time of its server is told as well, and counted in the sum.
 """
 
 import asyncio
@@ -35,6 +36,9 @@ from sync.wire.seals import open_batch, seal_batch
 TERMINALS = 40
 BATCH = 400
 CLAIMS = 2_000
+SHOWN = 288  # bytes that a phone shows
+SINGLE_TERMINALS = 1_000
+SINGLES = 8  # of each of them
 NOW = 1_790_000_000_000
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 PROFILE = decode(
@@ -42,30 +46,71 @@ PROFILE = decode(
 )
 
 
-def batch(terminal: str) -> bytes:
-    """Return a sealed batch of BATCH grants of one terminal, each of another visitor."""
-    raw = []
-    for seq in range(1, BATCH + 1):
+def batch(
+    terminal: str, *, first: int = 1, many: int = BATCH, prev: bytes | None = None, carried: bool = False
+) -> tuple[bytes, bytes]:
+    """Return a sealed batch of `many` grants of one terminal, each of another visitor, and the head after it.
+
+    `carried`: with what each phone showed.
+    """
+    raw, proofs = [], {}
+    for seq in range(first, first + many):
         name = f"{terminal}-{seq:08d}"
         keys = [f"u|w/first|subject:w:{terminal}-{seq}|ever", "u|w/first|day:2026-09-21"]
         uses = [{"key": keys[0], "n": 1, "max": 1}, {"key": keys[1], "n": 1, "max": 1_000_000}]
         given = [{"benefit": "w/first", "issuer": "w", "offer": {"kind": "percent", "off_fen": 3000}}]
-        proof = hashlib.sha256(name.encode()).hexdigest()
+        shown = b"".join(hashlib.sha256(f"{name} {part}".encode()).digest() for part in range(SHOWN // 32))
+        proof = hashlib.sha256(shown).hexdigest()
+        if carried:
+            proofs[name] = shown
         body = {"issuer": "w", "class": "bound", "heads": 1, "given": given, "uses": uses, "proof": proof}
         raw.append(encode(Record(seq=seq, id=name, at_ms=NOW, kind="granted", redemption=name, body=body)))
-    head = prev = chain_start(terminal, "e")
+    head = prev = chain_start(terminal, "e") if prev is None else prev
     for one in raw:
         head = chain_next(head, one)
     seal = Seal(
         terminal=terminal,
         epoch="e",
-        first=1,
-        last=BATCH,
-        count=BATCH,
+        first=first,
+        last=first + many - 1,
+        count=many,
         prev_hash=prev.hex(),
         head_hash=head.hex(),
     )
-    return gzip.decompress(seal_batch(seal, raw, KEY))
+    return gzip.decompress(seal_batch(seal, raw, KEY, proofs=proofs)), head
+
+
+def one_by_one(terminal: str) -> list[bytes]:
+    """Return SINGLES batches of one fact, which follow each other."""
+    found, head = [], None
+    for seq in range(1, SINGLES + 1):
+        plain, head = batch(terminal, first=seq, many=1, prev=head)
+        found.append(plain)
+    return found
+
+
+async def singles(jobs: JobStore, name: str) -> dict[str, float | str]:
+    """Let a thousand terminals send fact after fact, and return how many a second were taken; raise if one is lost."""
+    names = [f"s{number}" for number in range(SINGLE_TERMINALS)]
+    for one in names:
+        await jobs.write(lambda tx, one=one: make_code(tx, terminal=one, profile=PROFILE, now_ms=NOW))
+    plain, bounds, public = {one: one_by_one(one) for one in names}, Bounds(), KEY.public_key()
+
+    async def bring(one: str) -> None:
+        for each in plain[one]:
+            sealed = open_batch(each, terminal=one, key=public)
+            await jobs.write(lambda tx, sealed=sealed: take_in(tx, sealed, now_ms=NOW, bounds=bounds))
+
+    counted = "SELECT (SELECT count(*) FROM facts), (SELECT coalesce(max(spent), 0) FROM tallies WHERE key = $1)"
+    day = "u|w/first|day:2026-09-21"
+    before = (await jobs.read(lambda tx: tx.rows(counted, day)))[0]
+    start = time.perf_counter()
+    await asyncio.gather(*(bring(one) for one in names))
+    spent, facts = time.perf_counter() - start, SINGLE_TERMINALS * SINGLES
+    after = (await jobs.read(lambda tx: tx.rows(counted, day)))[0]
+    if [now - then for now, then in zip(after, before, strict=True)] != [facts, facts]:
+        raise RuntimeError(f"{facts} facts were sent, and there were {before} facts and uses, now {after}")
+    return {"bench": "books", "engine": name, "single_facts_per_s": round(facts / spent), "terminals": SINGLE_TERMINALS}
 
 
 def cpu_s() -> float:
@@ -102,12 +147,12 @@ def parent_of(pid: int) -> int:
     return int(stat.read_text().rpartition(")")[2].split()[1]) if stat.exists() else 0
 
 
-async def measure(jobs: JobStore, name: str, postmaster: int = 0) -> dict[str, float | str]:
+async def measure(jobs: JobStore, name: str, postmaster: int = 0, *, carried: bool = False) -> dict[str, float | str]:
     """Take everything in, ask CLAIMS times, and return the figures."""
     names = [f"t{number}" for number in range(TERMINALS)]
     for one in names:
         await jobs.write(lambda tx, one=one: make_code(tx, terminal=one, profile=PROFILE, now_ms=NOW))
-    plain = {one: batch(one) for one in names}
+    plain = {one: batch(one, carried=carried)[0] for one in names}
     bounds, facts = Bounds(), TERMINALS * BATCH
 
     async def bring(one: str) -> None:
@@ -147,9 +192,17 @@ async def main() -> None:
             found = await measure(jobs, "sqlite")
         found["bytes_a_fact"] = round(path.stat().st_size / (TERMINALS * BATCH))
         print(json.dumps(found))
+        path = Path(folder) / "proofs.db"
+        async with sqlite_books(path) as jobs:
+            found = await measure(jobs, "sqlite, proofs carried", carried=True)
+        found["bytes_a_fact"] = round(path.stat().st_size / (TERMINALS * BATCH))
+        print(json.dumps(found))
+        async with sqlite_books(Path(folder) / "singles.db") as jobs:
+            print(json.dumps(await singles(jobs, "sqlite")))
     for url in sys.argv[1:]:
         async with PostgresJobs(url, SCHEMAS["postgres"]) as jobs:
             print(json.dumps(await measure(jobs, "postgresql", await postmaster_of(jobs))))
+            print(json.dumps(await singles(jobs, "postgresql")))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ Terminal and platform share this process and this disk: a figure is the price of
 synced write of the same bytes. Best of three runs.
 """
 
+import argparse
 import asyncio
 import json
 import os
@@ -54,9 +55,9 @@ class Clock:
         return time.time_ns() // 1_000_000
 
 
-def write_facts(conn: Any) -> None:
-    """Append FACTS grants, each with a use key of its own."""
-    for number in range(FACTS):
+def write_facts(conn: Any, facts: int) -> None:
+    """Append so many grants, each with a use key of its own."""
+    for number in range(facts):
         uses = [{"key": f"u|wulong/first|subject:{number}|ever", "n": 1, "max": 1}]
         append(conn, NewFact("granted", BODY | {"uses": uses}, NOW_MS, uuid7(NOW_MS), uuid7(NOW_MS)))
 
@@ -71,8 +72,8 @@ def floor_ms(folder: Path, data: bytes) -> float:
     return (time.perf_counter() - start) * 1000
 
 
-async def run(folder: Path) -> dict[str, float]:
-    """Upload FACTS facts once and return the figures."""
+async def run(folder: Path, facts: int) -> dict[str, float]:
+    """Upload so many facts once and return the figures."""
     state = create_state(folder / "platform")
     (state.public / "metadata").mkdir(parents=True)
     (state.public / "metadata" / "1.root.json").write_bytes(b"{}")
@@ -85,30 +86,35 @@ async def run(folder: Path) -> dict[str, float]:
         ticket = read_ticket(qr_text(code=code, platform=url, trust_root=b"{}"))
         identity = await enrol(ticket, folder=folder / "gate", session=session, now_ms=NOW_MS)
         store = await stack.enter_async_context(Store(folder / "gate" / DATABASE_FILE))
-        await store.write(write_facts)
+        await store.write(lambda conn: write_facts(conn, facts))
         first = await store.read(lambda conn: batch(conn, after=0))
         plain = b"".join(first.records) if first else b""
         start, used = time.perf_counter(), time.process_time()
         await Pusher(Line(store, Peer(session, identity.platform), identity, clock)).drain()
         spent, used = time.perf_counter() - start, time.process_time() - used
-        batches = -(-FACTS // (len(first.records) if first else 1))
+        batches = -(-facts // (len(first.records) if first else 1))
         return {
             "ms_per_batch": spent * 1000 / batches,
-            "facts_per_s": FACTS / spent,
-            "cpu_us_a_fact": used / FACTS * 1e6,
+            "facts_per_s": facts / spent,
+            "cpu_us_a_fact": used / facts * 1e6,
             "records_per_batch": len(first.records) if first else 0,
             "floor_fsync_ms": floor_ms(folder, plain),
         }
 
 
 def main() -> None:
-    """Print the best of RUNS."""
+    """Print the best of the runs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--facts", type=int, default=FACTS)
+    parser.add_argument("--runs", type=int, default=RUNS)
+    args = parser.parse_args()
     found = []
-    for _ in range(RUNS):
+    for _ in range(args.runs):
         with tempfile.TemporaryDirectory() as name:
-            found.append(asyncio.run(run(Path(name))))
+            found.append(asyncio.run(run(Path(name), args.facts)))
     best = min(found, key=lambda one: one["ms_per_batch"])
-    print(json.dumps({"bench": "upload", "facts": FACTS} | {name: round(value, 2) for name, value in best.items()}))
+    figures = {name: round(value, 2) for name, value in best.items()}
+    print(json.dumps({"bench": "upload", "facts": args.facts} | figures))
 
 
 if __name__ == "__main__":

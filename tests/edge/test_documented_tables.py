@@ -58,7 +58,11 @@ HELD = {
     },
     "configuration.md": {"| key | default | meaning |": KEYS},
     "devices.md": {"| outcome | when |": f"{BLOCKS}::test_the_table_of_outcomes_names_each"},
-    "durability.md": {"| fault | what happens |": ROWS, "| what | where | kept |": KEPT},
+    "durability.md": {
+        "| fault | what happens |": ROWS,
+        "| ill state | what happens |": ROWS,
+        "| what | where | kept |": KEPT,
+    },
     "federation.md": {"| key | what a thief can do |": f"{HERE}::test_each_key_that_can_be_stolen_is_there"},
     "hub.md": {"| | hub answers |": ROWS},
     "install.md": {"| unit | what |": "tests/systemd/test_units.py::test_the_page_says_how_exposed_a_unit_is"},
@@ -90,6 +94,7 @@ HELD = {
     "scale.md": {
         "| step | when | how |": f"{BLOCKS}::test_every_command_line_is_one_that_the_program_takes",
         "| | SQLite |": FIGURES,
+        "| line | target | figure |": FIGURES,
     },
     "scanner.md": {
         "| source | meaning |": f"{HERE}::test_each_source_of_the_page_is_one",

@@ -13,7 +13,7 @@ from central.site.certificate import fingerprint, make_certificate
 from central.site.config import HubConfig
 from sync.auth import Authenticator
 from sync.enrol.enrolling import enrol
-from sync.transport import RefusedError, exchange, open_session
+from sync.transport import RefusedError, UnreachableError, exchange, open_session
 from sync.wire.messages import HubOffer
 from tests.central.test_sites import HUB, NOON, PROFILE
 
@@ -124,6 +124,22 @@ async def test_no_terminal_asks_for_another_as_a_hub_does(site):
         with pytest.raises(RefusedError) as refused:
             await site.call(one, ask("A", terminal="gate-b"), url=url)
         assert refused.value.problem.code == code
+
+
+@pytest.mark.parametrize("years", [-10, 10])
+async def test_whatever_a_hub_s_clock_says_it_bars_nobody(site, years):
+    gate = site.gates[0]
+    gate.clock.at_ms += years * 365 * 86_400_000  # by the gate's clock the hub's is wrong by as much
+
+    assert (await site.answered(gate, ask("A")))["granted"]
+
+
+async def test_a_hub_with_another_certificate_than_the_profile_says_is_nobody_s_hub(site):
+    gate = site.gates[0]
+    site.pin = bytes(32)
+
+    with pytest.raises(UnreachableError):
+        await site.call(gate, ask("A"))
 
 
 async def test_a_hub_that_hears_of_a_newer_one_stops_for_good(site):
