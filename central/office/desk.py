@@ -5,12 +5,13 @@ Rules of this file:
 - an act is written into the office journal in the same transaction as what it changes in the books;
 - what changes lists as well is `begun` in the journal, done in a thread, then `done` or `failed`: between the two a
   power cut leaves a visible trace, and the act can be tried again;
+- one draft at a time is put in force: the page that approved it and the schedule may come to it in the same moment;
 - whoever asks is asked for their duty before anything else is looked at, so a refusal tells nobody what there is.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,6 +34,7 @@ class Desk:
     folder: Path
     books: JobStore
     now_ms: Callable[[], int]
+    applying: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, compare=False, repr=False)
 
     async def run(self, work: Callable[[], T]) -> T:
         """Run what reads or signs files in a thread; raise RefusedError with the words of whoever refused."""

@@ -1,7 +1,9 @@
 """What the office does by itself goes on, whatever one of its duties stumbles over."""
 
 import asyncio
+import contextlib
 import json
+import threading
 import time
 
 import pytest
@@ -9,6 +11,9 @@ from office_town import CITY, OTHER, Office
 
 from central.commands import serve
 from central.lists.cities import CITIES
+from central.office import changing
+from central.office.drafts import deciding, keeping
+from central.office.drafts.states import State
 from central.office.rounds import schedule
 from central.platform_state import open_state
 from central.store import sqlite_books
@@ -77,3 +82,37 @@ async def test_a_platform_without_the_office_s_pages_puts_drafts_in_force_as_wel
     finally:
         task.cancel()
         await asyncio.wait([task])
+
+
+async def test_a_draft_that_a_page_and_the_schedule_put_in_force_in_one_moment_is_in_force_once(office, monkeypatch):
+    """Seen under load: the checker was told "duplicate" of the very measure that had just been taken."""
+    both, taken = threading.Barrier(2), changing.taken
+
+    def looked(*about):
+        found = taken(*about)
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(timeout=0.2)  # where both come so far, neither has done anything yet
+        return found
+
+    draft = (await office.measure())["number"]
+    monkeypatch.setattr(deciding, "put_in_force", lambda _desk, _who, approved: held(approved))
+    approved = await office.call(office.checker, "approve", draft=draft)
+    monkeypatch.undo()
+    monkeypatch.setattr(changing, "taken", looked)
+
+    ended = await asyncio.gather(
+        deciding.put_in_force(office.desk, office.checker, await read(office, approved["number"])),
+        deciding.apply_due(office.desk),
+    )
+
+    assert ended[0].state is State.IN_FORCE
+    assert (await read(office, draft)).state is State.IN_FORCE
+    assert len(office.published()["entries"]) == 1
+
+
+async def held(draft):
+    return draft
+
+
+async def read(office, number):
+    return await office.books.read(lambda tx: keeping.get(tx, number))

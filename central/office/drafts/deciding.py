@@ -209,7 +209,16 @@ async def rolled_back(tx: Tx, number: int) -> None:
 
 
 async def put_in_force(desk: Desk, who: Person, draft: Draft) -> Draft:
-    """Apply an approved draft; one that cannot be applied is marked, with its reason in the journal."""
+    """Apply an approved draft; one that cannot be applied is marked, with its reason in the journal.
+
+    Whoever comes second, of the page that approved it and the schedule, finds it done.
+    """
+    async with desk.applying:
+        now = await desk.books.read(lambda tx: keeping.get(tx, draft.number))
+        return await _applied(desk, who, now) if now.state is State.APPROVED else now
+
+
+async def _applied(desk: Desk, who: Person, draft: Draft) -> Draft:
     kind = kinds.KINDS[draft.kind]
     act = _act("draft.apply", draft, Asked(why=draft.why))
     if await desk.run(lambda: kind.stale(desk.folder, draft)):
