@@ -111,7 +111,7 @@ def finder(size: float) -> Values:
 
 
 @cache
-def _spectrum(size: float) -> tuple[Values, int, float]:
+def spectrum(size: float) -> tuple[Values, int, float]:
     """Return the spectrum of a finder pattern less its mean, its side, and the root of its power."""
     pattern = finder(size) - finder(size).mean()
     wide = np.zeros((SPECTRUM_SIDE, SPECTRUM_SIDE), np.float32)
@@ -126,13 +126,13 @@ def matches(even: Values) -> Iterator[tuple[Values, int]]:
     """
     wide = np.zeros((SPECTRUM_SIDE, SPECTRUM_SIDE), np.float32)
     wide[: even.shape[0], : even.shape[1]] = even
-    spectrum = cv2.dft(wide)
+    whole = cv2.dft(wide)
     for size in SIZES:
-        own, side, power = _spectrum(size)
+        own, side, power = spectrum(size)
         if min(even.shape) <= side:
             return
         height, width = even.shape[0] - side + 1, even.shape[1] - side + 1
-        product = cv2.mulSpectrums(spectrum, own, 0, conjB=True)
+        product = cv2.mulSpectrums(whole, own, 0, conjB=True)
         seen = cv2.idft(product, flags=cv2.DFT_SCALE | cv2.DFT_REAL_OUTPUT)[:height, :width]
         sums, squares = (
             box(even, cv2.CV_32F, (side, side), anchor=(0, 0), normalize=False)[:height, :width]

@@ -33,7 +33,7 @@ import numpy.typing as npt
 
 from scanner.reading.patches import Plane, Region
 from scanner.reading.soft.burst import Held, look_at, together
-from scanner.reading.soft.locate import MOST_SIDE, SIZES, finder, is_dense, located
+from scanner.reading.soft.locate import MOST_SIDE, SIZES, is_dense, located, spectrum
 from scanner.reading.soft.mend import mend
 from scanner.reading.soft.pairs import waves
 from scanner.reading.soft.refine import Lay, finder_sign, lay_of, refined, seen
@@ -88,7 +88,7 @@ def prepare() -> None:
     waves()
     format_words()
     for size in SIZES:
-        finder(size)
+        spectrum(size)
     for version in VERSIONS:
         arms(version)
         patterns(version)

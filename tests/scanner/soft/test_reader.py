@@ -8,7 +8,7 @@ from scanner.decode import Config, StreamReader, find_codes, read_codes
 from scanner.reading.cascade import BY_NAME, STEPS, Scene, Tally, attempt
 from scanner.reading.decoders import corners_of, version_of
 from scanner.reading.mending import Mend, Mender
-from scanner.reading.soft.locate import finder
+from scanner.reading.soft.locate import finder, spectrum
 from scanner.reading.soft.pairs import waves
 from scanner.reading.soft.reader import Near, read_soft
 from scanner.reading.soft.symbols import blocks, format_words, layout, mask
@@ -76,12 +76,13 @@ def test_a_place_that_is_not_mended_is_not_tried_again_because_another_decoder_n
 
 
 def test_a_camera_has_its_tables_before_its_first_frame(camera, code, text):
-    tables = (arms, blocks, finder, format_words, layout, mask, patterns, timings, waves)
+    tables = (arms, blocks, finder, format_words, layout, mask, patterns, spectrum, timings, waves)
     for table in tables:
         table.cache_clear()
 
     reader = StreamReader(cpu_ms=free)
     made = {table.__name__: table.cache_info().misses for table in tables}
+    assert all(made.values())
 
     assert reader.read(camera(code(), lamp=2.5)[0]) == (text,)
     assert "mend" in reader.tally.decodes
