@@ -115,6 +115,7 @@ ELSEWHERE = {
     "central": STICKS,
     "central codes": INSTALLED,
     "central city add": STICKS,
+    "central revoke --key KID": "tests/central/test_list_commands.py::test_what_cannot_be_done_is_said_and_exits_1",
     "central restore FILE": (
         "tests/central/test_backup.py::test_a_backup_is_the_whole_platform_and_what_was_there_stays_beside_it"
     ),
