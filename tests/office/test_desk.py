@@ -10,7 +10,7 @@ from central.office import entries
 from central.office.approving import grants
 from central.office.approving.calls import APPROVING
 from central.office.calls import CALLS, call
-from central.office.drafts import deciding
+from central.office.drafts import deciding, rulebooks
 from central.office.drafts.states import LIFE, Move, NotNowError, State, after
 from central.office.forms import FormData
 from central.office.refusals import NotThereError, OfficeError, OvertakenError, RefusedError
@@ -208,6 +208,16 @@ class TestRules:
             if one["id"] == "yunling.gate-half":
                 one["offer"]["percent_off"] = percent
         return json.dumps({"benefits.json": found})
+
+    async def test_a_benefit_bears_its_title_in_the_language_of_the_page_or_in_chinese(self, office):
+        document = office.rules("benefits.json")
+        first, second = document["benefits"][:2]
+        del second["title"]["en"]
+        (office.folder / "cities" / CITY / "benefits.json").write_text(json.dumps(document))
+
+        told = rulebooks.titles(office.folder, CITY, "en")
+
+        assert (told[first["id"]], told[second["id"]]) == (first["title"]["en"], second["title"]["zh"])
 
     async def test_a_change_is_told_in_words_and_bears_a_new_version(self, office):
         await self.calendars(office)

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 from aiohttp import BodyPartReader, web
 
 from central.books.reports import sites_and_scenes
-from central.console.doors import DESK, REFUSALS, person_of
+from central.console.doors import DESK, REFUSALS, language, person_of
 from central.console.rendering import city_of, page, refused
 from central.office.approving import grants
 from central.office.approving.grants import Grant
@@ -60,7 +60,7 @@ async def receipts(request: web.Request) -> web.Response:
         error = str(refusal)
     except REFUSALS as refusal:
         return refused(request, refusal)
-    named = await desk.run(lambda: titles(desk.folder, city))
+    named = await desk.run(lambda: titles(desk.folder, city, language(request)))
     last = found.receipts[-1].redemption if len(found.receipts) == PAGE else ""
     return page(request, "receipts", subject=subject, found=found, error=error, titles=named, last=last)
 

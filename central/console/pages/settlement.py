@@ -7,7 +7,7 @@ from aiohttp import web
 
 from central.books.settling.half_year import HalfYear, PeriodError, Settlement, half_year, read_half, settlement
 from central.books.settling.sheets import as_csv, as_xlsx
-from central.console.doors import DESK, REFUSALS, person_of
+from central.console.doors import DESK, REFUSALS, language, person_of
 from central.console.rendering import ZONE, city_of, page, refused
 from central.office import conflicts
 from central.office.drafts.rulebooks import titles
@@ -49,7 +49,7 @@ async def show(request: web.Request) -> web.Response:
         return sums, await conflicts.listed(tx, city)
 
     told, open_ones = await desk.books.read(job)
-    named = await desk.run(lambda: titles(desk.folder, city))
+    named = await desk.run(lambda: titles(desk.folder, city, language(request)))
     values: dict[str, Any] = {"conflicts": open_ones, "decisions": conflicts.TITLES}
     values["may_settle"] = who.may("conflict.settle", city)
     return page(request, "money", **values, told=told, first=first, last=last, titles=named)

@@ -176,13 +176,13 @@ def _nowhere(old: Catalogue, new: Catalogue, known: Known) -> Iterable[Doubt]:
                 )
 
 
-def titles(state: Path, city: str) -> dict[str, str]:
-    """Return the Chinese title of each benefit of a city by its id; what cannot be read has none."""
+def titles(state: Path, city: str, lang: str = "zh") -> dict[str, str]:
+    """Return the title of each benefit of a city by its id, in Chinese where it has no other; what is ill has none."""
     try:
         benefits = parse_benefits(json.loads(held_files(state, city).get(BENEFITS, b"")))
     except (ValueError, CatalogueError):
         return {}
-    return {one.id: one.title.get("zh", "") for one in benefits}
+    return {one.id: one.title.get(lang) or one.title.get("zh", "") for one in benefits}
 
 
 def put_in_force(
