@@ -2,12 +2,24 @@
 
 import asyncio
 import contextlib
+import sqlite3
+from pathlib import Path
 
+import pytest
+
+from central.books.bounds import Bounds
+from central.books.rebuilding import rebuild
 from central.books.reports import ledger
 from central.platform_state import create_state
+from central.register import registry
 from central.store import SCHEMA, changed, looked
-from storage.migrations import statements, steps
+from storage.migrations import statements, steps, version
 from storage.sqlite import connect, immediate
+from tests.tools.stored import laid_down, stored
+
+STORED = Path(__file__).parent / "stored"
+PLATFORMS, REGISTERS = stored(STORED, "platform"), stored(STORED, "register")
+NEVER = {9, 18}  # every tree with so many files had two of one number: no program could open a database there
 
 FACTS = "SELECT terminal, epoch, seq, hash, raw, id, at_ms, kind, redemption, fault FROM facts WHERE terminal = ?"
 
@@ -87,3 +99,53 @@ async def test_a_window_that_was_counted_by_its_first_day_is_counted_by_its_name
 
     assert read == [(NOW, 2)]
     assert [tuple(row) for row in kept] == read
+
+
+EVERY_FACT = "SELECT terminal, epoch, seq, hash, raw FROM facts ORDER BY terminal, epoch, seq, hash"
+BOOKS = ("uses", "tallies", "redemptions", "endings", "totals", "daily", "kinds")
+TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!'"
+
+
+def read(database, *queries):
+    with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as conn:
+        return [sorted(conn.execute(sql).fetchall(), key=repr) for sql in queries]
+
+
+def test_there_is_a_stored_platform_and_register_of_every_schema():
+    """Whoever appends a schema file stores what the one before leaves: `tests/tools/stored.py tests/central/stored`."""
+    assert set(range(1, len(steps(SCHEMA)))) - NEVER <= PLATFORMS.keys()
+    assert set(range(1, len(registry.SCHEMAS))) <= REGISTERS.keys()
+
+
+@pytest.mark.parametrize("number", sorted(PLATFORMS))
+def test_a_platform_of_then_opens_with_every_fact_and_the_books_that_they_make(tmp_path, number):
+    """`stored/platform-NN.sql.xz`: what the program of then left of a platform whose gate had served."""
+    old = create_state(tmp_path / "old")
+    laid_down(PLATFORMS[number], old.database)
+    before = read(old.database, EVERY_FACT)
+
+    found = looked(old, ledger)
+
+    with contextlib.closing(connect(old.database, writing=False)) as conn:
+        assert version(conn) == len(steps(SCHEMA))
+        assert conn.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert conn.execute("PRAGMA foreign_key_check").fetchall() == []
+    assert before == read(old.database, EVERY_FACT) != [[]]
+    assert len(found["redemptions"]) > 1
+    kept = read(old.database, *(f"SELECT * FROM {table}" for table in BOOKS))
+    changed(old, lambda tx: rebuild(tx, Bounds()))
+    assert read(old.database, *(f"SELECT * FROM {table}" for table in BOOKS)) == kept
+
+
+@pytest.mark.parametrize("number", sorted(REGISTERS))
+def test_a_register_of_then_opens_and_loses_nobody(tmp_path, number):
+    laid_down(REGISTERS[number], tmp_path / registry.DATABASE)
+    tables = [name for (name,) in read(tmp_path / registry.DATABASE, TABLES)[0]]
+    counted = [f"SELECT count(*) FROM {name}" for name in tables]
+    before = read(tmp_path / registry.DATABASE, *counted)
+
+    with registry.register(tmp_path) as conn:
+        assert registry._version(conn) == len(registry.SCHEMAS)
+        assert conn.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+    assert read(tmp_path / registry.DATABASE, *counted) == before
