@@ -15,12 +15,14 @@ BOOT_S = 120
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ENVIRONMENT = {"PATH": PATH, "HOME": "/root", "DEBIAN_FRONTEND": "noninteractive", "LANG": "C.UTF-8"}
 PARTS = "ca-certificates,sudo,systemd,systemd-sysv,dbus,udev"
+RELEASE = int(os.environ.get("DEBIAN", "12"))
+SUITES = {12: "bookworm", 13: "trixie"}
 READY = os.geteuid() == 0 and all(map(shutil.which, ("debootstrap", "systemd-nspawn", "nsenter")))
 
 
 def debootstrap(root):
-    """Make an empty Debian 12 with systemd: what an installer leaves behind."""
-    words = ["debootstrap", "--variant=minbase", f"--include={PARTS}", "bookworm", root]
+    """Make an empty Debian with systemd: what an installer leaves behind."""
+    words = ["debootstrap", "--variant=minbase", f"--include={PARTS}", SUITES[RELEASE], root]
     subprocess.run([*words, *filter(None, [os.environ.get("DEBIAN_MIRROR")])], check=True, stdout=subprocess.DEVNULL)
 
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -67,10 +68,10 @@ def order():
 def packages(tmp_path_factory):
     if given := os.environ.get("PACKAGES"):
         return Path(given)
-    out = tmp_path_factory.mktemp("packages")
+    out, of_release = tmp_path_factory.mktemp("packages"), ("--debian", str(booted_debian.RELEASE))
     for kind in ("deb", "tarball"):
         subprocess.run(
-            [sys.executable, installing.ROOT / "systemd/packaging/build.py", kind, "--debian", "12", "--out", out],
+            [sys.executable, installing.ROOT / "systemd/packaging/build.py", kind, *of_release, "--out", out],
             check=True,
         )
     return out
@@ -118,5 +119,10 @@ def boot(bare, tmp_path_factory):
 def deb_box(boot, packages):
     """A box on which somebody followed the page, 1 to 5."""
     box = boot(packages.glob("*.deb"), "./xinguan_*.deb ./xinguan-central_*.deb")
-    installing.follow(box, installing.SECTIONS["1"] + installing.PRACTISE, "docs/install.md")
+    began = time.monotonic()
+    installing.follow(box, installing.SECTIONS["1"], "docs/install.md, 1")
+    installed_s, kib = time.monotonic() - began, box.must("du -sk /opt/xinguan").split()[0]
+    installing.follow(box, installing.PRACTISE, "docs/install.md")
+    whole_s = time.monotonic() - began
+    print(f"installed in {installed_s:.0f} s, {int(kib) / 1024:.0f} MiB in /opt/xinguan; 1 to 5 in {whole_s:.0f} s")
     return box

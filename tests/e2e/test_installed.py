@@ -196,7 +196,9 @@ class TestEverythingWorksInItsUnits:
 def test_removal_leaves_the_data_and_a_purge_takes_it(deb_box):
     follow(deb_box, SECTIONS["6"], "docs/install.md, 6")
     assert (deb_box.root / "var/lib/xinguan/terminal.db").exists()
-    assert "xinguan" not in deb_box.must("systemctl list-units --all --no-legend 'xinguan*'")
+    assert list(deb_box.root.glob("etc/systemd/system/**/*xinguan*")) == []
+    listed = "systemctl list-units --all --no-legend 'xinguan*'"
+    until(lambda: "xinguan" not in deb_box.must(listed), f"no unit of ours: {listed}", deb_box)  # forgotten when idle
 
     deb_box.must("sudo apt-get purge -y xinguan xinguan-central")
 
