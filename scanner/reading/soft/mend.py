@@ -38,7 +38,9 @@ VAIN = (
 LEAST_FIRST_HOPE, LEAST_NEXT_HOPE = 14.0, 0.0  # `promise` of a block whose bits are tried: of 31 first ones had 19
 GUESSES = 10  # of how many words are wrong
 TRIED = 3  # of these, those of the largest margin: of 613 blocks that one of ten mended, 599 were by the first
-LEAST_MARGIN = -3.0  # deviations of check words over what may be wrong: of 93 blocks mended late the least had -2.2
+LEAST_MARGIN = (
+    -6.0
+)  # deviations of check words over what may be wrong: what a lamp drowned was mended between -4 and -5
 SPARE = 3  # syndromes that no guess uses up
 BLIND = 3  # rounds on end that may gain nothing
 PASSES = 2  # of learning in a round
