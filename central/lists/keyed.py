@@ -138,8 +138,8 @@ class ListFolder:
     def _brought(self, name: str, source: Source, held: KeyList | None, touched: Sequence[bytes] | None) -> KeyList:
         """Return the list as the register has it now."""
         view = self._view(name, held) if held else None
-        if held is None or view is None:
-            return self._afresh(name, source)
+        if held is None or view is None or (touched is None and bits_for(source.count()) > view.layout.bits):
+            return self._afresh(name, source)  # by the layout of a short list two of very many would be one
         changes = _all_changes(view, source) if touched is None else _changes_of(view, source, touched)
         if not changes:
             return held

@@ -83,6 +83,16 @@ class TestTheShortestWay:
             (step,) = fetched(site, ending=".delta")
             assert (platform.public / step).stat().st_size < 200
 
+    def test_a_short_list_that_grows_at_once_is_not_laid_out_as_a_short_one(self, platform):
+        """Six octets tell the people of a short list apart, and no longer those of one that was imported since."""
+        fill(platform, 100)
+        close = (bytes(6) + b"\x00" + bytes(9), bytes(6) + b"\xf0" + bytes(9))
+        with register(platform.state) as conn:
+            conn.executemany(ROW, [(HOME, subject, RESTRICT) for subject in close])
+        fill(platform, 3_000, seed=2)
+
+        assert index_of(platform).measures.count == 3_102
+
     def test_one_more_of_many_copies_no_base_and_looks_at_no_row_of_it_again(self, platform, monkeypatch):
         fill(platform, 3_000)
         copied, ordered = [], []
