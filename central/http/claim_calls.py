@@ -13,8 +13,8 @@ import msgspec
 from aiohttp import web
 
 from central.books.bounds import Catalogue
-from central.http.asked import Caller, KeyEndedError, named_in, read_bounded
-from central.http.terminal_calls import TerminalCalls
+from central.http.asked import MAX_WAIT_S, Caller, KeyEndedError, named_in, read_bounded
+from central.http.terminal_calls import SEEN_MS, TerminalCalls
 from central.hub.behind import Published, behind
 from central.hub.claims import Asker, answer_claim
 from central.hub.elder import site_page
@@ -36,7 +36,7 @@ STATES: Final = (
     "SELECT CASE WHEN twin_ms IS NULL THEN state ELSE 'twin' END, public_key FROM terminals WHERE terminal = $1"
 )
 EXPECTED: Final = "SELECT terminal FROM terminals WHERE state = 'active' AND seen_ms > $1 ORDER BY terminal"
-RECENT_MS: Final = 60_000
+RECENT_MS: Final = SEEN_MS + 1000 * MAX_WAIT_S + 10_000  # a poll hangs for a minute, and is written down each minute
 
 
 class RunningClock:
@@ -68,10 +68,9 @@ class ClaimCalls:
 
     async def begin(self) -> None:
         """Learn whom to wait for: the active terminals that were seen within RECENT_MS."""
-        since_ms = self._clock.now_ms() - RECENT_MS
-        rows = await self._store.read(lambda tx: tx.rows(EXPECTED, since_ms))
+        expected = await self._store.read(lambda tx: in_reach(tx, now_ms=self._clock.now_ms()))
         self._heeding.note(await self._store.read(self._heeding.begin))
-        self._learning = Learning([row[0] for row in rows], started_ms=self._clock.now_ms())
+        self._learning = Learning(expected, started_ms=self._clock.now_ms())
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes of these calls."""
@@ -152,6 +151,11 @@ class ClaimCalls:
             return await hear_doubts(tx, hub, told.claims, served)
 
         return _json(LapsedKept(kept=await self._store.write(job)))
+
+
+async def in_reach(tx: Tx, *, now_ms: int) -> list[str]:
+    """Return the active terminals that may be in reach: their polls hang for a while, and are written down seldom."""
+    return [str(row[0]) for row in await tx.rows(EXPECTED, now_ms - RECENT_MS)]
 
 
 async def _check_may_ask(tx: Tx, terminal: str, *, proven_by: str | None = None) -> None:

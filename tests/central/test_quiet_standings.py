@@ -4,6 +4,8 @@ import contextlib
 
 import pytest
 
+from central.http.asked import MAX_WAIT_S
+from central.http.claim_calls import in_reach
 from storage.sqlite import connect
 
 
@@ -57,3 +59,14 @@ async def test_what_is_told_to_be_held_for_the_first_time_is_told_after_a_commit
     await line.ask()
 
     assert writes()
+
+
+async def test_whoever_hangs_in_a_quiet_poll_is_waited_for_by_a_platform_that_starts(town):
+    """Its last grants may be known to nobody but itself: unheard, its guest would be let in at another gate as well."""
+    line = (await town.terminal()).line()
+    await line.ask()
+    town.clock.at_ms += 59_999
+    await line.ask()
+    town.clock.at_ms += MAX_WAIT_S * 1000
+
+    assert town.change(lambda tx: in_reach(tx, now_ms=town.clock.at_ms)) == ["gate-a"]
