@@ -7,6 +7,7 @@ that any holder of the key reported counts, until proofs tell more.
 """
 
 import json
+import logging
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -29,6 +30,8 @@ from credit.rules.catalogue import (
 )
 from credit.rules.reading import CatalogueError
 from sync.wire.claims import BoundBy
+
+log = logging.getLogger("central.books")
 
 LETTERS: Final = {Count.USES: "u", Count.OPEN: "o", Count.AMOUNT: "a"}
 PREFIX: Final = {Per.GROUP: "group:", Per.TOKEN: "token:", Per.ORDER: "order:", Per.ASSET: "asset:"}
@@ -160,26 +163,39 @@ class Catalogue:
         self._cities = os.path.join(state, "cities")  # noqa: PTH118 - looked at with each ask
         self._seen: tuple[tuple[str, int], ...] | None = None
         self._bounds = Bounds()
+        self._hidden = False
 
     def bounds(self) -> Bounds:
-        """Return the bounds as the offices' files stand now. A file that cannot be read bounds nothing."""
-        seen = tuple(_files(self._cities))
-        if seen != self._seen:
-            self._bounds, self._seen = Bounds(one for path, _ in seen for one in _read(Path(path))), seen
+        """Return the bounds as the offices' files stand now. A file that makes no sense bounds nothing.
+
+        What a disk or a lack of handles hides is not gone: what was read before goes on. Raises OSError at first.
+        """
+        try:
+            seen = tuple(_files(self._cities))
+            if seen != self._seen:
+                self._bounds, self._seen = Bounds(one for path, _ in seen for one in _read(Path(path))), seen
+        except OSError:
+            if self._seen is None:
+                raise
+            if not self._hidden:  # once, and not with each ask
+                log.exception("bounds_not_read")
+            self._hidden = True
+        else:
+            self._hidden = False
         return self._bounds
 
 
 def _files(cities: str) -> Iterator[tuple[str, int]]:
-    """Yield each city's rules, by name, and when they were written."""
+    """Yield each city's rules, by name, and when they were written; raise OSError."""
     try:
         names = sorted(os.listdir(cities))  # noqa: PTH208 - a third of a glob's time, with each ask
-    except OSError:
+    except FileNotFoundError:
         return
     for name in names:
         path = f"{cities}/{name}/benefits.json"
         try:
             yield path, os.stat(path).st_mtime_ns  # noqa: PTH116 - as above
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             continue
 
 
