@@ -13,7 +13,7 @@ Rules of this file:
 import enum
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Final, Protocol, Self
 
 
 class Outcome(enum.StrEnum):
@@ -22,6 +22,9 @@ class Outcome(enum.StrEnum):
     ACTUATED = "actuated"
     NOT_ACTUATED = "not_actuated"
     UNKNOWN = "unknown"
+
+
+EMERGENCY: Final = "emergency"  # whose attempt it is when a gate is opened for a fire, or by the button for it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,7 @@ import aiohttp
 import msgspec
 
 from edge.actuators.connecting.near import Near
-from edge.actuators.gate import Attempt, Done, Outcome, Plain, refused, unanswered, unsent, well, words
+from edge.actuators.gate import EMERGENCY, Attempt, Done, Outcome, Plain, refused, unanswered, unsent, well, words
 from edge.actuators.tables import Expected, WebTable
 from edge.actuators.templates import MISSING, filled, filled_url, member, told_no
 from sync.certificates import verifying
@@ -99,7 +99,7 @@ class WebGate(Plain):
         url = self._table.hold_url if open_ else self._table.release_url
         if url is None:
             return refused("no hold_url and release_url are set for this controller")
-        attempt = Attempt(lane="", redemption="emergency")
+        attempt = Attempt(lane="", redemption=EMERGENCY)
         return await self._ask(attempt, self._table.method, url, body=None, expected=self._table.expect)
 
     async def _ask(self, attempt: Attempt, method: str, url: str, *, body: Any, expected: Expected | None) -> Done:
@@ -108,7 +108,8 @@ class WebGate(Plain):
         named = where.partition("?")[0].rpartition("@")[2]
         try:
             headers, digest, trust = self._headers(attempt), self._digests(), self._tls()
-            await self._near.settled()
+            if attempt.redemption != EMERGENCY:  # a fire waits for no visitor's approach
+                await self._near.settled()
             async with self._connecting().request(
                 method,
                 where,

@@ -30,7 +30,7 @@ from cache.ledger.attempts import Began, Ended
 from cache.ledger.steps import Stepped
 from cache.pen import Pen
 from credit.inputs import Now
-from edge.actuators.gate import Attempt, Done, Gate, Heard, Outcome, refused, unanswered, unsent
+from edge.actuators.gate import EMERGENCY, Attempt, Done, Gate, Heard, Outcome, refused, unanswered, unsent
 from edge.lanes.feedback import Feedback
 from edge.lanes.presented import Answer
 from edge.watch.alive import Errands
@@ -154,7 +154,7 @@ class Openings:
             return refused("this lane has no gate")
         done = await self._bounded(self._gate.hold(open_=open_))
         if open_ and done.outcome is not Outcome.ACTUATED:  # one that cannot be held is at least opened
-            done = await self._bounded(self._gate.open(Attempt(lane=self._lane, redemption="emergency")))
+            done = await self._bounded(self._gate.open(Attempt(lane=self._lane, redemption=EMERGENCY)))
         self._owe("emergency", {"open": open_, "lane": self._lane, "by": by, "outcome": done.outcome.value})
         await self._pay()
         return done

@@ -34,7 +34,7 @@ from cache.lists.keyfile.tree import Tree
 from cache.lists.keyfile.view import View
 
 LONG_BYTES: Final = 192 * 1024  # twelve thousand changes of measures: a third of a second in turns
-CHILD_S: Final = 60.0
+CHILD_S: Final = 10.0  # less than a service may take to stop
 NICENESS: Final = 10
 HEAD: Final = struct.Struct("=QIIQQ")
 

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from edge.actuators.connecting import near
 from edge.actuators.connecting.near import _open
-from edge.actuators.gate import Attempt, Outcome
+from edge.actuators.gate import EMERGENCY, Attempt, Outcome
 from edge.actuators.tables import Expected, WebLogin, WebStatus, WebTable, faults
 from edge.actuators.web import WebGate, fingerprint
 
@@ -403,6 +403,17 @@ class TestApproached:
 
                 assert done.outcome is Outcome.ACTUATED
                 assert len(made) == n
+
+    @pytest.mark.parametrize("held", [True, False])
+    async def test_a_fire_waits_for_no_visitor_s_approach(self, held):
+        """Whether the controller can be held open or only opened."""
+        async with self.counted() as (url, made, _), gate(url, hold_url=url, timeout_s=5) as one:
+            one._near._still.clear()  # it hangs: a controller that takes no connection any more, or seems to
+            async with asyncio.timeout(2):
+                done = await (one.hold(open_=True) if held else one.open(Attempt(lane="A", redemption=EMERGENCY)))
+
+            assert done.outcome is Outcome.ACTUATED
+            assert len(made) == 1
 
     async def test_two_approaches_at_one_moment_are_one(self):
         async with self.counted() as (url, made, _), gate(url) as one:
