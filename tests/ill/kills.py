@@ -31,6 +31,7 @@ import aiohttp
 from central.demo.running.terminal_link import TerminalLink
 from central.demo.street import town as street
 from tests.ill.disks import disk_of_its_own, missing
+from tests.ill.totals import earlier, noted
 from tests.processes.conftest import started_town
 
 SHOWN_AT_ONCE = 4
@@ -166,7 +167,7 @@ def main():
     asked = parser.parse_args()
     if asked.cuts and missing():
         parser.error(f"a disk of its own needs {missing()}")
-    lines = asked.totals.read_text().splitlines() if asked.totals and asked.totals.exists() else []
+    lines = earlier(asked.totals)
     if many := asked.cuts or asked.kills:
         began = time.monotonic()
         with contextlib.ExitStack() as stack:
@@ -174,12 +175,8 @@ def main():
             folder.mkdir(parents=True, exist_ok=True)
             say = lambda text: print(text, flush=True)  # noqa: E731
             figures = asyncio.run(play(folder, asked.seed, many, cuts=bool(asked.cuts), say=say))
-        lines.append(line_of(asked.seed, cuts=bool(asked.cuts), figures=figures, took_s=time.monotonic() - began))
-        print(lines[-1], flush=True)
-        if asked.totals:
-            asked.totals.parent.mkdir(parents=True, exist_ok=True)
-            with asked.totals.open("a") as file:
-                file.write(f"{lines[-1]}\n")
+        line = line_of(asked.seed, cuts=bool(asked.cuts), figures=figures, took_s=time.monotonic() - began)
+        lines.append(noted(asked.totals, line))
     print(sum_of(lines))
 
 

@@ -46,6 +46,7 @@ from sync.enrol.identity import load_identity
 from sync.transport import RefusedError, UnreachableError, open_session
 from sync.wire.messages import WireError
 from tests.edge.lanes.test_openings import PLACE, POLICY, NoLists
+from tests.ill.totals import earlier, noted
 from tests.sync.conftest import Commits, Terminal, build_town
 
 HOLDERS = 12  # few: each comes again and again
@@ -380,14 +381,9 @@ def main():
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--totals", type=Path)
     asked = parser.parse_args()
-    lines = asked.totals.read_text().splitlines() if asked.totals and asked.totals.exists() else []
+    lines = earlier(asked.totals)
     for seed in range(asked.seed, asked.seed + asked.runs):
-        lines.append(json.dumps(play_one(seed, asked.events)))
-        print(lines[-1], flush=True)
-        if asked.totals:
-            asked.totals.parent.mkdir(parents=True, exist_ok=True)
-            with asked.totals.open("a") as file:
-                file.write(f"{lines[-1]}\n")
+        lines.append(noted(asked.totals, json.dumps(play_one(seed, asked.events))))
     print(sum_of(lines))
 
 

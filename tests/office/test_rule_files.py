@@ -6,7 +6,7 @@ import zipfile
 from datetime import date
 
 import pytest
-import xlsxwriter
+from odd_files import ID, xlsx
 from office_town import CITY, Office
 
 from central.office.drafts import deciding
@@ -16,19 +16,8 @@ from central.office.refusals import RefusedError
 from central.store import sqlite_books
 
 WHY = Asked(why="年度更新", force=True)
-ID = "11010519491231002X"
 SITES = "场所,名称,英文名称,信用等级,商户等级\nyunling-shop,云岭茶庄,Yunling Tea,AA,3\nyunling-hotel,云岭酒店,,A,\n"
 YEAR = "日历,日期,到,休班\npublic-holidays,2027-01-01,2027-01-03,休\npublic-holidays,2027/10/1,2027年10月7日,\n"
-
-
-def xlsx(rows):
-    out = io.BytesIO()
-    with xlsxwriter.Workbook(out, {"in_memory": True, "default_date_format": "yyyy-mm-dd"}) as book:
-        sheet = book.add_worksheet()
-        for number, row in enumerate(rows):
-            for column, value in enumerate(row):
-                sheet.write(number, column, value)
-    return out.getvalue()
 
 
 @pytest.fixture
