@@ -4,9 +4,9 @@
   durable commit of SQLite (WAL, synchronous = FULL) of as many bytes as the rows of a grant (ADR 0103);
 - `page`: the floor as it was until then: decoding, and one raw page written and synced;
 - `asked`: the first, and one bare HTTP exchange with whoever counts for the site;
-- `laws`: what the laws of a lane demand beside (ADR 0140): a second commit, of the attempt, before anything is sent;
-  each commit on a thread of its own, which costs the way there and back; and one bare HTTP request to the controller,
-  from another process, over a connection of its own. With the question where somebody is asked.
+- `laws`: what the laws of a lane demand beside (ADR 0140, ADR 0170): the commit, of grant and attempt, on a thread of
+  its own, which costs the way there and back; and one bare HTTP request to the controller, from another process, over
+  a connection of its own. With the question where somebody is asked.
 
 No line of what decides is in any of them.
 
@@ -33,7 +33,6 @@ from scanner.decode import find_codes
 
 PAGE = b"x" * 4096
 GRANT_BYTES = 1_850  # the rows of a grant without their indexes: redemption, fact, use, nonce, proof
-ATTEMPT_BYTES = 280  # the fact of an attempt
 CODE_BYTES = 300
 NAMES = {
     "floor": "floor",
@@ -126,21 +125,17 @@ class Floor:
     async def take(self, jpeg: bytes | None, ask: Ask | None) -> Floors:
         """Return the floors of one visitor; `ask` is one bare exchange with whoever counts, None where nobody does."""
         decoding = await asyncio.to_thread(_seconds, lambda: _decode(jpeg))
-        committing = await asyncio.to_thread(_seconds, lambda: self._commit(GRANT_BYTES))
+        committing = await asyncio.to_thread(_seconds, self._commit)
         page = await asyncio.to_thread(_seconds, self._sync)
-        attempt = await asyncio.to_thread(_seconds, lambda: self._insert(ATTEMPT_BYTES))
         asking = await _awaited(ask) if ask is not None else 0.0
-        ways = await _awaited(self._thread.nothing) + await _awaited(self._thread.nothing)
+        way = await _awaited(self._thread.nothing)
         telling = await self._controller.seconds()
         floor = decoding + committing
-        return Floors(floor, decoding + page, floor + asking, floor + asking + attempt + ways + telling)
+        return Floors(floor, decoding + page, floor + asking, floor + asking + way + telling)
 
-    def _commit(self, size: int) -> None:
+    def _commit(self) -> None:
         self._key.verify(self._signature, self._code)
-        self._insert(size)
-
-    def _insert(self, size: int) -> None:
-        self._rows.execute("INSERT INTO rows VALUES (?)", (b"x" * size,))
+        self._rows.execute("INSERT INTO rows VALUES (?)", (b"x" * GRANT_BYTES,))
 
     def _sync(self) -> None:
         os.write(self._page, PAGE)

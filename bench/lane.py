@@ -9,7 +9,13 @@ of the floor with the question where somebody has.
 Each line is played twice: while the platform, which counts for this site, answers; and without a network, where nobody
 can be asked. Two visitors find out that it is silent (claims.md 10); they are not counted. One JSON object a line.
 
-    python bench/lane.py [--rounds 40] [--only frame|byte] [--folder DIR]      DIR decides which disk is measured
+"Screen" is the moment at which a reader of the terminal's event stream has the event `decision`, as a screen's page
+has: what the page then draws is the browser's, and no part of it.
+
+    python bench/lane.py [--rounds 40] [--only frame|byte] [--folder DIR] [--sync-ms 4]
+
+DIR decides which disk is measured. `--sync-ms`: each sync of the terminal and of the floors takes so much longer, as on
+the card or eMMC of a box (`tests/ill/slow_disk.c`, built with `cc`); the platform keeps the disk of its own.
 """
 
 import argparse
@@ -21,6 +27,8 @@ import os
 import pty
 import runpy
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
@@ -46,6 +54,7 @@ PATIENCE_S = 8.0
 parts = runpy.run_path(str(Path(__file__).parent / "_lane_floor.py"))  # not on the path: there is a token.py
 NAMES, Ask, Controller, Floor, Floors = (parts[name] for name in ("NAMES", "Ask", "Controller", "Floor", "Floors"))
 SILENCES = 2  # visitors who find out that nobody answers
+PACE, SHIM = "SLOW_DISK", Path(__file__).parent.parent / "tests" / "ill" / "slow_disk.c"
 Picture = npt.NDArray[np.uint8]
 
 
@@ -134,7 +143,9 @@ async def built(folder: Path, street: Street, source: str | None) -> AsyncIterat
         gate = TerminalLink(town.GATE, folder, gate_port, session)
         url = f"http://127.0.0.1:{platform_port}"
         try:
+            pace = os.environ.pop(PACE, None)  # the platform is another machine, and has a disk of its own
             await platform.start()
+            os.environ |= {} if pace is None else {PACE: pace}
             source = source or f"http://127.0.0.1:{own}/camera"
             text = gate.configuration(platform=url, source=source, actuator=f"http://127.0.0.1:{own}/gate")
             gate.config.write_text(text, "utf-8")
@@ -235,13 +246,25 @@ def figure(what: str, times: list[float], floors: list[Floors]) -> None:
     print(json.dumps({"bench": "lane", "what": what} | {name: round(one, 2) for name, one in figures.items()}))
 
 
+def slowed(sync_ms: int) -> None:
+    """Begin anew with a disk each of whose syncs takes `sync_ms` longer, for this process and its children."""
+    folder = Path(tempfile.mkdtemp())
+    built, pace = folder / "slow_disk.so", folder / "pace"
+    subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", str(built), str(SHIM), "-ldl"], check=True)
+    pace.write_text(str(sync_ms))
+    os.execve(sys.executable, sys.orig_argv, os.environ | {"LD_PRELOAD": str(built), PACE: str(pace)})  # noqa: S606
+
+
 def main() -> None:
     """Read the arguments and measure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--only", choices=("frame", "byte"))
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--sync-ms", type=int, default=0)
     args = parser.parse_args()
+    if args.sync_ms and PACE not in os.environ:
+        slowed(args.sync_ms)
     if args.only != "byte":
         with tempfile.TemporaryDirectory(dir=args.folder) as folder:
             (Path(folder) / "camera").mkdir()

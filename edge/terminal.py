@@ -36,6 +36,7 @@ from edge.events import Events
 from edge.housekeeping import tidy
 from edge.lanes.beside.making import open_beside
 from edge.lanes.decider import Decider
+from edge.lanes.gates.unsent import Unsent
 from edge.lanes.lane import Lane
 from edge.lanes.second_check import Verifiers
 from edge.lanes.together import finish, join, read, resume
@@ -194,6 +195,7 @@ class Terminal:
             metrics=metrics,
         )
         decider.reached = self._reached
+        decider.unsent = Unsent.of(config.data)
         stack.callback(decider.close)
         sync = self._ways = await self._sync(identity, store, clock, lists, stack)
         sync.pull.switched = lambda versions: metrics.lists.switched(versions, clock.now_ms())

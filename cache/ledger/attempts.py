@@ -6,6 +6,7 @@ Rules of this file:
 
 - an attempt is a fact before anything is sent; what came of it is another. One without the other is unknown: the plug
   was pulled in between;
+- the first attempt of a grant that opens a gate is written with the grant (`first`), every later one by itself;
 - a gate opens by itself for a redemption that stands (granted, or something open), and only once: when there was no
   attempt, or the last one surely did not open (`sure`: nothing was sent, or the word cannot be forged);
 - what surely did not open gives its use back; its code is free again only if nothing was sent: a gate that lies may
@@ -73,6 +74,12 @@ def last_tried(conn: sqlite3.Connection, redemption: str) -> Tried | None:
     return last
 
 
+def first(pen: Pen, redemption: str, lane: str) -> int:
+    """Journal the first attempt of a grant that is being written; return its number."""
+    pen.fact(ACTUATING, {"attempt": attempt_id(redemption, 1), "lane": lane}, of=redemption)
+    return 1
+
+
 def begin(pen: Pen, redemption: str, lane: str, *, by: str | None = None) -> Began:
     """Journal the next attempt if the gate may open; `by` is a person who asks for it, whatever came of the last."""
     row = pen.conn.execute(STATE, (redemption,)).fetchone()
@@ -96,6 +103,14 @@ class Ended:
     why: str = ""
     sure: bool = False
     sent: bool = True
+
+
+def withdraw(pen: Pen, redemption: str, *, why: str) -> None:
+    """Journal that an attempt was never sent, where there is one of which nothing is known: nobody was told of it."""
+    last = last_tried(pen.conn, redemption)
+    if last is not None and last.outcome == UNKNOWN:
+        body = {"attempt": attempt_id(redemption, last.number), "why": why, "sure": True}
+        pen.fact(NOT_ACTUATED, body, of=redemption)
 
 
 def ended(pen: Pen, redemption: str, number: int, what: Ended, *, gives_back: bool) -> Stepped | None:

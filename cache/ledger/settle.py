@@ -18,7 +18,7 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from cache.journal import proofs
-from cache.ledger import entries, facts, upkeep, writing
+from cache.ledger import attempts, entries, facts, upkeep, writing
 from cache.ledger.counting import keys as counted
 from cache.ledger.elsewhere.ended import as_seen_here, end_elsewhere, less_ended
 from cache.ledger.permit import ALONE, ClaimWord, Dry, Permit
@@ -240,7 +240,8 @@ def _write_grant(pen: Pen, visit: Visit, decision: Decision, permit: Permit) -> 
     if override is not None:
         pen.fact("override", {"by": override.by, "why": override.why}, of=entry.id)
     opens = bool(decision.obligations.get("open_gate"))
-    return Settled(decision=decision, redemption=entry.id, journal_seq=seq, open_gate=opens)
+    attempt = attempts.first(pen, entry.id, visit.place.lane) if opens and visit.gated else None
+    return Settled(decision=decision, redemption=entry.id, journal_seq=seq, open_gate=opens, attempt=attempt)
 
 
 def _write_ending(pen: Pen, visit: Visit, decision: Decision, known: Facts) -> Settled:

@@ -42,6 +42,7 @@ class Visit:
     `text` is the code as it was presented: a grant keeps it as a proof. Empty where nobody will ask for one.
     `lifted`: codes of our lists that stand no more, as the platform said for this one decision (contract.md §8).
     `lists` are the versions of the issuer's lists that are in force: a denial's fact says on which it rests.
+    `gated`: the lane has a gate, so that a grant that opens it bears the first attempt.
     """
 
     token: Token
@@ -52,6 +53,7 @@ class Visit:
     text: str = ""
     lifted: tuple[int, ...] = ()
     lists: Mapping[str, int] = field(default_factory=dict)
+    gated: bool = False
 
 
 class Lists(Protocol):
@@ -78,6 +80,7 @@ class Settled:
     """A decision and what was written of it: `redemption` and `journal_seq` are None where nothing was.
 
     `repeat` says that grace answered; `open_gate` whether the actuator may act on this answer (contract.md §2).
+    `attempt` is the number of the attempt to open that was written with it.
     `outside`: keys that it wanted and its permit does not hold; then nothing was written. `uncertain`: the store was
     not done in time, and may still write it. `before`: what the very same request was given before a restart.
     """
@@ -87,6 +90,7 @@ class Settled:
     journal_seq: int | None = None
     repeat: bool = False
     open_gate: bool = False
+    attempt: int | None = None
     outside: frozenset[str] = frozenset()
     uncertain: bool = False
     notice: str | None = None  # of a denial that was written down

@@ -43,8 +43,8 @@ from edge.api.messages import (
 )
 from edge.api.once import Once, Told
 from edge.api.problems import KIND, ConflictError, other_request
+from edge.lanes.gates.opening import Opening
 from edge.lanes.lane import Lane
-from edge.lanes.openings import Opening
 from edge.lanes.together import hold
 from edge.watch.bounds import ANSWER_S
 from storage.jobs import StoreFailedError

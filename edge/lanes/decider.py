@@ -25,7 +25,7 @@ from secrets import token_urlsafe
 from typing import Any
 
 from cache.ids import uuid7
-from cache.ledger import recall, settle, upkeep
+from cache.ledger import attempts, recall, settle, upkeep
 from cache.ledger.permit import ClaimWord, Dry, Permit
 from cache.ledger.visit import Lists, ListUnreadableError, Settled, Visit
 from cache.lists.store import ListStore
@@ -33,13 +33,14 @@ from cache.lists.trusted import TrustedLists
 from cache.pen import Pen
 from credit.decide import refused
 from credit.facts import Facts
-from credit.inputs import Intent, Now, Place
-from credit.reasons import Reason
+from credit.inputs import ASKING, Intent, Now, Place
+from credit.reasons import Outcome, Reason
 from credit.tokens import TokenError
 from credit.weighing.endings import end
 from edge.clock import raise_floor
 from edge.lanes.beyond import Beyond, ThisTerminal
 from edge.lanes.codes.opener import Opener
+from edge.lanes.gates.unsent import Unsent
 from edge.lanes.presented import Answer, Presented, answer_of, told_before
 from edge.lanes.punctual import EXIT_S, LateError, Punctual
 from edge.lanes.reasking import Asks, Repaired, asked_again, denied
@@ -82,6 +83,7 @@ class Decider:
         self._places = places
         self._metrics = metrics
         self.reached: Callable[[str], None] = lambda _point: None  # told where a redemption stands
+        self.unsent = Unsent()  # attempts that are written and not sent
         self._punctual = Punctual(store, self.now)
         self._opener = Opener()
         self._owed: deque[tuple[dict[str, Any], int]] = deque(maxlen=MAX_OWED)
@@ -120,8 +122,9 @@ class Decider:
         return self._answer(presented, _unsettled(Reason.STORE_FAILED, now), now)
 
     def close(self) -> None:
-        """End the threads that open tokens."""
+        """End the threads that open tokens, and forget the page of attempts where nothing waits on it."""
         self._opener.close()
+        self.unsent.close()
 
     def boot_ms(self) -> int:
         """Return a clock that never jumps, in milliseconds."""
@@ -162,7 +165,8 @@ class Decider:
             return await self._written(refusal, presented, now)
         named = replace(presented.request, named=presented.asking is not None)
         notice = token_urlsafe(NOTICE_BYTES)
-        visit = Visit(token, named, place, self._bounds.disk.stage, notice, presented.text)
+        stage, gated = self._bounds.disk.stage, presented.approach is not None
+        visit = Visit(token, named, place, stage, notice, presented.text, gated=gated)
         try:
             return await self._judged(visit, trusted, presented, now)
         except ListUnreadableError as error:
@@ -192,7 +196,10 @@ class Decider:
         lists: Lists = trusted
 
         async def weigh(permit: Permit) -> Dry:
-            return await self._store.read(lambda conn: settle.dry(Pen(conn, now, uuid7), visit, lists, policy, permit))
+            job = functools.partial(settle.dry, visit=visit, lists=lists, policy=policy, permit=permit)
+            dry = await self._store.read(lambda conn: job(Pen(conn, now, uuid7)))
+            _approach(dry, presented)
+            return dry
 
         for _ in range(ROUNDS):
             again = asks if asks is not None and denied(visit, lists) else None
@@ -282,8 +289,18 @@ class Decider:
             recall.remember(pen, presented.asking, given, lane=presented.lane)
         if settled.journal_seq is not None:
             raise_floor(conn, now)
+        if settled.attempt is not None:
+            self.unsent.written(attempts.attempt_id(str(settled.redemption), settled.attempt))
         self.reached("before-commit")
         return settled
+
+
+def _approach(dry: Dry, presented: Presented) -> None:
+    """Have the gate connected to, where somebody will probably be let in."""
+    decision = dry.decision
+    begins = decision.outcome is Outcome.GRANT and decision.repeats is None and presented.request.intent not in ASKING
+    if presented.approach is not None and begins and decision.obligations.get("open_gate"):
+        presented.approach()
 
 
 def _unsettled(reason: Reason, now: Now) -> Settled:

@@ -26,7 +26,8 @@ from edge.events import Events
 from edge.lanes.challenge import Challenge
 from edge.lanes.codes.turns import NoTurnError, Turns
 from edge.lanes.decider import Decider
-from edge.lanes.openings import Opening, Openings
+from edge.lanes.gates.opening import Opening
+from edge.lanes.openings import Openings
 from edge.lanes.payments import Payments
 from edge.lanes.presented import Answer, Presented, discreet
 from edge.lanes.second_check import Second, Verifiers
@@ -185,6 +186,7 @@ class Lane:
             challenges=self._challenge.accepted(self._decider.boot_ms()),
             grace_s=self.terms.grace_s,
             asking=asking,
+            approach=self.openings.approach if self.openings.gated else None,
         )
         if request.intent is Intent.EXIT:  # whoever leaves waits for nobody
             return self._told(text, await self._decider.decide(presented))

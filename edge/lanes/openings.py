@@ -10,7 +10,11 @@ Rules of this file:
 - a gate that surely did not open gives the use back at once. One whose "no" somebody in the wire could have said
   (`Gate.trusted`) gives nothing back by itself, and more than MAX_DENIED of them in an hour are told;
 - what the gate hears: turned is passed, not turned annuls, fire opens and holds;
-- while its attempt is being written a gate is approached (`Gate.approach`): connected to, asked for nothing;
+- the first attempt is written with the grant itself, in its transaction: a second commit would make everybody wait for
+  the disk once more (ADR 0170). One that was written and not sent is known after a fall of this program
+  (`edge.lanes.gates.unsent`), and is followed by another; after a power cut nobody knows;
+- once it looks as if somebody will be let in, or while an attempt is being written, a gate is approached
+  (`Gate.approach`): connected to, asked for nothing;
 - what could not be begun within BEGIN_S is not sent: whoever asked has gone, and the use is given back;
 - a lane without a gate writes no attempt;
 - stopping finishes what is in hand first.
@@ -21,19 +25,16 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from cache.ids import uuid7
 from cache.ledger import attempts, steps
 from cache.ledger.attempts import Began, Ended
 from cache.ledger.steps import Stepped
 from cache.pen import Pen
-from credit.inputs import Now
 from edge.actuators.gate import EMERGENCY, Attempt, Done, Gate, Heard, Outcome, refused, unanswered, unsent
-from edge.lanes.feedback import Feedback
-from edge.lanes.presented import Answer
-from edge.watch.alive import Errands
+from edge.lanes.gates.feedback import Feedback
+from edge.lanes.gates.opening import Clock, Opening
 from storage.jobs import StoreFailedError
 from storage.sqlite import Store
 
@@ -48,34 +49,6 @@ MAX_OWED = 1_000  # facts about exits that wait for the store
 MAX_DENIED = 3  # an hour, of a gate whose word can be forged
 HOUR_S = 3_600.0
 STATES = {Outcome.ACTUATED: "opened", Outcome.NOT_ACTUATED: "failed", Outcome.UNKNOWN: "unknown"}
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """One opening of a gate: for a redemption, or for somebody who leaves (None). `by` is a person who asks for it."""
-
-    name: str
-    redemption: str | None
-    heads: int = 1
-    by: str | None = None
-    asked: float = field(default_factory=time.monotonic, compare=False)
-
-    @classmethod
-    def of(cls, answer: Answer) -> "Opening":
-        """Return the opening that an answer asks for."""
-        name = answer.redemption or f"exit-{answer.journal_seq or answer.at_ms}"
-        return cls(name, answer.redemption, answer.heads)
-
-
-class Clock(Protocol):
-    """What tells the time, sends on errands, and hears of points at which tests pull the plug."""
-
-    reached: Callable[[str], None]
-    errands: Errands
-
-    def now(self) -> Now:
-        """Return now."""
-        ...
 
 
 class Openings:
@@ -112,6 +85,11 @@ class Openings:
     def strikes(self) -> int:
         """How many openings running were not actuated; a doubtful gate counts as one that does not open."""
         return max(self._running, len(self._denied) if self.doubtful else 0)
+
+    def approach(self) -> None:
+        """Connect to the gate, if that takes time: somebody will probably be let in."""
+        if self._gate is not None:
+            self._later(self._gate.approach())
 
     def ask(self, opening: Opening) -> None:
         """Have the gate opened, unless it already is being opened for the same redemption."""
@@ -164,10 +142,12 @@ class Openings:
             await self._leave(opening)
             return
         redemption = opening.redemption
-        assert self._gate is not None  # noqa: S101 - nothing is asked for without one
-        self._later(self._gate.approach())
         try:
-            began = await self._begin(redemption, opening.by, before=opening.asked + BEGIN_S)
+            if opening.attempt is not None:
+                began = Began(opening.attempt, heads=opening.heads)
+            else:
+                self.approach()
+                began = await self._begin(redemption, opening.by, before=opening.asked + BEGIN_S)
             if began.number is not None and time.monotonic() > opening.asked + BEGIN_S:
                 await self._note(redemption, began.number, unsent("too late"), gives_back=opening.by is None)
                 return
@@ -180,14 +160,21 @@ class Openings:
             self._say(redemption, Outcome.NOT_ACTUATED)
 
     async def _begin(self, redemption: str, by: str | None, *, before: float | None = None) -> Began:
-        return await self._write(lambda pen: attempts.begin(pen, redemption, self._lane, by=by), before=before)
+        def job(pen: Pen) -> Began:
+            began = attempts.begin(pen, redemption, self._lane, by=by)
+            if began.number is not None:
+                self._decider.unsent.written(attempts.attempt_id(redemption, began.number))
+            return began
+
+        return await self._write(job, before=before)
 
     async def _doubted(self, redemption: str, began: Began) -> Began:
-        """Ask the gate what became of the last attempt; return the attempt that may follow."""
-        assert self._gate is not None  # noqa: S101 - nothing is asked for without one
+        """Ask what became of the last attempt, its gate if need be; return the attempt that may follow."""
         assert began.last is not None  # noqa: S101 - the caller looked
         number = began.last.number
-        done = await self._asked(self._attempt(redemption, number, began.heads))
+        attempt = self._attempt(redemption, number, began.heads)
+        waits = self._decider.unsent.waits(attempt.id)
+        done = unsent("the program ended before it was sent") if waits else await self._asked(attempt)
         if done.outcome is Outcome.UNKNOWN:
             self._say(redemption, done.outcome)
             return began
@@ -197,6 +184,7 @@ class Openings:
     async def _try(self, redemption: str, number: int, heads: int, *, person: bool) -> None:
         assert self._gate is not None  # noqa: S101 - nothing is asked for without one
         attempt = self._attempt(redemption, number, heads)
+        self._decider.unsent.leaves(attempt.id)
         done = await self._bounded(self._gate.open(attempt))
         if done.outcome is Outcome.UNKNOWN:
             asked = await self._asked(attempt)

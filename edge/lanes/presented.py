@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,7 @@ class Presented:
     challenges: tuple[bytes, ...] = ()
     grace_s: int = 10
     asking: Asking | None = None
+    approach: Callable[[], None] | None = None  # has the gate connected to; None on a lane without one
     refusal: Reason | None = None  # no code could be had: this is the answer, but to whoever leaves
     arrived: float = field(default_factory=time.monotonic)  # freshness and the deadline count from here
 
@@ -49,6 +50,7 @@ class Answer:
     journal_seq: int | None = None
     repeat: bool = False
     open_gate: bool = False
+    attempt: int | None = None  # written with the grant, and to be sent now
     heads: int = 1
     shown: Mapping[str, Any] = field(default_factory=dict)
     before: Answered | None = None  # the same request was given this before a restart: nothing was decided now
@@ -84,6 +86,7 @@ def answer_of(presented: Presented, settled: Settled, now: Now, *, lists_age_s: 
         journal_seq=settled.journal_seq,
         repeat=settled.repeat,
         open_gate=settled.open_gate,
+        attempt=settled.attempt,
         before=settled.before,
         heads=presented.request.heads,
         shown={

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import Final
 
 from cache.ids import uuid7
-from cache.ledger import recall, steps
+from cache.ledger import attempts, recall, steps
 from cache.ledger.visit import Settled
 from cache.pen import Pen
 from credit.inputs import Now
@@ -87,5 +87,6 @@ class Punctual:
 def _annul(conn: sqlite3.Connection, *, now: Now, redemption: str) -> None:
     """Take back what nobody was told of."""
     pen = Pen(conn, now, uuid7)
+    attempts.withdraw(pen, redemption, why="late")
     steps.annul(pen, redemption, cause="late")
     recall.forget(pen, redemption)

@@ -41,8 +41,8 @@ class Near:
         self._still.set()
 
     async def make(self, *, within_s: float) -> None:
-        """Connect, unless the address is a name or this is being done; never raises for what a network does."""
-        if self._to is None or not self._still.is_set():
+        """Connect, unless the address is a name, or this is done or begun; never raises for what a network does."""
+        if self._to is None or self._made is not None or not self._still.is_set():
             return
         self._still.clear()
         try:

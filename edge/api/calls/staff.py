@@ -26,8 +26,8 @@ from edge.api.app import Route
 from edge.api.bodies import body_of
 from edge.api.calls.staff_bodies import OpenBody, PersonBody, PinBody, StopBody, UnlockBody
 from edge.api.problems import ConflictError
+from edge.lanes.gates.opening import Opening
 from edge.lanes.lane import Lane
-from edge.lanes.openings import Opening
 from edge.staff import persons
 from edge.staff.persons import Duty, Person
 from edge.staff.pins import WeakPinError, WrongPinError, check_pin, hash_pin, secret_of

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from cache.ids import uuid7
 from cache.journal.chain import begin_epoch
 from cache.ledger import settle, steps, upkeep
+from cache.ledger.attempts import attempt_id
 from cache.ledger.visit import Visit
 from cache.pen import Pen
 from credit.claims import Token, TokenClass
@@ -19,8 +22,10 @@ from credit.policy import Policy
 from credit.reasons import Outcome as Answer
 from credit.rules.benefits import parse_benefits
 from edge.actuators.gate import Heard, Plain, refused, unanswered, unsent, well
-from edge.lanes.feedback import Feedback
-from edge.lanes.openings import BEGIN_S, SLACK_S, Opening, Openings
+from edge.lanes.gates.feedback import Feedback
+from edge.lanes.gates.opening import Opening
+from edge.lanes.gates.unsent import Unsent
+from edge.lanes.openings import BEGIN_S, SLACK_S, Openings
 from edge.watch.alive import Errands, Faults
 from storage.jobs import JobWithdrawnError, StoreFailedError
 from storage.sqlite import immediate, memory
@@ -74,6 +79,7 @@ class Clock:
         self.at_ms = T0
         self.faults = Faults()
         self.errands = Errands(self.faults)
+        self.unsent = Unsent()
 
     @staticmethod
     def reached(point):
@@ -122,10 +128,14 @@ class Controller(Plain):
 
 
 class World:
-    """A lane's ledger and openings, and one visitor with one code."""
+    """A lane's ledger and openings, and one visitor with one code.
 
-    def __init__(self, controller):
-        self.store, self.clock, self.controller = MemoryStore(), Clock(), controller
+    `page` is where attempts stand that were not sent; `gated`: a grant is written with its first attempt.
+    """
+
+    def __init__(self, controller, page=None):
+        self.store, self.clock, self.controller, self.page = MemoryStore(), Clock(), controller, page
+        self.clock.unsent, self.gated = Unsent(page), controller is not None
         self.told, self.asked_by_people, self.served = [], 0, []
         self.running = None
         self.start()
@@ -141,8 +151,20 @@ class World:
         self.running.cancel()
         await asyncio.gather(self.running, return_exceptions=True)
 
-    async def show(self, code=b"n1", *, ago_s=0.0):
-        """Show the code; return what is answered. The opening that it asks for is `ago_s` seconds old."""
+    async def end(self, *, power):
+        """End the program, by a power cut or by a fault of its own, and start it again."""
+        await self.stop()
+        if power:
+            self.page.write_bytes(b"")
+        self.clock.unsent = Unsent(self.page)
+        await self.store.write(lambda conn: upkeep.renew_grace(conn, self.clock.now()))
+        self.start()
+
+    async def show(self, code=b"n1", *, ago_s=0.0, asked=True):
+        """Show the code; return what is answered. The opening that it asks for is `ago_s` seconds old.
+
+        `asked`: False where the program ends before it asks for it.
+        """
         token = Token(
             issuer="wulong",
             kid=b"k" * 8,
@@ -156,12 +178,19 @@ class World:
             nonce=code,
         )
         self.clock.at_ms += 500
-        visit, now = Visit(token, Request(), PLACE), Now(utc_ms=self.clock.at_ms, grace_ms=10_000)
-        settled = await self.store.write(lambda conn: settle.settle(Pen(conn, now, uuid7), visit, NoLists(), POLICY))
-        if settled.open_gate:
+        visit, now = Visit(token, Request(), PLACE, gated=self.gated), Now(utc_ms=self.clock.at_ms, grace_ms=10_000)
+
+        def job(conn):
+            settled = settle.settle(Pen(conn, now, uuid7), visit, NoLists(), POLICY)
+            if settled.attempt is not None:
+                self.clock.unsent.written(attempt_id(settled.redemption, settled.attempt))
+            return settled
+
+        settled = await self.store.write(job)
+        if settled.open_gate and asked:
             self.served.append(settled.redemption)
-            asked = time.monotonic() - ago_s
-            self.openings.ask(Opening(settled.redemption, settled.redemption, asked=asked))
+            name, when = settled.redemption, time.monotonic() - ago_s
+            self.openings.ask(Opening(name, name, attempt=settled.attempt, asked=when))
         return settled
 
     async def person(self):
@@ -194,8 +223,8 @@ def played(controller):
     """Return what runs a story in a world with this controller, and gives the world."""
 
     def run(story):
-        async def whole():
-            world = World(controller)
+        async def whole(page):
+            world = World(controller, page)
             try:
                 async with asyncio.timeout(10):
                     await story(world)
@@ -203,17 +232,22 @@ def played(controller):
                 await world.stop()
             return world
 
-        return asyncio.run(whole())
+        with tempfile.TemporaryDirectory() as folder:
+            return asyncio.run(whole(Path(folder) / "unsent"))
 
     return run
 
 
-@pytest.mark.parametrize("strict", [True, False], ids=["the store withdraws it", "the store was slow with it"])
-def test_an_opening_that_could_not_be_begun_for_seconds_opens_for_nobody_and_the_code_is_good_again(strict):
+@pytest.mark.parametrize(
+    ("gated", "strict"),
+    [(True, False), (False, True), (False, False)],
+    ids=["written with its grant", "the store withdraws it", "the store was slow with it"],
+)
+def test_an_opening_that_could_not_be_begun_for_seconds_opens_for_nobody_and_the_code_is_good_again(gated, strict):
     controller = Controller([])
 
     async def story(world):
-        world.store.strict = strict
+        world.gated, world.store.strict = gated, strict
         await world.show(ago_s=BEGIN_S + 1)
         await world.settled()
         first = controller.openings
@@ -251,7 +285,9 @@ def test_facts_of_an_attempt_that_were_damaged_on_the_disk_end_no_lane_and_open_
 
 
 WAYS = st.tuples(st.booleans(), st.sampled_from(["truth", "never", "late", "cut", "lie", "away"]))
-ACTS = st.sampled_from(["show", "show", "restart", "person", "turned", "not_turned", "late", "ill"])
+ACTS = st.sampled_from(
+    ["show", "show", "restart", "fall unsent", "power cut unsent", "person", "turned", "not_turned", "late", "ill"]
+)
 
 
 @settings(max_examples=150, deadline=None)
@@ -279,9 +315,10 @@ def test_two_visitors_never_pass_on_one_code_whatever_the_controller_does(ways, 
             elif act == "late":
                 world.clock.at_ms += 11_000
             elif act == "restart":
-                await world.stop()
-                await world.store.write(lambda conn: upkeep.renew_grace(conn, world.clock.now()))
-                world.start()
+                await world.end(power=True)
+            elif act in ("fall unsent", "power cut unsent"):
+                await world.show(asked=False)
+                await world.end(power=act == "power cut unsent")
             elif act == "person":
                 await world.person()
             elif feedback and controller.hear is not None:
@@ -341,11 +378,50 @@ def test_a_gate_that_can_be_asked_is_believed_and_opens_no_second_time():
     assert world.kinds() == ["granted", "actuating", "actuated"]
 
 
+def test_a_program_that_fell_between_commit_and_sending_opens_for_whoever_shows_the_code_again():
+    async def story(world):
+        await world.show(asked=False)
+        await world.end(power=False)
+        await world.show()
+        await world.settled()
+        await world.show()
+        await world.settled()
+
+    world = played(Controller([]))(story)
+
+    assert world.controller.openings == 1
+    first, second = (f"{world.served[0]}.{number}" for number in (1, 2))
+    assert [(kind, body.get("attempt")) for kind, body in world.facts()[1:]] == [
+        ("actuating", first),
+        ("not_actuated", first),
+        ("actuating", second),
+        ("actuated", second),
+    ]
+    assert world.uses() == 1
+
+
+@pytest.mark.parametrize("askable", [True, False])
+def test_after_a_power_cut_between_commit_and_sending_the_gate_is_asked_or_a_person(askable):
+    async def story(world):
+        await world.show(asked=False)
+        await world.end(power=True)
+        await world.show()
+        await world.settled()
+        assert world.controller.openings == int(askable)
+        if not askable:
+            await world.person()
+
+    world = played(Controller([], askable=askable, trusted=True))(story)
+
+    assert world.controller.openings == 1
+    assert world.uses() == 1
+
+
 def test_the_plug_pulled_between_attempt_and_answer_opens_nothing_by_itself_and_a_person_may():
     async def story(world):
         world.controller.timeout_s = 30
         await world.show()
-        while "actuating" not in world.kinds():
+        while not world.controller.openings:
             await asyncio.sleep(0)
         await world.stop()
         world.controller.timeout_s = 0.01
@@ -411,6 +487,7 @@ def test_the_no_of_a_gate_in_plain_http_gives_nothing_back_and_more_than_three_a
 
 def test_what_cannot_be_written_is_not_sent():
     async def story(world):
+        world.gated = False
         settled = await world.show()
         world.store.ill = True
         await world.settled()
