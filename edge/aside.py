@@ -6,11 +6,15 @@ Rules of this file:
 - damage that was met while running leaves a mark beside the file; the next start then looks at the whole file;
 - what is set aside keeps its bytes, with its log files, under a name that says when: unsent facts may be read from it;
 - the terminal that goes on knows that it does not know what it gave (`store_lost`);
-- what a restore was making beside the database when the plug was pulled is nobody's: the next start takes it away.
+- what a restore was making beside the database when the plug was pulled is nobody's: the next start takes it away;
+- so is the copy on which an update tried its version, unless that update still holds it (a lock that ends with it).
 """
 
 import contextlib
+import fcntl
 import logging
+import os
+import shutil
 import sqlite3
 from pathlib import Path
 from typing import Final
@@ -22,6 +26,7 @@ from storage.sqlite import connect
 MARK: Final = ".damaged"
 PARTS: Final = ("", "-wal", "-shm")
 DRAFT: Final = "restoring.db"  # what `xinguan restore` makes, until one rename lets it be the database
+TRIAL: Final = ".trial-"  # folders in which `xinguan update` tries a version on a copy
 
 log = logging.getLogger("xinguan.aside")
 
@@ -56,6 +61,30 @@ def remove(database: Path) -> bool:
     for path in found:
         path.unlink(missing_ok=True)
     return bool(found)
+
+
+def hold(trial: Path) -> int:
+    """Hold a folder of a trial: `remove_trials` leaves it alone until the handle is closed, by us or by our end."""
+    handle = os.open(trial, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return handle
+
+
+def remove_trials(data: Path) -> bool:
+    """Remove the copies of updates that were cut off; return whether there was any that is gone now.
+
+    What root had not handed over yet is root's to remove: the next update does.
+    """
+    gone = False
+    for trial in data.glob(f"{TRIAL}*"):
+        try:
+            handle = hold(trial)
+        except OSError:  # an update holds it, or it is root's
+            continue
+        shutil.rmtree(trial, ignore_errors=True)
+        os.close(handle)
+        gone = gone or not trial.exists()
+    return gone
 
 
 def _damaged(database: Path, *, whole: bool) -> bool:

@@ -101,6 +101,8 @@ class Beginning:
         draft = self._parts.database.with_name(aside.DRAFT)
         if await asyncio.to_thread(aside.remove, draft):
             log.warning("restore_was_cut_off", extra={"detail": "the ledger is as it was; xinguan restore begins anew"})
+        if await asyncio.to_thread(aside.remove_trials, draft.parent):
+            log.warning("update_was_cut_off", extra={"detail": "its copy of the ledger is removed"})
         found = await asyncio.to_thread(aside.set_aside, self._parts.database, now_ms=now_ms)
         self._aside = found or self._aside
 

@@ -4,6 +4,8 @@
     python systemd/packaging/build.py tarball [--debian 12] [--arch amd64] [--out dist]
     python systemd/packaging/build.py update --sign KEY.pem [--debian 12] [--arch amd64] [--out dist]
 
+    each with [--keys FILE]: the public release keys of whoever releases, in place of systemd/release-keys
+
 Rules of this file:
 
 - what goes in is what requirements/*.txt name by hash, and the project's own wheel; nothing is resolved;
@@ -36,6 +38,7 @@ from typing import Final
 
 HERE: Final = Path(__file__).parent
 ROOT: Final = HERE.parent.parent
+KEYS: Final = ROOT / "systemd" / "release-keys"
 PREFIX: Final = Path("opt/xinguan")
 PYTHON_OF: Final = {12: "3.11", 13: "3.13"}
 GLIBC_OF: Final = {12: 36, 13: 41}
@@ -61,12 +64,13 @@ MAINTAINER: Final = "Xinguan maintainers <xinguan@localhost>"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What a package is for, and what it holds: Debian release, machine, version, and the commit's time."""
+    """What a package is for, and what it holds: Debian release, machine, version, the commit's time, who may update."""
 
     debian: int
     arch: str
     version: str
     epoch: int
+    keys: str = ""  # public release keys, a line each, as their file has them
 
     @property
     def python(self) -> str:
@@ -95,15 +99,19 @@ class Target:
 
 def main(argv: list[str] | None = None) -> int:
     """Build what was asked for and print where it lies."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("kind", choices=["deb", "tarball", "update"])
-    parser.add_argument("--sign", type=Path, help="PEM file of the release key (Ed25519), for update")
-    parser.add_argument("--debian", type=int, choices=sorted(PYTHON_OF), default=this_debian(), help="%(default)s")
-    parser.add_argument("--arch", choices=sorted(MACHINE_OF), default=this_arch(), help="%(default)s")
-    parser.add_argument("--out", type=Path, default=ROOT / "dist")
-    args = parser.parse_args(argv)
+    args = asked(argv)
     args.out.mkdir(parents=True, exist_ok=True)
-    target = Target(debian=args.debian, arch=args.arch, version=project_version(), epoch=commit_time())
+    target = Target(
+        debian=args.debian,
+        arch=args.arch,
+        version=project_version(),
+        epoch=commit_time(),
+        keys=args.keys.read_text("utf-8"),
+    )
+    if not keys_of(target.keys):
+        if args.keys != KEYS:
+            raise SystemExit(f"{args.keys} names no key: 64 hex digits a line, docs/boxes.md says how to make one")
+        print(f"{KEYS.relative_to(ROOT)} names nobody: boxes with this package will take no update", file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="xinguan-build-") as folder:
         terminal, central = Path(folder, "xinguan"), Path(folder, "xinguan-central")
         lay_out(target, terminal, central)
@@ -114,6 +122,21 @@ def main(argv: list[str] | None = None) -> int:
         for tree in (terminal, central):
             print(build(target, tree, args.out))
     return 0
+
+
+def asked(argv: list[str] | None) -> argparse.Namespace:
+    """Return what shall be built."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kind", choices=["deb", "tarball", "update"])
+    parser.add_argument("--sign", type=Path, help="PEM file of the release key (Ed25519), for update")
+    parser.add_argument("--keys", type=Path, default=KEYS, help="public release keys, one a line (%(default)s)")
+    parser.add_argument("--debian", type=int, choices=sorted(PYTHON_OF), default=this_debian(), help="%(default)s")
+    parser.add_argument("--arch", choices=sorted(MACHINE_OF), default=this_arch(), help="%(default)s")
+    parser.add_argument("--out", type=Path, default=ROOT / "dist")
+    args = parser.parse_args(argv)
+    if args.kind == "update" and args.sign is None:
+        parser.error("an update is signed: --sign KEY.pem")
+    return args
 
 
 def this_debian() -> int:
@@ -243,10 +266,7 @@ def add_environment(target: Target, tree: Path) -> None:
         ("terminal.toml", "usr/share/doc/xinguan/examples/terminal.toml"),
     ):
         put(tree / place, (ROOT / "systemd" / source).read_text("utf-8"))
-    keys = (ROOT / "systemd/release-keys").read_text("utf-8")
-    if not keys_of(keys):
-        print("systemd/release-keys names nobody: boxes with this package will take no update", file=sys.stderr)
-    put(tree / "usr/share/xinguan/release-keys", f"# number {target.epoch}\n{keys}")
+    put(tree / "usr/share/xinguan/release-keys", f"# number {target.epoch}\n{target.keys}")
     put(tree / PREFIX / "settle", (HERE / "settle.sh").read_text("utf-8"), 0o755)
     facts = {"version": target.version, "number": target.epoch, "debian": target.debian, "arch": target.arch}
     put(home / "update.json", json.dumps(facts | {"size": 1, "sha256": "0" * 64}))
@@ -370,6 +390,9 @@ def update(target: Target, trees: tuple[Path, ...], out: Path, key: Path) -> Pat
     sys.path.insert(0, str(ROOT))
     bundle = import_module("edge.commands.update.bundle")
     pem = import_module("cryptography.hazmat.primitives.serialization").load_pem_private_key(key.read_bytes(), None)
+    keys = keys_of(target.keys)  # who may sign the next one
+    if keys and import_module("sync.wire.jws").public_hex(pem) not in keys:
+        print(f"{key} is none of the keys it names: boxes must have it from before", file=sys.stderr)
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:xz") as tree:
         for part in trees:
@@ -380,7 +403,6 @@ def update(target: Target, trees: tuple[Path, ...], out: Path, key: Path) -> Pat
     raw = packed.getvalue()
     version = f"{target.version}+{target.epoch}"  # a name of its own: two builds of one version lie side by side
     facts = {"version": version, "number": target.epoch, "debian": target.debian, "arch": target.arch}
-    keys = keys_of((ROOT / "systemd/release-keys").read_text("utf-8"))  # who may sign the next one
     line = bundle.Update(**facts, size=len(raw), sha256=hashlib.sha256(raw).hexdigest(), keys=keys)
     made = out / f"xinguan-{version}-debian{target.debian}-{target.arch}.xgu"
     made.write_bytes(bundle.signed(line, pem) + raw)

@@ -27,10 +27,10 @@ def debootstrap(root):
 
 
 class Booted:
-    """One booted Debian."""
+    """One booted Debian; `beside` another it has that one's network, so that each is this machine to the other."""
 
-    def __init__(self, root, log):
-        self.root, self.log = Path(root), log
+    def __init__(self, root, log, beside=None):
+        self.root, self.log, self.beside = Path(root), log, beside
 
     def start(self):
         """Boot, and wait until systemd says that it is up."""
@@ -41,7 +41,8 @@ class Booted:
             f"--machine=box-{os.getpid()}",
             "--register=no",
         ]
-        words += ["--keep-unit", "--private-network", "--resolv-conf=off", "--console=read-only"]
+        own = "--private-network" if self.beside is None else f"--network-namespace-path=/proc/{self.beside.pid}/ns/net"
+        words += ["--keep-unit", own, "--resolv-conf=off", "--console=read-only"]
         self._log = self.log.open("wb")
         self._nspawn = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log)
         self.pid = self._until(self._process_one, "process 1")

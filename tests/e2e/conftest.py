@@ -92,10 +92,13 @@ def bare():
 
 @pytest.fixture(scope="session")
 def boot(bare, tmp_path_factory):
-    """Return a function that boots a copy of the empty Debian, with files in /root and what apt will ask for."""
+    """Return a function that boots a copy of the empty Debian, with files in /root and what apt will ask for.
+
+    With `beside` it has the network of another box.
+    """
     started = []
 
-    def booted(files, wanted):
+    def booted(files, wanted, beside=None):
         root = Path(tempfile.mkdtemp(prefix="xinguan-box-"))
         subprocess.run(["cp", "-a", f"{bare}/.", root], check=True)
         root.chmod(0o755)
@@ -105,7 +108,7 @@ def boot(bare, tmp_path_factory):
         fetch = f"cd /root; apt-get update; apt-get install -y --download-only {wanted}"
         environment = {"PATH": os.environ["PATH"], "DEBIAN_FRONTEND": "noninteractive"}
         subprocess.run(["chroot", root, "bash", "-ec", fetch], check=True, env=environment, capture_output=True)
-        box = booted_debian.Booted(root, tmp_path_factory.mktemp("console") / "log")
+        box = booted_debian.Booted(root, tmp_path_factory.mktemp("console") / "log", beside)
         started.append(box)
         return box.start()
 

@@ -43,11 +43,11 @@ def decided(box, many):
     return found[-1]["body"]["reasons"]
 
 
-def readiness(box):
-    """Return what the terminal says of its readiness; None where nobody answers."""
+def readiness(box, url="http://127.0.0.1:8470"):
+    """Return what a terminal says of its readiness; None where nobody answers."""
     script = (
         "import urllib.request as u, urllib.error as e\n"
-        "try: a = u.urlopen('http://127.0.0.1:8470/readyz', timeout=5)\n"
+        f"try: a = u.urlopen('{url}/readyz', timeout=5)\n"
         "except e.HTTPError as error: a = error\n"
         "print(a.read().decode())"
     )

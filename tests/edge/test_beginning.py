@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import sqlite3
 from contextlib import AsyncExitStack
 from types import SimpleNamespace
@@ -10,7 +11,7 @@ import pytest
 
 from cache.ledger.paying import AWAITING
 from credit.inputs import Now
-from edge import beginning
+from edge import aside, beginning
 from edge.beginning import Beginning
 from edge.clock import Clock, Memory
 from edge.commands.run import innermost
@@ -122,6 +123,24 @@ async def test_what_a_restore_was_making_when_the_plug_was_pulled_does_not_stay(
 
     assert list(tmp_path.glob("restoring*")) == []
     assert "restore_was_cut_off" in caplog.text
+
+
+async def test_the_copy_of_an_update_that_was_cut_off_does_not_stay_and_one_under_way_does(tmp_path, caplog):
+    """It is a copy of the ledger too; a service that restarts beside an update leaves that update its copy."""
+    for name in ("cut-off", "under-way"):
+        (tmp_path / f"{aside.TRIAL}{name}/data").mkdir(parents=True)
+        (tmp_path / f"{aside.TRIAL}{name}/data/terminal.db").write_bytes(b"copy")
+    held = aside.hold(tmp_path / f"{aside.TRIAL}under-way")
+    first, _ = started(tmp_path)
+
+    async with AsyncExitStack() as stack:
+        await first.run(stack)
+
+    assert [path.name for path in tmp_path.glob(f"{aside.TRIAL}*")] == [f"{aside.TRIAL}under-way"]
+    assert "update_was_cut_off" in caplog.text
+    os.close(held)
+    assert aside.remove_trials(tmp_path)
+    assert not aside.remove_trials(tmp_path)
 
 
 def test_a_port_that_is_taken_is_said_and_not_that_tasks_ended():

@@ -221,3 +221,13 @@ class TestTheMachine:
         wanted.symlink_to("/usr/lib/systemd/system/xinguan-terminal.service")
 
         assert told_by(tmp_path)["unit"].ok
+
+    def test_a_box_that_would_take_no_update_says_so_before_one_is_brought(self, tmp_path):
+        self.put(tmp_path, "usr/share/xinguan/release-keys", "# number 5\n# nobody\n")
+        without = told_by(tmp_path)["updates"]
+        self.put(tmp_path, "usr/share/xinguan/release-keys", f"# number 5\n{'1' * 64}\n")
+        having = told_by(tmp_path)["updates"]
+
+        assert "Install the package of whoever releases" in without.mend
+        assert "请安装发布方的软件包" in without.mend
+        assert (having.ok, "from 1 release key" in having.en) == (True, True)

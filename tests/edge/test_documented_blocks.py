@@ -50,7 +50,11 @@ CHECKED = {
         "json": "tests/edge/test_simulate_command.py::test_the_examples_in_the_documentation_are_read_as_written",
         "": "tests/edge/test_documented_blocks.py::test_an_own_offer_on_the_page_is_one",
     },
-    "boxes.md": {"toml": "tests/edge/test_documented_blocks.py::test_what_lies_on_a_stick_is_read", "console": LINES},
+    "boxes.md": {
+        "toml": "tests/edge/test_documented_blocks.py::test_what_lies_on_a_stick_is_read",
+        "console": LINES,
+        "sh": "tests/update/test_release_keys.py::test_a_release_key_made_by_the_page_signs_what_a_box_takes",
+    },
     "clients.md": {"ts": MADE, "python": MADE, "sh": CLIENTS},
     "commands.md": {"": MADE},
     "configuration.md": {"toml": "tests/edge/test_configuration_page.py::test_the_example_of_the_page_is_good"},

@@ -1,4 +1,6 @@
-"""The machine under a terminal, as far as its kernel and systemd tell: who sets the clock, heat, power, a worn card.
+"""The machine under a terminal, as far as its kernel, systemd and our package tell.
+
+Who sets the clock, heat, power, a worn card; whether it starts with the box, and whose updates it takes.
 
 Rules of this file: files are read, nothing is started and nothing waited for; what no kernel tells is no finding.
 `root` is where the machine's tree begins.
@@ -9,18 +11,23 @@ from pathlib import Path
 from typing import Final
 
 from edge.commands.looking.finding import Finding
+from edge.commands.update.bundle import UpdateError
+from edge.commands.update.keys import release_keys
 
 HOT_C: Final = 80  # boards slow down from here on, and flash ages
 WORN: Final = 0x09  # JEDEC life time estimate, in tenths: 80 to 90 % of its writes are used
 URGENT: Final = 0x02  # JEDEC pre-EOL: 80 % of the spare blocks are gone
 DAEMONS: Final = ("run/chrony/chronyd.pid", "run/systemd/timesync", "run/ntpd.pid", "run/openntpd.pid")
 WANTED: Final = "etc/systemd/system/multi-user.target.wants/xinguan-terminal.service"
+PACKAGE_KEYS: Final = "usr/share/xinguan/release-keys"
+VERSIONS: Final = "opt/xinguan"
 
 
 def machine(root: Path = Path("/")) -> Iterator[Finding]:
     """Yield what the machine tells."""
     yield _clock_source(root)
     yield from _enabled(root)
+    yield from _updates(root)
     yield from _heat(root)
     yield from _power(root)
     yield from _wear(root)
@@ -46,6 +53,20 @@ def _enabled(root: Path) -> Iterator[Finding]:
         return
     yield Finding(
         "unit", "开机不会自动启动", "it does not start with the box", "sudo systemctl enable --now xinguan-terminal"
+    )
+
+
+def _updates(root: Path) -> Iterator[Finding]:
+    """Say before anybody brings an update whether this box would take one; nothing where no package laid it out."""
+    if not (root / PACKAGE_KEYS).exists():
+        return
+    try:
+        many = len(release_keys(root / VERSIONS, root / PACKAGE_KEYS))
+    except UpdateError as error:
+        yield Finding("updates", "不能用更新包更新", "it takes no signed update", str(error))
+        return
+    yield Finding(
+        "updates", f"接受 {many} 把发布密钥签名的更新", f"it takes updates signed by one of {many} release keys"
     )
 
 

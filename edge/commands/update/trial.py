@@ -5,14 +5,17 @@ Rules of this file:
 - the rehearsal runs on a `VACUUM INTO` copy in a folder of its own: no source, no gate, no platform, another port; the
   new version migrates it, puts the lists in force and answers a code with intent `check`, which writes nothing;
 - for real, ready means: another process than before answers, and no line that was well before is red;
-- both run as the service's user, and both are bounded in time.
+- both run as the service's user, and both are bounded in time;
+- a rehearsal ends with the update that began it, however that ends, and its copy is removed by whoever comes next.
 """
 
+import ctypes
 import json
 import os
 import pwd
 import re
 import shutil
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -25,6 +28,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from edge.aside import TRIAL, hold, remove_trials
 from edge.commands.common import local_api
 from edge.commands.update.bundle import UpdateError
 from edge.config import Config
@@ -40,6 +44,8 @@ PAUSE_S: Final = 0.2
 NOWHERE: Final = "http://127.0.0.1:9"  # the discard port: nobody is there
 STARTED: Final = re.compile(r"^process_start_time_seconds (\S+)$", re.MULTILINE)
 SELF_TEST: Final = "XG1:SELF-TEST"
+PR_SET_PDEATHSIG: Final = 1
+LIBC: Final = ctypes.CDLL(None, use_errno=True)
 
 
 def red_lines(config: Config) -> set[str] | None:
@@ -94,7 +100,12 @@ def rehearse(home: Path, config: Config, *, within_s: float = READY_S) -> int:
         log = folder / "trial.log"
         with log.open("wb") as out:
             running = subprocess.Popen(  # noqa: S603 - our own words
-                words, stdin=subprocess.DEVNULL, stdout=out, stderr=out, **_as_owner(config.data)
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                preexec_fn=_ends_with_us,  # noqa: PLW1509 - this command has one thread
+                **_as_owner(config.data),
             )
         try:
             _decides(folder, port, running, within_s)
@@ -110,6 +121,12 @@ def rehearse(home: Path, config: Config, *, within_s: float = READY_S) -> int:
             except subprocess.TimeoutExpired:
                 running.kill()
                 running.wait()
+
+
+def _ends_with_us() -> None:
+    """Let the kernel end this child with the command that starts it; whoever changes the user afterwards undoes it."""
+    if LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
 
 
 def _decides(folder: Path, port: int, running: "subprocess.Popen[bytes]", within_s: float) -> None:
@@ -145,7 +162,9 @@ def _present(port: int, token: str) -> dict[str, Any]:
 @contextmanager
 def _stage(config: Config) -> Iterator[tuple[Path, int]]:
     """Give a folder with a copy of what a terminal stands on, beside the data, and a free port."""
-    folder = Path(tempfile.mkdtemp(prefix=".trial-", dir=config.data))
+    remove_trials(config.data)
+    folder = Path(tempfile.mkdtemp(prefix=TRIAL, dir=config.data))
+    held = hold(folder)
     try:
         data = folder / "data"
         data.mkdir(mode=0o700)
@@ -171,6 +190,7 @@ def _stage(config: Config) -> Iterator[tuple[Path, int]]:
         raise UpdateError(f"无法准备副本 · the copy for the trial cannot be made: {error}") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        os.close(held)
 
 
 def _shut(config: Config, data: Path, port: int) -> str:
