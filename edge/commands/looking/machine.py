@@ -65,9 +65,7 @@ def _updates(root: Path) -> Iterator[Finding]:
     except UpdateError as error:
         yield Finding("updates", "不能用更新包更新", "it takes no signed update", str(error))
         return
-    yield Finding(
-        "updates", f"接受 {many} 把发布密钥签名的更新", f"it takes updates signed by one of {many} release keys"
-    )
+    yield Finding("updates", f"接受 {many} 把发布密钥签名的更新", f"updates are taken from {many} release key(s)")
 
 
 def _heat(root: Path) -> Iterator[Finding]:
