@@ -1,5 +1,7 @@
 """What a batch of facts does to the books, worked out before anything is written: values, made by `tallies.plan`."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -55,12 +57,16 @@ class Booking:
     """What a batch's facts do to the tallies."""
 
     takings: list[Taking] = field(default_factory=list)
+    taken: dict[tuple[str, str, str], tuple[Record, range]] = field(default_factory=dict)  # of a grant of this batch
+    places: dict[str, list[tuple[str, str, str]]] = field(default_factory=dict)  # of this batch's grants, by redemption
     backs: list[GivingBack] = field(default_factory=list)
     grants: list[tuple[Side, Record]] = field(default_factory=list)
     again: list[Side] = field(default_factory=list)  # one redemption granted once more in its own epoch
     doubles: list[tuple[Side, Side]] = field(default_factory=list)  # one redemption granted at two places
     states: dict[tuple[str, str, str], str] = field(default_factory=dict)  # of this batch's grants, by their place
     later: list[tuple[str, str, str, str, str]] = field(default_factory=list)  # place, state before, state after
+    stands: dict[tuple[str, str, str], str] = field(default_factory=dict)  # the last of `later`, by place
+    pending: Counter[tuple[str, tuple[str, str, str]]] = field(default_factory=Counter)  # of `backs`, by key and whose
     ended: list[tuple[str, Back, int]] = field(default_factory=list)
     fresh: dict[tuple[str, str, str], list[Record]] = field(default_factory=dict)  # steps of this batch's grants
     on_record: dict[tuple[str, str, str], tuple[str | None, list[Record]]] = field(default_factory=dict)
@@ -68,10 +74,28 @@ class Booking:
     apart: dict[int, str] = field(default_factory=dict)  # why this batch's records stand apart, by seq
     early: dict[str, list[Record]] = field(default_factory=dict)  # steps that come before their grant
 
+    def grant(self, side: Side, record: Record, takings: Sequence[Taking], state: str) -> None:
+        """Enter a grant of this batch, what it takes, and the state in which it begins."""
+        place, first = (side.redemption, side.terminal, side.epoch), len(self.takings)
+        self.grants.append((side, record))
+        self.takings += takings
+        self.taken[place] = record, range(first, len(self.takings))
+        self.places.setdefault(side.redemption, []).append(place)
+        self.states[place] = state
+
+    def move(self, place: tuple[str, str, str], before: str, after: str) -> None:
+        """Enter the new state of a grant on record."""
+        self.later.append((*place, before, after))
+        self.stands[place] = after
+
+    def give_back(self, one: GivingBack) -> None:
+        """Enter a change of a use that is on record."""
+        self.backs.append(one)
+        self.pending[one.key, one.side.whose] += one.change
+
     def after(self, redemption: str, terminal: str, epoch: str, written: str) -> str:
         """Return the state of a grant on record, with what this batch has said of it so far."""
-        said = [one[4] for one in self.later if one[:3] == (redemption, terminal, epoch)]
-        return said[-1] if said else written
+        return self.stands.get((redemption, terminal, epoch), written)
 
     def deltas(self) -> list[tuple[str, int, int]]:
         """Return the change under each key and the widest bound reported, in the order in which rows are locked."""

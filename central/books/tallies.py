@@ -126,12 +126,10 @@ def _take(booking: Booking, granted: Granted, ended: Sequence[Row], early: Row |
     if place in booking.states:
         booking.again.append(side)
         return
-    booking.grants.append((side, record))
     if not ended:
-        booking.takings += [Taking(use, side) for use in uses_of(record, nonces=nonces)]
-        booking.states[place] = state_after(record)
+        booking.grant(side, record, [Taking(use, side) for use in uses_of(record, nonces=nonces)], state_after(record))
         return
-    last_ms = max(one[2] for one in ended)
+    takings, last_ms = list[Taking](), max(one[2] for one in ended)
     for use in uses_of(record, nonces=nonces):
         back = 0
         for part, most, _at_ms, state in ended:
@@ -140,16 +138,16 @@ def _take(booking: Booking, granted: Granted, ended: Sequence[Row], early: Row |
             )
             if use.key.startswith(freed.part):
                 back = freed_in_all(use.key, use.n, back, freed)
-        booking.takings.append(Taking(use, side, back, last_ms if back else None))
+        takings.append(Taking(use, side, back, last_ms if back else None))
     said = [one[3] for one in ended if one[3]]
-    booking.states[place] = said[-1] if said else state_after(record)
+    booking.grant(side, record, takings, said[-1] if said else state_after(record))
 
 
 async def _step(tx: Tx, booking: Booking, terminal: str, record: Record) -> None:
     back, state, redemption = back_of(record), state_after(record), str(record.redemption)
     if back is None and not state:
         return
-    fresh = [place for place in booking.states if place[0] == redemption]
+    fresh = booking.places.get(redemption, [])
     for place in fresh:
         booking.fresh.setdefault(place, []).append(record)
         _step_fresh(booking, place, record, own=place[1] == terminal)
@@ -166,7 +164,7 @@ async def _step(tx: Tx, booking: Booking, terminal: str, record: Record) -> None
         for key in sorted(json.loads(keys)) if back is not None or again else ():
             await change(tx, booking, key, side, freed)
         if moves(before, state, again=again):
-            booking.later.append((redemption, held_at, epoch, before, state))
+            booking.move((redemption, held_at, epoch), before, state)
     if not found and not fresh:
         booking.early.setdefault(redemption, []).append(record)
         if back is not None:
@@ -202,7 +200,7 @@ def moves(before: str, after: str, *, again: bool) -> bool:
 def _step_fresh(booking: Booking, place: tuple[str, str, str], record: Record, *, own: bool) -> None:
     """Apply a step to a grant of the same batch."""
     before, back, state = booking.states[place], back_of(record), state_after(record)
-    body = next(grant.body for side, grant in booking.grants if (side.redemption, side.terminal, side.epoch) == place)
+    body = booking.taken[place][0].body
     if back is not None:
         back = freed_by(_shared(back, body, None, booking.fresh[place]), body)
     again = takes_again(before, record.kind, own=own)
@@ -218,10 +216,7 @@ def _step_fresh(booking: Booking, place: tuple[str, str, str], record: Record, *
 
 def taken_fresh(booking: Booking, place: tuple[str, str, str]) -> list[tuple[int, Taking]]:
     """Return the takings of a grant of this batch, each with its place in the booking."""
-    redemption, terminal, epoch = place
-    own = (redemption, terminal, epoch)
-    takings = enumerate(booking.takings)
-    return [(at, one) for at, one in takings if (one.side.redemption, one.side.terminal, one.side.epoch) == own]
+    return [(at, booking.takings[at]) for at in booking.taken[place][1]]
 
 
 async def change(tx: Tx, booking: Booking, key: str, side: Side, back: Back | None) -> None:
@@ -231,14 +226,10 @@ async def change(tx: Tx, booking: Booking, key: str, side: Side, back: Back | No
     row = await tx.row(HELD, key, side.terminal, side.epoch, side.redemption)
     if row is None:
         return
-    same = (key, side.terminal, side.epoch, side.redemption)
-    pending = sum(
-        one.change for one in booking.backs if (one.key, one.side.terminal, one.side.epoch, one.side.redemption) == same
-    )
-    n, before = row[0], row[1] + pending
+    n, before = row[0], row[1] + booking.pending[key, side.whose]
     after = 0 if back is None else freed_in_all(key, n, before, back)
     if after != before:
-        booking.backs.append(GivingBack(key, side, after, after - before, side.at_ms))
+        booking.give_back(GivingBack(key, side, after, after - before, side.at_ms))
 
 
 async def book(tx: Tx, booking: Booking) -> dict[str, Tally]:

@@ -56,10 +56,12 @@ class Elsewhere:
 
     told: dict[Place, Told] = field(default_factory=dict)
     rows: dict[tuple[str, str], Presence] = field(default_factory=dict)
+    of_name: dict[str, set[str]] = field(default_factory=dict)  # redemptions that have a row under a name
 
     def put(self, row: Presence) -> None:
         """Note a row as it will stand."""
         self.rows[row.name, row.redemption] = row
+        self.of_name.setdefault(row.name, set()).add(row.redemption)
 
     async def write(self, tx: Tx) -> None:
         """Write the rows, in the order of their names."""
@@ -148,10 +150,11 @@ def _within(booking: Booking, found: Elsewhere, name: str, stored: Sequence[Row]
         if now not in WHOLE and row.inside > 0:
             rooms = [key for key in json.loads(keys) if key.startswith(INSIDE)]
             within.setdefault(redemption, (row, []))[1].append(((redemption, terminal, epoch), rooms))
-    for place in booking.states:
-        fresh = found.rows.get((name, place[0]))
-        if fresh is not None and fresh.inside > 0 and booking.states[place] not in WHOLE:
-            within.setdefault(place[0], (fresh, []))[1].append((place, None))
+    for redemption in found.of_name.get(name, ()):
+        fresh = found.rows[name, redemption]
+        for place in booking.places.get(redemption, ()) if fresh.inside > 0 else ():
+            if booking.states[place] not in WHOLE:
+                within.setdefault(redemption, (fresh, []))[1].append((place, None))
     return sorted(within.values(), key=lambda one: (one[0].at_ms, one[0].redemption))
 
 
