@@ -16,6 +16,7 @@ How often to try is the business of `sync.peer`.
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -84,6 +85,16 @@ async def open_session(
         yield session
 
 
+@lru_cache(maxsize=64)
+def pinned(pin: bytes) -> aiohttp.Fingerprint:
+    """Return what holds TLS to the one certificate of this SHA-256: the same for the same pin.
+
+    Connections are kept by what they trust, and two fingerprints are never equal: with another one for each call none
+    was ever used twice, and each ask of a hub agreed on TLS anew.
+    """
+    return aiohttp.Fingerprint(pin)
+
+
 def _problem(status: int, body: bytes) -> Problem:
     try:
         return decode(body, Problem)
@@ -121,7 +132,7 @@ async def exchange(
     is good, for a hub that a signed profile names; no authority vouches for it then.
     """
     timeout = aiohttp.ClientTimeout(total=TOTAL_S + silent_s, sock_connect=CONNECT_S, sock_read=silent_s)
-    trust: aiohttp.Fingerprint | bool = True if pin is None else aiohttp.Fingerprint(pin)
+    trust: aiohttp.Fingerprint | bool = True if pin is None else pinned(pin)
     try:
         async with session.request(
             method, url, headers=headers, data=body, allow_redirects=False, timeout=timeout, ssl=trust

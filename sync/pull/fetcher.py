@@ -23,7 +23,7 @@ import aiohttp
 from tuf.api.exceptions import DownloadError, DownloadHTTPError, DownloadLengthMismatchError, SlowRetrievalError
 from tuf.ngclient import FetcherInterface  # type: ignore[attr-defined]
 
-from sync.transport import CONNECT_S, SILENT_S
+from sync.transport import CONNECT_S, SILENT_S, pinned
 
 OK: Final = 200
 PARTIAL: Final = 206
@@ -60,7 +60,7 @@ class ListFetcher(DocumentFetcher):
 
     def __init__(self, session: aiohttp.ClientSession, *, deadline_s: float, pin: bytes | None = None) -> None:
         self._session = session
-        self._trust: aiohttp.Fingerprint | bool = True if pin is None else aiohttp.Fingerprint(pin)
+        self._trust: aiohttp.Fingerprint | bool = True if pin is None else pinned(pin)
         self._loop = asyncio.get_running_loop()
         self._deadline = self._loop.time() + deadline_s
         self._deadline_s = deadline_s

@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import hashlib
 import ipaddress
 import ssl
 import time
@@ -138,3 +139,24 @@ async def test_another_authority_and_another_name_are_refused_at_any_time(author
     async with serving(authority.server(*YEAR)) as url, open_session(authority.path) as session:
         with pytest.raises(UnreachableError, match="localhost"):
             await exchange(session, "GET", url.replace("127.0.0.1", "localhost"))
+
+
+async def test_asks_of_a_hub_share_a_connection_and_another_certificate_has_one_of_its_own(authority):
+    context, connections = authority.server(*YEAR), []
+
+    async def answer(reader, writer):
+        connections.append(writer.get_extra_info("peername"))
+        while await reader.readline():
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nwell")
+            await writer.drain()
+        writer.close()
+
+    pin = hashlib.sha256(ssl.PEM_cert_to_DER_cert((authority.folder / "server.pem").read_text())).digest()
+    async with await asyncio.start_server(answer, "127.0.0.1", 0, ssl=context) as server, open_session() as session:
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        for _ in range(3):
+            assert await exchange(session, "GET", url, pin=bytes([*pin])) == b"well"
+        assert len(set(connections)) == 1
+        with pytest.raises(UnreachableError):
+            await exchange(session, "GET", url, pin=bytes(32))
