@@ -12,6 +12,7 @@ Rules of this file:
 
 import hashlib
 import json
+from functools import cache
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
@@ -272,11 +273,18 @@ def decode(raw: bytes | str, kind: type[T], *, code: str = "bad_message", once: 
     """Return `raw` as a message of `kind`; raise WireError. `once` False: who calls knows that no member is twice."""
     try:
         found = msgspec.json.decode(raw, type=kind)
-        if once:
+        ours = msgspec.json.encode(found) == raw and _is_read_whole(kind)  # type: ignore[arg-type]
+        if once and not ours:  # of what we write no member stands twice
             json.loads(raw, object_pairs_hook=_once, parse_int=_number, parse_float=_number)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, _TwiceError) as error:
         raise WireError(code, f"{kind.__name__}: {error}"[:MAX_DETAIL]) from error
     return found
+
+
+@cache
+def _is_read_whole(kind: object) -> bool:
+    """Return whether a message of this kind keeps no part of it as the bytes that came."""
+    return "RawType" not in repr(msgspec.inspect.type_info(kind))
 
 
 class _TwiceError(ValueError):

@@ -12,6 +12,7 @@ from central.http import answers
 from central.platform_state import Signer
 from sync import peer
 from sync.push.status import PushState
+from sync.wire.memory import OwnFact
 from sync.wire.messages import MAX_TOLD, Answer, Conflict, Other, SetAside, WireError, decode
 from sync.wire.seals import ANSWER, open_answer, sign
 
@@ -234,6 +235,12 @@ class TestBounds:
     def test_a_member_that_stands_twice_is_refused(self, text):
         with pytest.raises(WireError, match="twice"):
             decode(text, SetAside)
+
+    def test_a_member_that_stands_twice_in_a_part_that_is_kept_as_it_came_is_refused(self):
+        fact = msgspec.json.encode(OwnFact(seq=1, raw=msgspec.Raw(b'{"kind":"granted","kind":"annulled"}')))
+
+        with pytest.raises(WireError, match="twice"):
+            decode(fact, OwnFact)
 
     def test_an_error_that_quotes_what_came_stays_short(self):
         with pytest.raises(WireError) as refused:
