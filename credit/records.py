@@ -7,18 +7,26 @@ Rules of this file:
 - `seq` starts at 1 and goes on across epochs; an epoch's first record chains to that epoch's hash(0).
 
 RFC 8785 sorts member names by UTF-16 code units. With integers only and names from our own set (ASCII), the
-standard encoder with sorted keys, no spaces and no ASCII escaping writes exactly that form.
+standard encoder with sorted keys, no spaces and no ASCII escaping writes exactly that form. So does msgspec's, in a
+quarter of the time; it is given what is nothing but our own plain values, and a test holds the two against each other.
 """
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
-from typing import Any
+from types import NoneType
+from typing import Any, Final
+
+import msgspec
 
 CHAIN_LABEL = b"xinguan-journal-1"
 MAX_RECORD_BYTES = 64 * 1024
 MAX_SAFE_INTEGER = 2**53 - 1  # RFC 8785 numbers are IEEE doubles; beyond this they would not round-trip
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)  # made once
+_PLAIN_ENCODER: Final = msgspec.json.Encoder(order="sorted")
+_LEAVES: Final = frozenset({str, bool, NoneType})
+_PLAIN_TEXT: Final = re.compile(r"[A-Za-z0-9._:/@|-]*+")  # what JSON writes as it is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +61,31 @@ def _check(value: object, path: str) -> None:
     raise ValueError(f"{path}: {type(value).__name__} has no place in a record")
 
 
+def _is_plain(value: Any) -> bool:
+    """Return whether a value is made of plain dicts with ASCII names, lists, texts and whole numbers; else look closer.
+
+    Looked at are the kinds of all members at once: member by member took a tenth of what a grant costs.
+    """
+    kind = type(value)
+    if kind is dict:
+        if not "".join(value).isascii():
+            return False
+        members = value.values()
+    elif kind is list or kind is tuple:
+        members = value
+    else:
+        return kind in _LEAVES or (kind is int and abs(value) <= MAX_SAFE_INTEGER)
+    return _LEAVES.issuperset(map(type, members)) or all(map(_is_plain, members))
+
+
 def canonical(value: object) -> bytes:
     """Return RFC 8785 bytes of a JSON value without floats; raise ValueError for anything else."""
+    try:
+        plain = _is_plain(value)
+    except TypeError:  # a name that is no text
+        plain = False
+    if plain:
+        return _PLAIN_ENCODER.encode(value)
     _check(value, "$")
     return _ENCODER.encode(value).encode()
 
@@ -66,8 +97,15 @@ def encode(record: Record) -> bytes:
 
 def around(record: Record, body: bytes) -> bytes:
     """Return `encode` of a record whose canonical body is at hand: `at_ms` sorts before it, the others after."""
-    others = {"id": record.id, "kind": record.kind, "redemption": record.redemption, "seq": record.seq}
-    raw = b'{"at_ms":%b,"body":%b,%b' % (canonical(record.at_ms), body, canonical(others)[1:])
+    redemption, named = record.redemption, "" if record.redemption is None else record.redemption
+    times = type(record.at_ms) is int and type(record.seq) is int and max(abs(record.at_ms), abs(record.seq))
+    if times and times <= MAX_SAFE_INTEGER and _PLAIN_TEXT.fullmatch(f"{record.id}{record.kind}{named}"):
+        of = b"null" if redemption is None else b'"%b"' % redemption.encode()
+        ends = (record.id.encode(), record.kind.encode(), of, record.seq)
+        raw = b'{"at_ms":%d,"body":%b,"id":"%b","kind":"%b","redemption":%b,"seq":%d}' % (record.at_ms, body, *ends)
+    else:
+        others = {"id": record.id, "kind": record.kind, "redemption": redemption, "seq": record.seq}
+        raw = b'{"at_ms":%b,"body":%b,%b' % (canonical(record.at_ms), body, canonical(others)[1:])
     if len(raw) > MAX_RECORD_BYTES:
         raise ValueError(f"record of {len(raw)} bytes; the bound is {MAX_RECORD_BYTES}")
     return raw

@@ -37,7 +37,7 @@ from storage.migrations import TERMINAL, Schema, migrate
 from storage.threads.checkpoints import Checkpoints
 from storage.threads.dying import end_process
 from storage.threads.readers import Readers
-from storage.threads.waiting import Ran, Waiting, withdrawn
+from storage.threads.waiting import Ran, Waiting, tell_all, withdrawn
 
 MAX_GROUP = 64  # jobs committed together at most
 BUSY_TIMEOUT_MS = 5_000  # an operator's command may hold the file for a moment
@@ -288,5 +288,4 @@ class Store:
         failures = [str(error) for error in errors if isinstance(error, StoreFailedError)]
         if failures or wrote:
             self.failing = failures[-1] if failures else ""
-        for waiting, outcome in zip(group, ran, strict=True):
-            waiting.tell(outcome)
+        tell_all(list(zip(group, ran, strict=True)))

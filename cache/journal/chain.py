@@ -23,6 +23,10 @@ MAX_BESIDE = 1024 * 1024  # bytes that are kept of what no record holds
 LAST = "SELECT seq, CAST(hash AS BLOB) FROM journal ORDER BY seq DESC LIMIT 1"
 EPOCH = "SELECT number, id, terminal, from_seq FROM epoch ORDER BY number DESC LIMIT 1"
 EPOCH_OF = "SELECT number, id, terminal, from_seq FROM epoch WHERE from_seq <= ? ORDER BY number DESC LIMIT 1"
+END = (  # the epoch in force, and the last record
+    "SELECT e.terminal, e.id, e.from_seq, j.seq, CAST(j.hash AS BLOB) FROM epoch e"
+    " LEFT JOIN journal j ON j.seq = (SELECT max(seq) FROM journal) ORDER BY e.number DESC LIMIT 1"
+)
 INSERT = "INSERT INTO journal (seq, id, at_ms, kind, redemption, body, hash) VALUES (?, ?, ?, ?, ?, ?, ?)"
 ROW = (  # as bytes: what a bit turned over may be no text any more, no number, or nothing
     "SELECT seq, CAST(id AS BLOB), CASE typeof(at_ms) WHEN 'integer' THEN at_ms ELSE CAST(at_ms AS BLOB) END,"
@@ -135,11 +139,13 @@ def epoch_of(conn: sqlite3.Connection, seq: int) -> Epoch:
 
 def head(conn: sqlite3.Connection) -> Head:
     """Return the end of the chain: the last record's, or hash(0) of the epoch when it has no record yet."""
-    epoch = current_epoch(conn)
-    row = conn.execute(LAST).fetchone()
-    if row is None or row[0] < epoch.from_seq:
-        return Head(epoch.from_seq - 1, chain_start(epoch.terminal, epoch.id))
-    return Head(row[0], bytes(row[1] or b""))
+    row = conn.execute(END).fetchone()
+    if row is None:
+        current_epoch(conn)  # which says so
+    terminal, epoch, from_seq, seq, hashed = row
+    if seq is None or seq < from_seq:
+        return Head(from_seq - 1, chain_start(terminal, epoch))
+    return Head(seq, hashed or b"")
 
 
 def append(conn: sqlite3.Connection, fact: NewFact) -> Record:

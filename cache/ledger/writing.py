@@ -37,13 +37,16 @@ NONCE = (
     "INSERT INTO nonces (issuer, token, nonce, terminal, lane, at_ms, until_ms, redemption)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
+NONCE_UNKNOWN = f"{NONCE} ON CONFLICT DO NOTHING"
 NONCE_OF = (
     "UPDATE nonces SET freed = ?2 WHERE redemption = ?1"
     " AND (issuer, token) = (SELECT issuer, token_id FROM redemptions WHERE id = ?1)"
 )
-USE = "INSERT INTO uses (key, ordinal, redemption, at_ms, bound, since_ms, excess) VALUES (?, ?, ?, ?, ?, ?, ?)"
+USE = (  # its ordinal is the next
+    "INSERT INTO uses (key, ordinal, redemption, at_ms, bound, since_ms, excess) VALUES (?1,"
+    " (SELECT coalesce(max(ordinal), 0) + 1 FROM uses WHERE key = ?1 AND given_back_by IS NULL), ?2, ?3, ?4, ?5, ?6)"
+)
 SUM = "INSERT INTO sums (key, redemption, fen, at_ms, bound, since_ms, excess) VALUES (?, ?, ?, ?, ?, ?, ?)"
-HIGHEST = "SELECT max(ordinal) FROM uses WHERE key = ? AND given_back_by IS NULL"
 HELD = "SELECT rowid, key FROM uses WHERE redemption = ? AND given_back_by IS NULL ORDER BY key, ordinal DESC"
 GONE = (
     "SELECT key, count(*), bound, since_ms FROM uses WHERE redemption = ?1"
@@ -150,10 +153,13 @@ def _take_all(conn: sqlite3.Connection, entry: Entry, *, accepted: bool, counted
 
 
 def _burn(conn: sqlite3.Connection, entry: Entry, *, accepted: bool) -> None:
+    """Burn the nonce; one that is known is written anew where it was freed, or its time is over."""
     key = (entry.issuer, entry.token_id, entry.nonce)
-    conn.execute(FREED, (*key, entry.at_ms))
     row = (*key, entry.place.terminal, entry.place.lane, entry.at_ms, entry.at_ms + NONCE_MS, entry.id)
-    conn.execute(f"{NONCE} ON CONFLICT DO NOTHING" if accepted else NONCE, row)
+    if conn.execute(NONCE_UNKNOWN, row).rowcount:
+        return
+    conn.execute(FREED, (*key, entry.at_ms))
+    conn.execute(NONCE_UNKNOWN if accepted else NONCE, row)
 
 
 def keep_grace(conn: sqlite3.Connection, key: tuple[Any, ...], answer: str, until_ms: int) -> None:
@@ -173,10 +179,8 @@ def take(conn: sqlite3.Connection, one: Use | Sum, redemption: str, at_ms: int, 
     if isinstance(one, Sum):
         conn.execute(SUM, (one.key, redemption, n, at_ms, one.limit, one.since_ms, int(n > room)))
         return n > room
-    highest = conn.execute(HIGHEST, (one.key,)).fetchone()[0] or 0
     for number in range(n):
-        row = (one.key, highest + number + 1, redemption, at_ms, one.limit, one.since_ms, int(number >= room))
-        conn.execute(USE, row)
+        conn.execute(USE, (one.key, redemption, at_ms, one.limit, one.since_ms, int(number >= room)))
     return n > room
 
 

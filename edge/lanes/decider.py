@@ -44,7 +44,7 @@ from edge.lanes.gates.unsent import Unsent
 from edge.lanes.presented import Answer, Presented, answer_of, told_before
 from edge.lanes.punctual import EXIT_S, LateError, Punctual
 from edge.lanes.reasking import Asks, Repaired, asked_again, denied
-from edge.metrics import Metrics
+from edge.metrics import STAGES, Metrics
 from edge.watch.alive import Errands
 from edge.watch.bounds import Bounds
 from edge.watch.store import DECIDE
@@ -82,6 +82,7 @@ class Decider:
         self._profile = profile
         self._places = places
         self._metrics = metrics
+        self._took = {stage: metrics.latency.labels(stage) for stage in STAGES}
         self.reached: Callable[[str], None] = lambda _point: None  # told where a redemption stands
         self.unsent = Unsent()  # attempts that are written and not sent
         self._punctual = Punctual(store, self.now)
@@ -101,15 +102,14 @@ class Decider:
         """Decide by another profile from now on."""
         self._profile, self._places = profile, places
 
-    def now(self, *, grace_s: int = 10) -> Now:
-        """Return now as the ledger wants it."""
+    def now(self, *, grace_s: int = 10, ago_ms: int = 0) -> Now:
+        """Return now as the ledger wants it, or a moment ago."""
         now, since_ms = self._bounds.clock.now(), self._bounds.outage.since_ms
-        return Now(utc_ms=now.utc_ms, clock=now.clock, offline_since_ms=since_ms, grace_ms=grace_s * 1000)
+        return Now(utc_ms=now.utc_ms - ago_ms, clock=now.clock, offline_since_ms=since_ms, grace_ms=grace_s * 1000)
 
     def _at(self, presented: Presented) -> Now:
         """Return the moment of its arrival: waiting for a turn makes no code stale."""
-        now = self.now(grace_s=presented.grace_s)
-        return replace(now, utc_ms=now.utc_ms - round((time.monotonic() - presented.arrived) * 1000))
+        return self.now(grace_s=presented.grace_s, ago_ms=round((time.monotonic() - presented.arrived) * 1000))
 
     def before(self, presented: Presented) -> float:
         """Return until when it is answered, in seconds of `time.monotonic()`."""
@@ -133,7 +133,7 @@ class Decider:
     async def decide(self, presented: Presented) -> Answer:
         """Return the settled answer; never raises for anything a visitor can show, nor for an ill store."""
         now = self._at(presented)
-        with self._opener.visitor(), self._metrics.latency.labels("total").time():
+        with self._opener.visitor(), self._took["total"].time():
             settled = await self._settled(presented, now)
         decision = settled.decision
         self._metrics.decisions.labels(decision.outcome.value, decision.findings[0].reason.value).inc()
@@ -158,12 +158,14 @@ class Decider:
             )
             return await self._written(job, presented, now)
         try:
-            with self._metrics.latency.labels("open_token").time():
+            with self._took["open_token"].time():
                 token = await self._opener.opened(presented, trusted.keyring, now, self._profile)
         except TokenError as error:
             refusal = functools.partial(_note_refusal, lane=presented.lane, reason=error.reason)
             return await self._written(refusal, presented, now)
-        named = replace(presented.request, named=presented.asking is not None)
+        named = presented.request
+        if named.named != (presented.asking is not None):
+            named = replace(named, named=presented.asking is not None)
         notice = token_urlsafe(NOTICE_BYTES)
         stage, gated = self._bounds.disk.stage, presented.approach is not None
         visit = Visit(token, named, place, stage, notice, presented.text, gated=gated)
@@ -233,7 +235,7 @@ class Decider:
 
     async def _written(self, job: Callable[[Pen], Settled], presented: Presented, now: Now) -> Settled:
         try:
-            with self._metrics.latency.labels("settle").time():
+            with self._took["settle"].time():
                 settled = await self._punctual.write(
                     functools.partial(self._watched, job, presented, now),
                     before=self.before(presented),

@@ -54,10 +54,13 @@ class Answer:
     heads: int = 1
     shown: Mapping[str, Any] = field(default_factory=dict)
     before: Answered | None = None  # the same request was given this before a restart: nothing was decided now
+    _told: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)  # once it was written
 
     def to_json(self) -> dict[str, Any]:
         """Return the answer of `POST /v1/present`: the simulator's object and what only a terminal knows."""
-        return to_json(self.decision) | self.beside()
+        if not self._told:
+            self._told.update(to_json(self.decision), **self.beside())
+        return dict(self._told)
 
     def beside(self) -> dict[str, Any]:
         """Return what only a terminal knows."""

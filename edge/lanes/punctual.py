@@ -54,7 +54,7 @@ class Punctual:
         After LateError, `failed` hears when the job wrote nothing after all; with `undo`, what it gave is taken back.
         """
         written = self._store.submit(job, before=before)
-        await asyncio.wait({written}, timeout=max(0.0, before - time.monotonic()) + SLACK_S)
+        await _done(written, within_s=max(0.0, before - time.monotonic()) + SLACK_S)
         if written.done():
             return written.result()
         self.errands.send("late grant", self._see_to(written, failed, undo=undo))
@@ -82,6 +82,24 @@ class Punctual:
                 await asyncio.sleep(AGAIN_S)
             else:
                 return
+
+
+async def _done(future: "asyncio.Future[Settled]", *, within_s: float) -> None:
+    """Wait until it is done, or the time is over: what `asyncio.wait` does for any number of them, for more."""
+    loop = asyncio.get_running_loop()
+    over: asyncio.Future[None] = loop.create_future()
+
+    def end(*_done: object) -> None:
+        if not over.done():
+            over.set_result(None)
+
+    timer = loop.call_later(within_s, end)
+    future.add_done_callback(end)
+    try:
+        await over
+    finally:
+        timer.cancel()
+        future.remove_done_callback(end)
 
 
 def _annul(conn: sqlite3.Connection, *, now: Now, redemption: str) -> None:

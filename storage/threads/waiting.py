@@ -9,7 +9,7 @@ Every other step is refused by `begin` and `withdraw` returning False; the lock 
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,9 +56,10 @@ class Waiting:
     def tell(self, ran: Ran) -> None:
         """Tell the caller, from any thread, what the job came to."""
         if not self.loop.is_closed():
-            self.loop.call_soon_threadsafe(self._deliver, ran)
+            self.loop.call_soon_threadsafe(self.deliver, ran)
 
-    def _deliver(self, ran: Ran) -> None:
+    def deliver(self, ran: Ran) -> None:
+        """Tell the caller, on his own loop."""
         if self.future.done():  # the caller went away; its job stands
             return
         if ran.error is None:
@@ -69,7 +70,22 @@ class Waiting:
     def expire(self) -> None:
         """Tell the caller that its deadline has passed, if the job has not begun. Runs on the caller's loop."""
         if self.withdraw():
-            self._deliver(withdrawn())
+            self.deliver(withdrawn())
+
+
+def tell_all(told: Sequence[tuple[Waiting, Ran]]) -> None:
+    """Tell several callers, from any thread, what their jobs came to: a loop is woken once for all of its own."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Waiting, Ran]]] = {}
+    for one in told:
+        by_loop.setdefault(one[0].loop, []).append(one)
+    for loop, own in by_loop.items():
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_deliver_all, own)
+
+
+def _deliver_all(told: Sequence[tuple[Waiting, Ran]]) -> None:
+    for waiting, ran in told:
+        waiting.deliver(ran)
 
 
 def withdrawn() -> Ran:

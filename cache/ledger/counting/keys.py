@@ -77,16 +77,21 @@ def used(conn: sqlite3.Connection, key: str, since_ms: int | None) -> Used:
 def counts(conn: sqlite3.Connection, keys: Mapping[str, int | None]) -> dict[str, Used]:
     """Return what stands under each key (rolling ones from their start), one question for plain ones of a kind."""
     found: dict[str, int] = {}
-    plain = [key for key, since_ms in keys.items() if since_ms is None]
-    own = [key for key in plain if is_holders(key)]
-    for sql, asked in ((COUNTED, own), (TALLIES, [key for key in plain if not is_holders(key)])):
+    own: list[str] = []
+    shared: list[str] = []
+    for key, since_ms in keys.items():
+        if since_ms is None:
+            (own if is_holders(key) else shared).append(key)
+    for sql, asked in ((COUNTED, own), (TALLIES, shared)):
         if asked:
             found.update(conn.execute(sql.format(",".join("?" * len(asked))), asked).fetchall())
     for key, since_ms in keys.items():
         if since_ms is not None:
             rolling = ROLLING_SUMS if is_fen(key) else ROLLING_OF_HOLDER if is_holders(key) else ROLLING_USES
             found[key] = conn.execute(rolling, (key, since_ms)).fetchone()[0]
-    return {key: _used(conn, key, n) if (n := found.get(key, 0)) else UNUSED for key in keys}
+    every = dict.fromkeys(keys, UNUSED)
+    every.update([(key, _used(conn, key, n)) for key, n in found.items() if n])
+    return every
 
 
 def _used(conn: sqlite3.Connection, key: str, n: int) -> Used:

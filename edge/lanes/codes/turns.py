@@ -54,6 +54,10 @@ class Turns:
                 del self._turns[what]
 
     async def _taken(self, turn: _Turn, until: float) -> None:
+        if turn.many == 1 and not self._free.locked():  # nobody else shows it: both are given at once
+            await turn.lock.acquire()
+            await self._free.acquire()
+            return
         try:
             async with asyncio.timeout(until - time.monotonic()):
                 await turn.lock.acquire()
