@@ -27,18 +27,38 @@ PREFIX = "XG1:"
 CHARACTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
 SEPARATORS = "\x1c\x1d\x1e\x1f"  # FS, GS, RS, US: content of GS1 and AAMVA codes
 MAX_PREAMBLE = 16  # characters that a scanner may put before each code
+MAX_STAMP = 40  # of them, where they are a date, a time, a number of its own
+MAX_POSTAMBLE = 16  # characters behind each code, the first of which is none of ours
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 AIM = re.compile(r"\][A-Za-z][0-9A-Za-z]")  # ISO/IEC 15424: ]Q1 before a QR code
 ECI = re.compile(r"\\[0-9]{6}")  # AIM ECI protocol: \000026 is UTF-8
-INVISIBLE = re.compile("[\ufeff\u200b-\u200f\u2060\u00ad]")
+BLANKS = " \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u2800\u3000"
+INVISIBLE = re.compile(  # marks of direction and joining, variations, fillers, separators of lines, tags
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]"
+)
+CHECK = re.compile(r"(?<=.)[\x03\x04].{0,4}\Z", re.DOTALL)  # ETX, and the check characters of a line protocol
+STAMP = re.compile(r"[^/?&@#]*")  # no address
+NOT_OURS = re.compile(r"[^0-9A-Z $%*+\-./:]")
+CLEAN = re.compile(r"XG1:(?:[0-9A-Z $%*+\-./:]*[0-9A-Z$%*+\-./:])?")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 FOREIGN_CONTROL = re.compile(rf"[\x00-\x1b\x7f-\x9f]|^[{SEPARATORS}]+|[{SEPARATORS}]+$")
 # What a Chinese input method makes of our characters, where NFKC does not already undo it.
 INPUT_METHOD = str.maketrans(
-    {"。": ".", "¥": "$", "、": "/", "·": ".", "×": "*", "÷": "/", "∶": ":", "−": "-", "‐": "-", "–": "-", "—": "-"}
+    {
+        "。": ".",
+        "·": ".",
+        "¥": "$",
+        "٪": "%",
+        "➕": "+",
+        **dict.fromkeys("、÷∕⁄➗", "/"),
+        **dict.fromkeys("×∗⁎✱✖", "*"),
+        **dict.fromkeys("∶꞉ː", ":"),
+        **dict.fromkeys("−‐‒–—―➖", "-"),
+    }
 )
-LOWER = str.maketrans("abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+LOWER = str.maketrans("abcdefghijklmnopqrstuvwxyzıİ", "ABCDEFGHIJKLMNOPQRSTUVWXYZII")
 
 
 class Row(NamedTuple):
@@ -60,8 +80,12 @@ class Cleaned(NamedTuple):
     found: tuple[str, ...]
 
 
+def _control(text: str) -> str:
+    return CONTROL.sub("", CHECK.sub("", text))
+
+
 def _blank(text: str) -> str:
-    return text.strip(" \u00a0\u3000")
+    return text.strip(BLANKS)
 
 
 def _wide(text: str) -> str:
@@ -70,7 +94,16 @@ def _wide(text: str) -> str:
 
 def _preamble(text: str) -> str:
     at = text.translate(LOWER).find(PREFIX)
-    return text[at:] if 0 < at <= MAX_PREAMBLE else text
+    stamped = at <= MAX_STAMP and STAMP.fullmatch(text[: max(at, 0)])
+    return text[at:] if 0 < at <= MAX_PREAMBLE or (at > 0 and stamped) else text
+
+
+def _postamble(text: str) -> str:
+    found = NOT_OURS.search(text)
+    if found is None or not text.startswith(PREFIX):
+        return text
+    code, behind = text[: found.start()].rstrip(" "), len(text) - found.start()
+    return code if behind <= MAX_POSTAMBLE and behind < len(code) else text
 
 
 def _begin(pattern: re.Pattern[str]) -> Callable[[str], str]:
@@ -85,7 +118,7 @@ def _without(pattern: re.Pattern[str]) -> Callable[[str], str]:
 TABLE: tuple[Row, ...] = (
     Row(
         "control",
-        _without(CONTROL),
+        _control,
         _without(FOREIGN_CONTROL),
         "扫码器附加控制字符（STX、NUL、GS 等），已接受",
         "the scanner sends control characters (STX, NUL, GS …) with a code; accepted",
@@ -147,8 +180,24 @@ TABLE: tuple[Row, ...] = (
         "letters came in lower case (Caps Lock); undone",
         "switch Caps Lock off at the computer, or set the scanner's Caps Lock to 'ignore'",
     ),
+    Row(
+        "postamble",
+        _postamble,
+        None,
+        "扫码器在码后附加文字（结束符、校验或引号），已接受",
+        "the scanner puts characters behind each code (a terminator, a check, a quotation mark); accepted",
+        "scan the manual's code for 'no postamble' and 'suffix CR'",
+    ),
 )
 ROWS = {row.name: row for row in TABLE}
+CHECKED = Row(
+    "check",
+    str,
+    None,
+    "扫码器在 ETX 后附加校验字节，已接受",
+    "the scanner sends check bytes after ETX; accepted",
+    "scan the manual's code for 'no LRC' or 'suffix CR'",
+)
 PARITY = Row(
     "parity",
     str,
@@ -181,11 +230,13 @@ NO_SUFFIX = Row(
     "the scanner sends nothing at the end of a code; accepted after a pause",
     "scan the manual's code for 'suffix CR', or write #suffix=none, which waits less",
 )
-TOLD = {**ROWS, **{row.name: row for row in (PARITY, NOT_UTF8, SUFFIX, NO_SUFFIX)}}
+TOLD = {**ROWS, **{row.name: row for row in (CHECKED, PARITY, NOT_UTF8, SUFFIX, NO_SUFFIX)}}
 
 
 def clean(text: str) -> Cleaned:
     """Return the text as it is to be judged."""
+    if CLEAN.fullmatch(text):  # as with most: no row finds anything
+        return Cleaned(text, ours=True, found=())
     ours, found = _taken_off(text, [(row.name, row.ours) for row in TABLE])
     if ours.startswith(PREFIX):
         return Cleaned(ours, ours=True, found=found)

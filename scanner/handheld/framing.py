@@ -8,6 +8,7 @@ Rules:
 - a scanner that has sent a suffix sends one after each code: what stays without it for HALF_S is half a code;
 - two codes glued together are two codes if there is a suffix between them, and one that nobody can read if there is
   not;
+- one or two bytes behind an ETX that ended a code are its check (STX … ETX LRC), and no half a code;
 - what is longer than MAX_BYTES is thrown away up to its end: half of it would be another text;
 - NUL pads packets and ends nothing; what else a scanner puts around a code is taken off later (`scanner.cleaning`);
 - what is thrown away (`dropped`) and what was understood all the same (`noticed`) is counted by its name.
@@ -19,6 +20,8 @@ from dataclasses import dataclass, field
 
 MAX_BYTES = 2048  # no code of ours is longer than 600 characters; packets may be padded
 ENDS = re.compile(rb"[\r\n\t\x03\x04]+")  # CR, LF, TAB, ETX, EOT
+BEFORE_CHECK = re.compile(rb"[\x03\x04]\Z")
+CHECK_BYTES = 2
 STUTTER_S = 0.5
 HALF_S = 2.0
 
@@ -38,6 +41,7 @@ class Framer:
     _held: bytearray = field(default_factory=bytearray)
     _flooded: bool = False
     _sends_suffix: bool = False
+    _by_etx: bool = False
     _last_s: float = 0.0
 
     @property
@@ -71,6 +75,10 @@ class Framer:
             codes = [piece for piece in pieces if piece]
             self.noticed["suffix"] += len(codes)
             return codes
+        if self._by_etx and len(self._held) <= CHECK_BYTES and not self._flooded:
+            self._held.clear()
+            self.noticed["check"] += 1
+            return []
         if self._sends_suffix or self.suffix:
             self._drop("half")
             return []
@@ -91,6 +99,8 @@ class Framer:
             return [(data, False)]
         if self.suffix is None:
             parts = ENDS.split(data)
+            if len(parts) > 1:
+                self._by_etx = bool(BEFORE_CHECK.search(data[: len(data) - len(parts[-1])]))
         else:
             if len(self.suffix) > 1 and self._held.endswith(self.suffix[:1]) and data.startswith(self.suffix[1:]):
                 del self._held[-1]  # CR and LF came in two breaths

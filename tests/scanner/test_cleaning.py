@@ -10,11 +10,21 @@ from scanner.cleaning import CHARACTERS, TABLE, TOLD, clean, clean_bytes
 CODE = "XG1:" + CHARACTERS + "9"
 AROUND = {
     "aim": ("]Q1", "]Q3", "]q0", "]d2"),
-    "control": ("\x02", "\0\0", "\x1d", "\x06", "\x16\x02"),
-    "bom": ("\ufeff", "\u200b"),
-    "blank": (" ", "   ", "\u3000", "\u00a0"),
+    "control": ("\x02", "\0\0", "\x1d", "\x06", "\x16\x02", "\x10\x02", "\x05", "\x11"),
+    "bom": ("\ufeff", "\u200b", "\u202d", "\u2068", "\u061c", "\u2028", "\U000e0041"),
+    "blank": (" ", "   ", "\u3000", "\u00a0", "\u2009", "\u1680", "\u2800"),
     "eci": ("\\000026", "\\000003"),
-    "preamble": ("Q", "s", "ID:", "SCANNER-7 "),
+    "preamble": (
+        "Q",
+        "s",
+        "ID:",
+        "SCANNER-7 ",
+        '"',
+        "<",
+        '{"code":"',
+        "2026-11-27 08:00:00 ",
+        "No. 000123456789012345 ",
+    ),
 }
 
 
@@ -23,9 +33,35 @@ def test_what_a_scanner_puts_before_a_code_is_taken_off_and_named(name, put):
     assert clean(put + CODE) == (CODE, True, (name,))
 
 
-@pytest.mark.parametrize("end", ["\r\n", "\x03", "\x1d\r", "\0\0", " ", "\ufeff", "\t"])
+@pytest.mark.parametrize(
+    "end",
+    [
+        *("\r\n", "\x03", "\x1d\r", "\0\0", " ", "\ufeff", "\t", "\u2003", "\u202f", "\u202c", "\ufe0f", "\u3164"),
+        *("\x03K\r", "\x03~", "\x03\x1f\x7f", "\x04A1F0"),  # a check behind ETX or EOT
+    ],
+)
 def test_what_stands_behind_a_code_is_taken_off(end):
     assert clean(CODE + end).text == CODE
+
+
+@pytest.mark.parametrize(
+    "end", [";", "；", "[CR]", "\\r\\n", "|", ",", "#", '"', '"}', ">", "」", "\ufffd", " ;", "(END)"]
+)
+def test_what_a_scanner_puts_behind_a_code_is_taken_off_and_named(end):
+    cleaned = clean(CODE + end)
+
+    assert cleaned.text == CODE
+    assert "postamble" in cleaned.found
+
+
+def test_a_character_that_is_none_of_ours_in_the_middle_makes_no_other_code_of_one():
+    for spoilt in ("XG1:A,BCDEFGH", f"XG1:{'A' * 40},{'B' * 16}"):
+        assert clean(spoilt).text == spoilt
+
+
+def test_marks_inside_a_code_are_taken_out():
+    for mark in ("\u202d", "\u180e", "\u034f", "\u2060", "\r\n"):
+        assert clean(CODE[:20] + mark + CODE[20:]).text == CODE
 
 
 def test_everything_at_once():
@@ -39,10 +75,28 @@ def test_everything_at_once():
 def test_lower_case_and_inverted_case_are_the_code():
     assert clean(CODE.lower()) == (CODE, True, ("case",))
     assert clean("xg1:Ab9").text == "XG1:AB9"
+    assert clean("xg1:ıİi").text == "XG1:III"  # a Turkish keyboard
 
 
 def test_an_input_method_is_undone():
     assert clean("XG1：A。B，￥％＊＋－．／ ：Z").text == "XG1:A.B,$%*+-./ :Z"
+
+
+@pytest.mark.parametrize(
+    ("ours", "typed"),
+    [
+        ("-", "‒–—―−‐‑﹣➖"),
+        ("*", "∗⁎✱✖×﹡"),
+        ("/", "、∕⁄÷"),
+        (":", "∶꞉ː﹕"),
+        ("+", "➕﹢"),
+        ("%", "٪﹪"),
+        ("$", "￥¥﹩"),
+        (".", "。·．｡"),
+    ],
+)
+def test_a_look_alike_with_one_meaning_is_that_character(ours, typed):
+    assert {clean(f"XG1:A{one}B").text for one in typed} == {f"XG1:A{ours}B"}
 
 
 def test_a_code_that_needs_nothing_is_untouched():
@@ -96,6 +150,14 @@ def test_a_parity_bit_is_taken_off(even):
     raw = bytes(byte | 0x80 * ((byte.bit_count() % 2 == 1) is even) for byte in CODE.encode())
 
     assert clean_bytes(raw) == (CODE, True, ("parity",))
+
+
+def test_a_code_that_needs_nothing_comes_out_of_the_table_as_it_does_beside_it():
+    dice = random.Random(7)
+    for _ in range(300):
+        text = "XG1:" + "".join(dice.choices(CHARACTERS, k=dice.randint(0, 60)))
+
+        assert clean(text).text == clean("\x02" + text).text == text.rstrip(" ")
 
 
 def test_every_row_tells_its_mend_in_both_languages():

@@ -111,6 +111,28 @@ def test_unplugged_inside_a_code_is_told():
     assert reader.feed(b"XG1:NEXT\r", 0.1) == [b"XG1:NEXT"]
 
 
+@pytest.mark.parametrize("check", [b"K", b"\x1f", b"A0"])
+def test_the_check_behind_an_etx_is_no_half_a_code(check):
+    reader = framer()
+    at_s = 0.0
+    for _ in range(3):
+        [code] = reader.feed(b"\x02XG1:GOOD\x03" + check, at_s)
+        assert code.endswith(b"XG1:GOOD")
+        at_s += 10.0
+        assert reader.idle(at_s) == []
+
+    assert not reader.dropped
+    assert reader.noticed == {"check": 3}
+
+
+def test_half_a_code_behind_an_etx_is_half_a_code():
+    reader = framer()
+    reader.feed(b"\x02XG1:GOOD\x03XG1:HAL", 0.0)
+    reader.idle(10.0)
+
+    assert reader.dropped == {"half": 1}
+
+
 def test_padding_ends_nothing_and_is_no_code_by_itself():
     reader = framer()
 
