@@ -17,17 +17,6 @@ from edge.actuators.gate import Attempt
 PLACE = re.compile(r"\{(\w*)\}")
 KNOWN = ("redemption", "attempt", "heads", "lane")
 MISSING = object()
-# How controllers say no within an answer that says 200: member → what means yes.
-TELLING: dict[str, tuple[Any, ...]] = {
-    "success": (True, 1, "true", "1"),
-    "ok": (True, 1, "true", "1", "ok"),
-    "code": (0, 200, "0", "200", "00000", "ok", "OK", "SUCCESS", "success"),
-    "errcode": (0, "0"),
-    "errorCode": (0, "0"),
-    "error": (None, False, 0, "", "0"),
-    "result": (True, 0, 1, "0", "1", "ok", "OK", "success", "SUCCESS", "true", "open", "opened"),
-    "ret": (0, "0", True),
-}
 
 
 def values(attempt: Attempt) -> dict[str, str | int]:
@@ -79,13 +68,3 @@ def member(document: Any, path: str) -> Any:
         else:
             return MISSING
     return document
-
-
-def told_no(document: Any) -> str | None:
-    """Return what in an answer says that it did not work, None if nothing does."""
-    if not isinstance(document, dict):
-        return None
-    for name, yes in TELLING.items():
-        if name in document and not any(document[name] == one and type(document[name]) is type(one) for one in yes):
-            return f"{name} is {document[name]!r}"[:200]
-    return None

@@ -8,7 +8,8 @@ Rules of this file:
 - secrets and passwords are read for each attempt, and a CA file that was exchanged is read again;
 - no redirect is followed: a login page is no open gate;
 - what could not be connected was not sent (not_actuated); what was sent and not answered is unknown;
-- 2xx alone is no yes: the setting names the member that says it, else what controllers usually say is looked for;
+- 2xx alone is no yes: the setting names the member that says it, else what controllers usually say is looked for
+  (`edge.actuators.connecting.saying`);
 - an answer about another attempt or redemption says nothing about ours;
 - plain http beyond this machine is believed when it says yes, and its "no" gives nothing back (`trusted`).
 """
@@ -26,9 +27,10 @@ import aiohttp
 import msgspec
 
 from edge.actuators.connecting.near import Near
+from edge.actuators.connecting.saying import said_no
 from edge.actuators.gate import EMERGENCY, Attempt, Done, Outcome, Plain, refused, unanswered, unsent, well, words
 from edge.actuators.tables import Expected, WebTable
-from edge.actuators.templates import MISSING, filled, filled_url, member, told_no
+from edge.actuators.templates import MISSING, filled, filled_url, member
 from sync.certificates import verifying
 from sync.enrol.identity import is_loopback
 
@@ -196,7 +198,7 @@ def judge(status: int, said: bytes, *, attempt: Attempt, expected: Expected | No
     if expected is not None:
         found = member(document, expected.path)
         return well() if found == expected.equals else refused(f"{expected.path} is {shown(found)}")
-    no = told_no(document)
+    no = said_no(said)
     return well() if no is None else refused(no)
 
 

@@ -1,1 +1,1 @@
-"""Connections to what opens gates, made a moment ahead. Asks for nothing; read `near`."""
+"""Connections to what opens gates, made a moment ahead (`near`), and what their answers say (`saying`)."""
