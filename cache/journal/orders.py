@@ -50,6 +50,7 @@ NEW_EPOCH = "new_epoch"
 STOP_ENTRY, RESUME_ENTRY = "stop_entry", "resume_entry"
 PROFILE = "profile"
 LIFT, WRITE_OFF = "lift", "write_off"  # a hub's, about a terminal of its site
+SETTLED = "UPDATE switches SET state = 0, at_ms = ? WHERE name = 'twin' AND state = 1"
 FORGET_REPLACED = "DELETE FROM orders WHERE action = 'replaced'"
 
 
@@ -160,7 +161,8 @@ def standing(conn: sqlite3.Connection) -> str:
 
 
 def serve_again(conn: sqlite3.Connection, *, at_ms: int) -> bool:
-    """Forget that this terminal was replaced: it was enrolled anew; return whether it was."""
+    """Forget that this terminal was replaced, or one of two: it was enrolled anew; return whether it was replaced."""
+    conn.execute(SETTLED, (at_ms,))
     if not conn.execute(FORGET_REPLACED).rowcount:
         return False
     conn.execute(SWITCH, (SUSPENDED, int(standing(conn) not in ("", "resume")), at_ms))

@@ -5,7 +5,9 @@ Rules of this file:
 - a code has 80 random bits in four groups of four; the database holds its hash only;
 - the same code with the same key gets the same answer for 24 h after first use: an answer may be lost on the way;
 - the same code with another key is refused (409), and so is a code that is unknown, expired or long used (404);
-- a terminal that is enrolled anew takes its new key; the former one stays good for its journal (former.py).
+- a terminal that is enrolled anew takes its new key; the former one stays good for its journal (former.py);
+- an enrolment has a number above that of every order before it, whatever the clock says: by that its terminal knows
+  that a twin is settled, and which profile is the newer one.
 """
 
 import base64
@@ -19,7 +21,7 @@ import msgspec
 
 from central.register.former import replace_key
 from central.register.sites import enrol_hub, lanes_of
-from central.register.standing import order, profile_of, tell_hub, tell_of_lanes, tell_site
+from central.register.standing import next_number, order, profile_of, tell_hub, tell_of_lanes, tell_site
 from storage.jobs import Tx
 from sync.wire.messages import EnrolAnswer, EnrolRequest, PlatformKey, WireError, decode
 from sync.wire.profiles import Profile, SignedProfile
@@ -90,10 +92,11 @@ async def use_code(tx: Tx, request: EnrolRequest, offered: Offered, *, now_ms: i
     if now_ms >= until_ms:
         raise WireError("unknown_code", "this code has expired")
     profile = await _entered(tx, terminal, request, now_ms=now_ms)
+    number = await next_number(tx, now_ms=now_ms)
     answer = EnrolAnswer(
         terminal=terminal,
         site=profile.site,
-        profile=offered.signed(SignedProfile(terminal=terminal, number=now_ms, profile=profile)),
+        profile=offered.signed(SignedProfile(terminal=terminal, number=number, profile=profile)),
         trust_root=offered.trust_root,
         platform_keys=list(offered.platform_keys),
         known=await tx.row(HELD, terminal) is not None,

@@ -62,9 +62,15 @@ class ProfileHeld:
         self.profile = signed.profile
         self.told: list[Callable[[], None]] = []
 
+    def older_than(self, signed: SignedProfile) -> bool:
+        """Tell whether a profile is newer; the first order after an enrolment may bear the enrolment's number."""
+        if signed.number == self.number:
+            return signed.profile != self.profile
+        return signed.number > self.number
+
     def adopt(self, signed: SignedProfile) -> None:
         """Put a newer profile in force: the next decision is made with it."""
-        if signed.number > self.number:
+        if self.older_than(signed):
             self.number, self.profile = signed.number, signed.profile
             for tell in self.told:
                 tell()
@@ -232,7 +238,7 @@ def _newest_profile(folder: Path, answer: EnrolAnswer) -> SignedProfile:
         ordered = open_profile(text, platform_keys(answer), terminal=answer.terminal)
     except (OSError, UnicodeDecodeError, WireError):
         return enrolled  # there is none, or it was edited: the platform tells it again
-    return max(enrolled, ordered, key=lambda one: one.number)
+    return ordered if ordered.number >= enrolled.number else enrolled
 
 
 def platform_keys(answer: EnrolAnswer) -> dict[str, Ed25519PublicKey]:

@@ -286,7 +286,7 @@ class Line:
         orders = [(open_order(order, keys, terminal=terminal), order) for order in answer.orders]
         async with self._profiles:
             for order, text in orders:
-                if isinstance(order, SignedProfile) and order.number > held.number:
+                if isinstance(order, SignedProfile) and held.older_than(order):
                     try:
                         await asyncio.to_thread(keep_profile, self.identity.folder, text)
                     except OSError as error:

@@ -9,15 +9,19 @@ import pytest
 
 from cache.journal.chain import unsent
 from cache.journal.orders import standing
+from cache.ledger.facts import TWIN, switched
 from central.commands.boxes.journal import _take_all
 from central.hub import learning
+from central.lives.twins import seen_twice
 from storage.sqlite import Store
 from sync.enrol.enrolling import DATABASE_FILE, enrol
 from sync.enrol.identity import KEY_FILE, NEXT_KEY_FILE, load_identity
 from sync.push.export import export
+from sync.push.upholding import Upholder
 from sync.transport import RefusedError, open_session
 from sync.wire.exports import bodies, terminal_of
 from sync.wire.messages import WireError
+from tests.sync.conftest import PROFILE
 
 NOON = 1_790_000_000_000
 SWITCH = "SELECT state FROM switches WHERE name = 'suspended'"
@@ -136,6 +140,33 @@ async def test_a_box_that_was_replaced_serves_again_when_it_is_enrolled_anew_wit
     assert not (old.folder / NEXT_KEY_FILE).exists()
     assert await standing_of(back) == ("", (0,))
     assert await standing_of(new) == ("replaced", (1,))
+
+
+async def test_enrolling_anew_settles_a_twin_although_the_platforms_clock_went_back_and_the_next_profile_is_heard(town):
+    made = await town.terminal("gate-a")
+    town.clock.at_ms += 60_000
+    town.change(lambda tx: seen_twice(tx, "gate-a", "two machines", now_ms=town.clock.at_ms))
+    await made.pusher().drain()
+    await made.line().ask()
+    await made.pusher().drain()
+    town.clock.at_ms -= 50_000
+    assert await made.store.read(lambda conn: switched(conn, TWIN))
+
+    await made.store.__aexit__(None, None, None)
+    async with open_session() as session:
+        ticket = town.ticket(town.code("gate-a"))
+        again = await enrol(ticket, folder=made.folder, session=session, now_ms=town.clock.at_ms, again=True)
+    store = await town.stack.enter_async_context(Store(made.folder / DATABASE_FILE))
+    back = type(made)(made.folder, again, store, made.session, type(made.clock)(town.clock.at_ms))
+    turned = await Upholder(store, again, back.clock).once()
+    town.code("gate-a", PROFILE.replace(b'"A"', b'"B"'))
+    await back.bring_home()
+    await back.line().ask()
+
+    assert not turned
+    assert not await store.read(lambda conn: switched(conn, TWIN))
+    assert [lane.id for lane in again.profile.lanes] == ["B"]
+    assert [lane.id for lane in load_identity(made.folder).profile.lanes] == ["B"]
 
 
 async def test_a_power_cut_while_enrolling_again_leaves_a_key_that_fits(town):
