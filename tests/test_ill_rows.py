@@ -1,4 +1,7 @@
-"""docs/testing.md, "Each state and what holds it": every row is there, and every test that it names is a test."""
+"""docs/testing.md, "Each state and what holds it": every row is there, and every test that it names is a test.
+
+So is what each row met on the tree before: it names one of the tests that hold the row today.
+"""
 
 import re
 from pathlib import Path
@@ -6,7 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PAGE = (ROOT / "docs" / "testing.md").read_text("utf-8").partition("### Each state and what holds it")[2]
+_, _, TOLD = (ROOT / "docs" / "testing.md").read_text("utf-8").partition("### Each state and what holds it")
+PAGE, _, BEFORE = TOLD.partition("### What each row met on the tree before")
 ROWS = re.findall(r"^\| (\d+) \| ([^|]+)\| ([^|]+)\| ([^|]+)\|$", PAGE, re.MULTILINE)
 
 
@@ -24,3 +28,12 @@ def test_what_a_row_names_is_a_test(number, _state, held, open_):
     for file, name in named:
         source = (ROOT / "tests" / file).read_text("utf-8")
         assert re.search(rf"^\s*(async )?def {name}\(", source, re.MULTILINE), f"row {number}: {file}::{name}"
+
+
+def test_what_a_row_met_before_is_asked_by_one_of_the_tests_that_hold_it():
+    told = re.findall(r"^\| (\d+) \| [^|]+\| ([^|]+)\| `([^|`]+)` \| [^|]+\|$", BEFORE, re.MULTILINE)
+
+    assert [number for number, *_ in told] == [number for number, *_ in ROWS]
+    for (number, seen, asked), (_, _, held, _) in zip(told, ROWS, strict=True):
+        assert seen.strip(), number
+        assert f"`{asked}`" in held, number

@@ -1,4 +1,4 @@
-"""One gate and its platform, played from a seed: kills, cuts, lost answers, restored and emptied stores on both sides.
+"""One gate and its platform, played from a seed: kills, cuts, lost answers; older, empty and cloned stores of both.
 
 Everything is real but the processes: journals, receipts and ledgers on a disk, the HTTP platform, the way to it. A kill
 is the files as they stood between two commits, with nothing closed before. After each event everybody who shows a code
@@ -6,7 +6,9 @@ is decided, by the ledger that stands; then, with the network well, everything g
 
 - what was given and stands in any journal that is left is at the platform, once (lost 0);
 - nobody was given the same twice (twice 0), but whom only a journal knew that nobody has any more: a *declared* loss;
-- a store that does not know what it gave gives nothing that has a limit; an older folder shows that in touch alone.
+- somebody new is let in: nobody is referred any longer than until all is at home;
+- a store that does not know what it gave gives nothing that has a limit; an older folder shows that in touch alone;
+- what two machines under one name both gave, before they knew of each other, is a conflict (tests/ill/clones.py).
 
     python -m tests.ill.restores --events 250 --seed 1 --runs 8 --totals build/restores.jsonl
 
@@ -20,7 +22,6 @@ import contextlib
 import json
 import random
 import shutil
-import sqlite3
 import tempfile
 import time
 from collections import Counter
@@ -43,18 +44,21 @@ from storage.jobs import StoreFailedError
 from storage.sqlite import Store
 from sync.enrol.enrolling import DATABASE_FILE
 from sync.enrol.identity import load_identity
+from sync.push.upholding import Upholder
 from sync.transport import RefusedError, UnreachableError, open_session
 from sync.wire.messages import WireError
 from tests.edge.lanes.test_openings import PLACE, POLICY, NoLists
+from tests.ill import clones
+from tests.ill.folders import copied, given_in
 from tests.ill.totals import earlier, noted
 from tests.sync.conftest import Commits, Terminal, build_town
 
 HOLDERS = 12  # few: each comes again and again
+NOBODY_YET = 1_000_000  # from here on, each comes once
 STEP_MS = 700
 HOME_S = 600.0
 NOTED_EACH = 50
-GIVEN = "SELECT redemption FROM {} WHERE kind = 'granted'"
-SUMMED = ("given", "referred", "lost", "twice")
+SUMMED = ("given", "referred", "lost", "twice", "doubled")
 
 
 class BrokenError(AssertionError):
@@ -71,6 +75,7 @@ class Figures:
     referred: int = 0
     lost: int = 0
     twice: int = 0
+    doubled: int = 0  # given by two clones, and a conflict
 
     def counted(self, seed, took_s):
         """Return a run as a line of the file of totals."""
@@ -81,24 +86,15 @@ class Figures:
         kinds = ", ".join(f"{name} {many}" for name, many in sorted(self.events.items()))
         return (
             f"{self.events.total()} events ({kinds}): {self.given} given, {self.referred} referred while nothing was"
-            f" known, lost {self.lost}, twice {self.twice}, declared as lost {len(self.declared)}"
+            f" known, lost {self.lost}, twice {self.twice}, declared as lost {len(self.declared)}, given by two clones"
+            f" and a conflict {self.doubled}"
         )
-
-
-def given_in(database, table):
-    with contextlib.closing(sqlite3.connect(database)) as conn:
-        return {row[0] for row in conn.execute(GIVEN.format(table))}
 
 
 def where(conn):
     """Return how a journal stands, for a story."""
     facts = conn.execute("SELECT seq, at_ms, kind, body FROM journal ORDER BY seq DESC LIMIT 12").fetchall()
     return unsent(conn), conn.execute("SELECT * FROM epoch").fetchall(), facts
-
-
-def copied(source, target):
-    shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(source, target)
 
 
 class Played:
@@ -109,6 +105,9 @@ class Played:
         self.stack, self.platform = contextlib.AsyncExitStack(), contextlib.AsyncExitStack()
         self.figures, self.holders = Figures(), {}  # holder -> redemptions
         self.story, self.cut, self.unseen, self.declared = [], False, False, False
+        self.givers, self.two = {}, frozenset()  # redemption -> instance that gave it; the instances of two clones
+        self.newest = NOBODY_YET
+        self.same = {}  # what the second of two clones gave -> what the first one gave the same visitor
 
     async def begin(self):
         terminal = await self.town.terminal("gate-a")
@@ -128,14 +127,18 @@ class Played:
     # the gate
 
     async def starts(self):
-        """Start the gate as a process does: a new instance, and the first step of its beginning."""
-        identity = load_identity(self.made.folder)
-        self.closing = contextlib.AsyncExitStack()
-        commits = Commits()
-        store = await self.closing.enter_async_context(Store(self.database, reached=commits.reached))
-        self.gate = Terminal(self.made.folder, identity, store, self.made.session, self.made.clock, commits)
+        """Start the gate as a process does."""
+        self.gate, self.closing = await self.machine(self.made.folder)
+
+    async def machine(self, folder):
+        """Start what stands in a folder: a new instance, and the steps of its beginning that ask nobody."""
+        identity, commits = load_identity(folder), Commits()
+        closing = contextlib.AsyncExitStack()
+        store = await closing.enter_async_context(Store(folder / DATABASE_FILE, reached=commits.reached))
         parts = SimpleNamespace(decider=SimpleNamespace(now=self.made.clock.now))
         await store.write(Beginning(identity, parts)._started)
+        await Upholder(store, identity, self.made.clock).once()
+        return Terminal(folder, identity, store, self.made.session, self.made.clock, commits), closing
 
     @property
     def database(self):
@@ -261,15 +264,27 @@ class Played:
         settled = await self.gate.store.write(job)
         if settled.decision.outcome.name == "GRANT" and settled.redemption and not settled.repeat:
             self.figures.given += 1
+            self.givers[settled.redemption] = self.gate.identity.instance
             before = self.holders.setdefault(holder, [])
             before.append(settled.redemption)
             self.check_twice(holder, before)
         elif settled.decision.outcome.name == "REFER":
             self.figures.referred += 1
+        return settled.decision
+
+    async def somebody_new(self):
+        """Let in who was never here: with all at home, nobody is referred for what somebody else did."""
+        self.newest += 1
+        if (decision := await self.show(self.newest)).outcome.name != "GRANT":
+            raise BrokenError(f"all is at home, and somebody new is told {decision}: {self.story[-12:]}")
 
     def check_twice(self, holder, redemptions):
-        known = [one for one in redemptions if one not in self.figures.declared]
-        if len(known) > 1:
+        known = {self.same.get(one, one) for one in redemptions if one not in self.figures.declared}
+        if len(known) > 1 and {self.givers[one] for one in known} == self.two:
+            first, second = sorted(known, key=redemptions.index)
+            self.same[second] = first
+            self.figures.doubled += 1
+        elif len(known) > 1:
             self.figures.twice += 1
             raise BrokenError(f"holder {holder} was given it as {known}: {self.story[-12:]}")
 
@@ -289,6 +304,7 @@ class Played:
             ) from None
         self.unseen = False
         self.look()
+        await self.somebody_new()
         if self.declared:  # a folder older than a declared life is a twin's (tests/ill/test_memory.py): whoever
             self.declared = False  # restores takes a copy afterwards
             copied(self.made.folder, self.folder / "kept-gate")
@@ -328,6 +344,8 @@ EVENTS = {  # how often, and what is done
     "platform killed": (1, Played.platform_killed),
     "platform restored, older": (1, lambda played: played.platform_killed(played.folder / "kept-platform")),
     "platform emptied, then restored": (1, Played.platform_emptied),
+    "gate cloned": (1, clones.of_the_gate),
+    "platform cloned": (1, clones.of_the_platform),
     "network cut": (2, Played.network_cut),
     "answer lost": (1, Played.answer_lost),
     "copies kept": (1, Played.keep_copies),

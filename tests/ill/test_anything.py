@@ -4,6 +4,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import os
 import random
 import sqlite3
 import string
@@ -15,8 +16,8 @@ from aiohttp import web
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SEED = 20261127
-LYING_S = 6.0
-BODIES = 250
+LYING_S = float(os.environ.get("XINGUAN_LYING_S", "6"))
+BODIES = int(os.environ.get("XINGUAN_NONSENSE", "250"))
 NAMES = [
     "terminal",
     "epoch",

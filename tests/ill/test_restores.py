@@ -32,5 +32,6 @@ def test_runs_in_pieces_add_up_and_a_seed_that_was_played_twice_counts_once():
     told = sum_of([*lines, lines[0]])
 
     assert told == (
-        "2 runs, 7 events (gate killed 3, visitors 4): given 30, referred 0, lost 0, twice 0, declared 3; 6 s"
+        "2 runs, 7 events (gate killed 3, visitors 4): given 30, referred 0, lost 0, twice 0, doubled 0, declared 3;"
+        " 6 s"
     )
