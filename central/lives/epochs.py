@@ -13,7 +13,9 @@ Rules of this file:
 - a declared head that we never held is a finding: a platform that was restored may have lost it, and then the epoch
   is declared all the same; no other can;
 - bytes that a terminal's disk changed are a finding: they may have been somebody's grant;
-- an epoch that is older than the newest declared one and grows by records *later* than its declaration is a twin's.
+- an epoch that is older than the newest declared one and grows by records *later* than its declaration is a twin's;
+- a declaration under a key that ended accuses nobody: whoever was enrolled anew may go on in an older epoch than that
+  of the machine which is gone (central.register.former).
 """
 
 from collections.abc import Mapping
@@ -43,7 +45,7 @@ DECLARE: Final = (
 )
 NEWEST: Final = (
     "SELECT epoch, declared_ms, number FROM lives WHERE terminal = $1 AND standing = 'declared'"
-    " AND number IS NOT NULL ORDER BY number DESC LIMIT 1"
+    " AND number IS NOT NULL AND declared_ms IS NOT NULL ORDER BY number DESC LIMIT 1"
 )
 HELD: Final = "SELECT 1 FROM facts WHERE terminal = $1 AND epoch = $2 AND seq = $3 AND hash = $4"
 ORDERED: Final = "SELECT 1 FROM commands WHERE terminal = $1 AND number = $2 AND action = 'new_epoch'"
@@ -76,7 +78,7 @@ async def judge(tx: Tx, grown: Grown, *, former: bool = False) -> None:
     for record in grown.records:
         named = named_by(record) if record.kind in DECLARING else None
         if named is not None:
-            await _declared(tx, grown, record, named)
+            await _declared(tx, grown, record, named, former=former)
     if not grown.held:
         await _begun(tx, grown)
     if not former:
@@ -96,7 +98,7 @@ async def is_bare(tx: Tx, terminal: str, epoch: str) -> bool:
     return life is not None and life[0] == "bare"
 
 
-async def _declared(tx: Tx, grown: Grown, record: Record, named: str) -> None:
+async def _declared(tx: Tx, grown: Grown, record: Record, named: str, *, former: bool) -> None:
     body, terminal = record.body, grown.terminal
     if record.kind == "corrupt":
         detail = f"records {record.seq} to {body.get('through')} were damaged on its disk; epoch {named} follows"
@@ -115,7 +117,8 @@ async def _declared(tx: Tx, grown: Grown, record: Record, named: str) -> None:
         if not restored and not accepted:
             return
     trusted = body.get("clock", TRUSTED) == TRUSTED
-    await tx.execute(DECLARE, terminal, named, record.at_ms if trusted else grown.now_ms)
+    declared_ms = record.at_ms if trusted else grown.now_ms
+    await tx.execute(DECLARE, terminal, named, None if former else declared_ms)
     await tx.execute(CLEARED, terminal, named)
 
 

@@ -36,6 +36,7 @@ NOW: Final = "SELECT public_key FROM terminals WHERE terminal = $1"
 LAST: Final = "SELECT coalesce(max(number), 0) FROM commands"
 ONE_AGAIN: Final = "UPDATE terminals SET twin_ms = NULL, echo_ms = NULL WHERE terminal = $1"
 FORGET_STARTS: Final = "DELETE FROM instances WHERE terminal = $1"
+ACCUSE_NOBODY: Final = "UPDATE lives SET declared_ms = NULL WHERE terminal = $1"
 FIND: Final = (
     "INSERT INTO findings (terminal, epoch, seq, kind, detail, noticed_ms) VALUES ($1, $2, $3, $4, $5, $6)"
     " ON CONFLICT DO NOTHING"
@@ -76,7 +77,11 @@ async def replace_key(tx: Tx, terminal: str, public_key: str, *, now_ms: int) ->
 
 
 async def settle_twin(tx: Tx, terminal: str) -> None:
-    """Let a name that two machines bore be one's again: the other's key is former now (central.lives.twins)."""
+    """Let a name that two machines bore be one's again: the other's key is former now (central.lives).
+
+    Which of the two goes on is the office's word: epochs that either declared before say nothing any more.
+    """
+    await tx.execute(ACCUSE_NOBODY, terminal)
     await tx.execute(ONE_AGAIN, terminal)
     await tx.execute(FORGET_STARTS, terminal)
 

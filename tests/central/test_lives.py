@@ -53,9 +53,9 @@ class Books:
             (epoch, seq, HASH, f"id-{epoch}"),
         )
 
-    def grows(self, epoch, *records, held=False):
+    def grows(self, epoch, *records, held=False, former=False):
         self.conn.execute("INSERT INTO epochs VALUES ('gate-1', ?, 1, 1, 1) ON CONFLICT DO NOTHING", (epoch,))
-        self.run(lambda tx: judge(tx, Grown("gate-1", epoch, held, tuple(records), NOW)))
+        self.run(lambda tx: judge(tx, Grown("gate-1", epoch, held, tuple(records), NOW), former=former))
 
     @property
     def standing(self):
@@ -182,6 +182,20 @@ class TestEpochs:
         assert books.rows("SELECT action FROM commands") == [("twin",)]
         books.grows("e1", note(8, at_ms=NOW + 2), held=True)
         assert books.rows("SELECT count(*) FROM commands") == [(1,)]
+
+    def test_whoever_was_enrolled_anew_goes_on_in_an_older_epoch_than_the_one_that_is_gone_had_declared(self, books):
+        books.holds("e1")
+        books.grows("e2", note(at_ms=NOW, declares="e2", heads=[head("e1")]))
+
+        books.run(lambda tx: settle_twin(tx, "gate-1"))
+        books.grows("e1", note(7, at_ms=NOW + 1), held=True)
+        books.grows("e3", note(at_ms=NOW + 2, declares="e3", heads=[head("e1")]), former=True)  # late, of the other
+        books.grows("e1", note(8, at_ms=NOW + 3), held=True)
+
+        assert not books.twin
+        books.grows("e4", note(at_ms=NOW + 4, declares="e4", heads=[head("e1")]))
+        books.grows("e1", note(9, at_ms=NOW + 5), held=True)
+        assert books.twin
 
     def test_a_declaration_under_a_clock_that_is_not_trusted_counts_from_when_it_came(self, books):
         books.holds("e1")
