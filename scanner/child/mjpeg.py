@@ -4,6 +4,8 @@ OpenCV's FFMPEG backend reads such streams too, but blocks 30 s on a stalled one
 colour first. Rules: connect within `open_s`; a whole, decodable picture at least every `read_s`, however the bytes
 dribble in; pictures are cut by what a JPEG is (`jpegs`), so odd multipart heads cost nothing, and garbage costs the
 pictures it is in and nothing else; what asks for Digest or Basic gets it; one redirect is followed, within the host.
+A head that cannot be read, a body that is not framed as its head says or is named as text are no reason to see nothing:
+then all that comes is searched for pictures.
 """
 
 import http.client
@@ -15,7 +17,7 @@ import cv2
 import numpy as np
 
 from scanner.child.digest import Challenge, Login, challenge_of
-from scanner.child.jpegs import JpegCutter
+from scanner.child.jpegs import SOI, JpegCutter
 from scanner.child.newest import Plane
 from scanner.spec import Spec
 
@@ -23,6 +25,10 @@ READ_BYTES = 256 * 1024
 MAX_BAD_PICTURES = 50  # in a row, before the stream is opened anew
 STILL_EVERY_S = 1 / 15  # at most so often is a picture asked for that comes alone
 MOVED = frozenset({301, 302, 303, 307, 308})
+GIVEN = frozenset({200, 206})
+ODD_HEADS = frozenset(
+    {http.client.BadStatusLine, http.client.UnknownProtocol, http.client.LineTooLong, http.client.HTTPException}
+)
 
 
 class CameraError(Exception):
@@ -72,7 +78,7 @@ class MjpegGrabber:
                     kept = False
                     self.close()
                     continue
-                if type(error) is not http.client.BadStatusLine:
+                if type(error) not in ODD_HEADS:
                     raise CameraError(f"{self._spec.name}: {error or type(error).__name__}") from error
                 self._bare_request()
                 return
@@ -92,10 +98,22 @@ class MjpegGrabber:
         kind = answer.headers.get_content_type()
         if answer.status == http.client.UNAUTHORIZED:
             raise CameraError(f"{self._spec.name}: the camera does not take this user name and password")
-        if answer.status != http.client.OK or kind.startswith("text/"):
+        if answer.status not in GIVEN or (kind.startswith("text/") and not self._shows(answer)):
             raise CameraError(f"{self._spec.name}: answer {answer.status} of {kind}; expected pictures")
         self._single = kind.startswith("image/")
+        if not self._single:
+            answer.length = None  # a stream ends with its connection, whatever its head says
         self._answer = answer
+
+    def _shows(self, answer: http.client.HTTPResponse) -> bool:
+        """Return whether a picture begins in what is named as text, or as nothing at all; what was read is kept."""
+        self._socket.settimeout(self._read_s)
+        try:
+            data = answer.read1(READ_BYTES)
+        except (OSError, http.client.HTTPException) as error:
+            raise CameraError(f"{self._spec.name}: {error or type(error).__name__}") from error
+        self._ready = list(self._cutter.feed(data))
+        return SOI in data
 
     def _moved(self, location: str) -> SplitResult:
         """Return where the camera sends us; only to itself, and never from https to http."""
@@ -136,7 +154,9 @@ class MjpegGrabber:
         try:
             connection.connect()
             self._socket = connection.sock
-            self._socket.sendall(f"GET {path} HTTP/1.0\r\nHost: {self._url.hostname}\r\n\r\n".encode())
+            told = {"Host": str(self._url.hostname), **self._headers(path)}
+            lines = [f"GET {path} HTTP/1.0", *(f"{name}: {value}" for name, value in told.items()), "", ""]
+            self._socket.sendall("\r\n".join(lines).encode())
         except OSError as error:
             raise CameraError(f"{self._spec.name}: {error or type(error).__name__}") from error
         self._bare = True
@@ -158,6 +178,11 @@ class MjpegGrabber:
             try:
                 data = self._bytes(left)
                 self._ready = list(self._cutter.feed(data))
+            except http.client.IncompleteRead as error:  # chunked by its head alone
+                if self._bare:
+                    raise CameraError(f"{self._spec.name}: {error}") from error
+                self._bare_request()
+                continue
             except (OSError, http.client.HTTPException, ValueError) as error:
                 raise CameraError(f"{self._spec.name}: {error or type(error).__name__}") from error
             if not data:

@@ -94,6 +94,19 @@ ODD = {
     "no status line": b"Content-Type: multipart/x-mixed-replace;boundary=f\r\n\r\n--f\r\n\r\n<J>\r\n",
     "no head at all": b"--f\r\nContent-Type: image/jpeg\r\n\r\n<J>\r\n" * 2,
     "pictures and nothing else": b"HTTP/1.0 200 OK\r\nContent-Type: application/octet-stream\r\n\r\n<J><J>",
+    "named as text": MULTI.replace(b"multipart/x-mixed-replace", b"text/plain") + b"--f\r\n\r\n<J>\r\n" * 2,
+    "named as nothing": b"HTTP/1.1 200 OK\r\nServer: c\r\n\r\n--f\r\n\r\n<J>\r\n",
+    "a space before the colon": MULTI.replace(b"Type:", b"Type :") + b"--f\r\n\r\n<J>\r\n",
+    "a whole length of zero": MULTI.replace(b"200 OK\r\n", b"200 OK\r\nContent-Length: 0\r\n") + b"--f\r\n\r\n<J>\r\n",
+    "a whole length too short": MULTI.replace(b"200 OK\r\n", b"200 OK\r\nContent-Length: 500\r\n")
+    + b"--f\r\n\r\n<J>\r\n",
+    "chunked by its head alone": MULTI.replace(b"OK\r\n", b"OK\r\nTransfer-Encoding: chunked\r\n")
+    + b"--f\r\n\r\n<J>\r\n",
+    "a head without end": MULTI.replace(b"OK\r\n", b"OK\r\nX: " + b"a" * 70_000 + b"\r\n") + b"--f\r\n\r\n<J>\r\n",
+    "a hundred members and more": MULTI.replace(b"OK\r\n", b"OK\r\n" + b"X: a\r\n" * 120) + b"--f\r\n\r\n<J>\r\n",
+    "another protocol": MULTI.replace(b"HTTP/1.0", b"HTTP/2.0").replace(b"HTTP/1.1", b"HTTP/2.0")
+    + b"--f\r\n\r\n<J>\r\n",
+    "a part of it": MULTI.replace(b"200 OK", b"206 Partial Content") + b"--f\r\n\r\n<J>\r\n",
     "LF only everywhere": MULTI.replace(b"\r\n", b"\n") + b"--f\nContent-Type: image/jpeg\n\n<J>\n",
 }
 
