@@ -6,7 +6,8 @@ The kernel's `struct input_event` has 24 bytes on 64-bit systems and 16 on 32-bi
 - only key-down counts: an autorepeat is no second character, a lost key-up does no harm, and what is held down is let
   go of at each end;
 - Caps Lock lasts as long as the code in which it was pressed: a stray one spoils no other code;
-- Num Lock, Scroll Lock, function keys, arrows and other keys without a character are no part of a code;
+- Num Lock, Scroll Lock, function keys, arrows, keys of sound and power, buttons and other keys without a character are
+  no part of a code;
 - Ctrl with a letter is a control character; Alt with keypad digits is a character by its number: scanners send so what
   their layout does not have;
 - a key that nobody knows spoils the code rather than vanish from it;
@@ -32,7 +33,9 @@ ESCAPE, BACKSPACE, NUM_LOCK, SCROLL_LOCK = 1, 14, 69, 70
 FUNCTIONS = frozenset({*range(59, 69), 87, 88, *range(183, 195)})  # F1 to F24
 MOVES = frozenset(range(102, 112))  # Home, arrows, End, Insert, Delete
 METAS = frozenset({125, 126, 127})
-SILENT = frozenset({ESCAPE, BACKSPACE, NUM_LOCK, SCROLL_LOCK}) | FUNCTIONS | MOVES | METAS
+MEDIA = frozenset({113, 114, 115, 116, 119, *range(128, 179)})  # mute to sleep: of a scanner's other half
+FIRST_BUTTON = 0x100
+SILENT = frozenset({ESCAPE, BACKSPACE, NUM_LOCK, SCROLL_LOCK}) | FUNCTIONS | MOVES | METAS | MEDIA
 KEYPAD = {82: "0", 79: "1", 80: "2", 81: "3", 75: "4", 76: "5", 77: "6", 71: "7", 72: "8", 73: "9"}
 MAX_NUMBER = 6  # digits of a character's number
 UNKNOWN = REPLACEMENT.encode()
@@ -80,7 +83,7 @@ class Keyboard:
     def _key(self, code: int, value: int) -> bytes:
         if code in HELD:
             return self._hold(code, value)
-        if value != DOWN or code in SILENT:
+        if value != DOWN or code in SILENT or code >= FIRST_BUTTON:
             return b""
         if code == CAPS_LOCK:
             self._caps = not self._caps

@@ -196,7 +196,7 @@ def test_caps_lock_lasts_as_long_as_the_code_in_which_it_was_pressed():
     assert keyboard.feed(keys("aB1"), 5.0) == [b"aB1"]
 
 
-@pytest.mark.parametrize("around", [(69,), (70,), (88,), (125,), (1,), (102,), (183,)])
+@pytest.mark.parametrize("around", [(69,), (70,), (88,), (125,), (1,), (102,), (183,), (115,), (143,), (272,)])
 def test_keys_without_a_character_are_no_part_of_a_code(around):
     keyboard, noise = Keyboard(framer()), press(*around) + press(*around, value=0)
     sent = keys("XG1:AB")
