@@ -11,6 +11,7 @@ Rules of this file:
 - 2xx alone is no yes: the setting names the member that says it, else what controllers usually say is looked for
   (`edge.actuators.connecting.saying`);
 - an answer about another attempt or redemption says nothing about ours;
+- an answer without a length whose connection is never closed is whole once it reads as one and nothing follows;
 - plain http beyond this machine is believed when it says yes, and its "no" gives nothing back (`trusted`).
 """
 
@@ -27,7 +28,7 @@ import aiohttp
 import msgspec
 
 from edge.actuators.connecting.near import Near
-from edge.actuators.connecting.saying import said_no
+from edge.actuators.connecting.saying import is_whole, named, said_no
 from edge.actuators.gate import EMERGENCY, Attempt, Done, Outcome, Plain, refused, unanswered, unsent, well, words
 from edge.actuators.tables import Expected, WebTable
 from edge.actuators.templates import MISSING, filled, filled_url, member
@@ -36,6 +37,7 @@ from sync.enrol.identity import is_loopback
 
 MAX_ANSWER_BYTES = 64 * 1024
 BEHIND = frozenset({502, 504})  # a gateway in front of the controller speaks: it may have opened
+QUIET_S = 0.2  # after what reads as a whole answer
 DEFAULT_JSON = {"redemption": "{redemption}", "attempt": "{attempt}", "heads": "{heads}", "lane": "{lane}"}
 
 
@@ -125,7 +127,7 @@ class WebGate(Plain):
                 timeout=aiohttp.ClientTimeout(total=max(LEAST_S, ends - loop.time())),
                 trace_request_ctx=way,
             ) as answer:
-                said = await _whole(answer.content)
+                said = await _whole(answer)
                 done = judge(answer.status, said, attempt=attempt, expected=expected)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             never = not way.sent or isinstance(error, aiohttp.ClientConnectorError)
@@ -192,8 +194,7 @@ def judge(status: int, said: bytes, *, attempt: Attempt, expected: Expected | No
         if expected is not None:
             return unanswered("the answer is no JSON")
     for name, ours in (("attempt", attempt.id), ("redemption", attempt.redemption)):
-        other = member(document, name)
-        if other is not MISSING and other != ours:
+        if any(other != ours for other in named(document, name)):
             return unanswered(f"the answer is about another {name}")
     if expected is not None:
         found = member(document, expected.path)
@@ -207,10 +208,18 @@ def shown(value: Any) -> str:
     return "missing" if value is MISSING else repr(value)[:200]
 
 
-async def _whole(content: aiohttp.StreamReader) -> bytes:
+async def _whole(answer: aiohttp.ClientResponse) -> bytes:
     """Return an answer's body to its end, at most MAX_ANSWER_BYTES of it."""
-    held = bytearray()
-    while len(held) < MAX_ANSWER_BYTES and (data := await content.readany()):
+    held, data = bytearray(), b"begin"
+    endless = answer.content_length is None and "Transfer-Encoding" not in answer.headers
+    while data and len(held) < MAX_ANSWER_BYTES:
+        try:
+            async with asyncio.timeout(QUIET_S if endless and is_whole(bytes(held)) else None) as quiet:
+                data = await answer.content.readany()
+        except TimeoutError:
+            if not quiet.expired():
+                raise
+            break
         held += data
     return bytes(held)
 

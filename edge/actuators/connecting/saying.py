@@ -63,6 +63,21 @@ def said_no(body: bytes) -> str | None:
     return next((no for name, value in _members(document) if (no := _member_no(name, value)) is not None), None)
 
 
+def named(document: Any, name: str) -> Iterator[Any]:
+    """Yield every member of that name that an answer has, in whatever spelling: `redemption`, `Redemption_Id`."""
+    wanted = (name, f"{name}id")
+    yield from (value for member, value in _members(document) if MARKS.sub("", member).lower() in wanted)
+
+
+def is_whole(body: bytes) -> bool:
+    """Return whether this reads as a whole answer, where nothing says how long it is: JSON, or a word."""
+    try:
+        msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        return bool(body.strip()) and body.lstrip()[:1] not in (b"{", b"[", b"<", b'"')
+    return True
+
+
 def _members(document: Any) -> Iterator[tuple[str, Any]]:
     """Yield the members of an answer, then those one level within."""
     within = document if isinstance(document, list) else [document]

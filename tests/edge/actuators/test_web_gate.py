@@ -93,6 +93,8 @@ async def test_what_is_sent_names_the_attempt_and_the_redemption():
         (answer(b'{"errcode": 40001}'), Outcome.NOT_ACTUATED),
         (answer(b'{"result": "fail"}'), Outcome.NOT_ACTUATED),
         (answer(b'{"redemption": "r9"}'), Outcome.UNKNOWN),
+        (answer(b'{"data": {"redemptionId": "r9"}}'), Outcome.UNKNOWN),
+        (answer(b'{"Data": {"Attempt_ID": "r1.2"}}'), Outcome.ACTUATED),
         (answer(b'{"attempt": "r1.1"}'), Outcome.UNKNOWN),
         (answer(b'{"attempt": "r1.2", "code": 0}'), Outcome.ACTUATED),
         (answer(status=b"500 Oops"), Outcome.NOT_ACTUATED),
@@ -123,6 +125,23 @@ async def test_the_case_of_a_controller_that_drops_idle_connections_opens_at_the
     async with raw([answer(), None]) as (url, heard), gate(url) as one:
         assert [(await one.open(ATTEMPT)).outcome for _ in range(3)] == [Outcome.ACTUATED] * 3
     assert len(heard) == 3
+
+
+@pytest.mark.parametrize(
+    ("body", "outcome"),
+    [
+        (b'{"code": 0}', Outcome.ACTUATED),
+        (b"OK", Outcome.ACTUATED),
+        (b'{"code": 500}', Outcome.NOT_ACTUATED),
+        (b'{"code": 50', Outcome.UNKNOWN),
+        (b"<html>", Outcome.UNKNOWN),
+    ],
+)
+async def test_one_that_gives_no_length_and_never_closes_has_answered_once_it_reads_as_whole(body, outcome):
+    async with raw([b"HTTP/1.0 200 OK\r\n\r\n" + body]) as (url, _):
+        done = await opened(url, timeout_s=0.7)
+
+    assert done.outcome is outcome
 
 
 async def test_a_slow_controller_is_waited_for_as_long_as_the_setting_says_and_then_unknown():
