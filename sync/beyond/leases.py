@@ -8,7 +8,8 @@ what was given out of it, so an answer that comes twice, late or never adds noth
 
 Rules of this file:
 
-- time is a length from sending on, by a clock that only runs forward; a start without a lease begins with none;
+- time is a length from sending on, by a clock that only runs forward; a start begins with no lease, and what an earlier
+  run held is given back before anything is asked for: whoever counts may know of more than was left of it;
 - of a lease that has ended only what was used is told as held, and no more comes to life again than an answer says: an
   authority that was restored may have leased the rest to others meanwhile;
 - an answer counts for the number that was asked under; another number is only learned, and asked under next time;
@@ -133,10 +134,11 @@ class Leases:
 
     async def _ask(self, quota: str, own: int, more: int) -> bool:
         """Ask for `more` beyond what is used and reserved; return whether facts have used the whole quota."""
+        await self._begin(quota, own)
         await self._pay(quota)
         number, wanted = self._numbers.get(quota, 0), own + self._held_back(quota) + more
         answer, sent_s = await self._said(quota, number, total=wanted, own=own)
-        if answer.number != number:  # another start of ours held it, or the answer is an old one
+        if answer.number != number:  # whoever counts knows a higher one, or the answer is an old one
             self._numbers[quota] = max(number, answer.number)
             number = self._numbers[quota]
             answer, sent_s = await self._said(quota, number, total=wanted, own=own)
@@ -147,6 +149,19 @@ class Leases:
         if answer.call_back:
             await self.give_back(quota)
         return answer.full
+
+    async def _begin(self, quota: str, own: int) -> None:
+        """Give back what an earlier run held of a quota, when this one speaks of it for the first time."""
+        if quota in self._numbers:
+            return
+        answer, _sent_s = await self._said(quota, 0, total=0, own=own)
+        if quota in self._numbers:  # another lane has begun meanwhile
+            return
+        self._numbers[quota] = answer.number
+        if answer.total > (used := await self._own(quota)):
+            self._numbers[quota] = answer.number + 1
+            self._owed[quota] = (answer.number + 1, used)
+            self._gave[quota] = self._running_s() + TOLD_AGAIN_S
 
     async def _said(
         self, quota: str, number: int, *, total: int | None = None, used: int | None = None, own: int = 0
@@ -164,10 +179,10 @@ class Leases:
         return await self._lessor.lease(request), sent_s
 
     def _holding(self, quota: str, number: int, own: int) -> int | None:
-        """Return what is held under a number, `own` of it used; of a lease that has ended no more than was used."""
+        """Return what is held under a number, `own` of it used; of one that has ended or was before no more than used."""
         lease = self._leases.get(quota)
         if lease is None or lease.number != number:
-            return None
+            return own or None
         return lease.total if self.held(quota) is not None else min(lease.total, own + self._held_back(quota))
 
     async def give_back(self, quota: str) -> None:

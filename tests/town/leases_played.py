@@ -26,6 +26,7 @@ from tests.town import simulation
 
 QUOTA = "u|w/boat|day:2026-09-21"
 FORGETS_SILENT = "a silent lessee is not waited for"
+TAKES_OVER = "a start takes over an earlier run's share"
 STEPS = 120
 ANSWER_MS = 150
 CUT_MS = lessor.FOR_MS + 60_000
@@ -155,7 +156,6 @@ class Leasing(simulation.Town):
 
     def crash(self, gate):
         super().crash(gate)
-        self.copy = None  # one kind of fault at a time: who starts anew knows no number, an older copy only an old one
         share = self.shares[gate.name]
         for call in share.waiting:
             call.waiting[1].close()
@@ -194,7 +194,8 @@ class Leasing(simulation.Town):
         if self.plant == FORGETS_SILENT:
             waits = self.learning.age_ms(self.now) < lessor.HEARD_MS
         young = waits and self.plant != "restored hub leases"
-        before = max(self.total(gate.name), self.could(gate), sum(gate.living.values()))
+        told = request.used or 0  # what it had used when it gave back, some of which may have been annulled since
+        before = max(self.total(gate.name), self.could(gate), sum(gate.living.values()), told)
         answer = self.job(lambda tx: lessor.answer_lease(tx, gate.name, request, bounds(self.most), young=young))
         self.asked_at[gate.name] = self.now
         self.say(f"authority to {gate.name}: {ask_of(request)} -> {answer.number}: {answer.total}")
@@ -227,10 +228,10 @@ class Leasing(simulation.Town):
         sql = "SELECT coalesce(sum(n - back), 0) FROM uses WHERE terminal = ? AND key = ?"
         return self.conn.execute(sql, (name, QUOTA)).fetchone()[0]
 
-    def restart_authority(self):
+    def restart_authority(self, away_ms=None):
         self.say("authority: restarts")
         self.learning = Learning((), started_ms=self.now)
-        self.now += self.random.choice((0, lessor.HEARD_MS))
+        self.now += self.random.choice((0, lessor.HEARD_MS)) if away_ms is None else away_ms
         self.wire = [one for one in self.wire if one[0] != "lease"]
 
     def keep_copy(self):
@@ -243,7 +244,9 @@ class Leasing(simulation.Town):
             return
         self.say("authority: restored from an older copy")
         self.copy.backup(self.conn)
-        self.restart_authority()
+        self.restart_authority(away_ms=0)  # whoever is in reach says what it holds before HEARD_MS are over
+        self.now += ANSWER_MS
+        self.time_out()
         known = {row[0] for row in self.conn.execute("SELECT terminal FROM leases WHERE number >= 0")}
         for gate in self.gates.values():
             gate.cut, gate.acked = gate.cut and gate.name in known, self.through().get(gate.name, 0)
@@ -333,8 +336,10 @@ class Leasing(simulation.Town):
         self.say("-- rest")
         for gate in self.gates.values():
             gate.cut = False
-        for _ in range(8):
+        for turn in range(8):
             self.quiet(lessor.HEARD_MS)
+            for gate in self.gates.values() if turn == 4 else ():
+                self.visit(gate)  # whoever started anew speaks of what it held when somebody comes
 
     def check(self):
         self.count()
@@ -358,11 +363,13 @@ def ask_of(request):
 def play(seed, plant="", steps=STEPS):
     """Play one seed to its end; raise BrokenError with the story in `args`."""
     town = Leasing(seed, plant)
-    undo = [leases.Leases.room, leases.Leases.give_back]
+    undo = [leases.Leases.room, leases.Leases.give_back, leases.Leases._begin]
     if plant == "share as remainder":
         leases.Leases.room = lambda self, quota, _own, _since=None: _room(self, quota)
     if plant == "give-back without number":
         leases.Leases.give_back = _same_number
+    if plant == TAKES_OVER:
+        leases.Leases._begin = _takes_over
     try:
         for _ in range(steps):
             town.step()
@@ -371,7 +378,7 @@ def play(seed, plant="", steps=STEPS):
     except simulation.BrokenError as broken:
         raise simulation.BrokenError("\n".join([*town.story, f"BROKEN: {broken}"])) from None
     finally:
-        leases.Leases.room, leases.Leases.give_back = undo
+        leases.Leases.room, leases.Leases.give_back, leases.Leases._begin = undo
         for share in town.shares.values():
             for call in share.waiting:
                 call.waiting[1].close()
@@ -401,6 +408,10 @@ async def _same_number(self, quota):
     await self._pay(quota)
 
 
+async def _takes_over(_self, _quota, _own):
+    pass
+
+
 def _at_once(town, gate, _request, answer):
     if answer.call_back:
         town.set_total(gate.name, town.used(gate.name))
@@ -422,6 +433,7 @@ STEERED = {  # what a fault of several messages needs more of than usual
     "share freed by time": ["cut", "long", *["visit"] * 4, *["some"] * 4] * 2,
     "give-back without number": ["give_back"] * 10 + ["visit"] * 10 + ["some"] * 10 + ["late_one"] * 4,
     FORGETS_SILENT: ["keep_copy", "restore", "cut", "visit", "visit", "some", "some"] * 4,
+    TAKES_OVER: ["keep_copy", "restore", "crash", "give_back", "cut", "visit", "visit", "some", "some"] * 4,
     "restored hub leases": ["keep_copy", "restore", "visit", "visit", "some", "some"] * 4,
 }
 FAULTS = (
@@ -430,6 +442,7 @@ FAULTS = (
     "give-back without number",
     "restored hub leases",
     FORGETS_SILENT,
+    TAKES_OVER,
     "share freed by time",
     "call-back free at once",
 )

@@ -142,7 +142,7 @@ class TestOneTerminal:
 
         assert leases.room("q", 0) == 0
         assert (await leases.take("q", 1)).number == 0
-        assert [(one.total, one.held) for one in lessor.asked] == [(1, None), (1, 0)]
+        assert [(one.total, one.held) for one in lessor.asked] == [(0, None), (1, None), (1, 0)]
 
     async def test_an_ended_lease_comes_to_life_no_larger_than_the_answer_says(self, made):
         leases, lessor, clock = made
@@ -153,9 +153,18 @@ class TestOneTerminal:
         assert await leases.take("q", 1) is NoRoom.LET
         assert (lessor.asked[-1].held, leases.held("q").total) == (1, 1)
 
-    async def test_a_new_start_learns_the_number_and_goes_on_under_it(self, made):
+    async def test_a_new_start_gives_back_what_the_run_before_held_and_asks_under_the_next_number(self, made):
         leases, lessor, clock = made
         lessor.number, lessor.total = 5, 7
+
+        clock["own"] = 6
+        assert (await leases.take("q", 1)).number == 6
+        asked = [(one.number, one.total, one.used, one.held) for one in lessor.asked]
+        assert asked == [(0, 0, None, 6), (6, None, 6, None), (6, 7, None, 6)]
+
+    async def test_a_new_start_goes_on_under_a_number_of_which_nothing_is_left(self, made):
+        leases, lessor, clock = made
+        lessor.number, lessor.total = 5, 6
 
         clock["own"] = 6
         assert (await leases.take("q", 1)).number == 5
@@ -198,7 +207,7 @@ class TestOneTerminal:
         await leases.take("q", 1)
         await leases.renew()
 
-        assert [one.held for one in lessor.asked] == [None, 1]
+        assert [one.held for one in lessor.asked] == [None, None, 1]
 
     async def test_what_another_lane_gave_while_this_one_waited_for_an_answer_is_not_given_again(self, made):
         leases, lessor, clock = made
