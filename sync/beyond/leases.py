@@ -179,7 +179,7 @@ class Leases:
         return await self._lessor.lease(request), sent_s
 
     def _holding(self, quota: str, number: int, own: int) -> int | None:
-        """Return what is held under a number, `own` of it used; of one that has ended or was before no more than used."""
+        """Return what is held under a number, `own` of it used; of one that has ended or was before, what was used."""
         lease = self._leases.get(quota)
         if lease is None or lease.number != number:
             return own or None

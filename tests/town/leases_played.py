@@ -195,19 +195,22 @@ class Leasing(simulation.Town):
             waits = self.learning.age_ms(self.now) < lessor.HEARD_MS
         young = waits and self.plant != "restored hub leases"
         told = request.used or 0  # what it had used when it gave back, some of which may have been annulled since
-        before = max(self.total(gate.name), self.could(gate), sum(gate.living.values()), told)
+        knows, known = max(self.could(gate), sum(gate.living.values()), told), self.total(gate.name)
         answer = self.job(lambda tx: lessor.answer_lease(tx, gate.name, request, bounds(self.most), young=young))
         self.asked_at[gate.name] = self.now
         self.say(f"authority to {gate.name}: {ask_of(request)} -> {answer.number}: {answer.total}")
-        if answer.total > before:
-            self.judge_share(gate, answer.total)
+        if answer.total > knows:
+            self.judge_share(gate, answer.total, self.most if answer.total > known else self.highest)
         return AFTER[self.plant](self, gate, request, answer) if self.plant in AFTER else answer
 
-    def judge_share(self, gate, total):
-        """A share that grows fits beside what every other gate has given, and would still give untold."""
+    def judge_share(self, gate, total, most):
+        """A share that grows fits beside what every other gate has given, and would still give untold.
+
+        One that only its gate does not know, for the answer was lost or it started anew, fits into what there ever was.
+        """
         others = {one.name: self.could(one) for one in self.gates.values() if one is not gate}
-        if total + sum(others.values()) > self.most:
-            raise simulation.BrokenError(f"{gate.name} may give {total} of {self.most}, and others {others}")
+        if total + sum(others.values()) > most:
+            raise simulation.BrokenError(f"{gate.name} may give {total} of {most}, and others {others}")
 
     def could(self, gate):
         """What stands by a gate's journal, and what its lease lets it give without asking anybody."""
@@ -426,14 +429,23 @@ def _under_the_same(town, gate, request, answer):
 
 
 AFTER = {"call-back free at once": _at_once, "give-back without number": _under_the_same}
-QUOTAS = {"call-back free at once": (6,), "give-back without number": (2,)}
+QUOTAS = {"call-back free at once": (6,), "give-back without number": (2,), TAKES_OVER: (3,)}
 STEERED = {  # what a fault of several messages needs more of than usual
     "call-back free at once": ["lower", *["annul"] * 8, *["renew"] * 2, *["visit"] * 16, *["some"] * 16],
     "until by wall clock": ["jump", "cut", "long", "write_off", *["visit"] * 4, *["some"] * 4] * 3,
     "share freed by time": ["cut", "long", *["visit"] * 4, *["some"] * 4] * 2,
     "give-back without number": ["give_back"] * 10 + ["visit"] * 10 + ["some"] * 10 + ["late_one"] * 4,
     FORGETS_SILENT: ["keep_copy", "restore", "cut", "visit", "visit", "some", "some"] * 4,
-    TAKES_OVER: ["keep_copy", "restore", "crash", "give_back", "cut", "visit", "visit", "some", "some"] * 4,
+    TAKES_OVER: [
+        *["keep_copy"] * 6,
+        *["give_back"] * 14,
+        *["cut"] * 10,
+        *["restore"] * 8,
+        *["crash"] * 10,
+        *["heal"] * 12,
+        *["visit"] * 20,
+        *["some"] * 30,
+    ],
     "restored hub leases": ["keep_copy", "restore", "visit", "visit", "some", "some"] * 4,
 }
 FAULTS = (
