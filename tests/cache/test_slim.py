@@ -286,6 +286,12 @@ PLANS = {
     keys.ROLLING_OF_HOLDER: 2,
     keys.LIVING: 1,
     keys.LIVING_OF_HOLDER: 1,
+    keys.LIVING_SUMS: 1,
+    keys.NEWEST_SUM: 1,
+    keys.ROLLING_SUMS: 2,
+    keys.GIVEN_BACK: 1,
+    keys.LEFT_HERE: 1,
+    keys.SUMS_GIVEN_BACK: 1,
     facts.OPEN_OF_SUBJECT: 2,
     recall.KNOWN: 4 + recall.BUCKETS + 1,
     upkeep.NONCES: 4,
@@ -297,7 +303,7 @@ PLANS = {
 
 
 TABLES = frozenset(
-    ["redemptions", "journal", "uses", "u", "j", "sums", "tallies", "nonces", "requests", "q", "graces", "proofs"]
+    ["redemptions", "journal", "uses", "u", "j", "sums", "s", "tallies", "nonces", "requests", "q", "graces", "proofs"]
 )
 
 

@@ -4,7 +4,9 @@ Rules of this file:
 
 - a count under a plain key is its tally; what one holder has used (`is_holders`), and what stands under a rolling key,
   is counted from the rows, in the same transaction;
-- every function takes a connection and writes nothing; the SQL stands at the top.
+- every function takes a connection and writes nothing; the SQL stands at the top;
+- what was given back is looked for from the newest facts on (CROSS JOIN keeps that order, whatever the planner makes of
+  a file without statistics): from the uses on, each visit read every use that there ever was.
 """
 
 import sqlite3
@@ -46,18 +48,18 @@ UNHEARD = (
     " AND j.kind IN ('annulled', 'closed', 'reversed')"
 )
 GIVEN_BACK = (
-    f"SELECT DISTINCT u.redemption FROM journal j JOIN uses u ON u.redemption = j.redemption WHERE {UNHEARD}"  # noqa: S608 - a constant
+    f"SELECT DISTINCT u.redemption FROM journal j CROSS JOIN uses u ON u.redemption = j.redemption WHERE {UNHEARD}"  # noqa: S608 - a constant
     " AND u.key = ? AND u.given_back_by IS NOT NULL LIMIT 50"
 )
 LEFT_HERE = (
-    "SELECT DISTINCT u.redemption FROM journal j JOIN uses u ON u.given_back_by = j.id WHERE"
+    "SELECT DISTINCT u.redemption FROM journal j CROSS JOIN uses u ON u.given_back_by = j.id WHERE"
     " j.seq > (SELECT max(c.acked_through, h.seq - 200) FROM cursor c, (SELECT max(seq) AS seq FROM journal) h)"
     " AND j.kind = 'exited' AND u.given_back_by IS NOT NULL AND u.key >= 'i|' AND u.key < 'i}' AND u.key = ?1"
     " AND NOT EXISTS (SELECT 1 FROM uses s WHERE s.redemption = u.redemption AND s.key = ?1"
     " AND s.given_back_by IS NULL) LIMIT 50"
 )
 SUMS_GIVEN_BACK = (
-    f"SELECT DISTINCT s.redemption FROM journal j JOIN sums s ON s.redemption = j.redemption WHERE {UNHEARD}"  # noqa: S608 - a constant
+    f"SELECT DISTINCT s.redemption FROM journal j CROSS JOIN sums s ON s.redemption = j.redemption WHERE {UNHEARD}"  # noqa: S608 - a constant
     " AND s.key = ? AND s.given_back_fen = s.fen LIMIT 50"
 )
 INSIDE = "i|"
