@@ -1,12 +1,14 @@
 """How much taking journals in costs: processor time and database bytes a fact, and a claim, on SQLite and PostgreSQL.
 
-    python bench/books.py [postgresql://…]
+    python bench/books.py [sqlite postgresql postgresql://…] [--batch 400] [--only facts|singles]
 
-Batches are sealed beforehand; what is measured is open, check, store and book. One JSON line an engine. Then a thousand
-terminals send fact after fact, each in a batch of its own; then every fact and every use is there, or it ends with an
-error. Of a PostgreSQL on this machine the processor time of its server is told as well, and counted in the sum.
+`postgresql` is one of our own that syncs as one does. Batches are sealed beforehand; what is measured is open, check,
+store and book; the floor is opening alone. One JSON line an engine. Then a thousand terminals send fact after fact, a
+batch each; then every fact and every use is there, or it ends with an error. Of a PostgreSQL on this machine the
+processor time of its server is told as well, and counted in the sum.
 """
 
+import argparse
 import asyncio
 import gzip
 import hashlib
@@ -16,6 +18,9 @@ import resource
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -35,6 +40,7 @@ from sync.wire.seals import open_batch, seal_batch
 
 TERMINALS = 40
 BATCH = 400
+FACTS = TERMINALS * BATCH
 CLAIMS = 2_000
 SHOWN = 288  # bytes that a phone shows
 SINGLE_TERMINALS = 1_000
@@ -147,13 +153,19 @@ def parent_of(pid: int) -> int:
     return int(stat.read_text().rpartition(")")[2].split()[1]) if stat.exists() else 0
 
 
-async def measure(jobs: JobStore, name: str, postmaster: int = 0, *, carried: bool = False) -> dict[str, float | str]:
-    """Take everything in, ask CLAIMS times, and return the figures."""
-    names = [f"t{number}" for number in range(TERMINALS)]
+async def measure(
+    jobs: JobStore, name: str, postmaster: int = 0, *, many: int = BATCH, carried: bool = False
+) -> dict[str, float | str]:
+    """Take FACTS in, `many` a batch, ask CLAIMS times, and return the figures."""
+    names = [f"t{number}" for number in range(FACTS // many)]
     for one in names:
         await jobs.write(lambda tx, one=one: make_code(tx, terminal=one, profile=PROFILE, now_ms=NOW))
-    plain = {one: batch(one, carried=carried)[0] for one in names}
-    bounds, facts = Bounds(), TERMINALS * BATCH
+    plain = {one: batch(one, many=many, carried=carried)[0] for one in names}
+    bounds, facts = Bounds(), len(names) * many
+    opened = cpu_s()
+    for one in names:
+        open_batch(plain[one], terminal=one, key=KEY.public_key())
+    opened = cpu_s() - opened
 
     async def bring(one: str) -> None:
         sealed = open_batch(plain[one], terminal=one, key=KEY.public_key())
@@ -175,34 +187,68 @@ async def measure(jobs: JobStore, name: str, postmaster: int = 0, *, carried: bo
     return {
         "bench": "books",
         "engine": name,
+        "facts_a_batch": many,
         "facts_per_s": round(facts / spent),
         "cpu_us_a_fact": round((used + served) / facts * 1e6, 1),
         "of_it_postgresql": round(served / facts * 1e6, 1),
+        "floor_opening_us": round(opened / facts * 1e6, 1),
+        "floors": round((used + served) / opened, 1),
         "claim_p50_ms": round(took[CLAIMS // 2], 2),
         "claim_p99_ms": round(took[CLAIMS * 99 // 100], 2),
         "claim_cpu_ms": round((cpu_s() - claims_cpu) / CLAIMS * 1000, 3),
     }
 
 
-async def main() -> None:
-    """Measure each engine that there is."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "central.db"
+@contextmanager
+def addressed(engine: str) -> Iterator[str]:
+    """Give the address of a PostgreSQL, of our own where none is named."""
+    if engine != "postgresql":
+        yield engine
+        return
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "tools"))
+    server = import_module("postgres").Server(settings={}).create().start()
+    try:
+        yield server.url("postgres")
+    finally:
+        server.remove()
+
+
+async def on_sqlite(folder: Path, many: int, only: str | None) -> None:
+    """Measure SQLite, with proofs and without."""
+    for name, carried in (("sqlite", False), ("sqlite, proofs carried", True)) if only != "singles" else ():
+        path = folder / f"{'proofs' if carried else 'central'}.db"
         async with sqlite_books(path) as jobs:
-            found = await measure(jobs, "sqlite")
-        found["bytes_a_fact"] = round(path.stat().st_size / (TERMINALS * BATCH))
-        print(json.dumps(found))
-        path = Path(folder) / "proofs.db"
-        async with sqlite_books(path) as jobs:
-            found = await measure(jobs, "sqlite, proofs carried", carried=True)
-        found["bytes_a_fact"] = round(path.stat().st_size / (TERMINALS * BATCH))
-        print(json.dumps(found))
-        async with sqlite_books(Path(folder) / "singles.db") as jobs:
-            print(json.dumps(await singles(jobs, "sqlite")))
-    for url in sys.argv[1:]:
+            found = await measure(jobs, name, many=many, carried=carried)
+        found["bytes_a_fact"] = round(path.stat().st_size / FACTS)
+        print(json.dumps(found), flush=True)
+    if only != "facts":
+        async with sqlite_books(folder / "singles.db") as jobs:
+            print(json.dumps(await singles(jobs, "sqlite")), flush=True)
+
+
+async def on_postgresql(engine: str, many: int, only: str | None) -> None:
+    """Measure a PostgreSQL."""
+    with addressed(engine) as url:
         async with PostgresJobs(url, SCHEMAS["postgres"]) as jobs:
-            print(json.dumps(await measure(jobs, "postgresql", await postmaster_of(jobs))))
-            print(json.dumps(await singles(jobs, "postgresql")))
+            if only != "singles":
+                print(json.dumps(await measure(jobs, "postgresql", await postmaster_of(jobs), many=many)), flush=True)
+            if only != "facts":
+                print(json.dumps(await singles(jobs, "postgresql")), flush=True)
+
+
+async def main() -> None:
+    """Read the arguments, and measure each engine that is named."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("engines", nargs="*", default=["sqlite"])
+    parser.add_argument("--batch", type=int, default=BATCH)
+    parser.add_argument("--only", choices=("facts", "singles"))
+    args = parser.parse_args()
+    for engine in args.engines:
+        if engine == "sqlite":
+            with tempfile.TemporaryDirectory() as folder:
+                await on_sqlite(Path(folder), args.batch, args.only)
+        else:
+            await on_postgresql(engine, args.batch, args.only)
 
 
 if __name__ == "__main__":
