@@ -22,12 +22,23 @@ from functools import cache
 from math import lgamma
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
 from scanner.reading.soft.ordered import SHARPER, likely, ordered, promise
 from scanner.reading.soft.reedsolomon import Bools, Words, decode
-from scanner.reading.soft.soften import AROUND, Shape, Soft, Values, estimated, fit, likelihoods, with_format
+from scanner.reading.soft.soften import (
+    AROUND,
+    EVEN_MODULES,
+    Shape,
+    Soft,
+    Values,
+    estimated,
+    fit,
+    likelihoods,
+    with_format,
+)
 from scanner.reading.soft.symbols import LEVELS, MASKS, Blocks, Grid, Layout, Places, blocks, mask
 
 LEAST_FIRST, LEAST_NEXT = 14.0, 8.0  # `likely`, of the first block that is mended and of the others
@@ -62,6 +73,11 @@ class _State:
         """How `likely` the next block must be."""
         return LEAST_NEXT if self.good.any() else LEAST_FIRST
 
+    @property
+    def last(self) -> bool:
+        """Whether one block is left: all that a round could learn of the others is learnt."""
+        return int(self.good.sum()) == len(self.good) - 1
+
     def keep(self, at: Places, words: Words) -> bool:
         """Take over mended blocks but those with something in front where there is nothing; return whether any."""
         good = ~((self.kit.words[at] < 0) & (words != 0)).any(1)
@@ -91,7 +107,8 @@ def mend(
             break
         gained = hopes.max() > VAIN and _mend_words(state, llr * veil)
         if not gained:
-            gained = (idle > 0 or hopes.max() > EAGER) and spare() and _mend_bits(state, llr * veil, hopes)
+            waits = idle == 0 and hopes.max() <= EAGER and not state.last
+            gained = not waits and spare() and _mend_bits(state, llr * veil, hopes)
         idle = 0 if gained else idle + 1
     if not state.good.all():
         return None
@@ -213,14 +230,18 @@ def _pilots(state: _State, veil: Grid, row: int) -> Grid:
 
 
 def _taught(seen: Values, llr: Grid, known: Grid, shape: Shape) -> Grid:
-    """Return likelihoods that the pilots and the neighbours' shades have a say in."""
+    """Return likelihoods that the pilots and the neighbours' shades have a say in.
+
+    The mean of all shades over which light was evened has one as well: evening took it from each.
+    """
     across, down = shape.modules
     told = seen.shape[1]
-    both = np.empty((len(seen), told + (2 * across + 1) * (2 * down + 1)), np.float32)
+    both = np.empty((len(seen), told + (2 * across + 1) * (2 * down + 1) + 1), np.float32)
     both[:, :told] = seen
     for _ in range(PASSES):
         shade = np.where(known != 0, known, np.tanh(llr / 2)).astype(np.float32)
-        _tell(both[:, told:], shade, shape)
+        _tell(both[:, told:-1], shade, shape)
+        both[:, -1] = cv2.blur(shade, (EVEN_MODULES, EVEN_MODULES), borderType=cv2.BORDER_REPLICATE).ravel()
         soft = estimated(both, fit(both, np.sign(shade), np.abs(shade)))
         llr = likelihoods(soft, known)
     return llr

@@ -53,6 +53,7 @@ MARGIN_PX = 4
 MOST_JOINED = 1.3  # times the first region's longer side
 FARTHEST = 4000  # pixels; no frame is so large
 NEARS = 2  # positions of other decoders that are tried
+FINE, MOST_FINE = 2.0, 2.2  # pixels a module that a crop is brought to, and above which it is
 SAME = 1.0  # modules between corners of two places, below which one that was not mended is not tried again
 
 
@@ -180,14 +181,15 @@ def read_place(
     crop, x, y = _cut(plane, region)
     if min(crop.shape) < plan.side:
         return Outcome()
-    lay = _moved(place, -x, -y).lay
+    crop, scale = _averaged(crop, _moved(place, -x, -y).lay, plan.side)
+    lay = scale @ _moved(place, -x, -y).lay
     start = seen(crop, lay, plan)
     sign = place.sign or finder_sign(start, plan)
     found = refined(crop, lay, plan, sign=sign, start=start)
     if found is None:
         return Outcome()
     lay, even = found
-    here = _moved(Candidate(lay, place.version, sign), x, y)
+    here = _moved(Candidate(np.linalg.inv(scale) @ lay, place.version, sign), x, y)
     look = together(held, look_at(even, plan), plan)
     words = mend(look.seen, look.soft, plan, shape=look.shape, spare=spare)
     text = None if words is None else text_of(b"".join(words), version=plan.version, prefixes=prefixes)
@@ -231,6 +233,19 @@ def _cut(plane: Plane, region: Region) -> tuple[Values, int, int]:
     x, y = max(0, region.x - more), max(0, region.y - more)
     crop = plane[y : max(0, region.y + region.height + more), x : max(0, region.x + region.width + more)]
     return (np.asarray(cv2.LUT(crop, LINEAR), np.float32) if crop.size else crop.astype(np.float32)), x, y
+
+
+def _averaged(crop: Values, lay: Lay, side: int) -> tuple[Values, Lay]:
+    """Return a crop with FINE pixels a module if it has many more, and the map from its pixels to those.
+
+    Two samples of a module are taken later on, and of five pixels most would not be heard, but their noise would.
+    """
+    module = cv2.contourArea(_exact_corners(lay, side)) ** 0.5 / side
+    if module < MOST_FINE:
+        return crop, np.eye(3)
+    width, height = (max(1, round(FINE / module * pixels)) for pixels in crop.shape[::-1])
+    small = np.asarray(cv2.resize(crop, (width, height), interpolation=cv2.INTER_AREA), np.float32)
+    return small, np.diag([width / crop.shape[1], height / crop.shape[0], 1.0])
 
 
 def _same(one: Candidate, other: Candidate) -> bool:

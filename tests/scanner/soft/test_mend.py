@@ -1,5 +1,6 @@
 """Blocks are mended by doubt and by each other, and never believed for their syndromes alone."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -15,7 +16,7 @@ from scanner.reading.soft.mend import (
 )
 from scanner.reading.soft.ordered import ordered
 from scanner.reading.soft.reedsolomon import decode
-from scanner.reading.soft.soften import Soft, features
+from scanner.reading.soft.soften import AROUND, Soft, features
 from scanner.reading.soft.symbols import CHECKS, blocks, layout, mask
 
 
@@ -111,6 +112,41 @@ def test_what_no_word_guess_mends_is_mended_by_its_bits(code, monkeypatch):
             without += mend(flat, soft, plan) is not None
 
     assert without == 0
+
+
+def test_the_last_block_is_tried_by_its_bits_without_another_round(code, monkeypatch):
+    """Nothing more can be learnt of the others: the round that was waited for brought the same likelihoods."""
+    from scanner.reading.soft import mend as room
+
+    modules, asked = code(level="q"), []
+    llr = likely(modules, np.random.default_rng(1), noise=0.3)
+    soft, plan = understood(modules, llr, "Q")
+    kit = blocks(plan.version, "Q")
+    doubtful = np.concatenate([plan.path.reshape(-1, 8)[word] for word in kit.words[2] if word >= 0])
+    llr.ravel()[doubtful] = likely(modules, np.random.default_rng(2), noise=0.8).ravel()[doubtful]
+    flat = np.ones((modules.size, 2), np.float32)
+    monkeypatch.setattr(room, "_taught", lambda _seen, llr, _known, _shape: llr)
+    monkeypatch.setattr(room, "EAGER", np.inf)  # otherwise so good a block is not waited for at all
+
+    assert mend(flat, soft, plan, spare=lambda: asked.append(1) or True) is not None
+    assert len(asked) == 2  # before the round, and before the bits
+
+
+def test_what_evening_took_from_a_module_the_shades_around_it_give_back():
+    """Light is evened over 7 modules: where more of them are dark, each was made lighter."""
+    from scanner.reading.soft import mend as room
+
+    plan, dice = layout(9), np.random.default_rng(3)
+    shades = np.where(dice.random((plan.side, plan.side)) < 0.5, -1, 1).astype(np.float32)
+    evened = shades - 4 * cv2.blur(shades, (7, 7), borderType=cv2.BORDER_REPLICATE)
+    seen = np.stack([evened.ravel(), np.ones(shades.size)], 1).astype(np.float32)
+    known = np.where(dice.random(shades.shape) < 0.8, shades, 0).astype(np.float32)
+
+    llr = room._taught(seen, 2 * evened, known, AROUND)
+
+    asked = known == 0
+    assert np.mean((evened * shades)[asked] < 0) > 0.05
+    assert not ((llr * shades)[asked] < 0).any()
 
 
 def test_a_symbol_of_noise_costs_no_more_rounds_once_it_is_lost(code):

@@ -61,6 +61,18 @@ def test_a_stream_reads_it_again_and_again_and_a_new_reader_remembers_nothing(ca
     assert reader.new().tally.decodes == {}
 
 
+def test_of_a_code_seen_large_all_pixels_are_heard(camera, code, text):
+    """Two samples a module are taken: of 5 pixels each way most went unheard, and their noise did not average away."""
+    for seed in range(5):
+        frame, corners = camera(code(), px=5.0, blur=1.0, noise=0.45, seed=seed)
+
+        outcome = read_soft(frame, (), [Near(corners, (len(code()) - 17) // 4)], prefixes=("XG1:",))
+
+        assert outcome.mended is not None
+        assert outcome.mended.text == text
+        assert np.hypot(*(np.array(outcome.mended.corners) - corners).T).max() < 2.5
+
+
 def test_a_place_that_is_not_mended_is_not_tried_again_because_another_decoder_names_it_twice(camera, code):
     modules = code()
     frame, corners = camera(modules, lamp=9.0, blur=1.6)
