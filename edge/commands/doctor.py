@@ -29,6 +29,7 @@ from edge.commands.looking.around import owners, platform, port
 from edge.commands.looking.finding import Finding, said
 from edge.commands.looking.machine import machine
 from edge.commands.looking.moving import opened, probed
+from edge.commands.looking.passwords import readable
 from edge.commands.owner import NotOwnerError, act_as_owner
 from edge.config import Config
 from edge.ownership import strangers
@@ -67,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     well = True
     try:
         act_as_owner(config.data)
-        found = look(config)
+        found = look(args.config, config)
     except NotOwnerError as error:
         found = _from_outside(config, str(error))
     for finding in found:
@@ -93,7 +94,7 @@ def _show(finding: Finding, *, as_json: bool) -> None:
         print(f"  → {finding.mend}")
 
 
-def look(config: Config) -> Iterator[Finding]:
+def look(path: Path, config: Config) -> Iterator[Finding]:
     """Yield the findings, in the order in which they are best mended."""
     yield _names()
     yield _libraries(config)
@@ -107,6 +108,7 @@ def look(config: Config) -> Iterator[Finding]:
                 f"lane {lane.id} speaks to its gate in plain http on the local network",
             )
             yield Finding("gate-in-clear", zh, en)
+    yield from readable(path, config)
     yield from _folder(config.data)
     yield _identity(config)
     yield platform(config)

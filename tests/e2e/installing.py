@@ -13,6 +13,7 @@ SECTIONS = {head[0]: re.findall(r"```sh\n(.*?)```", head, re.DOTALL) for head in
 PRACTISE = [step for number in "2345" for step in SECTIONS[number]]
 WITHIN_S = 60
 EXPECTED = ["needs_bound_token", "not_eligible"]
+HERE = "http://127.0.0.1:8470"
 PICTURES = "/var/lib/xinguan/pictures"
 
 
@@ -43,7 +44,7 @@ def decided(box, many):
     return found[-1]["body"]["reasons"]
 
 
-def readiness(box, url="http://127.0.0.1:8470"):
+def readiness(box, url=HERE):
     """Return what a terminal says of its readiness; None where nobody answers."""
     script = (
         "import urllib.request as u, urllib.error as e\n"
@@ -55,9 +56,9 @@ def readiness(box, url="http://127.0.0.1:8470"):
     return json.loads(said) if said else None
 
 
-def ready(box):
-    """Return whether the terminal says that somebody with a right would be let in."""
-    said = readiness(box)
+def ready(box, url=HERE):
+    """Return whether a terminal says that somebody with a right would be let in."""
+    said = readiness(box, url)
     return bool(said and said["ready"])
 
 

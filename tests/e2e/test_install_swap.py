@@ -15,13 +15,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from central.demo.street.visitors import Person
 from tests.e2e.booted import READY
-from tests.e2e.installing import readiness, ready, until
+from tests.e2e.installing import HERE, readiness, ready, until
 from tests.tools.pages import BLOCKS
 
 FIVE_MINUTES_S = 300
 STATE = "/var/lib/xinguan-central"
 CARD = "/mnt/card/var/lib/xinguan"
-OLD, NEW = "http://127.0.0.1:8471", "http://127.0.0.1:8470"
+OLD, NEW = "http://127.0.0.1:8471", HERE
 CONFIG = f"""
 [terminal]
 data = "{CARD}"
@@ -108,7 +108,7 @@ def test_a_box_dies_with_facts_on_its_card_and_a_bare_debian_takes_its_place(deb
     town.must(f"install -d -o xinguan -g xinguan -m 0700 {CARD} && cat > /etc/xinguan/old.toml", input=CONFIG)
     town.must(f"{CODE} | sudo xinguan enrol - --config /etc/xinguan/old.toml")
     start_old(town)
-    until(lambda: readiness(town, OLD)["ready"], "the old box, ready", town)
+    until(lambda: ready(town, OLD), "the old box, ready", town)
     known, unknown = visitor(town, "known"), visitor(town, "unknown")
     assert shown(town, OLD, CARD, known) == ("GRANT", "ok")
     until(lambda: booked(town) == (1, 0), "the first fact on the platform", town)

@@ -162,6 +162,28 @@ def test_files_that_the_service_cannot_write_are_named(terminal):
     assert owners["mend"] == f"sudo chown -R --reference={data} {data}"
 
 
+def test_secrets_that_anybody_on_the_box_can_read_are_named_with_what_takes_that_right_away(terminal, tmp_path):
+    token, password = tmp_path / "gate.token", tmp_path / "door.password"
+    for path in (token, password):
+        path.write_text("secret")
+        path.chmod(0o640)
+    gate = f'{{kind = "http", url = "https://192.168.1.50/open", secret_headers = {{X-Token = "{token}"}}}}'
+    login = (
+        f'{{kind = "http", url = "https://192.168.1.51/open", login = {{user = "u", password_file = "{password}"}}}}'
+    )
+    lanes = f'source = "rtsp://cam:secret@192.168.1.60/1"\nactuator = {gate}\n'
+    lanes += f'[[lanes]]\nid = "B"\nscene = "gate"\nactuator = {login}\n'
+    terminal.write_text(terminal.read_text() + lanes)
+    terminal.chmod(0o640)
+    assert "secrets" not in findings(terminal)[1]
+
+    for path in (token, password, terminal):
+        path.chmod(0o644)
+        found = findings(terminal)[1]["secrets"]
+        assert (str(path) in found["en"], f"chmod 0640 {path}" in found["mend"], found["ok"]) == (True, True, False)
+        path.chmod(0o640)
+
+
 def told_by(root):
     return {one.name: one for one in machine(root)}
 

@@ -105,7 +105,7 @@ def parts(config: Config, path: Path) -> Iterator[Part]:
     yield Part(
         "config.toml", "配置（已去除密码）", "configuration without secrets", lambda: _plain(path.read_text("utf-8"))
     )
-    yield Part("doctor.jsonl", "自检结果", "what doctor finds", lambda: _doctor(config))
+    yield Part("doctor.jsonl", "自检结果", "what doctor finds", lambda: _doctor(path, config))
     yield Part("readyz.json", "运行状态", "readiness lines", lambda: _asked(config, "/readyz"))
     yield Part("metrics.txt", "指标", "figures", lambda: _asked(config, "/metrics"))
     yield Part("database.json", "账本：只有计数", "the ledger: counts only", lambda: _database(database))
@@ -152,8 +152,8 @@ def _system(config: Config) -> str:
     return "\n".join(told) + "\n"
 
 
-def _doctor(config: Config) -> str:
-    return "".join(json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in look(config))
+def _doctor(path: Path, config: Config) -> str:
+    return "".join(json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in look(path, config))
 
 
 def _asked(config: Config, path: str) -> str:
