@@ -116,6 +116,7 @@ HELD = {
         "| row | played there |": (
             "tests/test_ill_rows.py::test_what_a_row_met_before_is_asked_by_one_of_the_tests_that_hold_it"
         ),
+        "| box | promise |": "tests/test_box_rows.py::test_what_holds_a_promise_of_a_box_is_a_test",
         "| command | what it proves |": f"{HERE}::test_each_target_has_the_minutes_that_the_ci_gives_it",
         "| s | test |": f"{HERE}::test_each_file_that_the_page_on_tests_names_is_there",
         "| file | what for |": f"{HERE}::test_each_layer_of_packages_is_counted",

@@ -8,6 +8,7 @@ import time
 import aiohttp
 
 from central.demo.running.processes import free_ports
+from central.demo.running.proxy import CuttableProxy
 from central.demo.running.terminal_link import TerminalLink
 from central.demo.street import town as street
 
@@ -104,3 +105,24 @@ async def _is_replaced(link):
     except (OSError, aiohttp.ClientError):
         return False
     return line["level"] == "bad" and "接替" in line["zh"]
+
+
+async def test_a_platform_that_moved_is_found_by_a_new_address_and_nobody_is_enrolled_again(xinguan_town):
+    town = xinguan_town
+    await town.gate.start()
+    await town.all_arrived()
+    town.network.cut()  # nobody is at the old address any more
+    waits = await town.gate.present(town.visitors.resident(town.now_s()).code(town.now_s()), intent="enter")
+    assert waits["outcome"] == "GRANT"
+    await town.gate.process.stop()
+
+    async with CuttableProxy(int(town.platform.url.rpartition(":")[2])) as moved:
+        text = town.gate.config.read_text()
+        town.gate.config.write_text(text.replace(town.network_url, f"http://127.0.0.1:{moved.port}"))
+        await town.gate.start()
+        arrived = await town.all_arrived()
+        await town.gate.process.stop()
+
+    assert (arrived.lost, arrived.duplicated, arrived.unsent) == (0, 0, 0)
+    booked = (await town.platform.ledger())["redemptions"]
+    assert [one["redemption"] for one in booked] == [waits["redemption"]]
