@@ -100,6 +100,11 @@ class Box:
     def current(self):
         return (self.root / "current").readlink().name
 
+    def is_on_trial(self):
+        """Return whether `current` names a version whose verdict is pending."""
+        trial = self.root / "trial.json"
+        return trial.exists() and json.loads(trial.read_bytes())["after"] == self.current
+
     def unsent(self):
         conn = connect(self.town.gate.database, writing=False)
         try:

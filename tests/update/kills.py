@@ -11,7 +11,8 @@ the unit at boot does:
   rehearsing, and no copy of the ledger stays.
 
 Some kills come after a random time, the others just before the n-th name that the process makes, moves or removes
-(`killed_at.py`): the moments between which a half state could be. A process that was done before its moment is no kill
+(`killed_at.py`), an update's every fourth before one of those about its switch: the moments between which a half state
+could be. A process that was done before its moment is no kill
 and counts for nothing. `--totals` adds a line for each run that ended well, and prints what all of them come to.
 """
 
@@ -35,7 +36,7 @@ from tests.update.box import WELL, serving
 from tests.update.killing import arrived, found, killed, outcome, remembers, served, typed, verified, whole
 
 WAYS = ("copy", "platform")
-LAST = 6  # names of an update: from the note that a verdict is pending to its removal
+SWITCH = ("os.rename:trial.json", "os.symlink:current.new", "os.rename:current", "os.remove:trial.json")  # of an update
 NOTED_EACH = 20
 
 
@@ -134,7 +135,7 @@ async def swaps(town, figures, chance, say):
 async def updates(town, figures, chance, say):
     """Kill `xinguan update`; after each, what the unit at boot does, and every fourth time a start of the service."""
     async with serving(town, town.folder) as box:
-        before, seen = box.unsent(), set()
+        before = box.unsent()
         took = await whole(*box.arguments(box.update(2)))
         for number in noting(figures, say):
             path = box.update(number + 3)
@@ -143,6 +144,7 @@ async def updates(town, figures, chance, say):
             figures["killed" if await killed(words, chance, took, at=at, alone=alone) else "early"] += 1
             path.unlink()
 
+            figures["switched"] += box.is_on_trial()
             home = box.root / "current"
             assert (home / "bin/xinguan").read_text() == WELL, number
             assert (home / "lib").exists() or box.current == "0.1.0"
@@ -154,23 +156,20 @@ async def updates(town, figures, chance, say):
                 await box.start()
                 assert not list(town.gate.data.glob(".trial-*")), number
             assert box.unsent()[: len(before)] == before, number
-            seen.add(box.current)
         await box.start()
         assert not list(town.gate.data.glob(".trial-*"))
         verified(town.gate.database)
         town.network.restore()
         home = await town.all_arrived()
         assert (home.lost, home.duplicated, home.unsent) == (0, 0, 0)
-        figures["versions"] = len(seen)  # some came to their end, and were killed after
     return took
 
 
 def moment(chance, took, number):
-    """Return the name before which an update is killed, None for a random time: every fourth one of the last few."""
+    """Return the name before which an update is killed, None for a random time: every fourth one about the switch."""
     if number % 4 < 2:
         return None
-    last = LAST if number % 4 == 3 else took.moments
-    return took.moments - 1 - chance.randrange(last)
+    return chance.randrange(took.moments) if number % 4 == 2 else SWITCH[number // 4 % len(SWITCH)]
 
 
 PLAYS = {"update": updates, "swap": swaps, "restore": restores}
@@ -183,7 +182,7 @@ async def play(folder, what, *, kills, seed, say=lambda _figures: None):
         took = await PLAYS[what](town, figures, random.Random(f"{seed} {what}"), say)
     say({"whole": took})
     assert figures["early"] <= kills, figures
-    assert what != "update" or figures["versions"] > kills // 10, figures
+    assert what != "update" or kills < 4 * len(SWITCH) or figures["switched"], figures
     return figures
 
 

@@ -9,10 +9,12 @@ import tarfile
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge.commands.update.bundle import Update, UpdateError, suits
+from edge.commands.update.keys import release_keys
 from edge.commands.update.unpack import unpack
 from sync.wire.jws import public_hex
 from tests.tools.packing import packed
@@ -80,6 +82,23 @@ async def test_a_power_cut_between_the_switch_and_the_verdict_is_settled_at_the_
 
     assert (done.returncode, box.current) == (1, "0.1.0"), done.stderr
     assert not (box.root / "trial.json").exists()
+
+
+async def test_an_update_that_was_cut_off_before_it_served_names_nobody_and_is_not_said_to_serve(box):
+    """Between the note that a verdict is pending and the switch; its line says who signs the next one."""
+    next_key = public_hex(Ed25519PrivateKey.generate())
+    await box.take(box.update(2))
+    late = Update(version="0.2.3", number=3, debian=12, arch=ARCH, size=1, sha256="0" * 64, keys=(next_key,))
+    (box.root / "versions/0.2.3").mkdir()
+    (box.root / "versions/0.2.3/update.json").write_bytes(msgspec.json.encode(late))
+    (box.root / "trial.json").write_text(json.dumps({"before": "0.2.2", "after": "0.2.3", "red": []}))
+
+    done = await box.take("--settle")
+
+    assert (done.returncode, box.current) == (0, "0.2.2"), done.stderr
+    assert "cut off before it served: 0.2.2 goes on" in done.stderr
+    assert not (box.root / "trial.json").exists()
+    assert release_keys(box.root, box.keys) == (public_hex(box.key),)
 
 
 async def test_a_rehearsal_ends_with_the_update_that_is_killed_and_its_copy_with_the_next(box):

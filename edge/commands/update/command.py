@@ -121,6 +121,12 @@ def _verdict(versions: Versions, config: Config, args: argparse.Namespace) -> in
     trying = versions.pending
     if trying is None:
         return 0
+    if versions.current != trying.after:
+        versions.keep()
+        complain(
+            f"{trying.after} 尚未启用就已中断 · it was cut off before it served: {trying.before} goes on, update again"
+        )
+        return 0
     served = started(config)
     _restart(args.systemctl)
     if serves(config, set(trying.red), not_from=served, within_s=args.ready_s):

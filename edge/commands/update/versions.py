@@ -6,6 +6,7 @@
 
     state        event               does                              then
     settled      begin(to)           writes trial.json, moves current  trying
+    trying       cut before current  removes trial.json                settled
     trying       ready               removes trial.json                settled
     trying       not ready           moves current back, removes it    settled
 
@@ -87,7 +88,7 @@ class Versions:
         return trying
 
     def keep(self) -> None:
-        """Let the version on trial stay: it is well."""
+        """Let what `current` names stay: the version on trial is well, or the one before where it never served."""
         self._trial.unlink(missing_ok=True)
         sync_folder(self.root)
 
