@@ -44,9 +44,11 @@ import sys, time
 from pathlib import Path
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 from central.lists.issuing import Wanted, issue
+from central.register.warrants import Warrant
 who, key, now = sys.argv[1], load_der_public_key(bytes.fromhex(sys.argv[2])), int(time.time())
-wanted = Wanted(subject=who, groups=(12,), holder_key=key)
-print(issue(Path("/var/lib/xinguan-central"), "yunling", wanted, now_s=now, iat=now - 3600).raw.hex())
+wanted, both = Wanted(subject=who, groups=(12,), holder_key=key), Warrant("clerk", "checker")
+issued = issue(Path("/var/lib/xinguan-central"), "yunling", wanted, now_s=now, iat=now - 3600, warrant=both)
+print(issued.raw.hex())
 """
 SHOWN = """
 import json, sys, urllib.request as u
@@ -102,9 +104,15 @@ def booked(town):
     return tuple(map(int, town.must(f"python3 - <<'EOF'\n{script}\nEOF").split()))
 
 
-def test_a_box_dies_with_facts_on_its_card_and_a_bare_debian_takes_its_place(deb_box, boot, packages):
-    town = deb_box
-    town.must("systemctl stop xinguan-terminal")  # its port is the new box's
+@pytest.fixture
+def town(deb_box):
+    """The machine with the platform, whose own terminal leaves its port to the new box meanwhile."""
+    deb_box.must("systemctl stop xinguan-terminal")
+    yield deb_box
+    deb_box.must("systemctl stop old-box || true; systemctl start xinguan-central xinguan-terminal")
+
+
+def test_a_box_dies_with_facts_on_its_card_and_a_bare_debian_takes_its_place(town, boot, packages):
     town.must(f"install -d -o xinguan -g xinguan -m 0700 {CARD} && cat > /etc/xinguan/old.toml", input=CONFIG)
     town.must(f"{CODE} | sudo xinguan enrol - --config /etc/xinguan/old.toml")
     start_old(town)
@@ -143,6 +151,5 @@ def test_a_box_dies_with_facts_on_its_card_and_a_bare_debian_takes_its_place(deb
     assert "接替" in lines(town, OLD)["suspended"]["zh"]
     assert shown(new, NEW, "/var/lib/xinguan", visitor(town, "another")) == ("GRANT", "ok")
     until(lambda: booked(town) == (3, 0), "the new box's fact", town)
-    town.must("systemctl stop old-box; systemctl start xinguan-terminal")
     state = town.root / STATE[1:]
     assert {path.stat().st_uid for path in state.rglob("*")} == {state.stat().st_uid}, "root left a file"
