@@ -137,11 +137,11 @@ class Leases:
         await self._begin(quota, own)
         await self._pay(quota)
         number, wanted = self._numbers.get(quota, 0), own + self._held_back(quota) + more
-        answer, sent_s = await self._said(quota, number, total=wanted, own=own)
+        answer, sent_s = await self._said(quota, number, total=wanted, held=self._holding(quota, number, own))
         if answer.number != number:  # whoever counts knows a higher one, or the answer is an old one
             self._numbers[quota] = max(number, answer.number)
             number = self._numbers[quota]
-            answer, sent_s = await self._said(quota, number, total=wanted, own=own)
+            answer, sent_s = await self._said(quota, number, total=wanted, held=self._holding(quota, number, own))
         if answer.number == number == self._numbers.get(quota, 0):  # it was not given back meanwhile
             held = self.held(quota) or Lease(number, 0, 0.0)  # an answer that was overtaken takes nothing away
             end_s = max(held.end_s, sent_s + answer.for_ms / 1000)
@@ -154,17 +154,20 @@ class Leases:
         """Give back what an earlier run held of a quota, when this one speaks of it for the first time."""
         if quota in self._numbers:
             return
-        answer, _sent_s = await self._said(quota, 0, total=0, own=own)
+        answer, _sent_s = await self._said(quota, 0, total=0, held=own or None)
+        used = await self._own(quota)
         if quota in self._numbers:  # another lane has begun meanwhile
             return
         self._numbers[quota] = answer.number
-        if answer.total > (used := await self._own(quota)):
+        if answer.total > used:
             self._numbers[quota] = answer.number + 1
             self._owed[quota] = (answer.number + 1, used)
             self._gave[quota] = self._running_s() + TOLD_AGAIN_S
+        elif used:
+            self._leases[quota] = Lease(answer.number, used, 0.0)  # over, but told to an authority that was restored
 
     async def _said(
-        self, quota: str, number: int, *, total: int | None = None, used: int | None = None, own: int = 0
+        self, quota: str, number: int, *, total: int | None = None, used: int | None = None, held: int | None = None
     ) -> tuple[LeaseAnswer, float]:
         asker, sent_s = self._asker(), self._running_s()
         request = LeaseRequest(
@@ -172,17 +175,17 @@ class Leases:
             hub_no=asker.hub_no,
             quota=quota,
             number=number,
-            held=self._holding(quota, number, own),
+            held=held,
             total=total,
             used=used,
         )
         return await self._lessor.lease(request), sent_s
 
     def _holding(self, quota: str, number: int, own: int) -> int | None:
-        """Return what is held under a number, `own` of it used; of one that has ended or was before, what was used."""
+        """Return what is held under a number, `own` of it used; of a lease that has ended no more than was used."""
         lease = self._leases.get(quota)
         if lease is None or lease.number != number:
-            return own or None
+            return None
         return lease.total if self.held(quota) is not None else min(lease.total, own + self._held_back(quota))
 
     async def give_back(self, quota: str) -> None:

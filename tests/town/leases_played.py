@@ -196,10 +196,11 @@ class Leasing(simulation.Town):
         young = waits and self.plant != "restored hub leases"
         told = request.used or 0  # what it had used when it gave back, some of which may have been annulled since
         knows, known = max(self.could(gate), sum(gate.living.values()), told), self.total(gate.name)
+        begins = QUOTA not in self.shares[gate.name].leases._numbers  # what it hears now it gives back
         answer = self.job(lambda tx: lessor.answer_lease(tx, gate.name, request, bounds(self.most), young=young))
         self.asked_at[gate.name] = self.now
         self.say(f"authority to {gate.name}: {ask_of(request)} -> {answer.number}: {answer.total}")
-        if answer.total > knows:
+        if answer.total > (max(known, knows) if begins else knows):
             self.judge_share(gate, answer.total, self.most if answer.total > known else self.highest)
         return AFTER[self.plant](self, gate, request, answer) if self.plant in AFTER else answer
 
@@ -411,8 +412,8 @@ async def _same_number(self, quota):
     await self._pay(quota)
 
 
-async def _takes_over(_self, _quota, _own):
-    pass
+async def _takes_over(self, quota, _own):
+    self._numbers.setdefault(quota, 0)
 
 
 def _at_once(town, gate, _request, answer):
