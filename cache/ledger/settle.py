@@ -117,7 +117,8 @@ def _begins(visit: Visit, decision: Decision) -> bool:
 def dry(pen: Pen, visit: Visit, lists: Lists, policy: Policy, permit: Permit = ALONE) -> Dry:
     """Say what a visit would come to, and write nothing: quote and check as what they ask about."""
     intent = STARTS.get(visit.request.intent, visit.request.intent)
-    meant = replace(visit, request=replace(visit.request, intent=intent))
+    same = intent is visit.request.intent  # as with most
+    meant = visit if same else replace(visit, request=replace(visit.request, intent=intent))
     decision, _ = weigh(pen, meant, lists, policy, permit)
     taken = decision.consumption
     taking: tuple[Use | Sum, ...] = (*taken.uses, *taken.sums)
