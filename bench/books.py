@@ -110,13 +110,14 @@ async def singles(jobs: JobStore, name: str) -> dict[str, float | str]:
     counted = "SELECT (SELECT count(*) FROM facts), (SELECT coalesce(max(spent), 0) FROM tallies WHERE key = $1)"
     day = "u|w/first|day:2026-09-21"
     before = (await jobs.read(lambda tx: tx.rows(counted, day)))[0]
-    start = time.perf_counter()
+    start, used = time.perf_counter(), cpu_s()
     await asyncio.gather(*(bring(one) for one in names))
-    spent, facts = time.perf_counter() - start, SINGLE_TERMINALS * SINGLES
+    spent, used, facts = time.perf_counter() - start, cpu_s() - used, SINGLE_TERMINALS * SINGLES
     after = (await jobs.read(lambda tx: tx.rows(counted, day)))[0]
     if [now - then for now, then in zip(after, before, strict=True)] != [facts, facts]:
         raise RuntimeError(f"{facts} facts were sent, and there were {before} facts and uses, now {after}")
-    return {"bench": "books", "engine": name, "single_facts_per_s": round(facts / spent), "terminals": SINGLE_TERMINALS}
+    told = {"single_facts_per_s": round(facts / spent), "cpu_us_each": round(used / facts * 1e6, 1)}
+    return {"bench": "books", "engine": name, **told, "terminals": SINGLE_TERMINALS}
 
 
 def cpu_s() -> float:
