@@ -40,7 +40,7 @@ MAX_LATE_MS = 100  # from the captured frame to the lane
 MIN_HEIGHT = 720  # below, dense codes have too few pixels for a module
 OURS = ("-m scanner", "xinguan", "edge.cli")  # in the command of a process of this terminal
 SYS = Path("/sys")
-NUMBERED = re.compile(r"/dev/(video|ttyUSB|ttyACM|ttyS|input/event|hidraw|pts/)[0-9]+")
+NUMBERED = re.compile(r"/dev/(video|ttyUSB|ttyACM|input/event|hidraw|pts/)[0-9]+")
 GROUPS = {"v4l2": "video", "serial": "dialout", "hid": "input"}
 
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from scanner.checks import judge_latency, judge_layout, look_at, probe, transfer_s, usb_name
+from scanner.checks import NUMBERED, judge_latency, judge_layout, look_at, probe, transfer_s, usb_name
 from scanner.handheld.layouts import LAYOUT_TEST, LAYOUTS, US, as_typed
 from scanner.handheld.reader import NATIVE_EVENT
 from scanner.spec import parse_spec
@@ -30,6 +30,23 @@ def test_a_line_of_9600_baud_is_too_slow_and_one_of_115200_is_not():
     assert "115200" in slow["serial-speed"]
     assert "serial-speed" not in fast
     assert "by-id" in fast["source-name"]
+
+
+@pytest.mark.parametrize(
+    ("path", "changes"),
+    [
+        ("/dev/ttyUSB0", True),
+        ("/dev/ttyACM1", True),
+        ("/dev/video0", True),
+        ("/dev/input/event3", True),
+        ("/dev/ttyS0", False),  # soldered on: it has no other name
+        ("/dev/ttyAMA0", False),
+        ("/dev/serial/by-path/pci-0000:00:14.0-usbv2-0:1.2:1.0-port0", False),
+        ("/dev/scanner-north", False),
+    ],
+)
+def test_only_a_number_that_another_order_of_plugging_changes_is_advised_against(path, changes):
+    assert (NUMBERED.fullmatch(path) is not None) is changes
 
 
 def test_what_is_missing_or_wrong_is_named_with_its_mend(tmp_path):
