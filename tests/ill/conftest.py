@@ -47,7 +47,7 @@ def read_at_the_end(test, item):
 
 
 def pytest_terminal_summary(terminalreporter):
-    if readings.MEASURED:
+    if readings.COUNTED:
         terminalreporter.write_line(readings.told())
 
 

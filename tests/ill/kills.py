@@ -9,7 +9,9 @@ Rules of this file:
   ext4: what was not synced is gone), then the process, and mounts what is left;
 - who was told GRANT has it: it stands in the journal, at the platform in the end, and nobody is given another one;
 - who heard nothing shows again after the start: the same redemption, or the first one;
-- in the end both books agree byte for byte, and the platform knows of no conflict and no finding.
+- in the end both books agree byte for byte, and the platform knows of no conflict and no finding;
+- after each start readiness is read before and after each visitor, and says what they meet; all that the living
+  process answered, it answered in time (`tests/ill/readings.py`).
 
 `--totals` adds a line for each run that ended well, and prints what all of them come to.
 """
@@ -28,8 +30,8 @@ from pathlib import Path
 
 import aiohttp
 
-from central.demo.running.terminal_link import TerminalLink
 from central.demo.street import town as street
+from tests.ill import harness, readings
 from tests.ill.disks import disk_of_its_own, missing
 from tests.ill.totals import earlier, noted
 from tests.processes.conftest import started_town
@@ -39,6 +41,8 @@ LATEST_S = 0.4  # after the first code is shown; four decisions side by side tak
 ASKED_AGAIN = 3  # of those who were shown before, after each start
 AROUND = 40  # rounds between two looks at both books
 NOTED_EACH = 25
+READ = ("readings", "late", "presents", "exits", "left out")
+SLOWEST = {"slowest_s": False, "slowest_exit_s": True}
 QUIET = ("conflicts", "findings")
 NOT_ONCE = "SELECT redemption, count(*) FROM facts WHERE kind = 'granted' GROUP BY redemption HAVING count(*) > 1"
 
@@ -50,8 +54,8 @@ class BrokenError(AssertionError):
 class Killed:
     """One run: the town, and what each visitor was told. `power`: the disk that the gate stands on, to be cut."""
 
-    def __init__(self, town, seed, power=None):
-        self.town, self.random, self.power = town, random.Random(seed), power
+    def __init__(self, town, beat, seed, power=None):
+        self.town, self.beat, self.random, self.power = town, beat, random.Random(seed), power
         self.given, self.figures = {}, Counter()  # visitor -> redemptions that they were told
 
     async def rounds(self, many, say):
@@ -68,6 +72,7 @@ class Killed:
         """Show some, end it in the middle, start it again, and ask who was shown."""
         new = [self.town.visitors.resident(self.town.now_s()) for _ in range(SHOWN_AT_ONCE)]
         known = self.random.sample(list(self.given), min(len(self.given), ASKED_AGAIN))
+        since, before = len(readings.MEASURED), readings.COUNTED.copy()
         self.given |= {who: set() for who in new}
         showing = [asyncio.create_task(self.show(who)) for who in (*new, *known)]
         await asyncio.sleep(self.random.uniform(0, LATEST_S))
@@ -76,7 +81,10 @@ class Killed:
         self.figures["ended"] += 1
         await self.town.gate.start()
         for who in (*new, *known):
-            await self.show(who)
+            self.told(who, (await harness.enter(self.town, who))[0])
+        await harness.leave(self.town, self.town.visitors.resident(self.town.now_s()))
+        readings.in_time(self.beat, since)
+        self.figures.update(readings.COUNTED - before)
 
     async def ended(self):
         if self.power is None:
@@ -93,6 +101,9 @@ class Killed:
         except (aiohttp.ClientError, TimeoutError):
             self.figures["unanswered"] += 1
             return
+        self.told(who, answer)
+
+    def told(self, who, answer):
         self.figures["answered"] += 1
         if answer["outcome"] != "GRANT":
             return
@@ -126,8 +137,8 @@ async def play(folder, seed, many, *, cuts=False, say=lambda _text: None):
         if cuts:
             power = stack.enter_context(disk_of_its_own(place / street.GATE.terminal, folder / "disk.img"))
         place.mkdir(exist_ok=True)
-        async with started_town(place, gate=TerminalLink) as town:
-            killed = Killed(town, seed, power)
+        async with started_town(place, gate=readings.MeasuredGate) as town, readings.Beat() as beat:
+            killed = Killed(town, beat, seed, power)
             try:
                 await killed.rounds(many, say)
             except BaseException:
@@ -139,8 +150,9 @@ async def play(folder, seed, many, *, cuts=False, say=lambda _text: None):
 
 def line_of(seed, *, cuts, figures, took_s):
     """Return a run as a line of the file of totals."""
-    named = {name: figures[name] for name in ("ended", "given", "answered", "unanswered", "lost", "twice")}
-    return json.dumps({"seed": seed, "what": "cuts" if cuts else "kills", "s": round(took_s)} | named)
+    named = {name: figures[name] for name in ("ended", "given", "answered", "unanswered", "lost", "twice", *READ)}
+    slowest = {name: round(readings.SLOWEST[leaving], 3) for name, leaving in SLOWEST.items()}
+    return json.dumps({"seed": seed, "what": "cuts" if cuts else "kills", "s": round(took_s)} | named | slowest)
 
 
 def sum_of(lines):
@@ -149,11 +161,14 @@ def sum_of(lines):
     sums = Counter()
     for one in runs:
         sums.update({one["what"]: one["ended"]})
-        sums.update({name: one[name] for name in ("given", "unanswered", "lost", "twice", "s")})
+        sums.update({name: one.get(name, 0) for name in ("given", "unanswered", "lost", "twice", "s", *READ)})
+    slowest = {name: max((one.get(name, 0) for one in runs), default=0) for name in SLOWEST}
     what = " and ".join(f"{sums[name]} {name}" for name in ("kills", "cuts") if sums[name])
     return (
         f"{len(runs)} runs, {what}: {sums['given']} given, {sums['unanswered']} codes unanswered, lost {sums['lost']},"
-        f" twice {sums['twice']}; {sums['s']} s"
+        f" twice {sums['twice']}; readiness agreed with {sums['readings']}, {sums['late']} came late;"
+        f" {sums['presents']} presents, slowest {slowest['slowest_s']} s, {sums['exits']} exits, slowest"
+        f" {slowest['slowest_exit_s']} s, {sums['left out']} left out; {sums['s']} s"
     )
 
 

@@ -105,8 +105,10 @@ def came_late(ready, answer):
 
 
 def in_time(beat, since):
-    """Hold everything that was answered since to its bound; what the harness cannot judge is counted and left out."""
-    for one in MEASURED[since:]:
+    """Hold all that was answered since to its bound, once; what the harness cannot judge is counted and left out."""
+    answered = MEASURED[since:]
+    del MEASURED[since:]
+    for one in answered:
         if not beat.fair(one.began, one.took_s):
             COUNTED["left out"] += 1
             continue
