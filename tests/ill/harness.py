@@ -106,10 +106,11 @@ async def line(town, name, cause, within_s=PATIENCE_S):
         raise AssertionError(f"{name} did not become {cause}: {await readiness(town)}") from None
 
 
-async def enter(town, who, *, first=lambda: None, **more):
+async def enter(town, who, *, first=lambda: None, interrupted=False, **more):
     """Show a fresh code at the gate, `first` done just before; return the answer and how long it took.
 
     What readiness says before and after, where it is the same, must be what the visitor meets: its light is no lie.
+    `interrupted`: the power went while they were decided.
     """
     before = await readiness(town)
     first()
@@ -119,7 +120,9 @@ async def enter(town, who, *, first=lambda: None, **more):
     after = await readiness(town)
     if before[1] is not after[1]:
         return answer, took_s
-    if readings.came_late(after[1], answer):
+    if interrupted and readings.a_moment(answer):
+        readings.COUNTED["a moment"] += 1
+    elif readings.came_late(after[1], answer):
         readings.COUNTED["late"] += 1
         await agreed(town)
     else:

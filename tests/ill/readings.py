@@ -6,6 +6,8 @@ Rules of this file:
   readings is let in, has had it already, or is shown the way in on the screen; while it says *not ready*, nobody is;
 - a decision of a well store that found its time over (800 ms) is told apart from an ill one by the time that the
   terminal itself says it took, and by the next visitor, who must meet what readiness says; it is counted as late;
+- whoever was being decided when the power went may hear `in_use` until the start was heard of (claims.md 2): a moment,
+  counted, after which they are decided;
 - whoever leaves is let out, whatever readiness says;
 - measured inside the living process (`Server-Timing`), no present takes longer than 1 s and no exit longer than
   300 ms; what was under way while the harness's own beat of 10 ms stalled for more than 100 ms is counted and left out.
@@ -27,6 +29,7 @@ ANSWERED_S, LEFT_S = 1.0, 0.3
 LATE_S = 0.75  # a decision gives up after 0.8 s: what is refused earlier was not late but ill
 WAYS_IN = frozenset({"clock_not_trusted", "needs_challenge"})  # the screen shows what a phone answers
 HAD = frozenset({"limit_used"})
+A_MOMENT = ("REFER", "in_use")
 COUNTED = Counter()  # over the session: readings, late ones, presents and exits, and what was left out
 SLOWEST = {False: 0.0, True: 0.0}  # of presents and of exits, in seconds
 MEASURED = []
@@ -104,6 +107,11 @@ def came_late(ready, answer):
     return ready and answer["reasons"][0]["code"] == "store_failed" and MEASURED[-1].inside_s >= LATE_S
 
 
+def a_moment(answer):
+    """Return whether somebody is told that this right is being decided about at this moment."""
+    return (answer["outcome"], answer["reasons"][0]["code"]) == A_MOMENT
+
+
 def in_time(beat, since):
     """Hold all that was answered since to its bound, once; what the harness cannot judge is counted and left out."""
     answered = MEASURED[since:]
@@ -121,7 +129,7 @@ def told():
     """Return in words what the session came to."""
     return (
         f"readiness agreed with {COUNTED['readings']} visitors and {COUNTED['let out']} who left,"
-        f" {COUNTED['late']} came late; inside the terminal {COUNTED['presents']} presents, slowest"
-        f" {SLOWEST[False]:.3f} s, {COUNTED['exits']} exits, slowest {SLOWEST[True]:.3f} s;"
-        f" {COUNTED['left out']} left out for a stalled harness"
+        f" {COUNTED['late']} came late, {COUNTED['a moment']} waited a moment; inside the terminal"
+        f" {COUNTED['presents']} presents, slowest {SLOWEST[False]:.3f} s, {COUNTED['exits']} exits, slowest"
+        f" {SLOWEST[True]:.3f} s; {COUNTED['left out']} left out for a stalled harness"
     )

@@ -33,5 +33,5 @@ def test_runs_in_pieces_add_up():
 
     assert told == (
         "2 runs, 3 kills and 3 cuts: 2 given, 6 codes unanswered, lost 0, twice 0; readiness agreed with 12, 14 came"
-        " late; 16 presents, slowest 0.75 s, 18 exits, slowest 0.25 s, 20 left out; 10 s"
+        " late, 16 waited a moment; 18 presents, slowest 0.75 s, 20 exits, slowest 0.25 s, 22 left out; 10 s"
     )
