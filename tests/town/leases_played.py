@@ -195,7 +195,7 @@ class Leasing(simulation.Town):
             waits = self.learning.age_ms(self.now) < lessor.HEARD_MS
         young = waits and self.plant != "restored hub leases"
         told = request.used or 0  # what it had used when it gave back, some of which may have been annulled since
-        knows, known = max(self.could(gate), sum(gate.living.values()), told), self.total(gate.name)
+        knows, known = max(self.could(gate), sum(gate.living.values()), told), self.known(gate.name)
         begins = QUOTA not in self.shares[gate.name].leases._numbers  # what it hears now it gives back
         answer = self.job(lambda tx: lessor.answer_lease(tx, gate.name, request, bounds(self.most), young=young))
         self.asked_at[gate.name] = self.now
@@ -224,6 +224,10 @@ class Leasing(simulation.Town):
     def total(self, name):
         row = self.conn.execute("SELECT total FROM leases WHERE terminal = ?", (name,)).fetchone()
         return 0 if row is None else row[0]
+
+    def known(self, name):
+        """What the books call a gate's: its share, or what it used by facts, some of which may be annulled by now."""
+        return max(self.total(name), self.used(name))
 
     def set_total(self, name, total):
         self.job(lambda tx: tx.execute("UPDATE leases SET total = $1 WHERE terminal = $2", total, name))
