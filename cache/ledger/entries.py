@@ -198,7 +198,7 @@ def read_back(record: Record, terminal: str) -> Written | None:
 def _entry_back(record: Record, named: str, terminal: str) -> Entry:
     body = record.body
     token_id = bytes.fromhex(body["token"])
-    burns = body["class"] == TokenClass.MINTED.value
+    burns = body["class"] != TokenClass.PRINTED.value
     nonce = bytes.fromhex(body["nonce"]) if "nonce" in body else token_id if burns else None
     given = tuple(Given(**one) for one in body["given"])
     request = Request(

@@ -25,6 +25,7 @@ COUNTED_HEADS: Final = frozenset(head for one in COUNTED for head in (one, f"{on
 AMOUNT: Final = "a|"
 OWN_OUTAGE: Final = "offline:"  # counts since a terminal's last contact are its own business
 ROLLING: Final = re.compile(r"\|([0-9]{1,5})h\Z")  # the period of a key that counts over the last n hours
+BURNT: Final = frozenset({"bound", "minted"})  # classes of which a code is good for one grant
 HOUR_MS: Final = 3_600_000
 MAX_N: Final = 10_000  # heads of one grant (schema: uses.n)
 MAX_USES: Final = 64  # keys of one grant
@@ -92,7 +93,8 @@ def figure(value: Any) -> int | None:
 def uses_of(record: Record, *, nonces: bool = False) -> list[Use]:
     """Return the uses a granting fact tells of; what is not of that form is no use. Raises UnbookableError.
 
-    `nonces`: the code that was shown counts as well, as it does at the hub of a site (claims.md 11).
+    `nonces`: the code that was shown counts as well, as it does at the hub of a site (claims.md 11), under the key by
+    which a gate claims it. A fact without a nonce says that the token's id was it, unless it is of paper.
     """
     found: dict[str, Use] = {}
     body = record.body
@@ -109,7 +111,8 @@ def uses_of(record: Record, *, nonces: bool = False) -> list[Use]:
     if body.get("class") == "minted" and isinstance(body.get("token"), str):
         key = f"n|{body.get('issuer')}:{body['token']}"[:MAX_KEY]
         found[key] = Use(key, 1, 1)
-    shown = [body.get(name) for name in ("issuer", "token", "nonce")] if nonces else []
+    drawn_with = body.get("nonce", body.get("token") if body.get("class") in BURNT else None)
+    shown = [body.get("issuer"), body.get("token"), drawn_with] if nonces else []
     if shown and all(isinstance(one, str) and one for one in shown):
         key = f"n|{':'.join(map(str, shown))}"[:MAX_KEY]
         found[key] = Use(key, 1, 1)

@@ -47,6 +47,14 @@ class TestBound:
     def test_a_fact_that_says_something_else_than_the_phone_is_disproved(self, phone, fact, why):
         assert verdict(phone, phone.shows(), fact=fact) == ("disproved", why)
 
+    def test_a_fact_without_a_nonce_says_that_the_token_s_id_was_it(self, phone):
+        own, other = phone.shows(), phone.shows()  # the first is drawn with what its token's id is
+        said = {name: value for name, value in phone.fact(own).items() if name != "nonce"}
+
+        found = [judge(Case(at_ms=NOW_MS, site="park", body=said, shown=one), (row(),)) for one in (own, other)]
+
+        assert [one.why for one in found] == ["shown", "another_nonce"]
+
     def test_another_site_s_presentation_disproves(self, phone):
         assert verdict(phone, phone.shows(audience="elsewhere")) == ("disproved", "wrong_audience")
 
