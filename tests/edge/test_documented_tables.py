@@ -55,6 +55,7 @@ HELD = {
     "claims.md": {
         "| rule |": ROWS,
         "| planted fault |": "tests/town/test_seeds.py::test_each_planted_fault_has_its_row_and_each_row_its_fault",
+        "| rule that is left out |": "tests/town/test_model.py::test_without_any_rule_a_short_story_breaks_the_town",
     },
     "configuration.md": {"| key | default | meaning |": KEYS},
     "devices.md": {"| outcome | when |": f"{BLOCKS}::test_the_table_of_outcomes_names_each"},

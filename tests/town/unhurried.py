@@ -22,7 +22,8 @@ BUDGETS = (
 )
 
 
-def main():
+def run(command):
+    """Run a module with its arguments, patiently."""
     for module, name, patience_s in BUDGETS:
         found = importlib.import_module(module)
         if not hasattr(found, name):
@@ -31,8 +32,9 @@ def main():
     rules = importlib.import_module("edge.settings.rules")
     least, _most, unit = rules.LIMITS["answer_s"]
     rules.LIMITS["answer_s"] = (least, ANSWER_S, unit)
-    sys.argv = sys.argv[1:]
+    sys.argv = command
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 
 
-main()
+if __name__ == "__main__":
+    run(sys.argv[1:])
