@@ -16,7 +16,7 @@ import pytest
 from central.commands.backup import pack
 from central.commands.restore import unpack
 from central.demo.running.platform_link import PlatformLink
-from central.demo.running.processes import free_ports
+from central.demo.running.processes import free_ports, python, run_once
 from central.demo.street import town as street
 from tests.ill import test_memory as memory
 from tests.ill.harness import code_of, decided, line, readiness
@@ -77,8 +77,8 @@ async def terminal_empty(town, folder):
     return people
 
 
-async def terminal_clone(town, folder):
-    """Run both, until both know; then the office enrols one anew, and the other is gone."""
+async def two_machines(town):
+    """Run both, until both know; return who was served. The gate is down, and the clone is gone."""
     people = [await served(town), await served(town)]
     await town.all_arrived()
     async with memory.cloned(town) as clone:
@@ -91,11 +91,28 @@ async def terminal_clone(town, folder):
         assert [await outcome(link, town, who) for link in (town.gate, clone)] == [("REFER", "twin")] * 2
         assert not (await readiness(town))[1]
         assert await leaves(town, people[0])
+    await town.until(lambda: memory.unsent(town), 60.0)
     await town.gate.process.stop()
+    return people
+
+
+async def terminal_clone(town, folder):
+    """Let the office send a new box in their place."""
+    people = await two_machines(town)
     shutil.rmtree(town.gate.data)
     await town.gate.enrol(await town.platform.code_for(street.GATE, platform=town.network_url))
     await town.gate.start()
     return people
+
+
+async def terminal_clone_kept(town, folder):
+    """Let the office enrol one of them anew, with all that it holds: it may be the one that began its epoch first."""
+    people = await two_machines(town)
+    code = await town.platform.code_for(street.GATE, platform=town.network_url)
+    again = python("edge.cli", "enrol", "-", "--again", "--config", str(town.gate.config))
+    await run_once("enrol again", again, folder / "again.log", given=f"{code}\n")
+    await town.gate.start()
+    return [*people, await served(town), await served(town)]
 
 
 # the platform
@@ -172,7 +189,8 @@ async def knows(platform, many):
 CELLS = {
     f"{who} {what}": globals()[f"{who}_{what}"]
     for who in ("terminal", "platform")
-    for what in ("older", "empty", "clone")
+    for what in ("older", "empty", "clone", "clone_kept")
+    if f"{who}_{what}" in globals()
 }
 
 
