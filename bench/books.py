@@ -131,11 +131,11 @@ def server_cpu_s(postmaster: int) -> float:
     ticks = 0
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
-            pid, _name, rest = path.read_text().replace(" (", ")").split(")", 2)
+            head, _, rest = path.read_text().rpartition(")")  # a name may hold anything
         except OSError:  # it ended meanwhile: its parent tells
             continue
         said = rest.split()
-        if int(pid) == postmaster:
+        if int(head.split(" ", 1)[0]) == postmaster:
             ticks += sum(map(int, said[11:15]))
         elif int(said[1]) == postmaster:
             ticks += sum(map(int, said[11:13]))

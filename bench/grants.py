@@ -31,13 +31,10 @@ from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from cache.ids import uuid7
 from cache.journal import chain
-from cache.ledger import attempts
 from cache.ledger.permit import ALONE, Permit
 from cache.ledger.recall import Asking
 from cache.ledger.visit import Visit
-from cache.pen import Pen
 from credit.inputs import Now, Place, Request
 from credit.policy import Policy
 from credit.rules.benefits import parse_benefits
@@ -116,10 +113,12 @@ class Gate(NamedTuple):
     store: Store
     visitors: Any
 
-    async def grant(self, code: str, number: int) -> Answer:
-        """Present a code under a request id; raise where nothing is given."""
+    async def grant(self, code: str, number: int, *, gated: bool = False) -> Answer:
+        """Present a code under a request id, on a lane with a gate or without; raise where nothing is given."""
         asking = Asking(f"r-{number}", number.to_bytes(32, "big"))
-        shown = Presented(text=code, lane="A", request=Request(), asking=asking)
+        shown = Presented(
+            text=code, lane="A", request=Request(), asking=asking, approach=(lambda: None) if gated else None
+        )
         answer = await self.decider.decide(shown)
         if answer.redemption is None or answer.repeat:
             raise RuntimeError(f"not granted: {answer.decision.reasons}")
@@ -293,17 +292,10 @@ async def bytes_each(folder: Path, rounds: int) -> None:
             before, commits, pages = written(), _counted(gate.store), _pages(place)
             for first in range(0, len(part), CALLERS if part is together else 1):
                 some = part[first : first + (CALLERS if part is together else 1)]
-                given = await asyncio.gather(*(gate.grant(code, number) for number, code in some))
-                if part is beside:
-                    await gate.store.write(partial(_attempt, redemption=str(given[0].redemption)))
+                await asyncio.gather(*(gate.grant(code, number, gated=part is beside) for number, code in some))
             each = (written() - before) / len(part)
             lasting = (_pages(place) - pages) / len(part)
             tell(f"written a grant, {what}", kb=each / 1000, lasting_kb=lasting / 1000, commits=commits[0] / len(part))
-
-
-def _attempt(conn: Any, *, redemption: str) -> None:
-    pen = Pen(conn, Now(utc_ms=NOW_S * 1000), uuid7)
-    attempts.begin(pen, redemption, "A")
 
 
 def _pages(place: Path) -> int:

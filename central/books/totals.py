@@ -164,17 +164,13 @@ async def changed(tx: Tx, sheet: Sheet, place: Place, before: Steps, after: Step
         await tx.execute(AGAIN, *place)
 
 
-async def judged(tx: Tx, sheet: Sheet, place: Place, steps: Steps, change: Mapping[str, int], settled: int) -> None:
+def judged(sheet: Sheet, grant: Grant, at_ms: int, steps: Steps, change: Mapping[str, int], *, settled: int) -> None:
     """Add to the lines of a grant that is on record a change of its verdict, and whether it settles (+1, -1, 0)."""
-    for site, at_ms, raw in await tx.rows(GRANT, *place):
-        grant = grant_of(json.loads(raw)["body"], site=site)
-        keys = _keys(grant, at_ms)
-        for name, figures in worth(grant, steps).items():
-            sheet.weigh(keys[name], change)
-            if settled:
-                sheet.weigh(
-                    keys[name], settled_change(figures if settled > 0 else Figures() - figures, settled=settled)
-                )
+    keys = _keys(grant, at_ms)
+    for name, figures in worth(grant, steps).items():
+        sheet.weigh(keys[name], change)
+        if settled:
+            sheet.weigh(keys[name], settled_change(figures if settled > 0 else Figures() - figures, settled=settled))
 
 
 async def clashing(tx: Tx, sheet: Sheet, place: Place, clashes: int) -> None:

@@ -12,7 +12,8 @@ from sync.wire.profiles import Profile
 
 FORM: Final = (
     "SELECT r.redemption, r.terminal, r.epoch, r.seq, r.at_ms, r.site, r.proof, r.verdict, f.raw, p.shown, p.hash,"
-    " t.profile, (SELECT count(*) FROM facts o WHERE o.terminal = r.terminal AND o.redemption = r.redemption"
+    " t.profile, r.account, r.settles, r.apart, r.keys,"
+    " (SELECT count(*) FROM facts o WHERE o.terminal = r.terminal AND o.redemption = r.redemption"
     " AND o.kind = 'override')"
 )
 FACT: Final = (
@@ -31,7 +32,7 @@ ORPHANS: Final = (
     "SELECT p.redemption, p.terminal FROM proofs p WHERE p.judged_ms IS NULL AND NOT EXISTS"
     " (SELECT 1 FROM redemptions r WHERE r.redemption = p.redemption AND r.terminal = p.terminal) LIMIT $1"
 )
-MOST: Final = 200  # grants of one round
+MOST: Final = 100  # grants of one round
 
 
 class Place(NamedTuple):
@@ -43,11 +44,21 @@ class Place(NamedTuple):
     seq: int
 
 
+class Standing(NamedTuple):
+    """How a grant stands when it is read: its steps, its verdict, whether it settles, why it stands apart."""
+
+    account: str | None
+    verdict: str
+    settles: int
+    apart: str
+
+
 class Doubt(NamedTuple):
     """A grant to be judged. `foreign`: bytes came that its fact does not bear."""
 
     place: Place
-    before: str
+    before: Standing
+    keys: list[str]
     case: Case
     text: bytes | None  # SHA-256 of a static code, to be looked for in the issuer's register
     foreign: bool
@@ -67,7 +78,8 @@ async def orphans(tx: Tx) -> list[tuple[str, str]]:
 
 
 def _doubt(row: Row) -> Doubt:
-    redemption, terminal, epoch, seq, at_ms, site, proof, before, raw, shown, hashed, profile, overrides = row
+    redemption, terminal, epoch, seq, at_ms, site, proof, before, raw, shown, hashed, profile, *more = row
+    account, settles, apart, keys, overrides = more
     body, said = json.loads(bytes(raw))["body"], msgspec.json.decode(profile, type=Profile)
     foreign = hashed is not None and bytes(hashed) != (None if proof is None else bytes(proof))
     case = Case(
@@ -81,4 +93,5 @@ def _doubt(row: Row) -> Doubt:
         registered=NOWHERE,
     )
     static = proof is not None and body.get("class") in STATIC
-    return Doubt(Place(redemption, terminal, epoch, seq), before, case, bytes(proof) if static else None, foreign)
+    place, standing = Place(redemption, terminal, epoch, seq), Standing(account, before, settles, apart)
+    return Doubt(place, standing, json.loads(keys), case, bytes(proof) if static else None, foreign)

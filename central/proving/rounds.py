@@ -6,11 +6,13 @@ Rules of this file:
 
 - of several platform processes one judges: the one for which `hold` says so;
 - a round that fails is logged and tried again; the books are as before then;
-- a round is at most MOST grants, so that no intake waits for a long job.
+- a round is at most MOST grants, so that no intake waits for a long job;
+- after a round it rests REST times as long as that took: when gates that were cut off come home, facts come first.
 """
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +33,7 @@ from storage.jobs import JobStore, StoreFailedError, Tx
 log = logging.getLogger("central.proving")
 
 EVERY_S: Final = 2.0
+REST: Final = 3.0
 JUDGE: Final = "judge"
 Judge = Callable[[Sequence[Case], tuple[IssuerRow, ...]], Awaitable[list[Judged]]]
 
@@ -45,15 +48,16 @@ class Rounds:
         self._catalogue = Catalogue(state)
 
     async def run(self, judges: Judges, *, every_s: float = EVERY_S) -> None:
-        """Judge for ever, looking every `every_s` seconds and without a pause while there is something to do."""
+        """Judge for ever, looking every `every_s` seconds and sooner while there is something to do."""
         while True:
+            began = time.monotonic()
             try:
                 busy = await self._books.hold(JUDGE) and await self.once(judges.judged)
             except (StoreFailedError, RegistryError, OSError, RuntimeError):  # BrokenProcessPool is a RuntimeError
                 log.exception("proofs could not be judged")
                 busy = 0
-            if not busy:
-                await asyncio.sleep(every_s)
+            rest_s = REST * (time.monotonic() - began)
+            await asyncio.sleep(min(rest_s, every_s) if busy else every_s)
 
     async def once(self, judge: Judge) -> int:
         """Judge one round; return how many grants were in it."""

@@ -7,8 +7,10 @@ Rules of this file:
 2. So of a bound that was overrun only as much settles as the bound says, whoever did it: the first to be proved. What
    stands beyond is a finding, until a person decides or facts explain it away (central.books.conflicts).
 3. A grant that names no use of a limit which its benefit has is unproved: whoever reports no uses overruns no bound.
-4. Rows are touched in the order of the books: redemptions, totals, doubts. A grant that changed meanwhile is judged
-   again in the next round.
+4. Rows are touched in the order of the books: redemptions, totals, doubts. A grant that changed since it was read is
+   judged again in the next round: it is written only where it still stands as it did.
+5. Of a grant nothing is asked that was read with it, and what a round adds up to is written at its end: intake waits
+   for each statement of it.
 """
 
 import json
@@ -21,7 +23,7 @@ from central.books.bounds import Bounds
 from central.books.conflicts import KINDS
 from central.books.counts import WHOLE, window
 from central.books.planned import UNBOUNDED
-from central.books.settling.accounts import Steps, unpacked
+from central.books.settling.accounts import Steps, grant_of, unpacked
 from central.books.settling.verdicts import verdict_change
 from central.books.totals import Sheet, judged
 from central.proofs.judging import Judged, Verdict
@@ -29,13 +31,10 @@ from central.proofs.opening import DOUBT
 from central.proving.cases import Doubt, Place
 from storage.jobs import Tx
 
-STANDING: Final = (
-    "SELECT account, verdict, settles, apart FROM redemptions WHERE redemption = $1 AND terminal = $2 AND epoch = $3"
-)
 WRITE: Final = (
     "UPDATE redemptions SET verdict = $4, why = $5, settles = $6, due_ms = NULL"
     " WHERE redemption = $1 AND terminal = $2 AND epoch = $3"
-    " AND coalesce(account, '') = $7 AND verdict = $8 AND settles = $9"
+    " AND coalesce(account, '') = $7 AND verdict = $8 AND settles = $9 AND apart = $10"
 )
 JUDGED: Final = "UPDATE proofs SET judged_ms = $3 WHERE redemption = $1 AND terminal = $2"
 PRESENT: Final = (
@@ -46,7 +45,6 @@ PRESENTED: Final = (
     " ON r.redemption = p.redemption AND r.terminal = p.terminal AND r.epoch = p.epoch WHERE p.shown = $1"
 )
 PASS_ON: Final = "UPDATE presented SET redemption = $2, terminal = $3, epoch = $4 WHERE shown = $1"
-KEYS: Final = "SELECT keys FROM redemptions WHERE redemption = $1 AND terminal = $2 AND epoch = $3"
 TALLY: Final = "SELECT spent, bound FROM tallies WHERE key = $1"
 OWN: Final = "SELECT n - back FROM uses WHERE key = $1 AND terminal = $2 AND epoch = $3 AND redemption = $4"
 SETTLED: Final = (
@@ -57,58 +55,66 @@ SETTLED: Final = (
 ALWAYS: Final = (-(2**62), 2**62)
 
 
+class Round:
+    """What a round adds up to, written at its end: totals, doubts by terminal, findings, whose proofs were judged."""
+
+    def __init__(self, now_ms: int) -> None:
+        self.sheet, self.doubts = Sheet(), Counter[tuple[str, str]]()
+        self._now_ms = now_ms
+        self._findings: list[tuple[str, str, int, str, str, int]] = []
+        self._judged: list[tuple[str, str, int]] = []
+
+    def judged(self, place: Place) -> None:
+        """Note that a grant's proof was judged."""
+        self._judged.append((place.redemption, place.terminal, self._now_ms))
+
+    def find(self, place: Place, kind: str, why: str) -> None:
+        """Note a finding for people."""
+        detail = f"{why}: redemption {place.redemption}"
+        self._findings.append((place.terminal, place.epoch, place.seq, kind, detail, self._now_ms))
+
+    async def write(self, tx: Tx) -> None:
+        """Write all of it, in the order of the books."""
+        await tx.execute_many(JUDGED, self._judged)
+        await self.sheet.write(tx)
+        for terminal in sorted({one[0] for one in self.doubts}):
+            figures = [self.doubts[terminal, name] for name in ("unproved", "disproved", "apart", "excess")]
+            await tx.execute(DOUBT, terminal, *figures)
+        await tx.execute_many(FINDING, self._findings)
+
+
 async def settle(tx: Tx, found: Sequence[tuple[Doubt, Judged]], bounds: Bounds, *, now_ms: int) -> None:
     """Write the verdicts of one round."""
-    sheet, doubts = Sheet(), Counter[tuple[str, str]]()
+    adds = Round(now_ms)
     for doubt, verdict in sorted(found, key=lambda one: one[0].place):
-        await _settle(tx, sheet, doubts, (doubt, await _alone(tx, doubt.place, verdict)), bounds, now_ms=now_ms)
-    await sheet.write(tx)
-    for terminal in sorted({one[0] for one in doubts}):
-        figures = [doubts[terminal, name] for name in ("unproved", "disproved", "apart", "excess")]
-        await tx.execute(DOUBT, terminal, *figures)
+        await _settle(tx, adds, (doubt, await _alone(tx, doubt.place, verdict)), bounds)
+    await adds.write(tx)
 
 
-async def _settle(
-    tx: Tx,
-    sheet: Sheet,
-    doubts: Counter[tuple[str, str]],
-    found: tuple[Doubt, Judged],
-    bounds: Bounds,
-    *,
-    now_ms: int,
-) -> None:
+async def _settle(tx: Tx, adds: Round, found: tuple[Doubt, Judged], bounds: Bounds) -> None:
     doubt, verdict = found
-    place, body = doubt.place, doubt.case.body
-    row = await tx.row(STANDING, *place[:3])
-    if row is None:
-        return
-    account, before, settled, apart = row
+    place, case, (account, before, settled, apart) = doubt.place, doubt.case, doubt.before
     steps = Steps() if account is None else unpacked(json.loads(account))
-    if verdict.verdict.good and bounds.untold(body):
+    if verdict.verdict.good and bounds.untold(case.body):
         verdict = Judged(Verdict.UNPROVED, "uses_missing")
     stands = verdict.verdict.good and not apart and steps.stands
-    excess = stands and not settled and await _beyond(tx, place, doubt.case.at_ms, bounds)
+    excess = stands and not settled and await _beyond(tx, doubt, bounds)
     settles = int(stands and not excess)
-    why = "over_bound" if excess else verdict.why
-    if not await tx.execute(WRITE, *place[:3], verdict.verdict.value, why, settles, account or "", before, settled):
+    why, said = "over_bound" if excess else verdict.why, verdict.verdict.value
+    if not await tx.execute(WRITE, *place[:3], said, why, settles, account or "", before, settled, apart):
         return
-    await tx.execute(JUDGED, place.redemption, place.terminal, now_ms)
-    change = verdict_change(before, verdict.verdict.value)
-    await judged(tx, sheet, place[:3], steps, change, settles - settled)
+    adds.judged(place)
+    grant, change = grant_of(case.body, site=case.site), verdict_change(before, said)
+    judged(adds.sheet, grant, case.at_ms, steps, change, settled=settles - settled)
     for name in ("unproved", "disproved"):
-        doubts[place.terminal, name] += (verdict.verdict.value == name) - (before == name)
+        adds.doubts[place.terminal, name] += (said == name) - (before == name)
     if excess:
-        doubts[place.terminal, "excess"] += 1
-        await _find(tx, place, "over_bound", why, now_ms=now_ms)
+        adds.doubts[place.terminal, "excess"] += 1
+        adds.find(place, "over_bound", why)
     elif verdict.verdict is Verdict.DISPROVED:
-        await _find(tx, place, "disproved", why, now_ms=now_ms)
+        adds.find(place, "disproved", why)
     if doubt.foreign:
-        await _find(tx, place, "foreign_proof", "bytes that its fact does not bear", now_ms=now_ms)
-
-
-async def _find(tx: Tx, place: Place, kind: str, why: str, *, now_ms: int) -> None:
-    detail = f"{why}: redemption {place.redemption}"
-    await tx.execute(FINDING, place.terminal, place.epoch, place.seq, kind, detail, now_ms)
+        adds.find(place, "foreign_proof", "bytes that its fact does not bear")
 
 
 async def _alone(tx: Tx, place: Place, found: Judged) -> Judged:
@@ -125,10 +131,10 @@ async def _alone(tx: Tx, place: Place, found: Judged) -> Judged:
     return Judged(Verdict.DISPROVED, "shown_for_another")
 
 
-async def _beyond(tx: Tx, place: Place, at_ms: int, bounds: Bounds) -> bool:
+async def _beyond(tx: Tx, doubt: Doubt, bounds: Bounds) -> bool:
     """Return whether some key that a grant used has no room for it beside what settles already."""
-    row = await tx.row(KEYS, *place[:3])
-    for key in sorted(json.loads(row[0])) if row else ():
+    place, at_ms = doubt.place, doubt.case.at_ms
+    for key in sorted(doubt.keys):
         if key[0] not in KINDS:  # of who is inside nobody makes a conflict
             continue
         tally = await tx.row(TALLY, key)

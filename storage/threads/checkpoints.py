@@ -18,7 +18,7 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-EVERY_CHANGES: Final = 300  # rows; about fifty visitors with what their gates did
+EVERY_CHANGES: Final = 600  # rows; about fifty visitors with what their gates did
 CHECKPOINT: Final = "PRAGMA wal_checkpoint(PASSIVE)"
 
 log = logging.getLogger("xinguan.store")
