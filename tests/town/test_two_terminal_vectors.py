@@ -12,7 +12,7 @@ from tests.town.staged.casting import Cast, lanes, of_two_terminals
 from tests.town.staged.playing import Playing
 from tests.town.staged.stage import open_stage
 
-pytestmark = [pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("staged")]
+pytestmark = [pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="module")]
 SOON = (  # one of each kind: counted together, read together, cut off, both levels
     "S01-two-gates-one-site",
     "occupancy-two-gates",
