@@ -2,6 +2,8 @@
 
 import pytest
 
+from cache.journal.chain import records
+from cache.ledger.entries import read_back
 from credit.reasons import Outcome, Reason
 from tests.town.two_deciders import benefit, two_gates
 
@@ -28,3 +30,17 @@ async def test_a_code_that_was_granted_at_one_gate_is_a_replay_at_the_next(site,
     assert await shown(two) == (Outcome.REFER, Reason.IN_USE)
     await authority.hear(one)
     assert await shown(two) == (Outcome.REFUSE, Reason.REPLAYED)
+
+
+@pytest.mark.parametrize("kind", ["bound", "minted"])
+async def test_a_fact_that_names_no_nonce_is_read_back_as_burning_its_token_s_id(site, kind):
+    """The first bound code here has a nonce that equals its token's id; a box that lost its store reads it so."""
+    _authority, one, _two = site
+    at_s = one.clock.at_ms // 1000
+    code = one.phones.minted(at_s=at_s) if kind == "minted" else one.phones.code(at_s=at_s)
+    await one.made.decide(one.show(code, asking=None))
+
+    [record] = [each for each in await one.store.read(lambda conn: list(records(conn, after=0))) if each.redemption]
+
+    assert "nonce" not in record.body
+    assert read_back(record, "one").nonce.hex() == record.body["token"]
