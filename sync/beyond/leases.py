@@ -54,6 +54,13 @@ class Lease(NamedTuple):
     end_s: float
 
 
+class Given(NamedTuple):
+    """What was given back with `used` of it taken; said again until `until_s` of the running clock."""
+
+    used: int
+    until_s: float
+
+
 class Lessor(Protocol):
     """Who leases: a hub, or the platform where there is none."""
 
@@ -83,7 +90,7 @@ class Leases:
         self._tick = 0  # rises with each visit that is settled
         self._over: deque[tuple[int, str, int]] = deque(maxlen=MOST_OVER)
         self._owed: dict[str, tuple[int, int]] = {}  # given back, and nobody has heard it: number, used
-        self._gave: dict[str, float] = {}  # given back, and until when that is said again
+        self._gave: dict[str, Given] = {}  # given back, which is said again for long
         self._marks: dict[str, deque[tuple[float, int]]] = {}
 
     def held(self, quota: str) -> Lease | None:
@@ -162,7 +169,7 @@ class Leases:
         if answer.total > used:
             self._numbers[quota] = answer.number + 1
             self._owed[quota] = (answer.number + 1, used)
-            self._gave[quota] = self._running_s() + TOLD_AGAIN_S
+            self._gave[quota] = Given(used, self._running_s() + TOLD_AGAIN_S)
         elif used:
             self._leases[quota] = Lease(answer.number, used, 0.0)  # over, but told to an authority that was restored
 
@@ -182,8 +189,10 @@ class Leases:
         return await self._lessor.lease(request), sent_s
 
     def _holding(self, quota: str, number: int, own: int) -> int | None:
-        """Return what is held under a number, `own` of it used; of a lease that has ended no more than was used."""
-        lease = self._leases.get(quota)
+        """Return what is held under a number, `own` of it used; of a lease that is over no more than was used."""
+        lease, given = self._leases.get(quota), self._gave.get(quota)
+        if lease is None and given is not None and number == self._numbers.get(quota):
+            return min(given.used, own) or None
         if lease is None or lease.number != number:
             return None
         return lease.total if self.held(quota) is not None else min(lease.total, own + self._held_back(quota))
@@ -193,9 +202,11 @@ class Leases:
         if self._held_back(quota) or quota not in self._leases:
             return
         lease = self._leases.pop(quota)  # nobody uses it while the message is on the way
+        self._gave.pop(quota, None)
         self._numbers[quota] = lease.number + 1
-        self._owed[quota] = (lease.number + 1, await self._own(quota))
-        self._gave[quota] = self._running_s() + TOLD_AGAIN_S
+        used = await self._own(quota)
+        self._owed[quota] = (lease.number + 1, used)
+        self._gave[quota] = Given(used, self._running_s() + TOLD_AGAIN_S)
         await self._pay(quota)
 
     async def _pay(self, quota: str) -> None:
@@ -209,7 +220,7 @@ class Leases:
         """Ask again for what is held, and give back what is more than wanted. Raises AuthorityError, WireError."""
         for quota in list(self._owed):
             await self._pay(quota)
-        self._gave = {one: until_s for one, until_s in self._gave.items() if self._running_s() < until_s}
+        self._gave = {one: given for one, given in self._gave.items() if self._running_s() < given.until_s}
         for quota in [one for one in self._gave if one not in self._leases]:
             await self._said(quota, self._numbers[quota], used=await self._own(quota))
         for quota, lease in list(self._leases.items()):

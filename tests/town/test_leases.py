@@ -160,7 +160,7 @@ class TestOneTerminal:
         clock["own"] = 6
         assert (await leases.take("q", 1)).number == 6
         asked = [(one.number, one.total, one.used, one.held) for one in lessor.asked]
-        assert asked == [(0, 0, None, 6), (6, None, 6, None), (6, 7, None, None)]
+        assert asked == [(0, 0, None, 6), (6, None, 6, None), (6, 7, None, 6)]
 
     async def test_a_new_start_goes_on_under_a_number_of_which_nothing_is_left(self, made):
         leases, lessor, clock = made
