@@ -1,8 +1,12 @@
-"""One town for each file: platform, network, gate. A test leaves it as well as it found it."""
+"""One town for each file: platform, network, gate. A test leaves it as well as it found it.
+
+`make ill ARGS=--rows` plays each row of docs/testing.md, also what stands elsewhere, but for what `make e2e` plays.
+"""
 
 import functools
 import importlib.util
 import inspect
+import re
 import sys
 from pathlib import Path
 
@@ -12,6 +16,7 @@ import pytest_asyncio
 from tests.ill import readings
 
 HERE = Path(__file__).parent
+PAGE = HERE.parents[1] / "docs" / "testing.md"
 
 spec = importlib.util.spec_from_file_location("ill_harness", HERE / "harness.py")
 harness = sys.modules["ill_harness"] = importlib.util.module_from_spec(spec)
@@ -21,8 +26,31 @@ spec.loader.exec_module(harness)
 TOWNS = ("town", "slow_town", "one_town")
 
 
-def pytest_collection_modifyitems(items):
+def pytest_addoption(parser):
+    parser.addoption("--rows", action="store_true", help="play each row of docs/testing.md, wherever its tests stand")
+
+
+def named():
+    """Return {file: tests} of the rows but for this folder's."""
+    found, (_, _, rows) = {}, PAGE.read_text("utf-8").partition("### Each state and what holds it")
+    for file, test in re.findall(r"`([a-z_0-9/]+\.py)::(test_\w+)`", rows.partition("\n##")[0]):
+        if not file.startswith(("ill/", "e2e/")):
+            found.setdefault(HERE.parent / file, set()).add(test)
+    return found
+
+
+def pytest_configure(config):
+    if config.getoption("--rows", default=False):
+        config.args += sorted(map(str, named()))
+
+
+def pytest_collection_modifyitems(config, items):
     """Each test of a fault ends with a reading: all is well, but what it says that it leaves, and all were in time."""
+    if config.getoption("--rows", default=False):
+        elsewhere = named()
+        left = [one for one in items if one.originalname not in elsewhere.get(one.path, {one.originalname})]
+        items[:] = [one for one in items if one not in left]
+        config.hook.pytest_deselected(items=left)
     for item in items:
         test = getattr(item, "obj", None)
         if HERE in item.path.parents and inspect.iscoroutinefunction(test):
