@@ -16,7 +16,10 @@ for list in /opt/xinguan/installed/*; do
 done
 rmdir --ignore-fail-on-non-empty /usr/share/doc/xinguan /usr/share/xinguan 2>/dev/null || true
 rm -rf /opt/xinguan
-[ ! -d /run/systemd/system ] || systemctl daemon-reload
+if [ -d /run/systemd/system ]; then
+  systemctl daemon-reload
+  systemctl reset-failed 'xinguan-*' 2>/dev/null || true
+fi
 if [ "${1:-}" = --purge ]; then
   rm -rf /var/lib/xinguan /var/lib/xinguan-central /var/lib/xinguan-hub /etc/xinguan
   echo "程序与数据均已删除 · program and data are gone"
