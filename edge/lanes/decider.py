@@ -33,8 +33,8 @@ from cache.lists.trusted import TrustedLists
 from cache.pen import Pen
 from credit.decide import refused
 from credit.facts import Facts
-from credit.inputs import ASKING, Intent, Now, Place
-from credit.reasons import Outcome, Reason
+from credit.inputs import Intent, Now, Place
+from credit.reasons import Reason
 from credit.tokens import TokenError
 from credit.weighing.endings import end
 from edge.clock import raise_floor
@@ -199,9 +199,7 @@ class Decider:
 
         async def weigh(permit: Permit) -> Dry:
             job = functools.partial(settle.dry, visit=visit, lists=lists, policy=policy, permit=permit)
-            dry = await self._store.read(lambda conn: job(Pen(conn, now, uuid7)))
-            _approach(dry, presented)
-            return dry
+            return await self._store.read(lambda conn: job(Pen(conn, now, uuid7)))
 
         for _ in range(ROUNDS):
             again = asks if asks is not None and denied(visit, lists) else None
@@ -293,16 +291,10 @@ class Decider:
             raise_floor(conn, now)
         if settled.attempt is not None:
             self.unsent.written(attempts.attempt_id(str(settled.redemption), settled.attempt))
+            if presented.approach is not None:
+                presented.approach()
         self.reached("before-commit")
         return settled
-
-
-def _approach(dry: Dry, presented: Presented) -> None:
-    """Have the gate connected to, where somebody will probably be let in."""
-    decision = dry.decision
-    begins = decision.outcome is Outcome.GRANT and decision.repeats is None and presented.request.intent not in ASKING
-    if presented.approach is not None and begins and decision.obligations.get("open_gate"):
-        presented.approach()
 
 
 def _unsettled(reason: Reason, now: Now) -> Settled:

@@ -186,7 +186,7 @@ class Lane:
             challenges=self._challenge.accepted(self._decider.boot_ms()),
             grace_s=self.terms.grace_s,
             asking=asking,
-            approach=self.openings.approach if self.openings.gated else None,
+            approach=self.openings.approach_soon if self.openings.gated else None,
         )
         if request.intent is Intent.EXIT:  # whoever leaves waits for nobody
             return self._told(text, await self._decider.decide(presented))
@@ -199,13 +199,14 @@ class Lane:
 
     def _told(self, text: str, answer: Answer) -> Answer:
         """Have the gate opened, tell the screens, and return the answer; of one from before they were told."""
+        if answer.before is None:  # screens first: their turn on the loop is shorter than the gate's
+            told = answer.to_json() | {"presented": fingerprint(text)}
+            public = None if self.terms.notice == "full" else discreet(told)
+            self._events.publish("decision", told, public=public)
         if answer.open_gate:
             self.openings.ask(Opening.of(answer))
         if answer.before is not None:
             return answer
-        told = answer.to_json() | {"presented": fingerprint(text)}
-        public = None if self.terms.notice == "full" else discreet(told)
-        self._events.publish("decision", told, public=public)
         if answer.redemption is not None:
             self._shown[answer.redemption] = text
             while len(self._shown) > 64:  # noqa: PLR2004 - far more than can be annulled at one lane

@@ -13,8 +13,8 @@ Rules of this file:
 - the first attempt is written with the grant itself, in its transaction: a second commit would make everybody wait for
   the disk once more (ADR 0170). One that was written and not sent is known after a fall of this program
   (`edge.lanes.gates.unsent`), and is followed by another; after a power cut nobody knows;
-- once it looks as if somebody will be let in, or while an attempt is being written, a gate is approached
-  (`Gate.approach`): connected to, asked for nothing;
+- while an attempt is being written, with its grant or by itself, a gate is approached (`Gate.approach`): connected to,
+  asked for nothing;
 - what could not be begun within BEGIN_S is not sent: whoever asked has gone, and the use is given back;
 - a lane without a gate writes no attempt;
 - stopping finishes what is in hand first.
@@ -68,6 +68,7 @@ class Openings:
         self._denied: deque[float] = deque(maxlen=MAX_DENIED + 1)
         self._feedback = Feedback(gate, lambda name, heard: self._later(self._fed_back(name, heard)))
         self.on_fire: Callable[[bool], Awaitable[object]] | None = None  # opens every lane of the terminal
+        self._loop: asyncio.AbstractEventLoop | None = None  # while it runs
         self._running = 0  # openings running that were not actuated
         self.alarm = ""  # what the gate tells of itself: fire, fault
 
@@ -87,9 +88,14 @@ class Openings:
         return max(self._running, len(self._denied) if self.doubtful else 0)
 
     def approach(self) -> None:
-        """Connect to the gate, if that takes time: somebody will probably be let in."""
+        """Connect to the gate, if that takes time."""
         if self._gate is not None:
             self._later(self._gate.approach())
+
+    def approach_soon(self) -> None:
+        """Do so on the loop; called within the transaction that writes an attempt, on its thread."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self.approach)
 
     def ask(self, opening: Opening) -> None:
         """Have the gate opened, unless it already is being opened for the same redemption."""
@@ -103,6 +109,7 @@ class Openings:
 
     async def run(self) -> None:
         """Open for each in turn, and hear what the gate tells; runs as long as the lane does."""
+        self._loop = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as group:
             if self._gate is not None:
                 group.create_task(self._listen(self._gate))

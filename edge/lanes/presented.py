@@ -28,7 +28,7 @@ class Presented:
     challenges: tuple[bytes, ...] = ()
     grace_s: int = 10
     asking: Asking | None = None
-    approach: Callable[[], None] | None = None  # has the gate connected to; None on a lane without one
+    approach: Callable[[], None] | None = None  # on any thread: has the gate connected to; None on a lane without one
     refusal: Reason | None = None  # no code could be had: this is the answer, but to whoever leaves
     arrived: float = field(default_factory=time.monotonic)  # freshness and the deadline count from here
 

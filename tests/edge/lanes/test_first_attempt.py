@@ -6,23 +6,11 @@ import pytest
 
 from cache.journal.chain import begin_epoch
 from cache.ledger.attempts import attempt_id
-from cache.ledger.permit import ALONE
 from credit.inputs import Intent
 from credit.reasons import Outcome, Reason
 from edge.lanes.gates.unsent import Unsent
 from storage.sqlite import Store
-from tests.edge.deciding import SHORT_S, Hanging, Slow, Town
-
-
-class Weighing(Slow):
-    """Somebody who hears what would be given before he grants it, as whoever counts for a site does."""
-
-    def __init__(self):
-        super().__init__(0)
-
-    async def permit(self, visit, weigh):
-        await weigh(ALONE)
-        return ALONE
+from tests.edge.deciding import SHORT_S, Hanging, Town
 
 
 @pytest.fixture
@@ -96,9 +84,10 @@ async def test_a_grant_that_came_too_late_takes_its_attempt_back_with_it(town):
     ("shown", "approached"),
     [({}, ["gate"]), ({"intent": Intent.CHECK}, []), ({"text": "XG1:NOTHING"}, []), ({"intent": Intent.EXIT}, [])],
 )
-async def test_the_gate_is_connected_to_while_others_are_asked_and_for_nobody_else(town, shown, approached):
-    heard = []
+async def test_the_gate_is_connected_to_while_its_grant_is_written_and_for_nobody_else(town, shown, approached):
+    heard, before = [], []
+    decider = town.decider(reached=lambda point: before.extend(heard) if point == "before-commit" else None)
 
-    await town.decider(Weighing()).decide(gated(town.show(**shown), heard))
+    await decider.decide(gated(town.show(**shown), heard))
 
-    assert heard == approached
+    assert heard == before == approached

@@ -96,6 +96,10 @@ class Controller(Plain):
         self.ways, self.trusted, self.askable = list(ways), trusted, askable
         self.timeout_s = 0.01
         self.openings, self.did, self.hear = 0, {}, None
+        self.approached = asyncio.Event()
+
+    async def approach(self):
+        self.approached.set()
 
     async def open(self, attempt):
         assert attempt.id not in self.did
@@ -335,6 +339,17 @@ def test_two_visitors_never_pass_on_one_code_whatever_the_controller_does(ways, 
     tried = [body["attempt"] for kind, body in world.facts() if kind == "actuating"]
     if tried and tried == sure and not world.asked_by_people:
         assert world.uses() == 0  # known not to have opened, each of them: nobody is charged
+
+
+def test_a_gate_is_approached_from_within_the_writing_of_its_grant_on_whatever_thread():
+    async def story(world):
+        await asyncio.sleep(0)  # the lane runs
+        await asyncio.to_thread(world.openings.approach_soon)
+        await world.controller.approached.wait()
+
+    world = played(Controller([]))(story)
+
+    assert world.controller.openings == 0
 
 
 def test_each_attempt_is_a_fact_before_it_is_sent_and_what_came_of_it_after():
