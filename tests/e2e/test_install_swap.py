@@ -131,7 +131,7 @@ def test_a_box_dies_with_facts_on_its_card_and_a_bare_debian_takes_its_place(tow
     code = town.must(CODE).strip()
     new.must("install -d /media/stick && cat > /media/stick/provision.toml", input=f"code = {json.dumps(code)}\n")
     new.must("sudo apt-get install -y ./xinguan_*.deb")
-    new.must("sudo xinguan provision --file /media/stick/provision.toml")
+    new.must("sudo xinguan provision --file /media/stick/provision.toml --platform http://127.0.0.1:8480")
     new.must("sudo systemctl enable --now xinguan-terminal")
     until(lambda: ready(new), "the new box, ready", new)
     took_s = time.monotonic() - began
