@@ -112,7 +112,16 @@ def town(deb_box):
     deb_box.must("systemctl stop old-box || true; systemctl start xinguan-central xinguan-terminal")
 
 
-def test_a_box_dies_with_facts_on_its_card_and_a_bare_debian_takes_its_place(town, boot, packages):
+@pytest.fixture
+def new(town, boot, packages):
+    """A bare Debian beside it, to which the package was brought; it gives the port back in the end."""
+    box = boot(packages.glob("xinguan_*.deb"), "./xinguan_*.deb", beside=town)
+    box.must("sudo apt-get update")
+    yield box
+    box.run("systemctl stop xinguan-terminal")
+
+
+def test_a_box_dies_with_facts_on_its_card_and_a_bare_debian_takes_its_place(town, new):
     town.must(f"install -d -o xinguan -g xinguan -m 0700 {CARD} && cat > /etc/xinguan/old.toml", input=CONFIG)
     town.must(f"{CODE} | sudo xinguan enrol - --config /etc/xinguan/old.toml")
     start_old(town)
@@ -123,8 +132,6 @@ def test_a_box_dies_with_facts_on_its_card_and_a_bare_debian_takes_its_place(tow
     town.must("systemctl stop xinguan-central")
     assert shown(town, OLD, CARD, unknown) == ("GRANT", "ok")
     town.must("systemctl kill -s KILL old-box && systemctl start xinguan-central")
-    new = boot(packages.glob("xinguan_*.deb"), "./xinguan_*.deb", beside=town)
-    new.must("sudo apt-get update")
 
     # Five minutes of commands: a code, a stick, the package, provision, the unit.
     began = time.monotonic()
