@@ -54,6 +54,13 @@ class Lease(NamedTuple):
     end_s: float
 
 
+class Own(NamedTuple):
+    """How much of a quota this terminal's ledger has used, read at tick `since`."""
+
+    n: int
+    since: int
+
+
 class Given(NamedTuple):
     """What was given back with `used` of it taken; said again until `until_s` of the running clock."""
 
@@ -113,11 +120,15 @@ class Leases:
         waiting = sum(n for key, n, _until in self._reserved.values() if key == quota)
         return waiting + sum(n for tick, key, n in self._over if key == quota and since is not None and tick > since)
 
+    def _taken(self, quota: str, own: Own) -> int:
+        """Return what is used here by an own count, with what was reserved and settled since it was read."""
+        return own.n + self._held_back(quota, own.since)
+
     async def take(self, quota: str, n: int) -> Leased | NoRoom:
         """Reserve `n` of a quota, asking for more where there is too little. Raises AuthorityError, WireError."""
         since, own = self._tick, await self._own(quota)
         if self.room(quota, own, since) < n:
-            full = await self._ask(quota, own, max(n, self._wanted(quota)))
+            full = await self._ask(quota, Own(own, since), max(n, self._wanted(quota)))
             since, own = self._tick, await self._own(quota)  # another lane may have given meanwhile
             if self.room(quota, own, since) < n:
                 return NoRoom.FULL if full else NoRoom.LET
@@ -139,11 +150,11 @@ class Leases:
         since_s = self._running_s() - USED_S
         return max(1, 2 * sum(n for at_s, n in self._marks.get(quota, ()) if at_s > since_s))
 
-    async def _ask(self, quota: str, own: int, more: int) -> bool:
+    async def _ask(self, quota: str, own: Own, more: int) -> bool:
         """Ask for `more` beyond what is used and reserved; return whether facts have used the whole quota."""
         await self._begin(quota, own)
         await self._pay(quota)
-        number, wanted = self._numbers.get(quota, 0), own + self._held_back(quota) + more
+        number, wanted = self._numbers.get(quota, 0), self._taken(quota, own) + more
         answer, sent_s = await self._said(quota, number, total=wanted, held=self._holding(quota, number, own))
         if answer.number != number:  # whoever counts knows a higher one, or the answer is an old one
             self._numbers[quota] = max(number, answer.number)
@@ -157,11 +168,11 @@ class Leases:
             await self.give_back(quota)
         return answer.full
 
-    async def _begin(self, quota: str, own: int) -> None:
+    async def _begin(self, quota: str, own: Own) -> None:
         """Give back what an earlier run held of a quota, when this one speaks of it for the first time."""
         if quota in self._numbers:
             return
-        answer, _sent_s = await self._said(quota, 0, total=0, held=own or None)
+        answer, _sent_s = await self._said(quota, 0, total=0, held=self._taken(quota, own) or None)
         used = await self._own(quota)
         if quota in self._numbers:  # another lane has begun meanwhile
             return
@@ -188,14 +199,14 @@ class Leases:
         )
         return await self._lessor.lease(request), sent_s
 
-    def _holding(self, quota: str, number: int, own: int) -> int | None:
+    def _holding(self, quota: str, number: int, own: Own) -> int | None:
         """Return what is held under a number, `own` of it used; of a lease that is over no more than was used."""
         lease, given = self._leases.get(quota), self._gave.get(quota)
         if lease is None and given is not None and number == self._numbers.get(quota):
-            return min(given.used, own) or None
+            return min(given.used, own.n) or None
         if lease is None or lease.number != number:
             return None
-        return lease.total if self.held(quota) is not None else min(lease.total, own + self._held_back(quota))
+        return lease.total if self.held(quota) is not None else min(lease.total, self._taken(quota, own))
 
     async def give_back(self, quota: str) -> None:
         """Give a lease back, unless somebody is being decided with it. Raises AuthorityError, WireError."""
@@ -224,8 +235,8 @@ class Leases:
         for quota in [one for one in self._gave if one not in self._leases]:
             await self._said(quota, self._numbers[quota], used=await self._own(quota))
         for quota, lease in list(self._leases.items()):
-            own = await self._own(quota)
+            since, own = self._tick, await self._own(quota)
             if lease.total - own > 2 * self._wanted(quota):
                 await self.give_back(quota)
             elif quota in self._leases:
-                await self._ask(quota, own, max(0, lease.total - own - self._held_back(quota)))
+                await self._ask(quota, Own(own, since), max(0, lease.total - own - self._held_back(quota, since)))

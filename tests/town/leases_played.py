@@ -240,7 +240,7 @@ class Leasing(simulation.Town):
         self.say("authority: restarts")
         self.learning = Learning((), started_ms=self.now)
         self.now += self.random.choice((0, lessor.HEARD_MS)) if away_ms is None else away_ms
-        self.wire = [one for one in self.wire if one[0] != "lease"]
+        self.wire, self.late = ([one for one in ways if one[0] != "lease"] for ways in (self.wire, self.late))
 
     def keep_copy(self):
         self.copy = type(self.conn)(":memory:")
@@ -346,7 +346,7 @@ class Leasing(simulation.Town):
             gate.cut = False
         for turn in range(8):
             self.quiet(lessor.HEARD_MS)
-            for gate in self.gates.values() if turn == 4 else ():
+            for gate in self.gates.values() if turn in {3, 4, 5} else ():
                 self.visit(gate)  # whoever started anew speaks of what it held when somebody comes
 
     def check(self):
