@@ -49,6 +49,11 @@ COMMANDS: dict[str, Command] = {
     "root": Command(
         "central.commands.federation.root", "根密钥：查看、替换、轮换", "the root: its keys, replacing one, rotating"
     ),
+    "platform-key": Command(
+        "central.commands.federation.platform_key",
+        "平台签名密钥：查看、更换",
+        "the platform's own key: which it is, exchanging it",
+    ),
     "issue": Command("central.commands.issue", "签发凭证码", "issue a credit token with its QR picture"),
     "restrict": Command("central.commands.measures.restrict", "登记惩戒措施并发布", "take a measure and publish it"),
     "measures": Command(

@@ -2,17 +2,20 @@
 
     central.db          terminals, codes, journals
     platform-key.pem    signs receipts, time and orders (0600)
+    platform-keys.json  the first key's public half and the links to its successors, once it was exchanged
+    platform-key-next.pem   the next key while it is being exchanged (central.platform_key)
     database-url        PostgreSQL address, where the books are not in central.db (0600: it may hold a password)
     operator-token      bearer token of the admin calls (0600)
     founding            is there from the first instruction of `central init` to its last
     keys/, public/      the list repository (central.lists.publishing)
 
-The key is made once, by `central init`, and never printed.
+A key is made by `central init` or `central platform-key rotate`, and never printed. Which one signs, the links say:
+whoever opens the folder between two instructions of an exchange takes the key that they name, whatever it is called.
 """
 
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,15 +24,20 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from storage.files import create_file, durable_folder, replace_file, sync_folder
+from sync.enrol.successors import Chain
 from sync.wire.hubs import SITE, SitePage
 from sync.wire.jws import kid_of, public_hex
 from sync.wire.memory import MEMORY, MemoryPage
-from sync.wire.messages import Answer, Command, PlatformKey, Receipt, SignedTime
+from sync.wire.messages import Answer, Command, PlatformKey, Receipt, SignedTime, WireError, decode
 from sync.wire.profiles import SignedProfile
 from sync.wire.seals import ANSWER, COMMAND, PROFILE, RECEIPT, TIME, sign
 
 DATABASE = "central.db"
 KEY = "platform-key.pem"
+NEXT_KEY = "platform-key-next.pem"
+KEYS = "platform-keys.json"
+LOCK = "publishing.lock"  # on lists and keys
+TRIES = 3  # of reading a folder whose key is exchanged meanwhile
 OPERATOR = "operator-token"
 DATABASE_URL = "database-url"
 FOUNDING = "founding"
@@ -85,6 +93,20 @@ class Signer:
         return sign(command, self.key, typ=COMMAND, kid=self.public.kid)
 
 
+class Succession(msgspec.Struct, frozen=True, kw_only=True):
+    """`platform-keys.json`: the first key of this platform, and a link for each that came after."""
+
+    first: PlatformKey
+    links: list[str]
+
+    def chain(self) -> Chain:
+        """Return the keys in force and those before; raise WireError for a file that was edited."""
+        found = Chain.begun([self.first])
+        for text in self.links:
+            found = found.followed_by(text)
+        return found
+
+
 @dataclass(frozen=True, slots=True)
 class PlatformState:
     """The platform's folder, opened."""
@@ -92,6 +114,7 @@ class PlatformState:
     folder: Path
     signer: Signer
     operator_token: str
+    chain: Chain
     database_url: str | None = None  # PostgreSQL, where the books are not in the folder
 
     @property
@@ -168,6 +191,12 @@ def _must_be_free(folder: Path) -> None:
         raise StateError(f"{folder}: a platform is here already. Name another folder with --state")
 
 
+def pem_of(key: Ed25519PrivateKey) -> bytes:
+    """Return a key as its file has it."""
+    form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    return key.private_bytes(*form)
+
+
 def create_state(folder: Path, *, go_on: bool = False) -> PlatformState:
     """Make the platform's folder with its key and operator token; raise StateError when there is one already.
 
@@ -176,8 +205,7 @@ def create_state(folder: Path, *, go_on: bool = False) -> PlatformState:
     if not go_on:
         _must_be_free(folder)
     durable_folder(folder, mode=0o700)
-    key = Ed25519PrivateKey.generate()
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    pem = pem_of(Ed25519PrivateKey.generate())
     token = f"{secrets.token_urlsafe(TOKEN_BYTES)}\n".encode()
     try:
         for name, made in ((KEY, pem), (OPERATOR, token)):
@@ -191,15 +219,44 @@ def create_state(folder: Path, *, go_on: bool = False) -> PlatformState:
 def open_state(folder: Path) -> PlatformState:
     """Open the platform's folder; raise StateError naming file and mend."""
     try:
-        key = serialization.load_pem_private_key((folder / KEY).read_bytes(), password=None)
+        signer, chain = _signer(folder)
         token = (folder / OPERATOR).read_text("ascii").strip()
     except FileNotFoundError as error:
         raise StateError(f"{error.filename}: is missing. Make a platform: xinguan central init --state DIR") from error
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, WireError) as error:
         raise StateError(f"{folder}: the platform's key or token cannot be read ({error})") from error
+    return PlatformState(folder, signer, token, chain, _database_url(folder))
+
+
+def read_succession(folder: Path) -> Succession | None:
+    """Return what `platform-keys.json` says, None where no key was exchanged yet; raise WireError, OSError."""
+    path = folder / KEYS
+    return decode(path.read_bytes(), Succession, code="bad_platform_keys") if path.exists() else None
+
+
+def read_signer(path: Path) -> Signer:
+    """Return the key in a file; raise StateError, OSError, ValueError."""
+    key = serialization.load_pem_private_key(path.read_bytes(), password=None)
     if not isinstance(key, Ed25519PrivateKey):
-        raise StateError(f"{folder / KEY}: is no Ed25519 key")
-    return PlatformState(folder, Signer(key), token, _database_url(folder))
+        raise StateError(f"{path}: is no Ed25519 key")
+    return Signer(key)
+
+
+def _signer(folder: Path) -> tuple[Signer, Chain]:
+    """Return the key that the links name, and their chain; raise StateError, OSError, ValueError, WireError."""
+    for _try in range(TRIES):
+        succession = read_succession(folder)
+        signer = read_signer(folder / KEY)
+        chain = Chain.begun([signer.public]) if succession is None else succession.chain()
+        if signer.public.kid not in chain.in_force and (folder / NEXT_KEY).exists():
+            with suppress(FileNotFoundError):  # it was put in the other's place just now
+                signer = read_signer(folder / NEXT_KEY)
+        if signer.public.kid in chain.in_force:
+            return signer, chain
+    raise StateError(
+        f"{folder / KEY}: is not the key that {KEYS} names ({chain.newest}). Put both back from one backup:"
+        " xinguan central restore"
+    )
 
 
 def _database_url(folder: Path) -> str | None:

@@ -64,5 +64,5 @@ class Authenticator:
 
     def correct(self, signed: str, jti: str) -> None:
         """Learn the offset from the signed time that came with a refusal of `jti`; raise WireError("foreign_time")."""
-        platform_ms = open_time(signed, self._identity.platform_keys, nonce=jti)
+        platform_ms = open_time(signed, self._identity.keys_in_force, nonce=jti)
         self.offset_ms = platform_ms - self._clock.now_ms()

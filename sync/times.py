@@ -66,7 +66,9 @@ class TimeSync:
             begins=lambda: began.append(self._clock.boot_ms()),  # waiting for a turn is no part of the round trip
         )
         round_trip = self._clock.boot_ms() - began[-1]
-        signed = open_time(decode(answer, TimeAnswer).server_time, self._identity.platform_keys, nonce=nonce)
+        said = decode(answer, TimeAnswer).server_time
+        await self._identity.keys.meet(said, lambda path: self._way.current.exchange("GET", path))
+        signed = open_time(said, self._identity.keys_in_force, nonce=nonce)
         if round_trip > MAX_ROUND_TRIP_MS:
             raise UnreachableError(f"the signed time took {round_trip} ms")
         half = round_trip - round_trip // 2

@@ -3,7 +3,7 @@
 Rules of this file:
 
 - one snapshot of everything in the folder: the books (SQLite), the register, the lists, the keys, the operator's token.
-  The lock on publishing is held meanwhile, so the lists are those of the register;
+  The lock on publishing is held meanwhile, so the lists are those of the register, and the key that of its links;
 - databases are copied by SQLite itself (VACUUM INTO), never as files;
 - the copy holds every key: it is written for its owner alone (0600), whole or not at all. Keep it as you keep the keys.
 """
@@ -21,12 +21,11 @@ from tempfile import TemporaryDirectory
 
 from central.clock import now_ms
 from central.lists.publishing import Repository
-from central.platform_state import DATABASE, StateError, open_state
+from central.platform_state import DATABASE, LOCK, StateError, open_state
 from central.register.registry import DATABASE as REGISTRY
 from storage.files import PRIVATE, locked, sync_folder
 
 MANIFEST = "backup.json"
-LOCK = "publishing.lock"
 DATABASES = (DATABASE, REGISTRY)
 
 

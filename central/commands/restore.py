@@ -6,6 +6,7 @@ Rules of this file:
 - terminals never go back behind a root that they have seen. So the backup's root is compared with that of the folder it
   replaces; where that folder is lost, `--root FILE` names the newest root that was served (the offline copy, or the
   `trust_root` of any terminal enrolled since). An older one is refused, and the text says what to bring;
+- the platform's key stays that of the folder that is replaced, where it was exchanged after the backup;
 - every role of the lists is signed anew with versions of now, and the books remember that they were restored: a head
   that a terminal names and the platform does not hold is a finding then, and no twin;
 - the folder that is replaced stays beside the new one, under another name; nothing is deleted.
@@ -23,9 +24,9 @@ from central.clock import now_ms
 from central.commands.backup import DATABASES, MANIFEST, root_version
 from central.lists.metadata_files import PublishingError
 from central.lists.publishing import Repository
-from central.platform_state import StateError, open_state
+from central.platform_state import KEY, KEYS, NEXT_KEY, StateError, open_state, pem_of
 from central.store import changed
-from storage.files import sync_folder
+from storage.files import PUBLIC, replace_file, sync_folder
 from storage.jobs import Tx
 from storage.only_one import AlreadyRunningError, only_one
 
@@ -52,6 +53,7 @@ def unpack(state: Path, file: Path, *, root: Path | None, at_ms: int) -> Path | 
         (fresh / MANIFEST).unlink(missing_ok=True)
         _check(fresh)
         _compare(Repository(fresh), state, root)
+        _keep_newer_key(fresh, state)
         Repository(fresh).resign(now_ms=at_ms)
         changed(open_state(fresh), lambda tx: _mark(tx, at_ms))
     except (OSError, tarfile.TarError, PublishingError, sqlite3.Error) as error:
@@ -80,6 +82,19 @@ def _check(folder: Path) -> None:
                 said = conn.execute("PRAGMA integrity_check").fetchone()[0]
             if said != "ok":
                 raise StateError(f"{name} in the backup is damaged: {said}. Take an older backup")
+
+
+def _keep_newer_key(fresh: Path, state: Path) -> None:
+    """Take the key over from the folder that is replaced, where it was exchanged since: terminals refuse the older."""
+    try:
+        there = open_state(state)
+    except StateError:
+        return  # nothing there, or nothing that can be read: the backup's is all there is
+    held = open_state(fresh)
+    if there.chain.number > held.chain.number and held.signer.public.kid in there.chain.known:
+        replace_file(fresh / KEYS, (state / KEYS).read_bytes(), mode=PUBLIC)
+        (fresh / NEXT_KEY).unlink(missing_ok=True)
+        replace_file(fresh / KEY, pem_of(there.signer.key))
 
 
 def _compare(repository: Repository, state: Path, named: Path | None) -> None:

@@ -30,10 +30,12 @@ from central.register.former import FormerKey, former_keys, note_former
 from central.register.registry import RegistryError
 from central.register.sites import serves
 from storage.jobs import JobStore, Tx
+from sync.enrol.successors import LinksAnswer
 from sync.wire.hubs import SitePage
 from sync.wire.jws import public_key
 from sync.wire.messages import (
     MAX_BATCH_BYTES,
+    MAX_FORMER,
     MAX_SKEW_S,
     EnrolAnswer,
     EnrolRequest,
@@ -84,7 +86,7 @@ class TerminalCalls:
         self._known = KnownKeys()
         self._catalogue = Catalogue(state.folder)
         self._seen: dict[str, tuple[int, tuple[Held, ...]]] = {}  # when it was written down, and what it was told then
-        self._audiences = frozenset({state.signer.public.kid})
+        self._audiences = frozenset(state.chain.known)  # a terminal names the key that it was enrolled with
         # who has sent everything, and for how long that does not count yet (central.hub.learning)
         self.heard: Callable[[str], None] = lambda _terminal: None
         self.settles_s: Callable[[], float] = lambda: 0.0
@@ -94,6 +96,7 @@ class TerminalCalls:
         return [
             web.post("/v1/enrol", self.enrol),
             web.get("/v1/time", self.time),
+            web.get("/v1/platform-keys", self.platform_keys),
             web.get("/v1/terminals/{terminal}/standing", self.standing),
             web.post("/v1/terminals/{terminal}/journal", self.journal),
             web.post("/v1/reask", self.reask),
@@ -116,7 +119,8 @@ class TerminalCalls:
 
     async def _use_code(self, request: web.Request, now_ms: int) -> EnrolAnswer:
         asked = decode(await read_bounded(request, MAX_ENROL_BYTES), EnrolRequest)
-        offered = Offered(self._state.trust_root(), (self._state.signer.public,), self._state.signer.profile)
+        signer, former = self._state.signer, self._state.chain.former[-MAX_FORMER:]
+        offered = Offered(self._state.trust_root(), (signer.public,), signer.profile, tuple(former))
         return await self._store.write(lambda tx: use_code(tx, asked, offered, now_ms=now_ms))
 
     async def time(self, request: web.Request) -> web.Response:
@@ -124,6 +128,10 @@ class TerminalCalls:
         nonce = request.query.get("nonce", "")
         decode(msgspec.json.encode(SignedTime(nonce=nonce, time=0)), SignedTime)
         return _json(TimeAnswer(server_time=self._state.signer.time(nonce=nonce, now_ms=self._now_ms())))
+
+    async def platform_keys(self, request: web.Request) -> web.Response:
+        """Give the links that follow a key of ours: whoever knows that one can check them."""
+        return _json(LinksAnswer(links=self._state.chain.after(request.query.get("after", ""))))
 
     async def standing(self, request: web.Request) -> web.Response:
         """Say what is held of a terminal's journal, and what it has to be told; with `wait`, once there is news."""

@@ -43,6 +43,7 @@ from central.lists.delegations import (
 )
 from central.lists.metadata_files import TIMESTAMP, MetadataFiles, PublishingError, State, is_due, is_old
 from central.lists.role_keys import ROOT_KEYS, TOP_LEVEL, RoleKeys, following_of
+from central.platform_state import LOCK
 from credit.rules.listing import ISSUERS, KINDS, is_city, role_of
 from storage.files import locked
 from sync.pull.examine import Draft, examine
@@ -71,7 +72,7 @@ class Repository:
         self.keys = RoleKeys(state / "keys", offline=root_keys)
         self.public = state / "public"
         self._files = MetadataFiles(self.public, self.keys)
-        self._lock = state / "publishing.lock"
+        self._lock = state / LOCK
 
     def create(self, *, now_ms: int, go_on: bool = False) -> Published:
         """Make the keys and the first, empty state; raise PublishingError if there is one.

@@ -51,6 +51,7 @@ class Offered:
     trust_root: bytes
     platform_keys: tuple[PlatformKey, ...]
     signed: Callable[[SignedProfile], str]
+    former_keys: tuple[PlatformKey, ...] = ()
 
 
 def _hash(code: str) -> bytes:
@@ -100,6 +101,7 @@ async def use_code(tx: Tx, request: EnrolRequest, offered: Offered, *, now_ms: i
         trust_root=offered.trust_root,
         platform_keys=list(offered.platform_keys),
         known=await tx.row(HELD, terminal) is not None,
+        former_keys=list(offered.former_keys) or msgspec.UNSET,
     )
     await tx.execute(USE, now_ms, request.public_key, msgspec.json.encode(answer), _hash(request.code))
     return answer

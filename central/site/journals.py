@@ -153,7 +153,7 @@ class Journals:
 
     async def settle(self, sealed: Sealed, raw: bytes, jti: str, body: bytes) -> None:
         """Let go of a batch that the platform has signed for; whatever else came, it stays."""
-        seal, keys = sealed.seal, self._platform.identity.platform_keys
+        seal, keys = sealed.seal, self._platform.identity.keys_in_force
         try:
             answer = open_answer(raw, keys, terminal=seal.terminal, nonce=jti, body=body)
             await self._signed_for(answer, (seal.terminal, seal.epoch, seal.first, seal.last, seal.head_hash))

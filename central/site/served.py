@@ -89,7 +89,7 @@ class Terminals:
         """Return the caller if `key` signed the request's token; raise WireError."""
         opened = public_key(key)
         _scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        claims = open_auth(token, {terminal: opened}, audiences=frozenset({self._identity.audience}), body=body)
+        claims = open_auth(token, {terminal: opened}, audiences=frozenset(self._identity.platform_keys), body=body)
         if claims.iss != terminal:
             raise WireError("bad_token", "this token speaks for another terminal")
         return Caller(terminal, opened, claims)

@@ -7,7 +7,7 @@ Rules of this file:
 - while the platform is away the hub says by its own signature whether entry is stopped and which lists it serves, and
   nothing else; a change of that is said at once, also to a gate that waits for the platform (illness.md 2);
 - what a terminal gave itself is asked for when everything that is held of it here has gone up (illness.md 4);
-- time, re-asks and whatever else a terminal asks the platform are handed through unread.
+- time, the platform's newer keys, re-asks and whatever else a terminal asks the platform are handed through unread.
 """
 
 import asyncio
@@ -74,6 +74,7 @@ class Standings:
             web.get("/v1/terminals/{terminal}/standing", self.standing),
             web.get("/v1/terminals/{terminal}/memory", self.memory),
             web.get("/v1/time", self.handed),
+            web.get("/v1/platform-keys", self.handed),
             web.post("/v1/reask", self.handed),
         ]
 
@@ -100,7 +101,7 @@ class Standings:
 
     async def _with_lists(self, caller: Caller, passed: Passed) -> None:
         """Hold a standing back until the lists that it names are in the mirror, as far as that can be waited for."""
-        keys = self._platform.identity.platform_keys
+        keys = self._platform.identity.keys_in_force
         with contextlib.suppress(WireError):
             answer = open_answer(passed.body, keys, terminal=caller.terminal, nonce=caller.claims.jti, body=b"")
             if answer.lists_version is not None:

@@ -84,7 +84,7 @@ class Platform:
         """
         path, more = f"/v1/terminals/{terminal}/journal?through={through}", {"Content-Encoding": "gzip"}
         raw, jti = await self._call("POST", path, body, headers=more)
-        return open_answer(raw, self.identity.platform_keys, terminal=terminal, nonce=jti, body=body)
+        return open_answer(raw, self.identity.keys_in_force, terminal=terminal, nonce=jti, body=body)
 
     async def claim(self, ask: ClaimRequest) -> ClaimAnswer:
         """Ask for wider keys within WIDE_S; raise PlatformAwayError."""
@@ -119,7 +119,7 @@ class Platform:
         """Return a page of what stands at the site. Raises PlatformAwayError, RefusedError, WireError."""
         hub = self.identity.terminal
         raw, jti = await self._call("GET", f"/v1/hubs/{hub}/site?after={after}", b"")
-        return open_page(raw.decode("ascii", "replace"), self.identity.platform_keys, hub=hub, nonce=jti)
+        return open_page(raw.decode("ascii", "replace"), self.identity.keys_in_force, hub=hub, nonce=jti)
 
     async def _exchange(
         self,
@@ -145,9 +145,15 @@ class Platform:
             elif self._pauses.failed(work, error.wait_s):
                 log.warning("the platform cannot do %s: %s; whatever else is asked goes on", work, error)
                 self.doubted()
+            await self._meet(error.problem.server_time or "")
             raise
         self._pauses.done(work)
+        await self._meet(raw)
         return raw
+
+    async def _meet(self, said: bytes | str) -> None:
+        """Hear of the platform's newer keys, where one of them signed."""
+        await self.identity.keys.meet(said, lambda path: self._peer.exchange("GET", path, alone=True))
 
     async def _call(
         self, method: Method, path: str, body: bytes, *, headers: dict[str, str] | None = None, whose: str | None = None

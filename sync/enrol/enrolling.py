@@ -124,10 +124,15 @@ async def _enrol_alone(
         raw = await exchange(session, "POST", f"{ticket.platform}/v1/enrol", headers=headers, body=body)
         answer = decode(raw, EnrolAnswer)
         check_answer(answer, root_sha256=ticket.root_sha256)
-        elsewhere = again and answer.platform_keys[0].kid != load_identity(folder).audience
+        elsewhere = again and _is_elsewhere(answer, load_identity(folder))
         keep_enrolment(folder, platform=ticket.platform, public_key=request.public_key, answer=answer)
         await store.write(lambda conn: _begin(conn, answer, now_ms=now_ms, elsewhere=elsewhere))
     return load_identity(folder)
+
+
+def _is_elsewhere(answer: EnrolAnswer, before: Identity) -> bool:
+    """Tell whether another platform answered than the one before, whatever key it signs with by now."""
+    return before.platform_keys.keys().isdisjoint(one.kid for one in (*answer.platform_keys, *answer.former))
 
 
 def _begin(conn: sqlite3.Connection, answer: EnrolAnswer, *, now_ms: int, elsewhere: bool) -> None:

@@ -26,7 +26,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from storage.files import create_file, durable_folder, replace_file, sync_folder
-from sync.wire.jws import JwsError, kid_of, public_hex, public_key
+from sync.enrol.known_keys import KeysHeld
+from sync.enrol.successors import Chain
+from sync.wire.jws import public_hex
 from sync.wire.messages import EnrolAnswer, WireError, decode
 from sync.wire.profiles import Profile, SignedProfile
 from sync.wire.seals import open_profile
@@ -90,11 +92,21 @@ class Identity:
     held: ProfileHeld
     platform: str
     trust_root: bytes
-    platform_keys: Mapping[str, Ed25519PublicKey]
+    keys: KeysHeld
     audience: str
     key: Ed25519PrivateKey
     enrolled: int = 0
     instance: str = field(default_factory=lambda: secrets.token_urlsafe(INSTANCE_BYTES))
+
+    @property
+    def platform_keys(self) -> Mapping[str, Ed25519PublicKey]:
+        """Every key that the platform ever signed with, as far as we heard: for what was signed before, and kept."""
+        return self.keys.chain.known
+
+    @property
+    def keys_in_force(self) -> Mapping[str, Ed25519PublicKey]:
+        """The keys that the platform signs with: for what it says now."""
+        return self.keys.chain.in_force
 
     @property
     def profile(self) -> Profile:
@@ -230,28 +242,27 @@ def keep_profile(folder: Path, text: str) -> None:
     replace_file(folder / PROFILE_FILE, text.encode())
 
 
-def _newest_profile(folder: Path, answer: EnrolAnswer) -> SignedProfile:
+def _newest_profile(folder: Path, answer: EnrolAnswer, keys: Mapping[str, Ed25519PublicKey]) -> SignedProfile:
     """Return the newest profile: of the enrolment, or of an order since. One that does not verify is passed over."""
     enrolled = profile_of(answer)
     try:
         text = (folder / PROFILE_FILE).read_bytes().decode("ascii")
-        ordered = open_profile(text, platform_keys(answer), terminal=answer.terminal)
+        ordered = open_profile(text, keys, terminal=answer.terminal)
     except (OSError, UnicodeDecodeError, WireError):
         return enrolled  # there is none, or it was edited: the platform tells it again
     return ordered if ordered.number >= enrolled.number else enrolled
 
 
-def platform_keys(answer: EnrolAnswer) -> dict[str, Ed25519PublicKey]:
-    """Return the platform's keys by kid; raise IdentityError when one is unusable."""
-    keys = {}
-    for entry in answer.platform_keys:
-        try:
-            keys[entry.kid] = public_key(entry.key)
-        except JwsError as error:
-            raise IdentityError(f"platform key {entry.kid}: {error}") from error
-        if entry.kid != kid_of(entry.key):
-            raise IdentityError(f"platform key {entry.kid} is not the id of its key")
-    return keys
+def platform_keys(answer: EnrolAnswer) -> Mapping[str, Ed25519PublicKey]:
+    """Return the platform's keys of the enrolment by kid; raise IdentityError when one is unusable."""
+    return _begun(answer).in_force
+
+
+def _begun(answer: EnrolAnswer) -> Chain:
+    try:
+        return Chain.begun(answer.platform_keys, answer.former)
+    except WireError as error:
+        raise IdentityError(str(error)) from error
 
 
 def keep_enrolment(folder: Path, *, platform: str, public_key: str, answer: EnrolAnswer) -> None:
@@ -281,13 +292,14 @@ def load_identity(folder: Path, *, platform: str | None = None) -> Identity:
     if public_hex(key) != enrolment.public_key:
         raise IdentityError(f"{path}: was written for another key than {KEY_FILE}. Enrol this terminal again")
     check_answer(answer, root_sha256=None)
+    keys = KeysHeld(folder, _begun(answer))
     return Identity(
         folder=folder,
         terminal=answer.terminal,
-        held=ProfileHeld(_newest_profile(folder, answer)),
+        held=ProfileHeld(_newest_profile(folder, answer, keys.chain.known)),
         platform=platform_url(platform or enrolment.platform),
         trust_root=answer.trust_root,
-        platform_keys=platform_keys(answer),
+        keys=keys,
         audience=answer.platform_keys[0].kid,
         key=key,
         enrolled=profile_of(answer).number,

@@ -104,7 +104,7 @@ class Rebuilder:
         query = "" if place is None else f"?epoch={place.epoch}&after={place.after}"
         identity = self._line.identity
         said = await self._line.call("GET", f"/memory{query}")
-        page = open_memory(said.raw, identity.platform_keys, terminal=identity.terminal, nonce=said.jti)
+        page = open_memory(said.raw, identity.keys_in_force, terminal=identity.terminal, nonce=said.jti)
         if page.page != place:
             raise WireError("foreign_memory", "this page is not the one that was asked for")
         return page

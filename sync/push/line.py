@@ -126,14 +126,20 @@ class Line:
                 problem = error.problem
                 if last_try or problem.status != UNAUTHORIZED or problem.server_time is None:
                     raise
+                await self._meet(problem.server_time)
                 self._auth.correct(problem.server_time, bearer.jti)
             else:
+                await self._meet(raw)
                 return Said(raw, bearer.jti, body, hub)
         raise AssertionError("unreachable: the last try returns or raises")
 
+    async def _meet(self, said: bytes | str) -> None:
+        """Hear of the platform's newer keys, where one of them signed."""
+        await self.identity.keys.meet(said, lambda path: self.way.current.exchange("GET", path))
+
     def opened(self, said: Said) -> Answer:
         """Return the platform's answer, whoever carried it; raise WireError when it did not sign it for this call."""
-        keys = self.identity.platform_keys
+        keys = self.identity.keys_in_force
         return open_answer(said.raw, keys, terminal=self.identity.terminal, nonce=said.jti, body=said.body)
 
     async def send(self, body: bytes) -> Answer | HeldThrough:

@@ -135,6 +135,12 @@ def _header(text: str) -> dict[str, object]:
     return dict(header)
 
 
+def head_of(text: str) -> tuple[str | None, str | None]:
+    """Return what a JWS as we write it calls itself and whose key it names, unverified; (None, None) for any other."""
+    head = text[: MAX_HEAD + 1].partition(".")[0]
+    return (_said(head) if len(head) <= MAX_HEAD else None) or (None, None)
+
+
 def typ_of(text: str) -> object:
     """Return what `text` calls itself, unverified: for choosing how to open it. None when it is no JWS."""
     try:

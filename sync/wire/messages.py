@@ -29,6 +29,7 @@ AUTH_SECONDS = 60
 MAX_TOLD = 100  # conflicts in one answer, and set-asides
 MAX_ENDS = 8  # ends of a chain that are told
 MAX_ORDERS = 16
+MAX_FORMER = 64  # keys of a platform that are over, as an enrolment tells them
 STANDING_WAIT_S = 25  # how long a terminal lets the platform hold a standing back until there is news
 MAX_SKEW_S = 30  # how far a terminal's clock may be off before the platform answers "clock"
 
@@ -90,7 +91,7 @@ class EnrolAnswer(Struct, frozen=True, kw_only=True):
     """`profile` is a JWS of SignedProfile; `trust_root` the list repository's root file, base64 of its exact bytes.
 
     `known`: facts are held under this name already; whoever has no journal of them asks for them before it gives
-    anything with a limit.
+    anything with a limit. `former_keys`, where there are any, are over: what they signed before stays good.
     """
 
     terminal: TerminalId
@@ -99,6 +100,12 @@ class EnrolAnswer(Struct, frozen=True, kw_only=True):
     trust_root: Annotated[bytes, Meta(max_length=64 * 1024)]
     platform_keys: Annotated[list[PlatformKey], Meta(min_length=1, max_length=8)]
     known: bool = False
+    former_keys: Annotated[list[PlatformKey], Meta(max_length=MAX_FORMER)] | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def former(self) -> list[PlatformKey]:
+        """The keys of this platform that are over."""
+        return [] if isinstance(self.former_keys, msgspec.UnsetType) else self.former_keys
 
 
 class Batch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -112,7 +112,7 @@ def test_the_protocols_tables_name_each_form_and_each_word():
 
     named = first_column("protocol.md", "| typ | signed by |")
 
-    assert named == set(re.findall(r"xg-[a-z]+\+jwt", source))
+    assert named == set(re.findall(r"xg-[a-z-]+\+jwt", source))
     assert named >= JWS.keys()
     orders = page.split("\n## Orders\n")[1].split("\n## ")[0]
     assert [one for one in get_args(Command.__annotations__["action"]) if f"`{one}`" not in orders] == []

@@ -23,6 +23,7 @@ from credit.rules.benefits import parse_benefits
 from credit.rules.calendars import parse_calendars
 from credit.rules.documents import parse_mapping, parse_measure_codes, parse_sites
 from edge.api.messages import PresentBody
+from sync.enrol import successors
 from sync.wire import memory, messages, reasks, shorts
 from sync.wire.hubs import HeldHere, HeldThrough
 from tests.tools.pages import PAGES, without_blocks
@@ -109,6 +110,8 @@ OF = {
     ("office.md", '{typ: "xg-handover'): {"typ", "kid", "alg"},
     ("office.md", "{iss"): set(handing.MEMBERS),
     ("office.md", "{access_token"): HolderSession,
+    ("protocol.md", '{"links"'): successors.LinksAnswer,
+    ("protocol.md", "{kid, key}"): messages.PlatformKey,
     ("protocol.md", "{seq, key"): messages.Conflict,
     ("protocol.md", "{seq, detail"): messages.SetAside,
     ("protocol.md", "{at_ms"): Record,

@@ -70,6 +70,8 @@ WIPED = "tests/edge/test_wipe.py::test_a_wiped_box_knows_nothing_and_its_receipt
 SWAPPED = (
     "tests/processes/test_swap.py::test_a_box_is_swapped_its_card_is_rescued_and_the_old_one_says_that_it_was_replaced"
 )
+EXCHANGED = "tests/central/test_platform_key.py::test_the_command_shows_asks_and_exchanges"
+BACKED_UP = "tests/central/test_backup.py::test_a_backup_is_the_whole_platform_and_what_was_there_stays_beside_it"
 STICKS = "tests/lists/test_federation.py::test_every_command_on_the_page_works_and_nobody_is_enrolled_again"
 STICK = "tests/lists/test_import.py::test_import_status_and_check_without_a_running_terminal"
 HUB = "tests/town/test_site.py::test_entry_is_stopped_from_the_hub_and_from_the_platform"
@@ -131,6 +133,8 @@ ELSEWHERE = {
     "make test": STAGES,
     "make deb": INSTALLED,
     **dict.fromkeys(FEDERATION, STICKS),
+    "central platform-key rotate --state /var/lib/xinguan-central --yes": EXCHANGED,
+    "central backup --state /var/lib/xinguan-central /mnt/stick/platform.tar": BACKED_UP,
 }
 
 

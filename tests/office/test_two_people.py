@@ -166,6 +166,7 @@ class TestCommands:
             "journal",
             "city",
             "root",
+            "platform-key",
             "revoke",
         }
         alone |= {"operator", "evidence", "acts", "demo", "backup", "restore", "report", "measures", "reached"}

@@ -26,6 +26,7 @@ from storage.sqlite import Store, connect, immediate
 from sync import auth, peer, transport
 from sync.enrol.enrolling import DATABASE_FILE, enrol, read_ticket
 from sync.enrol.identity import KEY_FILE
+from sync.enrol.successors import Chain
 from sync.peer import Peer
 from sync.push.line import Line
 from sync.push.pusher import Pusher
@@ -122,7 +123,8 @@ async def talk(folder, monkeypatch):
     state = create_state(folder / "platform")
     (state.public / "metadata").mkdir(parents=True)
     (state.public / "metadata" / "1.root.json").write_bytes(ROOT)
-    state = replace(state, signer=Signer(key(b"p")))
+    signer = Signer(key(b"p"))
+    state = replace(state, signer=signer, chain=Chain.begun([signer.public]))
     nonces = (f"{number:032x}" for number in itertools.count(1))
     monkeypatch.setattr("sync.enrol.identity.secrets.token_urlsafe", lambda n: "A" * 22)
     monkeypatch.setattr(auth.secrets, "token_hex", lambda _n: next(nonces))

@@ -7,19 +7,23 @@ from cache.journal.chain import unsent
 from central.books import pledges
 from central.books.bounds import Bounds
 from central.hub import lifting
+from central.platform_state import open_state
+from central.site import serving as hub_serving
 from central.site.counting import Counting, Lists
 from central.site.journals import Journals
 from central.store import looked
 from storage.sqlite import Store
 from sync.enrol.enrolling import DATABASE_FILE
+from sync.enrol.identity import load_identity
 from sync.peer import Peer
 from sync.push.line import Line
 from sync.transport import RefusedError, UnreachableError
 from sync.way import Way
 from sync.wire.jws import public_hex
 from sync.wire.profiles import HubAt
+from tests.sync.test_platform_keys import exchange_key
 from tests.sync.test_replaced import swapped
-from tests.town.test_hub_calls import SITE_KEY, WAIT_S, ask
+from tests.town.test_hub_calls import SITE_KEY, WAIT_S, Site, ask, enrolled
 from tests.town.test_hub_calls import site as site  # noqa: PLC0414 - a fixture
 
 FACTS = "SELECT count(*) FROM facts WHERE terminal = 'gate-a' AND redemption IS NOT NULL"
@@ -150,3 +154,43 @@ def test_a_hub_that_hears_of_newer_lists_than_its_own_looks_for_them_and_names_t
     assert looked == []
     assert counting._behind({"w-rules": 4, "w-lists": 10}) == []
     assert looked == [1]
+
+
+async def test_behind_a_hub_the_platform_s_next_key_is_followed_and_the_hub_itself_knows_it(site):
+    """The gate was enrolled with the first key, as was the hub; the batch that waited is signed for by the third."""
+    town, gate = site.town, site.gates[0]
+    hears = through(site, gate)
+    await town.relay.cut()
+    await gate.write(many=3)
+    await gate.pusher(hears).drain()
+    await town.relay.start()
+    await exchange_key(town, times=2)
+    kid = open_state(town.state.folder).signer.public.kid
+
+    await until(lambda: town.rows(FACTS) == [(3,)])
+    await until(lambda: list(load_identity(site.data).keys_in_force) == [kid])
+
+    async def heard():
+        await hears.ask()
+        return not hears.status.site_only and list(gate.identity.keys_in_force) == [kid]
+
+    await until(heard)
+    assert list(load_identity(gate.folder).keys_in_force) == [kid]
+
+
+async def test_a_hub_that_is_enrolled_after_an_exchange_hears_gates_that_were_enrolled_before_it(town, monkeypatch):
+    gate = await town.terminal("gate-a")
+    await exchange_key(town)
+    async with enrolled(town, monkeypatch) as config, hub_serving.serving(config) as url:
+        at = Site(town, url, config.data)
+        assert gate.identity.audience == town.state.signer.public.kid
+
+        async def heard():
+            try:
+                return await at.call(gate, ask("A"))
+            except RefusedError as error:
+                if error.problem.code != "withdrawn":  # a machine with too much to do: asked again
+                    raise
+                return None
+
+        assert await until(heard)

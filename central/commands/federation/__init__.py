@@ -1,1 +1,1 @@
-"""The alliance: cities taken in and expelled, the keys of cities and of the root. Read docs/federation.md first."""
+"""The alliance: cities taken in and expelled; keys of cities, root and platform. Read docs/federation.md first."""

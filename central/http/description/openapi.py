@@ -15,6 +15,7 @@ from central.http.description.phones import CALLS as PHONE
 from central.http.description.saying import BODY, problems
 from central.http.list_calls import IssueRequest
 from central.http.visitors.shorts import ShortRequest
+from sync.enrol.successors import LINK, LinksAnswer, PlatformKeys
 from sync.wire.claims import ClaimAnswer, ClaimRequest, LeaseAnswer, LeaseRequest
 from sync.wire.described import Call, Document, Parameter, Place, described
 from sync.wire.hubs import HUB, SITE, HubStanding, LapsedClaims, LapsedKept, SitePage
@@ -57,6 +58,7 @@ AFTER: Final = Parameter(
 THROUGH: Final = Parameter(
     "through", {"type": "integer", "minimum": 0, "maximum": MANY, "default": 0}, "where the terminal's journal ends"
 )
+AFTER_KEY: Final = Parameter("after", {"type": "string", "pattern": "^[0-9a-f]{16}$"}, "the newest key that is known")
 SITE_AFTER: Final = Parameter("after", {"type": "string", "maxLength": 128}, "the redemption before the page's first")
 ENCODING: Final = Parameter(
     "Content-Encoding",
@@ -77,6 +79,7 @@ JWS: Final = {
     SEAL: Seal,
     REASK: Reasked,
     HUB: HubStanding,
+    LINK: PlatformKeys,
 }
 """What each signed form says, by its `typ`; an enrolment proof says the code and nothing else."""
 PROVEN: Final = ("bad_token", "unknown_terminal", "clock")
@@ -109,6 +112,12 @@ CALLS: dict[str, Call] = {
         answers=TimeAnswer,
         parameters=(NONCE,),
         problems=problems("bad_message"),
+    ),
+    "GET /v1/platform-keys": Call(
+        "platformKeys",
+        "The links to the platform's keys after one that is known",
+        answers=LinksAnswer,
+        parameters=(AFTER_KEY,),
     ),
     "GET /v1/terminals/{terminal}/standing": Call(
         "standing",
@@ -239,7 +248,7 @@ def security_of(path: str) -> str | None:
         return None if path == "/v1/wallet/token" else HOLDER
     if path.startswith("/v1/admin/"):
         return OPERATOR
-    return None if path in ("/v1/enrol", "/v1/time") or not path.startswith("/v1/") else TERMINAL
+    return None if path in ("/v1/enrol", "/v1/time", "/v1/platform-keys") or not path.startswith("/v1/") else TERMINAL
 
 
 @cache

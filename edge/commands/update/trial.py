@@ -37,6 +37,7 @@ from storage.migrations import least
 from storage.sqlite import connect
 from sync.enrol.enrolling import DATABASE_FILE
 from sync.enrol.identity import ENROLMENT_FILE, KEY_FILE, PROFILE_FILE
+from sync.enrol.known_keys import KEYS_FILE
 
 READY_S: Final = 60.0
 ASK_S: Final = 2.0
@@ -171,7 +172,7 @@ def _stage(config: Config) -> Iterator[tuple[Path, int]]:
         with closing(connect(config.data / DATABASE_FILE, writing=False)) as conn:
             conn.execute("PRAGMA query_only = OFF")
             conn.execute("VACUUM INTO ?", (str(data / DATABASE_FILE),))
-        for name in (KEY_FILE, PROFILE_FILE):
+        for name in (KEY_FILE, KEYS_FILE, PROFILE_FILE):
             if (config.data / name).is_file():
                 replace_file(data / name, (config.data / name).read_bytes(), mode=PRIVATE)
         enrolment = json.loads((config.data / ENROLMENT_FILE).read_bytes()) | {"platform": NOWHERE}

@@ -27,6 +27,7 @@ from xinguan_platform.api.default import (
     redeem_short,
     site,
 )
+from xinguan_platform.api.default import platform_keys as ask_keys
 from xinguan_platform.api.default import standing as ask_standing
 from xinguan_platform.api.default import time as ask_time
 from xinguan_platform.models import (
@@ -107,6 +108,7 @@ holds("the code is one key's", so=used.status in (400, 409))
 mine = signed_by(Signed(NAME, key, answer.platform_keys[0].kid))
 nonce = secrets.token_hex(8)
 same(payload_of(ask_time.sync(client=platform, nonce=nonce).server_time)["nonce"], nonce, "the time, for this nonce")
+same(ask_keys.sync(client=platform, after=answer.platform_keys[0].kid).links, [], "no key came after that one")
 same(payload_of(ask_standing.sync(NAME, client=mine))["held"], [], "nothing is held yet")
 
 # A journal of one record: its hash leads from the epoch's first, and the seal says so.
