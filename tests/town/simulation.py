@@ -64,6 +64,7 @@ class Gate:
     asks: int = 0
     journal: list = field(default_factory=list)
     living: dict = field(default_factory=dict)  # redemption -> n, by its own ledger
+    told_ended: set = field(default_factory=set)  # of its own, what came back elsewhere by the word of whoever counts
     pending: list = field(default_factory=list)
     hand: tuple | None = None  # (redemption, deadline)
     acked: int = 0
@@ -118,6 +119,12 @@ class Count:
         through = self.through()
         told = [one for gate in self.town.gates.values() for one in gate.journal[: through.get(gate.name, 0)]]
         return {one.redemption for one in told if one.kind == "reversed"}
+
+    def told_passed(self):
+        """What the authority was told has passed, be it after its own annulment and after the asker's word about it."""
+        through = self.through()
+        told = [one for gate in self.town.gates.values() for one in gate.journal[: through.get(gate.name, 0)]]
+        return {one.redemption for one in told if one.kind == "passed"}
 
     def restart(self):
         """Begin anew: it knows no claim, and learns."""
@@ -175,7 +182,8 @@ class Count:
             self.held.setdefault(ask.redemption, now)
             self.judge_promises(ask, word, proved, counts)
             self.promised.add(ask.redemption)
-        if answer.refused and answer.refused.state == "used" and proved + 1 <= bound:
+        again = [one for one in self.told_passed() if self.told.get(one) and one not in own and word.get(one) == 0]
+        if answer.refused and answer.refused.state == "used" and proved + len(again) + 1 <= bound:
             raise BrokenError(f"{ask.redemption} was told limit_used, and facts prove only {proved} of {bound}")
         if answer.refused and answer.refused.state == "held" and proved + len(beside) + 1 <= bound:
             raise BrokenError(f"{ask.redemption} was told in_use, and {own + others} stand and {beside} are held")
@@ -283,7 +291,7 @@ class Town:
         return gate.acked
 
     def own_word(self, gate):
-        """What stands by a gate's own journal, whatever it says in an ask: redemption -> n of all that it gave."""
+        """What stands by a gate's own journal and what it was told, whatever it says in an ask: redemption -> n."""
         stands = {}
         for record in gate.journal:
             if record.kind == "granted":
@@ -291,10 +299,11 @@ class Town:
             elif record.redemption in stands and record.kind != "started":
                 again = record.kind == "passed" and stands[record.redemption] != "reversed"
                 stands[record.redemption] = 1 if again else "reversed" if record.kind == "reversed" else 0
-        return {one: int(n == 1) for one, n in stands.items()}
+        return {one: int(n == 1 and one not in gate.told_ended) for one, n in stands.items()}
 
     def answered(self, gate, ask, answer):
         gate.living = {one: n for one, n in gate.living.items() if one not in answer.ended}
+        gate.told_ended |= set(answer.ended)
         gate.pending = [one for one in gate.pending if one not in ask.release]
         if gate.hand is None or gate.hand[0] != ask.redemption:
             return
@@ -377,6 +386,16 @@ class Town:
             self.send(gate, ("facts", gate.name, gate.acked, tuple(gate.journal[gate.acked :])))
         elif gate.up:
             self.send(gate, ("standing", gate.name, len(gate.journal)))
+
+    def minute(self):
+        """A minute passes: a line that works brings what its gate has to say, of which it speaks every second."""
+        self.now += pledges.LAPSE_MS + 1
+        self.say("a minute passes")
+        for gate in self.gates.values():
+            before = len(self.wire)
+            self.push(gate)
+            while len(self.wire) > before:
+                self.deliver(before)
 
     # -- the network and the authority
 
@@ -484,8 +503,7 @@ class Town:
         elif action == "time":
             self.now += 200
         elif action == "minute":
-            self.now += pledges.LAPSE_MS + 1
-            self.say("a minute passes")
+            self.minute()
         elif action in ("cut", "heal"):
             gate.cut = action == "cut"
             self.say(f"{gate.name}: {'is cut off' if gate.cut else 'is back'}")
