@@ -175,12 +175,11 @@ class Count:
         beside = [one for one in self.held if one != ask.redemption and one not in word and one not in self.told]
         beside = [one for one in beside if counts(one)]
         if answer.granted and ask.keys and ask.redemption not in {*self.told, *self.held} and not ask.dry:
-            if proved + len(beside) + 1 > bound:
-                raise BrokenError(
-                    f"{self.name}: yes to {ask.redemption} although {own + others} stand and {beside} are held"
-                )
+            stand = [one for one in own + others if one not in gate.told_ended]  # of which the asker says no more
+            if len(stand) + len(beside) + 1 > bound:
+                raise BrokenError(f"{self.name}: yes to {ask.redemption} although {stand} stand and {beside} are held")
             self.held.setdefault(ask.redemption, now)
-            self.judge_promises(ask, word, proved, counts)
+            self.judge_promises(ask, word, len(stand), counts)
             self.promised.add(ask.redemption)
         again = [one for one in self.told_passed() if self.told.get(one) and one not in own and word.get(one) == 0]
         if answer.refused and answer.refused.state == "used" and proved + len(again) + 1 <= bound:
@@ -291,7 +290,7 @@ class Town:
         return gate.acked
 
     def own_word(self, gate):
-        """What stands by a gate's own journal and what it was told, whatever it says in an ask: redemption -> n."""
+        """What stands by a gate's own journal, whatever it says in an ask: redemption -> n of all that it gave."""
         stands = {}
         for record in gate.journal:
             if record.kind == "granted":
@@ -299,7 +298,7 @@ class Town:
             elif record.redemption in stands and record.kind != "started":
                 again = record.kind == "passed" and stands[record.redemption] != "reversed"
                 stands[record.redemption] = 1 if again else "reversed" if record.kind == "reversed" else 0
-        return {one: int(n == 1 and one not in gate.told_ended) for one, n in stands.items()}
+        return {one: int(n == 1) for one, n in stands.items()}
 
     def answered(self, gate, ask, answer):
         gate.living = {one: n for one, n in gate.living.items() if one not in answer.ended}
@@ -391,11 +390,13 @@ class Town:
         """A minute passes: a line that works brings what its gate has to say, of which it speaks every second."""
         self.now += pledges.LAPSE_MS + 1
         self.say("a minute passes")
-        for gate in self.gates.values():
+        lossy, self.random.random = self.random.random, lambda: 1.0
+        for gate in [*self.gates.values()] * 2:  # whoever counts may have been restored, and say first what it lacks
             before = len(self.wire)
             self.push(gate)
             while len(self.wire) > before:
                 self.deliver(before)
+        self.random.random = lossy
 
     # -- the network and the authority
 
