@@ -5,6 +5,7 @@ and every grant gets verdicts, some of them twice. What the report says is then 
 verdict of each grant and nothing else.
 """
 
+import json
 import random
 from collections import Counter, defaultdict
 from datetime import date
@@ -17,7 +18,7 @@ from central.books.bounds import Bounds
 from central.books.settling.half_year import half_year
 from central.office import conflicts
 from central.proofs.judging import Judged, Verdict
-from central.proving.cases import doubts
+from central.proving.cases import Standing, doubts
 from central.proving.settle import settle
 from central.register.enrolment import make_code
 
@@ -67,8 +68,8 @@ class Life:
         self.seen |= {one.place: one for one in await books.read(lambda tx: doubts(tx, now_ms=2**60))}
         due = [one for one in self.seen.values() if one.place not in self.judged] if all_of_them else []
         some = self.rng.sample(sorted(self.seen.values(), key=lambda one: one.place), k=min(4, len(self.seen)))
-        for one in [*due, *some]:
-            verdict = self.rng.choice(FINAL)
+        for read in [*due, *some]:
+            one, verdict = await as_it_stands(books, read), self.rng.choice(FINAL)
             await books.write(
                 lambda tx, one=one, verdict=verdict: settle(tx, [(one, Judged(verdict, "drawn"))], Bounds(), now_ms=NOW)
             )
@@ -81,6 +82,13 @@ class Life:
             await books.write(
                 lambda tx, one=one, verdict=verdict: settle(tx, [(one, Judged(verdict, "drawn"))], Bounds(), now_ms=NOW)
             )
+
+
+async def as_it_stands(books, doubt):
+    """Read a grant again: a verdict about one that changed since is not written, and given in the next round."""
+    sql = "SELECT account, verdict, settles, apart, keys FROM redemptions WHERE redemption = $1 AND terminal = $2"
+    [(*standing, keys)] = await books.read(lambda tx: tx.rows(sql, doubt.place.redemption, doubt.place.terminal))
+    return doubt._replace(before=Standing(*standing), keys=json.loads(keys))
 
 
 def expected(life, settles):
