@@ -184,7 +184,7 @@ class Count:
         again = [one for one in self.told_passed() if self.told.get(one) and one not in own and word.get(one) == 0]
         if answer.refused and answer.refused.state == "used" and proved + len(again) + 1 <= bound:
             raise BrokenError(f"{ask.redemption} was told limit_used, and facts prove only {proved} of {bound}")
-        if answer.refused and answer.refused.state == "held" and proved + len(beside) + 1 <= bound:
+        if answer.refused and answer.refused.state == "held" and proved + len(again + beside) + 1 <= bound:
             raise BrokenError(f"{ask.redemption} was told in_use, and {own + others} stand and {beside} are held")
 
     def judge_promises(self, ask, word, proved, counts):
