@@ -96,14 +96,14 @@ class Lists:
 
 
 class Phones:
-    """Really signed codes of any number of holders."""
+    """Really signed codes of any number of holders. `first`: how many nonces others have drawn before."""
 
-    def __init__(self):
+    def __init__(self, first=0):
         self._issuer = minting.issuer_key("wulong", b"\x01" * 32)
         self._phone = Ed25519PrivateKey.from_private_bytes(b"\x02" * 32)
         row = minting.public_entry(self._issuer, from_s=0, until_s=2 * NOW_S)
         self.keyring = Keyring.from_json(json.dumps([row]).encode())
-        self._shown = 0
+        self._shown = first
 
     def code(self, holder=1, at_s=NOW_S, *, challenge=None, expires=NOW_S + 30 * 86_400):
         self._shown += 1

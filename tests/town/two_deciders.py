@@ -1,5 +1,6 @@
 """Two gates of a site with real deciders and ledgers, and one real authority in memory that counts for both."""
 
+import zlib
 from contextlib import asynccontextmanager
 
 from cache.ids import uuid7
@@ -25,7 +26,7 @@ from sync.beyond.asking import AuthorityError, open_asking
 from sync.beyond.rounds import Asker
 from sync.wire.messages import Seal
 from sync.wire.seals import Link, Sealed
-from tests.edge.deciding import NOW_S, UNHURRIED_S, Town
+from tests.edge.deciding import NOW_S, UNHURRIED_S, Phones, Town
 
 SITE = "park"
 SCENES = {"A": "gate", "S": "stand", "T": "shop"}
@@ -107,6 +108,7 @@ class _Call:
 class Gate(Town):
     def __init__(self, store, authority, terminal, benefits):
         super().__init__(store)
+        self.phones = Phones(zlib.crc32(terminal.encode()))  # no gate is shown a nonce that another was shown
         self.terminal, self.sent, self.authority = terminal, 0, authority
         self.lists.policy = Policy.compile(benefits=parse_benefits(benefits))
         self.asker = Asker(run=f"run-{terminal}", hub_no=3, terminal=terminal, ids=uuid7)
