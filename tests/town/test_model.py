@@ -29,6 +29,14 @@ def test_no_story_of_two_gates_breaks_anything(kind, record_property):
     record_property("states", sum(states))
 
 
+@pytest.mark.parametrize("model", [claims, leases, wide])
+def test_a_fault_or_rule_that_is_none_is_refused_and_not_played_as_nothing(model):
+    with pytest.raises(ValueError, match="no such kind or rule"):
+        model.Model("writtenoff")
+    with pytest.raises(ValueError, match="no such kind or rule"):
+        model.Model(off={"a rule"})
+
+
 SHARED = {CALM: (3, 2), "lost": (2, 2), "crash": (2, 2), "lowered": (3, 2), "cut": (2, 2)}  # kind -> visits, quota
 
 

@@ -17,7 +17,7 @@ from central.books.pledges import MOVES, NONE, STANDING
 from central.books.tallies import takes_again
 from central.hub.claims import KNOWN, Room
 from credit.records import Record
-from tests.town.model.exploring import BrokenError
+from tests.town.model.exploring import BrokenError, Town
 
 GATES = (0, 1)
 NOTHING = frozenset()
@@ -150,20 +150,14 @@ def living(log, told=None):
     return {one for one, state in standing(log, told).items() if state not in WHOLE}
 
 
-class Model:
+class Model(Town):
     """The steps of a town in which `kinds` happen, with the rules `off`."""
 
-    def __init__(self, kinds="", *, bound=1, alone=True, off=()):
-        self.kinds, self.bound, self.alone, self.off = frozenset(kinds.split()), bound, alone, frozenset(off)
-        unknown = (self.kinds - {*FAULTS}) | (self.off - {*RULES})
-        if unknown:
-            raise ValueError(f"no such kind or rule: {unknown}")
+    FAULTS, RULES = FAULTS, RULES
 
-    def on(self, rule):
-        """Return whether a rule is in force."""
-        if rule not in RULES:
-            raise ValueError(rule)
-        return rule not in self.off
+    def __init__(self, kinds="", *, bound=1, alone=True, off=()):
+        super().__init__(kinds, off)
+        self.bound, self.alone = bound, alone
 
     def start(self, visits, faults=1):
         """Return the first state."""
@@ -174,32 +168,16 @@ class Model:
         self.check_rest(state)
         for gate in GATES:
             yield from self.of_gate(state, gate)
-        for at, message in enumerate(state.wire):
-            if self.is_next(state, at):
-                rest = state._replace(wire=state.wire[:at] + state.wire[at + 1 :])
-                told = f"{'ask' if message.up else 'answer'} {message.id} {message.word}"
-                yield f"{told} arrives", self.arrives(rest, message)
-                if "fails" in self.kinds and message.word == "granted" and self.is_in_hand(rest, message):
-                    yield f"{told} arrives, and nothing is written", self.drop(rest, message.gate)
-                if "lost" in self.kinds and state.faults:
-                    yield f"{told} is lost", rest._replace(faults=state.faults - 1)
-                if "doubled" in self.kinds and state.faults and not message.double:
-                    double = self.put(state, message._replace(double=True))
-                    yield f"{told} is doubled", double._replace(faults=state.faults - 1)
+        yield from self.on_the_way(state)
         yield from self.of_authority(state)
 
-    def is_next(self, state, at):
-        one = state.wire[at]
-        free = one.double or "overtaken" in self.kinds
-        return free or not any(
-            (before.gate, before.up, before.double) == (one.gate, one.up, False) for before in state.wire[:at]
-        )
+    def named(self, message):
+        return f"{'ask' if message.up else 'answer'} {message.id} {message.word}"
 
-    def put(self, state, message):
-        """Return the state with a message on its way, in one order whatever the story was."""
-        if state.gates[message.gate].cut:
-            return state
-        return state._replace(wire=tuple(sorted((*state.wire, message), key=lambda one: one[:2])))
+    def comes(self, rest, message, told):
+        yield f"{told} arrives", self.arrives(rest, message)
+        if "fails" in self.kinds and message.word == "granted" and self.is_in_hand(rest, message):
+            yield f"{told} arrives, and nothing is written", self.drop(rest, message.gate)
 
     # -- gates
 
@@ -226,11 +204,6 @@ class Model:
             after = self.change(state, number, cut=not gate.cut)
             after = after._replace(wire=wire, faults=state.faults - (not gate.cut))
             yield f"gate {number}: {'is back' if gate.cut else 'is cut off'}", after
-
-    def change(self, state, number, **how):
-        gates = list(state.gates)
-        gates[number] = gates[number]._replace(**how)
-        return state._replace(gates=tuple(gates))
 
     def journal(self, log, number):
         return [one for one in log if one[0] == number]

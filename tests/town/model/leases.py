@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 from central.hub.leases import NOTHING, Stands, grown, taken_in
 from sync.wire.claims import LeaseRequest
-from tests.town.model.exploring import BrokenError
+from tests.town.model.exploring import BrokenError, Town
 
 GATES = (0, 1)
-FAULTS = ("lost", "doubled", "overtaken", "crash", "restore", "cut", "time", "lowered", "ends", "written off")
-SILENCES = {"lost", "overtaken", "cut", "restore", "written off"}  # after which nobody may have answered
+FAULTS = ("lost", "doubled", "overtaken", "crash", "restore", "cut", "time", "lowered", "ends", "written-off")
+SILENCES = {"lost", "overtaken", "cut", "restore", "written-off"}  # after which nobody may have answered
 MOST_BACKS = 2
 RULES = {  # each switch, and the smallest town in which its absence shows: what happens, visits, quota
     "a share is a total": ("", 2, 1),
@@ -31,8 +31,8 @@ RULES = {  # each switch, and the smallest town in which its absence shows: what
     "a start gives back what the run before held": ("crash restore", 2, 1),
     "an answer counts for the number that was asked under": ("doubled", 2, 1),
     "time frees nothing": ("time", 2, 1),
-    "at its end nobody gives from it": ("written off", 2, 1),
-    "no more comes to life again than an answer says": ("written off", 2, 1),
+    "at its end nobody gives from it": ("written-off", 2, 1),
+    "no more comes to life again than an answer says": ("written-off", 2, 1),
     "a restored authority takes each one's own word": ("restore", 3, 2),
     "and leases nothing before": ("restore", 2, 1),
     "also a silent one is waited for": ("restore cut", 2, 1),
@@ -93,20 +93,14 @@ class Message(NamedTuple):
     double: bool = False
 
 
-class Model:
+class Model(Town):
     """The steps of a town in which `kinds` happen, with the rules `off`."""
 
-    def __init__(self, kinds="", *, quota=1, off=()):
-        self.kinds = frozenset(one for one in FAULTS if one in kinds)
-        self.quota, self.off = quota, frozenset(off)
-        if self.off - {*RULES}:
-            raise ValueError(f"no such rule: {self.off}")
+    FAULTS, RULES = FAULTS, RULES
 
-    def on(self, rule):
-        """Return whether a rule is in force."""
-        if rule not in RULES:
-            raise ValueError(rule)
-        return rule not in self.off
+    def __init__(self, kinds="", *, quota=1, off=()):
+        super().__init__(kinds, off)
+        self.quota = quota
 
     def start(self, visits, faults=1):
         """Return the first state."""
@@ -117,35 +111,14 @@ class Model:
         self.check(state)
         for number in GATES:
             yield from self.of_gate(state, number)
-        for at, message in enumerate(state.wire):
-            if self.is_next(state, at):
-                rest = state._replace(wire=state.wire[:at] + state.wire[at + 1 :])
-                told = f"gate {message.gate}'s {'ask' if message.up else 'answer'} {message[2:6]}"
-                yield f"{told} arrives", self.asked(rest, message) if message.up else self.answered(rest, message)
-                if "lost" in self.kinds and state.faults:
-                    yield f"{told} is lost", rest._replace(faults=state.faults - 1)
-                if "doubled" in self.kinds and state.faults and not message.double:
-                    double = self.put(state, message._replace(double=True))
-                    yield f"{told} is doubled", double._replace(faults=state.faults - 1)
+        yield from self.on_the_way(state)
         yield from self.of_authority(state)
 
-    def is_next(self, state, at):
-        one = state.wire[at]
-        free = one.double or "overtaken" in self.kinds
-        return free or not any(
-            (before.gate, before.up, before.double) == (one.gate, one.up, False) for before in state.wire[:at]
-        )
+    def named(self, message):
+        return f"gate {message.gate}'s {'ask' if message.up else 'answer'} {message[2:6]}"
 
-    def put(self, state, message):
-        """Return the state with a message on its way, in one order whatever the story was."""
-        if state.gates[message.gate].cut:
-            return state
-        return state._replace(wire=tuple(sorted((*state.wire, message), key=lambda one: one[:2])))
-
-    def change(self, state, at, /, **how):
-        gates = list(state.gates)
-        gates[at] = gates[at]._replace(**how)
-        return state._replace(gates=tuple(gates))
+    def comes(self, rest, message, told):
+        yield f"{told} arrives", self.asked(rest, message) if message.up else self.answered(rest, message)
 
     # -- gates
 
@@ -184,13 +157,13 @@ class Model:
             if not self.on("a start gives back what the run before held"):
                 crashed = self.change(crashed, number, begun=True)
             yield f"gate {number}: starts anew", crashed._replace(wire=wire)
-        if {"time", "written off"} & self.kinds and gate.total is not None and not gate.over:
+        if {"time", "written-off"} & self.kinds and gate.total is not None and not gate.over:
             yield f"gate {number}: its lease is over", self.is_over(state, number)
-        if {"cut", "written off"} & self.kinds and (gate.cut or state.faults):
+        if {"cut", "written-off"} & self.kinds and (gate.cut or state.faults):
             wire = state.wire if gate.cut else tuple(one for one in state.wire if one.gate != number)
             cut = self.change(state if gate.cut else after, number, cut=not gate.cut)
             yield f"gate {number}: is {'back' if gate.cut else 'cut off'}", cut._replace(wire=wire)
-        if "written off" in self.kinds and gate.cut and (gate.over or gate.total is None) and not gate.gone:
+        if "written-off" in self.kinds and gate.cut and (gate.over or gate.total is None) and not gate.gone:
             yield f"gate {number}: is written off", self.is_written_off(state, number)
 
     def asks(self, state, number, total):

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from central.books.pledges import MOVES, NONE, STANDING
 from central.hub.claims import KNOWN, Room
 from central.site.counting import is_wide
-from tests.town.model.exploring import BrokenError
+from tests.town.model.exploring import BrokenError, Town
 
 NOTHING = frozenset()
 AT_HUB, ELSEWHERE = (0, 1), 2
@@ -86,21 +86,15 @@ def gate_of(one):
     return one // 10 - 1
 
 
-class Model:
+class Model(Town):
     """The steps of a town in which `kinds` happen, with the rules `off`."""
 
-    def __init__(self, kinds="", *, wide=True, alone=True, off=()):
-        self.kinds, self.alone, self.off = frozenset(kinds.split()), alone, frozenset(off)
-        self.wide = is_wide(KEYS[wide])
-        unknown = (self.kinds - {*FAULTS}) | (self.off - {*RULES})
-        if unknown:
-            raise ValueError(f"no such kind or rule: {unknown}")
+    FAULTS, RULES = FAULTS, RULES
+    WAY = 1
 
-    def on(self, rule):
-        """Return whether a rule is in force."""
-        if rule not in RULES:
-            raise ValueError(rule)
-        return rule not in self.off
+    def __init__(self, kinds="", *, wide=True, alone=True, off=()):
+        super().__init__(kinds, off)
+        self.alone, self.wide = alone, is_wide(KEYS[wide])
 
     def start(self, visits, faults=1):
         """Return the first state."""
@@ -111,27 +105,17 @@ class Model:
         self.check(state)
         for number in GATES:
             yield from self.of_gate(state, number)
-        for at, message in enumerate(state.wire):
-            free = message.double or "overtaken" in self.kinds
-            if not free and any((one.up, one.double) == (message.up, False) for one in state.wire[:at]):
-                continue
-            rest = state._replace(wire=state.wire[:at] + state.wire[at + 1 :])
-            told = f"the {'hub asks' if message.up else 'platform answers'} about {message.id} {message.word}"
-            yield f"{told}", self.above(rest, message) if message.up else self.below(rest, message)
-            if "lost" in self.kinds and state.faults:
-                yield f"{told}, and it is lost", rest._replace(faults=state.faults - 1)
-            if "doubled" in self.kinds and state.faults and not message.double:
-                double = self.put(state, message._replace(double=True))
-                yield f"{told}, twice", double._replace(faults=state.faults - 1)
+        yield from self.on_the_way(state)
         yield from self.of_hub(state)
 
-    def put(self, state, message):
-        return state._replace(wire=tuple(sorted((*state.wire, message), key=lambda one: one.up)))
+    def named(self, message):
+        return f"the {'hub asks' if message.up else 'platform answers'} about {message.id} {message.word}"
 
-    def change(self, state, at, /, **how):
-        gates = list(state.gates)
-        gates[at] = gates[at]._replace(**how)
-        return state._replace(gates=tuple(gates))
+    def comes(self, rest, message, told):
+        yield told, self.above(rest, message) if message.up else self.below(rest, message)
+
+    def is_cut(self, _state, _message):
+        return False  # a cable that is cut is a gate's, and these are between hub and platform
 
     def journal(self, state, number):
         return [fact for fact in state.log if fact[0] == number]
