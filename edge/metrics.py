@@ -5,12 +5,15 @@ dashboard that read these figures stand in systemd/monitoring.
 """
 
 import platform
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
+from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 from scanner.source import Source
 
@@ -21,7 +24,7 @@ YEAR_MS = 366 * 86_400_000
 
 
 class Metrics:
-    """The terminal's figures; each member is a plain prometheus_client metric."""
+    """The terminal's figures; each member is a prometheus_client metric or collector."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -29,9 +32,8 @@ class Metrics:
         self.decisions = Counter(
             "xinguan_decisions", "Decisions by outcome and first reason", ("outcome", "reason"), registry=registry
         )
-        self.latency = Histogram(
-            "xinguan_stage_seconds", "Time per stage of a decision", ("stage",), buckets=BUCKETS_S, registry=registry
-        )
+        self.stages = StageFigures()
+        registry.register(self.stages)
         self.unsent = Gauge("xinguan_unsent_facts", "Facts that the platform has not signed for", registry=registry)
         self.oldest_unsent = Gauge(
             "xinguan_oldest_unsent_timestamp_seconds",
@@ -75,6 +77,30 @@ class Metrics:
 
 
 LANE, STEP = ("lane",), ("lane", "step")
+
+
+class StageFigures(Collector):
+    """How long the stages of decisions took, counted on the loop that decides: three of them in every grant.
+
+    A plain histogram takes a lock for each bucket that it walks past; here a bucket is found by bisection.
+    """
+
+    def __init__(self) -> None:
+        self._buckets = {stage: [0] * (len(BUCKETS_S) + 1) for stage in STAGES}
+        self._sums = dict.fromkeys(STAGES, 0.0)
+
+    def observe(self, stage: str, seconds: float) -> None:
+        """Count that a stage took so long."""
+        self._buckets[stage][bisect_left(BUCKETS_S, seconds)] += 1
+        self._sums[stage] += seconds
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the family."""
+        family = HistogramMetricFamily("xinguan_stage_seconds", "Time per stage of a decision", labels=("stage",))
+        for stage, counts in self._buckets.items():
+            upto = zip((*map(floatToGoString, BUCKETS_S), "+Inf"), accumulate(counts), strict=True)
+            family.add_metric((stage,), buckets=list(upto), sum_value=self._sums[stage])
+        yield family
 
 
 class ListFigures:

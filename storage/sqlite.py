@@ -24,7 +24,6 @@ import queue
 import shutil
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -179,17 +178,25 @@ class Store:
         """
         return await self.submit(job, before=before)
 
-    def submit(self, job: Job[T], *, before: float | None = None) -> "asyncio.Future[T]":
-        """Do as `write`, for whoever keeps the future and looks at it later. Raises StoreFailedError when closed."""
+    def submit(
+        self,
+        job: Job[T],
+        *,
+        before: float | None = None,
+        late: "Callable[[asyncio.Future[T]], Exception] | None" = None,
+    ) -> "asyncio.Future[T]":
+        """Do as `write`, for whoever keeps the future. Raises StoreFailedError when closed.
+
+        `late`: what to tell a caller whose job had begun before `before` and is not done soon after; it is handed the
+        future of what the job comes to after all.
+        """
         if not self._open_for_jobs:
             raise StoreFailedError("the store is closed")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        waiting = Waiting(job, loop, future, before)
+        waiting = Waiting(job, loop, future, before, late)
         self._jobs.put(waiting)
-        if before is not None:
-            timer = loop.call_later(before - time.monotonic(), waiting.expire)
-            future.add_done_callback(lambda _done: timer.cancel())
+        waiting.watch()
         return future
 
     async def read(self, job: Job[T]) -> T:

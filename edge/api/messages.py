@@ -56,6 +56,7 @@ class PresentBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             redemption=self.redemption,
             confirmed=frozenset(self.confirmed),
             override=override,
+            named=self.request_id is not None,
         )
 
 

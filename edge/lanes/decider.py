@@ -31,6 +31,7 @@ from cache.ledger.visit import Lists, ListUnreadableError, Settled, Visit
 from cache.lists.store import ListStore
 from cache.lists.trusted import TrustedLists
 from cache.pen import Pen
+from credit.claims import Token
 from credit.decide import refused
 from credit.facts import Facts
 from credit.inputs import Intent, Now, Place
@@ -44,7 +45,7 @@ from edge.lanes.gates.unsent import Unsent
 from edge.lanes.presented import Answer, Presented, answer_of, told_before
 from edge.lanes.punctual import EXIT_S, LateError, Punctual
 from edge.lanes.reasking import Asks, Repaired, asked_again, denied
-from edge.metrics import STAGES, Metrics
+from edge.metrics import Metrics
 from edge.watch.alive import Errands
 from edge.watch.bounds import Bounds
 from edge.watch.store import DECIDE
@@ -82,7 +83,6 @@ class Decider:
         self._profile = profile
         self._places = places
         self._metrics = metrics
-        self._took = {stage: metrics.latency.labels(stage) for stage in STAGES}
         self.reached: Callable[[str], None] = lambda _point: None  # told where a redemption stands
         self.unsent = Unsent()  # attempts that are written and not sent
         self._punctual = Punctual(store, self.now)
@@ -132,9 +132,10 @@ class Decider:
 
     async def decide(self, presented: Presented) -> Answer:
         """Return the settled answer; never raises for anything a visitor can show, nor for an ill store."""
-        now = self._at(presented)
-        with self._opener.visitor(), self._took["total"].time():
+        now, began = self._at(presented), time.perf_counter()
+        with self._opener.visitor():
             settled = await self._settled(presented, now)
+        self._metrics.stages.observe("total", time.perf_counter() - began)
         decision = settled.decision
         self._metrics.decisions.labels(decision.outcome.value, decision.findings[0].reason.value).inc()
         return self._answer(presented, settled, now)
@@ -157,32 +158,36 @@ class Decider:
                 settle.bring_back, request=presented.request, place=place, policy=trusted.policy, permit=permit
             )
             return await self._written(job, presented, now)
+        began = time.perf_counter()
         try:
-            with self._took["open_token"].time():
-                token = await self._opener.opened(presented, trusted.keyring, now, self._profile)
+            token = await self._opener.opened(presented, trusted.keyring, now, self._profile)
         except TokenError as error:
             refusal = functools.partial(_note_refusal, lane=presented.lane, reason=error.reason)
             return await self._written(refusal, presented, now)
-        named = presented.request
-        if named.named != (presented.asking is not None):
-            named = replace(named, named=presented.asking is not None)
-        notice = token_urlsafe(NOTICE_BYTES)
-        stage, gated = self._bounds.disk.stage, presented.approach is not None
-        visit = Visit(token, named, place, stage, notice, presented.text, gated=gated)
+        finally:
+            self._metrics.stages.observe("open_token", time.perf_counter() - began)
         try:
-            return await self._judged(visit, trusted, presented, now)
+            return await self._judged(token, trusted, presented, now)
         except ListUnreadableError as error:
             self._lists.unreadable(error.role, str(error))
             return await self._unasked(presented, now)
 
-    async def _judged(self, visit: Visit, trusted: TrustedLists, presented: Presented, now: Now) -> Settled:
+    async def _judged(self, token: Token, trusted: TrustedLists, presented: Presented, now: Now) -> Settled:
         """Settle an opened token, with the standing that the lists give its subject."""
         if presented.request.intent is Intent.EXIT:  # nobody's word is waited for where somebody leaves
+            visit = self._visit(token, presented, {})
             job = functools.partial(settle.settle, visit=visit, lists=trusted, policy=trusted.policy)
             return await self._written(job, presented, now)
-        issuer = visit.token.issuer
-        visit = replace(visit, token=trusted.seen(visit.token), lists=trusted.versions_about(issuer))
+        visit = self._visit(trusted.seen(token), presented, trusted.versions_about(token.issuer))
         return await self._permitted(visit, trusted, presented, now)
+
+    def _visit(self, token: Token, presented: Presented, lists: Mapping[str, int]) -> Visit:
+        request, named = presented.request, presented.asking is not None
+        if request.named is not named:
+            request = replace(request, named=named)
+        place, stage, gated = self._places[presented.lane], self._bounds.disk.stage, presented.approach is not None
+        notice = token_urlsafe(NOTICE_BYTES)
+        return Visit(token, request, place, stage, notice, presented.text, lists=lists, gated=gated)
 
     async def _unasked(self, presented: Presented, now: Now) -> Settled:
         """Answer where no code can be judged: that is no fault of a visitor, and keeps nobody in."""
@@ -232,14 +237,14 @@ class Decider:
             return Permit(claim=ClaimWord.ALONE)
 
     async def _written(self, job: Callable[[Pen], Settled], presented: Presented, now: Now) -> Settled:
+        began = time.perf_counter()
         try:
-            with self._took["settle"].time():
-                settled = await self._punctual.write(
-                    functools.partial(self._watched, job, presented, now),
-                    before=self.before(presented),
-                    failed=lambda: self._owe(presented, now),
-                    undo=presented.request.intent is not Intent.EXIT,
-                )
+            settled = await self._punctual.write(
+                functools.partial(self._watched, job, presented, now),
+                before=self.before(presented),
+                failed=lambda: self._owe(presented, now),
+                undo=presented.request.intent is not Intent.EXIT,
+            )
         except StoreFailedError as error:
             if presented.request.intent is not Intent.EXIT:  # an exit waits less than a store may take
                 self._bounds.health.failed(DECIDE, error)
@@ -248,6 +253,8 @@ class Decider:
         except sqlite3.IntegrityError:  # the second lock held what the first let through
             log.exception("bound_held", extra={"lane": presented.lane})
             return _unsettled(Reason.STORE_FAILED, now)
+        finally:
+            self._metrics.stages.observe("settle", time.perf_counter() - began)
         self._bounds.health.succeeded(DECIDE)
         self.reached("after-commit")
         return settled

@@ -14,7 +14,6 @@ import asyncio
 import functools
 import logging
 import sqlite3
-import time
 from collections.abc import Callable
 from typing import Final
 
@@ -28,7 +27,6 @@ from storage.jobs import StoreFailedError
 from storage.sqlite import Job, Store
 
 EXIT_S: Final = 0.2
-SLACK_S: Final = 0.02  # for the store to say that it withdrew the job
 AGAIN_S: Final = 1.0
 
 log = logging.getLogger("xinguan.punctual")
@@ -53,12 +51,12 @@ class Punctual:
 
         After LateError, `failed` hears when the job wrote nothing after all; with `undo`, what it gave is taken back.
         """
-        written = self._store.submit(job, before=before)
-        await _done(written, within_s=max(0.0, before - time.monotonic()) + SLACK_S)
-        if written.done():
-            return written.result()
-        self.errands.send("late grant", self._see_to(written, failed, undo=undo))
-        raise LateError("the store had begun, but was not done in time; what it comes to is taken back")
+
+        def late(written: "asyncio.Future[Settled]") -> LateError:
+            self.errands.send("late grant", self._see_to(written, failed, undo=undo))
+            return LateError("the store had begun, but was not done in time; what it comes to is taken back")
+
+        return await self._store.submit(job, before=before, late=late)
 
     async def _see_to(self, written: "asyncio.Future[Settled]", failed: Callable[[], None], *, undo: bool) -> None:
         try:
@@ -82,24 +80,6 @@ class Punctual:
                 await asyncio.sleep(AGAIN_S)
             else:
                 return
-
-
-async def _done(future: "asyncio.Future[Settled]", *, within_s: float) -> None:
-    """Wait until it is done, or the time is over: what `asyncio.wait` does for any number of them, for more."""
-    loop = asyncio.get_running_loop()
-    over: asyncio.Future[None] = loop.create_future()
-
-    def end(*_done: object) -> None:
-        if not over.done():
-            over.set_result(None)
-
-    timer = loop.call_later(within_s, end)
-    future.add_done_callback(end)
-    try:
-        await over
-    finally:
-        timer.cancel()
-        future.remove_done_callback(end)
 
 
 def _annul(conn: sqlite3.Connection, *, now: Now, redemption: str) -> None:

@@ -11,9 +11,11 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from storage.jobs import JobWithdrawnError
+
+SLACK_S: Final = 0.02  # for a job that has begun just before its deadline
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +28,20 @@ class Ran:
 
 @dataclass(slots=True)
 class Waiting:
-    """A job, its caller's loop and future, and the deadline by which it must have begun (`time.monotonic()`)."""
+    """A job, its caller's loop and future, and the deadline by which it must have begun (`time.monotonic()`).
+
+    `late` is asked what to tell a caller whose job has begun and is not done in time, and takes the future of what it
+    comes to; without it he waits.
+    """
 
     job: Callable[..., Any]
     loop: asyncio.AbstractEventLoop
     future: "asyncio.Future[Any]"
     before: float | None = None
+    late: "Callable[[asyncio.Future[Any]], Exception] | None" = None
     _state: str = "waiting"
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _timer: asyncio.TimerHandle | None = None
 
     def begin(self) -> bool:
         """Begin, on the writer's thread; False when the job is withdrawn, also by its deadline just now.
@@ -58,8 +66,15 @@ class Waiting:
         if not self.loop.is_closed():
             self.loop.call_soon_threadsafe(self.deliver, ran)
 
+    def watch(self) -> None:
+        """Have the deadline kept: one timer, which goes with the answer."""
+        if self.before is not None:
+            self._timer = self.loop.call_at(self.before, self.expire)
+
     def deliver(self, ran: Ran) -> None:
         """Tell the caller, on his own loop."""
+        if self._timer is not None:
+            self._timer.cancel()
         if self.future.done():  # the caller went away; its job stands
             return
         if ran.error is None:
@@ -71,6 +86,14 @@ class Waiting:
         """Tell the caller that its deadline has passed, if the job has not begun. Runs on the caller's loop."""
         if self.withdraw():
             self.deliver(withdrawn())
+        elif self.late is not None:
+            self._timer = self.loop.call_later(SLACK_S, self._give_up, self.late)
+
+    def _give_up(self, late: "Callable[[asyncio.Future[Any]], Exception]") -> None:
+        """Let the caller go; what the job comes to is for whoever sees to it."""
+        waited, self.future = self.future, self.loop.create_future()
+        if not waited.done():
+            waited.set_exception(late(self.future))
 
 
 def tell_all(told: Sequence[tuple[Waiting, Ran]]) -> None:

@@ -99,7 +99,13 @@ async def test_a_late_job_that_ends_as_nobody_foresaw_is_told_and_who_was_let_ou
     punctual = Punctual(store, Clock().now)
     punctual.errands = Errands(faults)
     written = asyncio.get_running_loop().create_future()
-    store.submit = lambda _job, before: written
+
+    def submit(_job, *, before, late):
+        waited = asyncio.get_running_loop().create_future()
+        waited.set_exception(late(written))
+        return waited
+
+    store.submit = submit
     with pytest.raises(LateError):
         await punctual.write(lambda conn: None, before=time.monotonic(), failed=lambda: owed.append("exit"))
 

@@ -124,7 +124,7 @@ def figures(*, ill=False):
         metrics.decisions.labels(outcome, reason).inc(count if outcome == "GRANT" or not ill else now % 1e6)
     for stage in ("open_token", "settle", "total"):
         for _ in range(int(now) % 500):
-            metrics.latency.labels(stage).observe(0.9 if ill else 0.002)
+            metrics.stages.observe(stage, 0.9 if ill else 0.002)
     metrics.actuator_faults.labels("A").inc(now % 1e6 if ill else 0)
     metrics.unsent.set(5 if ill else 0)
     metrics.oldest_unsent.set(now - 2 * 86_400 if ill else 0)

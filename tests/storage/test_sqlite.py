@@ -15,10 +15,12 @@ from hypothesis import strategies as st
 from storage.jobs import JobWithdrawnError, StoreFailedError
 from storage.migrations import SchemaTooNewError, statements, steps, version
 from storage.sqlite import MAX_GROUP, Store, connect, immediate, memory
-from storage.threads.waiting import Waiting
+from storage.threads import waiting as waiting_room
+from storage.threads.waiting import Ran, Waiting
 
 FULL = 2
 WAIT_S = 10
+LATE = TimeoutError("late")
 PUT = "INSERT INTO set_aside (seq, at_ms, detail) VALUES (?, 0, '')"
 NOTE = "INSERT INTO epoch (id, terminal, from_seq, reason) VALUES (?, 't', 1, '')"
 
@@ -191,6 +193,32 @@ class TestDeadlines:
 
         assert done == set()
         assert await task == "done"
+
+    async def test_who_cannot_wait_is_let_go_once_his_job_is_late_and_what_it_comes_to_is_handed_on(self):
+        loop, handed_on = asyncio.get_running_loop(), []
+        waiting = Waiting(names, loop, loop.create_future(), late=lambda coming: handed_on.append(coming) or LATE)
+        caller = waiting.future
+        waiting.begin()
+
+        waiting.expire()
+        with pytest.raises(TimeoutError):
+            await caller
+        waiting.deliver(Ran(result="done after all"))
+
+        assert await handed_on[0] == "done after all"
+
+    async def test_a_job_that_ends_just_after_its_deadline_is_not_late(self, monkeypatch):
+        monkeypatch.setattr(waiting_room, "SLACK_S", 0)
+        loop, handed_on = asyncio.get_running_loop(), []
+        waiting = Waiting(names, loop, loop.create_future(), late=lambda coming: handed_on.append(coming) or LATE)
+        waiting.begin()
+
+        waiting.expire()
+        waiting.deliver(Ran(result="done"))
+        for _ in range(3):  # what was due would have come by then
+            await asyncio.sleep(0)
+
+        assert (await waiting.future, handed_on) == ("done", [])
 
     async def test_a_job_waits_for_another_process_s_lock_and_can_be_withdrawn_meanwhile(self, store, tmp_path):
         with contextlib.closing(connect(tmp_path / "terminal.db", writing=True)) as other:

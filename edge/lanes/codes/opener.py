@@ -13,8 +13,7 @@ Rules of this file:
 import asyncio
 import queue
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Final
 
@@ -44,14 +43,15 @@ class Opener:
         self._threads: list[threading.Thread] = []
         self._in_hand = 0
 
-    @contextmanager
-    def visitor(self) -> Iterator[None]:
-        """Count a visitor as in hand, from arrival to answer."""
+    def visitor(self) -> AbstractContextManager[object]:
+        """Return a context in which a visitor counts as in hand, from arrival to answer."""
+        return self
+
+    def __enter__(self) -> None:
         self._in_hand += 1
-        try:
-            yield
-        finally:
-            self._in_hand -= 1
+
+    def __exit__(self, *_exc: object) -> None:
+        self._in_hand -= 1
 
     async def opened(self, presented: Presented, keyring: Keyring, now: Now, profile: Profile) -> Token:
         """Return the token that was presented; raise TokenError."""
