@@ -13,8 +13,10 @@ Rules of this file:
 - an ending intent skips 2 to 6: whoever holds something may always bring it back (`credit.weighing.endings`).
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import repeat
 from typing import Any
 
 from credit.claims import Token, TokenClass
@@ -27,7 +29,7 @@ from credit.rules.calendars import local_time
 from credit.rules.measures import Effect, Effective, EntryState, MeasureEntry, code_of, in_force
 from credit.telling.answers import from_json
 from credit.weighing.choice import choose
-from credit.weighing.compiled import Candidate, CompiledBenefit
+from credit.weighing.compiled import Candidate, Offering
 from credit.weighing.endings import end
 from credit.weighing.granting import grant, left, trials_of
 from credit.weighing.questions import Questions
@@ -52,6 +54,7 @@ OVERRIDABLE = frozenset(
 AHEAD_S = 5  # a code that is no further ahead is as any other
 WITHHELD = Cause.of(Condition.STANDING, Reason.WITHHELD, Effective.facts)
 LOST = Cause.of(Condition.LIMITS, Reason.STORE_LOST)
+UNASKED = Questions(keys={}, passes=(), ending=False)
 TIMED = frozenset({Reason.STALE_CODE, Reason.NOT_YET_VALID, Reason.EXPIRED})
 TIMED_BY_RTC = frozenset({Reason.NOT_YET_VALID, Reason.EXPIRED})  # it counts for freshness only
 
@@ -82,9 +85,10 @@ def decide(
     if request.intent in ENDING:
         return facts_repeat(facts, now) or end(request, facts, now, policy.default_zone)
     situation = Situation(_still_granted(token, facts), request, facts, policy, now)
-    if asked is not None and asked.token is situation.token:  # a grant that was withdrawn asks for less
-        situation.asked = asked.demands
-    decision = _before_benefits(situation, policy) or _among_benefits(situation, policy)
+    if asked is None or asked.token is not situation.token:  # a grant that was withdrawn asks for less
+        asked = UNASKED
+    situation.update(asked.answers)
+    decision = _before_benefits(situation, policy) or _among_benefits(situation, policy, asked)
     notes = without_effect(facts.measures, policy)
     return replace(decision, notes=notes) if notes else decision
 
@@ -175,9 +179,10 @@ def _restricted(situation: Situation, policy: Policy) -> Decision | None:
     return Decision(outcome=Outcome.REFUSE, findings=findings, offline=now.offline, clock=now.clock)
 
 
-def _among_benefits(situation: Situation, policy: Policy) -> Decision:
+def _among_benefits(situation: Situation, policy: Policy, asked: Questions) -> Decision:
     """Take steps 6 to 8."""
-    offered = policy.offered(situation.place, situation.request.intent)
+    offering = policy.offering(situation.place, situation.request.intent)
+    offered = offering.benefits
     if not offered:
         place, intent = situation.place, situation.request.intent
         facts = {"site": place.site, "scene": place.scene, "intent": intent.value}
@@ -185,32 +190,35 @@ def _among_benefits(situation: Situation, policy: Policy) -> Decision:
     withheld = [
         Failure(WITHHELD, (one,)) for one in measures_here(situation, policy) if one.code.effect is Effect.WITHHOLD
     ]
-    tried = [_try(one, situation, withheld) for one in offered]  # 6
+    tried = _tried(situation, offering, asked, withheld)  # 6
     obtainable = [one for one in tried if not one.failures]
     if not obtainable:
         return _denied(situation, tried)
-    return grant(situation, offered, tried, choose(obtainable, situation), _findings(tried))  # 7, 8
+    return grant(situation, offering, tried, choose(obtainable, situation), _findings(tried))  # 7, 8
 
 
-def _try(compiled: CompiledBenefit, situation: Situation, withheld: list[Failure]) -> Candidate:
-    one = Candidate(compiled, situation)
-    asked = compiled.ordinary if situation.ordinary else compiled.always
-    failures = one.failures
-    for question in asked.before:
-        if found := situation[question]:
-            failures += found
-    if asked.bounded:
-        overruns(one)
-    for question in asked.after:
-        failures += situation[question]
-    if withheld:
+def _tried(situation: Situation, offering: Offering, asked: Questions, withheld: Sequence[Failure]) -> list[Candidate]:
+    """Look at every condition of every benefit. Twenty of them are the most that a grant costs: so no call too many."""
+    ordinary, lost, override = situation.ordinary, situation.facts.store_lost, situation.request.override
+    named = asked.demands if asked.offering is offering else repeat(None)
+    tried = []
+    for compiled, demands in zip(offering.benefits, named, strict=False):
+        one = Candidate(compiled, situation)
+        remain, failures = compiled.ordinary if ordinary else compiled.always, one.failures
+        if remain.before is not None:
+            failures += situation[remain.before]
+        if remain.bounded:
+            overruns(one, demands)
+        if remain.after is not None:
+            failures += situation[remain.after]
         failures += withheld
-    if situation.facts.store_lost and compiled.bounds.ordinary:
-        failures.append(Failure(LOST))
-    if failures and situation.request.override is not None:
-        one.waived = tuple([failure for failure in failures if _overridable(failure)])
-        one.failures = [failure for failure in failures if not _overridable(failure)]
-    return one
+        if lost and compiled.bounds.ordinary:
+            failures.append(Failure(LOST))
+        if failures and override is not None:
+            one.waived = tuple([failure for failure in failures if _overridable(failure)])
+            one.failures = [failure for failure in failures if not _overridable(failure)]
+        tried.append(one)
+    return tried
 
 
 def _overridable(failure: Failure) -> bool:
@@ -231,10 +239,10 @@ def _denied(situation: Situation, tried: list[Candidate]) -> Decision:
 
 def _findings(tried: list[Candidate]) -> tuple[Finding, ...]:
     """Return every reason once, nearest benefit first: one that only little stands in the way of comes first."""
-    ranked = sorted([(one.distance(), number) for number, one in enumerate(tried) if one.failures])
+    failing = [one for one in tried if one.failures]
+    failing.sort(key=Candidate.distance)  # those as far away as each other stay in their order
     found: dict[Reason, tuple[Failure, list[str]]] = {}
-    for _, number in ranked:
-        one = tried[number]
+    for one in failing:
         name = one.compiled.id
         for failure in one.failures:
             reason = failure.cause.reason

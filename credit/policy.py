@@ -4,13 +4,14 @@ Rules of this file:
 
 - `Policy.compile` is called once, when lists are switched; it checks what only the whole can show (calendars and site
   sets that nobody published), compiles every benefit (credit.weighing.compiled) and indexes them by site and scene, so
-  that a decision looks only at those offered;
+  that a decision looks only at those offered; what is offered at a place is put together when it is first asked for;
 - open and lend are served by benefits with the lifecycle open_close, every other intent by the others (contract.md §3);
 - a policy is immutable; switching lists means another policy.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from operator import attrgetter
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -24,12 +25,13 @@ from credit.rules.documents import IssuerMapping, Sites
 from credit.rules.measures import Codes
 from credit.rules.reading import CatalogueError
 from credit.rules.terms import DEFAULT_ZONE, zone
-from credit.weighing.compiled import CompiledBenefit, Shared
+from credit.weighing.compiled import CompiledBenefit, Offering, Shared
 from credit.weighing.compiling import compile_benefit
 from credit.weighing.conditions import free_age_s, max_age_s
 
 Index = Mapping[tuple[bool, str | None, str | None], tuple[CompiledBenefit, ...]]
 ORDER = attrgetter("order")
+MAX_OFFERINGS = 1024  # that are kept put together; a terminal has one for each lane and kind of intent
 
 
 class Zones(NamedTuple):
@@ -55,6 +57,9 @@ class Policy:
     sites: Sites = field(default_factory=Sites)
     zones: Mapping[str, ZoneInfo] = field(default_factory=dict)
     default_zone: ZoneInfo = field(default_factory=lambda: zone(None))
+    _offerings: dict[tuple[bool, str, str, str], Offering] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @classmethod
     def empty(cls) -> "Policy":
@@ -99,15 +104,24 @@ class Policy:
             default_zone=zone(None, zones.default),
         )
 
-    def offered(self, place: Place, intent: Intent) -> tuple[CompiledBenefit, ...]:
-        """Return the benefits that serve `intent` and whose sites, scenes and lanes match, by (issuer, code)."""
-        index, opens, site, scene, lane = self.index, intent in OPENING, place.site, place.scene, place.lane
+    def offering(self, place: Place, intent: Intent) -> Offering:
+        """Return what serves `intent` and whose sites, scenes and lanes match, by (issuer, code): put together once."""
+        at = (intent in OPENING, place.site, place.scene, place.lane)
+        found = self._offerings.get(at)
+        if found is None:
+            if len(self._offerings) >= MAX_OFFERINGS:
+                self._offerings.clear()
+            found = self._offerings[at] = Offering.of(self._matching(*at))
+        return found
+
+    def _matching(self, opens: bool, site: str, scene: str, lane: str) -> Iterator[CompiledBenefit]:
         keys = ((opens, site, scene), (opens, site, None), (opens, None, scene), (opens, None, None))
-        lists = [found for key in keys if (found := index.get(key))]
-        if not lists:
-            return ()
-        merged = lists[0] if len(lists) == 1 else sorted(sum(lists, ()), key=ORDER)
-        return tuple([one for one in merged if one.lanes is None or lane in one.lanes])
+        every = chain.from_iterable(self.index.get(key, ()) for key in keys)
+        return (one for one in sorted(every, key=ORDER) if one.lanes is None or lane in one.lanes)
+
+    def offered(self, place: Place, intent: Intent) -> tuple[CompiledBenefit, ...]:
+        """Return the benefits of an offering."""
+        return self.offering(place, intent).benefits
 
     def barred(self, place: Place, intent: Intent, *, offline: bool, at_site: bool, age_s: int) -> str:
         """Return why nothing that is offered here can be given now, whoever comes; "" where something can.

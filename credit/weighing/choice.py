@@ -59,7 +59,7 @@ def choose(obtainable: Sequence[Candidate], situation: Situation) -> Choice:
         (single if stacks is None else groups.setdefault(stacks, [])).append(one)
     sets = [apply(members, situation) for members in _sets(groups)]
     if single:
-        best = min(single, key=_alone)
+        best = single[0] if len(single) == 1 else min(single, key=_alone)
         sets.append(Set((best,), (best.price(),)))
     candidates, prices = min(sets, key=lambda one: one.rank) if len(sets) > 1 else sets[0]
     return Choice(
@@ -76,9 +76,9 @@ def choose(obtainable: Sequence[Candidate], situation: Situation) -> Choice:
     )
 
 
-def _alone(one: Candidate) -> tuple[int, int, tuple[str, int, str]]:
+def _alone(one: Candidate) -> tuple[int, tuple[int, tuple[str, int, str]]]:
     """Return the rank of a benefit by itself."""
-    return -min(one.price().worth, WHOLE), one.compiled.kind, one.compiled.order
+    return -min(one.price().worth, WHOLE), one.compiled.rank
 
 
 def _sets(groups: dict[str, list[Candidate]]) -> Iterator[tuple[Candidate, ...]]:

@@ -17,7 +17,7 @@ Rules of this file:
 - a `Candidate` is one compiled benefit in one situation: made at the start of a decision, thrown away after it.
 """
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -25,10 +25,12 @@ from zoneinfo import ZoneInfo
 from credit.decision import Cause, Condition, Failure, Reach, Source
 from credit.rules.ages import USUAL, AgePolicy
 from credit.rules.calendars import BusinessDay, Calendar, business_day, local_time
-from credit.rules.catalogue import Benefit, Limit, Per, Period, Scope, When
+from credit.rules.catalogue import Benefit, Limit, Offer, Per, Period, Scope, When
 from credit.rules.documents import Sites
-from credit.rules.offers import Price, Pricer
+from credit.rules.offers import PRICERS, Price, Pricer
 from credit.weighing.situation import Question, Situation, Standing
+
+Failures = Sequence[Failure]
 
 
 class Shared:
@@ -43,6 +45,14 @@ class Shared:
     def question(self, terms: Hashable, ask: Callable[[Situation], Any]) -> Question[Any]:
         """Return the question about `terms`: the one that an earlier benefit asked, or a new one."""
         return self._questions.setdefault(terms, Question(ask))
+
+    def all_of(self, questions: tuple[Question[Failures], ...]) -> "Question[Failures] | None":
+        """Return the one question whose answer is what several fail in, in their order; None where there is none."""
+        if len(questions) <= 1:
+            return questions[0] if questions else None
+        return self.question(
+            ("all", questions), lambda situation: [failure for one in questions for failure in situation[one]]
+        )
 
     def day(self, when: When) -> Question[BusinessDay]:
         """Return the question which business day it is."""
@@ -63,8 +73,12 @@ class Shared:
         """Return the question how old the lists are that a benefit of the issuer `home` rests on."""
         return self.question(("age", home), lambda situation: situation.age_s(home))
 
-
-Failures = Sequence[Failure]
+    def price(self, offer: Offer) -> Question[Price]:
+        """Return the question what an offer comes to for the whole amount."""
+        pricer = PRICERS[offer.kind]
+        return self.question(
+            ("price", offer), lambda situation: pricer(offer, situation.request.amount_fen, situation.heads)
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,6 +133,8 @@ def limit_reach(limit: Limit, benefit: Benefit, shared: Shared) -> Reach:
     return Reach.ALL if limit.scope is Scope.PROGRAMME else reach_of(benefit, shared)
 
 
+STRANGE = Condition.WHO  # looking a member up costs more than comparing it
+
 Demand = tuple[Bound, str, int, int | None]
 """(bound, key, n, limit): `n` of the count under `key`, at most `limit` (None: counted only)."""
 
@@ -136,8 +152,8 @@ class Bounds:
     """What bounds a benefit: the limits it declares, all that bounds a first entry, and any later one of a pass.
 
     `ordinary` is `first` without what the token itself may bound; `outage` bounds since the last contact, `site` is
-    the site's own room, `grants` what a holder's grant bounds. `fen`: limits count money (offline bounds may, too): a
-    price must be known before the demands.
+    the site's own room, `grants` what a holder's grant bounds; `declares`: there are limits or grants. `fen`: limits
+    count money (offline bounds may, too): a price must be known before the demands.
     """
 
     limits: tuple[Demander, ...]
@@ -147,6 +163,7 @@ class Bounds:
     outage: tuple[Demander, ...]
     site: tuple[Demander, ...]
     grants: tuple[Demander, ...]
+    declares: bool
     fen: bool
     reach: Reach
     pass_source: Source
@@ -154,10 +171,10 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Asked:
-    """The questions that remain of the conditions, before and after the bounds; `bounded`: whether there are any."""
+    """What remains of the conditions before and after the bounds, None where nothing does; `bounded`: are there any."""
 
-    before: tuple[Question[Failures], ...]
-    after: tuple[Question[Failures], ...]
+    before: Question[Failures] | None
+    after: Question[Failures] | None
     bounded: bool
 
 
@@ -165,12 +182,13 @@ class Asked:
 class CompiledBenefit:
     """A benefit with what remains to be asked, always and in an ordinary situation.
 
-    `opens`: serves open and lend; `inside`: nothing of it counts beyond one site.
+    `opens`: serves open and lend; `inside`: nothing of it counts beyond one site; `rank` orders what is worth the same.
     """
 
     benefit: Benefit
     id: str
     order: tuple[str, int, str]
+    rank: tuple[int, tuple[str, int, str]]
     kind: int
     zone: ZoneInfo
     lanes: frozenset[str] | None
@@ -178,9 +196,35 @@ class CompiledBenefit:
     passes: bool
     inside: bool
     pricer: Pricer
+    price: Question[Price]
     bounds: Bounds
     always: Asked
     ordinary: Asked
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Offering:
+    """What is offered at one place for one intent: its benefits in order, and what can be said of all of them.
+
+    `passes` are the keys of those under which holders come again, `issuers` those whose lists matter, `site` asks for
+    the site's own room.
+    """
+
+    benefits: tuple[CompiledBenefit, ...]
+    passes: tuple[str, ...]
+    issuers: frozenset[str]
+    site: tuple[Demander, ...]
+
+    @classmethod
+    def of(cls, benefits: Iterable[CompiledBenefit]) -> "Offering":
+        """Return the offering of these benefits."""
+        every = tuple(benefits)
+        return cls(
+            every,
+            tuple([one.benefit.key for one in every if one.passes]),
+            frozenset([one.benefit.issuer for one in every]),
+            tuple([demander for one in every for demander in one.bounds.site]),
+        )
 
 
 class Candidate:
@@ -189,24 +233,19 @@ class Candidate:
     `waived` are failures that an override settled.
     """
 
-    __slots__ = ("_distance", "_price", "compiled", "demands", "failures", "offline", "situation", "waived")
+    demands: Sequence[Demand] = ()
+    waived: tuple[Failure, ...] = ()
+    _distance: tuple[bool, bool, int] | None = None
 
     def __init__(self, compiled: CompiledBenefit, situation: Situation) -> None:
         self.compiled = compiled
         self.situation = situation
         self.offline = situation.offline and not (compiled.inside and situation.facts.site_reached)
         self.failures: list[Failure] = []
-        self.demands: Sequence[Demand] = ()
-        self.waived: tuple[Failure, ...] = ()
-        self._price: Price | None = None
-        self._distance: tuple[bool, bool, int] | None = None
 
     def price(self) -> Price:
         """Return the money side of the offer for the whole amount."""
-        found = self._price
-        if found is None:
-            request, compiled = self.situation.request, self.compiled
-            found = self._price = compiled.pricer(compiled.benefit.offer, request.amount_fen, request.heads)
+        found: Price = self.situation[self.compiled.price]
         return found
 
     def distance(self) -> tuple[bool, bool, int]:
@@ -215,10 +254,10 @@ class Candidate:
             firm = stranger = False
             for cause, _ in self.failures:
                 firm = firm or not cause.refer
-                stranger = stranger or cause.condition is Condition.WHO
+                stranger = stranger or cause.condition is STRANGE
             self._distance = (firm, stranger, len(self.failures))
         return self._distance
 
     def stranger(self) -> bool:
         """Return whether the benefit is not meant for this holder."""
-        return bool(self.failures) and self.distance()[1]
+        return self.distance()[1]

@@ -43,6 +43,7 @@ def compile_benefit(benefit: Benefit, shared: Shared) -> CompiledBenefit:
         benefit=benefit,
         id=benefit.id,
         order=benefit.order,
+        rank=(KIND_ORDER[benefit.offer.kind], benefit.order),
         kind=KIND_ORDER[benefit.offer.kind],
         zone=benefit.when.zone,
         lanes=benefit.where.lanes,
@@ -50,6 +51,7 @@ def compile_benefit(benefit: Benefit, shared: Shared) -> CompiledBenefit:
         passes=benefit.lifecycle.kind is LifecycleKind.PASS,
         inside=stays_inside(benefit, shared),
         pricer=PRICERS[benefit.offer.kind],
+        price=shared.price(benefit.offer),
         bounds=bounds,
         always=_asked(benefit, shared, frozenset(), bounded=True),
         ordinary=_asked(benefit, shared, EXTRAORDINARY, bounded=bool(bounds.ordinary)),
@@ -57,8 +59,8 @@ def compile_benefit(benefit: Benefit, shared: Shared) -> CompiledBenefit:
 
 
 def _asked(benefit: Benefit, shared: Shared, without: frozenset[Compile], *, bounded: bool) -> Asked:
-    def left(conditions: tuple[Compile, ...]) -> tuple[Question[Failures], ...]:
+    def left(conditions: tuple[Compile, ...]) -> Question[Failures] | None:
         found = [condition(benefit, shared) for condition in conditions if condition not in without]
-        return tuple([question for question in found if question is not None])
+        return shared.all_of(tuple([question for question in found if question is not None]))
 
     return Asked(left(BEFORE), left(AFTER), bounded)

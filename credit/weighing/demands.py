@@ -78,6 +78,7 @@ def bounds_of(benefit: Benefit, shared: Shared) -> Bounds:
         outage=_outage(benefit),
         site=tuple([_capacity(at, benefit, shared) for at, one in enumerate(benefit.capacity) if one.site]),
         grants=tuple(grants),
+        declares=bool(limits or grants),
         fen=any(one.count is Count.AMOUNT for one in benefit.limits),
         reach=reach_of(benefit, shared),
         pass_source=_states("pass", benefit),

@@ -17,7 +17,7 @@ from credit.reasons import Outcome, Reason
 from credit.rules.calendars import ONE_DAY, at_clock
 from credit.rules.catalogue import Benefit, LifecycleKind, OfferKind
 from credit.weighing.choice import Choice, givens, offer_of
-from credit.weighing.compiled import Candidate, CompiledBenefit, is_fen
+from credit.weighing.compiled import Candidate, Offering, is_fen
 from credit.weighing.situation import UNUSED, Situation, iso
 from credit.weighing.taking import own_limits, reenters, since_ms, site_demands
 
@@ -29,7 +29,7 @@ BY_STAFF = frozenset({OfferKind.SERVICE, OfferKind.GIFT})
 
 def grant(
     situation: Situation,
-    offered: tuple[CompiledBenefit, ...],
+    offering: Offering,
     tried: Sequence[Candidate],
     choice: Choice,
     denials: tuple[Finding, ...],
@@ -37,7 +37,7 @@ def grant(
     """Step 8 for a GRANT."""
     given = givens(choice, situation)
     asking = situation.request.intent in ASKING
-    consumption = NOTHING if asking else _consumption(situation, offered, choice)
+    consumption = NOTHING if asking else _consumption(situation, offering, choice)
     return Decision(
         outcome=Outcome.GRANT,
         findings=(Finding(Reason.OK, {}, tuple([one.benefit for one in given])), *denials),
@@ -52,10 +52,10 @@ def grant(
     )
 
 
-def _consumption(situation: Situation, offered: tuple[CompiledBenefit, ...], choice: Choice) -> Consumption:
+def _consumption(situation: Situation, offering: Offering, choice: Choice) -> Consumption:
     uses: dict[str, Use] = {}
     sums: dict[str, Sum] = {}
-    extra = [(choice.benefits[0], one) for one in site_demands(offered, situation)]
+    extra = [(choice.benefits[0], one) for one in site_demands(offering, situation)]
     for benefit, (bound, key, n, limit) in (*choice.demands, *extra):
         since, reason = since_ms(bound, situation), bound.cause.reason
         if is_fen(key):
@@ -170,16 +170,18 @@ def left(situation: Situation, tried: Sequence[Candidate], taken: Choice | None)
     consumed = {key: n for _, (_, key, n, _) in taken.demands} if taken else {}
     found: dict[str, int] = {}
     for one in tried:
-        bounds = one.compiled.bounds
-        if (bounds.limits or bounds.grants) and not one.stranger():
-            least = None
-            for bound, key, _, limit in own_limits(one) if one.compiled.passes else one.demands:
-                if bound.own:
-                    used, most = held.get(key, UNUSED), limit or 0
-                    room = most - (used.n if used.left is None else used.under(most)) - consumed.get(key, 0)
-                    least = room if least is None else min(least, room)
-            if least is not None:
-                found[one.compiled.id] = max(least, 0)
+        compiled = one.compiled
+        if not compiled.bounds.declares or (one.failures and one.stranger()):
+            continue
+        least = None
+        for bound, key, _, limit in own_limits(one) if compiled.passes else one.demands:
+            if bound.own:
+                used, most = held.get(key, UNUSED), limit or 0
+                room = most - (used.n if used.left is None else used.under(most)) - consumed.get(key, 0)
+                if least is None or room < least:
+                    least = room
+        if least is not None:
+            found[compiled.id] = max(least, 0)
     return found
 
 

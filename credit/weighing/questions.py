@@ -4,20 +4,26 @@ Rules of this file:
 
 - the keys come from `credit.weighing.demands`, the same list that is compared and consumed; none is written twice;
 - asking more than is looked at is harmless, asking less is not: re-entries are asked for as first entries too;
-- what was named to ask for it is not named again to decide: `decide` takes the demands over, where they are the same.
+- what was found out to ask is not found out again to decide: `decide` takes it over where it is the same. So nothing
+  that is asked here may look at facts.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
 
 from credit.claims import Token
 from credit.decision import Reach
 from credit.facts import Facts
 from credit.inputs import ENDING, Now, Place, Request
 from credit.policy import Policy
-from credit.weighing.compiled import Candidate, CompiledBenefit, Demand
-from credit.weighing.situation import Situation
-from credit.weighing.taking import since_ms, site_demands, take
+from credit.weighing.compiled import Demand, Offering
+from credit.weighing.situation import Question, Situation
+from credit.weighing.taking import first_entry, named, site_demands
+
+EVERYWHERE = Reach.ALL
+MAX_PLACES = 64  # of which it is remembered what is known there before anything was read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +31,8 @@ class Questions:
     """What to read: counts by key (with the start of a rolling period, None for the whole), and passes by benefit.
 
     `issuers` are those of the benefits offered here: the age of their lists matters. `wide` are the keys that count
-    beyond a site. `demands` are what each benefit takes when no money counts, for `token` at this moment.
+    beyond a site. `demands` are what a first entry takes of each benefit of the `offering` when no money counts;
+    `answers` what many of them ask alike. Both hold for `token` at this moment.
     """
 
     keys: dict[str, int | None]
@@ -33,7 +40,9 @@ class Questions:
     ending: bool
     issuers: frozenset[str] = frozenset()
     wide: frozenset[str] = frozenset()
-    demands: Mapping[CompiledBenefit, Sequence[Demand]] = field(default_factory=dict, repr=False)
+    offering: Offering | None = field(default=None, repr=False)
+    demands: Sequence[Sequence[Demand]] = field(default=(), repr=False)
+    answers: Mapping[Question[Any], Any] = field(default_factory=dict, repr=False)
     token: Token | None = field(default=None, repr=False)
 
 
@@ -41,17 +50,38 @@ def questions(token: Token, request: Request, place: Place, policy: Policy, now:
     """Return what a ledger must answer for this presentation."""
     if request.intent in ENDING:
         return Questions(keys={}, passes=(), ending=True)
-    situation = Situation(token, request, Facts(place=place), policy, now)
-    offered = policy.offered(place, request.intent)
-    demands = {one: take(Candidate(one, situation), 0) for one in offered}
-    wanted = [demand for taken in demands.values() for demand in taken]
-    wanted += site_demands(offered, situation)
+    situation = Situation(token, request, _unread(place), policy, now)
+    offering = policy.offering(place, request.intent)
+    demands = [first_entry(one, situation) for one in offering.benefits]
+    keys: dict[str, int | None] = {}
+    wide = []
+    for taken in (*_with_outage(offering, demands, situation), site_demands(offering, situation)):
+        for bound, key, _, _ in taken:
+            keys[key] = None if bound.rolling_ms is None else situation.now_ms - bound.rolling_ms
+            if bound.reach is EVERYWHERE:
+                wide.append(key)
     return Questions(
-        keys={key: since_ms(bound, situation) for bound, key, _, _ in wanted},
-        passes=tuple([one.benefit.key for one in offered if one.passes]),
+        keys=keys,
+        passes=offering.passes,
         ending=False,
-        issuers=frozenset([one.benefit.issuer for one in offered]),
-        wide=frozenset([key for bound, key, _, _ in wanted if bound.reach is Reach.ALL]),
-        demands={} if situation.offline else demands,
+        issuers=offering.issuers,
+        wide=frozenset(wide),
+        offering=offering,
+        demands=demands,
+        answers=situation,
         token=token,
     )
+
+
+def _with_outage(offering: Offering, demands: list[list[Demand]], situation: Situation) -> list[list[Demand]]:
+    """Return demands with what the offline bounds count; whether those hold for a benefit is known when facts are."""
+    if not situation.offline:
+        return demands
+    every = zip(offering.benefits, demands, strict=True)
+    return [taken + named(one.bounds.outage, situation) for one, taken in every]
+
+
+@lru_cache(maxsize=MAX_PLACES)
+def _unread(place: Place) -> Facts:
+    """Return what is known somewhere before anything was read."""
+    return Facts(place=place)

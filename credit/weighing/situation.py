@@ -61,7 +61,6 @@ class Situation(dict[Question[Any], Any]):
     """
 
     __slots__ = (
-        "asked",
         "facts",
         "heads",
         "now",
@@ -78,7 +77,6 @@ class Situation(dict[Question[Any], Any]):
     )
 
     def __init__(self, token: Token, request: Request, facts: Facts, policy: Rules, now: Now) -> None:
-        self.asked: Mapping[Any, Any] = {}  # what each benefit takes, where it was named before (`questions`)
         self.token = token
         self.request = request
         self.heads = request.heads

@@ -12,7 +12,7 @@ from credit.decision import Cause, Condition, Failure
 from credit.inputs import ENTERING
 from credit.reasons import Reason
 from credit.rules.catalogue import Benefit, LifecycleKind
-from credit.weighing.compiled import Bound, Candidate, CompiledBenefit, Demand
+from credit.weighing.compiled import Bound, Candidate, CompiledBenefit, Demand, Demander, Offering
 from credit.weighing.situation import UNUSED, Situation
 
 IN_USE = Cause.of(Condition.LIMITS, Reason.IN_USE, lambda *_told: {})
@@ -22,14 +22,18 @@ SHARE_USED = Cause.of(Condition.OFFLINE, Reason.OFFLINE_LIMIT, lambda *_told: {}
 """What this terminal may give of a shared quota is given, and nobody who could enlarge it answers (claims.md 9)."""
 
 
-def overruns(one: Candidate) -> None:
-    """Find what the benefit takes, and whether there is room for it under every bound."""
+def overruns(one: Candidate, asked: Sequence[Demand] | None) -> None:
+    """Find what the benefit takes, and whether there is room for it under every bound.
+
+    `asked` is what was named to ask for it (`questions`), None where nobody did.
+    """
     situation, compiled = one.situation, one.compiled
-    demands = _asked_for(one) if situation.asked else None
-    if demands is None:
-        demands = take(one, one.price().fen if compiled.bounds.fen or one.offline else 0)
-    held = situation.facts.used
-    for bound, key, n, limit in demands:
+    if asked is None or compiled.bounds.fen or (compiled.passes and reenters(compiled.benefit, situation)):
+        asked = take(one, one.price().fen if compiled.bounds.fen or one.offline else 0)
+    elif one.offline:
+        asked = [*asked, *named(compiled.bounds.outage, situation, one.price().fen)]
+    one.demands, held = asked, situation.facts.used
+    for bound, key, n, limit in asked:
         used = held.get(key, UNUSED)
         if limit is not None and (used.n + n > limit or (used.left is not None and n > used.left)):
             beside = IN_USE if used.held else SHARE_USED if used.silent else bound.cause
@@ -37,28 +41,28 @@ def overruns(one: Candidate) -> None:
             one.failures.append(Failure(cause, (used, limit, compiled.zone)))
             if cause is bound.cause and bound.also is not None and used.n:
                 one.failures.append(Failure(bound.also, (used, limit, compiled.zone)))
-    one.demands = demands
-
-
-def _asked_for(one: Candidate) -> Sequence[Demand] | None:
-    """Return what was named to ask for it, where that is what is taken: no money counts, and it is a first entry."""
-    found = one.situation.asked.get(one.compiled)
-    if found is None or one.compiled.bounds.fen:
-        return None
-    return None if one.compiled.passes and reenters(one.compiled.benefit, one.situation) else found
 
 
 def take(one: Candidate, value_fen: int) -> list[Demand]:
     """Return what `one` takes here and now, moving `value_fen`; a re-entry under a pass takes no limit."""
     situation, compiled = one.situation, one.compiled
-    bounds = compiled.bounds
-    matter = bounds.ordinary if situation.ordinary else bounds.first
     if compiled.passes and reenters(compiled.benefit, situation):
-        matter = bounds.later
-    if one.offline:
-        matter += bounds.outage
+        found = named(compiled.bounds.later, situation, value_fen)
+    else:
+        found = first_entry(compiled, situation, value_fen)
+    return found + named(compiled.bounds.outage, situation, value_fen) if one.offline else found
+
+
+def first_entry(compiled: CompiledBenefit, situation: Situation, value_fen: int = 0) -> list[Demand]:
+    """Return what is taken of a benefit by whoever does not come again under a pass, while the network is there."""
+    bounds = compiled.bounds
+    return named(bounds.ordinary if situation.ordinary else bounds.first, situation, value_fen)
+
+
+def named(demanders: tuple[Demander, ...], situation: Situation, value_fen: int = 0) -> list[Demand]:
+    """Return what these ask for when so many fen are moved."""
     found: list[Demand] = []
-    for demander in matter:
+    for demander in demanders:
         demander(situation, value_fen, found)
     return found
 
@@ -71,10 +75,8 @@ def demands_of(one: Candidate, value_fen: int) -> Sequence[Demand]:
 
 def own_limits(one: Candidate) -> Sequence[Demand]:
     """Return what the limits on uses ask for that the benefit itself, or the holder's grant, declares."""
-    found: list[Demand] = []
-    for demander in one.compiled.bounds.limits + one.compiled.bounds.grants:
-        demander(one.situation, 0, found)
-    return [demand for demand in found if demand[0].own]
+    bounds = one.compiled.bounds
+    return [demand for demand in named(bounds.limits + bounds.grants, one.situation) if demand[0].own]
 
 
 def since_ms(bound: Bound, situation: Situation) -> int | None:
@@ -82,14 +84,11 @@ def since_ms(bound: Bound, situation: Situation) -> int | None:
     return None if bound.rolling_ms is None else situation.now_ms - bound.rolling_ms
 
 
-def site_demands(offered: tuple[CompiledBenefit, ...], situation: Situation) -> list[Demand]:
+def site_demands(offering: Offering, situation: Situation) -> list[Demand]:
     """Return the site-wide counts that every entry here takes from, whichever benefit it is given under."""
-    found: list[Demand] = []
-    if situation.request.intent in ENTERING:
-        for one in offered:
-            for demander in one.bounds.site:
-                demander(situation, 0, found)
-    return [(bound, key, n, None) for bound, key, n, _ in found]
+    if not offering.site or situation.request.intent not in ENTERING:
+        return []
+    return [(bound, key, n, None) for bound, key, n, _ in named(offering.site, situation)]
 
 
 def reenters(benefit: Benefit, situation: Situation) -> bool:
