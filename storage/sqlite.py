@@ -4,7 +4,7 @@ The contract is `storage.jobs`. How it is kept here:
 
 1. A job is a plain function of the connection. Jobs run one after another on a single thread that owns the only
    writing connection. Waiting jobs are committed together (group commit), each inside its own savepoint, so a job
-   that raises undoes only itself.
+   that raises undoes only itself. A lone job has none: its rollback is the transaction's.
 2. `write` returns only after COMMIT returned with `synchronous=FULL`. What it returned is on disk.
 3. A full disk makes SQLite drop the *whole* transaction. After any failed job we look at `conn.in_transaction`; if it
    is gone, every job of the group is run again by itself, so nobody is told "done" for work that a rollback took.
@@ -98,14 +98,16 @@ def _migrated(schema: Schema) -> sqlite3.Connection:
     return conn
 
 
-def _run(conn: sqlite3.Connection, job: Job[Any]) -> Ran:
-    """Run one job inside a savepoint of the open transaction. Database errors become StoreFailedError."""
-    conn.execute("SAVEPOINT job")
+def _run(conn: sqlite3.Connection, job: Job[Any], *, alone: bool) -> Ran:
+    """Run one job of the open transaction; one that raises undoes itself. Database errors become StoreFailedError."""
+    if not alone:
+        conn.execute("SAVEPOINT job")
     try:
         ran = Ran(result=job(conn))
-        conn.execute("RELEASE job")
+        if not alone:
+            conn.execute("RELEASE job")
     except Exception as error:  # noqa: BLE001 - handed to the job's caller, whoever it is
-        if conn.in_transaction:
+        if conn.in_transaction and not alone:
             conn.execute("ROLLBACK TO job")
             conn.execute("RELEASE job")
         failed = isinstance(error, sqlite3.Error) and not isinstance(error, sqlite3.IntegrityError)
@@ -261,23 +263,26 @@ class Store:
         """Commit the group as one transaction; if SQLite dropped it, commit each job by itself."""
         self._in_hand = group
         ran: list[Ran] = []
-        before = self._writing.total_changes
+        alone, before = len(group) == 1, self._writing.total_changes
         try:
             self._writing.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:  # busy, read-only, corrupt: nobody has begun, and each alone would fare alike
             return self._answer(group, [Ran(error=_failure(error))] * len(group), wrote=False)
         try:
             for waiting in group:
-                ran.append(_run(self._writing, waiting.job) if waiting.begin() else withdrawn())
+                ran.append(_run(self._writing, waiting.job, alone=alone) if waiting.begin() else withdrawn())
                 if not self._writing.in_transaction:
                     raise sqlite3.OperationalError("transaction was rolled back by the database")
+            if alone and ran[0].error is not None:
+                self._writing.execute("ROLLBACK")
+                return self._answer(group, ran, wrote=False)
             self._reached("before-commit")
             self._writing.execute("COMMIT")
             self._reached("after-commit")
         except sqlite3.Error as error:
             if self._writing.in_transaction:
                 self._writing.execute("ROLLBACK")
-            if len(group) > 1:
+            if not alone:
                 for waiting in group:
                     self._commit([waiting])
                 return None

@@ -63,6 +63,20 @@ class TestWriting:
         assert [results[0], type(results[1]), results[2]] == ["a", LookupError, "b"]
         assert await store.read(names) == ["a", "b"]
 
+    async def test_a_lone_job_that_raises_leaves_nothing_and_commits_nothing(self, tmp_path):
+        reached, wrote = [], []
+
+        def bad(conn):
+            conn.execute(NOTE, ("half",))
+            raise LookupError("mine")
+
+        async with Store(tmp_path / "t.db", reached=reached.append, committed=lambda: wrote.append("wrote")) as store:
+            with pytest.raises(LookupError, match="mine"):
+                await store.write(bad)
+            assert (reached, wrote) == ([], [])
+            await store.write(note("a"))
+            assert await store.read(names) == ["a"]
+
     async def test_a_broken_constraint_reaches_the_caller_as_itself(self, store):
         await store.write(note("a"))
 
