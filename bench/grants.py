@@ -46,6 +46,7 @@ from edge.metrics import Metrics
 from edge.terminal import LOG_BYTES
 from edge.watch.bounds import Bounds
 from edge.watch.disk import Disk
+from storage.collector import collecting_seldom
 from storage.sqlite import Store, connect
 from sync.wire.profiles import Lane, Profile
 
@@ -325,9 +326,9 @@ def main() -> None:
         "ledger": partial(ledger, rounds=args.rounds, sizes=sizes),
         "bytes": partial(bytes_each, rounds=args.rounds),
     }
-    sys.setswitchinterval(TURN_S)  # as the terminal's is
+    sys.setswitchinterval(TURN_S)  # as the terminal's is, and its collector
     for part in args.parts:
-        with tempfile.TemporaryDirectory(dir=args.folder) as folder:
+        with tempfile.TemporaryDirectory(dir=args.folder) as folder, collecting_seldom():
             asyncio.run(parts[part](Path(folder)))  # type: ignore[arg-type]
 
 

@@ -49,6 +49,7 @@ from edge.watch.patrol import Patrol, note
 from edge.watch.readings import Parts, Readings
 from edge.watch.systemd import feed_watchdog, notify
 from scanner.sources import open_source
+from storage.collector import collecting_seldom
 from storage.jobs import StoreFailedError
 from storage.only_one import only_one
 from storage.sqlite import Store
@@ -82,7 +83,7 @@ class Terminal:
 
     async def serve(self) -> None:
         """Serve until SIGTERM or SIGINT; raise what ended a task (ExceptionGroup), or what is wrong at the start."""
-        with only_one(self._config.data):
+        with only_one(self._config.data), collecting_seldom():
             identity = load_identity(self._config.data, platform=self._config.platform.url)
             async with AsyncExitStack() as stack:
                 parts, decider = await self._open(identity, stack)

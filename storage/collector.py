@@ -1,8 +1,11 @@
-"""How often Python looks for cycles where books are served.
+"""How often Python looks for cycles where books are served, and at a gate.
 
 By itself it looks whenever 700 more containers were made than given up. A batch of 500 facts is ten thousand of them,
 which live together and go together, each by its own count: the collector walked through one batch a dozen times, and
 through all that the process holds now and then, and found nothing: a tenth of what taking a journal in cost.
+
+At a gate it found nothing either, and held one visitor of some thousands up for as long as it takes to walk through the
+lists, the rules and all else that stays.
 
 What is in cycles is still found; up to FRESH containers may wait for that.
 """
