@@ -99,7 +99,7 @@ class NonceUse:
     held: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots: see `changed`
 class Facts:
     """Everything that a ledger and the lists know about this presentation.
 
@@ -126,3 +126,11 @@ class Facts:
     store_lost: bool = False
     site_reached: bool = False
     nonce_claimed: bool = False
+
+    def changed(self, **members: Any) -> "Facts":
+        """Return these facts with other members: what `dataclasses.replace` does, which sets all of them one by one."""
+        if not members.keys() <= self.__dict__.keys():
+            raise TypeError(f"no members of facts: {members.keys() - self.__dict__.keys()}")
+        made = object.__new__(Facts)
+        object.__setattr__(made, "__dict__", {**self.__dict__, **members})
+        return made

@@ -9,7 +9,6 @@ Rules of this file:
 import json
 import sqlite3
 from collections.abc import Collection
-from dataclasses import replace
 from typing import Any
 
 from cache.ledger.counting.keys import counts
@@ -195,7 +194,7 @@ def _pass(conn: sqlite3.Connection, token: Token, benefit: str) -> PassState | N
 def read_facts(conn: sqlite3.Connection, asked: Questions, visit: Visit, now: Now) -> Facts:
     """Return what this ledger knows about a presentation (without the lists)."""
     token, request, place = visit.token, visit.request, visit.place
-    passes = {benefit: _pass(conn, token, benefit) for benefit in asked.passes}
+    passes = [(benefit, _pass(conn, token, benefit)) for benefit in asked.passes]
     switches = switched_on(conn)
     return Facts(
         place=place,
@@ -204,7 +203,7 @@ def read_facts(conn: sqlite3.Connection, asked: Questions, visit: Visit, now: No
         nonce=_nonce(conn, visit, now) if not asked.ending else None,
         open=open_things(conn, token, request),
         bought=_bought(conn, token, place) if request.intent is Intent.RETURN else (),
-        passes={benefit: one for benefit, one in passes.items() if one is not None},
+        passes={benefit: one for benefit, one in passes if one is not None},
         suspended=SUSPENDED in switches,
         entry_stopped=entry_stopped(switches, place.site),
         twin=TWIN in switches,
@@ -222,12 +221,11 @@ def with_lists(facts: Facts, lists: Lists, asked: Questions, visit: Visit, now: 
     if asked.ending:
         return facts
     token = visit.token
-    return replace(
-        facts,
+    return facts.changed(
         measures=lists.measures(token.issuer, token.subject),
         revoked=lists.revoked(token.issuer, token.token_id, token.status_index),
         withdrawn=frozenset(
-            one.grant_id for one in token.grants if one.grant_id and lists.revoked(token.issuer, one.grant_id, None)
+            [one.grant_id for one in token.grants if one.grant_id and lists.revoked(token.issuer, one.grant_id, None)]
         ),
         ages_s={issuer: lists.age_s(issuer, now.utc_s) for issuer in {token.issuer, *asked.issuers}},
     )

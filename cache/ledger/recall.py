@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cache.pen import Pen
+from credit.telling.answers import kept
 
 KEPT_MS: Final = 24 * 3_600_000
 BUCKET_MS: Final = 3 * 3_600_000  # requests of so long lie beside each other, and are forgotten together
@@ -93,6 +94,6 @@ class Given:
 
 def remember(pen: Pen, asking: Asking, given: Given, *, lane: str) -> None:
     """Keep the answer of a request that was given something."""
-    at_ms, answer = pen.now.utc_ms, json.dumps(given.beside, ensure_ascii=False)
+    at_ms, answer = pen.now.utc_ms, kept(given.beside).decode()
     row = (at_ms // BUCKET_MS, lane, asking.id, asking.asked, given.redemption, answer, int(given.whole), at_ms)
     pen.conn.execute(REMEMBER, row)

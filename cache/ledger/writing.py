@@ -9,7 +9,6 @@ Rules of this file:
 - nothing is deleted here: what nobody will ask for any more is forgotten beside the visitors (cache.ledger.upkeep).
 """
 
-import json
 import sqlite3
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from credit.inputs import OPENING, Intent
 from credit.lifecycle import State, Step, after
 from credit.reasons import Reason
 from credit.rules.offers import share
+from credit.telling.answers import kept
 
 NONCE_MS = 86_400_000  # far beyond twice any freshness window
 
@@ -103,8 +103,7 @@ def write_entry(
     Raises sqlite3.IntegrityError when a bound is reached or the nonce is burnt, unless the fact is `accepted` already.
     Whoever begins anew ends the grace of having left or brought back: doing that again is no repeat.
     """
-    answer = json.dumps(entry.answer, ensure_ascii=False, separators=(",", ":"))
-    conn.execute(INSERT, _row(entry, seq, answer))
+    conn.execute(INSERT, _row(entry, seq, kept(entry.answer).decode()))
     beyond = _take_all(conn, entry, accepted=accepted, counted_beyond=counted_beyond)
     if entry.nonce is not None:
         _burn(conn, entry, accepted=accepted)
@@ -124,13 +123,13 @@ def _row(entry: Entry, seq: int | None, answer: str) -> tuple[Any, ...]:
         entry.issuer,
         entry.subject,
         entry.token_id,
-        request.intent.value,
+        str(request.intent),
         request.amount_fen,
         request.heads,
         request.asset,
         entry.benefit,
         answer,
-        entry.state.value,
+        str(entry.state),
         taken.due_ms,
         taken.on_overdue,
         taken.reversal_until_ms,

@@ -4,9 +4,11 @@ Rules of this file:
 
 - cheap things first, in the numbered order; a text that is refused here costs microseconds;
 - a usual code is taken apart at one stroke (credit/opening/usual.py), any other item by item;
-- the credential inside a presentation is taken apart only when somebody asks: a remembered one need not be.
+- the credential inside a presentation is taken apart only when somebody asks: a remembered one need not be;
+- a text is decoded once: what a grant keeps as its proof was opened a moment before.
 """
 
+from functools import lru_cache
 from typing import Final, NamedTuple, NoReturn
 
 from credit.codec import base45, cbor
@@ -18,6 +20,7 @@ from credit.reasons import Reason
 
 PREFIX: Final = "XG1:"
 MAX_CHARACTERS: Final = 600
+DECODED: Final = 256  # texts whose bytes are at hand: of all who can be in hand at once
 
 
 class Shown(NamedTuple):
@@ -64,9 +67,14 @@ def bytes_of(text: str) -> bytes:
     if not ours:
         _refuse(2, Reason.NOT_A_CODE, f"does not begin with {PREFIX}")
     try:
-        return base45.decode(text[len(PREFIX) :])  # 3
+        return _decoded(text)  # 3
     except base45.Base45Error as error:
         _refuse(3, Reason.DAMAGED_CODE, str(error), error)
+
+
+@lru_cache(maxsize=DECODED)
+def _decoded(text: str) -> bytes:
+    return base45.decode(text[len(PREFIX) :])
 
 
 def _item_by_item(raw: bytes) -> Shown:

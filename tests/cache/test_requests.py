@@ -20,7 +20,7 @@ def conn():
 def test_the_answer_is_given_again(conn):
     known = answered(conn, ASKING, lane="A", at_ms=1_001)
 
-    assert (known.answer, known.redemption, known.in_grace) == ('{"outcome": "GRANT"}', "r1", False)
+    assert (known.answer, known.redemption, known.in_grace) == ('{"outcome":"GRANT"}', "r1", False)
 
 
 def test_an_id_is_one_lane_s(conn):

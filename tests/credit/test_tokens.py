@@ -6,6 +6,7 @@ from central.register import minting
 from credit.claims import Grant, Reservation, SubjectKind, TokenClass
 from credit.codec import cbor
 from credit.keys import Keyring
+from credit.opening.layers import bytes_of
 from credit.reasons import Reason
 from credit.tokens import MAX_REMEMBERED, TokenError, open_token
 
@@ -223,6 +224,20 @@ class TestAnyByte:
     @pytest.mark.parametrize("text", ["XG1:", "XG1:A", "XG1:\ud800", "XG1:" + "0" * 597, "XG1:bb8", "XG1:00 "])
     def test_damaged_codes_say_so(self, text):
         assert refusal(text, Keyring.empty(), 0) is Reason.DAMAGED_CODE
+
+
+class TestOnce:
+    def test_a_text_is_decoded_once_and_its_proof_is_what_was_opened(self, world):
+        raw = world.presentation()
+        text = world.text(raw)
+        open_token(text, world.keyring(), now=world.now)
+
+        assert bytes_of(text) == raw
+        assert bytes_of(text) is bytes_of(text)
+
+    def test_a_damaged_text_is_damaged_each_time(self):
+        for _ in range(2):
+            assert refusal("XG1:bb8", Keyring.empty(), 0) is Reason.DAMAGED_CODE
 
 
 class TestMemory:
