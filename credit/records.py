@@ -75,7 +75,16 @@ def _is_plain(value: Any) -> bool:
         members = value
     else:
         return kind in _LEAVES or (kind is int and abs(value) <= MAX_SAFE_INTEGER)
-    return _LEAVES.issuperset(map(type, members)) or all(map(_is_plain, members))
+    if _LEAVES.issuperset(map(type, members)):
+        return True
+    for one in members:
+        kind = type(one)
+        if kind is int:
+            if not -MAX_SAFE_INTEGER <= one <= MAX_SAFE_INTEGER:
+                return False
+        elif kind not in _LEAVES and not _is_plain(one):
+            return False
+    return True
 
 
 def canonical(value: object) -> bytes:

@@ -118,22 +118,24 @@ def entry_of(visit: Visit, decision: Decision, *, named: str, at_ms: int, grace_
 def base_body(visit: Visit, decision: Decision) -> dict[str, Any]:
     """Return what every fact about a visit says."""
     token, request, place = visit.token, visit.request, visit.place
-    found: dict[str, Any] = {
+    body: dict[str, Any] = {
         "issuer": token.issuer,
-        "class": token.token_class.value,
+        "class": str(token.token_class),
         "site": place.site,
         "scene": place.scene,
         "lane": place.lane,
-        "asset": request.asset,
-        "outcome": decision.outcome.value,
-        "reasons": [one.value for one in decision.reasons],
+        "outcome": str(decision.outcome),
+        "reasons": [str(one.reason) for one in decision.findings],
         "offline": decision.offline,
-        "clock": decision.clock.value,
-        "intent": request.intent.value,
-        "amount_fen": request.amount_fen,
+        "clock": str(decision.clock),
+        "intent": str(request.intent),
         "heads": request.heads,
     }
-    return {name: value for name, value in found.items() if value is not None}
+    if request.asset is not None:
+        body["asset"] = request.asset
+    if request.amount_fen is not None:
+        body["amount_fen"] = request.amount_fen
+    return body
 
 
 def grant_body(entry: Entry, visit: Visit, decision: Decision) -> dict[str, Any]:

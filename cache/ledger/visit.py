@@ -100,5 +100,5 @@ class Settled:
 def grace_key(issuer: str, token_id: bytes, request: Request, place: Place) -> tuple[Any, ...]:
     """Return what makes two presentations equal (contract.md §2)."""
     amount = -1 if request.amount_fen is None else request.amount_fen
-    shown = (place.terminal, place.lane, issuer, token_id, request.intent.value)
+    shown = (place.terminal, place.lane, issuer, token_id, str(request.intent))
     return (*shown, amount, request.heads, request.asset or "")

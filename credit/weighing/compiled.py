@@ -19,7 +19,7 @@ Rules of this file:
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from credit.decision import Cause, Condition, Failure, Reach, Source
@@ -30,6 +30,7 @@ from credit.rules.documents import Sites
 from credit.rules.offers import PRICERS, Price, Pricer
 from credit.weighing.situation import Question, Situation, Standing
 
+FEN: Final = "a|"  # how keys begin that count money
 Failures = Sequence[Failure]
 
 
@@ -144,7 +145,7 @@ Demander = Callable[[Situation, int, list[Demand]], None]
 
 def is_fen(key: str) -> bool:
     """Return whether a key counts money."""
-    return key.startswith("a|")
+    return key.startswith(FEN)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

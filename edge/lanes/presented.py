@@ -95,7 +95,7 @@ def answer_of(presented: Presented, settled: Settled, now: Now, *, lists_age_s: 
         shown={
             "ticket": presented.ticket,
             "list_price_fen": presented.list_price_fen,
-            "intent": presented.request.intent.value,
+            "intent": str(presented.request.intent),
             "amount_fen": presented.request.amount_fen,
             "lists_age_s": lists_age_s,
         }
