@@ -28,10 +28,11 @@ FORGET: Final = (
 FORGET_REDEMPTION: Final = "DELETE FROM requests WHERE bucket >= ? AND redemption = ?"
 KNOWN: Final = f"""
     SELECT q.asked, q.answer, q.whole, q.redemption, r.answer,
-        r.intent = 'enter' AND r.grace_until_ms > ? AND r.passed_ms IS NULL AND r.ended_ms IS NULL
+        r.intent = 'enter' AND r.grace_until_ms > ?1 AND r.passed_ms IS NULL AND r.ended_ms IS NULL
     FROM requests q LEFT JOIN redemptions r ON r.id = q.redemption
-    WHERE q.bucket IN ({",".join("?" * (BUCKETS + 1))}) AND q.lane = ? AND q.id = ? AND q.at_ms > ?
-"""  # noqa: S608 - question marks
+    WHERE q.bucket IN ({",".join(f"?2 - {ago}" for ago in range(BUCKETS + 1))})
+        AND q.lane = ?3 AND q.id = ?4 AND q.at_ms > ?5
+"""  # noqa: S608 - numbers
 REMEMBER: Final = (
     "INSERT INTO requests (bucket, lane, id, asked, redemption, answer, whole, at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
@@ -61,8 +62,7 @@ class Answered:
 def answered(conn: sqlite3.Connection, asking: Asking, *, lane: str, at_ms: int) -> Answered | None:
     """Return what this request was given, None if it was given nothing; raise OtherRequestError."""
     newest = at_ms // BUCKET_MS + 1  # one to come: a clock that was put back since
-    buckets = range(newest - BUCKETS, newest + 1)
-    row = conn.execute(KNOWN, (at_ms, *buckets, lane, asking.id, at_ms - KEPT_MS)).fetchone()
+    row = conn.execute(KNOWN, (at_ms, newest, lane, asking.id, at_ms - KEPT_MS)).fetchone()
     if row is None:
         return None
     asked, answer, whole, redemption, decided, in_grace = row
