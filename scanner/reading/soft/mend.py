@@ -10,8 +10,9 @@ promising blocks are mended by their surest bits (`ordered`): one is enough to g
 Rules:
 
 - no mended block is believed because its syndromes are zero alone. It must be `likely`, by the weight of its bits or
-  the number of its wrong words: random bits come so near to the code once in 1.2 million tries (LEAST_FIRST), or,
-  beside a block that is mended, once in 3000;
+  the number of its wrong words: random bits come so near to the code once in 1.2 million tries (LEAST_FIRST). Beside
+  a block that is mended the weight may be such as one of 3000 has; the number may not, for it is told of blocks whose
+  sure bits are wrong, and of many tries in the dark one passed;
 - a code has 2 to 17 blocks and all must pass: a symbol of noise does once in 3.6e9;
 - what no round can help (LOST), or no word can be told of (LEAST_FIRST_HOPE), costs no further time.
 """
@@ -163,8 +164,8 @@ def _best(
     chosen, erased = tried[rows, best], counts[rows, best]
     wrong = (np.take_along_axis(chosen ^ words, doubt, 1) != 0) & (np.arange(words.shape[1]) >= erased[:, None])
     by_words = _likely_words(words.shape[1] - erased, wrong.sum(1), checks=checks - erased) - np.log(TRIED)
-    odds = np.maximum(likely(llrs, chosen, checks=checks), by_words)
-    return chosen, good[rows, best] & (odds >= least)
+    believed = (likely(llrs, chosen, checks=checks) >= least) | (by_words >= LEAST_FIRST)
+    return chosen, good[rows, best] & believed
 
 
 def _likely_words(length: Any, wrong: Any, *, checks: Any) -> npt.NDArray[np.float64]:
