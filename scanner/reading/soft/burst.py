@@ -18,9 +18,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scanner.reading.soft.finding.triples import Candidate
 from scanner.reading.soft.soften import Shape, Soft, Values, heard, soften
 from scanner.reading.soft.symbols import Grid, Layout
-from scanner.reading.soft.triples import Candidate
 
 MOST_FRAMES = 15  # a second of a camera, where no frame says when it was taken: longer no code is held still, or shown
 LEAST_AGREEMENT = 0.8

@@ -3,9 +3,10 @@
 The hard idea, twice. Error correction that is told *where* to doubt mends up to twice as much; how many words to doubt
 is not known, so several guesses are tried at once (generalised minimum distance, Forney 1966). And a block that is
 mended is certain: its modules, strewn all over the code, become pilots. They teach the equaliser what the fixed modules
-could not, and they tell each neighbour what light leaks into it. Where nothing is mended yet, likely shades of the
-neighbours tell that too, and each such blind round makes all blocks likelier. Where rounds bring nothing more, the most
-promising blocks are mended by their surest bits (`ordered`): one is enough to go on with.
+could not, they tell each neighbour what light leaks into it, and what a lamp cut off (`clipped`). Where nothing is
+mended yet, likely shades of the neighbours tell that too, and each such blind round makes all blocks likelier. Where
+rounds bring nothing more, the most promising blocks are mended by their surest bits (`ordered`): one is enough to go on
+with.
 
 Rules:
 
@@ -27,6 +28,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from scanner.reading.soft.clipped import Light, unclipped
 from scanner.reading.soft.ordered import SHARPER, likely, ordered, promise
 from scanner.reading.soft.reedsolomon import Bools, Words, decode
 from scanner.reading.soft.soften import (
@@ -88,11 +90,17 @@ class _State:
 
 
 def mend(
-    seen: Values, soft: Soft, plan: Layout, *, shape: Shape = AROUND, spare: Callable[[], bool] = lambda: True
+    seen: Values,
+    soft: Soft,
+    plan: Layout,
+    *,
+    shape: Shape = AROUND,
+    light: Light | None = None,
+    spare: Callable[[], bool] = lambda: True,
 ) -> tuple[bytes, ...] | None:
     """Return the data words of every block, None if one cannot be mended or no time is to `spare` for another round.
 
-    `seen` are features of this shape.
+    `seen` are features of this shape; `light` is that of the samples, if some of it was cut off.
     """
     kit = blocks(plan.version, soft.level)
     state = _State(plan, kit, np.zeros(kit.words.shape, np.uint8), np.zeros(len(kit.words), np.bool_))
@@ -102,7 +110,9 @@ def mend(
         _mend_words(state, llr * veil)
     idle = 0
     while not state.good.all() and idle < BLIND and spare():
-        llr = _taught(seen, llr, _pilots(state, veil, row), shape)
+        known = _pilots(state, veil, row)
+        llr = _taught(seen, llr, known, shape)
+        llr = llr if light is None else unclipped(light, llr, known)
         hopes = _hopes(state, llr * veil)
         if hopes.max() < LOST:
             break

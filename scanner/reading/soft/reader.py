@@ -33,14 +33,15 @@ import numpy.typing as npt
 
 from scanner.reading.patches import Plane, Region
 from scanner.reading.soft.burst import Held, look_at, together
-from scanner.reading.soft.locate import MOST_SIDE, SIZES, is_dense, located, spectrum
+from scanner.reading.soft.clipped import light_of
+from scanner.reading.soft.finding.locate import MOST_SIDE, SIZES, is_dense, located, spectrum
+from scanner.reading.soft.finding.pairs import waves
+from scanner.reading.soft.finding.triples import SURE, Candidate, arms, patterns, timings
 from scanner.reading.soft.mend import mend
-from scanner.reading.soft.pairs import waves
-from scanner.reading.soft.refine import Lay, finder_sign, lay_of, refined, seen
+from scanner.reading.soft.refine import Lay, finder_sign, lay_of, refined, seen, straightened
 from scanner.reading.soft.soften import Values
 from scanner.reading.soft.symbols import LEVELS, MASKS, VERSIONS, blocks, format_words, layout, mask
 from scanner.reading.soft.texts import text_of
-from scanner.reading.soft.triples import SURE, Candidate, arms, patterns, timings
 
 Corners = tuple[tuple[int, int], ...]
 Spare = Callable[[], bool]
@@ -191,7 +192,8 @@ def read_place(
     lay, even = found
     here = _moved(Candidate(np.linalg.inv(scale) @ lay, place.version, sign), x, y)
     look = together(held, look_at(even, plan), plan)
-    words = mend(look.seen, look.soft, plan, shape=look.shape, spare=spare)
+    light = light_of(straightened(crop, lay, plan.side), plan)
+    words = mend(look.seen, look.soft, plan, shape=look.shape, light=light, spare=spare)
     text = None if words is None else text_of(b"".join(words), version=plan.version, prefixes=prefixes)
     if text is None:
         return Outcome(None, seen=True, held=Held(here, look))

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from scanner.reading.patches import Region
-from scanner.reading.soft.locate import SIZES, dense, finder, located, matches
-from scanner.reading.soft.pairs import edges, paired
+from scanner.reading.soft.finding.locate import SIZES, dense, finder, located, matches
+from scanner.reading.soft.finding.pairs import edges, paired
 from scanner.reading.soft.reader import joined, squared
 from scanner.reading.soft.refine import finder_sign, fixed_match, lay_of, refined, seen, straightened
 from scanner.reading.soft.soften import evened

@@ -8,11 +8,11 @@ from scanner.decode import Config, StreamReader, find_codes, read_codes
 from scanner.reading.cascade import BY_NAME, STEPS, Scene, Tally, attempt
 from scanner.reading.decoders import corners_of, version_of
 from scanner.reading.mending import Mend, Mender
-from scanner.reading.soft.locate import finder, spectrum
-from scanner.reading.soft.pairs import waves
+from scanner.reading.soft.finding.locate import finder, spectrum
+from scanner.reading.soft.finding.pairs import waves
+from scanner.reading.soft.finding.triples import arms, patterns, timings
 from scanner.reading.soft.reader import Near, read_soft
 from scanner.reading.soft.symbols import blocks, format_words, layout, mask
-from scanner.reading.soft.triples import arms, patterns, timings
 
 WITHOUT = Config(mend=None)
 SCENES = (

@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from scanner.reading.soft.pairs import paired
-from scanner.reading.soft.triples import Candidate, candidates
+from scanner.reading.soft.finding.pairs import paired
+from scanner.reading.soft.finding.triples import Candidate, candidates
 
 Values = npt.NDArray[np.float32]
 

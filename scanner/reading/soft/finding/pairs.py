@@ -21,8 +21,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from scanner.reading.soft.symbols import FINDER, VERSIONS, layout
-from scanner.reading.soft.triples import (
+from scanner.reading.soft.finding.triples import (
     Candidate,
     Guess,
     matched,
@@ -32,6 +31,7 @@ from scanner.reading.soft.triples import (
     slanting,
     span,
 )
+from scanner.reading.soft.symbols import FINDER, VERSIONS, layout
 
 Values = npt.NDArray[np.float32]
 
