@@ -27,7 +27,7 @@ import asyncpg
 
 from storage.groups import Groups
 from storage.jobs import StoreFailedError, Tx, TxJob
-from storage.migrations import Schema, SchemaTooNewError, steps
+from storage.migrations import Schema, SchemaTooNewError, Step, steps
 from storage.places import Place, Places
 from storage.postgres_tx import GONE, AgainError, PostgresTx, Shapes, translated
 from storage.threads.waiting import Ran, Waiting, withdrawn
@@ -40,6 +40,7 @@ RETRIES: Final = 3
 HOST_S: Final = 1.0
 ONLY_HOST_S: Final = 5.0  # where there is no other: giving up early helps nobody, a busy machine takes seconds
 STATEMENT_S: Final = 10.0
+LONGEST_S: Final = 24 * 3600.0  # a schema file may rewrite each of a hundred million rows
 SETTINGS: Final = {"jit": "off"}  # compiling the page of three terminals took the server a hundred times its answer
 SLOW_S: Final = 0.5
 LOOK_S: Final = 0.25
@@ -50,8 +51,10 @@ TIMELINE: Final = (
     "SELECT CASE WHEN NOT pg_is_in_recovery()"
     " THEN ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int END"
 )
-MIGRATION_LOCK: Final = 0x78696E67  # "xing": one process migrates at a time
+HAVE: Final = "SELECT coalesce(max(number), 0) FROM schema_version"
+MADE: Final = "SELECT to_regclass('schema_version') IS NOT NULL"
 VERSIONS: Final = "CREATE TABLE IF NOT EXISTS schema_version (number BIGINT PRIMARY KEY)"
+MIGRATION_LOCK: Final = 0x78696E67  # "xing": one process migrates at a time
 
 
 class PostgresJobs:
@@ -81,7 +84,7 @@ class PostgresJobs:
         with translated():
             conn = await self._connect()
         with translated():
-            await self._migrate(conn)
+            await migrate(conn, self._schema)
         self._idle.append(conn)
         self._open = True
         if len(self._places.all) > 1:
@@ -295,14 +298,22 @@ class PostgresJobs:
         if UNCONFIRMED in str(message.message):
             self._unconfirmed.add(id(conn))
 
-    async def _migrate(self, conn: asyncpg.Connection) -> None:
-        every = steps(self._schema)
-        async with conn.transaction():
-            await conn.execute("SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK)
-            await conn.execute(VERSIONS)
-            have = await conn.fetchval("SELECT coalesce(max(number), 0) FROM schema_version")
-            if have > len(every):
-                raise SchemaTooNewError(f"database schema {have} is newer than this program's {len(every)}")
-            for step in every[have:]:
-                await conn.execute(step.sql)
-                await conn.execute("INSERT INTO schema_version VALUES ($1)", step.number)
+
+async def migrate(conn: asyncpg.Connection, schema: Schema) -> None:
+    """Bring the database up to this program's schema; whoever comes meanwhile waits. Raises SchemaTooNewError."""
+    every = steps(schema)
+    if await conn.fetchval(MADE) and not await _lacking(conn, every):
+        return
+    async with conn.transaction():
+        await conn.execute("SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK, timeout=LONGEST_S)
+        await conn.execute(VERSIONS)
+        for step in await _lacking(conn, every):
+            await conn.execute(step.sql, timeout=LONGEST_S)
+            await conn.execute("INSERT INTO schema_version VALUES ($1)", step.number)
+
+
+async def _lacking(conn: asyncpg.Connection, every: tuple[Step, ...]) -> tuple[Step, ...]:
+    have = await conn.fetchval(HAVE)
+    if have > len(every):
+        raise SchemaTooNewError(f"database schema {have} is newer than this program's {len(every)}")
+    return every[have:]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from central.clock import now_ms
 from central.lists.publishing import Repository
-from central.platform_state import create_state, founding, keep_database_url
+from central.platform_state import create_state, founding, keep_database_url, open_state
 from central.store import changed
 
 
@@ -32,6 +32,7 @@ def run(args: argparse.Namespace) -> int:
         state = create_state(args.state, go_on=go_on)
         if args.database:
             keep_database_url(state, args.database)
+            state = open_state(args.state)
         repository = Repository(args.state, root_keys=args.offline_root)
         if not (go_on and repository.exists()):
             repository.create(now_ms=now_ms(), go_on=go_on)

@@ -228,7 +228,16 @@ def test_a_platform_is_founded_on_postgresql(postgres_url, tmp_path):
 
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "state" / "database-url").read_text().strip() == postgres_url
+    assert not (tmp_path / "state" / "central.db").exists()
     assert platform("report", "--state", tmp_path / "state").returncode == 0
+
+
+def test_a_platform_whose_database_is_not_there_is_not_founded_and_says_so(tmp_path):
+    done = platform("init", "--state", tmp_path / "state", "--database", f"postgresql://x@/x?host={tmp_path}")
+
+    assert done.returncode != 0
+    assert "no database server takes writes" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_every_line_is_run_here_or_by_a_test_that_is_there():
