@@ -23,14 +23,15 @@ def _run(*words):
 
 
 class Disk:
-    """An ext4 of 64 MB at a folder, from a file beside."""
+    """An ext4 at a folder, from a file beside."""
 
-    def __init__(self, folder, image):
-        self.folder, self.image, self._cuts = folder, image, 0
+    def __init__(self, folder, image, mib=64):
+        self.folder, self.image, self._mib, self._cuts = folder, image, mib, 0
+        self._name = image.stem
 
     def make(self):
         with self.image.open("wb") as file:
-            file.truncate(64 * MIB)
+            file.truncate(self._mib * MIB)
         _run("mkfs.ext4", "-q", "-F", self.image)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.mount()
@@ -55,16 +56,16 @@ class Disk:
         """Go on with what is on the disk, from a copy of it: a container that began meanwhile holds our dead mount."""
         _run("umount", "--lazy", self.folder)
         self._cuts += 1
-        dead, self.image = self.image, self.image.with_name(f"disk-{self._cuts}.img")
+        dead, self.image = self.image, self.image.with_name(f"{self._name}-{self._cuts}.img")
         _run("cp", "--sparse=always", dead, self.image)
         dead.unlink()
         self.mount()
 
 
 @contextlib.contextmanager
-def disk_of_its_own(folder, image):
+def disk_of_its_own(folder, image, mib=64):
     """Mount a disk at a folder for the time of the block."""
-    disk = Disk(folder, image)
+    disk = Disk(folder, image, mib)
     disk.make()
     try:
         yield disk

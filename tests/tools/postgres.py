@@ -19,6 +19,8 @@ BIN = Path("/usr/lib/postgresql/15/bin")
 USER = "postgres"
 PR_SET_PDEATHSIG = 1
 START_S = 20
+SMALL_WAL = ("--wal-segsize=1",)  # for a small disk, with `SMALL`
+SMALL = {"max_wal_size": "8MB", "min_wal_size": "2MB", "shared_buffers": "8MB"}
 FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 
 
@@ -57,8 +59,9 @@ class Server:
             command, check=True, capture_output=True, text=True, timeout=60, cwd=self.folder, **as_its_user()
         )
 
-    def create(self):
-        self.run("initdb", "-D", self.data, "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+    def create(self, *more):
+        how = ("-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", *more)
+        self.run("initdb", "-D", self.data, *how)
         return self
 
     def start(self):

@@ -18,7 +18,6 @@ from tests.proofs.grants import BOUNDS, NOW_MS, Gate, Phone, Platform
 pytestmark = [pytest.mark.postgres, pytest.mark.timeout(300)]
 FEW = "8"
 DISK_MB = 72
-FULL_WAL = ("--wal-segsize=1",)
 HELD = "SELECT CAST(count(DISTINCT seq) AS BIGINT) FROM facts WHERE terminal = 'gate-a'"
 CLAIM_S = 0.15  # what a terminal gives an authority
 WITHIN_S = 60.0
@@ -116,7 +115,8 @@ async def test_a_full_disk_loses_nothing_that_was_signed_for_and_goes_on_when_th
         own = postgres_tool.as_its_user()
         os.chown(server.folder, own["user"], own["group"])
         server.folder.chmod(0o700)
-        async with begun(server, lambda: small(server)) as jobs:
+        server.settings |= postgres_tool.SMALL
+        async with begun(server, lambda: server.create(*postgres_tool.SMALL_WAL).start()) as jobs:
             await Platform(jobs).enrols("gate-a")
             taking = Taking(jobs)
             await taking.brings()
@@ -151,14 +151,6 @@ def fill(path):
                     out.write(bytes(size))
             except OSError:
                 continue
-
-
-def small(server):
-    """Make a cluster with small log files, so that a small disk holds it."""
-    how = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", *FULL_WAL)
-    server.run("initdb", "-D", server.data, *how)
-    server.settings |= {"max_wal_size": "8MB", "min_wal_size": "2MB", "shared_buffers": "8MB"}
-    server.start()
 
 
 @pytest.mark.parametrize("gone_s", [0.0, pytest.param(60.0, marks=pytest.mark.e2e)])

@@ -59,10 +59,10 @@ def codes(answer):
 class Site:
     """`wan[gate]` is a gate's own cable to the platform, `hub_wan` the hub's; gates reach the hub directly."""
 
-    def __init__(self, folder, session, scenes=None):
+    def __init__(self, folder, session, scenes=None, platform=PlatformLink):
         platform_port, hub_port, *ports = free_ports(5)
         self.folder, self.scenes, self._session, self._ports = folder, scenes, session, ports
-        self.platform = PlatformLink(folder, platform_port, session)
+        self.platform = platform(folder, platform_port, session)
         self.hub = HubLink("hub-1", folder, hub_port, session)
         self.hub_wan = CuttableProxy(platform_port)
         self.gates = [TerminalLink(post, folder, port, session) for post, port in zip(GATES, ports, strict=False)]
@@ -148,10 +148,10 @@ class Site:
 
 
 @asynccontextmanager
-async def two_gates(folder, *, hub=True, scenes=None):
+async def two_gates(folder, *, hub=True, scenes=None, platform=PlatformLink):
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(aiohttp.ClientSession(trust_env=False))
-        site = Site(folder, session, scenes)
+        site = Site(folder, session, scenes, platform)
         site.stack = stack
         for wire in (site.hub_wan, *site.wan):
             await stack.enter_async_context(wire)

@@ -29,6 +29,8 @@ Json = dict[str, Any]
 class PlatformLink:
     """The platform's process, its folder, and the operator's calls."""
 
+    kept_at: tuple[str, ...] = ()  # what `central init` is told of the database, where it is not in the folder
+
     def __init__(self, folder: Path, port: int, session: aiohttp.ClientSession) -> None:
         self.state = folder / "platform"
         self.url = f"http://127.0.0.1:{port}"
@@ -45,7 +47,8 @@ class PlatformLink:
 
     async def start(self) -> None:
         """Make the platform, start its process, take both cities in: keys, rules, lists. Returns once it answers."""
-        await run_once("platform: init", python("central", "init", "--state", str(self.state)), self._log)
+        init = python("central", "init", "--state", str(self.state), *self.kept_at)
+        await run_once("platform: init", init, self._log)
         await self.process.start()
         await asyncio.to_thread(self._found_cities)
         self._pair = await asyncio.to_thread(open_pair, self.state)
