@@ -6,7 +6,9 @@ the phone showed, the attempt, and that the gate opened. At the first gate someb
 while they go up. The proofs are random: they are carried and kept, and judged as nobody's. The floor is what no order
 of work saves: each record sealed and opened once, its bytes synced once.
 
-    python bench/drain.py [sqlite postgresql] [--facts 100000] [--gates 4] [--folder DIR]     one JSON line a platform
+    python bench/drain.py [sqlite postgresql] [--facts 100000] [--gates 4] [--again 50] [--folder DIR]
+
+One JSON line a platform.
 """
 
 import argparse
@@ -63,13 +65,18 @@ FACTS_EACH = 3
 PAGES = ("page_count", "freelist_count", "page_size")
 
 
-def away(conn: Any, first: int, many: int) -> None:
-    """Write what `many` visitors leave in a gate's journal: a grant with its proof, the attempt, and that it opened."""
+def away(conn: Any, first: int, many: int, *, gate: str, again: int) -> None:
+    """Write what `many` visitors leave in a gate's journal: a grant with its proof, the attempt, and that it opened.
+
+    They are this gate's own, but each `again`th, who was at every gate and had at each what there is once.
+    """
     for number in range(first, first + many):
         at_ms = uploads["NOW_MS"] + number * APART_MS
+        name = "everywhere" if again and number % again == 0 else gate
+        subject = sha256(f"{name} {number}".encode()).hexdigest()[:32]
         shown, redemption = secrets.token_bytes(SHOWN), uuid7(at_ms)
-        uses = [{"key": f"u|wulong/first|subject:wulong:{number:032x}|ever", "n": 1, "max": 1}]
-        body = uploads["BODY"] | {"uses": uses, "subject": f"{number:032x}", "proof": sha256(shown).hexdigest()}
+        uses = [{"key": f"u|wulong/first|subject:wulong:{subject}|ever", "n": 1, "max": 1}]
+        body = uploads["BODY"] | {"uses": uses, "subject": subject, "proof": sha256(shown).hexdigest()}
         seq = append(conn, NewFact("granted", body, at_ms, uuid7(at_ms), redemption)).seq
         proofs.keep(conn, redemption, seq, shown)
         attempt = {"attempt": f"{redemption}.1"}
@@ -160,8 +167,8 @@ class Away:
     def __init__(self, folder: Path, text: str) -> None:
         self.folder, self._text = folder, text
 
-    async def begin(self, stack: AsyncExitStack, facts: int) -> None:
-        """Enrol, and write so many grants."""
+    async def begin(self, stack: AsyncExitStack, facts: int, *, again: int) -> None:
+        """Enrol, and write so many facts."""
         session, clock = await stack.enter_async_context(open_session()), uploads["Clock"]()
         ticket = read_ticket(self._text)
         self.identity = await enrol(ticket, folder=self.folder, session=session, now_ms=clock.now_ms())
@@ -169,7 +176,8 @@ class Away:
         self.store = await stack.enter_async_context(Store(self.database, log_bytes=LOG_BYTES))
         visits = facts // FACTS_EACH
         for first in range(0, visits, PIECE):
-            await self.store.write(partial(away, first=first, many=min(PIECE, visits - first)))
+            piece = partial(away, first=first, many=min(PIECE, visits - first), gate=self.folder.name, again=again)
+            await self.store.write(piece)
         self.last = (await self.store.read(head)).seq
         line = Line(self.store, Peer(session, self.identity.platform), self.identity, clock)
         self._pusher = Pusher(line, carrier=Carrier(self.store, ripe_s=0, alone_s=0))
@@ -185,15 +193,15 @@ class Away:
                 return
 
 
-async def run(folder: Path, engine: str, facts: int, many: int) -> dict[str, Any]:
-    """Bring so many facts home; return the figures."""
+async def run(folder: Path, engine: str, facts: int, many: int, *, again: int = 0) -> dict[str, Any]:
+    """Bring so many facts home, each `again`th visitor's from every gate; return the figures."""
     async with AsyncExitStack() as stack:
         url, postmaster, size = stack.enter_context(database(engine))
         names = [f"gate-{number}" for number in range(many)]
         child, texts = await started(folder, url, names, stack)
         gates = [Away(folder / name, text) for name, text in zip(names, texts, strict=True)]
         for one in gates:
-            await one.begin(stack, facts // many)
+            await one.begin(stack, facts // many, again=again)
         first = gates[0]
         served = stack.enter_context(grants["gate_over"](first.store, "20 benefits"))
         until = time.perf_counter() + IDLE_S
@@ -214,6 +222,7 @@ async def run(folder: Path, engine: str, facts: int, many: int) -> dict[str, Any
     return {
         "facts": facts,
         "gates": many,
+        "again": again,
         "facts_per_s": facts / (ends[0] - began),
         "cpu_us_a_fact": each,
         "of_it_platform": platform / facts * 1e6,
@@ -246,12 +255,13 @@ def main() -> None:
     parser.add_argument("engines", nargs="*", default=["sqlite", "postgresql"])
     parser.add_argument("--facts", type=int, default=100_000)
     parser.add_argument("--gates", type=int, default=4)
+    parser.add_argument("--again", type=int, default=0, help="each so manyth visitor was at every gate: an overrun")
     parser.add_argument("--folder", type=Path)
     args = parser.parse_args()
     sys.setswitchinterval(TURN_S)  # as the terminal's is
     for engine in args.engines:
         with tempfile.TemporaryDirectory(dir=args.folder) as folder:
-            found = asyncio.run(run(Path(folder), engine, args.facts, args.gates))
+            found = asyncio.run(run(Path(folder), engine, args.facts, args.gates, again=args.again))
         figures = {name: round(one, 2) if isinstance(one, float) else one for name, one in found.items()}
         print(json.dumps({"bench": "drain", "engine": engine} | figures), flush=True)
 

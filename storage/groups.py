@@ -25,20 +25,20 @@ from storage.threads.waiting import Ran, Waiting, withdrawn
 GROUP_S: Final = 0.05  # after this a group takes no more jobs in
 LANES: Final = 4
 GROUP_LOCK: Final = 0x78677270  # "xgrp"
-ALONE: Final = "SELECT pg_advisory_xact_lock($1)"
-BESIDE: Final = "SELECT pg_advisory_xact_lock_shared($1)"
+ALONE: Final = f"SELECT pg_advisory_xact_lock({GROUP_LOCK})"
+BESIDE: Final = f"SELECT pg_advisory_xact_lock_shared({GROUP_LOCK})"
 Told = list[tuple[Waiting, Ran]]
 
 
 class Engine(Protocol):
     """What runs a transaction."""
 
-    async def transacted(self, job: Callable[[Tx], Awaitable[Any]]) -> Any:
-        """Run `job` as one transaction, once; raise what it or the database raises."""
+    async def transacted(self, job: Callable[[Tx], Awaitable[Any]], *, locked: str) -> Any:
+        """Run `job` as one transaction that begins with `locked`, once; raise what it or the database raises."""
         ...
 
-    async def repeated(self, job: Callable[[Tx], Awaitable[Any]]) -> Any:
-        """Run `job` as one transaction, again where the database asks to."""
+    async def repeated(self, job: Callable[[Tx], Awaitable[Any]], *, locked: str) -> Any:
+        """Run `job` as one transaction that begins with `locked`, again where the database asks to."""
         ...
 
 
@@ -72,12 +72,9 @@ class Groups:
                 await self._by_itself(first)
 
     async def _by_itself(self, one: Waiting) -> None:
-        async def beside(tx: Tx) -> Any:
-            await tx.rows(BESIDE, GROUP_LOCK)
-            return await one.job(tx)
-
         try:
-            one.tell(Ran(result=await self._engine.repeated(beside)) if one.begin() else withdrawn())
+            begun = one.begin()
+            one.tell(Ran(result=await self._engine.repeated(one.job, locked=BESIDE)) if begun else withdrawn())
         except Exception as error:  # noqa: BLE001 - handed to the job's caller, whoever it is
             one.tell(Ran(error=error))
 
@@ -91,7 +88,7 @@ class Groups:
             committing = True
 
         try:
-            await self._engine.transacted(job)
+            await self._engine.transacted(job, locked=ALONE)
         except StoreFailedError as error:
             for one in group:
                 await self._failed(one, error, committing=committing)
@@ -109,7 +106,6 @@ class Groups:
             await self._by_itself(one)
 
     async def _run(self, tx: Tx, group: list[Waiting], told: Told) -> None:
-        await tx.rows(ALONE, GROUP_LOCK)
         until = time.monotonic() + GROUP_S
         for one in group:  # which grows while it is run
             told.append((one, await _saved(tx, one)))

@@ -110,14 +110,14 @@ class PostgresTx:
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
         """Undo the inside alone when it raises."""
-        inner = self._conn.transaction()
-        with translated():
-            await inner.start()
+        await self._say("SAVEPOINT inner_job")
         try:
             yield
         except BaseException:
-            with translated():
-                await inner.rollback()
+            await self._say("ROLLBACK TO inner_job; RELEASE inner_job")
             raise
+        await self._say("RELEASE inner_job")
+
+    async def _say(self, sql: str) -> None:
         with translated():
-            await inner.commit()
+            await self._conn.execute(sql)

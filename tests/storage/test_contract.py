@@ -1,6 +1,7 @@
 """The contract of storage/jobs.py, held against every engine by one class."""
 
 import asyncio
+import contextlib
 import threading
 import time
 
@@ -49,6 +50,40 @@ async def test_the_server_compiles_no_page_of_ours(postgres_url):
         plan = await jobs.read(lambda tx: tx.rows(f"EXPLAIN (ANALYZE, TIMING OFF) {TERMINALS}"))
 
     assert [line for (line,) in plan if "JIT" in line] == []
+
+
+PLANS = "SELECT generic_plans > 0, custom_plans > 0 FROM pg_prepared_statements WHERE statement = $1"
+
+
+@pytest.mark.postgres
+async def test_what_is_written_is_planned_once_and_what_is_read_for_its_values(postgres_url):
+    """Planned anew for each value, a statement of a partitioned table cost more than it did."""
+    places = "SELECT seq FROM facts WHERE terminal = $1 AND epoch = $2"
+
+    async def thrice(tx):
+        for name in "abc":
+            await tx.rows(places, name, "e")
+        return await tx.rows(PLANS, places)
+
+    async with PostgresJobs(postgres_url, SCHEMAS["postgres"]) as jobs:
+        assert await jobs.write(thrice) == [(True, False)]
+    async with PostgresJobs(postgres_url, SCHEMAS["postgres"]) as jobs:
+        assert await jobs.read(thrice) == [(False, True)]
+
+
+@pytest.mark.postgres
+async def test_a_job_that_goes_on_after_a_broken_constraint_is_told_that_nothing_stands(postgres_url):
+    async with PostgresJobs(postgres_url, SCHEMAS["postgres"]) as jobs:
+        await jobs.write(lambda tx: tx.execute(TABLE.format(blob="BYTEA")))
+        await jobs.write(put("a"))
+
+        async def deaf(tx):
+            with contextlib.suppress(ConstraintError):
+                await put("a")(tx)
+
+        with pytest.raises(StoreFailedError, match="given the transaction up"):
+            await jobs.write(deaf)
+        assert await jobs.write(put("b")) == "b"
 
 
 class TestTheContract:
