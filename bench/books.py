@@ -18,25 +18,26 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from central.books.bounds import Bounds
-from central.books.intake import take_in
+from central.books.intake import Batch, Taken, take_all
 from central.hub.claims import Asker, answer_claim
 from central.register.enrolment import make_code
 from central.store import SCHEMAS, sqlite_books
 from credit.records import Record, chain_next, chain_start, encode
-from storage.jobs import JobStore
+from storage.jobs import JobStore, JointJob, Tx
 from storage.postgres import PostgresJobs
 from sync.wire.claims import ClaimKey, ClaimRequest
 from sync.wire.messages import Seal, decode
 from sync.wire.profiles import Profile
-from sync.wire.seals import open_batch, seal_batch
+from sync.wire.seals import Sealed, open_batch, seal_batch
 
 TERMINALS = 40
 BATCH = 400
@@ -50,6 +51,20 @@ KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 PROFILE = decode(
     b'{"site": "s", "title": {"zh": "z"}, "issuer": "w", "lanes": [{"id": "A", "scene": "gate"}]}', Profile
 )
+
+
+class Brought(JointJob[Taken]):
+    """A batch as it is taken in (central.http.journals.arrivals), and nothing told."""
+
+    kind, whose, weight = "brought", "", 1
+
+    def __init__(self, sealed: Sealed, bounds: Bounds) -> None:
+        self.sealed, self.bounds = sealed, bounds
+        self.whose, self.weight = sealed.seal.terminal, len(sealed.links)
+
+    async def together(self, tx: Tx, jobs: Sequence[Self]) -> list[Taken | Exception]:
+        """Take batches in."""
+        return [*await take_all(tx, [Batch(one.sealed, NOW) for one in jobs], self.bounds)]
 
 
 def batch(
@@ -104,8 +119,7 @@ async def singles(jobs: JobStore, name: str) -> dict[str, float | str]:
 
     async def bring(one: str) -> None:
         for each in plain[one]:
-            sealed = open_batch(each, terminal=one, key=public)
-            await jobs.write(lambda tx, sealed=sealed: take_in(tx, sealed, now_ms=NOW, bounds=bounds))
+            await jobs.write(Brought(open_batch(each, terminal=one, key=public), bounds))
 
     counted = "SELECT (SELECT count(*) FROM facts), (SELECT coalesce(max(spent), 0) FROM tallies WHERE key = $1)"
     day = "u|w/first|day:2026-09-21"
@@ -169,8 +183,7 @@ async def measure(
     opened = cpu_s() - opened
 
     async def bring(one: str) -> None:
-        sealed = open_batch(plain[one], terminal=one, key=KEY.public_key())
-        await jobs.write(lambda tx: take_in(tx, sealed, now_ms=NOW, bounds=bounds))
+        await jobs.write(Brought(open_batch(plain[one], terminal=one, key=KEY.public_key()), bounds))
 
     start, used, served = time.perf_counter(), cpu_s(), server_cpu_s(postmaster) if postmaster else 0.0
     await asyncio.gather(*(bring(one) for one in names))

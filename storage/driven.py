@@ -115,6 +115,10 @@ class SqliteTx:
             raise translated(error) from error
         return found
 
+    async def rows_each(self, sql: str, many: Sequence[Sequence[Value]]) -> list[list[Row]]:
+        """Return what a SELECT gives for each."""
+        return [await self.rows(sql, *values) for values in many]
+
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
         """Undo the inside alone when it raises; a transaction that is gone altogether stays gone."""

@@ -6,6 +6,9 @@
 Without this, forty batches that touched one shared key waited in the database for each other's commits, in no order,
 and some for longer than a statement may take. Now they wait here, in the order in which they came.
 
+Jobs that can be done together (`storage.jobs.JointJob`) are, some of them that wait: one message to the server
+for all, where each statement of each was one.
+
 Rules of this file:
 
 - a group locks rows in the order of its jobs, not sorted: so it runs alone, as one advisory lock says to all processes;
@@ -19,11 +22,14 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol
 
-from storage.jobs import StoreFailedError, Tx
+from storage.jobs import JointJob, StoreFailedError, Tx
 from storage.threads.waiting import Ran, Waiting, withdrawn
 
 GROUP_S: Final = 0.05  # after this a group takes no more jobs in
 LANES: Final = 4
+JOINT: Final = 64  # jobs that are done together
+HEAVY: Final = 1_000  # and how heavy they are together at most
+AHEAD: Final = 256  # of those that wait are looked at for more of a kind
 GROUP_LOCK: Final = 0x78677270  # "xgrp"
 ALONE: Final = f"SELECT pg_advisory_xact_lock({GROUP_LOCK})"
 BESIDE: Final = f"SELECT pg_advisory_xact_lock_shared({GROUP_LOCK})"
@@ -107,10 +113,52 @@ class Groups:
 
     async def _run(self, tx: Tx, group: list[Waiting], told: Told) -> None:
         until = time.monotonic() + GROUP_S
-        for one in group:  # which grows while it is run
-            told.append((one, await _saved(tx, one)))
+        while len(told) < len(group):  # which grows while it is run
+            first = group[len(told)]
+            alike = self._alike(first.job) if isinstance(first.job, JointJob) else []
+            group += alike
+            told += await _joint(tx, [first, *alike]) if alike else [(first, await _saved(tx, first))]
             if self._queue and time.monotonic() < until:
                 group.append(self._queue.popleft())
+
+    def _alike(self, job: JointJob[Any]) -> list[Waiting]:
+        """Take out of those that wait the ones that can be done together with `job`."""
+        found: list[Waiting] = []
+        left: list[Waiting] = []
+        whose, weight = {job.whose}, job.weight
+        for _ in range(min(AHEAD, len(self._queue))):
+            one = self._queue.popleft()
+            other = one.job
+            if not isinstance(other, JointJob):
+                left.append(one)
+                continue
+            fits = len(found) + 1 < JOINT and weight + other.weight <= HEAVY
+            if fits and other.kind == job.kind and other.whose not in whose:
+                found.append(one)
+                weight += other.weight
+            else:
+                left.append(one)
+            whose.add(other.whose)  # what came later of somebody is not done before what came earlier
+        self._queue.extendleft(reversed(left))
+        return found
+
+
+async def _joint(tx: Tx, group: list[Waiting]) -> Told:
+    """Run jobs of one kind as one; raise only what the database itself refuses."""
+    begun = [one for one in group if one.begin()]
+    told = [(one, withdrawn()) for one in group if one not in begun]
+    if not begun:
+        return told
+    jobs: list[JointJob[Any]] = [one.job for one in begun]  # type: ignore[misc]
+    try:
+        async with tx.savepoint():
+            found = await jobs[0].together(tx, jobs)
+    except StoreFailedError:
+        raise
+    except Exception:  # noqa: BLE001 - whatever it was, it is found again by the one it befalls
+        return told + [(one, await _saved(tx, one)) for one in begun]
+    ran = [Ran(error=one) if isinstance(one, Exception) else Ran(result=one) for one in found]
+    return told + list(zip(begun, ran, strict=True))
 
 
 async def _saved(tx: Tx, one: Waiting) -> Ran:

@@ -25,10 +25,11 @@ PostgreSQL they run on a pooled connection.
 """
 
 import re
-from collections.abc import Callable, Coroutine, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Coroutine, Hashable, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import NoneType
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, Self, TypeVar
 
 MAX_INTEGER: Final = 2**63 - 1
 BAD_TEXT: Final = "text with NUL or a lone surrogate cannot be stored"
@@ -128,9 +129,49 @@ class Tx(Protocol):
         """Run an INSERT … RETURNING once for each of `many`, no two of them for one row; return what all give."""
         ...
 
+    async def rows_each(self, sql: str, many: Sequence[Sequence[Value]]) -> list[list[Row]]:
+        """Return what a SELECT gives for each of `many`, in their order. Its LIMIT is no parameter."""
+        ...
+
     def savepoint(self) -> AbstractAsyncContextManager[None]:
         """Undo what happens inside when it raises, and nothing before."""
         ...
+
+
+class JointJob(ABC, Generic[T]):
+    """A job that can be done together with others of its `kind` that wait: one statement for all of them.
+
+    Of one `whose` no two are done together. Engines where a statement is a message do so (PostgreSQL).
+    """
+
+    @property
+    @abstractmethod
+    def kind(self) -> Hashable:
+        """Return what is equal for jobs that can be done together."""
+
+    @property
+    @abstractmethod
+    def whose(self) -> Hashable:
+        """Return what is equal for jobs that cannot."""
+
+    async def __call__(self, tx: Tx) -> T:
+        """Do this job alone."""
+        (found,) = await self.together(tx, [self])
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    @property
+    def weight(self) -> int:
+        """Return how much it is to do, about in rows."""
+        return 1
+
+    @abstractmethod
+    async def together(self, tx: Tx, jobs: Sequence[Self]) -> list[T | Exception]:
+        """Do all of `jobs`; return what each comes to. An error stands for a job of which nothing was taken.
+
+        Raises what befell all of them: then each is done alone.
+        """
 
 
 TxJob = Callable[[Tx], Coroutine[Any, Any, T]]

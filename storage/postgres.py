@@ -29,9 +29,10 @@ import asyncpg
 
 from storage.groups import Groups
 from storage.jobs import StoreFailedError, Tx, TxJob
-from storage.migrations import Schema, SchemaTooNewError, Step, steps
+from storage.migrations import Schema
 from storage.places import Place, Places
-from storage.postgres_tx import GONE, AgainError, PostgresTx, Shapes, translated
+from storage.postgres_tx import GONE, AgainError, PostgresTx, Shapes, translated, undo
+from storage.servers.schema import migrate
 from storage.threads.waiting import Ran, Waiting, withdrawn
 
 log = logging.getLogger("storage.postgres")
@@ -42,7 +43,6 @@ RETRIES: Final = 3
 HOST_S: Final = 1.0
 ONLY_HOST_S: Final = 5.0  # where there is no other: giving up early helps nobody, a busy machine takes seconds
 STATEMENT_S: Final = 10.0
-LONGEST_S: Final = 24 * 3600.0  # a schema file may rewrite each of a hundred million rows
 SETTINGS: Final = {
     "jit": "off",  # compiling the page of three terminals took the server a hundred times its answer
     "plan_cache_mode": "force_generic_plan",
@@ -59,10 +59,6 @@ TIMELINE: Final = (
     "SELECT CASE WHEN NOT pg_is_in_recovery()"
     " THEN ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int END"
 )
-HAVE: Final = "SELECT coalesce(max(number), 0) FROM schema_version"
-MADE: Final = "SELECT to_regclass('schema_version') IS NOT NULL"
-VERSIONS: Final = "CREATE TABLE IF NOT EXISTS schema_version (number BIGINT PRIMARY KEY)"
-MIGRATION_LOCK: Final = 0x78696E67  # "xing": one process migrates at a time
 
 
 class PostgresJobs:
@@ -139,12 +135,12 @@ class PostgresJobs:
         async with self._connection() as conn:
             return await self._transact(conn, job, READING)
 
-    async def transacted(self, job: Callable[[Tx], Awaitable[Any]], *, locked: str) -> Any:
+    async def transacted(self, job: Callable[[Tx], Awaitable[Any]], *, locked: str = "") -> Any:
         """Run `job` as one transaction that begins with the statement `locked`, once."""
         async with self._connection() as conn:
             return await self._transact(conn, job, f"{WRITING}; {locked}")
 
-    async def repeated(self, job: Callable[[Tx], Awaitable[Any]], *, locked: str) -> Any:
+    async def repeated(self, job: Callable[[Tx], Awaitable[Any]], *, locked: str = "") -> Any:
         """Run `job` as one transaction that begins with the statement `locked`, again where the database asks to."""
         async with self._connection() as conn:
             return await self._again(conn, job, f"{WRITING}; {locked}")
@@ -189,7 +185,7 @@ class PostgresJobs:
                 await conn.execute(begin)
             result = await job(PostgresTx(conn, self._shapes))
         except BaseException:
-            await _undo(conn)
+            await undo(conn)
             raise
         self._unconfirmed.discard(id(conn))
         with translated():
@@ -307,34 +303,3 @@ class PostgresJobs:
     def _listen(self, conn: asyncpg.Connection, message: asyncpg.PostgresLogMessage) -> None:
         if UNCONFIRMED in str(message.message):
             self._unconfirmed.add(id(conn))
-
-
-async def migrate(conn: asyncpg.Connection, schema: Schema) -> None:
-    """Bring the database up to this program's schema; whoever comes meanwhile waits. Raises SchemaTooNewError."""
-    every = steps(schema)
-    if await conn.fetchval(MADE) and not await _lacking(conn, every):
-        return
-    async with conn.transaction():
-        await conn.execute("SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK, timeout=LONGEST_S)
-        await conn.execute(VERSIONS)
-        for step in await _lacking(conn, every):
-            await conn.execute(step.sql, timeout=LONGEST_S)
-            await conn.execute("INSERT INTO schema_version VALUES ($1)", step.number)
-
-
-async def _lacking(conn: asyncpg.Connection, every: tuple[Step, ...]) -> tuple[Step, ...]:
-    have = await conn.fetchval(HAVE)
-    if have > len(every):
-        raise SchemaTooNewError(f"database schema {have} is newer than this program's {len(every)}")
-    return every[have:]
-
-
-async def _undo(conn: asyncpg.Connection) -> None:
-    """Roll a transaction back; a connection that cannot do so is ended, for the next job must not go on in this one."""
-    try:
-        with translated():
-            if not conn.is_closed():
-                await conn.execute("ROLLBACK")
-    except BaseException:
-        conn.terminate()
-        raise

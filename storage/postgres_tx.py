@@ -1,5 +1,6 @@
 """The transaction of a coroutine job on PostgreSQL, and asyncpg's errors by the names that every engine's have."""
 
+import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final
@@ -19,6 +20,7 @@ from storage.jobs import (
 
 GONE: Final = (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 MAX_SHAPES: Final = 1_000
+PARAMETER: Final = re.compile(r"\$([0-9]+)")
 Alike = tuple[bool, ...]  # of each column, whether all rows have one value there
 Shapes = dict[tuple[str, Alike], str]  # statement for one row -> statement for many of that shape
 
@@ -40,6 +42,17 @@ def translated() -> Iterator[None]:
         raise AgainError(f"the store asks to try again: {error}") from error
     except (asyncpg.PostgresError, *GONE) as error:
         raise StoreFailedError(f"the store failed: {error or type(error).__name__}") from error
+
+
+async def undo(conn: asyncpg.Connection) -> None:
+    """Roll a transaction back; a connection that cannot do so is ended, for the next job must not go on in this one."""
+    try:
+        with translated():
+            if not conn.is_closed():
+                await conn.execute("ROLLBACK")
+    except BaseException:
+        conn.terminate()
+        raise
 
 
 class PostgresTx:
@@ -91,6 +104,32 @@ class PostgresTx:
             at_once = self._shapes.get((sql, alike)) or await self._as_arrays(sql, alike)
             values = [column[0] if same else column for column, same in zip(columns, alike, strict=True)]
             return [tuple(row) for row in await self._conn.fetch(at_once, *values)]
+
+    async def rows_each(self, sql: str, many: Sequence[Sequence[Value]]) -> list[list[Row]]:
+        """Return what a SELECT gives for each, by one statement."""
+        if len(many) < 2:  # noqa: PLR2004 - one needs no statement for several
+            return [await self.rows(sql, *values) for values in many]
+        columns = checked_columns(many)
+        found: list[list[Row]] = [[] for _ in many]
+        with translated():
+            at_once = self._shapes.get((sql, ())) or await self._for_each(sql)
+            for at, *row in await self._conn.fetch(at_once, *columns):
+                found[at - 1].append(tuple(row))
+        return found
+
+    async def _for_each(self, sql: str) -> str:
+        """Return a SELECT for one row of values as one for many, which looks into one partition for each of them."""
+        kinds = [kind.name for kind in (await self._conn.prepare(sql)).get_parameters()]
+        arrays = ", ".join(f"${n}::{kind}[]" for n, kind in enumerate(kinds, 1))
+        named = ", ".join(f"c{n}" for n in range(1, len(kinds) + 1))
+        one = PARAMETER.sub(r"many.c\1", sql)
+        at_once = (
+            f"SELECT many.at, found.* FROM unnest({arrays}) WITH ORDINALITY AS many({named}, at)"  # noqa: S608 - types, told by the server
+            f" CROSS JOIN LATERAL ({one} OFFSET 0) AS found"  # OFFSET: not to be planned as a join of whole tables
+        )
+        if len(self._shapes) < MAX_SHAPES:
+            self._shapes[sql, ()] = at_once
+        return at_once
 
     async def _as_arrays(self, sql: str, alike: Alike) -> str:
         """Return `sql` for many rows: a value where they are all alike, an array where they are not.

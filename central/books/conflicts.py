@@ -58,9 +58,9 @@ NOTE: Final = (
     " ON CONFLICT DO NOTHING"
 )
 UNHEARD: Final = (
-    "SELECT c.seq, c.kind, c.key, c.other_terminal, t.site, c.other_seq, c.other_at_ms, c.other_id"
+    "SELECT c.seq, c.kind, c.key, c.other_terminal, t.site, c.other_seq, c.other_at_ms, c.other_id"  # noqa: S608 - a figure of ours
     " FROM conflicts c JOIN terminals t ON t.terminal = c.other_terminal"
-    " WHERE c.terminal = $1 AND c.heard = 0 ORDER BY c.number, c.epoch, c.seq, c.key LIMIT $2"
+    f" WHERE c.terminal = $1 AND c.heard = 0 ORDER BY c.number, c.epoch, c.seq, c.key LIMIT {MAX_TOLD}"
 )
 HEARD: Final = "UPDATE conflicts SET heard = 1 WHERE terminal = $1 AND seq = $2 AND kind = $3 AND key = $4"
 ALWAYS: Final = (-(2**62), 2**62)
@@ -74,17 +74,28 @@ TOLD: Final[Mapping[str, Literal["limit", "nonce", "dissolved"]]] = {
 }
 
 
-class Noticed:
-    """What a batch brought to light: places (redemption, terminal, epoch) that clash now, and that no longer do."""
+class MixedError(Exception):
+    """Batches that were booked together overran a bound, or explain an overrun away: who did is told by their order."""
 
-    def __init__(self) -> None:
+
+class Noticed:
+    """What facts brought to light: places (redemption, terminal, epoch) that clash now, and that no longer do.
+
+    `several`: they are of several batches, which cannot tell whose fact it was.
+    """
+
+    def __init__(self, *, several: bool = False) -> None:
+        self.several = several
         self.clashing: set[tuple[str, str, str]] = set()
         self.cleared: set[tuple[str, str, str]] = set()
 
 
 async def notice(tx: Tx, booking: Booking, spent: dict[str, Tally], bounds: Bounds, *, now_ms: int) -> Noticed:
-    """Note every overrun that a booking brought to light, and take back those that it explains away."""
-    noticed = Noticed()
+    """Note every overrun that a booking brought to light, and take back those that it explains away.
+
+    Raises MixedError where there are any, of several batches: each is to be booked by itself.
+    """
+    noticed = Noticed(several=len(booking.whence) > 1)
     for here, there in booking.doubles:
         await _note_both(tx, noticed, ("redemption", here.redemption), here, there, now_ms=now_ms)
     taken = [(one.use.key, one.side) for one in booking.takings if one.use.n > one.back]
@@ -114,6 +125,8 @@ async def _overrun(
     within = window(key, side.at_ms)
     if within is not None and await spent_within(tx, key, within) <= bound:
         return
+    if noticed.several:
+        raise MixedError(key)
     holders = [Side(*row) for row in await tx.rows(HOLDERS, key, *(within or ALWAYS))]
     others = [one for one in holders if one.whose != side.whose]
     if not others:
@@ -147,6 +160,8 @@ async def _dissolve(tx: Tx, noticed: Noticed, key: str, *, now_ms: int) -> None:
     row = await tx.row(STANDING, key)
     if row is None or window(key, 0) is not None:
         return
+    if noticed.several:
+        raise MixedError(key)
     events = await tx.rows(EVENTS, key, MAX_EVENTS)
     if len(events) == MAX_EVENTS or most_at_once(events) > row[0]:
         return
@@ -181,8 +196,15 @@ async def hear(tx: Tx, terminal: str, body: dict[str, Any]) -> None:
 
 async def conflicts_of(tx: Tx, terminal: str) -> list[Conflict]:
     """Return the conflicts that `terminal` has not said it heard of, oldest first."""
-    found = []
-    for seq, kind, key, other, _site, _other_seq, at_ms, redemption in await tx.rows(UNHEARD, terminal, MAX_TOLD):
-        there = Other(terminal=other, redemption=redemption, at_ms=at_ms)
-        found.append(Conflict(seq=seq, kind=TOLD[kind], key=key, others=[there]))
-    return found
+    return (await conflicts_of_each(tx, [terminal]))[0]
+
+
+async def conflicts_of_each(tx: Tx, terminals: Sequence[str]) -> list[list[Conflict]]:
+    """Return the conflicts that each of `terminals` has not said it heard of, oldest first."""
+    return [
+        [
+            Conflict(seq=seq, kind=TOLD[kind], key=key, others=[Other(terminal=other, redemption=whose, at_ms=at_ms)])
+            for seq, kind, key, other, _site, _other_seq, at_ms, whose in rows
+        ]
+        for rows in await tx.rows_each(UNHEARD, [(terminal,) for terminal in terminals])
+    ]

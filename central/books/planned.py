@@ -1,7 +1,7 @@
 """What a batch of facts does to the books, worked out before anything is written: values, made by `tallies.plan`."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -9,6 +9,47 @@ from central.books.counts import Back, Use
 from credit.records import Record
 
 UNBOUNDED: Final = -1
+
+
+class Incoming(NamedTuple):
+    """Whose facts these are, where they happened, and when they came; `nonces`: whether codes count by themselves.
+
+    `former`: they come under a key that is over. A start that they tell of voids nobody's claims.
+    """
+
+    terminal: str
+    epoch: str
+    site: str
+    received_ms: int
+    nonces: bool = False
+    former: bool = False  # sealed by a key that ended: its starts end nobody's claims
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Return terminal and epoch."""
+        return self.terminal, self.epoch
+
+
+class Entry(NamedTuple):
+    """A fact that is to be booked, and what it came with."""
+
+    incoming: Incoming
+    record: Record
+
+
+def entries_of(incoming: Incoming, records: Iterable[Record]) -> list[Entry]:
+    """Return the facts of one batch."""
+    return [Entry(incoming, record) for record in records]
+
+
+def parcels(entries: Iterable[Entry]) -> list[tuple[Incoming, list[Record]]]:
+    """Return facts by what they came with; those of one batch stand together."""
+    found: list[tuple[Incoming, list[Record]]] = []
+    for incoming, record in entries:
+        if not found or found[-1][0] is not incoming:
+            found.append((incoming, []))
+        found[-1][1].append(record)
+    return found
 
 
 class Side(NamedTuple):
@@ -71,8 +112,13 @@ class Booking:
     fresh: dict[tuple[str, str, str], list[Record]] = field(default_factory=dict)  # steps of this batch's grants
     on_record: dict[tuple[str, str, str], tuple[str | None, list[Record]]] = field(default_factory=dict)
     spoken: set[str] = field(default_factory=set)  # of this batch's grants, those that were spoken of before
-    apart: dict[int, str] = field(default_factory=dict)  # why this batch's records stand apart, by seq
+    whence: dict[tuple[str, str], Incoming] = field(default_factory=dict)  # by terminal and epoch
+    apart: dict[tuple[str, str, int], str] = field(default_factory=dict)  # why records stand apart, by place and seq
     early: dict[str, list[Record]] = field(default_factory=dict)  # steps that come before their grant
+
+    def of(self, side: Side) -> Incoming:
+        """Return what a fact of this batch came with."""
+        return self.whence[side.terminal, side.epoch]
 
     def grant(self, side: Side, record: Record, takings: Sequence[Taking], state: str) -> None:
         """Enter a grant of this batch, what it takes, and the state in which it begins."""
@@ -107,10 +153,3 @@ class Booking:
             n, bound = found.get(back.key, (0, UNBOUNDED))
             found[back.key] = (n - back.change, bound)
         return [(key, *change) for key, change in sorted(found.items())]
-
-
-class Step(NamedTuple):
-    """A record in its epoch."""
-
-    epoch: str
-    record: Record

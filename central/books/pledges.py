@@ -15,7 +15,7 @@ Rules of this file:
   (another connection, READ COMMITTED) one waits for the other's row and then finds nothing to do.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from storage.jobs import Tx
@@ -102,12 +102,24 @@ async def free(tx: Tx, redemption: str, *, now_ms: int) -> None:
 
 async def confirm(tx: Tx, terminal: str, redemptions: Iterable[str]) -> None:
     """End the claims of `terminal` whose facts have come."""
-    told = frozenset(redemptions)
-    standing = [(redemption, doubt) for redemption, doubt in await tx.rows(STANDING_OF, terminal) if redemption in told]
-    for redemption in sorted({redemption for redemption, doubt in standing if not doubt}):
+    await confirm_all(tx, {terminal: redemptions})
+
+
+async def confirm_all(tx: Tx, told: Mapping[str, Iterable[str]]) -> None:
+    """End the claims whose facts have come, by terminal."""
+    claimed, doubted = set[str](), set[str]()
+    for said, rows in zip(
+        map(frozenset, told.values()),
+        await tx.rows_each(STANDING_OF, [(terminal,) for terminal in told]),
+        strict=True,
+    ):
+        for redemption, doubt in rows:
+            if redemption in said:
+                (doubted if doubt else claimed).add(redemption)
+    for redemption in sorted(claimed):
         if await _end(tx, redemption, now_ms=0):
             await tx.execute(DROP, redemption)
-    for redemption in sorted({redemption for redemption, doubt in standing if doubt}):
+    for redemption in sorted(doubted):
         await tx.execute(DOUBT_OVER, redemption)
 
 

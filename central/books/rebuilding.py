@@ -5,8 +5,9 @@ The books say nothing that the facts do not say. Conflicts that were heard stay 
 
 from typing import Final
 
-from central.books.booking import Incoming, book_all
+from central.books.booking import book_all
 from central.books.bounds import Bounds
+from central.books.planned import Incoming, entries_of
 from central.proofs.apart import all_foreign
 from credit.records import Record
 from storage.jobs import Tx
@@ -68,5 +69,5 @@ async def rebuild(tx: Tx, bounds: Bounds) -> None:
             groups.setdefault((received_ms, terminal, epoch, site), []).append(record)
         for (received_ms, terminal, epoch, site), records in groups.items():
             incoming = Incoming(terminal=terminal, epoch=epoch, site=site, received_ms=received_ms)
-            await book_all(tx, incoming, records, bounds)
+            await book_all(tx, entries_of(incoming, records), bounds)
     await tx.execute(DONE)

@@ -27,7 +27,7 @@ from central.books.counts import (
     state_after,
     uses_of,
 )
-from central.books.planned import UNBOUNDED, Booking, GivingBack, Side, Step, Taking, Tally
+from central.books.planned import UNBOUNDED, Booking, Entry, GivingBack, Side, Taking, Tally
 from central.books.settling.accounts import Steps, fen_of, stepped, unpacked
 from credit.records import Record
 from storage.jobs import Row, Tx, Value
@@ -64,38 +64,37 @@ END: Final = (
 )
 
 
-async def plan(
-    tx: Tx, terminal: str, steps: Sequence[Step], *, nonces: bool = False, names: Iterable[str] = ()
-) -> Booking:
-    """Return what `terminal`'s fresh facts do; raise UnbookableError for a figure nobody could have used.
+async def plan(tx: Tx, entries: Sequence[Entry], *, names: Iterable[str] = ()) -> Booking:
+    """Return what fresh facts do; raise UnbookableError for a figure nobody could have used.
 
     Writes who spoke first of each redemption (keys `r|…`), before any other row of the books is touched; that locks
     what is given back here, and the holders `names` (keys `x|…`), against everybody who tells the same.
     """
-    booking = Booking()
-    first = Counter([f"r|{one.record.redemption}" for one in steps if one.record.kind in GRANTING])
-    for key in [f"x|{name}" for name in names] + [f"r|{one.record.redemption}" for one in steps if gives_back(one)]:
+    booking = Booking(whence={incoming.place: incoming for incoming, _record in entries})
+    first = Counter([f"r|{one.record.redemption}" for one in entries if one.record.kind in GRANTING])
+    for key in [f"x|{name}" for name in names] + [f"r|{one.record.redemption}" for one in entries if gives_back(one)]:
         first[key] += 0
     rows = await tx.rows_many(TALLY, [(key, n, UNBOUNDED) for key, n in sorted(first.items())])
     spoken: dict[str, int] = {key: n for key, n, _bound in rows}
-    for epoch, record in steps:
+    for incoming, record in entries:
         if record.redemption is None:
             continue
         if record.kind in GRANTING:
-            granted = Granted(Side(terminal, epoch, record.seq, record.at_ms, record.redemption), record, nonces)
+            side = Side(*incoming.place, record.seq, record.at_ms, record.redemption)
+            granted = Granted(side, record, incoming.nonces)
             if spoken[f"r|{record.redemption}"] > 1:
                 booking.spoken.add(record.redemption)
                 await _spoken_of(tx, booking, granted)
             else:
                 _take(booking, granted, [], None)
         else:
-            await _step(tx, booking, terminal, record)
+            await _step(tx, booking, incoming.terminal, record)
     return booking
 
 
-def gives_back(step: Step) -> bool:
+def gives_back(one: Entry) -> bool:
     """Return whether a fact gives something of a redemption back."""
-    return step.record.kind in GIVING_BACK and step.record.redemption is not None
+    return one.record.kind in GIVING_BACK and one.record.redemption is not None
 
 
 class Granted(NamedTuple):

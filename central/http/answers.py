@@ -8,16 +8,17 @@ Rules of this file:
 - `state` changes exactly when there is something new to say (central.http.waking).
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import msgspec
 
-from central.books.conflicts import conflicts_of
+from central.books.conflicts import conflicts_of_each
 from central.books.intake import Taken
-from central.http.waking import state_of
+from central.http.waking import states_of
 from central.platform_state import Signer
 from central.register.former import FormerKey, former_keys
-from central.register.standing import standing_orders
+from central.register.standing import orders_of_each
 from storage.jobs import Tx
 from sync.wire.messages import (
     MAX_TOLD,
@@ -47,13 +48,18 @@ class Told:
 
 async def to_tell(tx: Tx, terminal: str, lists: int | None, *, held: tuple[Held, ...] = ()) -> Told:
     """Return what there is to tell `terminal`; `lists` is the newest publication's number."""
-    return Told(
-        state=await state_of(tx, terminal, lists),
-        conflicts=(await conflicts_of(tx, terminal))[:MAX_TOLD],
-        orders=await standing_orders(tx, terminal),
-        lists_version=lists,
-        held=held,
-    )
+    return replace((await to_tell_each(tx, [terminal], lists))[0], held=held)
+
+
+async def to_tell_each(tx: Tx, terminals: Sequence[str], lists: int | None) -> list[Told]:
+    """Return what there is to tell each terminal."""
+    states = await states_of(tx, terminals, lists)
+    conflicts = await conflicts_of_each(tx, terminals)
+    orders = await orders_of_each(tx, terminals)
+    return [
+        Told(state=state, conflicts=some[:MAX_TOLD], orders=given, lists_version=lists)
+        for state, some, given in zip(states, conflicts, orders, strict=True)
+    ]
 
 
 async def to_tell_former(tx: Tx, terminal: str, former: FormerKey, *, held: tuple[Held, ...] = ()) -> Told:

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
-from central.books.intake import ends
+from central.books.arriving.chains import ends
 from central.http.terminal_calls import TerminalCalls
 from central.lives import twins
 from central.lives.memory import Remembered, last_seq, page

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 from aiohttp import web
 
-from central.books.intake import GapError
+from central.books.arriving.chains import GapError
 from central.http.inflate import NotGzipError, TooLargeError
 from storage.jobs import BadValueError, JobWithdrawnError, StoreFailedError
 from sync.wire.messages import Held, Problem, WireError

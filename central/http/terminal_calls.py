@@ -13,11 +13,13 @@ from dataclasses import replace
 import msgspec
 from aiohttp import web
 
+from central.books.arriving.chains import ends
 from central.books.bounds import Catalogue
-from central.books.intake import Taken, ends, take_in
+from central.books.intake import Taken
 from central.http.answers import Told, signed_answer, to_tell, to_tell_former
 from central.http.asked import Caller, KnownKeys, named_in, read_bounded, through_of, wait_of
 from central.http.inflate import inflate
+from central.http.journals.arrivals import SEEN, Arrival
 from central.http.problems import Handler, problem
 from central.http.tries import WrongTries
 from central.http.waking import Poll, Waking
@@ -26,7 +28,7 @@ from central.lists.role_keys import KeyFolderError
 from central.lives import twins
 from central.platform_state import PlatformState
 from central.register.enrolment import Offered, use_code
-from central.register.former import FormerKey, former_keys, note_former
+from central.register.former import FormerKey, former_keys
 from central.register.registry import RegistryError
 from central.register.sites import serves
 from storage.jobs import JobStore, Tx
@@ -53,7 +55,6 @@ MAX_REASK_BYTES = 1024
 KEY_OF = "SELECT public_key FROM terminals WHERE terminal = $1"
 ACTIVE = "SELECT 1 FROM terminals WHERE terminal = $1 AND state = 'active'"
 SEEN_MS = 60_000  # how exactly it is kept when a terminal was seen
-SEEN = "UPDATE terminals SET seen_ms = $1 WHERE terminal = $2"
 WRONG_TRIES = frozenset({"unknown_code", "code_used", "bad_proof"})
 
 
@@ -193,18 +194,7 @@ class TerminalCalls:
             body = inflate(body, limit=MAX_BATCH_BYTES)
         caller, sealed = await self._sealed_by(asker, request.match_info["terminal"], body)
         now_ms, lists, bounds = self._now_ms(), self._state.lists_version(), self._catalogue.bounds()
-
-        async def job(tx: Tx) -> tuple[Taken, Told]:
-            if asker.former is None:
-                await twins.hear(tx, asker.claims, now_ms=now_ms)
-            taken = await take_in(tx, sealed, now_ms=now_ms, bounds=bounds, former=caller.former is not None)
-            if caller.former is not None:
-                await note_former(tx, sealed, caller.former, now_ms=now_ms)
-                return taken, await to_tell_former(tx, caller.terminal, caller.former)
-            await tx.execute(SEEN, now_ms, caller.terminal)
-            return taken, await to_tell(tx, caller.terminal, lists)
-
-        taken, told = await self._store.write(job)
+        taken, told = await self._store.write(Arrival(sealed, asker, caller, now_ms, lists, bounds))
         if sealed.seal.last >= through_of(request) and caller.former is None:
             self.heard(caller.terminal)
         return self._answered(caller, told, taken)

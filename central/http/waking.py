@@ -14,7 +14,7 @@ Rules of this file:
 import asyncio
 import logging
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -121,10 +121,10 @@ class Waking:
                 poll.set()
 
 
-async def state_of(tx: Tx, terminal: str, lists: int | None) -> str:
-    """Return the state of what `terminal` has to be told: equal states mean no news."""
-    order, conflict = await tx.row(STATE, terminal) or (0, 0)
-    return f"{order}.{conflict}.{lists or 0}"
+async def states_of(tx: Tx, terminals: Sequence[str], lists: int | None) -> list[str]:
+    """Return the state of what each terminal has to be told: equal states mean no news."""
+    found = await tx.rows_each(STATE, [(terminal,) for terminal in terminals])
+    return [f"{order}.{conflict}.{lists or 0}" for ((order, conflict),) in found]
 
 
 def _end(poll: Poll) -> None:

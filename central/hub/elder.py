@@ -5,7 +5,7 @@ A hub needs it once, and answers no claim before (claims.md 8). Afterwards its g
 
 from typing import Final
 
-from central.books.intake import ends
+from central.books.arriving.chains import ends
 from storage.jobs import Row, Tx
 from sync.wire.hubs import (
     MAX_NAMES,

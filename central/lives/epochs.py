@@ -18,12 +18,12 @@ Rules of this file:
   of the machine which is gone (central.register.former).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from central.lives.twins import seen_twice
 from credit.records import Record
-from storage.jobs import Tx, storable
+from storage.jobs import Row, Tx, storable
 
 MAX_HEADS: Final = 16
 MAX_NAME: Final = 64
@@ -70,19 +70,23 @@ class Grown(NamedTuple):
     now_ms: int
 
 
-async def judge(tx: Tx, grown: Grown, *, former: bool = False) -> None:
-    """Note how the epoch of a batch stands, and whether somebody else goes on under this name.
+async def judge_all(tx: Tx, several: Sequence[tuple[Grown, bool]]) -> None:
+    """Note how the epochs of batches stand, and whether somebody else goes on under a name.
 
-    A `former` key's box was replaced and is told so: it is nobody's twin (central.register.former).
+    Each with whether a former key sealed it: such a box was replaced and is told so, it is nobody's twin
+    (central.register.former).
     """
-    for record in grown.records:
-        named = named_by(record) if record.kind in DECLARING else None
-        if named is not None:
-            await _declared(tx, grown, record, named, former=former)
-    if not grown.held:
-        await _begun(tx, grown)
-    if not former:
-        await _twin(tx, grown)
+    for grown, former in several:
+        for record in grown.records:
+            named = named_by(record) if record.kind in DECLARING else None
+            if named is not None:
+                await _declared(tx, grown, record, named, former=former)
+        if not grown.held:
+            await _begun(tx, grown)
+    ours = [grown for grown, former in several if not former]
+    for grown, rows in zip(ours, await tx.rows_each(NEWEST, [(grown.terminal,) for grown in ours]), strict=True):
+        if rows:
+            await _twin(tx, grown, rows[0])
 
 
 def named_by(record: Record) -> str | None:
@@ -159,9 +163,8 @@ async def _obeys(tx: Tx, grown: Grown) -> bool:
     return False
 
 
-async def _twin(tx: Tx, grown: Grown) -> None:
-    newest = await tx.row(NEWEST, grown.terminal)
-    if newest is None or newest[0] == grown.epoch:
+async def _twin(tx: Tx, grown: Grown, newest: Row) -> None:
+    if newest[0] == grown.epoch:
         return
     life = await tx.row(LIFE, grown.terminal, grown.epoch)
     if life is not None and life[1] is not None and life[1] > newest[2]:

@@ -11,10 +11,11 @@ Rules of this file:
   until the office enrols one of them anew with a new key: that ends it.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from central.register.standing import order
-from storage.jobs import Tx
+from storage.jobs import Row, Tx
 from sync.wire.messages import AuthClaims
 
 HOUR_MS: Final = 3_600_000
@@ -37,14 +38,30 @@ FINDING: Final = (
 
 async def hear(tx: Tx, claims: AuthClaims, *, now_ms: int) -> None:
     """Take note of which start of a terminal is speaking; its request is proven."""
-    if claims.instance is None:
-        return
-    newest = await tx.row(NEWEST, claims.iss)
-    if newest is not None and newest[1] == claims.instance:
-        return
-    if newest is None or await tx.row(KNOWN, claims.iss, claims.instance) is None:
+    await hear_each(tx, [claims], now_ms=now_ms)
+
+
+async def hear_each(tx: Tx, several: Sequence[AuthClaims], *, now_ms: int) -> None:
+    """Take note of which starts are speaking, in their order; their requests are proven. A hub speaks for several."""
+    speaking, again = list[AuthClaims](), list[AuthClaims]()
+    first: dict[str, str] = {}
+    for one in several:
+        if one.instance is not None and first.setdefault(one.iss, one.instance) != one.instance:
+            again.append(one)
+        elif one.instance is not None and all(one.iss != other.iss for other in speaking):
+            speaking.append(one)
+    for claims, rows in zip(speaking, await tx.rows_each(NEWEST, [(one.iss,) for one in speaking]), strict=True):
+        newest = rows[0] if rows else None
+        if newest is None or newest[1] != claims.instance:
+            await _hear(tx, claims, str(claims.instance), newest, now_ms=now_ms)
+    for one in again:  # two machines at once: the second is weighed against the first
+        await hear(tx, one, now_ms=now_ms)
+
+
+async def _hear(tx: Tx, claims: AuthClaims, instance: str, newest: Row | None, *, now_ms: int) -> None:
+    if newest is None or await tx.row(KNOWN, claims.iss, instance) is None:
         number = 1 if newest is None else newest[0] + 1
-        await tx.execute(BEGUN, claims.iss, number, claims.instance, claims.iat)
+        await tx.execute(BEGUN, claims.iss, number, instance, claims.iat)
         await tx.execute(FORGET, claims.iss, number - KEPT)
     elif claims.iat > newest[2]:
         await _again(tx, claims.iss, now_ms=now_ms)

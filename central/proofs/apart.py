@@ -68,17 +68,20 @@ async def all_foreign(tx: Tx) -> None:
     await tx.execute(BARE, FOREIGN)
 
 
-async def apart_of(tx: Tx, terminal: str, epoch: str, records: Sequence[Record]) -> dict[int, str]:
-    """Return why each of a batch's records stands apart, by seq; those that do not are missing."""
-    for record in records:
-        if "order" in record.body:
-            await _hear(tx, terminal, record.seq, record.body)
-    spans = [Span(*row) for row in await tx.rows(SPANS, terminal)]
-    found: dict[int, str] = {}
-    for record in records if spans else ():
-        why = next((span.why for span in spans if span.holds(epoch, record.seq)), None)
-        if why is not None:
-            found[record.seq] = why
+async def apart_of(tx: Tx, batches: Sequence[tuple[str, str, Sequence[Record]]]) -> dict[tuple[str, str, int], str]:
+    """Return why records of batches (terminal, epoch, records) stand apart, by place and seq; most do not."""
+    for terminal, _epoch, records in batches:
+        for record in records:
+            if "order" in record.body:
+                await _hear(tx, terminal, record.seq, record.body)
+    found: dict[tuple[str, str, int], str] = {}
+    spans_of = await tx.rows_each(SPANS, [(terminal,) for terminal, _epoch, _records in batches])
+    for (terminal, epoch, records), rows in zip(batches, spans_of, strict=True):
+        spans = [Span(*row) for row in rows]
+        for record in records if spans else ():
+            why = next((span.why for span in spans if span.holds(epoch, record.seq)), None)
+            if why is not None:
+                found[terminal, epoch, record.seq] = why
     return found
 
 

@@ -9,7 +9,7 @@ Rules of this file:
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from storage.jobs import Row, Tx, storable
@@ -25,10 +25,11 @@ OLD: Final = "SELECT redemption, terminal FROM proofs WHERE judged_ms <= $1 ORDE
 DROP: Final = "DELETE FROM proofs WHERE redemption = $1 AND terminal = $2"
 
 
-async def keep(tx: Tx, terminal: str, proofs: Mapping[str, bytes], *, now_ms: int) -> None:
-    """Keep what `terminal` sent, by redemption."""
+async def keep_all(tx: Tx, sent: Sequence[tuple[str, Mapping[str, bytes], int]]) -> None:
+    """Keep what terminals sent: (terminal, proofs by redemption, when)."""
     rows = [
         (one, terminal, shown, hashlib.sha256(shown).digest(), now_ms)
+        for terminal, proofs, now_ms in sent
         for one, shown in sorted(proofs.items())
         if storable(one)  # no fact is about a redemption of another name
     ]

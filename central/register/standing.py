@@ -10,7 +10,7 @@ machines under one name are told that they are two for as long as they are: what
 other.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -30,12 +30,12 @@ LAST = (
     " (SELECT coalesce(max(number), 0) AS n FROM lifted) l"
 )
 NEXT = (
-    "SELECT c.number, c.action, c.reason, l.terminal FROM commands c JOIN terminals t ON t.terminal = c.terminal"
+    "SELECT c.number, c.action, c.reason, l.terminal FROM commands c JOIN terminals t ON t.terminal = c.terminal"  # noqa: S608 - a figure of ours
     " LEFT JOIN lifted l ON l.number = c.number"
     " WHERE c.terminal = $1 AND (c.number > t.obeyed OR (c.action = 'twin' AND c.number >= t.twin_ms))"
     " AND (c.action <> 'new_epoch' OR NOT EXISTS (SELECT 1 FROM commands n WHERE n.terminal = c.terminal"
     " AND n.action = 'new_epoch' AND n.number > c.number))"
-    " ORDER BY c.number LIMIT $2"
+    f" ORDER BY c.number LIMIT {MAX_ORDERS}"
 )
 OBEYED = (
     "UPDATE terminals SET obeyed = $1 WHERE terminal = $2 AND obeyed < $1"
@@ -63,17 +63,25 @@ async def next_number(tx: Tx, *, now_ms: int) -> int:
 
 
 async def standing_orders(tx: Tx, terminal: str) -> list[Command | SignedProfile]:
-    """Return the orders that `terminal` has not obeyed, oldest first, as many as one answer tells.
+    """Return the orders that `terminal` has not obeyed, oldest first, as many as one answer tells."""
+    return (await orders_of_each(tx, [terminal]))[0]
+
+
+async def orders_of_each(tx: Tx, terminals: Sequence[str]) -> list[list[Command | SignedProfile]]:
+    """Return the orders that each of `terminals` has not obeyed, oldest first, as many as one answer tells.
 
     Of several new profiles the newest is told, under each number.
     """
-    found: list[Command | SignedProfile] = []
-    for number, action, reason, about in await tx.rows(NEXT, terminal, MAX_ORDERS):
-        if action == "profile":
-            found.append(SignedProfile(terminal=terminal, number=number, profile=await profile_of(tx, terminal)))
-        else:
-            told = Command(terminal=terminal, number=number, action=action, reason=reason)
-            found.append(told if about is None else msgspec.structs.replace(told, about=about))
+    found: list[list[Command | SignedProfile]] = []
+    for terminal, rows in zip(terminals, await tx.rows_each(NEXT, [(one,) for one in terminals]), strict=True):
+        told: list[Command | SignedProfile] = []
+        for number, action, reason, about in rows:
+            if action == "profile":
+                told.append(SignedProfile(terminal=terminal, number=number, profile=await profile_of(tx, terminal)))
+            else:
+                order = Command(terminal=terminal, number=number, action=action, reason=reason)
+                told.append(order if about is None else msgspec.structs.replace(order, about=about))
+        found.append(told)
     return found
 
 

@@ -21,8 +21,9 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
+from central.books.arriving.chains import ends
 from central.books.bounds import Bounds
-from central.books.intake import ends, take_in
+from central.books.intake import take_in
 from central.http.asked import read_bounded, through_of
 from central.http.inflate import inflate
 from central.site.served import Terminals

@@ -4,9 +4,10 @@ import json
 import pytest
 
 from cache.journal.chain import current_epoch
+from central.books.arriving.chains import GapError
 from central.books.bounds import Bounds
 from central.books.conflicts import most_at_once
-from central.books.intake import GapError, take_in
+from central.books.intake import take_in
 from central.books.rebuilding import rebuild
 from credit.records import Record, chain_next, chain_start, encode
 from sync.wire.messages import Seal

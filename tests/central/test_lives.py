@@ -5,7 +5,7 @@ import pytest
 from central.books.bounds import Bounds
 from central.books.rebuilding import rebuild
 from central.lives import twins
-from central.lives.epochs import Grown, judge
+from central.lives.epochs import Grown, judge_all
 from central.register.enrolment import make_code
 from central.register.former import settle_twin
 from central.register.standing import hear_obeyed, standing_orders
@@ -55,7 +55,7 @@ class Books:
 
     def grows(self, epoch, *records, held=False, former=False):
         self.conn.execute("INSERT INTO epochs VALUES ('gate-1', ?, 1, 1, 1) ON CONFLICT DO NOTHING", (epoch,))
-        self.run(lambda tx: judge(tx, Grown("gate-1", epoch, held, tuple(records), NOW), former=former))
+        self.run(lambda tx: judge_all(tx, [(Grown("gate-1", epoch, held, tuple(records), NOW), former)]))
 
     @property
     def standing(self):

@@ -11,7 +11,7 @@ from central.office import entries
 from central.office.approving.evidence import add_evidence
 from central.office.persons.retaining import RETENTION, tidy
 from central.office.refusals import RefusedError
-from central.proofs.keeping import keep
+from central.proofs.keeping import keep_all
 from central.register.accounts.acts import newest
 from central.register.members import Standing, list_members
 from central.register.registry import register
@@ -57,7 +57,7 @@ async def lived(office, journal):
     gate, shown = await journal("gate-1"), b"XG1:shown"
     me, other = issued.subject.hex(), "ab" * 16
     await gate.bring(("granted", "r-1", grant(me)), ("granted", "r-2", grant(other)), ("passed", "r-1", {}))
-    await office.books.write(lambda tx: keep(tx, "gate-1", {"r-1": shown, "r-2": shown}, now_ms=NOW))
+    await office.books.write(lambda tx: keep_all(tx, [("gate-1", {"r-1": shown, "r-2": shown}, NOW)]))
     return me
 
 

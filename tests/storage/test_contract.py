@@ -10,7 +10,14 @@ import pytest
 from central.books.reports import TERMINALS
 from central.store import SCHEMAS
 from storage.driven import SqliteJobs
-from storage.jobs import BadValueError, ConstraintError, JobSuspendedError, JobWithdrawnError, StoreFailedError
+from storage.jobs import (
+    BadValueError,
+    ConstraintError,
+    JobSuspendedError,
+    JobWithdrawnError,
+    JointJob,
+    StoreFailedError,
+)
 from storage.postgres import PostgresJobs
 
 WAIT_S = 10
@@ -86,6 +93,60 @@ async def test_a_job_that_goes_on_after_a_broken_constraint_is_told_that_nothing
         assert await jobs.write(put("b")) == "b"
 
 
+class Noted(JointJob):
+    """A note of somebody's, put down together with others' notes; one of "ill" spoils all that are with it."""
+
+    kind, whose = "noted", ""
+
+    def __init__(self, name, whose, calls):
+        self.name, self.whose, self.calls = name, whose, calls
+
+    async def together(self, tx, jobs):
+        self.calls.append([one.name for one in jobs])
+        for one in jobs:
+            await put(one.name)(tx)
+            if one.name == "ill":
+                raise LookupError("ill")
+        return [KeyError(one.name) if one.name == "refused" else one.name for one in jobs]
+
+
+class TestJointJobs:
+    async def test_each_is_told_what_became_of_its_own_and_those_that_wait_are_done_together(self, jobs):
+        calls, wanted = [], [f"n{number}" for number in range(30)]
+
+        told = await asyncio.gather(*(jobs.write(Noted(name, name, calls)) for name in wanted))
+
+        assert told == wanted
+        assert await jobs.read(names) == sorted(wanted)
+        assert sorted(name for call in calls for name in call) == sorted(wanted)
+        assert max(map(len, calls)) > (1 if isinstance(jobs, PostgresJobs) else 0)
+
+    async def test_what_befalls_all_is_undone_and_each_is_done_alone(self, jobs):
+        calls, wanted = [], ["a", "ill", "b", "c"]
+
+        told = await asyncio.gather(*(jobs.write(Noted(name, name, calls)) for name in wanted), return_exceptions=True)
+
+        assert [type(one) for one in told] == [str, LookupError, str, str]
+        assert await jobs.read(names) == ["a", "b", "c"]
+        assert ["ill"] in calls
+
+    async def test_an_error_among_the_results_is_told_to_whose_it_is(self, jobs):
+        told = await asyncio.gather(
+            *(jobs.write(Noted(name, name, [])) for name in ("a", "refused", "b")), return_exceptions=True
+        )
+
+        assert [type(one) for one in told] == [str, KeyError, str]
+
+    async def test_of_one_name_no_two_are_done_together(self, jobs):
+        calls = []
+        whose = {f"n{number:02d}": number % 3 for number in range(24)}
+
+        await asyncio.gather(*(jobs.write(Noted(name, of, calls)) for name, of in whose.items()))
+
+        assert sorted(name for call in calls for name in call) == sorted(whose)
+        assert all(len({whose[name] for name in call}) == len(call) for call in calls)
+
+
 class TestTheContract:
     async def test_a_job_is_one_transaction_and_returns_its_result(self, jobs):
         async def two(tx):
@@ -105,6 +166,21 @@ class TestTheContract:
 
         assert [told[0], type(told[1]), told[2]] == ["a", LookupError, "b"]
         assert await jobs.read(names) == ["a", "b"]
+
+    async def test_a_question_is_answered_for_each_of_many_in_their_order(self, jobs):
+        for name, n in (("a", 1), ("b", 2), ("c", 3)):
+            await jobs.write(put(name, n))
+        asked = [("c", 0), ("x", 0), ("a", 0), ("c", 9), ("b", 1)]
+        each = "SELECT name, n FROM note WHERE name = $1 AND n > $2"
+        above = "SELECT n FROM note WHERE n > $1 ORDER BY n DESC LIMIT 2"
+
+        found = await jobs.read(lambda tx: tx.rows_each(each, asked))
+
+        assert found == [[("c", 3)], [], [("a", 1)], [], [("b", 2)]]
+        assert await jobs.read(lambda tx: tx.rows_each(above, [(0,), (2,)])) == [[(3,), (2,)], [(3,)]]
+        assert await jobs.read(lambda tx: tx.rows_each(each, [])) == []
+        with pytest.raises(BadValueError):
+            await jobs.read(lambda tx: tx.rows_each(each, [("a\0", 0), ("b", 0)]))
 
     async def test_a_broken_constraint_has_one_name(self, jobs):
         await jobs.write(put("a"))

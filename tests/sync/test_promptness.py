@@ -9,6 +9,7 @@ import pytest
 from aiohttp import web
 
 from central.http import terminal_calls
+from central.http.journals import arrivals
 from central.http.waking import Waking
 from central.hub import learning
 from central.register.standing import set_state
@@ -375,7 +376,7 @@ class TestManners:
         pusher, wait_of = terminal.pusher(line), terminal_calls.wait_of
         listener = Listener(line, pusher)
         monkeypatch.setattr(terminal_calls, "wait_of", lambda request: asked.append(wait_of(request)) or asked[-1])
-        monkeypatch.setattr(terminal_calls, "take_in", lambda *_a, **_k: (_ for _ in ()).throw(StoreFailedError("ill")))
+        monkeypatch.setattr(arrivals, "take_all", lambda *_a, **_k: (_ for _ in ()).throw(StoreFailedError("ill")))
         await listener.once()
         await terminal.write()
         with pytest.raises(RefusedError, match="500"):

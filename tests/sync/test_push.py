@@ -11,8 +11,9 @@ from cache.journal.chain import JournalError, current_epoch, retire, verify
 from cache.journal.orders import standing
 from cache.ledger.facts import STORE_LOST, SUSPENDED, switched
 from cache.memory.lives import End, is_point
-from central.books.intake import GapError
+from central.books.arriving.chains import GapError
 from central.http import terminal_calls
+from central.http.journals import arrivals
 from central.platform_state import Signer
 from central.register.standing import order, set_state, standing_orders
 from credit.records import chain_start
@@ -478,10 +479,10 @@ class TestAPlatformThatSaysNo:
         terminal = await town.terminal()
         await terminal.write()
 
-        def never(_conn, _sealed, **_more):
+        async def never(*_given, **_more):
             raise GapError("gap", "not here", [])
 
-        monkeypatch.setattr(terminal_calls, "take_in", never)
+        monkeypatch.setattr(arrivals, "take_all", never)
 
         with pytest.raises(JournalError, match="another journal"):
             await terminal.pusher().drain()

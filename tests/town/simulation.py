@@ -18,9 +18,10 @@ import random
 from dataclasses import dataclass, field
 
 from central.books import booking, conflicts, pledges, tallies
+from central.books.arriving.chains import GapError
 from central.books.bounds import Bounds
 from central.books.conflicts import most_at_once
-from central.books.intake import GapError, take_in
+from central.books.intake import take_in
 from central.hub import claims
 from central.hub.claims import Asker, answer_claim
 from central.hub.learning import PATIENCE_MS, Learning

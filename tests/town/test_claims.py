@@ -7,8 +7,9 @@ from typing import ClassVar
 import pytest
 
 from central.books import pledges
-from central.books.booking import Incoming, book_all
+from central.books.booking import book_all
 from central.books.bounds import Bounds
+from central.books.planned import Incoming, entries_of
 from central.hub import lifting
 from central.hub.claims import Asker, answer_claim
 from central.hub.learning import PATIENCE_MS, REACH_MS, SETTLE_MS, Learning
@@ -431,7 +432,7 @@ class TestWhatTheSiteKnows:
         ]
         authority.asked += len(written)
         incoming = Incoming(terminal=gate, epoch="e", site="tiankeng", received_ms=NOW)
-        await authority.jobs.write(lambda tx: book_all(tx, incoming, written, Bounds()))
+        await authority.jobs.write(lambda tx: book_all(tx, entries_of(incoming, written), Bounds()))
 
     def entered(self, redemption, at_ms, n=1):
         return "granted", redemption, at_ms, {"uses": [{"key": self.KEY, "n": n, "max": 9}], "heads": n}

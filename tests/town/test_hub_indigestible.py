@@ -2,7 +2,8 @@
 
 import functools
 
-from central.http import claim_calls, terminal_calls
+from central.http import claim_calls
+from central.http.journals import arrivals
 from storage.jobs import StoreFailedError
 from tests.town.test_hub_between import through, until
 from tests.town.test_hub_calls import WIDE_KEY, ask
@@ -27,7 +28,7 @@ def indigestible(module, name, monkeypatch, whose):
 async def test_a_batch_that_the_platform_cannot_take_stops_no_other_terminals_facts(site, monkeypatch):
     (ill, well), town = site.gates, site.town
     with monkeypatch.context() as broken:
-        indigestible(terminal_calls, "take_in", broken, "terminal='gate-a'")
+        indigestible(arrivals, "take_all", broken, "terminal='gate-a'")
         await ill.write(many=2)
         await ill.pusher(through(site, ill)).drain()  # 202: the hub keeps it
         for many in (1, 2, 3):

@@ -8,8 +8,9 @@ from aiohttp import web
 
 from cache.ids import uuid7
 from central.books import pledges
-from central.books.booking import Incoming, book_all
+from central.books.booking import book_all
 from central.books.bounds import Bounds
+from central.books.planned import Incoming, entries_of
 from central.store import sqlite_books
 from credit.records import Record
 from sync.beyond.asking import AuthorityError
@@ -40,7 +41,7 @@ async def booked(authority, gate, *records):
     ]
     authority.asked += len(written)
     incoming = Incoming(terminal=gate, epoch="e", site="tiankeng", received_ms=authority.now)
-    await authority.jobs.write(lambda tx: book_all(tx, incoming, written, Bounds()))
+    await authority.jobs.write(lambda tx: book_all(tx, entries_of(incoming, written), Bounds()))
 
 
 def granted(redemption):

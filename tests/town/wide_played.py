@@ -11,8 +11,8 @@ the hub. At rest hub and platform count what the facts say, and neither holds a 
 from pathlib import Path
 from types import SimpleNamespace
 
+from central.books.arriving.chains import GapError
 from central.books.bounds import Bounds
-from central.books.intake import GapError
 from central.hub import lifting
 from central.hub.claims import Asker, answer_claim
 from central.site import counting, giving_up

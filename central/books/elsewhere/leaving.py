@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 
 from central.books.counts import GRANTING, WHOLE, Back, figure
 from central.books.elsewhere.telling import INSIDE, Told, clean, holder, needed, told_of
-from central.books.planned import Booking, Side
+from central.books.planned import Booking, Entry, Side
 from central.books.tallies import change, taken_fresh
 from credit.records import Record
 from storage.jobs import Row, Tx
@@ -36,7 +36,8 @@ PUT: Final = (
     " ON CONFLICT (name, redemption) DO UPDATE SET inside = excluded.inside, left_ms = excluded.left_ms"
 )
 Place = tuple[str, str, str]
-Tells = Mapping[tuple[int, str | None], Told]  # by seq and redemption: a fork has two records at one seq
+Named = tuple[str, str, int, str | None]
+Tells = Mapping[Named, Told]  # by place, seq and redemption: a fork has two records at one seq
 
 
 class Presence(NamedTuple):
@@ -68,20 +69,25 @@ class Elsewhere:
         await tx.rows_many(f"{PUT} RETURNING name", [self.rows[key] for key in sorted(self.rows)])
 
 
-def exits_of(records: Iterable[Record], site: str) -> list[tuple[str, Record]]:
-    """Return the exits among `records`, each with its holder's name at the site where he left."""
-    return [(holder(_site(one, site), one.body), one) for one in records if one.kind == "exited"]
+def exits_of(entries: Iterable[Entry]) -> list[tuple[str, Record]]:
+    """Return the exits among facts, each with its holder's name at the site where he left."""
+    return [(holder(_site(one, came.site), one.body), one) for came, one in entries if one.kind == "exited"]
 
 
-def tell(records: Iterable[Record], site: str) -> Tells:
+def tell(entries: Iterable[Entry]) -> Tells:
     """Return what other gates need of a batch's grants; nothing of most."""
-    asked = ((one, told_of(one, site=_site(one, site))) for one in records if one.kind in GRANTING and needed(one))
-    return {(record.seq, record.redemption): told for record, told in asked if told is not None}
+    found: dict[Named, Told] = {}
+    for incoming, record in entries:
+        if record.kind in GRANTING and needed(record):
+            told = told_of(record, site=_site(record, incoming.site))
+            if told is not None:
+                found[*incoming.place, record.seq, record.redemption] = told
+    return found
 
 
-def locks_of(records: Sequence[Record], told: Tells, site: str) -> set[str]:
+def locks_of(entries: Iterable[Entry], told: Tells) -> set[str]:
     """Return the names whose rows a batch may change."""
-    return {name for name, _exit in exits_of(records, site)} | {one.names[0] for one in told.values() if one.inside}
+    return {name for name, _exit in exits_of(entries)} | {one.names[0] for one in told.values() if one.inside}
 
 
 def _site(record: Record, site: str) -> str:
@@ -89,10 +95,11 @@ def _site(record: Record, site: str) -> str:
     return clean(said) if isinstance(said, str) and said else site
 
 
-async def follow(tx: Tx, booking: Booking, site: str, records: Sequence[Record], tells: Tells) -> Elsewhere:
+async def follow(tx: Tx, booking: Booking, entries: Sequence[Entry], tells: Tells) -> Elsewhere:
     """Return what a planned batch tells other gates; its exits give back room in the booking itself."""
     found = Elsewhere()
-    for side, told in ((side, tells.get((side.seq, side.redemption))) for side, _record in booking.grants):
+    for side, _record in booking.grants if tells else ():
+        told = tells.get((side.terminal, side.epoch, side.seq, side.redemption))
         if told is None:
             continue
         found.told[side.redemption, side.terminal, side.epoch] = told
@@ -100,7 +107,7 @@ async def follow(tx: Tx, booking: Booking, site: str, records: Sequence[Record],
             found.put(Presence(name, side.redemption, told.root, side.at_ms, told.inside if at == 0 else 0))
         if told.inside:
             await _left_before(tx, booking, found, side, told)
-    for name, record in exits_of(records, site):
+    for name, record in exits_of(entries):
         await _leave(tx, booking, found, name, record)
     return found
 

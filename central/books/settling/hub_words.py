@@ -16,6 +16,7 @@ from typing import Final
 
 from central.books.counts import figure
 from central.books.elsewhere.telling import clean
+from central.books.planned import Entry
 from central.books.settling.accounts import name_of
 from credit.records import Record
 from storage.jobs import Tx
@@ -62,9 +63,9 @@ def words_of(records: Iterable[Record], *, site: str) -> list[tuple[int, str, in
     return found
 
 
-async def keep(tx: Tx, place: tuple[str, str], records: Sequence[Record], *, site: str, received_ms: int) -> None:
-    """Keep a batch's denials that rest on a hub's word; `place`: terminal and epoch."""
-    rows = [(*place, *word, received_ms) for word in words_of(records, site=site)]
+async def keep(tx: Tx, entries: Sequence[Entry]) -> None:
+    """Keep the denials among facts that rest on a hub's word."""
+    rows = [(*came.place, *word, came.received_ms) for came, one in entries for word in words_of([one], site=came.site)]
     if rows:
         await tx.execute_many(KEEP, rows)
 

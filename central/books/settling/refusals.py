@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from central.books.counts import MAX_N, figure
+from central.books.planned import Entry
 from central.books.settling.accounts import name_of
 from central.books.totals import QUARTER_MS
 from credit.records import Record
@@ -32,14 +33,14 @@ ADD: Final = (
 Place = tuple[int, str, str]
 
 
-def refusals_of(records: Iterable[Record], *, site: str) -> Counter[Place]:
+def refusals_of(entries: Iterable[Entry]) -> Counter[Place]:
     """Return how often was refused what, where and when."""
     found: Counter[Place] = Counter()
-    for record in records:
+    for incoming, record in entries:
         if record.kind != KIND:
             continue
         own = name_of(record.body.get("site"))
-        place = (record.at_ms // QUARTER_MS, site if own == "?" else own)
+        place = (record.at_ms // QUARTER_MS, incoming.site if own == "?" else own)
         for reason, n in _told(record):
             found[*place, name_of(reason)[:MAX_REASON]] += n
     return found
@@ -55,10 +56,10 @@ def _told(record: Record) -> Iterable[tuple[str, int]]:
         yield (reasons[0] if isinstance(reasons, list) and reasons and isinstance(reasons[0], str) else "?"), 1
 
 
-def denied(place: tuple[str, str], records: Iterable[Record], *, site: str) -> list[tuple[str | int, ...]]:
+def denied(entries: Iterable[Entry]) -> list[tuple[str | int, ...]]:
     """Return a row for each refusal that a measure caused, by the hash of its code."""
     found: list[tuple[str | int, ...]] = []
-    for record in records:
+    for incoming, record in entries:
         if record.kind != KIND:
             continue
         hashed, reasons = record.body.get("token_hash"), record.body.get("reasons")
@@ -67,11 +68,12 @@ def denied(place: tuple[str, str], records: Iterable[Record], *, site: str) -> l
         reason = next((one for one in MEASURES if one in reasons), None)
         if reason is not None and HASHED.fullmatch(hashed):
             own = name_of(record.body.get("site"))
-            found.append((hashed, *place, record.seq, record.at_ms, site if own == "?" else own, reason))
+            site = incoming.site if own == "?" else own
+            found.append((hashed, *incoming.place, record.seq, record.at_ms, site, reason))
     return found
 
 
-async def count(tx: Tx, place: tuple[str, str], records: Sequence[Record], *, site: str) -> None:
-    """Add a batch's refusals to the books, in the order in which rows are locked; `place`: terminal and epoch."""
-    await tx.execute_many(DENIED, sorted(denied(place, records, site=site)))
-    await tx.rows_many(ADD, [(*place, n) for place, n in sorted(refusals_of(records, site=site).items())])
+async def count(tx: Tx, entries: Sequence[Entry]) -> None:
+    """Add the refusals among facts to the books, in the order in which rows are locked."""
+    await tx.execute_many(DENIED, sorted(denied(entries)))
+    await tx.rows_many(ADD, [(*place, n) for place, n in sorted(refusals_of(entries).items())])

@@ -15,8 +15,9 @@ from collections import Counter
 from pathlib import Path
 from typing import IO
 
+from central.books.arriving.chains import GapError
 from central.books.bounds import Bounds, Catalogue
-from central.books.intake import GapError, Taken, take_in
+from central.books.intake import Taken, take_in
 from central.clock import now_ms
 from central.platform_state import PlatformState, open_state
 from central.register.former import FormerKey, former_keys, note_former

@@ -1,0 +1,1 @@
+"""Databases on a server of their own: how one is brought up to this program's schema."""

@@ -1,0 +1,174 @@
+"""Batches that are taken in together make the books that they make one after the other."""
+
+import random
+
+import pytest
+
+from central.books.arriving.chains import GapError
+from central.books.booking import unmixed
+from central.books.bounds import Bounds
+from central.books.elsewhere.telling import INSIDE
+from central.books.intake import Batch, take_all, take_in
+from central.books.planned import Entry, Incoming
+from central.store import SCHEMAS, sqlite_books
+from credit.records import Record, chain_next, encode
+from storage.postgres import PostgresJobs
+from tests.town.test_two_platforms import registered, sealed
+
+GATES = [f"g{number}" for number in range(5)]
+SUBJECTS = [f"{number:032x}" for number in range(6)]
+ROUNDS = 7
+NOW = 10_000_000
+EVERY = {
+    "facts": "*",
+    "batches": "*",
+    "epochs": "*",
+    "journals": "terminal, records, set_aside, duplicates, epoch, seq, head",
+    "uses": "*",
+    "tallies": "*",
+    "redemptions": "*",
+    "named": "*",
+    "endings": "*",
+    "early": "*",
+    "totals": "*",
+    "daily": "*",
+    "verdicts": "*",
+    "doubts": "*",
+    "kinds": "*",
+    "refusals": "*",
+    "proofs": "*",
+    "overruns": "*",
+    "conflicts": "terminal, epoch, seq, kind, key, redemption, heard",  # of several others any may be named first
+    "findings": "*",
+    "lives": "*",
+}
+
+
+class Story:
+    """Journals of five gates whose visitors are each other's, drawn: what one gate gives another takes back."""
+
+    def __init__(self, seed):
+        self.bounds = [1, 2, 9] if seed % 2 else [999]  # now and then overrun, or never
+        self.drawn = random.Random(seed)
+        self.ends = dict.fromkeys(GATES, (0, None))
+        self.given = []
+        self.at_ms = 1_000
+
+    def record(self, gate, seq):
+        self.at_ms += self.drawn.randrange(5_000)
+        kind = self.drawn.choice(["granted"] * 5 + ["passed", "annulled", "reversed", "exited", "not_granted", "paid"])
+        subject = self.drawn.choice(SUBJECTS)
+        body = {"issuer": "w", "subject": subject, "heads": 1}
+        redemption = self.drawn.choice(self.given) if self.given and self.drawn.random() < 0.9 else f"{gate}-{seq}"
+        if kind == "granted":
+            redemption = redemption if self.drawn.random() < 0.1 else f"{gate}-{seq}"
+            body["uses"] = [
+                {"key": f"u|w/x|subject:w:{subject}|ever", "n": 1, "max": self.drawn.choice(self.bounds[:2])},
+                {"key": "u|w/x|day:1970-01-01", "n": 1, "max": self.bounds[-1]},
+            ]
+            if self.drawn.random() < 0.4:
+                body["uses"].append({"key": f"{INSIDE}w/x|s", "n": 1, "max": self.bounds[-1]})
+            body["given"] = [{"benefit": "w/x", "offer": {"off_fen": 7}}]
+            self.given.append(redemption)
+        elif kind in ("exited", "not_granted"):
+            redemption, body["reasons"] = None, ["expired"]
+        return Record(seq=seq, id=f"{gate}-{seq:06d}", at_ms=self.at_ms, kind=kind, redemption=redemption, body=body)
+
+    def batch(self, gate):
+        last, head = self.ends[gate]
+        if last and self.drawn.random() < 0.1:
+            return sealed(gate, [self.record(gate, last + 2)], prev=bytes(32))  # it hangs on to nothing
+        records = [self.record(gate, last + number) for number in range(1, self.drawn.randrange(2, 7))]
+        found = sealed(gate, records, prev=head)
+        for one in records:
+            head = chain_next(head, encode(one)) if head else None
+        self.ends[gate] = records[-1].seq, found.links[-1].hash
+        return found
+
+    def rounds(self):
+        """Return rounds of batches: each of some gates, now and then one that was sent before."""
+        found, before = [], {}
+        for _ in range(ROUNDS):
+            some = []
+            for gate in self.drawn.sample(GATES, self.drawn.randrange(2, 6)):
+                again = gate in before and self.drawn.random() < 0.15
+                some.append(before[gate] if again else self.batch(gate))
+                before[gate] = some[-1]
+            found.append(some)
+        return found
+
+
+async def one_by_one(jobs, batches, now_ms):
+    told = []
+    for one in batches:
+        try:
+            told.append(await jobs.write(lambda tx, one=one: take_in(tx, one, now_ms=now_ms, bounds=Bounds())))
+        except GapError as error:
+            told.append(error)
+    return told
+
+
+async def together(jobs, batches, now_ms):
+    return await jobs.write(lambda tx: take_all(tx, [Batch(one, now_ms) for one in batches], Bounds()))
+
+
+async def books(jobs):
+    async def job(tx):
+        return {
+            table: sorted(
+                ({tuple(row) for row in await tx.rows(f"SELECT {columns} FROM {table}")}),
+                key=repr,
+            )
+            for table, columns in EVERY.items()
+        }
+
+    found = await jobs.read(job)
+    found["journals"] = [row for row in found["journals"] if row[1]]  # one that only failed has a turn there
+    return found
+
+
+async def play(jobs, seed, way):
+    await registered(jobs, *GATES)
+    told = []
+    for number, batches in enumerate(Story(seed).rounds()):
+        told += [repr(one) for one in await way(jobs, batches, NOW + number)]
+    return told, await books(jobs)
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_what_is_taken_in_together_is_booked_as_one_after_the_other(tmp_path, seed):
+    async with sqlite_books(tmp_path / "a.db") as jobs:
+        alone = await play(jobs, seed, one_by_one)
+    async with sqlite_books(tmp_path / "b.db") as jobs:
+        both = await play(jobs, seed, together)
+
+    assert both[0] == alone[0]
+    for table, rows in alone[1].items():
+        assert both[1][table] == rows, table
+    assert any(row[3] == "limit" for row in alone[1]["conflicts"]) == bool(seed % 2)
+
+
+@pytest.mark.postgres
+async def test_what_is_taken_in_together_is_booked_alike_on_postgresql(postgres_url, tmp_path):
+    async with sqlite_books(tmp_path / "a.db") as jobs:
+        alone = await play(jobs, 5, one_by_one)
+    async with PostgresJobs(postgres_url, SCHEMAS["postgres"]) as jobs:
+        both = await play(jobs, 5, together)
+
+    assert both[0] == alone[0]
+    for table, rows in alone[1].items():
+        assert both[1][table] == rows, table
+
+
+def test_batches_that_speak_of_one_grant_are_booked_one_after_the_other():
+    def said(gate, redemption, kind="passed", **body):
+        incoming = Incoming(terminal=gate, epoch="e", site="s", received_ms=1)
+        return Entry(incoming, Record(seq=1, id=gate, at_ms=1, kind=kind, redemption=redemption, body=body))
+
+    apart = [said("a", "R1"), said("b", "R2"), said("c", None), said("d", None)]
+    mixed = [said("a", "R1"), said("b", "R2"), said("c", "R1"), said("d", "R2")]
+    exits = [said("a", None, "exited", issuer="w", subject="x"), said("b", None, "exited", issuer="w", subject="x")]
+
+    assert [len(part) for part in unmixed(apart)] == [4]
+    assert [len(part) for part in unmixed(mixed)] == [2, 2]
+    assert [len(part) for part in unmixed(exits)] == [1, 1]
