@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cache.journal.chain import AFTER, CHAINING, HASH, Epoch, JournalError, cursor, epoch_of, raw_of
+from cache.texts import clear
 from credit.records import chain_next, chain_start
 
 MAX_BATCH_RECORDS: Final = 500
@@ -98,13 +99,17 @@ def batch(
 def fitting(before: bytes, row: tuple[Any, ...]) -> bytes | None:
     """Return the record of a row as it travels, None where it and its hash do not fit what is `before`.
 
-    The body stands in the journal as it was hashed, so its bytes are put together, not read and written again: where
-    they are not the very ones, the hash does not fit.
+    The body stands in the journal as it was hashed, perhaps packed, so its bytes are put together, not read and
+    written again: where they are not the very ones, the hash does not fit.
     """
     seq, record_id, at_ms, kind, redemption, body, hashed = row
     if None not in (record_id, kind, body) and isinstance(at_ms, int):
         named = b"null" if redemption is None else b'"%b"' % redemption
-        raw = PLAIN % (at_ms, body, record_id, kind, named, seq)
+        try:
+            said = clear(body)
+        except ValueError:
+            return None
+        raw = PLAIN % (at_ms, said, record_id, kind, named, seq)
         if chain_next(before, raw) == hashed:
             return raw
     whole = raw_of(row)  # whose names need escapes, or whose body was kept in another form

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+from cache.texts import BODY, clear, columns
 from credit.records import Record, around, canonical, chain_next, chain_start, encode
 
 MAX_ID = 128  # characters of an id in a fact
@@ -27,10 +28,10 @@ END = (  # the epoch in force, and the last record
     "SELECT e.terminal, e.id, e.from_seq, j.seq, CAST(j.hash AS BLOB) FROM epoch e"
     " LEFT JOIN journal j ON j.seq = (SELECT max(seq) FROM journal) ORDER BY e.number DESC LIMIT 1"
 )
-INSERT = "INSERT INTO journal (seq, id, at_ms, kind, redemption, body, hash) VALUES (?, ?, ?, ?, ?, ?, ?)"
+INSERT = "INSERT INTO journal (seq, id, at_ms, kind, redemption, body, packed, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 ROW = (  # as bytes: what a bit turned over may be no text any more, no number, or nothing
-    "SELECT seq, CAST(id AS BLOB), CASE typeof(at_ms) WHEN 'integer' THEN at_ms ELSE CAST(at_ms AS BLOB) END,"
-    " CAST(kind AS BLOB), CAST(redemption AS BLOB), CAST(body AS BLOB), CAST(hash AS BLOB) FROM journal"
+    "SELECT seq, CAST(id AS BLOB), CASE typeof(at_ms) WHEN 'integer' THEN at_ms ELSE CAST(at_ms AS BLOB) END,"  # noqa: S608 - constant columns
+    f" CAST(kind AS BLOB), CAST(redemption AS BLOB), {BODY}, CAST(hash AS BLOB) FROM journal"
 )
 AFTER = f"{ROW} WHERE seq >= ? ORDER BY seq LIMIT ?"
 EVERY = f"{ROW} ORDER BY seq"
@@ -168,7 +169,7 @@ def append(conn: sqlite3.Connection, fact: NewFact) -> Record:
         said = canonical(record.body)
         raw = around(record, said)
     linked = chain_next(end.hash, raw)
-    conn.execute(INSERT, (record.seq, record_id, at_ms, kind, record.redemption, said.decode(), linked))
+    conn.execute(INSERT, (record.seq, record_id, at_ms, kind, record.redemption, *columns(kind, said), linked))
     if original:
         conn.execute(BESIDE, (record.seq, original[:MAX_BESIDE]))
     return record
@@ -207,7 +208,7 @@ def record_of(row: tuple[Any, ...]) -> Record:
         raise ValueError(f"record {seq} lacks a part")
     named = None if redemption is None else str(redemption, "utf-8")
     try:
-        said = json.loads(body)
+        said = json.loads(clear(body))
     except RecursionError as error:
         raise ValueError(f"record {seq} nests too deep") from error
     if not isinstance(said, dict):

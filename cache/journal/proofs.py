@@ -29,12 +29,11 @@ ENTRY_BYTES: Final = 8  # quotes, colon and comma of one entry on the wire
 KEEP: Final = "INSERT INTO proofs (redemption, seq, shown) VALUES (?, ?, ?)"
 NEWEST: Final = "SELECT coalesce(max(seq), 0) FROM proofs"
 OLDEST: Final = "SELECT min(seq) FROM proofs WHERE seq > ?"
-NUMBERED: Final = (
-    "SELECT seq FROM proofs WHERE redemption = ?1 AND seq IN (SELECT seq FROM journal WHERE redemption = ?1)"
-)
+NUMBERED: Final = "SELECT seq FROM proofs WHERE redemption = ?1 AND seq IN (SELECT seq FROM redemptions WHERE id = ?1)"
 WAITING: Final = "SELECT redemption, shown FROM proofs WHERE seq > ? AND seq <= min(?, ?) ORDER BY seq LIMIT ?"
 FORGET: Final = f"DELETE FROM proofs WHERE seq IN ({NUMBERED})"  # noqa: S608 - a constant
-LEFT_OVER: Final = "DELETE FROM proofs WHERE redemption = ?"  # its record was damaged and names nothing: look at all
+UNNUMBERED: Final = "SELECT max(seq) FROM proofs WHERE redemption = ?"  # its redemption is gone: look at all
+LEFT_OVER: Final = "DELETE FROM proofs WHERE redemption = ?"  # the same
 
 
 class Aboard(NamedTuple):
@@ -81,8 +80,9 @@ def wire_bytes(shown: bytes) -> int:
 
 def highest(conn: sqlite3.Connection, redemptions: Iterable[str]) -> int:
     """Return the highest number of the proofs of `redemptions`, 0 where none waits."""
-    found = [conn.execute(NUMBERED, (one,)).fetchone() for one in redemptions]
-    return max((row[0] for row in found if row is not None), default=0)
+    asked = ((one,) for one in redemptions)
+    found = [conn.execute(NUMBERED, one).fetchone() or conn.execute(UNNUMBERED, one).fetchone() for one in asked]
+    return max((row[0] or 0 for row in found), default=0)
 
 
 def forget(conn: sqlite3.Connection, redemptions: Iterable[str]) -> None:

@@ -24,12 +24,13 @@ from cache.ledger.paying import is_paid
 from cache.ledger.steps import Stepped, actuated, annul
 from cache.ledger.writing import NONCE_OF
 from cache.pen import Pen
+from cache.texts import BODY, OF_STEPS
 from credit.lifecycle import State
 
 ACTUATING, ACTUATED, NOT_ACTUATED, UNKNOWN = "actuating", "actuated", "not_actuated", "unknown"
 TRIED = (
-    "SELECT kind, CAST(body AS BLOB) FROM journal WHERE redemption = ?"
-    " AND kind IN ('actuating', 'actuated', 'not_actuated', 'unknown') ORDER BY seq"
+    f"SELECT kind, {BODY} FROM journal WHERE redemption = ?"  # noqa: S608 - constant columns
+    f" AND {OF_STEPS} AND kind IN ('actuating', 'actuated', 'not_actuated', 'unknown') ORDER BY seq"
 )
 STATE = "SELECT state, heads FROM redemptions WHERE id = ?"
 STANDING = frozenset({State.GRANTED, State.OPEN, State.OVERDUE})

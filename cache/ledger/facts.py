@@ -13,6 +13,7 @@ from typing import Any
 
 from cache.ledger.counting.keys import counts
 from cache.ledger.visit import Lists, Visit, grace_key
+from cache.texts import ANSWER, clear
 from credit.claims import Token
 from credit.facts import Bought, Facts, NonceUse, OpenThing, PassState, Repeat
 from credit.inputs import ENDING, GRACED, Intent, Now, Place, Request
@@ -24,7 +25,7 @@ GRACE = (  # of leaving and bringing back
     " AND intent = ? AND amount_fen = ? AND heads = ? AND asset = ? AND until_ms > ?"
 )
 GRACE_OF_GRANT = (
-    "SELECT id, answer, EXISTS (SELECT 1 FROM payments p WHERE p.redemption = redemptions.id) FROM redemptions"
+    f"SELECT id, {ANSWER}, EXISTS (SELECT 1 FROM payments p WHERE p.redemption = redemptions.id) FROM redemptions"  # noqa: S608 - constant columns
     " WHERE terminal = ? AND lane = ? AND issuer = ? AND token_id = ? AND intent = ?"
     " AND coalesce(amount_fen, -1) = ? AND heads = ? AND coalesce(asset, '') = ?"
     " AND grace_until_ms > ? AND subject = ? AND at_ms > ? AND passed_ms IS NULL AND ended_ms IS NULL"
@@ -34,16 +35,23 @@ NONCE = (
     "SELECT terminal, lane, at_ms, redemption FROM nonces WHERE issuer = ? AND token = ? AND nonce = ? AND freed = 0"
     " AND until_ms > ?"
 )
-SHOWN = "SELECT id, answer FROM redemptions WHERE id = ? AND intent = ? AND state NOT IN ('annulled', 'reversed')"
-OPEN_COLUMNS = "id, benefit, issuer, scene, site, intent, asset, at_ms, due_ms, on_overdue, answer"
+SHOWN = (
+    f"SELECT id, {ANSWER} FROM redemptions"  # noqa: S608 - constant columns
+    " WHERE id = ? AND intent = ? AND state NOT IN ('annulled', 'reversed')"
+)
+OPEN_COLUMNS = f"id, benefit, issuer, scene, site, intent, asset, at_ms, due_ms, on_overdue, {ANSWER}"
 OPEN_OF_SUBJECT = (
     f"SELECT {OPEN_COLUMNS} FROM redemptions WHERE issuer = ? AND subject = ? AND state IN ('open', 'overdue')"  # noqa: S608 - constant columns
 )
 OPEN_OF_ASSET = f"SELECT {OPEN_COLUMNS} FROM redemptions WHERE asset = ? AND state IN ('open', 'overdue')"  # noqa: S608 - constant columns
 OPEN_BY_ID = f"SELECT {OPEN_COLUMNS} FROM redemptions WHERE id = ? AND state IN ('open', 'overdue')"  # noqa: S608 - constant columns
+BOUGHT_COLUMNS = (
+    "id, benefit, at_ms, reversal_until_ms, amount_fen, heads, returned_fen, returned_heads,"
+    f" {ANSWER}, intent, passed_ms"
+)
 BOUGHT = (
-    "SELECT id, benefit, at_ms, reversal_until_ms, amount_fen, heads, returned_fen, returned_heads, answer, intent,"
-    " passed_ms FROM redemptions WHERE issuer = ? AND subject = ? AND site = ? AND state IN ('granted', 'passed')"
+    f"SELECT {BOUGHT_COLUMNS} FROM redemptions"  # noqa: S608 - constant columns
+    " WHERE issuer = ? AND subject = ? AND site = ? AND state IN ('granted', 'passed')"
     " ORDER BY at_ms DESC LIMIT 50"
 )
 PASS_ROOT = (
@@ -92,7 +100,7 @@ def repeat_of(conn: sqlite3.Connection, visit: Visit, now: Now) -> Repeat | None
     row = conn.execute(GRACE_OF_GRANT, (*asked, visit.token.subject, now.utc_ms - GRACED_MS)).fetchone()
     if row is None:
         return None
-    answer = json.loads(row[1])
+    answer = json.loads(clear(row[1]))
     return Repeat(redemption=row[0], answer=_paid(answer) if row[2] else answer)
 
 
@@ -109,7 +117,7 @@ def _seen_again(conn: sqlite3.Connection, visit: Visit, now: Now) -> Repeat | No
     if (burnt[0], burnt[1]) != (visit.place.terminal, visit.place.lane):
         return None
     row = conn.execute(SHOWN, (burnt[3], visit.request.intent.value)).fetchone()
-    return Repeat(redemption=row[0], answer=json.loads(row[1])) if row else None
+    return Repeat(redemption=row[0], answer=json.loads(clear(row[1]))) if row else None
 
 
 def _burnt(conn: sqlite3.Connection, token: Token, now: Now) -> tuple[Any, ...] | None:
@@ -141,7 +149,7 @@ def open_things(conn: sqlite3.Connection, token: Token | None, request: Request)
 
 
 def _open_thing(row: tuple[Any, ...]) -> OpenThing:
-    answer = json.loads(row[10])
+    answer = json.loads(clear(row[10]))
     return OpenThing(
         redemption=row[0],
         benefit=row[1],
@@ -164,7 +172,7 @@ def _bought(conn: sqlite3.Connection, token: Token, place: Place) -> tuple[Bough
 
 def bought(row: tuple[Any, ...]) -> Bought:
     """Return a redemption as something that can be returned."""
-    answer = json.loads(row[8])
+    answer = json.loads(clear(row[8]))
     return Bought(
         redemption=row[0],
         benefit=row[1],

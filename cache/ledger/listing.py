@@ -8,9 +8,11 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
+from cache.texts import ANSWER, clear
+
 LISTED = (
-    "SELECT id, at_ms, lane, scene, intent, benefit, state, asset, amount_fen, heads, due_ms, passed_ms, ended_ms,"
-    " claimed_fen, returned_fen, returned_heads, answer FROM redemptions"
+    "SELECT id, at_ms, lane, scene, intent, benefit, state, asset, amount_fen, heads, due_ms, passed_ms, ended_ms,"  # noqa: S608 - constant columns
+    f" claimed_fen, returned_fen, returned_heads, {ANSWER} FROM redemptions"
 )
 OPEN_NOW = f"{LISTED} WHERE state IN ('open', 'overdue') ORDER BY at_ms"
 RECENT = f"{LISTED} ORDER BY rowid DESC LIMIT ?"
@@ -42,7 +44,7 @@ class Listed:
 
 def _listed(row: tuple[Any, ...]) -> Listed:
     names = Listed.__slots__
-    return Listed(**{**dict(zip(names, row, strict=True)), "answer": json.loads(row[-1])})
+    return Listed(**{**dict(zip(names, row, strict=True)), "answer": json.loads(clear(row[-1]))})
 
 
 def open_redemptions(conn: sqlite3.Connection) -> tuple[Listed, ...]:

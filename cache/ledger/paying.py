@@ -19,6 +19,7 @@ from cache.ledger.counting.keys import used
 from cache.ledger.steps import Stepped, annul, refuse, take_step
 from cache.ledger.writing import GONE, standing
 from cache.pen import Pen
+from cache.texts import ANSWER, BODY, OF_STEPS, clear
 from credit.lifecycle import State, Step
 from credit.reasons import Reason
 
@@ -28,8 +29,9 @@ USELESS = frozenset({Reason.NOTHING_OPEN, Reason.TOO_LATE})  # the money was tak
 KNOWN_ORDER = 'SELECT redemption, fen FROM payments WHERE "order" = ?'
 PAY = 'INSERT INTO payments ("order", redemption, fen, at_ms) VALUES (?, ?, ?, ?)'
 PAID = "SELECT 1 FROM payments WHERE redemption = ?"
-ANSWER = "SELECT answer, annulled_by FROM redemptions WHERE id = ?"
-CAUSE = "SELECT CAST(body AS BLOB) FROM journal WHERE id = ?"
+GIVEN = f"SELECT {ANSWER}, annulled_by FROM redemptions WHERE id = ?"  # noqa: S608 - constant columns
+PAID_AT = f"SELECT max(seq) FROM journal WHERE redemption = ? AND {OF_STEPS} AND kind = 'paid'"  # noqa: S608 - the same
+CAUSE = f"SELECT {BODY} FROM journal WHERE id = ?"  # noqa: S608 - constant columns
 SHOWN = "UPDATE redemptions SET grace_until_ms = max(grace_until_ms, ?) WHERE id = ? AND grace_until_ms > 0"
 AWAITING = "SELECT id, lane FROM redemptions WHERE state = 'awaiting'"
 SUM_KEY = "SELECT key, fen, bound, since_ms FROM sums WHERE redemption = ?"
@@ -88,19 +90,19 @@ def _why_not(conn: sqlite3.Connection, redemption: str, state: State, amount_fen
 
 
 def _due(conn: sqlite3.Connection, redemption: str) -> int | None:
-    answer = json.loads(conn.execute(ANSWER, (redemption,)).fetchone()[0])
+    answer = json.loads(clear(conn.execute(GIVEN, (redemption,)).fetchone()[0]))
     due: int | None = answer.get("obligations", {}).get("pay_fen")
     return due
 
 
 def _seq(conn: sqlite3.Connection, redemption: str) -> int:
-    row = conn.execute("SELECT max(seq) FROM journal WHERE redemption = ? AND kind = 'paid'", (redemption,)).fetchone()
+    row = conn.execute(PAID_AT, (redemption,)).fetchone()
     return int(row[0] or 0)
 
 
 def _lapsed(conn: sqlite3.Connection, redemption: str) -> bool:
     """Return whether it was annulled because nobody paid, and for nothing else."""
-    row = conn.execute(CAUSE, (conn.execute(ANSWER, (redemption,)).fetchone()[1],)).fetchone()
+    row = conn.execute(CAUSE, (conn.execute(GIVEN, (redemption,)).fetchone()[1],)).fetchone()
     return row is not None and said_in(row[0]).get("cause") == UNPAID
 
 

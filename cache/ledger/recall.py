@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cache.pen import Pen
+from cache.texts import clear
+from credit.codec.packed import pack
 from credit.telling.answers import kept
 
 KEPT_MS: Final = 24 * 3_600_000
@@ -27,7 +29,7 @@ FORGET: Final = (
 )
 FORGET_REDEMPTION: Final = "DELETE FROM requests WHERE bucket >= ? AND redemption = ?"
 KNOWN: Final = f"""
-    SELECT q.asked, q.answer, q.whole, q.redemption, r.answer,
+    SELECT q.asked, q.answer, q.whole, q.redemption, iif(r.answer = '', r.shown, CAST(r.answer AS BLOB)),
         r.intent = 'enter' AND r.grace_until_ms > ?1 AND r.passed_ms IS NULL AND r.ended_ms IS NULL
     FROM requests q LEFT JOIN redemptions r ON r.id = q.redemption
     WHERE q.bucket IN ({",".join(f"?2 - {ago}" for ago in range(BUCKETS + 1))})
@@ -68,9 +70,10 @@ def answered(conn: sqlite3.Connection, asking: Asking, *, lane: str, at_ms: int)
     asked, answer, whole, redemption, decided, in_grace = row
     if asked != asking.asked:
         raise OtherRequestError(asking.id)
+    text = clear(answer).decode()
     if not whole:
-        answer = json.dumps(json.loads(decided) | json.loads(answer), ensure_ascii=False)
-    return Answered(answer, redemption, bool(in_grace))
+        text = json.dumps(json.loads(clear(decided)) | json.loads(text), ensure_ascii=False)
+    return Answered(text, redemption, bool(in_grace))
 
 
 def forget(pen: Pen, redemption: str) -> None:
@@ -94,6 +97,6 @@ class Given:
 
 def remember(pen: Pen, asking: Asking, given: Given, *, lane: str) -> None:
     """Keep the answer of a request that was given something."""
-    at_ms, answer = pen.now.utc_ms, kept(given.beside).decode()
+    at_ms, answer = pen.now.utc_ms, pack(kept(given.beside))
     row = (at_ms // BUCKET_MS, lane, asking.id, asking.asked, given.redemption, answer, int(given.whole), at_ms)
     pen.conn.execute(REMEMBER, row)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cache.ledger.entries import Change
-from cache.ledger.facts import bought
+from cache.ledger.facts import BOUGHT_COLUMNS, bought
 from cache.ledger.writing import ACTUATED, Standing, standing, write_change
 from cache.pen import Pen
 from credit.facts import Bought
@@ -24,10 +24,7 @@ from credit.reasons import Reason
 from credit.weighing.endings import returning
 
 GIVEN_BACK = frozenset({State.ANNULLED, State.REVERSED})
-BOUGHT_ONE = (
-    "SELECT id, benefit, at_ms, reversal_until_ms, amount_fen, heads, returned_fen, returned_heads, answer, intent,"
-    " passed_ms FROM redemptions WHERE id = ?"
-)
+BOUGHT_ONE = f"SELECT {BOUGHT_COLUMNS} FROM redemptions WHERE id = ?"  # noqa: S608 - constant columns
 KINDS = {Step.REVERSED_PART: "reversed", Step.CLAIMED: "closed"}
 
 

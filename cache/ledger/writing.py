@@ -16,6 +16,7 @@ from typing import Any
 
 from cache.ledger.counting.keys import used
 from cache.ledger.entries import Change, Entry, Exit, Written
+from credit.codec.packed import pack
 from credit.decision import Sum, Use
 from credit.inputs import OPENING, Intent
 from credit.lifecycle import State, Step, after
@@ -27,8 +28,9 @@ NONCE_MS = 86_400_000  # far beyond twice any freshness window
 
 INSERT = (
     "INSERT INTO redemptions (id, at_ms, terminal, site, scene, lane, issuer, subject, token_id, intent, amount_fen,"
-    " heads, asset, benefit, answer, state, due_ms, on_overdue, reversal_until_ms, gives_back, pass_of, pass_root,"
-    " grace_until_ms, seq) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " heads, asset, benefit, answer, shown, state, due_ms, on_overdue, reversal_until_ms, gives_back, pass_of,"
+    " pass_root, grace_until_ms, seq)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 GRACE = "INSERT OR REPLACE INTO graces VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 BEGUN_ANEW = "DELETE FROM graces WHERE redemption IS NULL AND issuer = ? AND token_id = ?"
@@ -103,7 +105,7 @@ def write_entry(
     Raises sqlite3.IntegrityError when a bound is reached or the nonce is burnt, unless the fact is `accepted` already.
     Whoever begins anew ends the grace of having left or brought back: doing that again is no repeat.
     """
-    conn.execute(INSERT, _row(entry, seq, kept(entry.answer).decode()))
+    conn.execute(INSERT, _row(entry, seq, pack(kept(entry.answer))))
     beyond = _take_all(conn, entry, accepted=accepted, counted_beyond=counted_beyond)
     if entry.nonce is not None:
         _burn(conn, entry, accepted=accepted)
@@ -111,7 +113,7 @@ def write_entry(
     return beyond
 
 
-def _row(entry: Entry, seq: int | None, answer: str) -> tuple[Any, ...]:
+def _row(entry: Entry, seq: int | None, shown: bytes) -> tuple[Any, ...]:
     request, place, taken = entry.request, entry.place, entry.consumption
     return (
         entry.id,
@@ -128,7 +130,7 @@ def _row(entry: Entry, seq: int | None, answer: str) -> tuple[Any, ...]:
         request.heads,
         request.asset,
         entry.benefit,
-        answer,
+        shown,
         str(entry.state),
         taken.due_ms,
         taken.on_overdue,

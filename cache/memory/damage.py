@@ -36,6 +36,7 @@ from cache.journal.chain import (
 )
 from cache.memory.lives import LEARN
 from cache.pen import Pen
+from cache.texts import clear
 from credit.records import Record, canonical, chain_next, encode
 
 PIECE: Final = 100  # records that are hashed anew in one job
@@ -52,7 +53,7 @@ EPOCH: Final = "INSERT INTO epoch (number, id, terminal, from_seq, reason) VALUE
 STAND_IN: Final = (
     "INSERT INTO journal (seq, id, at_ms, kind, redemption, body, hash) VALUES (?, ?, ?, ?, NULL, ?, ?)"
     " ON CONFLICT (seq) DO UPDATE SET id = excluded.id, at_ms = excluded.at_ms, kind = excluded.kind,"
-    " redemption = NULL, body = excluded.body, hash = excluded.hash"
+    " redemption = NULL, body = excluded.body, packed = NULL, hash = excluded.hash"
 )
 BESIDE: Final = "INSERT INTO beside (seq, original) VALUES (?, ?) ON CONFLICT DO NOTHING"
 REHASH: Final = "UPDATE journal SET hash = ? WHERE seq = ?"
@@ -192,5 +193,13 @@ def _bytes(row: tuple[Any, ...] | None) -> bytes:
     seq, record_id, at_ms, kind, redemption, body, _hash = row
     at = b"%d" % at_ms if isinstance(at_ms, int) else at_ms
     names = [None if name is None else b'"%b"' % name for name in (record_id, kind, redemption)]
-    told = [b"null" if part is None else part for part in (at, body, *names)]
+    told = [b"null" if part is None else part for part in (at, _readable(body), *names)]
     return b'{"at_ms":%b,"body":%b,"id":%b,"kind":%b,"redemption":%b,"seq":%d}' % (*told, seq)
+
+
+def _readable(body: bytes | None) -> bytes | None:
+    """Return a body in clear where it can still be unpacked, else as it lies."""
+    try:
+        return None if body is None else clear(body)
+    except ValueError:
+        return body

@@ -18,10 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from credit.codec.packed import is_packed, unpack
 from credit.records import Record, chain_next, chain_start, encode
 
 EPOCHS = "SELECT id, terminal, from_seq FROM epoch ORDER BY number"
-JOURNAL = "SELECT seq, id, at_ms, kind, redemption, body, hash FROM journal ORDER BY seq"
+JOURNAL = (  # a body lies clear, or packed beside
+    "SELECT seq, id, at_ms, kind, redemption, iif(body = '', packed, CAST(body AS BLOB)), hash FROM journal"
+    " ORDER BY seq"
+)
 ACKED = "SELECT acked_through FROM cursor"
 FACTS = "SELECT terminal, epoch, seq, hash, raw, id, kind, redemption FROM facts"
 GRANTING: Final = frozenset({"granted", "opened"})
@@ -86,7 +90,7 @@ def read_terminal(path: Path) -> Book:
         if seq in starts:
             epoch, terminal = starts[seq]
             last = chain_start(terminal, epoch)
-        content = json.loads(body)
+        content = json.loads(unpack(body) if is_packed(body) else body)
         raw = encode(Record(seq=seq, id=record_id, at_ms=at_ms, kind=kind, redemption=redemption, body=content))
         last = chain_next(last, raw)
         broken += last != kept

@@ -143,7 +143,7 @@ ANYTHING = [
     *(("at_ms", value) for value in ("NULL", "'x'", "CAST(x'fffe' AS TEXT)", "1.5")),
     *((column, "NULL") for column in ("id", "kind", "body", "hash")),
     *(("hash", value) for value in ("x'00'", "5", NO_TEXT)),
-    *(("body", value) for value in ("'1'", "'{\"a\":1e999}'", f"'{'[' * 50_000}'")),
+    *(("body", value) for value in ("''", "'1'", "'{\"a\":1e999}'", f"'{'[' * 50_000}'")),
 ]
 
 

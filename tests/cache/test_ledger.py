@@ -13,6 +13,7 @@ from cache.ledger import listing, settle, steps, upkeep
 from cache.ledger.counting.keys import used
 from cache.ledger.visit import Visit
 from cache.pen import Pen
+from cache.texts import BODY, clear
 from credit.claims import Token, TokenClass
 from credit.inputs import Intent, Now, Place, Request
 from credit.policy import Policy
@@ -108,8 +109,8 @@ class Terminal:
             return what(pen, redemption, **more)
 
     def body(self, stepped):
-        row = self.conn.execute("SELECT body FROM journal WHERE seq = ?", (stepped.journal_seq,)).fetchone()
-        return json.loads(row[0])
+        row = self.conn.execute(f"SELECT {BODY} FROM journal WHERE seq = ?", (stepped.journal_seq,)).fetchone()
+        return json.loads(clear(row[0]))
 
 
 @pytest.fixture
@@ -359,7 +360,7 @@ class TestUnverified:
             with terminal.writing(at) as pen:
                 upkeep.refuse_unverified(pen, "A", reason)
 
-        bodies = [row[0] for row in terminal.conn.execute("SELECT body FROM journal")]
+        bodies = [clear(row[0]).decode() for row in terminal.conn.execute(f"SELECT {BODY} FROM journal")]
         assert len(bodies) == 1
         assert '"unverified":{"bad_signature":1,"not_a_code":2}' in bodies[0]
 
@@ -370,7 +371,7 @@ class TestUnverified:
         with terminal.writing(60_000) as pen:
             upkeep.summarise(pen, before_minute=pen.now.utc_ms // 60_000)
 
-        [body] = [json.loads(row[0]) for row in terminal.conn.execute("SELECT body FROM journal")]
+        [body] = [json.loads(clear(row[0])) for row in terminal.conn.execute(f"SELECT {BODY} FROM journal")]
         assert (body["refused"], body["unverified"]) == ({"expired": 1}, {"expired": 1})
 
 

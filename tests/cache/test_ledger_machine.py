@@ -14,6 +14,7 @@ from cache.ledger.visit import Visit
 from cache.memory.absorbing import absorb
 from cache.memory.checking import contradictions
 from cache.pen import Pen
+from cache.texts import BODY, clear
 from credit.claims import Token, TokenClass
 from credit.inputs import ENDING, Intent, Now, Place, Request
 from credit.policy import Policy
@@ -146,9 +147,8 @@ class LedgerMachine(RuleBasedStateMachine):
         """What somebody who passed after an annulment took beyond its bound is counted, and known to be beyond it."""
         rows = self.conn.execute("SELECT DISTINCT key FROM uses WHERE excess = 1").fetchall()
         self.beyond |= {row[0] for row in rows}
-        if json.loads(self.conn.execute("SELECT body FROM journal ORDER BY seq DESC LIMIT 1").fetchone()[0]).get(
-            "excess"
-        ):
+        newest = self.conn.execute(f"SELECT {BODY} FROM journal ORDER BY seq DESC LIMIT 1").fetchone()[0]
+        if json.loads(clear(newest)).get("excess"):
             self.beyond |= {row[0] for row in self.conn.execute("SELECT key FROM sums")}
 
     @rule(redemption=granted, fen=st.sampled_from([None, 1, 50]), heads=st.sampled_from([None, 1]))

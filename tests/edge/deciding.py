@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from cache.ledger.permit import ALONE
+from cache.texts import BODY, clear
 from central.register import minting
 from credit.inputs import ClockState, Now, Place, Request
 from credit.keys import Keyring
@@ -227,6 +228,6 @@ class Town:
 
     async def facts(self, *kinds):
         rows = await self.store.read(
-            lambda conn: conn.execute("SELECT kind, body FROM journal ORDER BY seq").fetchall()
+            lambda conn: conn.execute(f"SELECT kind, {BODY} FROM journal ORDER BY seq").fetchall()
         )
-        return [(kind, json.loads(body)) for kind, body in rows if not kinds or kind in kinds]
+        return [(kind, json.loads(clear(body))) for kind, body in rows if not kinds or kind in kinds]

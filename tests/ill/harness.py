@@ -239,7 +239,12 @@ def break_table(database, table):
 def flip_bit(database, seq):
     """Flip one bit in the body of one record of the journal."""
     with contextlib.closing(sqlite3.connect(database)) as conn, conn:
-        (body,) = conn.execute("SELECT body FROM journal WHERE seq = ?", (seq,)).fetchone()
+        body, packed = conn.execute("SELECT body, packed FROM journal WHERE seq = ?", (seq,)).fetchone()
+        if packed:
+            half = len(packed) // 2
+            changed = packed[:half] + bytes([packed[half] ^ 1]) + packed[half + 1 :]
+            conn.execute("UPDATE journal SET packed = ? WHERE seq = ?", (changed, seq))
+            return
         at = body.index('":') - 1
         changed = body[:at] + chr(ord(body[at]) ^ 1) + body[at + 1 :]
         conn.execute("UPDATE journal SET body = ? WHERE seq = ?", (changed, seq))

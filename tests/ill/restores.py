@@ -35,6 +35,7 @@ from cache.ledger import settle
 from cache.ledger.facts import STORE_LOST, switched
 from cache.ledger.visit import Visit
 from cache.pen import Pen
+from cache.texts import BODY, clear
 from central.http.app import serving
 from central.platform_state import open_state
 from credit.inputs import Now, Request
@@ -93,8 +94,9 @@ class Figures:
 
 def where(conn):
     """Return how a journal stands, for a story."""
-    facts = conn.execute("SELECT seq, at_ms, kind, body FROM journal ORDER BY seq DESC LIMIT 12").fetchall()
-    return unsent(conn), conn.execute("SELECT * FROM epoch").fetchall(), facts
+    facts = conn.execute(f"SELECT seq, at_ms, kind, {BODY} FROM journal ORDER BY seq DESC LIMIT 12").fetchall()
+    told = [(*row[:-1], clear(row[-1])) for row in facts]
+    return unsent(conn), conn.execute("SELECT * FROM epoch").fetchall(), told
 
 
 class Played:

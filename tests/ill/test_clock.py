@@ -10,6 +10,7 @@ import sqlite3
 
 import pytest
 
+from cache.texts import BODY, clear
 from tests.sync.test_certificates import LATER, Authority
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.root]
@@ -75,8 +76,8 @@ async def booted_alone(town, ill, *clock):
 def clocks(town):
     """Return what the facts of grants say of the clock, the oldest first."""
     with contextlib.closing(sqlite3.connect(f"file:{town.gate.database}?mode=ro", uri=True)) as conn:
-        rows = conn.execute("SELECT body FROM journal WHERE kind = 'granted' ORDER BY seq").fetchall()
-    return [json.loads(body)["clock"] for (body,) in rows]
+        rows = conn.execute(f"SELECT {BODY} FROM journal WHERE kind = 'granted' ORDER BY seq").fetchall()
+    return [json.loads(clear(body))["clock"] for (body,) in rows]
 
 
 def ahead(town, by_s):

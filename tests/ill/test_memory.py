@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from cache.texts import BODY, clear
 from central.demo.running.processes import Child, free_ports, python
 from central.demo.running.terminal_link import TerminalLink
 from central.demo.street import town as street
@@ -205,12 +206,12 @@ def forge_a_tally(conn):
 def rewrite_signed_facts(conn):
     """Change a signed record and every hash after it, as whoever knows the form can."""
     head = b""
-    for seq, body in conn.execute("SELECT seq, body FROM journal ORDER BY seq").fetchall():
+    for seq, body in conn.execute(f"SELECT seq, {BODY} FROM journal ORDER BY seq").fetchall():
         row = conn.execute("SELECT id, at_ms, kind, redemption FROM journal WHERE seq = ?", (seq,)).fetchone()
         epoch, terminal, begins = conn.execute(
             "SELECT id, terminal, from_seq FROM epoch WHERE from_seq <= ? ORDER BY number DESC LIMIT 1", (seq,)
         ).fetchone()
-        told = json.loads(body) | ({"forged": True} if seq == begins else {})
+        told = json.loads(clear(body)) | ({"forged": True} if seq == begins else {})
         head = chain_start(terminal, epoch) if seq == begins else head
         record = Record(seq=seq, id=row[0], at_ms=row[1], kind=row[2], redemption=row[3], body=told)
         head = chain_next(head, encode(record))

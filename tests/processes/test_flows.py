@@ -8,6 +8,7 @@ from contextlib import closing
 import pytest
 import pytest_asyncio
 
+from cache.texts import BODY, clear
 from central.demo.street import town
 from central.lists.cities import publish, put_rules
 from central.lists.issuing import Wanted, issue
@@ -83,8 +84,8 @@ def brief(answer):
 def facts(served, kind):
     """Return (redemption, body) of every fact of this kind in the terminal's own journal."""
     with closing(sqlite3.connect(f"file:{served.gate.database}?mode=ro", uri=True)) as conn:
-        rows = conn.execute("SELECT redemption, body FROM journal WHERE kind = ? ORDER BY seq", (kind,)).fetchall()
-    return [(redemption, json.loads(body)) for redemption, body in rows]
+        rows = conn.execute(f"SELECT redemption, {BODY} FROM journal WHERE kind = ? ORDER BY seq", (kind,)).fetchall()
+    return [(redemption, json.loads(clear(body))) for redemption, body in rows]
 
 
 async def passes(served, answer):

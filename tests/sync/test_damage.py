@@ -12,10 +12,11 @@ from sync.wire.records.kinds import problem
 def flip(terminal, seq):
     """Turn one bit over in the body of a record, from outside, as a bad cell does."""
     with contextlib.closing(sqlite3.connect(terminal.folder / "terminal.db")) as conn, conn:
-        (body,) = conn.execute("SELECT CAST(body AS BLOB) FROM journal WHERE seq = ?", (seq,)).fetchone()
-        changed = bytearray(body)
+        body, packed = conn.execute("SELECT CAST(body AS BLOB), packed FROM journal WHERE seq = ?", (seq,)).fetchone()
+        changed = bytearray(packed or body)
         changed[len(changed) // 2] ^= 0x80  # no UTF-8 any more
-        conn.execute("UPDATE journal SET body = CAST(? AS TEXT) WHERE seq = ?", (bytes(changed), seq))
+        where = "packed = ?" if packed else "body = CAST(? AS TEXT)"
+        conn.execute(f"UPDATE journal SET {where} WHERE seq = ?", (bytes(changed), seq))
 
 
 async def test_one_flipped_bit_stops_nothing_and_people_hear_of_it_on_both_sides(town, caplog):

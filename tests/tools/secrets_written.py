@@ -9,15 +9,15 @@ import json
 import re
 import sqlite3
 
+from cache.journal.bodies import said_in
+from cache.texts import BODY
+
 NEVER = {
     "a code that was presented": re.compile(r"XG1:[0-9A-Z $%*+./:-]{40}"),
     "a bearer token": re.compile(r"Bearer [A-Za-z0-9._~+/=-]{16}"),
     "a future that nobody asked": re.compile(r"exception was never retrieved"),
 }
-SUBJECTS = (
-    "SELECT DISTINCT json_extract(body, '$.subject') FROM journal"
-    " WHERE kind IN ('granted', 'opened') AND json_valid(body)"
-)
+BODIES = f"SELECT {BODY} FROM journal WHERE kind IN ('granted', 'opened')"
 SHORT = 12  # characters: what is shorter could stand anywhere
 
 
@@ -29,7 +29,7 @@ def secrets_of(database, *token_files):
         words["an API token"] |= set(json.loads(text).values()) if text.startswith("{") else {text}
     if database.exists():
         with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(database)) as conn:
-            words["a pseudonym"] |= {row[0] for row in conn.execute(SUBJECTS)}
+            words["a pseudonym"] |= {said_in(row[0]).get("subject") for row in conn.execute(BODIES)}
     return {what: {word for word in found if word and len(word) >= SHORT} for what, found in words.items()}
 
 

@@ -6,9 +6,10 @@ import sqlite3
 
 import pytest
 
+from cache.texts import columns
 from tests.tools.secrets_written import secrets_of, written
 
-SUBJECT, TOKEN = "ab" * 16, "s3cret-api-token-of-24-ch"
+SUBJECT, OTHER, TOKEN = "ab" * 16, "cd" * 16, "s3cret-api-token-of-24-ch"
 
 
 @pytest.fixture
@@ -16,9 +17,12 @@ def secrets(tmp_path):
     tokens, database = tmp_path / "api-tokens.json", tmp_path / "terminal.db"
     tokens.write_text(json.dumps({"desk": TOKEN}))
     with contextlib.closing(sqlite3.connect(database)) as conn, conn:
-        conn.execute("CREATE TABLE journal (kind TEXT, body TEXT)")
-        conn.execute("INSERT INTO journal VALUES ('granted', ?)", (json.dumps({"subject": SUBJECT}),))
-        conn.execute("INSERT INTO journal VALUES ('granted', '{\"damaged')")
+        conn.execute("CREATE TABLE journal (kind TEXT, body TEXT, packed BLOB)")
+        for subject in (SUBJECT, OTHER):
+            body, packed = columns("granted", json.dumps({"subject": subject}).encode())
+            clear = (body, packed) if subject == OTHER else (json.dumps({"subject": subject}), None)
+            conn.execute("INSERT INTO journal VALUES ('granted', ?, ?)", clear)
+        conn.execute("INSERT INTO journal VALUES ('granted', '{\"damaged', NULL)")
     return secrets_of(database, tokens, tmp_path / "operator-token")
 
 
@@ -27,6 +31,7 @@ def secrets(tmp_path):
     [
         (f"token {TOKEN} refused", "an API token"),
         (f'{{"subject":"{SUBJECT}"}}', "a pseudonym"),
+        (f'{{"subject":"{OTHER}"}}', "a pseudonym"),  # whose fact lies packed
         ("400: Authorization: Bearer abcdefghijklmnopqrstuvwx", "a bearer token"),
         ("could not read XG1:6BFOXN%TSMAHN-HCPGHC1*960EM:RH+R61RO9.S4UO+%I0 at the gate", "a code that was presented"),
         ("Future exception was never retrieved", "a future that nobody asked"),

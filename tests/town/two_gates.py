@@ -13,6 +13,7 @@ from pathlib import Path
 
 import aiohttp
 
+from cache.texts import BODY, clear
 from central.demo.running.hub_link import HubLink
 from central.demo.running.platform_link import PlatformLink
 from central.demo.running.processes import Child, free_ports
@@ -125,8 +126,8 @@ class Site:
 
     def facts(self, gate, kinds=("granted", "opened", "not_granted")):
         with contextlib.closing(sqlite3.connect(f"file:{gate.database}?mode=ro", uri=True)) as conn:
-            rows = conn.execute("SELECT kind, body FROM journal ORDER BY seq").fetchall()
-        return [(kind, json.loads(body)) for kind, body in rows if kind in kinds]
+            rows = conn.execute(f"SELECT kind, {BODY} FROM journal ORDER BY seq").fetchall()
+        return [(kind, json.loads(clear(body))) for kind, body in rows if kind in kinds]
 
     def resident(self):
         return self.visitors.resident(int(time.time()))

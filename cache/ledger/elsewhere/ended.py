@@ -18,6 +18,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from cache.journal.bodies import said_in
+from cache.texts import BODY, OF_STEPS
 from credit.facts import Bought, Facts, PassState
 
 ENDED: Final = (
@@ -31,8 +32,8 @@ GIVEN_BACK: Final = (
 )
 SUMS_GIVEN_BACK: Final = "UPDATE sums SET given_back_fen = fen WHERE redemption = ? AND key = ?"
 OWN_WORD: Final = (
-    "SELECT kind, CAST(body AS BLOB), seq > (SELECT sent_through FROM cursor) FROM journal"
-    " WHERE redemption = ? AND kind IN ('closed', 'reversed')"
+    f"SELECT kind, {BODY}, seq > (SELECT sent_through FROM cursor) FROM journal"  # noqa: S608 - constant columns
+    f" WHERE redemption = ? AND {OF_STEPS} AND kind IN ('closed', 'reversed')"
 )
 STANDS: Final = (
     "SELECT (SELECT count(*) FROM uses WHERE redemption = ?1 AND key = ?2 AND given_back_by IS NULL)"

@@ -18,6 +18,7 @@ from cache.ids import earliest
 from cache.journal import chain
 from cache.journal.bodies import said_in
 from cache.lists.rows import stored
+from cache.texts import BODY
 from credit.inputs import Now
 from credit.rules.ages import AgePolicy
 from edge.api.access import May
@@ -36,7 +37,7 @@ GIVEN: Final = (
     "SELECT lane, benefit, state, count(*), sum(heads) FROM redemptions WHERE id >= ? AND at_ms >= ?"
     " GROUP BY lane, benefit, state ORDER BY lane, benefit, state"
 )
-DENIED: Final = "SELECT at_ms, CAST(body AS BLOB) FROM journal WHERE kind = 'not_granted' ORDER BY seq DESC LIMIT ?"
+DENIED: Final = f"SELECT at_ms, {BODY} FROM journal WHERE kind = 'not_granted' ORDER BY seq DESC LIMIT ?"  # noqa: S608 - constant columns
 
 
 class Clock(Protocol):

@@ -16,6 +16,7 @@ from cache.ledger import settle, steps, upkeep
 from cache.ledger.attempts import attempt_id
 from cache.ledger.visit import Visit
 from cache.pen import Pen
+from cache.texts import BODY, clear
 from credit.claims import Token, TokenClass
 from credit.inputs import Now, Place, Request
 from credit.policy import Policy
@@ -213,8 +214,8 @@ class World:
         await self.store.write(lambda conn: what(Pen(conn, self.clock.now(), uuid7), self.served[-1]))
 
     def facts(self):
-        rows = self.store.conn.execute("SELECT kind, body FROM journal ORDER BY seq").fetchall()
-        return [(kind, json.loads(body)) for kind, body in rows]
+        rows = self.store.conn.execute(f"SELECT kind, {BODY} FROM journal ORDER BY seq").fetchall()
+        return [(kind, json.loads(clear(body))) for kind, body in rows]
 
     def kinds(self):
         return [kind for kind, _ in self.facts()]

@@ -20,6 +20,7 @@ from cache.journal.chain import begin_epoch
 from cache.ledger import attempts, upkeep
 from cache.memory.damage import mend
 from cache.pen import Pen
+from cache.texts import BODY, clear
 from credit.inputs import Now
 from credit.reasons import Reason
 from credit.records import Record, encode
@@ -33,14 +34,14 @@ from sync.wire.records.kinds import KINDS, problem
 HERE = Path(__file__).parent
 CASES = HERE.parent / "decisions"
 T0 = 1_790_000_000_000
-EVERY = "SELECT seq, id, at_ms, kind, redemption, body FROM journal ORDER BY seq"
+EVERY = f"SELECT seq, id, at_ms, kind, redemption, {BODY} FROM journal ORDER BY seq"
 
 
 def journal(conn):
     """Return the records of a journal."""
     names = ("seq", "id", "at_ms", "kind", "redemption", "body")
     found = [dict(zip(names, row, strict=True)) for row in conn.execute(EVERY)]
-    return [one | {"body": json.loads(one["body"])} for one in found]
+    return [one | {"body": json.loads(clear(one["body"]))} for one in found]
 
 
 def played():

@@ -1,0 +1,50 @@
+"""What packed texts refer to (`credit.codec.packed`): the words of facts and of answers, the commonest last.
+
+A dictionary is never changed: what was packed with it is read for ever. Another one is added under the next number.
+"""
+
+from typing import Final
+
+FIRST: Final = (
+    '{"code":"disputed","zh":"记录正在异议处理中，不影响办理","en":"A record is under dispute and has no effect'
+    '","next":{"zh":"可按普通方式办理","en":"The ordinary ticket, price or deposit applies"},"facts":{}},{"code'
+    '":"overdue","zh":"有物品逾期未还","en":"Something borrowed is overdue","next":{"zh":"请先归还","en":"Pleas'
+    'e bring it back first"},"facts":{}},{"code":"needs_reservation","zh":"需要预约","en":"A reservation is nee'
+    'ded","next":{"zh":"请先预约","en":"Please book first"},"facts":{}},{"code":"needs_pledge","zh":"需签署信用'
+    '承诺","en":"A pledge is needed","next":{"zh":"请到服务台签署承诺","en":"Sign the pledge at the desk"},"fac'
+    'ts":{}},{"code":"below_min_spend","zh":"未达到最低消费","en":"The amount is below the minimum","next":{"zh'
+    '":"可按普通方式办理","en":"The ordinary ticket, price or deposit applies"},"facts":{}},{"code":"holiday_ex'
+    'cluded","zh":"节假日不适用此优惠","en":"The benefit is not offered on this holiday","next":{"zh":"可按普通'
+    '方式办理","en":"The ordinary ticket, price or deposit applies"},"facts":{}},{"code":"full","zh":"名额已满"'
+    ',"en":"No places are left","next":{"zh":"请稍后再来或改约","en":"Come later or book another time"},"facts"'
+    ':{}},{"code":"withheld","zh":"按公示的措施，暂不享受优惠","en":"A published measure withholds benefits for'
+    ' now","next":{"zh":"可按普通方式办理；可向认定机关申请信用修复或异议","en":"The ordinary ticket, price or '
+    'deposit applies; ask the authority named for repair or to hear an objection"},"facts":{}},{"code":"wrong_t'
+    'ime","zh":"不在优惠时间内","en":"The benefit is not offered at this time","next":{"zh":"可按普通方式办理",'
+    '"en":"The ordinary ticket, price or deposit applies"},"facts":{}},{"code":"wrong_site","zh":"这里没有适用'
+    '的优惠","en":"No benefit is offered here","next":{"zh":"可按普通方式办理","en":"The ordinary ticket, price'
+    ' or deposit applies"},"facts":{}},{"code":"limit_used","zh":"优惠次数已用完","en":"The benefit has been us'
+    'ed up","next":{"zh":"可按普通方式办理","en":"The ordinary ticket, price or deposit applies"},"facts":{}},"'
+    'intent":"exit","intent":"open","intent":"buy","class":"printed","class":"reserved","outcome":"STANDARD","o'
+    'utcome":"REFER","outcome":"REFUSE","lists":{"issuers.","rules.","notice":"","token_hash":"","grants":[{"ki'
+    'nd":"ticket"}],"on_overdue":"withhold","gives_back":false,"awaiting":true,"pass":{"entries":,"of":"","root'
+    '":null},"reversal_until_ms":,"state":"granted","obligations":{"pay_fen":,"refund_fen":,"hold_fen":},"sums"'
+    ':[{"key":"a|","fen":,"max":}],"since_ms":}],"uses":[{"key":"i|","key":"o|","key":"d|@group:|day:2026-|week'
+    ':|month:|year:|window:"offer":{"kind":"deposit_waiver","cap_fen":,"waived_fen":},"offer":{"kind":"percent"'
+    ',"percent_off":,"off_fen":,"to_pay_fen":},"offer":{"kind":"fixed_price","off_fen":,"to_pay_fen":0},{"redem'
+    'ption": "01a","journal_seq": 1,"lane": "A","at_ms": 179,"repeat": false,"ticket": null,"list_price_fen": n'
+    'ull,"intent": "enter","amount_fen": null,"lists_age_s": 0}{"redemption":"01a","journal_seq":,"lane":"A","a'
+    't_ms":179,"repeat":false,"ticket":null,"list_price_fen":null,"intent":"enter","amount_fen":null,"lists_age'
+    '_s":}{"outcome":"GRANT","benefit":"","benefits":[""],"offer":{"kind":"free","off_fen":,"to_pay_fen":0},"of'
+    'fer":{"kind":"free"},"offers":[{"benefit":"","issuer":"","code":,"version":1,"offer":{"kind":"free"},"loca'
+    'l":false,"title":{"zh":"","en":""}}],"obligations":{"open_gate":true},"reasons":[{"code":"ok","zh":"已核销'
+    '，请享受优惠","en":"Granted","next":{"zh":"请通行","en":"Please go ahead"},"facts":{},"benefits":[""]},{"c'
+    'ode":"not_eligible","zh":"不在此项优惠的适用范围","en":"This benefit is not for this holder","next":{"zh":'
+    '"可按普通方式办理","en":"The ordinary ticket, price or deposit applies"},"facts":{"missing":{"groups_any":'
+    '[]}},"benefits":["",""]}],"offline":false,"clock":"trusted","left":{"":0,"":1}}{"amount_fen":,"asset":"","'
+    'claim":"held","class":"bound","clock":"trusted","due_ms":null,"given":[{"benefit":"","code":,"issuer":"","'
+    'local":false,"offer":{"kind":"free"},"version":1}],"heads":1,"hub_no":0,"intent":"enter","issuer":"","lane'
+    '":"A","nonce":"","offline":false,"outcome":"GRANT","proof":"","reasons":["ok","limit_used"],"reasons":["ok'
+    '","not_eligible"],"reasons":["ok"],"scene":"gate","site":"","subject":"","sums":[],"token":"","uses":[{"ke'
+    'y":"u|","@site:|subject:|ever","max":1,"n":1}]}'
+)
