@@ -293,7 +293,7 @@ PLANS = {
     keys.LEFT_HERE: 1,
     keys.SUMS_GIVEN_BACK: 1,
     facts.OPEN_OF_SUBJECT: 2,
-    recall.KNOWN: 4 + recall.BUCKETS + 1,
+    recall.KNOWN: 5,
     upkeep.NONCES: 4,
     upkeep.WAITING: 1,
     attempts.TRIED: 1,
