@@ -31,7 +31,8 @@ KNOWN: Final = {"held": "held", "lapsed": "gone", "gone": "gone"}  # what an ask
 
 COMMITTED: Final = "SELECT state FROM redemptions WHERE redemption = $1"
 HEARD_OF: Final = (  # by facts, by endings ahead of them, by asks
-    "SELECT (SELECT state FROM redemptions WHERE redemption = $1 LIMIT 1),"
+    "SELECT (SELECT state FROM redemptions WHERE redemption = $1 AND terminal = $2 LIMIT 1),"
+    " (SELECT 1 FROM redemptions WHERE redemption = $1 LIMIT 1),"
     " (SELECT 1 FROM endings WHERE redemption = $1 LIMIT 1), c.state, c.terminal"
     " FROM (SELECT 1 AS one) AS once LEFT JOIN claims c ON c.redemption = $1"
 )
@@ -148,11 +149,14 @@ async def release(tx: Tx, claim: pledges.Claim, *, now_ms: int) -> None:
 
 
 async def _known(tx: Tx, claim: pledges.Claim) -> str:
-    """Return held, gone, or nothing for an id that was never heard of. A lapsed claim is not renewed by asking."""
-    committed, ended, *standing = (await tx.rows(HEARD_OF, claim.redemption))[0]
-    if committed is not None:
-        return "gone" if committed in WHOLE else "held"
-    if ended is not None:
+    """Return held, gone, or nothing for an id that was never heard of; another terminal's is gone to everybody else.
+
+    A lapsed claim is not renewed by asking.
+    """
+    own, anybody_s, ended, *standing = (await tx.rows(HEARD_OF, claim.redemption, claim.terminal))[0]
+    if own is not None:
+        return "gone" if own in WHOLE else "held"
+    if anybody_s is not None or ended is not None:
         return "gone"
     if standing[0] is None:
         return ""

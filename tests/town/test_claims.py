@@ -144,6 +144,20 @@ class TestClaims:
         assert (await authority.ask("g2", "B")).refused.state == "held"
         assert (await authority.ask("g2", "A")).gone
 
+    async def test_nobody_is_granted_under_what_another_terminal_has_committed(self, authority):
+        await authority.used("g1", "A")
+
+        assert (await authority.ask("g2", "A", key="u|other|all")).gone
+        assert (await authority.ask("g1", "A")).granted
+
+    async def test_a_release_that_is_heard_again_frees_nothing_that_was_claimed_since(self, authority):
+        await authority.ask("g1", "A")
+        for _ in range(2):
+            await authority.ask("g1", "X", key="u|other|all", release=["A"])
+            assert (await authority.ask("g2", "B")).granted
+
+        assert (await authority.ask("g1", "C", release=["A"])).refused.state == "held"
+
     async def test_a_release_of_what_a_fact_has_told_does_nothing(self, authority):
         await authority.ask("g1", "A")
         await authority.used("g1", "A")

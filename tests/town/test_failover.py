@@ -244,3 +244,38 @@ async def test_a_batch_that_is_sent_again_after_a_cancel_waits_for_the_standby_a
 
     assert (taken.fresh, taken.duplicates) == (0, 1)
     assert taken.receipt.acked_through == 1
+
+
+@pytest.mark.parametrize("fault", [kill, hang])
+async def test_a_transaction_in_whose_middle_the_primary_falls_is_written_wholly_and_once_or_not_at_all(pair, fault):
+    await asyncio.to_thread(pair.begin)
+    await asyncio.to_thread(pair.primary.psql, "CREATE TABLE halves (name TEXT)", "x")
+    async with PostgresJobs(pair.url, SCHEMAS["postgres"]) as jobs:
+        await asyncio.to_thread(pair.follow)
+        await until(pair.in_step)
+        in_the_middle, fallen = asyncio.Event(), asyncio.Event()
+
+        async def job(tx):
+            await tx.execute("INSERT INTO halves VALUES ('first')")
+            in_the_middle.set()
+            await fallen.wait()
+            await tx.execute("INSERT INTO halves VALUES ('second')")
+
+        async def written():
+            """Write until it is told as done, as a terminal sends its batch again."""
+            async with asyncio.timeout(PATIENCE_S):
+                while True:
+                    try:
+                        return await jobs.write(job)
+                    except StoreFailedError:
+                        await asyncio.sleep(0.05)
+
+        writing = asyncio.ensure_future(written())
+        await in_the_middle.wait()
+        await fault(pair)
+        await asyncio.to_thread(pair.promote)
+        fallen.set()
+        await writing
+        held = await jobs.read(lambda tx: tx.rows("SELECT name, CAST(count(*) AS BIGINT) FROM halves GROUP BY name"))
+
+    assert sorted(held) == [("first", 1), ("second", 1)]

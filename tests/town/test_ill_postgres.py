@@ -2,18 +2,30 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import time
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import asyncpg
 import pytest
 
+from cache.ids import uuid7
 from central.books.intake import take_in
+from central.http.app import serving
+from central.platform_state import create_state, keep_database_url, open_state
 from central.store import SCHEMAS
 from storage.jobs import StoreFailedError
-from storage.postgres import PostgresJobs
+from storage.postgres import RETRIES, PostgresJobs
+from sync.auth import Authenticator
+from sync.beyond.asking import AuthorityError
+from sync.beyond.authority import NetworkAuthority
+from sync.beyond.rounds import BUDGET_S
+from sync.transport import RefusedError, open_session
+from sync.wire.claims import ClaimKey, ClaimRequest
+from tests.ill.readings import Beat
 from tests.proofs.grants import BOUNDS, NOW_MS, Gate, Phone, Platform
+from tests.town.test_failover import enrolled, sync_town
 
 pytestmark = [pytest.mark.postgres, pytest.mark.timeout(300)]
 FEW = "8"
@@ -173,3 +185,160 @@ async def test_while_it_is_gone_claims_end_within_their_budget_and_everything_ar
         await until(taking.again)
 
         assert (taking.signed, await taking.held()) == (2, 2)
+
+
+class Asking:
+    """A terminal before a platform on this server, asking as terminals do."""
+
+    def __init__(self, terminal, session):
+        auth = Authenticator(terminal.identity, terminal.clock)
+        self.authority = NetworkAuthority(session, terminal.identity, auth, versions=dict, ids=uuid7)
+        self.run, self.asked = terminal.identity.instance, 0
+
+    async def ask(self):
+        """Ask under a key of its own; return whether it was granted, and how long that took. Refusals count as no."""
+        self.asked += 1
+        keys = [ClaimKey(key=f"u|w/first|subject:w:{self.asked}|ever", n=1, bound=1, borne="grant")]
+        ask = ClaimRequest(run=self.run, hub_no=0, redemption=f"R{self.asked}", at_ms=1, keys=keys)
+        began = time.monotonic()
+        try:
+            granted = (await self.authority.claim(ask)).granted
+        except (AuthorityError, RefusedError):
+            granted = False
+        return granted, began, time.monotonic() - began
+
+    async def until_granted(self):
+        async with asyncio.timeout(WITHIN_S):
+            while not (await self.ask())[0]:
+                await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def asking(server, folder):
+    await asyncio.to_thread(lambda: server.create().start().psql("CREATE DATABASE x STRATEGY FILE_COPY"))
+    keep_database_url(create_state(folder / "platform"), server.url("x"))
+    state = open_state(folder / "platform")
+    (state.public / "metadata").mkdir(parents=True)
+    (state.public / "metadata" / "1.root.json").write_bytes(sync_town.ROOT)
+    async with AsyncExitStack() as stack:
+        clock = sync_town.TestClock()
+        url = await stack.enter_async_context(serving(state, host="127.0.0.1", port=0, now_ms=clock.now_ms))
+        session = await stack.enter_async_context(open_session())
+        yield Asking(await enrolled(stack, state, url, session, folder / "gate-1"), session)
+
+
+async def gone(server):
+    await asyncio.to_thread(server.kill)
+    return lambda: asyncio.to_thread(server.start)
+
+
+async def hung(server):
+    await asyncio.to_thread(server.kill, signal.SIGSTOP)
+    return lambda: asyncio.to_thread(server.kill, signal.SIGCONT)
+
+
+async def without_connections(server):
+    hogs = await taken_up(server)
+    return lambda: asyncio.gather(*(one.close() for one in hogs))
+
+
+@pytest.mark.parametrize("ill", [gone, hung, without_connections])
+async def test_whatever_it_suffers_from_no_gate_waits_for_an_answer_longer_than_its_budget(server, tmp_path, ill):
+    async with asking(server, tmp_path) as gate:
+        await gate.until_granted()
+        well_again = await ill(server)
+        async with Beat() as beat:
+            answers = [await gate.ask() for _ in range(12)]  # more than there are connections to hang on
+        await well_again()
+        await gate.until_granted()
+
+    assert not any(granted for granted, _, _ in answers)
+    assert [took_s for _, began, took_s in answers if took_s > 2 * BUDGET_S and beat.fair(began, took_s)] == []
+
+
+BROKEN = "DO $$ BEGIN RAISE EXCEPTION 'could not serialize access' USING ERRCODE = 'serialization_failure'; END $$"
+COUNT = "UPDATE counted SET n = n + 1 WHERE name = $1"
+
+
+@pytest.fixture
+async def counted(postgres_url):
+    """Books with two rows to count in; PostgreSQL looks for deadlocks soon."""
+    conn = await asyncpg.connect(postgres_url)
+    await conn.execute("CREATE TABLE counted (name TEXT PRIMARY KEY, n BIGINT NOT NULL)")
+    await conn.execute("INSERT INTO counted VALUES ('a', 0), ('b', 0)")
+    await conn.execute(
+        f"ALTER DATABASE {postgres_url.partition('@/')[2].partition('?')[0]} SET deadlock_timeout = '50ms'"
+    )
+    async with PostgresJobs(postgres_url, SCHEMAS["postgres"]) as jobs:
+        yield jobs, conn
+    await conn.close()
+
+
+async def counts(conn):
+    return dict(await conn.fetch("SELECT name, n FROM counted"))
+
+
+@pytest.mark.parametrize("before", [None, WITHIN_S])
+async def test_a_deadlock_with_another_process_is_tried_again_and_counts_once(counted, before):
+    jobs, other = counted
+    tries, locked, theirs = 0, asyncio.Event(), other.transaction()
+    await other.execute("SET deadlock_timeout = '60s'")  # it is the books' connection that notices, and gives way
+    await theirs.start()
+    await other.execute(COUNT, "b")
+
+    async def job(tx):
+        nonlocal tries
+        tries += 1
+        await tx.execute(COUNT, "a")
+        locked.set()
+        await tx.execute(COUNT, "b")
+
+    writing = asyncio.ensure_future(jobs.write(job, before=before and time.monotonic() + before))
+    await locked.wait()
+    await other.execute(COUNT, "a")
+    await theirs.commit()
+    await writing
+
+    assert tries > 1
+    assert await counts(other) == {"a": 2, "b": 2}
+
+
+@pytest.mark.parametrize("before", [None, WITHIN_S])
+async def test_a_serialization_failure_is_tried_again_three_times_and_counts_once(counted, before):
+    jobs, conn = counted
+    tries = {"soon": 0, "never": 0}
+
+    def job(name, failures):
+        async def run(tx):
+            tries[name] += 1
+            await tx.execute(COUNT, "a")
+            if tries[name] <= failures:
+                await tx.execute(BROKEN)
+
+        return jobs.write(run, before=before and time.monotonic() + before)
+
+    await job("soon", RETRIES)
+    with pytest.raises(StoreFailedError, match="serialize"):
+        await job("never", WITHIN_S)
+
+    assert tries == {"soon": RETRIES + 1, "never": RETRIES + 1}
+    assert await counts(conn) == {"a": 1, "b": 0}
+
+
+async def test_of_a_group_that_the_database_gives_up_each_job_runs_again_by_itself_and_counts_once(counted):
+    jobs, conn = counted
+    tries = []
+
+    def job(number):
+        async def run(tx):
+            tries.append(number)
+            await tx.execute(COUNT, "a")
+            if tries.count(number) == 1 and number == 7:
+                await tx.execute(BROKEN)
+
+        return jobs.write(run)
+
+    await asyncio.gather(*map(job, range(12)))
+
+    assert len(tries) > 13  # others of its group ran again as well
+    assert await counts(conn) == {"a": 12, "b": 0}
