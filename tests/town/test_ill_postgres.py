@@ -193,7 +193,7 @@ class Asking:
     def __init__(self, terminal, session):
         auth = Authenticator(terminal.identity, terminal.clock)
         self.authority = NetworkAuthority(session, terminal.identity, auth, versions=dict, ids=uuid7)
-        self.run, self.asked = terminal.identity.instance, 0
+        self.terminal, self.run, self.asked = terminal, terminal.identity.instance, 0
 
     async def ask(self):
         """Ask under a key of its own; return whether it was granted, and how long that took. Refusals count as no."""
