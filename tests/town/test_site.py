@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import importlib.util
 import json
+import shutil
 import sqlite3
 import sys
 import time
@@ -165,6 +166,32 @@ async def test_a_hub_that_starts_anew_knows_what_gates_gave_before_and_while_it_
 
     for who in (known, alone):
         assert "limit_used" in codes(await until(lambda who=who: _used(site, two, who)))
+
+
+async def test_a_hub_restored_from_a_backup_takes_what_came_after_it_from_its_gates_with_the_wan_cut(site, tmp_path):
+    one, two = site.gates
+    await site.hub.process.stop()
+    shutil.copytree(site.hub.data, tmp_path / "backup")
+    await site.hub.start()
+    await until(lambda: site.speaks_with_hub(one))
+    later = site.resident()
+    assert (await site.present(one, later))["outcome"] == "GRANT"
+    await until(lambda: _acked(site, one, _head(site, one)))
+    await site.hub.process.pull_the_plug()
+    shutil.rmtree(site.hub.data)
+    shutil.copytree(tmp_path / "backup", site.hub.data)
+    site.cut_wan()
+    await site.hub.start()
+    await until(lambda: site.speaks_with_hub(two))
+
+    told = await until(lambda: _used(site, two, later))
+
+    assert next(one["facts"]["where"] for one in told["reasons"] if one["code"] == "limit_used") == "yunxi-town/gate-1"
+    site.restore_wan()
+    again = site.resident()
+    assert (await site.present(one, again))["outcome"] == "GRANT"
+    await until(lambda: _acked(site, one, _head(site, one)))  # the hub that was restored still sends on
+    await until(lambda: _used(site, two, again))
 
 
 async def test_a_publication_reaches_gates_through_the_hubs_mirror(site):
