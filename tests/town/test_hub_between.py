@@ -23,7 +23,7 @@ from sync.wire.jws import public_hex
 from sync.wire.profiles import HubAt
 from tests.sync.test_platform_keys import exchange_key
 from tests.sync.test_replaced import swapped
-from tests.town.test_hub_calls import SITE_KEY, WAIT_S, Site, ask, enrolled
+from tests.town.test_hub_calls import SITE_KEY, WAIT_S, WIDE_KEY, Site, ask, enrolled
 from tests.town.test_hub_calls import site as site  # noqa: PLC0414 - a fixture
 
 FACTS = "SELECT count(*) FROM facts WHERE terminal = 'gate-a' AND redemption IS NOT NULL"
@@ -63,6 +63,29 @@ async def test_what_a_hub_keeps_of_a_box_that_is_replaced_meanwhile_arrives_unde
     await new.write(many=2)
     await new.bring_home()
     assert town.rows(FACTS) == [(5,)]
+
+
+KEY_OF = "UPDATE terminals SET public_key = (SELECT public_key FROM terminals WHERE terminal = $1) WHERE terminal = $2"
+
+
+async def test_a_hub_whose_key_the_platform_does_not_know_counts_for_its_site_alone_and_loses_no_fact(site):
+    """What gates send now goes up under their own names; what the hub kept goes up once its key is right again."""
+    town, gate = site.town, site.gates[0]
+    known = town.rows("SELECT public_key FROM terminals WHERE terminal = 'hub-1'")[0][0]
+    town.change(lambda tx: tx.execute(KEY_OF, "gate-b", "hub-1"))
+    await gate.write(many=3)
+    await gate.pusher(through(site, gate)).drain()
+    await until(lambda: town.rows(FACTS) == [(3,)])
+
+    counted, wider = await site.answered(gate, ask("A")), await site.answered(gate, ask("B", WIDE_KEY))
+
+    assert (counted["granted"], wider["granted"], wider["reach"]) == (True, True, "site")
+    await town.relay.cut()
+    await gate.write(many=2)
+    await gate.pusher(through(site, gate)).drain()
+    await town.relay.start()
+    town.change(lambda tx: tx.execute("UPDATE terminals SET public_key = $1 WHERE terminal = 'hub-1'", known))
+    await until(lambda: town.rows(FACTS) == [(5,)])
 
 
 async def test_a_replaced_box_brings_its_facts_through_the_hub_and_is_told_to_stop(site):

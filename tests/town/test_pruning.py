@@ -1,4 +1,4 @@
-"""On PostgreSQL each statement of intake, claims and standing reads one part of a table, by generic plans too (town.md).
+"""On PostgreSQL each statement of intake, claims and standing reads one part of a table, whatever the plan (town.md).
 
 So the same schema can be spread over machines by declaring it. The server itself tells what each statement did
 (auto_explain), with plans that know no values: what is cut off then is cut off whatever is asked.
