@@ -128,6 +128,7 @@ async def talk(folder, monkeypatch):
     nonces = (f"{number:032x}" for number in itertools.count(1))
     monkeypatch.setattr("sync.enrol.identity.secrets.token_urlsafe", lambda n: "A" * 22)
     monkeypatch.setattr(auth.secrets, "token_hex", lambda _n: next(nonces))
+    monkeypatch.setattr("cache.ids.urandom", lambda _n: bytes.fromhex(next(nonces)))
     monkeypatch.setattr(enrolment.secrets, "token_bytes", lambda n: bytes(range(n)))
     clock = Clock()
     async with AsyncExitStack() as stack:
