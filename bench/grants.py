@@ -3,7 +3,8 @@
     one       one caller: presentation → commit, p50 and p99, in turn with fdatasync and two raw signature checks
     crowd     32 callers at once: grants a second, beside the rate of two raw checks on one core
     ledger    one caller with a million redemptions in the ledger, with 200 000 facts unsent, and with neither, in turn
-    bytes     what a grant sends to the disk on a ledger of 40 000, alone with the attempt's fact and 32 at once
+    bytes     what a grant sends to the disk on a ledger of 40 000, alone with the attempt's fact and 32 at once: with
+              pseudonyms in a row, and drawn as a city's are, of which no two lie on one page; and what of it lasts
 
 The decider and the store are the terminal's own, every presentation has a really signed code of a new visitor and a
 request id; with one benefit and with twenty offered, of which one is given. In `ledger` each is decided dry first, as
@@ -59,6 +60,7 @@ PROFILE = Profile(site="park", title={"zh": "园"}, issuer="wulong", lanes=[Lane
 CALLERS = 32
 CHECKED = 2_000  # raw signature checks, for the rate of a core
 MANY = 40_000  # redemptions in the ledger where bytes are counted
+KEPT = frozenset({"journal", "redemptions", "uses"})  # beyond the first day, and the proof's way to the platform
 OFFERED = {"1 benefit": lambda: Policy.compile(benefits=parse_benefits([presents["BENEFIT"]])), "20 benefits": None}
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 MESSAGE = bytes(200)  # about as long as what an issuer signs
@@ -133,9 +135,9 @@ def policy_of(offered: str) -> Policy:
 
 
 @contextlib.contextmanager
-def gate_over(store: Store, offered: str, *, weighed: bool = False) -> Iterator[Gate]:
+def gate_over(store: Store, offered: str, *, weighed: bool = False, drawn: bool = False) -> Iterator[Gate]:
     """Give a gate over a store whose journal has begun."""
-    visitors = presents["Visitors"]()
+    visitors = presents["Visitors"](drawn=drawn)
     bounds = Bounds(clock=Clock(), disk=Disk(Path("/")), answer_s=0.9)  # type: ignore[arg-type]
     bounds.health.begin()
     decider = Decider(
@@ -152,13 +154,13 @@ def gate_over(store: Store, offered: str, *, weighed: bool = False) -> Iterator[
 
 
 @contextlib.asynccontextmanager
-async def gate_at(folder: Path, offered: str, *, weighed: bool = False) -> AsyncIterator[Gate]:
+async def gate_at(folder: Path, offered: str, *, weighed: bool = False, drawn: bool = False) -> AsyncIterator[Gate]:
     """Open a gate in a folder."""
     await asyncio.to_thread(folder.mkdir, exist_ok=True)
     async with Store(folder / "terminal.db", log_bytes=LOG_BYTES) as store:
         with contextlib.suppress(sqlite3.IntegrityError):  # it has begun before
             await store.write(lambda conn: chain.begin_epoch(conn, epoch="e", terminal="gate1", reason="bench"))
-        with gate_over(store, offered, weighed=weighed) as gate:
+        with gate_over(store, offered, weighed=weighed, drawn=drawn) as gate:
             yield gate
 
 
@@ -282,21 +284,24 @@ def written() -> int:
 
 async def bytes_each(folder: Path, rounds: int) -> None:
     """Count what a grant writes: alone, with its attempt's fact, and CALLERS at once; and what of it lasts."""
-    place = folder / "bytes"
-    async with gate_at(place, "20 benefits") as gate:
-        await gate.grant(gate.visitors.code(), 0)
-    await asyncio.to_thread(fillings["fill"], place / "terminal.db", MANY, 0)
-    async with gate_at(place, "20 benefits") as gate:
-        codes = list(enumerate(gate.visitors.code() for _ in range(3 * rounds + 1)))[1:]
-        alone, beside, together = codes[:rounds], codes[rounds : 2 * rounds], codes[2 * rounds :]
-        for part, what in ((alone, "alone"), (beside, "alone, with its attempt"), (together, f"{CALLERS} at once")):
-            before, commits, pages = written(), _counted(gate.store), _pages(place)
-            for first in range(0, len(part), CALLERS if part is together else 1):
-                some = part[first : first + (CALLERS if part is together else 1)]
-                await asyncio.gather(*(gate.grant(code, number, gated=part is beside) for number, code in some))
-            each = (written() - before) / len(part)
-            lasting = (_pages(place) - pages) / len(part)
-            tell(f"written a grant, {what}", kb=each / 1000, lasting_kb=lasting / 1000, commits=commits[0] / len(part))
+    for drawn in (False, True):
+        place = folder / f"bytes-{drawn}"
+        async with gate_at(place, "20 benefits", drawn=drawn) as gate:
+            await gate.grant(gate.visitors.code(), 0)
+        await asyncio.to_thread(fillings["fill"], place / "terminal.db", MANY, 0)
+        async with gate_at(place, "20 benefits", drawn=drawn) as gate:
+            codes = list(enumerate(gate.visitors.code() for _ in range(3 * rounds + 1)))[1:]
+            parts = {"alone": 1, "alone, with its attempt": 1, f"{CALLERS} at once": CALLERS}
+            for number, (what, together) in enumerate(parts.items()):
+                part = codes[number * rounds : (number + 1) * rounds]
+                before, commits, pages = written(), _counted(gate.store), _pages(place)
+                for first in range(0, rounds, together):
+                    some = part[first : first + together]
+                    await asyncio.gather(*(gate.grant(code, number, gated="attempt" in what) for number, code in some))
+                each, lasting = (written() - before) / rounds / 1000, (_pages(place) - pages) / rounds / 1000
+                who = "drawn" if drawn else "in a row"
+                tell(f"written a grant, {what}, {who}", kb=each, lasting_kb=lasting, commits=commits[0] / rounds)
+            tell(f"kept, {who}", **_kept(place))
 
 
 def _pages(place: Path) -> int:
@@ -304,6 +309,16 @@ def _pages(place: Path) -> int:
     with contextlib.closing(connect(place / "terminal.db", writing=False)) as conn:
         said = [conn.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")]
     return int((said[0] - said[1]) * said[2])
+
+
+def _kept(place: Path) -> dict[str, float]:
+    """Return how many bytes a redemption each table has with its indexes: of a ledger nearly all of which is old."""
+    with contextlib.closing(connect(place / "terminal.db", writing=False)) as conn:
+        [(redemptions,)] = conn.execute("SELECT count(*) FROM redemptions")
+        rows = conn.execute(
+            "SELECT m.tbl_name, sum(d.pgsize) FROM dbstat d JOIN sqlite_schema m ON m.name = d.name GROUP BY m.tbl_name"
+        ).fetchall()
+    return {f"{table}_bytes": size / redemptions for table, size in rows if table in KEPT}
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ part shows how group commit carries a crowd: presentations a second with 16 wait
 
 import argparse
 import asyncio
+import hashlib
 import json
 import os
 import statistics
@@ -64,9 +65,10 @@ class FreshLists:
 
 
 class Visitors:
-    """Really signed codes, one visitor each."""
+    """Really signed codes, one visitor each; their pseudonyms in a row, or `drawn`, as those of a city are."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, drawn: bool = False) -> None:
+        self._drawn = drawn
         self._issuer = minting.issuer_key("wulong", b"\x01" * 32)
         self._phone = Ed25519PrivateKey.from_private_bytes(b"\x02" * 32)
         row = minting.public_entry(self._issuer, from_s=0, until_s=2 * NOW)
@@ -77,11 +79,13 @@ class Visitors:
         """Return the next visitor's fresh code."""
         self._number += 1
         number = self._number
+        named = number.to_bytes(16, "big")
+        named = hashlib.sha256(named).digest()[:16] if self._drawn else named
         said = minting.Credential(
-            subject=number.to_bytes(16, "big"),
+            subject=named,
             tier=3,
             groups=[12],
-            token_id=number.to_bytes(8, "big"),
+            token_id=named[8:],
             iat=NOW - 3600,
             exp=NOW + 30 * 86_400,
             status_index=number,
