@@ -59,7 +59,7 @@ SPARE = 3  # syndromes that no guess uses up
 BLIND = 3  # rounds on end that may gain nothing
 PASSES = 2  # of learning in a round
 EAGER = 20.0  # `promise` of a block whose bits are tried after the first round that gains nothing
-BEST = 2  # blocks whose bits are tried in a round
+BEST = 2  # blocks whose bits are tried in a round, also if the first is not mended
 
 
 @dataclass(slots=True)
@@ -119,7 +119,7 @@ def mend(
         gained = hopes.max() > VAIN and _mend_words(state, llr * veil)
         if not gained:
             waits = idle == 0 and hopes.max() <= EAGER and not state.last
-            gained = not waits and spare() and _mend_bits(state, llr * veil, hopes)
+            gained = not waits and spare() and _mend_bits(state, llr * veil, hopes, spare=spare)
         idle = 0 if gained else idle + 1
     if not state.good.all():
         return None
@@ -214,11 +214,18 @@ def _hopes(state: _State, bits: Grid) -> npt.NDArray[np.float64]:
     return np.where(state.good, -np.inf, hopes)
 
 
-def _mend_bits(state: _State, bits: Grid, hopes: npt.NDArray[np.float64]) -> bool:
-    """Mend the most promising block by its surest bits, then perhaps the next; return whether one was."""
-    gained = False
-    for at in np.argsort(-hopes)[:BEST]:
+def _mend_bits(
+    state: _State, bits: Grid, hopes: npt.NDArray[np.float64], *, spare: Callable[[], bool] = lambda: True
+) -> bool:
+    """Mend the most promising block by its surest bits, then the next; return whether one was.
+
+    After BEST blocks it goes on only where each was mended: what one round taught of them was enough for all.
+    """
+    gained = failed = False
+    for tried, at in enumerate(np.argsort(-hopes)):
         if hopes[at] <= (LEAST_NEXT_HOPE if state.good.any() else LEAST_FIRST_HOPE):
+            break
+        if tried >= BEST and (failed or hopes[at] < EAGER or not spare()):
             break
         block = block_llrs(bits, state.plan, state.kit)[[at]]
         words = ordered(block, checks=state.kit.checks)
@@ -226,6 +233,8 @@ def _mend_bits(state: _State, bits: Grid, hopes: npt.NDArray[np.float64]) -> boo
             gained |= state.keep(np.array([at]), words)
         elif hopes[at] < EAGER:
             break
+        else:
+            failed = True
     return gained
 
 

@@ -108,10 +108,36 @@ def test_what_no_word_guess_mends_is_mended_by_its_bits(code, monkeypatch):
         with monkeypatch.context() as bare:
             bare.setattr(room, "_taught", lambda _seen, llr, _known, _shape: llr)
             assert mend(flat, soft, plan) is not None
-            bare.setattr(room, "_mend_bits", lambda *_: False)
+            bare.setattr(room, "_mend_bits", lambda *_, **__: False)
             without += mend(flat, soft, plan) is not None
 
     assert without == 0
+
+
+@pytest.mark.parametrize(("spoilt", "tried"), [(None, 8), (0, 2), (1, 2)])
+def test_bits_mend_block_after_block_while_each_is_mended_and_time_is_to_spare(code, monkeypatch, spoilt, tried):
+    """In the dark one round teaches enough for all blocks: a round for every two of them took what time there was."""
+    from scanner.reading.soft import mend as room
+
+    modules, asked = code(level="q"), []
+    soft, plan = understood(modules, likely(modules, np.random.default_rng(3), noise=0.5), "Q")
+    kit, bits = blocks(plan.version, "Q"), soft.llr * mask(plan.version, soft.mask)
+
+    def nearest(llrs, *, checks):
+        asked.append(1)
+        return ordered(llrs, checks=checks) ^ np.uint8(len(asked) - 1 == spoilt)
+
+    def gained(spare):
+        state = room._State(plan, kit, np.zeros(kit.words.shape, np.uint8), np.zeros(len(kit.words), np.bool_))
+        asked.clear()
+        room._mend_bits(state, bits, np.full(len(kit.words), 30.0), spare=spare)
+        return int(state.good.sum())
+
+    monkeypatch.setattr(room, "ordered", nearest)
+    assert len(kit.words) == 8
+    assert gained(lambda: True) == tried - (spoilt is not None)
+    assert len(asked) == tried
+    assert gained(lambda: False) == room.BEST - (spoilt is not None)
 
 
 def test_the_last_block_is_tried_by_its_bits_without_another_round(code, monkeypatch):
