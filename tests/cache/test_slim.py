@@ -1,5 +1,6 @@
 """What one grant writes, in frames and bytes; what writes less forgets nothing; a stored database comes along."""
 
+import hashlib
 import json
 import sqlite3
 from pathlib import Path
@@ -375,3 +376,33 @@ async def test_a_grant_and_its_attempt_write_so_many_frames_and_no_more(tmp_path
         mean = {what: sum(written for _, written in counted) / len(counted) for what, counted in told.items()}
         assert mean["grant"] < 36 * 1024
         assert mean["attempt"] < 10 * 1024
+
+
+GROWTH = (
+    "SELECT m.tbl_name, sum(d.pgsize) FROM dbstat d JOIN sqlite_schema m ON m.name = d.name"
+    " WHERE m.tbl_name IN ('journal', 'redemptions', 'uses') GROUP BY m.tbl_name"
+)
+
+
+def test_a_grant_and_its_attempt_stay_with_a_kilobyte_and_a_quarter(tmp_path):
+    """Pages of each table with its indexes: what a grant leaves beyond its first day, until its facts may leave."""
+    conn, many = connect(tmp_path / "terminal.db", writing=True, page_bytes=2048), 300
+    migrate(conn, backup_to=None)
+    gate = Gate(conn)
+    with immediate(conn):
+        begin_epoch(conn, epoch="e-1", terminal="gate1", reason="enrolled")
+    before = dict(conn.execute(GROWTH).fetchall())
+    with immediate(conn):
+        for number in range(many):
+            who = hashlib.sha256(b"%d" % number).digest()[:8]
+            settled, _ = gate.present(
+                token(who, who), at=number * 30_000, asking=Asking(f"till-{number}", b"\x01" * 32)
+            )
+            attempts.begin(Pen(conn, Now(utc_ms=T0 + number * 30_000), uuid7), settled.redemption, "A")
+
+    each = {table: (size - before[table]) / many for table, size in conn.execute(GROWTH)}
+
+    assert each["journal"] < 650
+    assert each["redemptions"] < 350
+    assert each["uses"] < 310
+    assert sum(each.values()) < 1_250
