@@ -830,7 +830,7 @@ FAULTS = {
     "time-out releases what was given alone": lambda _: None,
     "claim revives a released or refused id": _revives,
     "grant cached by id": _cached,
-    "fact of a claimed id takes twice": lambda p: p.set(booking, "confirm", _nothing),
+    "fact of a claimed id takes twice": lambda p: p.set(booking, "confirm_all", _nothing),
     "expiry frees a silent holder": _frees,
     "provisional never ends": lambda p: (p.set(pledges, "lapse", _nothing), p.set(booking, "begin_run", _nothing)),
     "give-back before grant forgotten": lambda p: p.set(
