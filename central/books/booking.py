@@ -26,7 +26,7 @@ from central.books.planned import Booking, Entry, Incoming, Side, entries_of, pa
 from central.books.pledges import begin_run, confirm_all, free
 from central.books.settling import hub_words, refusals
 from central.books.settling.accounts import UNTOUCHED, Steps, packed, site_of
-from central.books.tallies import book, plan
+from central.books.tallies import CAREFULLY, book, plan
 from central.books.totals import (
     AGAIN,
     KINDS,
@@ -51,7 +51,7 @@ MAX_RUN: Final = 64
 REDEMPTION: Final = (
     "INSERT INTO redemptions (redemption, terminal, epoch, seq, kind, site, at_ms, received_ms, state, keys,"
     " account, told, holder, proof, verdict, why, apart, due_ms)"
-    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) ON CONFLICT DO NOTHING"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)"
 )
 STATE: Final = "UPDATE redemptions SET state = $4 WHERE redemption = $1 AND terminal = $2 AND epoch = $3"
 ACCOUNT: Final = "UPDATE redemptions SET account = $4 WHERE redemption = $1 AND terminal = $2 AND epoch = $3"
@@ -111,7 +111,7 @@ def unmixed(entries: Sequence[Entry]) -> list[list[Entry]]:
 async def _book_alone(tx: Tx, entry: Entry, bounds: Bounds) -> None:
     try:
         async with tx.savepoint():
-            await _book(tx, [entry], bounds)
+            await _book(tx, [entry], bounds, careful=True)
     except StoreFailedError:
         raise
     except Exception as error:
@@ -126,12 +126,12 @@ async def find(tx: Tx, incoming: Incoming, seq: int, kind: str, detail: str) -> 
     await tx.execute(FINDING, incoming.terminal, incoming.epoch, seq, kind, text, incoming.received_ms)
 
 
-async def _book(tx: Tx, entries: Sequence[Entry], bounds: Bounds) -> None:
+async def _book(tx: Tx, entries: Sequence[Entry], bounds: Bounds, *, careful: bool = False) -> None:
     batches = parcels(entries)
     apart = await apart_of(tx, [(*incoming.place, records) for incoming, records in batches])
     await _end_claims(tx, batches)
     told = tell(entries)
-    booking = await plan(tx, entries, names=locks_of(entries, told))
+    booking = await plan(tx, entries, names=locks_of(entries, told), careful=careful)
     booking.apart.update(apart)
     elsewhere = await follow(tx, booking, entries, told)
     spent = await book(tx, booking)
@@ -198,7 +198,7 @@ async def _write_redemptions(
         kept: tuple[Value, ...] = (booking.states[place], _listed(keys.get(side, [])), account)
         kept += (None if told is None else told.text, holder_of(record.body))
         rows.append((*place, side.seq, record.kind, site, side.at_ms, incoming.received_ms, *kept, *beginning))
-    await tx.execute_many(REDEMPTION, rows)
+    await tx.execute_many(REDEMPTION + CAREFULLY if booking.careful else REDEMPTION, rows)
     for redemption, terminal, epoch, _before, state in booking.later:
         await tx.execute(STATE, redemption, terminal, epoch, state)
     for place, account in accounts.items():

@@ -115,6 +115,7 @@ class Booking:
     whence: dict[tuple[str, str], Incoming] = field(default_factory=dict)  # by terminal and epoch
     apart: dict[tuple[str, str, int], str] = field(default_factory=dict)  # why records stand apart, by place and seq
     early: dict[str, list[Record]] = field(default_factory=dict)  # steps that come before their grant
+    careful: bool = False  # a row that stands already is no error
 
     def of(self, side: Side) -> Incoming:
         """Return what a fact of this batch came with."""

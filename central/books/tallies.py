@@ -40,7 +40,10 @@ TALLY: Final = (
 )
 TAKE: Final = (
     "INSERT INTO uses (key, terminal, epoch, redemption, seq, at_ms, n, bound, back, back_ms)"
-    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+)
+CAREFULLY: Final = (
+    " ON CONFLICT DO NOTHING"  # what stands already stays; on PostgreSQL half as dear again, so never at first
 )
 CLOSED: Final = frozenset({"closed", "claimed"})
 SPENT_WITHIN: Final = (
@@ -64,13 +67,13 @@ END: Final = (
 )
 
 
-async def plan(tx: Tx, entries: Sequence[Entry], *, names: Iterable[str] = ()) -> Booking:
+async def plan(tx: Tx, entries: Sequence[Entry], *, names: Iterable[str] = (), careful: bool = False) -> Booking:
     """Return what fresh facts do; raise UnbookableError for a figure nobody could have used.
 
     Writes who spoke first of each redemption (keys `r|…`), before any other row of the books is touched; that locks
     what is given back here, and the holders `names` (keys `x|…`), against everybody who tells the same.
     """
-    booking = Booking(whence={incoming.place: incoming for incoming, _record in entries})
+    booking = Booking(whence={incoming.place: incoming for incoming, _record in entries}, careful=careful)
     first = Counter([f"r|{one.record.redemption}" for one in entries if one.record.kind in GRANTING])
     for key in [f"x|{name}" for name in names] + [f"r|{one.record.redemption}" for one in entries if gives_back(one)]:
         first[key] += 0
@@ -238,7 +241,7 @@ async def book(tx: Tx, booking: Booking) -> dict[str, Tally]:
         (key, terminal, epoch, redemption, seq, at_ms, n, bound, back, back_ms)
         for (key, n, bound), (terminal, epoch, seq, at_ms, redemption), back, back_ms in booking.takings
     ]
-    await tx.execute_many(TAKE, rows)
+    await tx.execute_many(TAKE + CAREFULLY if booking.careful else TAKE, rows)
     for one in booking.backs:
         side = one.side
         await tx.execute(SET_BACK, one.key, side.terminal, side.epoch, side.redemption, one.back, one.at_ms)
