@@ -75,7 +75,7 @@ class PostgresJobs:
         self._free = asyncio.Semaphore(POOL)
         self._tasks: set[asyncio.Task[None]] = set()
         self._groups = Groups(self)
-        self._shapes: Shapes = {}
+        self._shapes = Shapes()
         self._timeline = 0
         self._busy: dict[asyncpg.Connection, float] = {}  # since when, by the loop's time
         self._sure: tuple[Place, float] | None = None  # who was just found to be promoted, and until when that counts

@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from types import NoneType
 from typing import Final
 
 import asyncpg
@@ -21,8 +22,49 @@ from storage.jobs import (
 GONE: Final = (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 MAX_SHAPES: Final = 1_000
 PARAMETER: Final = re.compile(r"\$([0-9]+)")
-Alike = tuple[bool, ...]  # of each column, whether all rows have one value there
-Shapes = dict[tuple[str, Alike], str]  # statement for one row -> statement for many of that shape
+INTEGERS: Final = frozenset({"int2", "int4", "int8"})
+BETWEEN: Final = "\x1f"  # two texts of a column that goes over as one
+NOTHING: Final = "\x1e"  # in the place of one that is missing
+ALIKE: Final = "="
+LISTED: Final = "["
+FIGURES: Final = "i"
+TEXTS: Final = "t"
+FORMS: Final = {  # how a column of many rows goes over
+    LISTED: "${n}::{kind}[]",
+    FIGURES: "${n}::text::{kind}[]",
+    TEXTS: "string_to_array(${n}::text, E'\\x1f', E'\\x1e')",
+}
+
+
+class Shapes:
+    """Statements for one row as statements for many, by the forms of their columns; and their parameters' types."""
+
+    def __init__(self) -> None:
+        self.kinds: dict[str, tuple[str, ...]] = {}
+        self.texts: dict[tuple[str, str], str] = {}
+
+    def keep(self, sql: str, forms: str, text: str) -> str:
+        """Keep and return a statement for many rows."""
+        if len(self.texts) < MAX_SHAPES:
+            self.texts[sql, forms] = text
+        return text
+
+
+def formed(kind: str, column: tuple[Value, ...]) -> tuple[str, object]:
+    """Return how a column goes over, and as what: one text where that says the same as an array.
+
+    asyncpg asks each element of an array whether it is a collection, half a microsecond; a text it just sends.
+    """
+    kinds = set(map(type, column))
+    if kind in INTEGERS and kinds <= {int, NoneType}:
+        said = str(list(column))[1:-1]
+        return FIGURES, "{" + (said.replace("None", "NULL") if NoneType in kinds else said) + "}"
+    if kind == "text" and kinds <= {str, NoneType}:
+        missing = column.count(None)
+        joined = BETWEEN.join([NOTHING if one is None else str(one) for one in column] if missing else column)  # type: ignore[arg-type]
+        if joined.count(BETWEEN) == len(column) - 1 and joined.count(NOTHING) == missing:
+            return TEXTS, joined
+    return LISTED, column
 
 
 class AgainError(StoreFailedError):
@@ -97,13 +139,16 @@ class PostgresTx:
         if len(many) == 1:
             return await self.rows(sql, *many[0])
         columns = checked_columns(many)
-        alike = tuple(column.count(column[0]) == len(many) for column in columns)
-        if all(alike):  # rows that are one and the same: something has to say how many
-            alike = (False, *alike[1:])
         with translated():
-            at_once = self._shapes.get((sql, alike)) or await self._as_arrays(sql, alike)
-            values = [column[0] if same else column for column, same in zip(columns, alike, strict=True)]
-            return [tuple(row) for row in await self._conn.fetch(at_once, *values)]
+            formed_columns = [
+                (ALIKE, column[0]) if column.count(column[0]) == len(many) else formed(kind, column)
+                for kind, column in zip(await self._kinds(sql), columns, strict=True)
+            ]
+            if all(form == ALIKE for form, _value in formed_columns):  # something has to say how many there are
+                formed_columns[0] = LISTED, columns[0]
+            forms = "".join(form for form, _value in formed_columns)
+            at_once = self._shapes.texts.get((sql, forms)) or await self._for_many(sql, forms)
+            return [tuple(row) for row in await self._conn.fetch(at_once, *(value for _form, value in formed_columns))]
 
     async def rows_each(self, sql: str, many: Sequence[Sequence[Value]]) -> list[list[Row]]:
         """Return what a SELECT gives for each, by one statement."""
@@ -112,14 +157,22 @@ class PostgresTx:
         columns = checked_columns(many)
         found: list[list[Row]] = [[] for _ in many]
         with translated():
-            at_once = self._shapes.get((sql, ())) or await self._for_each(sql)
+            at_once = self._shapes.texts.get((sql, "")) or await self._for_each(sql)
             for at, *row in await self._conn.fetch(at_once, *columns):
                 found[at - 1].append(tuple(row))
         return found
 
+    async def _kinds(self, sql: str) -> tuple[str, ...]:
+        """Return the types of a statement's parameters."""
+        kinds = self._shapes.kinds.get(sql)
+        if kinds is None:
+            kinds = tuple(kind.name for kind in (await self._conn.prepare(sql)).get_parameters())
+            self._shapes.kinds[sql] = kinds
+        return kinds
+
     async def _for_each(self, sql: str) -> str:
         """Return a SELECT for one row of values as one for many, which looks into one partition for each of them."""
-        kinds = [kind.name for kind in (await self._conn.prepare(sql)).get_parameters()]
+        kinds = await self._kinds(sql)
         arrays = ", ".join(f"${n}::{kind}[]" for n, kind in enumerate(kinds, 1))
         named = ", ".join(f"c{n}" for n in range(1, len(kinds) + 1))
         one = PARAMETER.sub(r"many.c\1", sql)
@@ -127,24 +180,16 @@ class PostgresTx:
             f"SELECT many.at, found.* FROM unnest({arrays}) WITH ORDINALITY AS many({named}, at)"  # noqa: S608 - types, told by the server
             f" CROSS JOIN LATERAL ({one} OFFSET 0) AS found"  # OFFSET: not to be planned as a join of whole tables
         )
-        if len(self._shapes) < MAX_SHAPES:
-            self._shapes[sql, ()] = at_once
-        return at_once
+        return self._shapes.keep(sql, "", at_once)
 
-    async def _as_arrays(self, sql: str, alike: Alike) -> str:
-        """Return `sql` for many rows: a value where they are all alike, an array where they are not.
-
-        An element of an array costs half a microsecond to encode, and of a batch's columns most are alike.
-        """
-        kinds = [f"${n}::{kind.name}" for n, kind in enumerate((await self._conn.prepare(sql)).get_parameters(), 1)]
-        several = [at for at, same in enumerate(alike) if not same]
-        chosen = ", ".join(f"c{at}" if at in several else kind for at, kind in enumerate(kinds))
-        arrays = ", ".join(f"{kinds[at]}[]" for at in several)
+    async def _for_many(self, sql: str, forms: str) -> str:
+        """Return `sql` for many rows: a value where they are all alike, an array or a text of them where not."""
+        kinds = await self._kinds(sql)
+        several = [at for at, form in enumerate(forms) if form != ALIKE]
+        chosen = ", ".join(f"c{at}" if at in several else f"${at + 1}::{kind}" for at, kind in enumerate(kinds))
+        arrays = ", ".join(FORMS[forms[at]].format(n=at + 1, kind=kinds[at]) for at in several)
         rows = f"SELECT {chosen} FROM unnest({arrays}) AS many({', '.join(f'c{at}' for at in several)})"  # noqa: S608 - types, told by the server
-        at_once = PLAIN_VALUES.sub(rows, sql)
-        if len(self._shapes) < MAX_SHAPES:
-            self._shapes[sql, alike] = at_once
-        return at_once
+        return self._shapes.keep(sql, forms, PLAIN_VALUES.sub(lambda _found: rows, sql))
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:

@@ -167,6 +167,30 @@ class TestTheContract:
         assert [told[0], type(told[1]), told[2]] == ["a", LookupError, "b"]
         assert await jobs.read(names) == ["a", "b"]
 
+    @pytest.mark.parametrize(
+        "texts",
+        [
+            ["plain", "", 'é,{}"\\', "NULL", "信关"],
+            ["a", "b\x1fc", "\x1e"],  # what stands between texts that go over as one
+            ["a", None, "\x1e", "b"],
+            ["a", None, "b", None, ""],
+            ["\x1f", "\x1f\x1f", "\x1e\x1f"],
+            [None, None, "x"],
+        ],
+    )
+    async def test_many_rows_are_kept_as_they_were_given(self, jobs, texts):
+        kept = "CREATE TABLE kept (at BIGINT PRIMARY KEY, said TEXT, n BIGINT, alike TEXT)"
+        figures = [2**63 - 1, None, -(2**63) + 1, 0, -7]
+        rows = [(at, text, figures[at % 5], "same") for at, text in enumerate(texts)]
+        insert = "INSERT INTO kept (at, said, n, alike) VALUES ($1, $2, $3, $4)"
+
+        async def job(tx):
+            await tx.execute(kept)
+            await tx.execute_many(insert, rows)
+            return await tx.rows("SELECT at, said, n, alike FROM kept ORDER BY at")
+
+        assert await jobs.write(job) == rows
+
     async def test_a_question_is_answered_for_each_of_many_in_their_order(self, jobs):
         for name, n in (("a", 1), ("b", 2), ("c", 3)):
             await jobs.write(put(name, n))
