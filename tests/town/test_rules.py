@@ -13,6 +13,8 @@ from central.books.bounds import Bounds
 from central.books.planned import Incoming, entries_of
 from central.store import sqlite_books
 from credit.records import Record
+from credit.rules.benefits import parse_benefits
+from credit.rules.reading import CatalogueError
 from sync.beyond.asking import AuthorityError
 from sync.beyond.authority import NetworkAuthority
 from sync.beyond.leases import Leases
@@ -174,3 +176,25 @@ async def test_a_terminal_never_goes_back_to_a_hub_that_was_replaced(line):
 
     with pytest.raises(AuthorityError, match="replaced by hub 3"):
         line.authority.hub  # noqa: B018 - it is looked at
+
+
+@pytest.mark.parametrize(
+    ("capacity", "may"),
+    [
+        ({"per": "day"}, True),
+        ({"per": "slot"}, True),
+        ({"per": "occupancy"}, False),
+        ({"per": "day", "scope": "site"}, False),  # of all benefits of a site together
+    ],
+)
+def test_a_day_s_or_a_slot_s_capacity_is_leased_and_never_an_occupancy(capacity, may):
+    entry = {"id": "b", "code": 1, "version": 1, "issuer": "w", "offer": {"kind": "free"}}
+    entry["capacity"] = [capacity | {"max": 9, "leased": True}]
+
+    if may:
+        assert parse_benefits([entry])[0].capacity[0].leased
+        return
+    with pytest.raises(CatalogueError, match="a day's or a slot's"):
+        parse_benefits([entry])
+    entry["capacity"][0]["leased"] = False
+    assert parse_benefits([entry])
