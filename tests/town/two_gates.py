@@ -60,19 +60,19 @@ def codes(answer):
 class Site:
     """`wan[gate]` is a gate's own cable to the platform, `hub_wan` the hub's; gates reach the hub directly."""
 
-    def __init__(self, folder, session, scenes=None, platform=PlatformLink):
+    def __init__(self, folder, session, scenes=None, platform=PlatformLink, wire=CuttableProxy):
         platform_port, hub_port, *ports = free_ports(5)
         self.folder, self.scenes, self._session, self._ports = folder, scenes, session, ports
         self.platform = platform(folder, platform_port, session)
         self.hub = HubLink("hub-1", folder, hub_port, session)
-        self.hub_wan = CuttableProxy(platform_port)
+        self.hub_wan = wire(platform_port)
         self.gates = [TerminalLink(post, folder, port, session) for post, port in zip(GATES, ports, strict=False)]
         for gate in self.gates:
             gate.process = self._unhurried(gate.post.terminal, "edge.cli", "run", "--config", str(gate.config))
         self.hub.process = self._unhurried("hub-1", "central", "hub", "serve", "--config", str(self.hub.config))
         serve = self.platform.process._command[3:]
         self.platform.process = self._unhurried("platform", *serve)
-        self.wan = [CuttableProxy(platform_port) for _ in self.gates]
+        self.wan = [wire(platform_port) for _ in self.gates]
         self.visitors = Visitors(self.platform.state)
         self._platform_port, self.stack, self.more = platform_port, None, []
 
@@ -111,8 +111,8 @@ class Site:
         body = {"terminal": name, "profile": HUB_PROFILE, "platform": f"http://127.0.0.1:{self.hub_wan.port}"}
         return (await self.platform._call("POST", "/v1/admin/codes", body))["qr"]
 
-    async def add_hub(self):
-        self.hub.configure(f"http://127.0.0.1:{self.hub_wan.port}", poll_s=1.0)
+    async def add_hub(self, host="127.0.0.1"):
+        self.hub.configure(f"http://127.0.0.1:{self.hub_wan.port}", poll_s=1.0, host=host)
         await self.hub.enrol(await self.code_for_hub())
         await self.hub.start()
         for gate in self.gates:
@@ -149,13 +149,13 @@ class Site:
 
 
 @asynccontextmanager
-async def two_gates(folder, *, hub=True, scenes=None, platform=PlatformLink):
+async def two_gates(folder, *, hub=True, scenes=None, platform=PlatformLink, wire=CuttableProxy):
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(aiohttp.ClientSession(trust_env=False))
-        site = Site(folder, session, scenes, platform)
+        site = Site(folder, session, scenes, platform, wire)
         site.stack = stack
-        for wire in (site.hub_wan, *site.wan):
-            await stack.enter_async_context(wire)
+        for one in (site.hub_wan, *site.wan):
+            await stack.enter_async_context(one)
         try:
             await site.start(hub=hub)
             yield site

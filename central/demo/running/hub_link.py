@@ -26,10 +26,10 @@ class HubLink:
         command = python("edge.cli", "hub", "serve", "--config", str(self.config))
         self.process = Child(name, [*command], self._log)
 
-    def configure(self, platform: str, *, poll_s: float = 60.0) -> None:
-        """Write its configuration file."""
+    def configure(self, platform: str, *, poll_s: float = 60.0, host: str = "127.0.0.1") -> None:
+        """Write its configuration file; `host` is where its gates reach it."""
         self.config.write_text(
-            f'[hub]\ndata = "{self.data}"\nlisten = "127.0.0.1:{self.port}"\nhosts = ["127.0.0.1"]\n'
+            f'[hub]\ndata = "{self.data}"\nlisten = "127.0.0.1:{self.port}"\nhosts = ["{host}"]\n'
             f'[platform]\nurl = "{platform}"\npoll_s = {poll_s}\n',
             encoding="utf-8",
         )

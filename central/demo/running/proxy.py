@@ -60,18 +60,17 @@ class CuttableProxy:
             return
         self._open.add(back)
         try:
-            await asyncio.gather(_pipe(reader, back), _pipe(there, writer))
+            await asyncio.gather(self._pipe(reader, back), self._pipe(there, writer))
         finally:
             for end in (writer, back):
                 self._open.discard(end)
                 end.transport.abort()
 
-
-async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Carry bytes until this direction ends; a reset of either side ends it too."""
-    with contextlib.suppress(OSError):
-        while chunk := await reader.read(CHUNK_BYTES):
-            writer.write(chunk)
-            await writer.drain()
-        if writer.can_write_eof():
-            writer.write_eof()
+    async def _pipe(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Carry bytes until this direction ends; a reset of either side ends it too."""
+        with contextlib.suppress(OSError):
+            while chunk := await reader.read(CHUNK_BYTES):
+                writer.write(chunk)
+                await writer.drain()
+            if writer.can_write_eof():
+                writer.write_eof()
