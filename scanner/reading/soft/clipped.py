@@ -92,7 +92,7 @@ def unclipped(light: Light, llr: Grid, known: Grid) -> Grid:
         return llr
     evidence = _evidence(light, shade, spread)
     at = (known != 0) & (light.under >= 1)
-    own, told = _trusts(np.stack([evidence[at], llr[at]], 1), known[at])
+    own, told = trusts(np.stack([evidence[at], llr[at]], 1), known[at])
     return np.asarray(llr + light.under * (own * evidence + (told - 1) * llr), np.float32)
 
 
@@ -162,7 +162,7 @@ def _lamp(light: Light, made: Values, variance: Values, clear: Lengths) -> Value
     return np.asarray(told + cut * np.maximum(counted - told, 0), np.float32)
 
 
-def _trusts(said: Any, known: Any) -> npt.NDArray[np.float64]:
+def trusts(said: Any, known: Any) -> npt.NDArray[np.float64]:
     """Return how much of each kind of evidence (n, 2) makes likelihoods of it, as `known` shades (n,) have it."""
     rows = np.asarray(SHARPER * said * known[:, None] * TRUSTS, np.float64)
     trust = np.ones(2)

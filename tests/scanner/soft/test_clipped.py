@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from scanner.reading.soft import reader
-from scanner.reading.soft.clipped import light_of, unclipped
+from scanner.reading.soft.clipped import TRUSTS, light_of, trusts, unclipped
 from scanner.reading.soft.reader import LINEAR, Near, read_soft
 from scanner.reading.soft.refine import lay_of, seen, straightened
 from scanner.reading.soft.soften import heard, soften
@@ -70,6 +70,19 @@ def test_light_that_has_nothing_to_do_with_a_code_is_hardly_believed():
 
     assert np.isfinite(weighed).all()
     assert (np.sign(weighed) == shades).mean() > 0.99
+
+
+@pytest.mark.parametrize(("agree", "low", "high"), [(0.5, 0.0, 0.3), (1.0, 1.2, 3.0)])
+def test_evidence_is_believed_as_far_as_known_modules_bear_it_out(agree, low, high):
+    dice = np.random.default_rng(6)
+    known = np.where(dice.random(400) < 0.5, -1.0, 1.0)
+    said = np.where(dice.random((400, 2)) < agree, 1, -1) * known[:, None] * (1 / TRUSTS)
+
+    believed = trusts(said, known) / TRUSTS
+
+    assert (low <= believed).all()
+    assert (believed <= high).all()
+    assert (trusts(said[:0], known[:0]) == TRUSTS).all()
 
 
 def test_codes_under_a_lamp_are_read_that_were_not(camera, code, text, monkeypatch):
