@@ -7,18 +7,20 @@
 Rules of this file:
 
 - a text lies clear, or its clear column is '' and the packed one has it. Rows from before stay as they are, for ever;
-- whoever reads one asks for BODY or ANSWER, and hands what he gets to `clear`;
+- whoever reads one asks for BODY or ANSWER, and hands what he gets to `clear`, or an answer to `told`;
 - a statement that looks into a body (`json_extract`) looks only for kinds that are never packed.
 """
 
-from typing import Final
+import json
+import sqlite3
+from typing import Any, Final
 
 from credit.codec.packed import is_packed, pack, unpack
 
 KINDS: Final = frozenset({"granted", "opened", "not_granted"})
 BODY: Final = "iif(body = '', CAST(packed AS BLOB), CAST(body AS BLOB))"
 OF_STEPS: Final = "kind NOT IN ('granted', 'opened')"  # what the index of facts by redemption holds
-ANSWER: Final = "iif(answer = '', shown, CAST(answer AS BLOB))"
+ANSWER: Final = "iif(answer = '', CAST(shown AS BLOB), CAST(answer AS BLOB))"
 
 
 def columns(kind: str, body: bytes) -> tuple[str, bytes | None]:
@@ -40,3 +42,21 @@ def clear(lying: bytes) -> bytes:
     b'{"lane":"A"}'
     """
     return unpack(lying) if is_packed(lying) else lying
+
+
+def told(lying: bytes | None) -> dict[str, Any]:
+    """Return what an answer says, from how it lies.
+
+    Raises sqlite3.DatabaseError where the disk made something else of it: that is an ill store, whoever asked for it,
+    so nobody is let in on it and nobody is kept in for it.
+
+    >>> told(b'{"outcome":"GRANT"}')
+    {'outcome': 'GRANT'}
+    """
+    try:
+        said = json.loads(str(clear(lying or b""), "utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise sqlite3.DatabaseError(f"an answer is damaged: {error}") from error
+    if not isinstance(said, dict):
+        raise sqlite3.DatabaseError("an answer is damaged: no object")
+    return said

@@ -36,6 +36,7 @@ EDGES = {
     ),
     "an answer, as it is told, kept and shown (docs/api.md)": (
         "cache.ledger.listing",
+        "cache.texts",
         "credit.decide",
         "credit.decision",
         "credit.facts",

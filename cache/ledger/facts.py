@@ -6,14 +6,13 @@ Rules of this file:
 - what stands under a key is counted in `cache.ledger.counting.keys`, in the same transaction.
 """
 
-import json
 import sqlite3
 from collections.abc import Collection
 from typing import Any
 
 from cache.ledger.counting.keys import counts
 from cache.ledger.visit import Lists, Visit, grace_key
-from cache.texts import ANSWER, clear
+from cache.texts import ANSWER, told
 from credit.claims import Token
 from credit.facts import Bought, Facts, NonceUse, OpenThing, PassState, Repeat
 from credit.inputs import ENDING, GRACED, Intent, Now, Place, Request
@@ -21,7 +20,8 @@ from credit.weighing.questions import Questions
 
 TALLY = "SELECT n FROM tallies WHERE key = ?"
 GRACE = (  # of leaving and bringing back
-    "SELECT redemption, answer FROM graces WHERE terminal = ? AND lane = ? AND issuer = ? AND token_id = ?"
+    "SELECT redemption, CAST(answer AS BLOB) FROM graces"
+    " WHERE terminal = ? AND lane = ? AND issuer = ? AND token_id = ?"
     " AND intent = ? AND amount_fen = ? AND heads = ? AND asset = ? AND until_ms > ?"
 )
 GRACE_OF_GRANT = (
@@ -96,11 +96,11 @@ def repeat_of(conn: sqlite3.Connection, visit: Visit, now: Now) -> Repeat | None
     asked: tuple[Any, ...] = (*grace_key(visit.token.issuer, visit.token.token_id, request, visit.place), now.utc_ms)
     if request.intent in ENDING:
         row = conn.execute(GRACE, asked).fetchone()
-        return Repeat(redemption=row[0] or "", answer=json.loads(row[1])) if row else None
+        return Repeat(redemption=row[0] or "", answer=told(row[1])) if row else None
     row = conn.execute(GRACE_OF_GRANT, (*asked, visit.token.subject, now.utc_ms - GRACED_MS)).fetchone()
     if row is None:
         return None
-    answer = json.loads(clear(row[1]))
+    answer = told(row[1])
     return Repeat(redemption=row[0], answer=_paid(answer) if row[2] else answer)
 
 
@@ -117,7 +117,7 @@ def _seen_again(conn: sqlite3.Connection, visit: Visit, now: Now) -> Repeat | No
     if (burnt[0], burnt[1]) != (visit.place.terminal, visit.place.lane):
         return None
     row = conn.execute(SHOWN, (burnt[3], visit.request.intent.value)).fetchone()
-    return Repeat(redemption=row[0], answer=json.loads(clear(row[1]))) if row else None
+    return Repeat(redemption=row[0], answer=told(row[1])) if row else None
 
 
 def _burnt(conn: sqlite3.Connection, token: Token, now: Now) -> tuple[Any, ...] | None:
@@ -149,7 +149,7 @@ def open_things(conn: sqlite3.Connection, token: Token | None, request: Request)
 
 
 def _open_thing(row: tuple[Any, ...]) -> OpenThing:
-    answer = json.loads(clear(row[10]))
+    answer = told(row[10])
     return OpenThing(
         redemption=row[0],
         benefit=row[1],
@@ -172,7 +172,7 @@ def _bought(conn: sqlite3.Connection, token: Token, place: Place) -> tuple[Bough
 
 def bought(row: tuple[Any, ...]) -> Bought:
     """Return a redemption as something that can be returned."""
-    answer = json.loads(clear(row[8]))
+    answer = told(row[8])
     return Bought(
         redemption=row[0],
         benefit=row[1],

@@ -3,12 +3,11 @@
 Every function takes a connection and writes nothing; the SQL stands at the top.
 """
 
-import json
 import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
-from cache.texts import ANSWER, clear
+from cache.texts import ANSWER, told
 
 LISTED = (
     "SELECT id, at_ms, lane, scene, intent, benefit, state, asset, amount_fen, heads, due_ms, passed_ms, ended_ms,"  # noqa: S608 - constant columns
@@ -44,7 +43,7 @@ class Listed:
 
 def _listed(row: tuple[Any, ...]) -> Listed:
     names = Listed.__slots__
-    return Listed(**{**dict(zip(names, row, strict=True)), "answer": json.loads(clear(row[-1]))})
+    return Listed(**{**dict(zip(names, row, strict=True)), "answer": told(row[-1])})
 
 
 def open_redemptions(conn: sqlite3.Connection) -> tuple[Listed, ...]:

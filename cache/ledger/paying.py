@@ -11,7 +11,6 @@ Rules of this file:
 - functions run inside the transaction of their pen.
 """
 
-import json
 import sqlite3
 
 from cache.journal.bodies import said_in
@@ -19,7 +18,7 @@ from cache.ledger.counting.keys import used
 from cache.ledger.steps import Stepped, annul, refuse, take_step
 from cache.ledger.writing import GONE, standing
 from cache.pen import Pen
-from cache.texts import ANSWER, BODY, OF_STEPS, clear
+from cache.texts import ANSWER, BODY, OF_STEPS, told
 from credit.lifecycle import State, Step
 from credit.reasons import Reason
 
@@ -90,7 +89,7 @@ def _why_not(conn: sqlite3.Connection, redemption: str, state: State, amount_fen
 
 
 def _due(conn: sqlite3.Connection, redemption: str) -> int | None:
-    answer = json.loads(clear(conn.execute(GIVEN, (redemption,)).fetchone()[0]))
+    answer = told(conn.execute(GIVEN, (redemption,)).fetchone()[0])
     due: int | None = answer.get("obligations", {}).get("pay_fen")
     return due
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cache.pen import Pen
-from cache.texts import clear
+from cache.texts import clear, told
 from credit.codec.packed import pack
 from credit.telling.answers import kept
 
@@ -29,7 +29,7 @@ FORGET: Final = (
 )
 FORGET_REDEMPTION: Final = "DELETE FROM requests WHERE bucket >= ? AND redemption = ?"
 KNOWN: Final = f"""
-    SELECT q.asked, q.answer, q.whole, q.redemption, iif(r.answer = '', r.shown, CAST(r.answer AS BLOB)),
+    SELECT q.asked, q.answer, q.whole, q.redemption, iif(r.answer = '', CAST(r.shown AS BLOB), CAST(r.answer AS BLOB)),
         r.intent = 'enter' AND r.grace_until_ms > ?1 AND r.passed_ms IS NULL AND r.ended_ms IS NULL
     FROM requests q LEFT JOIN redemptions r ON r.id = q.redemption
     WHERE q.bucket IN ({",".join(f"?2 - {ago}" for ago in range(BUCKETS + 1))})
@@ -70,9 +70,8 @@ def answered(conn: sqlite3.Connection, asking: Asking, *, lane: str, at_ms: int)
     asked, answer, whole, redemption, decided, in_grace = row
     if asked != asking.asked:
         raise OtherRequestError(asking.id)
-    text = clear(answer).decode()
-    if not whole:
-        text = json.dumps(json.loads(clear(decided)) | json.loads(text), ensure_ascii=False)
+    beside = told(answer)
+    text = clear(answer).decode() if whole else json.dumps(told(decided) | beside, ensure_ascii=False)
     return Answered(text, redemption, bool(in_grace))
 
 
