@@ -32,6 +32,7 @@ class Metrics:
         self.decisions = Counter(
             "xinguan_decisions", "Decisions by outcome and first reason", ("outcome", "reason"), registry=registry
         )
+        self._decided: dict[tuple[str, str], Counter] = {}
         self.stages = StageFigures()
         registry.register(self.stages)
         self.unsent = Gauge("xinguan_unsent_facts", "Facts that the platform has not signed for", registry=registry)
@@ -66,6 +67,13 @@ class Metrics:
         ProcessCollector(registry=registry)
         build = Gauge("xinguan_build_info", "1 for the program that runs", ("version", "python"), registry=registry)
         build.labels(version("xinguan"), platform.python_version()).set(1)
+
+    def decided(self, outcome: str, reason: str) -> None:
+        """Count a decision; the counter of an outcome and its reason is looked for once."""
+        counter = self._decided.get((outcome, reason))
+        if counter is None:
+            counter = self._decided[outcome, reason] = self.decisions.labels(outcome, reason)
+        counter.inc()
 
     def watch(self, sources: Mapping[str, Source]) -> None:
         """Tell of these sources too, by lane."""

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, TypeVar
 from credit.decision import Decision
 from credit.facts import Bought, Facts, NonceUse, OpenThing, PassState, Used
 from credit.inputs import Now
+from credit.weighing.questions import Questions
 
 T = TypeVar("T", OpenThing, Bought)
 
@@ -146,13 +147,14 @@ class Dry(NamedTuple):
     """What a decision would come to, and under each key that counts beyond this terminal the own redemptions.
 
     `mine` are the living ones, each with how much it takes; `back` those given back whose facts are still on their way.
-    `inside`: how many are inside by the own count.
+    `inside`: how many are inside by the own count. `asked` is what the ledger was asked for it, by these rules.
     """
 
     decision: Decision
     mine: Mapping[str, tuple[tuple[str, int], ...]]
     back: Mapping[str, tuple[str, ...]]
     inside: Mapping[str, int] = {}
+    asked: Questions | None = None
 
 
 def _more(key: str, own: Used | None, known: Used) -> Used:

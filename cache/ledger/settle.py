@@ -37,7 +37,7 @@ from credit.rules.calendars import local_time
 from credit.rules.measures import Effect, in_force
 from credit.telling.answers import to_text
 from credit.weighing.endings import end, returning
-from credit.weighing.questions import questions
+from credit.weighing.questions import Questions, questions
 
 HASHED_ID_BYTES = 16
 STARTS = {Intent.QUOTE: Intent.BUY, Intent.CHECK: Intent.ENTER}
@@ -46,17 +46,19 @@ ACTUATED_OF = "SELECT actuated_ms FROM redemptions WHERE id = ?"
 
 
 class Weighed(NamedTuple):
-    """A decision and the facts that it rests on."""
+    """A decision, the facts that it rests on, and what was asked for them."""
 
     decision: Decision
     facts: Facts
+    asked: Questions
 
 
 def settle(pen: Pen, visit: Visit, lists: Lists, policy: Policy, permit: Permit = ALONE) -> Settled:
     """Decide on a presentation and write what follows from it; one step of one transaction."""
     if permit.ended:
         end_elsewhere(pen.conn, permit.ended, pen.now.utc_ms)
-    decision, known = weigh(pen, visit, lists, policy, permit)
+    weighed = weigh(pen, visit, lists, policy, permit)
+    decision, known, _ = weighed
     if decision.repeats is not None:
         return _repeated(pen, decision)
     if visit.request.intent in ASKING:
@@ -64,7 +66,7 @@ def settle(pen: Pen, visit: Visit, lists: Lists, policy: Policy, permit: Permit 
     if decision.reasons == (Reason.NOTHING_OPEN,) and _may_be_another_s(visit.request, permit):
         return _unmatched(pen, visit.request)
     if decision.outcome is not Outcome.GRANT:
-        seq = _write_denial(pen, visit, Weighed(decision, known), policy, permit)
+        seq = _write_denial(pen, visit, weighed, policy, permit)
         return Settled(decision=decision, journal_seq=seq, notice=None if seq is None else visit.notice)
     if visit.request.intent in ENDING:
         return _write_ending(pen, visit, decision, known)
@@ -96,8 +98,9 @@ def _may_be_another_s(request: Request, permit: Permit) -> bool:
 
 def weigh(pen: Pen, visit: Visit, lists: Lists, policy: Policy, permit: Permit = ALONE) -> Weighed:
     """Decide on a presentation and write nothing: what would be given, and what it would take."""
-    now = permit.moment(pen.now)
-    asked = questions(visit.token, visit.request, visit.place, policy, now)
+    now, asked = permit.moment(pen.now), visit.asked
+    if asked is None or not asked.of(visit.token, visit.request, now):
+        asked = questions(visit.token, visit.request, visit.place, policy, now)
     own = less_ended(pen.conn, facts.read_facts(pen.conn, asked, visit, now), permit.ended)
     known = facts.with_lists(permit.over(own), lists, asked, visit, now)
     known = as_seen_here(pen.conn, known, own, permit.elsewhere)
@@ -106,7 +109,7 @@ def weigh(pen: Pen, visit: Visit, lists: Lists, policy: Policy, permit: Permit =
         decision = titled(decision, policy)
     if visit.disk is Stage.LAST and _begins(visit, decision):
         decision = refused(Reason.STORE_FAILED, now, {"disk": "last"})
-    return Weighed(decision, known)
+    return Weighed(decision, known, asked)
 
 
 def _begins(visit: Visit, decision: Decision) -> bool:
@@ -119,13 +122,13 @@ def dry(pen: Pen, visit: Visit, lists: Lists, policy: Policy, permit: Permit = A
     intent = STARTS.get(visit.request.intent, visit.request.intent)
     same = intent is visit.request.intent  # as with most
     meant = visit if same else replace(visit, request=replace(visit.request, intent=intent))
-    decision, _ = weigh(pen, meant, lists, policy, permit)
+    decision, _, asked = weigh(pen, meant, lists, policy, permit)
     taken = decision.consumption
     taking: tuple[Use | Sum, ...] = (*taken.uses, *taken.sums)
     keys = [one.key for one in taking if one.reach is not Reach.TERMINAL]
     keys += [] if taken.pass_root is None else [f"p|{taken.pass_root}"]
     inside = {key: counted.used(pen.conn, key, None).n for key in keys if key.startswith(counted.INSIDE)}
-    return Dry(decision, counted.living(pen.conn, keys), counted.given_back(pen.conn, keys), inside)
+    return Dry(decision, counted.living(pen.conn, keys), counted.given_back(pen.conn, keys), inside, asked)
 
 
 def bring_back(pen: Pen, request: Request, place: Place, policy: Policy, permit: Permit = ALONE) -> Settled:
@@ -242,7 +245,14 @@ def _write_grant(pen: Pen, visit: Visit, decision: Decision, permit: Permit) -> 
         pen.fact("override", {"by": override.by, "why": override.why}, of=entry.id)
     opens = bool(decision.obligations.get("open_gate"))
     attempt = attempts.first(pen, entry.id, visit.place.lane) if opens and visit.gated else None
-    return Settled(decision=decision, redemption=entry.id, journal_seq=seq, open_gate=opens, attempt=attempt)
+    return Settled(
+        decision=decision,
+        redemption=entry.id,
+        journal_seq=seq,
+        open_gate=opens,
+        attempt=attempt,
+        told=entry.answer,
+    )
 
 
 def _write_ending(pen: Pen, visit: Visit, decision: Decision, known: Facts) -> Settled:

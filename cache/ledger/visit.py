@@ -16,6 +16,7 @@ from credit.claims import Token
 from credit.decision import Decision
 from credit.inputs import Place, Request
 from credit.rules.measures import MeasureEntry
+from credit.weighing.questions import Questions
 
 
 class Stage(IntEnum):
@@ -43,6 +44,7 @@ class Visit:
     `lifted`: codes of our lists that stand no more, as the platform said for this one decision (contract.md §8).
     `lists` are the versions of the issuer's lists that are in force: a denial's fact says on which it rests.
     `gated`: the lane has a gate, so that a grant that opens it bears the first attempt.
+    `asked` is what a dry look at it asked the ledger: at the same moment the same is not put together again.
     """
 
     token: Token
@@ -54,6 +56,7 @@ class Visit:
     lifted: tuple[int, ...] = ()
     lists: Mapping[str, int] = field(default_factory=dict)
     gated: bool = False
+    asked: Questions | None = None
 
 
 class Lists(Protocol):
@@ -81,6 +84,7 @@ class Settled:
 
     `repeat` says that grace answered; `open_gate` whether the actuator may act on this answer (contract.md §2).
     `attempt` is the number of the attempt to open that was written with it.
+    `told` is a grant's answer object, as its redemption keeps it: whoever tells it need not put it together again.
     `outside`: keys that it wanted and its permit does not hold; then nothing was written. `uncertain`: the store was
     not done in time, and may still write it. `before`: what the very same request was given before a restart.
     """
@@ -95,6 +99,7 @@ class Settled:
     uncertain: bool = False
     notice: str | None = None  # of a denial that was written down
     before: Answered | None = None
+    told: Mapping[str, Any] | None = None
 
 
 def grace_key(issuer: str, token_id: bytes, request: Request, place: Place) -> tuple[Any, ...]:

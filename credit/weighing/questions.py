@@ -32,7 +32,7 @@ class Questions:
 
     `issuers` are those of the benefits offered here: the age of their lists matters. `wide` are the keys that count
     beyond a site. `demands` are what a first entry takes of each benefit of the `offering` when no money counts;
-    `answers` what many of them ask alike. Both hold for `token` at this moment.
+    `answers` what many of them ask alike. Both hold for `token` and `request` at the moment `now`.
     """
 
     keys: dict[str, int | None]
@@ -44,6 +44,12 @@ class Questions:
     demands: Sequence[Sequence[Demand]] = field(default=(), repr=False)
     answers: Mapping[Question[Any], Any] = field(default_factory=dict, repr=False)
     token: Token | None = field(default=None, repr=False)
+    request: Request | None = field(default=None, repr=False)
+    now: Now | None = field(default=None, repr=False)
+
+    def of(self, token: Token, request: Request, now: Now) -> bool:
+        """Return whether these are the questions of that presentation then; its place and the policy are the same."""
+        return self.token is token and self.request is request and self.now == now
 
 
 def questions(token: Token, request: Request, place: Place, policy: Policy, now: Now) -> Questions:
@@ -70,6 +76,8 @@ def questions(token: Token, request: Request, place: Place, policy: Policy, now:
         demands=demands,
         answers=situation,
         token=token,
+        request=request,
+        now=now,
     )
 
 

@@ -13,8 +13,9 @@ Rules of this file:
 import hmac
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -33,6 +34,7 @@ log = logging.getLogger("xinguan.api")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 TOKEN_FILE = "api-tokens.json"
 TOKEN_BYTES = 24
+MAX_HOSTS = 64  # that are remembered, right ones and others
 MAX_NAME = 200  # characters of a name that an answer quotes
 
 
@@ -110,7 +112,7 @@ def _new_tokens(path: Path) -> dict[Role, str]:
     return tokens
 
 
-def role_of(request: web.Request, tokens: dict[Role, str], sessions: Sessions) -> Role | None:
+def role_of(request: web.Request, tokens: Mapping[Role, bytes], sessions: Sessions) -> Role | None:
     """Return the role of the request's bearer token, None when there is none or it is unknown."""
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
@@ -122,19 +124,26 @@ def role_of(request: web.Request, tokens: dict[Role, str], sessions: Sessions) -
     found = None
     said = given.strip().encode("utf-8", "surrogateescape")  # a head may hold any byte
     for role, token in tokens.items():  # no early exit: every comparison takes its time
-        if hmac.compare_digest(said, token.encode()):
+        if hmac.compare_digest(said, token):
             found = role
     return found
+
+
+@lru_cache(maxsize=MAX_HOSTS)
+def _named(host: str) -> tuple[str, bool]:
+    """Return the name in a Host, and whether it means this machine; raise ValueError for what is no address."""
+    name = urlsplit(f"//{host}").hostname or ""
+    return name, is_loopback(name)
 
 
 def _host_problem(request: web.Request, hosts: frozenset[str]) -> web.Response | None:
     origin = request.headers.get("Origin")
     try:
-        name = urlsplit(f"//{request.host}").hostname or ""
+        name, here = _named(request.host)
         page = None if origin is None else urlsplit(origin).netloc
     except ValueError:
         return problem(400, "Bad Request", "Host or Origin is no address")
-    if name not in hosts and not is_loopback(name):
+    if name not in hosts and not here:
         return problem(403, "Forbidden", f"this terminal is not called {name[:MAX_NAME]!r}; name it in [api] hosts")
     if page is not None and page != request.host:
         return problem(403, "Forbidden", "pages of another origin may not call this terminal")
@@ -153,6 +162,7 @@ def override_problem(request: web.Request) -> str | None:
 
 def guard(tokens: dict[Role, str], hosts: frozenset[str], needs: dict[str, May], sessions: Sessions) -> Middleware:
     """Return the middleware that holds the rules above; `needs` maps "METHOD path" to what it asks for."""
+    said = {role: token.encode() for role, token in tokens.items()}
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -161,7 +171,7 @@ def guard(tokens: dict[Role, str], hosts: frozenset[str], needs: dict[str, May],
         resource = request.match_info.route.resource
         path = resource.canonical if resource else ""
         if request.path.startswith("/v1"):
-            role = role_of(request, tokens, sessions)
+            role = role_of(request, said, sessions)
             if role is None:
                 return problem(401, "Unauthorized", "send Authorization: Bearer <token> from api-tokens.json")
             if path and needs.get(f"{request.method} {path}") not in ALLOWED[role]:

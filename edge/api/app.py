@@ -9,7 +9,6 @@ Rules of this file:
 """
 
 import contextlib
-import json
 import re
 import time
 from collections.abc import Awaitable, Callable
@@ -147,7 +146,9 @@ class Api:
             raise web.HTTPTooManyRequests(text="too many presentations for one token", headers={"Retry-After": "1"})
         body: PresentBody = await body_of(request, PresentBody)
         arrived = time.monotonic()
-        body = msgspec.structs.replace(body, request_id=request_id_of(request, body.request_id))
+        named = request_id_of(request, body.request_id)
+        if named != body.request_id:
+            body = msgspec.structs.replace(body, request_id=named)
         if body.override is not None:
             body = self._overriding(request, body, body.override)
         if body.short is not None and body.code:
@@ -162,13 +163,13 @@ class Api:
     async def _told(self, lane: Lane, body: PresentBody) -> str:
         """Return the answer as it is sent; the same request id hears the same."""
         if body.request_id is None:
-            return json.dumps((await self._present(lane, body)).to_json())
+            return msgspec.json.encode((await self._present(lane, body)).to_json()).decode()
 
         async def decide() -> Told:
             answer = await self._present(lane, body, asking)
             if answer.before is not None:
                 return Told(answer.before.answer, gave=True)
-            return Told(json.dumps(answer.to_json(), ensure_ascii=False), gave=answer.redemption is not None)
+            return Told(msgspec.json.encode(answer.to_json()).decode(), gave=answer.redemption is not None)
 
         asking = Asking(body.request_id, sha256(msgspec.json.encode(body)).digest())
         try:

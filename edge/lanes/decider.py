@@ -136,8 +136,7 @@ class Decider:
         with self._opener.visitor():
             settled = await self._settled(presented, now)
         self._metrics.stages.observe("total", time.perf_counter() - began)
-        decision = settled.decision
-        self._metrics.decisions.labels(decision.outcome.value, decision.findings[0].reason.value).inc()
+        self._metrics.decided(settled.decision.outcome, settled.decision.findings[0].reason)
         return self._answer(presented, settled, now)
 
     def _answer(self, presented: Presented, settled: Settled, now: Now) -> Answer:
@@ -203,8 +202,11 @@ class Decider:
         lists: Lists = trusted
 
         async def weigh(permit: Permit) -> Dry:
+            nonlocal visit
             job = functools.partial(settle.dry, visit=visit, lists=lists, policy=policy, permit=permit)
-            return await self._store.read(lambda conn: job(Pen(conn, now, uuid7)))
+            dry = await self._store.read(lambda conn: job(Pen(conn, now, uuid7)))
+            visit = replace(visit, asked=dry.asked)
+            return dry
 
         for _ in range(ROUNDS):
             again = asks if asks is not None and denied(visit, lists) else None

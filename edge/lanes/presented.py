@@ -54,12 +54,13 @@ class Answer:
     heads: int = 1
     shown: Mapping[str, Any] = field(default_factory=dict)
     before: Answered | None = None  # the same request was given this before a restart: nothing was decided now
+    kept: Mapping[str, Any] | None = None  # the decision as an object, where it was put together to be kept
     _told: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)  # once it was written
 
     def to_json(self) -> dict[str, Any]:
         """Return the answer of `POST /v1/present`: the simulator's object and what only a terminal knows."""
         if not self._told:
-            self._told.update(to_json(self.decision), **self.beside())
+            self._told.update(to_json(self.decision) if self.kept is None else self.kept, **self.beside())
         return dict(self._told)
 
     def beside(self) -> dict[str, Any]:
@@ -91,6 +92,7 @@ def answer_of(presented: Presented, settled: Settled, now: Now, *, lists_age_s: 
         open_gate=settled.open_gate,
         attempt=settled.attempt,
         before=settled.before,
+        kept=settled.told,
         heads=presented.request.heads,
         shown={
             "ticket": presented.ticket,

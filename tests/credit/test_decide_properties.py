@@ -268,6 +268,19 @@ def test_what_was_named_to_ask_for_it_decides_as_what_is_named_anew(case, withdr
 
 
 @given(cases())
+@settings(max_examples=30, deadline=None)
+def test_questions_are_those_of_one_presentation_at_one_moment(case):
+    rows, token, request, _, now = case
+
+    asked = questions(token, request, PLACE, policy_of(rows), now)
+
+    assert asked.of(token, request, now) is (request.intent not in ENDING)
+    assert not asked.of(replace(token), request, now)
+    assert not asked.of(token, replace(request), now)
+    assert not asked.of(token, request, replace(now, offline_since_ms=now.utc_ms - 1_234_567))
+
+
+@given(cases())
 @settings(max_examples=60, deadline=None)
 def test_nothing_granted_overruns_a_bound_that_it_takes_from(case):
     rows, token, request, facts, now = case
