@@ -120,7 +120,7 @@ class Gate(NamedTuple):
         """Present a code under a request id, on a lane with a gate or without; raise where nothing is given."""
         asking = Asking(f"r-{number}", number.to_bytes(32, "big"))
         shown = Presented(
-            text=code, lane="A", request=Request(), asking=asking, approach=(lambda: None) if gated else None
+            text=code, lane="A", request=Request(named=True), asking=asking, approach=(lambda: None) if gated else None
         )
         answer = await self.decider.decide(shown)
         if answer.redemption is None or answer.repeat:

@@ -13,6 +13,7 @@ Rules of this file:
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, Self
 
@@ -26,6 +27,8 @@ from credit.rules.listing import ISSUERS, KINDS, LISTS, RULES, city_of, role_of
 from credit.rules.measures import MeasureEntry
 
 NO_LIST_AGE_S: Final = 100 * 366 * 86_400
+MAX_CITIES: Final = 256  # whose roles' names are at hand
+MAX_AGES: Final = 64  # that are kept, of a city at a second
 ALL, SOME, NOTHING = "all", "some", "nothing"
 
 
@@ -39,6 +42,7 @@ class TrustedLists:
     states: Mapping[str, RoleState] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
     newest_ms: int = 0
+    _ages: dict[tuple[str, int], int] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def of(
@@ -70,12 +74,11 @@ class TrustedLists:
 
     def versions_about(self, city: str) -> Mapping[str, int]:
         """Return the versions in force of what `city` signs: what a decision about its people rests on."""
-        roles = [role_of(kind, city) for kind in KINDS]
-        return {role: self.states[role].version for role in roles if role in self.states}
+        return {role: self.states[role].version for role in _roles_of(city) if role in self.states}
 
     def missing(self, city: str) -> tuple[str, ...]:
         """Return which roles of `city` are not in force at all: without one nothing can be judged for it."""
-        return tuple(role for kind in KINDS if (role := role_of(kind, city)) not in self.states)
+        return tuple([role for role in _roles_of(city) if role not in self.states])
 
     @property
     def set_aside(self) -> Mapping[str, tuple[str, ...]]:
@@ -105,8 +108,16 @@ class TrustedLists:
         return content is not None and content.revocations.revoked(token_id, status_index)
 
     def age_s(self, issuer: str, now_s: int) -> int:
-        """Return the age in seconds of the oldest list that decisions about `issuer` rest on."""
-        return max(self._age_s(kind, issuer, now_s) for kind in KINDS)
+        """Return the age in seconds of the oldest list that decisions about `issuer` rest on.
+
+        A visit asks five times, and all visits of one second ask the same: so it is kept as long.
+        """
+        known = self._ages.get((issuer, now_s))
+        if known is None:
+            if len(self._ages) >= MAX_AGES:
+                self._ages.clear()
+            known = self._ages[issuer, now_s] = max(self._age_s(kind, issuer, now_s) for kind in KINDS)
+        return known
 
     def _age_s(self, kind: str, issuer: str, now_s: int) -> int:
         state = self.states.get(role_of(kind, issuer))
@@ -122,6 +133,12 @@ class TrustedLists:
     def ages(self, now_ms: int) -> Mapping[str, int]:
         """Return the age in seconds of every role in force: since a signed timestamp last called it the newest."""
         return {role: _age(state, now_ms) for role, state in sorted(self.states.items())}
+
+
+@lru_cache(maxsize=MAX_CITIES)
+def _roles_of(city: str) -> tuple[str, ...]:
+    """Return the names of what a city signs."""
+    return tuple(role_of(kind, city) for kind in KINDS)
 
 
 def _policy(contents: Mapping[str, Content], home: str, own: OwnOffers) -> Policy:

@@ -18,7 +18,7 @@ from credit.decision import Given
 from credit.rules.calendars import at_clock
 from credit.rules.catalogue import Benefit
 from credit.rules.offers import WHOLE, Price, figures
-from credit.weighing.compiled import Candidate, Demand, is_fen
+from credit.weighing.compiled import Candidate, CompiledBenefit, Demand, is_fen
 from credit.weighing.situation import Situation
 from credit.weighing.taking import demands_of
 
@@ -119,17 +119,16 @@ def _fits(wanted: list[Demand], before: dict[str, int], situation: Situation) ->
 def givens(choice: Choice, situation: Situation) -> tuple[Given, ...]:
     """Return each benefit that is given, with its own offer in figures."""
     return tuple(
-        Given(
-            benefit=benefit.id,
-            issuer=benefit.issuer,
-            code=benefit.code,
-            version=benefit.version,
-            offer={**_figures(benefit, situation), **money.members},
-            local=benefit.local,
-            title=dict(benefit.title),
-        )
-        for benefit, money in zip(choice.benefits, choice.prices, strict=True)
+        [_given(one.compiled, money, situation) for one, money in zip(choice.candidates, choice.prices, strict=True)]
     )
+
+
+def _given(compiled: CompiledBenefit, money: Price, situation: Situation) -> Given:
+    benefit = compiled.benefit
+    shown = _figures(benefit, situation) if compiled.figures is None else compiled.figures
+    title = dict(benefit.title)
+    offer = {**shown, **money.members}
+    return Given(benefit.id, benefit.issuer, benefit.code, benefit.version, offer, benefit.local, title)
 
 
 def _figures(benefit: Benefit, situation: Situation) -> dict[str, Any]:

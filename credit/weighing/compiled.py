@@ -183,7 +183,8 @@ class Asked:
 class CompiledBenefit:
     """A benefit with what remains to be asked, always and in an ordinary situation.
 
-    `opens`: serves open and lend; `inside`: nothing of it counts beyond one site; `rank` orders what is worth the same.
+    `opens`: serves open and lend; `inside`: nothing of it counts beyond one site; `rank` orders what is worth the same;
+    `figures` of the offer, None where the holder's tier or the day decides them.
     """
 
     benefit: Benefit
@@ -198,6 +199,7 @@ class CompiledBenefit:
     inside: bool
     pricer: Pricer
     price: Question[Price]
+    figures: Mapping[str, Any] | None
     bounds: Bounds
     always: Asked
     ordinary: Asked

@@ -8,8 +8,8 @@ Rules of this file:
 
 from collections.abc import Callable
 
-from credit.rules.catalogue import KIND_ORDER, Benefit, LifecycleKind
-from credit.rules.offers import PRICERS
+from credit.rules.catalogue import KIND_ORDER, Benefit, LifecycleKind, OfferKind
+from credit.rules.offers import PRICERS, figures
 from credit.weighing.compiled import Asked, CompiledBenefit, Failures, Shared, stays_inside
 from credit.weighing.conditions import (
     Left,
@@ -27,6 +27,7 @@ from credit.weighing.conditions import (
 from credit.weighing.demands import bounds_of
 from credit.weighing.situation import Question
 
+BY_HOLDER = frozenset({OfferKind.RAISE_LIMIT, OfferKind.EXTEND_TIME, OfferKind.HOLD})  # or by the day
 Compile = Callable[[Benefit, Shared], Left]
 BEFORE: tuple[Compile, ...] = (who, when, id_check, needs, slot, unsettled, passing, tiered_limits)
 AFTER: tuple[Compile, ...] = (offer, lists)
@@ -52,6 +53,7 @@ def compile_benefit(benefit: Benefit, shared: Shared) -> CompiledBenefit:
         inside=stays_inside(benefit, shared),
         pricer=PRICERS[benefit.offer.kind],
         price=shared.price(benefit.offer),
+        figures=None if benefit.offer.kind in BY_HOLDER else figures(benefit.offer, tier=None, until=None),
         bounds=bounds,
         always=_asked(benefit, shared, frozenset(), bounded=True),
         ordinary=_asked(benefit, shared, EXTRAORDINARY, bounded=bool(bounds.ordinary)),

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from credit.decision import NOTHING, Consumption, Decision, Finding, Reach, Sum, Trial, Trials, Use
-from credit.inputs import ASKING, OPENING, Intent
+from credit.inputs import ASKING, Intent
 from credit.reasons import Outcome, Reason
 from credit.rules.calendars import ONE_DAY, at_clock
 from credit.rules.catalogue import Benefit, LifecycleKind, OfferKind
@@ -66,17 +66,17 @@ def _consumption(situation: Situation, offering: Offering, choice: Choice) -> Co
             uses[key] = Use(key, n, limit, benefit.id, since, reason, bound.reach, source, leased)
     first = choice.benefits[0]
     passing = [one for one in choice.benefits if one.lifecycle.kind is LifecycleKind.PASS]
-    root = next((situation.facts.passes[one.key].root for one in passing if reenters(one, situation)), None)
+    roots = [situation.facts.passes[one.key].root for one in passing if reenters(one, situation)]
     bounds = choice.candidates[0].compiled.bounds
     return Consumption(
         uses=tuple(uses.values()),
         sums=tuple(sums.values()),
-        opens=situation.request.intent in OPENING,
-        due_ms=due_ms(first, situation) if situation.request.intent in OPENING else None,
+        opens=situation.opening,
+        due_ms=due_ms(first, situation) if situation.opening else None,
         on_overdue="withhold" if first.lifecycle.withhold_when_overdue else "flag",
         reversal_until_ms=reversal_until_ms(choice.benefits, situation),
-        gives_back=all(one.reversal.gives_back for one in choice.benefits),
-        pass_root=root,
+        gives_back=False not in [one.reversal.gives_back for one in choice.benefits],
+        pass_root=roots[0] if roots else None,
         pass_of=passing[0].key if passing else None,
         pass_entries=passing[0].lifecycle.entries if passing else None,
         pass_reach=bounds.reach,

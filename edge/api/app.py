@@ -24,6 +24,7 @@ from cache.ledger.recall import Asking, OtherRequestError
 from cache.pen import Pen
 from credit.inputs import Now
 from credit.reasons import Reason
+from credit.telling.answers import kept
 from edge.api.access import ROLE, SESSION, May, Role, override_problem
 from edge.api.bodies import body_of, request_id_of
 from edge.api.calls.short_words import refused_short
@@ -163,13 +164,13 @@ class Api:
     async def _told(self, lane: Lane, body: PresentBody) -> str:
         """Return the answer as it is sent; the same request id hears the same."""
         if body.request_id is None:
-            return msgspec.json.encode((await self._present(lane, body)).to_json()).decode()
+            return kept((await self._present(lane, body)).to_json()).decode()
 
         async def decide() -> Told:
             answer = await self._present(lane, body, asking)
             if answer.before is not None:
                 return Told(answer.before.answer, gave=True)
-            return Told(msgspec.json.encode(answer.to_json()).decode(), gave=answer.redemption is not None)
+            return Told(kept(answer.to_json()).decode(), gave=answer.redemption is not None)
 
         asking = Asking(body.request_id, sha256(msgspec.json.encode(body)).digest())
         try:

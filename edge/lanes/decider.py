@@ -192,8 +192,7 @@ class Decider:
         """Answer where no code can be judged: that is no fault of a visitor, and keeps nobody in."""
         if presented.request.intent is Intent.EXIT:
             return self._without_store(presented, now, why="short_unanswered" if presented.refusal else "lists_missing")
-        reason = presented.refusal or Reason.LIST_TOO_OLD
-        refusal = functools.partial(_note_refusal, lane=presented.lane, reason=reason)
+        refusal = functools.partial(_note_refusal, lane=presented.lane, reason=presented.refusal or Reason.LIST_TOO_OLD)
         return await self._written(refusal, presented, now)
 
     async def _permitted(self, visit: Visit, trusted: TrustedLists, presented: Presented, now: Now) -> Settled:
