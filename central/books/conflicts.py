@@ -13,6 +13,7 @@ Rules of this file:
 - a conflict is told with every answer until the terminal's own `claim_conflict` fact about it arrives.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
@@ -75,7 +76,7 @@ TOLD: Final[Mapping[str, Literal["limit", "nonce", "dissolved"]]] = {
 
 
 class MixedError(Exception):
-    """Batches that were booked together overran a bound, or explain an overrun away: who did is told by their order."""
+    """Batches that were booked together overran a bound, also on the way, or explain it away: their order tells who."""
 
 
 class Noticed:
@@ -96,6 +97,8 @@ async def notice(tx: Tx, booking: Booking, spent: dict[str, Tally], bounds: Boun
     Raises MixedError where there are any, of several batches: each is to be booked by itself.
     """
     noticed = Noticed(several=len(booking.whence) > 1)
+    if noticed.several:
+        _between(booking, spent, bounds)
     for here, there in booking.doubles:
         await _note_both(tx, noticed, ("redemption", here.redemption), here, there, now_ms=now_ms)
     taken = [(one.use.key, one.side) for one in booking.takings if one.use.n > one.back]
@@ -110,6 +113,26 @@ async def notice(tx: Tx, booking: Booking, spent: dict[str, Tally], bounds: Boun
     for key in sorted({one.key for one in booking.backs if one.change > 0}):
         await _dissolve(tx, noticed, key, now_ms=now_ms)
     return noticed
+
+
+def _between(booking: Booking, spent: Mapping[str, Tally], bounds: Bounds) -> None:
+    """Raise MixedError where a bound may have been overrun between batches, though after all of them it is not.
+
+    One gives back what another overran, or reports a wider bound.
+    """
+    freed = Counter[str]()
+    for back in booking.backs:
+        freed[back.key] += max(0, back.change)
+    least = dict[str, int]()
+    for (key, _n, said), *_rest in booking.takings:
+        if said is not None:
+            least[key] = min(said, least.get(key, said))
+    for key, tally in spent.items():
+        bound = _bound(key, tally, bounds)
+        lowest = bound if bounds.of(key) is not None else min(bound, least.get(key, bound))
+        between = key[0] in KINDS and (freed[key] > 0 or lowest < bound)
+        if between and UNBOUNDED < lowest < tally.spent + freed[key]:
+            raise MixedError(key)
 
 
 def _bound(key: str, tally: Tally, bounds: Bounds) -> int:

@@ -13,7 +13,7 @@ from central.books.planned import Entry, Incoming
 from central.store import SCHEMAS, sqlite_books
 from credit.records import Record, chain_next, encode
 from storage.postgres import PostgresJobs
-from tests.town.test_two_platforms import registered, sealed
+from tests.town.test_two_platforms import granting, registered, sealed
 
 GATES = [f"g{number}" for number in range(5)]
 SUBJECTS = [f"{number:032x}" for number in range(6)]
@@ -158,6 +158,52 @@ async def test_what_is_taken_in_together_is_booked_alike_on_postgresql(postgres_
     assert both[0] == alone[0]
     for table, rows in alone[1].items():
         assert both[1][table] == rows, table
+
+
+def said(gate, kind, at_ms, redemption=None, seq=1, **body):
+    return Record(seq=seq, id=f"{gate}-{seq:06d}", at_ms=at_ms, kind=kind, redemption=redemption, body=body)
+
+
+def wider(gate, most, at_ms):
+    found = granting(gate, 1, SCARCE, at_ms=at_ms)
+    found.body["uses"][0]["max"] = most
+    return sealed(gate, [found])
+
+
+SCARCE = f"u|w/x|subject:w:{SUBJECTS[0]}|ever"
+GIVEN = sealed("g0", [granting("g0", 1, SCARCE, at_ms=1_000)])
+OVERRUN = sealed("g1", [granting("g1", 1, SCARCE, at_ms=3_000)])
+
+
+def taken_back(at_ms):
+    return sealed("g2", [said("g2", "annulled", at_ms, "g0-r1")])
+
+
+async def books_after(path, first, then, way):
+    async with sqlite_books(path) as jobs:
+        await registered(jobs, *GATES)
+        await one_by_one(jobs, first, NOW)
+        await way(jobs, then, NOW + 1)
+        return await books(jobs)
+
+
+@pytest.mark.parametrize("then", [[OVERRUN, taken_back(4_000)], [OVERRUN, wider("g2", 9, 4_000)]])
+async def test_an_overrun_is_found_that_another_batch_gives_back_or_has_a_wider_bound_for(tmp_path, then):
+    alone = await books_after(tmp_path / "a.db", [GIVEN], then, one_by_one)
+    both = await books_after(tmp_path / "b.db", [GIVEN], then, together)
+
+    assert [row[0] for row in alone["conflicts"]] == ["g0", "g1"]
+    assert both == alone
+
+
+async def test_who_knows_of_a_conflict_is_told_that_it_is_over_by_a_batch_that_came_with_his(tmp_path):
+    known = said("g1", "claim_conflict", 3_500, seq=2)
+    known.body.update(conflict="limit", seq=1, key=SCARCE)
+    knowing = sealed("g1", [known], prev=OVERRUN.links[-1].hash)
+    for number, then in enumerate(([knowing, taken_back(2_000)], [taken_back(2_000), knowing])):
+        both = await books_after(tmp_path / f"{number}.db", [GIVEN, OVERRUN], then, together)
+
+        assert [(row[0], row[3], row[6]) for row in both["conflicts"]] == [("g1", "dissolved", 0)]
 
 
 def test_batches_that_speak_of_one_grant_are_booked_one_after_the_other():

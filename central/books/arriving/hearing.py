@@ -33,6 +33,21 @@ async def hear_all(tx: Tx, incoming: Incoming, records: Sequence[Record]) -> Non
             await _hear_alone(tx, incoming, record)
 
 
+async def hear_first(tx: Tx, incoming: Incoming, records: Sequence[Record]) -> None:
+    """Hear which conflicts a terminal knows, before anything is booked: whoever knows one is told that it is over."""
+    knowing = [one for one in records if one.kind == "claim_conflict"]
+    if not knowing:
+        return
+    try:
+        async with tx.savepoint():
+            for record in knowing:
+                await hear(tx, incoming.terminal, record.body)
+    except StoreFailedError:
+        raise
+    except Exception:  # noqa: BLE001 - `hear_all` finds it again, with its fact's name
+        return
+
+
 async def _hear_alone(tx: Tx, incoming: Incoming, record: Record) -> None:
     try:
         async with tx.savepoint():
