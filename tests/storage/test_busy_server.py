@@ -10,6 +10,7 @@ from storage import postgres
 from storage.jobs import StoreFailedError
 from storage.migrations import Step, steps
 from storage.postgres import HOST_S, ONLY_HOST_S, PostgresJobs
+from storage.servers import schema
 
 
 @pytest.mark.parametrize(
@@ -40,7 +41,7 @@ async def test_a_schema_file_that_takes_longer_than_any_statement_may_is_waited_
     """A founding failed: its platform waited ten seconds for the command that made the tables, and gave up."""
     every = steps(SCHEMAS["postgres"])
     slow = Step(len(every) + 1, "slow", "SELECT pg_sleep(0.5); CREATE TABLE made_slowly (n BIGINT)")
-    monkeypatch.setattr(postgres, "steps", lambda _schema: (*every, slow))
+    monkeypatch.setattr(schema, "steps", lambda _schema: (*every, slow))
     monkeypatch.setattr(postgres, "STATEMENT_S", 0.25)
 
     async def opened():

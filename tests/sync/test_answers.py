@@ -152,10 +152,10 @@ class TestWhatThePlatformMaySign:
         here = Conflict(seq=1, key="u|k", kind="limit", others=[Other(terminal="gate-b", redemption="r", at_ms=1)])
         beyond = msgspec.structs.replace(here, seq=99)
 
-        async def told(_tx, _terminal):
-            return [here, beyond]
+        async def told(_tx, terminals):
+            return [[here, beyond] for _one in terminals]
 
-        monkeypatch.setattr(answers, "conflicts_of", told)
+        monkeypatch.setattr(answers, "conflicts_of_each", told)
         line = terminal.line()
         for _ in range(3):
             await line.ask()
@@ -167,10 +167,10 @@ class TestWhatThePlatformMaySign:
         await terminal.write(kind="a kind of more than thirty-two letters", many=150)
         many = [Conflict(seq=1, key=f"u|{n}", kind="limit", others=[]) for n in range(150)]
 
-        async def told(_tx, _terminal):
-            return many
+        async def told(_tx, terminals):
+            return [many for _one in terminals]
 
-        monkeypatch.setattr(answers, "conflicts_of", told)
+        monkeypatch.setattr(answers, "conflicts_of_each", told)
         pusher = terminal.pusher()
         await pusher.once()
 
