@@ -19,7 +19,6 @@ import os
 import random
 import subprocess
 import time
-from pathlib import Path
 
 import pytest
 
@@ -64,10 +63,10 @@ class Kept:
 class Server:
     """PostgreSQL on a disk of its own, which syncs as a town's does."""
 
-    def __init__(self, tool, stack):
+    def __init__(self, tool, stack, image):
         self.made = tool.Server(settings=tool.SMALL | {"fsync": "off"})
         stack.callback(self.made.remove)
-        self.disk = stack.enter_context(disk_of_its_own(self.made.folder, Path(f"{self.made.folder}.img"), SERVER_MIB))
+        self.disk = stack.enter_context(disk_of_its_own(self.made.folder, image, SERVER_MIB))
         stack.callback(self.made.stop)
         own = tool.as_its_user()
         os.chown(self.made.folder, own["user"], own["group"])
@@ -127,7 +126,7 @@ def plain(text):
 async def on_disks(folder, books, tool):
     """A site whose every process has a disk of its own; yields it, {name: what can be cut}, and the books."""
     with contextlib.ExitStack() as stack:
-        server = Server(tool, stack) if books == "postgres" else None
+        server = Server(tool, stack, folder / "server.img") if books == "postgres" else None
         kept_at = () if server is None else ("--database", server.url)
         disks = {
             name: stack.enter_context(disk_of_its_own(folder / "site" / data, folder / f"{name}.img"))
