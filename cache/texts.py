@@ -60,3 +60,17 @@ def told(lying: bytes | None) -> dict[str, Any]:
     if not isinstance(said, dict):
         raise sqlite3.DatabaseError("an answer is damaged: no object")
     return said
+
+
+def from_before(conn: sqlite3.Connection) -> sqlite3.Connection:
+    """Let statements of today read the journal of a file that an earlier program left: nothing in it lies packed.
+
+    A copy, a rescued card, a file that was set aside: none of them was brought up to this program's schema, and the
+    file itself is not changed. On a file of today nothing is done.
+    """
+    if not any(row[1] == "packed" for row in conn.execute("PRAGMA main.table_info(journal)")):
+        only = conn.execute("PRAGMA query_only").fetchone()[0]
+        conn.execute("PRAGMA query_only = OFF")
+        conn.execute("CREATE TEMP VIEW journal AS SELECT *, NULL AS packed FROM main.journal")
+        conn.execute(f"PRAGMA query_only = {only}")
+    return conn

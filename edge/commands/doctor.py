@@ -22,6 +22,7 @@ from pathlib import Path
 from cache.journal import chain
 from cache.journal.chain import JournalError
 from cache.lists.files import ListFiles
+from cache.texts import from_before
 from edge.actuators.tables import in_clear
 from edge.clock import LOAD, Memory, judge, read_boot_ms, read_wall_ms, this_boot
 from edge.commands.common import EX_CONFIG, add_config, local_api
@@ -261,7 +262,7 @@ def _clock(conn: sqlite3.Connection) -> Finding:
 
 def _journal(conn: sqlite3.Connection) -> Finding:
     try:
-        head, unsent = chain.verify(conn), chain.unsent(conn)
+        head, unsent = chain.verify(from_before(conn)), chain.unsent(conn)
     except JournalError as error:
         return Finding("journal", "流水校验失败", "the journal does not hold", str(error))
     zh, en = f"流水 {head.seq} 条，待上传 {unsent.count}", f"{head.seq} records, {unsent.count} unsent"

@@ -14,6 +14,7 @@ from cache.journal import chain
 from cache.journal.chain import JournalError
 from cache.memory import lives
 from cache.memory.checking import contradictions
+from cache.texts import from_before
 from credit.records import Record, encode
 from edge.commands.common import EX_UNAVAILABLE, add_config, complain, open_database, read_config
 from storage.files import BESIDE
@@ -157,4 +158,4 @@ def _opened(database: Path, scratch: Path) -> sqlite3.Connection:
         part = database.with_name(database.name + ending)
         if part.is_file():
             shutil.copyfile(part, scratch / (DATABASE_FILE + ending))
-    return connect(scratch / DATABASE_FILE, writing=True)
+    return from_before(connect(scratch / DATABASE_FILE, writing=True))

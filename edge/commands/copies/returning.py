@@ -31,6 +31,7 @@ from cache.journal import chain
 from cache.journal.chain import JournalError
 from cache.memory import lives
 from cache.pen import Pen
+from cache.texts import from_before
 from edge.aside import DRAFT, PARTS, remove
 from edge.clock import Clock
 from edge.config import Config
@@ -165,7 +166,7 @@ def _judge(draft: Path, identity: Identity) -> None:
             terminal = chain.current_epoch(conn).terminal
             if terminal != identity.terminal:
                 raise CopyError(f"this copy is of terminal {terminal}, and this one is {identity.terminal}")
-            chain.verify(conn)
+            chain.verify(from_before(conn))
     except sqlite3.Error as error:
         raise CopyError(f"this is no copy of a terminal's database: {error}") from error
     except JournalError as error:
