@@ -102,6 +102,16 @@ class Gate(Town):
         return made
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """Nobody goes on alone because this machine stood still: who is silent here says so at once.
+
+    The budgets themselves: a test below, tests/edge/test_decider.py, tests/town/test_ill_postgres.py.
+    """
+    monkeypatch.setattr("sync.beyond.asking.BUDGET_S", 10.0)
+    monkeypatch.setattr("edge.lanes.decider.ASK_S", 11.0)
+
+
 @pytest.fixture
 def hub():
     return Hub()
@@ -152,6 +162,20 @@ async def test_only_what_counts_beyond_this_terminal_is_claimed_and_the_grant_be
     assert (ask.keys[1].by.part, ask.keys[1].by.code, ask.keys[1].n) == ("limit", 1, 1)
     [(_, body)] = await one.facts("granted")
     assert (body["claim"], body["hub_no"]) == ("held", 3)
+
+
+async def test_who_asks_somebody_that_hangs_gives_up_when_the_budget_is_over_and_goes_alone(gates, hub, monkeypatch):
+    async def hangs(_request):
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(hub, "claim", hangs)
+    monkeypatch.setattr("sync.beyond.asking.BUDGET_S", 0.05)
+    async with asyncio.timeout(8):  # the decider itself would wait for eleven
+        answer = await gates[0].decider().decide(gates[0].show())
+
+    assert answer.decision.outcome is Outcome.GRANT
+    [(_, body)] = await gates[0].facts("granted")
+    assert body["claim"] == "alone"
 
 
 @pytest.mark.parametrize("state", ["silent", "learning"])
