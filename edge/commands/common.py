@@ -6,7 +6,6 @@ import ssl
 import sys
 from pathlib import Path
 
-from cache.texts import from_before
 from edge.commands.owner import NotOwnerError, act_as_owner
 from edge.config import Config
 from edge.settings.enrolled import strangers
@@ -94,4 +93,4 @@ def open_database(config: Config) -> sqlite3.Connection:
     if not path.is_file():
         complain(f"{path} is not there. Enrol this terminal first: xinguan enrol CODE")
         sys.exit(EX_UNAVAILABLE)
-    return from_before(connect(path, writing=False))
+    return connect(path, writing=False)

@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     if args.sqlite is not None:
         return _sqlite(args)
     config = read_config(args.config)
-    conn = open_database(config)
+    conn = from_before(open_database(config))
     try:
         conn.execute("BEGIN")
         if args.action == "export":
@@ -107,7 +107,7 @@ def _sqlite(args: argparse.Namespace) -> int:
     if args.sqlite.exists():
         complain(f"{args.sqlite}: 请指定新文件 · name a new file")
         return 2
-    conn = open_database(read_config(args.config))
+    conn = from_before(open_database(read_config(args.config)))
     try:
         conn.execute("BEGIN")
         table = sqlite_utils.Database(str(args.sqlite)).table("journal").create(AUDITED, pk="seq", strict=True)

@@ -74,6 +74,19 @@ def test_a_file_that_was_not_yet_brought_up_is_verified_exported_and_looked_at(d
     assert f"{len(kinds)} records" in looked.stdout
 
 
+def test_a_database_that_is_none_is_said_to_be_so_by_who_makes_a_copy(data, tmp_path):
+    (data / "terminal.db").write_bytes(b"no database" * 1000)
+    config = tmp_path / "terminal.toml"
+    config.write_text(
+        f'[terminal]\ndata = "{data}"\n[platform]\nurl = "https://p.example"\n[[lanes]]\nid = "A"\nscene = "gate"\n'
+    )
+
+    told = xinguan("backup", tmp_path / "copy.db", "--config", config)
+
+    assert (told.returncode, "no copy was made" in told.stderr) == (69, True), told.stderr
+    assert not (tmp_path / "copy.db").exists()
+
+
 def test_a_file_of_today_is_read_as_it_is_and_one_of_before_can_still_only_be_read(data):
     with contextlib.closing(from_before(memory())) as conn:
         assert conn.execute("SELECT count(*) FROM sqlite_temp_schema").fetchone() == (0,)
