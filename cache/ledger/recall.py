@@ -9,7 +9,6 @@ Rules of this file:
 - an id means one request of one lane for KEPT_MS.
 """
 
-import json
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -71,7 +70,7 @@ def answered(conn: sqlite3.Connection, asking: Asking, *, lane: str, at_ms: int)
     if asked != asking.asked:
         raise OtherRequestError(asking.id)
     beside = told(answer)
-    text = clear(answer).decode() if whole else json.dumps(told(decided) | beside, ensure_ascii=False)
+    text = clear(answer).decode() if whole else kept(told(decided) | beside).decode()
     return Answered(text, redemption, bool(in_grace))
 
 

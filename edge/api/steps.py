@@ -28,6 +28,7 @@ from cache.ledger.steps import Stepped
 from cache.pen import Pen
 from credit.inputs import Now, Override
 from credit.rules.offers import share
+from credit.telling.answers import kept
 from credit.telling.texts import TEXTS
 from edge.api.access import ROLE, SESSION, May, Role, override_problem
 from edge.api.bodies import body_of, request_id_of
@@ -119,7 +120,7 @@ class Steps:
                 answer = await self._open(lane, redemption, body, asking)
             else:
                 answer = await self._take(lane, redemption, name, body, asking)
-            return Told(json.dumps(answer, ensure_ascii=False), gave=answer["error"] is None)
+            return Told(kept(answer).decode(), gave=answer["error"] is None)
 
         if asking is None:
             return _answered((await take()).text)

@@ -22,6 +22,7 @@ from credit.policy import Policy
 from credit.reasons import Outcome, Reason
 from credit.rules.benefits import parse_benefits
 from credit.rules.measures import Effect, EntryState, MeasureCode, MeasureEntry
+from credit.telling.answers import kept
 from edge.housekeeping import pieces
 from edge.watch.disk import MIB
 from storage.sqlite import Store
@@ -561,3 +562,12 @@ async def test_visitors_of_one_lane_are_committed_together(tmp_path):
 
     assert {answer.decision.outcome for answer in answers} == {Outcome.GRANT}
     assert points.count("after-commit") == 2  # whoever held the store, and all the visitors
+
+
+async def test_who_asks_again_after_a_restart_hears_the_very_bytes(town):
+    lent = {"lane": "S", "intent": Intent.LEND, "asset": "u1", "asking": asked("till-1")}
+    first = await town.decider().decide(town.show(**lent))
+
+    again = await town.decider().decide(town.show(**lent))
+
+    assert again.before.answer == kept(first.to_json()).decode()
