@@ -79,6 +79,23 @@ async def test_what_is_written_is_planned_once_and_what_is_read_for_its_values(p
 
 
 @pytest.mark.postgres
+async def test_what_is_planned_while_a_table_is_small_does_not_read_all_of_it_when_it_has_grown(postgres_url):
+    """A plan for all values stays with its connection: made beside two rows it would read a day's from end to end."""
+
+    async def planned(tx):
+        await tx.execute("PREPARE found AS SELECT state FROM redemptions WHERE redemption = $1 AND terminal = $2")
+        plan = await tx.rows("EXPLAIN (COSTS OFF) EXECUTE found ('r', 't')")
+        await tx.execute("DEALLOCATE found")
+        return [line for (line,) in plan if "Seq Scan" in line]
+
+    async with PostgresJobs(postgres_url, SCHEMAS["postgres"]) as jobs:
+        await jobs.write(lambda tx: tx.execute("ANALYZE redemptions"))
+
+        assert await jobs.write(planned) == []
+        assert await jobs.read(planned) != []
+
+
+@pytest.mark.postgres
 async def test_a_job_that_goes_on_after_a_broken_constraint_is_told_that_nothing_stands(postgres_url):
     async with PostgresJobs(postgres_url, SCHEMAS["postgres"]) as jobs:
         await jobs.write(lambda tx: tx.execute(TABLE.format(blob="BYTEA")))
