@@ -29,8 +29,10 @@ def run():
 sys.exit(told(run, tells=True))
 """
 WAITS = """
+import signal
 import sys
 from storage.heard import told
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in a shell's background hands on that it is ignored
 def run():
     print("here", flush=True)
     while True:  # a signal is looked at between two steps; one that came just before a long read would wait for its end
@@ -67,7 +69,10 @@ def test_ctrl_c_is_no_traceback():
     assert process.stdout.readline() == b"here\n"
     process.send_signal(signal.SIGINT)
 
-    assert process.wait(60) == EX_INTERRUPTED
+    try:
+        assert process.wait(60) == EX_INTERRUPTED
+    finally:
+        process.kill()
     assert process.stderr.read().decode() == "\n已中断 · interrupted\n"
 
 
