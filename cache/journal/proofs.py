@@ -19,6 +19,7 @@ Rules of this file:
     {}
 """
 
+import json
 import sqlite3
 from collections.abc import Iterable
 from typing import Final, NamedTuple
@@ -32,8 +33,10 @@ OLDEST: Final = "SELECT min(seq) FROM proofs WHERE seq > ?"
 NUMBERED: Final = "SELECT seq FROM proofs WHERE redemption = ?1 AND seq IN (SELECT seq FROM redemptions WHERE id = ?1)"
 WAITING: Final = "SELECT redemption, shown FROM proofs WHERE seq > ? AND seq <= min(?, ?) ORDER BY seq LIMIT ?"
 FORGET: Final = f"DELETE FROM proofs WHERE seq IN ({NUMBERED})"  # noqa: S608 - a constant
-UNNUMBERED: Final = "SELECT max(seq) FROM proofs WHERE redemption = ?"  # its redemption is gone: look at all
-LEFT_OVER: Final = "DELETE FROM proofs WHERE redemption = ?"  # the same
+UNNUMBERED: Final = (  # their redemptions are gone: one walk for all; what was sent is the oldest, so it is short
+    "SELECT seq FROM proofs WHERE redemption IN (SELECT value FROM json_each(?)) ORDER BY seq LIMIT ?"
+)
+LEFT_OVER: Final = f"DELETE FROM proofs WHERE seq IN ({UNNUMBERED})"  # noqa: S608 - a constant
 
 
 class Aboard(NamedTuple):
@@ -80,13 +83,18 @@ def wire_bytes(shown: bytes) -> int:
 
 def highest(conn: sqlite3.Connection, redemptions: Iterable[str]) -> int:
     """Return the highest number of the proofs of `redemptions`, 0 where none waits."""
-    asked = ((one,) for one in redemptions)
-    found = [conn.execute(NUMBERED, one).fetchone() or conn.execute(UNNUMBERED, one).fetchone() for one in asked]
-    return max((row[0] or 0 for row in found), default=0)
+    found = {one: conn.execute(NUMBERED, (one,)).fetchone() for one in redemptions}
+    gone = [one for one, row in found.items() if row is None]
+    rows = [row for row in found.values() if row] + (conn.execute(UNNUMBERED, _all_of(gone)).fetchall() if gone else [])
+    return max((row[0] for row in rows), default=0)
 
 
 def forget(conn: sqlite3.Connection, redemptions: Iterable[str]) -> None:
-    """Delete proofs that have arrived."""
-    for one in redemptions:
-        if not conn.execute(FORGET, (one,)).rowcount:
-            conn.execute(LEFT_OVER, (one,))
+    """Delete proofs that have arrived. A name that is told again names none any more: all such take one walk."""
+    gone = [one for one in redemptions if not conn.execute(FORGET, (one,)).rowcount]
+    if gone:
+        conn.execute(LEFT_OVER, _all_of(gone))
+
+
+def _all_of(redemptions: list[str]) -> tuple[str, int]:
+    return json.dumps(redemptions), len(redemptions)

@@ -3,7 +3,7 @@
 Counted are steps of SQLite's machine, so that no busy disk and no busy processor has a say.
 """
 
-from cache.journal import chain
+from cache.journal import chain, proofs
 from cache.ledger import upkeep
 from cache.pen import Pen
 from credit.inputs import Now
@@ -78,3 +78,35 @@ def test_what_falls_due_is_marked_in_pieces():
         marked, costs[many] = steps(conn, mark)
         assert marked == 20
     assert costs[FEW] <= 2 * costs[FEW // 10] + 2
+
+
+def with_proofs(many):
+    """Return a database in which so many proofs wait, whose redemptions are gone (a copy, a rescued card)."""
+    conn = box(many)
+    for seq in range(1, many + 1):
+        proofs.keep(conn, f"r-{seq}", seq, b"shown")
+    return conn
+
+
+def test_proofs_that_arrived_leave_in_one_walk_whether_their_redemptions_are_known_or_not():
+    sent = [f"r-{seq}" for seq in range(1, 501)]
+    costs = {}
+    for many in (FEW, MANY):
+        conn = with_proofs(many)
+        highest, asked = steps(conn, lambda conn: proofs.highest(conn, sent))
+        _, left = steps(conn, lambda conn: proofs.forget(conn, sent))
+        assert (highest, proofs.oldest(conn)) == (500, 501)
+        costs[many] = asked + left
+    assert costs[MANY] <= costs[FEW] + 2
+
+
+def test_proofs_told_a_second_time_cost_one_walk_and_not_one_each():
+    conn = with_proofs(MANY)
+    sent = [f"r-{seq}" for seq in range(1, 501)]
+    proofs.forget(conn, sent)
+
+    one_walk = steps(conn, lambda conn: proofs.forget(conn, sent[:1]))[1]
+    all_again = steps(conn, lambda conn: proofs.forget(conn, sent))[1]
+
+    assert all_again <= 3 * one_walk + 20
+    assert proofs.oldest(conn) == 501

@@ -32,7 +32,7 @@ WAITS = """
 import signal
 import sys
 from storage.heard import told
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in a shell's background hands on that it is ignored
+signal.signal(signal.SIGINT, signal.default_int_handler)  # in a shell's background it is ignored
 def run():
     print("here", flush=True)
     while True:  # a signal is looked at between two steps; one that came just before a long read would wait for its end
