@@ -1,10 +1,10 @@
 """How soon gates that were cut off bring their journals home, and what visitors feel meanwhile.
 
-A platform on SQLite and one on a PostgreSQL of our own are processes; this process is the gates of a site: real stores,
-pushers and a decider. They have so many facts of which the platform knows nothing: of each visitor a grant with what
-the phone showed, the attempt, and that the gate opened. At the first gate somebody shows a code each 20 ms, before and
-while they go up. The proofs are random: they are carried and kept, and judged as nobody's. The floor is what no order
-of work saves: each record sealed and opened once, its bytes synced once.
+A platform on SQLite and one on a PostgreSQL of our own are processes, and so is each gate of a site, with a real store
+and pusher; this one is the first of them and has a decider too. They have so many facts of which the platform knows
+nothing: of each visitor a grant with what the phone showed, the attempt, and that the gate opened. At the first gate
+somebody shows a code each 20 ms, before and while they go up. The proofs are random: they are carried and kept, and
+judged as nobody's. The floor is what no order of work saves: each record sealed and opened once, its bytes synced once.
 
     python bench/drain.py [sqlite postgresql] [--facts 100000] [--gates 4] [--again 50] [--folder DIR]
 
@@ -193,16 +193,65 @@ class Away:
                 return
 
 
+class Elsewhere:
+    """Another gate, in a process of its own as on a box of its own."""
+
+    def __init__(self, folder: Path, text: str) -> None:
+        self._folder, self._text = folder, text
+        self.last, self.spent_s = 0, 0.0
+
+    async def begin(self, stack: AsyncExitStack, facts: int, *, again: int) -> None:
+        """Start it, let it enrol and write so many facts."""
+        words = ["--gate", str(self._folder), "--text", self._text, "--facts", str(facts), "--again", str(again)]
+        pipe = asyncio.subprocess.PIPE
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable, "-P", __file__, *words, stdin=pipe, stdout=pipe
+        )
+        stack.push_async_callback(self._process.wait)
+        stack.callback(self._end)
+        self.last = (await self._says())["last"]
+
+    async def home(self) -> None:
+        """Say go, and wait until it is home."""
+        if self._process.stdin is None:
+            raise RuntimeError("started without a pipe")
+        self._process.stdin.write(b"go\n")
+        self.spent_s = (await self._says())["spent_s"]
+
+    def _end(self) -> None:
+        with suppress(ProcessLookupError):
+            self._process.kill()
+
+    async def _says(self) -> dict[str, Any]:
+        if self._process.stdout is None or not (line := await self._process.stdout.readline()):
+            raise RuntimeError(f"{self._folder.name} ended before it was home")
+        found: dict[str, Any] = json.loads(line)
+        return found
+
+
+async def elsewhere(folder: Path, text: str, facts: int, again: int) -> None:
+    """Be another gate: write, say so, wait for the word, go home, and say what it took."""
+    gate = Away(folder, text)
+    async with AsyncExitStack() as stack:
+        await gate.begin(stack, facts, again=again)
+        print(json.dumps({"last": gate.last}), flush=True)
+        if not await asyncio.to_thread(sys.stdin.readline):
+            return
+        spent = time.process_time()
+        await gate.home()
+        print(json.dumps({"spent_s": time.process_time() - spent}), flush=True)
+
+
 async def run(folder: Path, engine: str, facts: int, many: int, *, again: int = 0) -> dict[str, Any]:
     """Bring so many facts home, each `again`th visitor's from every gate; return the figures."""
     async with AsyncExitStack() as stack:
         url, postmaster, size = stack.enter_context(database(engine))
         names = [f"gate-{number}" for number in range(many)]
         child, texts = await started(folder, url, names, stack)
-        gates = [Away(folder / name, text) for name, text in zip(names, texts, strict=True)]
-        for one in gates:
-            await one.begin(stack, facts // many, again=again)
-        first = gates[0]
+        first = Away(folder / names[0], texts[0])
+        others = [Elsewhere(folder / name, text) for name, text in zip(names[1:], texts[1:], strict=True)]
+        gates: list[Away | Elsewhere] = [first, *others]
+        await asyncio.gather(*(one.begin(stack, facts // many, again=again) for one in gates))
         served = stack.enter_context(grants["gate_over"](first.store, "20 benefits"))
         until = time.perf_counter() + IDLE_S
         idle = await visitors(served, 0, lambda: time.perf_counter() > until)
@@ -215,6 +264,7 @@ async def run(folder: Path, engine: str, facts: int, many: int, *, again: int = 
         beside = await visitors(served, len(idle), going.done)
         await going
         used, platform = time.process_time() - used, _cpu_s(child.pid, postmaster) - platform
+        used += sum(one.spent_s for one in others)
         held = size() - before if url else _bytes_in(folder / "platform" / "central.db")
     p99 = [grants["quantiles"](took)["p99_ms"] for took in (idle, beside)]
     facts = sum(one.last for one in gates)
@@ -257,8 +307,13 @@ def main() -> None:
     parser.add_argument("--gates", type=int, default=4)
     parser.add_argument("--again", type=int, default=0, help="each so manyth visitor was at every gate: an overrun")
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--gate", type=Path, help="be another gate of a run, in this folder; with --text")
+    parser.add_argument("--text", help="what that gate scans to enrol")
     args = parser.parse_args()
     sys.setswitchinterval(TURN_S)  # as the terminal's is
+    if args.gate is not None:
+        asyncio.run(elsewhere(args.gate, args.text, args.facts, args.again))
+        return
     for engine in args.engines:
         with tempfile.TemporaryDirectory(dir=args.folder) as folder:
             found = asyncio.run(run(Path(folder), engine, args.facts, args.gates, again=args.again))
