@@ -189,9 +189,10 @@ def redemptions(town, kind, cause):
 
 
 def facts(town):
-    """Return (kind, cause) of every fact of the gate."""
+    """Return (kind, cause) of every fact of the gate; facts about a visit lie packed, and have no cause."""
+    told = "SELECT kind, CASE WHEN json_valid(body) THEN json_extract(body, '$.cause') END FROM journal ORDER BY seq"
     with contextlib.closing(sqlite3.connect(f"file:{town.gate.database}?mode=ro", uri=True)) as conn:
-        return conn.execute("SELECT kind, json_extract(body, '$.cause') FROM journal ORDER BY seq").fetchall()
+        return conn.execute(told).fetchall()
 
 
 def code_of(answer):
