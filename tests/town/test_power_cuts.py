@@ -6,8 +6,8 @@ Each process keeps its data on an ext4 of its own. A cut is ext4's own ioctl: wh
 fails from then on; a moment later the process is killed, and starts again on what is left. Each line that it prints is
 one cut. Rules of this file:
 
-- nobody hears a box whose power is gone. The ioctl leaves its process alive for a moment, as no power cut does; in one of
-  some 300 cuts it still told of a grant that was not on the disk. An answer after the cut counts for nothing;
+- nobody hears a box whose power is gone. The ioctl leaves its process alive for a moment, as no power cut does; in one
+  of some 300 cuts it still told of a grant that was not on the disk. An answer after the cut counts for nothing;
 - right after a cut of the platform's or its server's disk, before anybody can send again, everything is there that it
   had signed for;
 - right after a cut of a gate's, whoever was let in last is shown once more: nothing new is given;
