@@ -6,8 +6,9 @@ Each process keeps its data on an ext4 of its own. A cut is ext4's own ioctl: wh
 fails from then on; a moment later the process is killed, and starts again on what is left. Each line that it prints is
 one cut. Rules of this file:
 
-- nobody hears a box whose power is gone. The ioctl leaves its process alive for a moment, as no power cut does; in one
-  of some 300 cuts it still told of a grant that was not on the disk. An answer after the cut counts for nothing;
+- each disk has room for the long log of `storage.files.grow_file`. After the ioctl a sync under way may return without
+  an error though a file that was growing lost its end: in 8 of 200 cuts of a bare writer, in none of 200 where the file
+  was grown before;
 - right after a cut of the platform's or its server's disk, before anybody can send again, everything is there that it
   had signed for;
 - right after a cut of a gate's, whoever was let in last is shown once more: nothing new is given;
@@ -36,6 +37,7 @@ ON = {"sqlite": ("gate-1", "gate-2", "hub", "platform"), "postgres": ("gate-1", 
 TWICE = sum(2 * len(names) for names in ON.values())
 CUTS = int(os.environ.get("XINGUAN_CUTS", str(TWICE)))
 SERVER_MIB = 192
+MIB = 160  # a log is made long where sixteen times its length is free
 FOLDERS = {"gate-1": "gate-1", "gate-2": "gate-2", "hub": "hub-1", "platform": "platform"}
 pytestmark = [
     pytest.mark.e2e,
@@ -53,11 +55,9 @@ class Kept:
         self.site, self.link, self.disk = site, link, disk
 
     async def end(self, chance):
-        self.site.dark.add(self.link)
         self.disk.lose_power()
         await asyncio.sleep(chance.random() / 40)
         await self.link.process.pull_the_plug()
-        self.site.dark.discard(self.link)
         await asyncio.to_thread(self.disk.power_returns)
 
     async def again(self):
@@ -133,7 +133,7 @@ async def on_disks(folder, books, tool):
         server = Server(tool, stack, folder / "server.img") if books == "postgres" else None
         kept_at = () if server is None else ("--database", server.url)
         disks = {
-            name: stack.enter_context(disk_of_its_own(folder / "site" / data, folder / f"{name}.img"))
+            name: stack.enter_context(disk_of_its_own(folder / "site" / data, folder / f"{name}.img", MIB))
             for name, data in FOLDERS.items()
         }
         async with two_gates(folder / "site", platform=type("Platform", (PlatformLink,), {"kept_at": kept_at})) as site:

@@ -63,7 +63,6 @@ class Site:
     def __init__(self, folder, session, scenes=None, platform=PlatformLink, wire=CuttableProxy):
         platform_port, hub_port, *ports = free_ports(5)
         self.folder, self.scenes, self._session, self._ports = folder, scenes, session, ports
-        self.dark = set()  # links whose power is gone just now
         self.platform = platform(folder, platform_port, session)
         self.hub = HubLink("hub-1", folder, hub_port, session)
         self.hub_wan = wire(platform_port)
