@@ -10,19 +10,18 @@ Rules of this file:
 - `dissolved` when the times of all uses and give-backs show that the bound was never overrun (facts may come in any
   order: granted, granted, annulled reads as an overrun until the annulment of the first is heard);
 - a redemption id granted at two places is the conflict `redemption`;
-- a conflict is told with every answer until the terminal's own `claim_conflict` fact about it arrives.
+- what each terminal is told of them, and what it says that it heard: central.books.arriving.told.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from central.books.bounds import Bounds
 from central.books.counts import window
 from central.books.planned import UNBOUNDED, Booking, Side, Tally
 from central.books.tallies import spent_within
-from storage.jobs import Row, Tx, storable
-from sync.wire.messages import Conflict, Other
+from storage.jobs import Row, Tx
 
 KINDS: Final = {
     "u": "limit",
@@ -32,7 +31,6 @@ KINDS: Final = {
     "n": "replay",
 }  # by what the key counts (central.books.counts)
 MAX_SIDES: Final = 100  # terminals that are told of one overrun
-MAX_TOLD: Final = 100  # conflicts in one answer
 MAX_EVENTS: Final = 10_000  # uses of one key that are looked at to dissolve
 
 HOLDERS: Final = (
@@ -46,24 +44,25 @@ OVERRUN: Final = (
 )
 STANDING: Final = "SELECT bound FROM overruns WHERE key = $1 AND dissolved_ms IS NULL"
 DISSOLVE: Final = "UPDATE overruns SET dissolved_ms = $2 WHERE key = $1"
-FORGET_UNHEARD: Final = "DELETE FROM conflicts WHERE key = $1 AND heard = 0"
-TAKE_BACK: Final = (
-    "UPDATE conflicts SET kind = 'dissolved', heard = 0, number = (SELECT max(number) + 1 FROM conflicts)"
-    " WHERE key = $1 AND kind <> 'dissolved'"
+SAID: Final = "said"  # no conflict: the word of a terminal that cannot be weighed yet (central.books.arriving.told)
+STANDS: Final = f"kind NOT IN ('dissolved', '{SAID}')"
+FORGET_UNHEARD: Final = f"DELETE FROM conflicts WHERE key = $1 AND heard = 0 AND {STANDS}"  # noqa: S608 - as below
+TAKEN_BEFORE: Final = (
+    "DELETE FROM conflicts WHERE key = $1 AND kind = 'dissolved' AND EXISTS (SELECT 1 FROM conflicts s"  # noqa: S608
+    " WHERE s.terminal = conflicts.terminal AND s.epoch = conflicts.epoch AND s.seq = conflicts.seq AND s.key = $1"
+    f" AND s.{STANDS})"
 )
-CLASHING: Final = "SELECT redemption, terminal, epoch FROM conflicts WHERE key = $1"
+TAKE_BACK: Final = (
+    "UPDATE conflicts SET kind = 'dissolved', heard = 0,"  # noqa: S608
+    f" number = (SELECT max(number) + 1 FROM conflicts) WHERE key = $1 AND {STANDS}"
+)
+CLASHING: Final = f"SELECT redemption, terminal, epoch FROM conflicts WHERE key = $1 AND kind <> '{SAID}'"  # noqa: S608
 NOTE: Final = (
     "INSERT INTO conflicts (terminal, epoch, seq, kind, key, redemption,"
     " other_terminal, other_seq, other_at_ms, other_id, noticed_ms, number)"
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, (SELECT coalesce(max(number), 0) + 1 FROM conflicts))"
     " ON CONFLICT DO NOTHING"
 )
-UNHEARD: Final = (
-    "SELECT c.seq, c.kind, c.key, c.other_terminal, t.site, c.other_seq, c.other_at_ms, c.other_id"  # noqa: S608 - a figure of ours
-    " FROM conflicts c JOIN terminals t ON t.terminal = c.other_terminal"
-    f" WHERE c.terminal = $1 AND c.heard = 0 ORDER BY c.number, c.epoch, c.seq, c.key LIMIT {MAX_TOLD}"
-)
-HEARD: Final = "UPDATE conflicts SET heard = 1 WHERE terminal = $1 AND seq = $2 AND kind = $3 AND key = $4"
 ALWAYS: Final = (-(2**62), 2**62)
 # As a terminal is told: a bound that was overrun, or a code that was used twice.
 TOLD: Final[Mapping[str, Literal["limit", "nonce", "dissolved"]]] = {
@@ -189,7 +188,8 @@ async def _dissolve(tx: Tx, noticed: Noticed, key: str, *, now_ms: int) -> None:
     if len(events) == MAX_EVENTS or most_at_once(events) > row[0]:
         return
     noticed.cleared |= {(str(r), str(t), str(e)) for r, t, e in await tx.rows(CLASHING, key)}
-    await tx.execute(FORGET_UNHEARD, key)  # nobody needs to hear of what never was
+    await tx.execute(FORGET_UNHEARD, key)  # whoever was told all the same says so, and is answered then
+    await tx.execute(TAKEN_BEFORE, key)  # what was taken back before, and stood again
     await tx.execute(TAKE_BACK, key)
     await tx.execute(DISSOLVE, key, now_ms)
 
@@ -207,27 +207,3 @@ def most_at_once(events: Sequence[Row]) -> int:
         now += change
         most = max(most, now)
     return most
-
-
-async def hear(tx: Tx, terminal: str, body: dict[str, Any]) -> None:
-    """Note that `terminal` wrote a conflict down; a body of another form says nothing."""
-    seq, told, key = body.get("seq"), body.get("conflict"), body.get("key")
-    if isinstance(seq, int) and not isinstance(seq, bool) and isinstance(key, str) and storable(key):
-        for kind in (kind for kind, word in TOLD.items() if word == told):
-            await tx.execute(HEARD, terminal, seq, kind, key)
-
-
-async def conflicts_of(tx: Tx, terminal: str) -> list[Conflict]:
-    """Return the conflicts that `terminal` has not said it heard of, oldest first."""
-    return (await conflicts_of_each(tx, [terminal]))[0]
-
-
-async def conflicts_of_each(tx: Tx, terminals: Sequence[str]) -> list[list[Conflict]]:
-    """Return the conflicts that each of `terminals` has not said it heard of, oldest first."""
-    return [
-        [
-            Conflict(seq=seq, kind=TOLD[kind], key=key, others=[Other(terminal=other, redemption=whose, at_ms=at_ms)])
-            for seq, kind, key, other, _site, _other_seq, at_ms, whose in rows
-        ]
-        for rows in await tx.rows_each(UNHEARD, [(terminal,) for terminal in terminals])
-    ]

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from central.books.arriving.chains import EPOCH, GapError, hanging
-from central.books.arriving.hearing import hear_all, hear_first
+from central.books.arriving.hearing import hear_all
 from central.books.arriving.storing import CORRUPT, Fresh, fresh_of, store
 from central.books.booking import book_all
 from central.books.bounds import Bounds
@@ -137,8 +137,6 @@ async def _take(
         entries: list[Entry] = []
         for incoming, (_one, _epoch, what) in zip(came, new, strict=True):
             entries += entries_of(incoming, what.records)
-        for incoming, (_one, _epoch, what) in zip(came, new, strict=True):
-            await hear_first(tx, incoming, what.records)
         if entries:
             await book_all(tx, entries, bounds)
         for incoming, (_one, _epoch, what) in zip(came, new, strict=True):

@@ -30,7 +30,7 @@ REDEMPTIONS: Final = (
 )
 CONFLICTS: Final = (
     "SELECT terminal, seq, kind, key, other_terminal, other_seq, redemption, noticed_ms FROM conflicts"
-    " ORDER BY number DESC, terminal, seq LIMIT $1"
+    " WHERE kind <> 'said' ORDER BY number DESC, terminal, seq LIMIT $1"
 )
 FINDINGS: Final = (
     "SELECT terminal, epoch, seq, kind, detail, noticed_ms FROM findings WHERE noticed_ms >= $1"

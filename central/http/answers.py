@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from central.books.conflicts import conflicts_of_each
+from central.books.arriving.told import conflicts_of_each
 from central.books.intake import Taken
 from central.http.waking import states_of
 from central.platform_state import Signer
@@ -53,8 +53,8 @@ async def to_tell(tx: Tx, terminal: str, lists: int | None, *, held: tuple[Held,
 
 async def to_tell_each(tx: Tx, terminals: Sequence[str], lists: int | None) -> list[Told]:
     """Return what there is to tell each terminal."""
-    states = await states_of(tx, terminals, lists)
     conflicts = await conflicts_of_each(tx, terminals)
+    states = await states_of(tx, terminals, lists)  # after those: weighing them may make news
     orders = await orders_of_each(tx, terminals)
     return [
         Told(state=state, conflicts=some[:MAX_TOLD], orders=given, lists_version=lists)

@@ -3,7 +3,8 @@
 Rules of this file:
 
 - a conflict is told again until the platform knows that we heard it, so each is written down once: kind
-  `claim_conflict`, found again by what it names;
+  `claim_conflict`, found again by what it names; what was taken back may stand again, and is written down again then;
+- `dissolved` of what we never wrote down (this disk may be an older copy) is written down like any other;
 - a conflict about a fact beyond what the platform signed for is passed over: it is about a copy of this terminal;
 - orders are obeyed in the order of their numbers.
 """
@@ -11,6 +12,7 @@ Rules of this file:
 import hashlib
 import sqlite3
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 import msgspec
 
@@ -26,18 +28,24 @@ from sync.wire.profiles import SignedProfile
 
 KNOWN = "SELECT 1 FROM told_conflicts WHERE name = ?"
 TELL = "INSERT INTO told_conflicts (name, seq) VALUES (?, ?)"
+FORGET = "DELETE FROM told_conflicts WHERE name = ?"
+ENDS: Final = {
+    "limit": ("dissolved",),
+    "nonce": ("dissolved",),
+    "dissolved": ("limit", "nonce"),
+}  # a word, what it ends
 
 
-def _name(conflict: Conflict) -> bytes:
+def _name(conflict: Conflict, kind: str) -> bytes:
     others = sorted((other.terminal, other.redemption or "", other.at_ms) for other in conflict.others)
-    return hashlib.sha256(msgspec.json.encode([conflict.kind, conflict.seq, conflict.key, others])).digest()
+    return hashlib.sha256(msgspec.json.encode([kind, conflict.seq, conflict.key, others])).digest()
 
 
 def note_conflicts(conn: sqlite3.Connection, conflicts: Iterable[Conflict], *, now_ms: int) -> int:
     """Append a fact for each conflict not yet written down; return how many were new."""
     fresh = 0
     for conflict in conflicts:
-        name = _name(conflict)
+        name = _name(conflict, conflict.kind)
         if conn.execute(KNOWN, (name,)).fetchone() is not None:
             continue
         body = {
@@ -48,6 +56,7 @@ def note_conflicts(conn: sqlite3.Connection, conflicts: Iterable[Conflict], *, n
         }
         seq = Pen(conn, Now(utc_ms=now_ms), uuid7).fact("claim_conflict", body)
         conn.execute(TELL, (name, seq))
+        conn.executemany(FORGET, [(_name(conflict, kind),) for kind in ENDS[conflict.kind]])
         fresh += 1
     return fresh
 

@@ -317,6 +317,114 @@ class TestAStolenKey:
             town.change(lambda tx: take_in(tx, sealed, now_ms=1))
 
 
+KEY = "u|wulong/first@site:tiankeng|subject:w:1|ever"
+
+
+class TestWhatWasToldAndIsOver:
+    """A terminal's own fact is the witness of what it was told: answers get lost, and are given before a restore."""
+
+    async def undone(self, town, a, b):
+        """Let `a` grant and annul, and then `b` grant; all that is known is that both granted."""
+        await a.write(redemption="r-a", body=grant())
+        await a.pusher().drain()
+        a.clock.at_ms += 1000
+        await a.write(kind="annulled", redemption="r-a", body={"step": "annulled"})
+        b.clock.at_ms += 2000
+        await b.write(redemption="r-b", body=grant())
+
+    async def test_a_gate_whose_word_was_under_way_when_the_conflict_dissolved_is_told_so(self, town, pair):
+        a, b = pair
+        await self.undone(town, a, b)
+        pusher = b.pusher()
+        await pusher._line.ask()
+        await pusher._send_next()  # its answer tells; what b writes down is not sent yet
+
+        heard_a = await told(a)  # its standing tells; what it writes down goes up in one batch with the annulment
+        assert town.rows("SELECT 1 FROM conflicts WHERE terminal = 'gate-b'") == []
+        assert await told(b) == [("limit", "gate-a"), ("dissolved", "gate-a")]
+
+        assert heard_a == [("limit", "gate-b"), ("dissolved", "gate-b")]
+        assert town.rows("SELECT kind, heard FROM conflicts") == [("dissolved", 1), ("dissolved", 1)]
+
+    async def test_who_never_heard_of_it_is_told_nothing(self, town, pair, monkeypatch):
+        a, b = pair
+        await self.undone(town, a, b)
+        monkeypatch.setattr("sync.push.line.take_in", lambda *_args, **_kwargs: 1 / 0)  # the answer is lost on the way
+        pusher = b.pusher()
+        with pytest.raises(ZeroDivisionError):
+            await pusher.drain()
+        monkeypatch.undo()
+
+        await a.pusher().drain()
+
+        assert (await told(b), await told(a)) == ([], [])
+
+    async def test_what_stands_again_and_is_taken_back_again_is_told_each_time(self, town, pair):
+        """The second taking back stumbled over the row of the first, and the batch that told of it was unbookable."""
+        a, b = pair
+        c = await town.terminal("gate-c")
+        await self.undone(town, a, b)
+        await told(b)
+        await told(a)
+        c.clock.at_ms = b.clock.at_ms + 1000
+        await c.write(kind="reversed", redemption="r-b", body={"step": "reversed", "whole": True, "heads": 0})
+        a.clock.at_ms = c.clock.at_ms + 1000
+        await a.write(redemption="r-c", body=grant())
+        assert await told(a) == [("limit", "gate-b"), ("dissolved", "gate-b"), ("limit", "gate-b")]
+        assert await told(b) == [("limit", "gate-a"), ("dissolved", "gate-a"), ("limit", "gate-a")]
+
+        await told(c)
+
+        for gate in (a, b):
+            assert [word for word, _other in await told(gate)] == ["limit", "dissolved"] * 2
+        assert town.ledger()["findings"] == []
+        assert town.rows("SELECT terminal, kind, heard FROM conflicts ORDER BY seq, terminal") == [
+            ("gate-a", "dissolved", 1),
+            ("gate-b", "dissolved", 1),
+            ("gate-a", "dissolved", 1),
+        ]
+
+    @pytest.mark.parametrize(
+        ("annulled", "words"),
+        [(True, [("limit", "gate-b"), ("dissolved", "gate-b")]), (False, [("limit", "gate-b")])],
+    )
+    async def test_a_platform_restored_from_an_older_copy_answers_once_it_knows_whom_a_word_names(
+        self, town, pair, annulled, words
+    ):
+        """The copy knew of neither grant; the gate that was told brings its facts first."""
+        a, b = pair
+        await a.write(redemption="r-a", body=grant())
+        seq = (await a.head()).seq
+        other = {"terminal": "gate-b", "redemption": "r-b", "at_ms": b.clock.at_ms + 2000}
+        await a.write(kind="claim_conflict", body={"seq": seq, "conflict": "limit", "key": KEY, "with": [other]})
+        if annulled:
+            a.clock.at_ms += 1000
+            await a.write(kind="annulled", redemption="r-a", body={"step": "annulled"})
+        await told(a)
+        assert town.ledger()["conflicts"] == []  # a word is none
+        b.clock.at_ms += 2000
+        await b.write(redemption="r-b", body=grant())
+
+        await b.pusher().drain()
+
+        assert await told(a) == words
+        assert town.rows("SELECT count(*) FROM conflicts WHERE terminal = 'gate-a' AND heard = 0") == [(0,)]
+
+    @pytest.mark.parametrize("key", ["u|w/x|subject:w:9|ever", "", "n|x", "\0", "u" * 5000])
+    @pytest.mark.parametrize("others", [[], [{"terminal": "gate-z", "redemption": None, "at_ms": 1}], "x", [7]])
+    async def test_a_word_of_what_nobody_knows_tells_nobody_anything(self, town, key, others):
+        terminal = await town.terminal()
+        for word in ("limit", "nonce", "dissolved", "other", None):
+            body = {"seq": 1, "conflict": word, "key": key, "with": others}
+            await terminal.write(kind="claim_conflict", body=body)
+        before = (await terminal.head()).seq
+
+        await terminal.pusher().drain()
+
+        assert (await terminal.head()).seq == before
+        assert (town.ledger()["conflicts"], town.ledger()["findings"]) == ([], [])
+
+
 @pytest.mark.parametrize(
     ("events", "most"),
     [

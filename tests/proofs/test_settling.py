@@ -2,7 +2,7 @@
 
 import pytest
 
-from central.books.conflicts import conflicts_of
+from central.books.arriving.told import conflicts_of
 from central.books.rebuilding import rebuild
 from central.books.reports import findings, terminals
 from central.proofs.keeping import RETAIN_MS, drop_old

@@ -162,6 +162,25 @@ class TestWhatThePlatformMaySign:
 
         assert (await journal_of(terminal)).count(("claim_conflict",)) == 1
 
+    async def test_a_conflict_that_is_taken_back_and_stands_again_is_written_down_each_time(self, town, monkeypatch):
+        terminal = await town.terminal()
+        await terminal.write(many=2)
+        await terminal.pusher().drain()
+        others = [Other(terminal="gate-b", redemption="r", at_ms=1)]
+        line = terminal.line()
+        for kind in ("dissolved", "limit", "dissolved", "limit"):  # the first of what this journal never heard of
+
+            async def told(_tx, terminals, kind=kind):
+                return [[Conflict(seq=1, key="u|k", kind=kind, others=others)] for _one in terminals]
+
+            monkeypatch.setattr(answers, "conflicts_of_each", told)
+            for _ in range(3):
+                await line.ask()
+
+        words = "SELECT json_extract(body, '$.conflict') FROM journal WHERE kind = 'claim_conflict' ORDER BY seq"
+        written = await terminal.store.read(lambda conn: conn.execute(words).fetchall())
+        assert written == [("dissolved",), ("limit",), ("dissolved",), ("limit",)]
+
     async def test_of_many_conflicts_and_set_asides_a_hundred_are_told_at_a_time(self, town, monkeypatch):
         terminal = await town.terminal()
         await terminal.write(kind="a kind of more than thirty-two letters", many=150)

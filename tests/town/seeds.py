@@ -3,8 +3,8 @@
 A run is kept in a file beside, under the digest of everything that it plays: with another form of the rules it begins
 anew, and what an earlier form has passed stays named. Stop it whenever you like.
 
-Each seed is played in three towns: claims at one authority (`simulation`), leased capacities (`leases_played`), and a
-site with its hub before the platform (`wide_played`).
+Each seed is played in four towns: claims at one authority (`simulation`), leased capacities (`leases_played`), a site
+with its hub before the platform (`wide_played`), and conflicts that are told and taken back (`told_played`).
 
     python tests/town/seeds.py --until 20000          seeds that were not played yet
     python tests/town/seeds.py --faults               how many seeds each planted fault takes to be found
@@ -21,14 +21,15 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.town import leases_played, simulation, wide_played  # noqa: E402 - found from here, whoever runs this file
+from tests.town import leases_played, simulation, told_played, wide_played  # noqa: E402 - found from here, whoever runs this file
 
 PLAYED = (
     *("tests/town/simulation.py", "tests/town/leases_played.py", "tests/town/wide_played.py"),
+    *("tests/town/told_played.py", "sync/push/receiving.py"),
     *("central/hub/*.py", "central/books/**/*.py", "central/site/*.py", "central/schema/sqlite/*.sql"),
     "sync/beyond/*.py",
 )
-TOWNS = {one.__name__.rpartition(".")[2]: one for one in (simulation, leases_played, wide_played)}
+TOWNS = {one.__name__.rpartition(".")[2]: one for one in (simulation, leases_played, wide_played, told_played)}
 WITHIN = 20_000
 NOTED_EACH = 100
 

@@ -566,7 +566,7 @@ class Town:
                 raise BrokenError(f"{committed & gate.released} was released and committed")
 
     def check_conflicts(self, truth, key=KEY):
-        sql = "SELECT redemption FROM conflicts WHERE kind <> 'dissolved' AND key = ?"
+        sql = "SELECT redemption FROM conflicts WHERE kind NOT IN ('dissolved', 'said') AND key = ?"
         told = set(self.conn.execute(sql, (key,)).fetchall())
         events = self.conn.execute("SELECT at_ms, n, back, back_ms FROM uses WHERE key = ?", (key,)).fetchall()
         standing = {one for one, n in truth.items() if n}

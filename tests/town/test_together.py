@@ -199,6 +199,7 @@ async def test_an_overrun_is_found_that_another_batch_gives_back_or_has_a_wider_
 async def test_who_knows_of_a_conflict_is_told_that_it_is_over_by_a_batch_that_came_with_his(tmp_path):
     known = said("g1", "claim_conflict", 3_500, seq=2)
     known.body.update(conflict="limit", seq=1, key=SCARCE)
+    known.body["with"] = [{"terminal": "g0", "redemption": "g0-r1", "at_ms": 1_000}]
     knowing = sealed("g1", [known], prev=OVERRUN.links[-1].hash)
     for number, then in enumerate(([knowing, taken_back(2_000)], [taken_back(2_000), knowing])):
         both = await books_after(tmp_path / f"{number}.db", [GIVEN, OVERRUN], then, together)

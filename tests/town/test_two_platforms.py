@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from central.books.arriving.told import conflicts_of_each
 from central.books.bounds import Bounds
 from central.books.intake import take_in
 from central.books.rebuilding import rebuild
@@ -108,6 +109,32 @@ class TestBooks:
 
         assert found[0] == found[1]
         assert len(found[0]["conflicts"]) == 4  # one benefit given twice, and one within 24 h, each told to both
+
+    async def test_what_was_told_and_is_over_is_taken_back_on_both_engines(self, postgres_url, tmp_path):
+        """g1's word comes after the annulment, g0's before anything that it names; who wrote nothing hears nothing."""
+        key = "u|w/x|subject:w:1|ever"
+
+        def word(gate, other):
+            named = {"terminal": other, "redemption": f"{other}-r1", "at_ms": 1}
+            body = {"seq": 1, "conflict": "limit", "key": key, "with": [named]}
+            return Record(seq=2, id=f"{gate}-2", at_ms=1, kind="claim_conflict", redemption=None, body=body)
+
+        over = Record(seq=1, id="g2-1", at_ms=2_000, kind="annulled", redemption="g0-r1", body={})
+        first = sealed("g0", [granting("g0", 1, key, at_ms=1_000), word("g0", "g1")])
+        second = sealed("g1", [granting("g1", 1, key, at_ms=3_000)])
+        late = sealed("g1", [word("g1", "g0")], prev=second.links[-1].hash)
+        found = []
+        for jobs in (sqlite_books(tmp_path / "c.db"), PostgresJobs(postgres_url, SCHEMAS["postgres"])):
+            async with jobs:
+                await registered(jobs, "g0", "g1", "g2")
+                for batch in (first, second, sealed("g2", [over]), late):
+                    await jobs.write(lambda tx, batch=batch: take_in(tx, batch, now_ms=5000))
+                told = await jobs.write(lambda tx: conflicts_of_each(tx, ["g0", "g1", "g2"]))
+                rows = await jobs.read(lambda tx: tx.rows("SELECT terminal, kind, heard FROM conflicts ORDER BY 1"))
+                found.append(([[one.kind for one in some] for some in told], rows))
+
+        assert found[0] == found[1]
+        assert found[0] == ([["dissolved"], ["dissolved"], []], [("g0", "dissolved", 0), ("g1", "dissolved", 0)])
 
     async def test_of_terminals_that_give_the_same_away_at_once_every_side_is_noted(self, postgres_url):
         """Read, then write would miss most of these at READ COMMITTED (findings/postgres.md: 116 of 1 400)."""

@@ -4,8 +4,8 @@ import logging
 from collections.abc import Sequence
 from typing import Final
 
+from central.books.arriving.told import hear
 from central.books.booking import find
-from central.books.conflicts import hear
 from central.books.planned import Incoming
 from central.register import notices
 from central.register.standing import hear_obeyed
@@ -33,21 +33,6 @@ async def hear_all(tx: Tx, incoming: Incoming, records: Sequence[Record]) -> Non
             await _hear_alone(tx, incoming, record)
 
 
-async def hear_first(tx: Tx, incoming: Incoming, records: Sequence[Record]) -> None:
-    """Hear which conflicts a terminal knows, before anything is booked: whoever knows one is told that it is over."""
-    knowing = [one for one in records if one.kind == "claim_conflict"]
-    if not knowing:
-        return
-    try:
-        async with tx.savepoint():
-            for record in knowing:
-                await hear(tx, incoming.terminal, record.body)
-    except StoreFailedError:
-        raise
-    except Exception:  # noqa: BLE001 - `hear_all` finds it again, with its fact's name
-        return
-
-
 async def _hear_alone(tx: Tx, incoming: Incoming, record: Record) -> None:
     try:
         async with tx.savepoint():
@@ -61,7 +46,7 @@ async def _hear_alone(tx: Tx, incoming: Incoming, record: Record) -> None:
 
 async def _hear(tx: Tx, incoming: Incoming, record: Record) -> None:
     """Let orders and conflicts that the terminal wrote down be told no more; keep the notice of a denial."""
-    if record.kind == "claim_conflict":
-        await hear(tx, incoming.terminal, record.body)
+    if record.kind == "claim_conflict" and not incoming.nonces:  # a hub tells of no conflicts (claims.md 7)
+        await hear(tx, incoming, record.body)
     await hear_obeyed(tx, incoming.terminal, record.body)
     await notices.keep(tx, incoming.terminal, record, received_ms=incoming.received_ms)
