@@ -8,8 +8,10 @@ import sqlite3
 import pytest
 
 from credit.inputs import ClockState, Now
+from edge.commands import doctor
 from edge.housekeeping import pieces
 from edge.metrics import Metrics
+from edge.terminal import LOG_BYTES
 from edge.watch import disk, network
 from edge.watch.alive import Faults, Tasks
 from edge.watch.board import Board, Line, readiness
@@ -19,6 +21,7 @@ from edge.watch.status import LaneReading, ListsReading, PlatformReading, Readin
 from edge.watch.store import DECIDE, KEEP, Fault, StoreHealth, fault_of
 from edge.watch.told.cause import Level
 from storage.jobs import JobWithdrawnError, StoreFailedError
+from storage.sqlite import LEFT_FREE
 
 
 def failure(name):
@@ -35,6 +38,20 @@ def failure(name):
 @pytest.mark.parametrize("module", [disk, network])
 def test_the_examples_in_the_docstrings_are_true(module):
     assert doctest.testmod(module).failed == 0
+
+
+@pytest.mark.parametrize("free", [LEFT_FREE * LOG_BYTES - 1, disk.LAST_BYTES])
+def test_the_light_is_yellow_wherever_the_log_is_not_made_long(tmp_path, free):
+    """docs/durability.md: what a growing log does not promise is told before, here and by doctor."""
+    room = disk.Disk(tmp_path)
+    room.note(free)
+    light = next(one for one in lines(Reading(disk=room.stage, free_bytes=free)) if one.name == "disk")
+
+    cause = CAUSES[light.cause]
+    assert (light.cause, cause.level, light.detail) == ("disk.low", Level.WARN, f"{free // 2**20} MiB")
+    assert cause.zh.startswith("磁盘空间不足")
+    assert cause.en.startswith("the disk is nearly full")
+    assert free < doctor.MIN_FREE_BYTES
 
 
 class TestOutage:
