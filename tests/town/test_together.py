@@ -196,6 +196,19 @@ async def test_an_overrun_is_found_that_another_batch_gives_back_or_has_a_wider_
     assert both == alone
 
 
+async def test_of_batches_that_overrun_together_those_uses_are_told_of_that_stood_when_it_was_overrun(tmp_path):
+    """Two uses of one gate fit; what a second gate adds is an excess beside its newest, and never beside its first."""
+    uses = [granting("g0", seq, SCARCE, at_ms=1_000 * seq) for seq in (1, 2)] + [granting("g1", 1, SCARCE, at_ms=3_000)]
+    for one in uses:
+        one.body["uses"][0]["max"] = 2
+    then = [sealed("g0", uses[:2]), sealed("g1", uses[2:])]
+    alone = await books_after(tmp_path / "a.db", [], then, one_by_one)
+    both = await books_after(tmp_path / "b.db", [], then, together)
+
+    assert [(row[0], row[2]) for row in alone["conflicts"]] == [("g0", 2), ("g1", 1)]
+    assert both == alone
+
+
 async def test_who_knows_of_a_conflict_is_told_that_it_is_over_by_a_batch_that_came_with_his(tmp_path):
     known = said("g1", "claim_conflict", 3_500, seq=2)
     known.body.update(conflict="limit", seq=1, key=SCARCE)
