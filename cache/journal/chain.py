@@ -12,8 +12,10 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+import msgspec
 
 from cache.texts import BODY, clear, columns
 from credit.records import Record, around, canonical, chain_next, chain_start, encode
@@ -165,7 +167,7 @@ def append(conn: sqlite3.Connection, fact: NewFact) -> Record:
         original = _any_text({"body": body, "redemption": redemption})
         replaced = {"bytes": len(original), "sha256": hashlib.sha256(original).hexdigest()}
         named = redemption if redemption is not None and len(redemption) <= MAX_ID else None
-        record = replace(record, redemption=named, body={"replaced": replaced})
+        record = msgspec.structs.replace(record, redemption=named, body={"replaced": replaced})
         said = canonical(record.body)
         raw = around(record, said)
     linked = chain_next(end.hash, raw)

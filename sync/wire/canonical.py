@@ -16,7 +16,7 @@ from typing import Final, NoReturn
 
 import msgspec
 
-from credit.records import MAX_RECORD_BYTES
+from credit.records import MAX_RECORD_BYTES, Record
 from sync.wire.messages import Fact
 
 
@@ -27,8 +27,8 @@ def _no_integer(text: str) -> NoReturn:
 
 _DECODER: Final = msgspec.json.Decoder(Fact, float_hook=_no_integer)
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
-read_usual: Final = _DECODER.decode
-"""Return the fact of a record that was found usual."""
+read_usual: Final = msgspec.json.Decoder(Record).decode
+"""Return the record in bytes that were found usual: what they must be was looked at then."""
 _AS_ZEROS: Final = bytes.maketrans(b"123456789", b"0" * 9)
 _MANY_ZEROS: Final = b"0" * 16
 # A number of 16 digits and more, all zeros by now; also where a text merely looks like it.

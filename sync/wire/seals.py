@@ -261,13 +261,14 @@ def _batch_in(plain: bytes) -> tuple[Batch, list[tuple[bytes, bool]]]:
 
 def open_record(link: Link) -> Record:
     """Return the record of `link`; raise WireError("bad_record") when it is none or not in canonical form."""
-    known = read_usual(link.raw) if link.usual else usual(link.raw)
+    if link.usual:
+        return _in_place(read_usual(link.raw), link.seq)
+    known = usual(link.raw)
     fact = known or decode(link.raw, Fact, code="bad_record")
-    if fact.seq != link.seq:
-        raise WireError("bad_record", f"calls itself {fact.seq} in the place of {link.seq}")
     record = Record(
         seq=fact.seq, id=fact.id, at_ms=fact.at_ms, kind=fact.kind, redemption=fact.redemption, body=fact.body
     )
+    _in_place(record, link.seq)
     if known is not None:
         return record
     try:
@@ -276,4 +277,10 @@ def open_record(link: Link) -> Record:
         raise WireError("bad_record", str(error)) from error
     if canonical != link.raw:
         raise WireError("bad_record", "not in RFC 8785 form")
+    return record
+
+
+def _in_place(record: Record, seq: int) -> Record:
+    if record.seq != seq:
+        raise WireError("bad_record", f"calls itself {record.seq} in the place of {seq}")
     return record

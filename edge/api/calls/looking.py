@@ -9,9 +9,9 @@ Rules of this file:
 import sqlite3
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any, Final, Protocol
 
+import msgspec
 from aiohttp import web
 
 from cache.ids import earliest
@@ -104,7 +104,7 @@ def _records(conn: sqlite3.Connection, after: int, many: int) -> dict[str, Any]:
 
 def _record(row: tuple[Any, ...]) -> dict[str, Any]:
     try:
-        return asdict(chain.record_of(row))
+        return msgspec.structs.asdict(chain.record_of(row))
     except ValueError:
         return {"seq": row[0], "id": "", "at_ms": 0, "kind": DAMAGED, "redemption": None, "body": {}}
 
