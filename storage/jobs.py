@@ -27,6 +27,7 @@ PostgreSQL they run on a pooled connection.
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Hashable, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractAsyncContextManager
 from types import NoneType
 from typing import Any, Final, Generic, Protocol, Self, TypeVar
@@ -35,6 +36,9 @@ MAX_INTEGER: Final = 2**63 - 1
 BAD_TEXT: Final = "text with NUL or a lone surrogate cannot be stored"
 BAD_INTEGER: Final = "an integer beyond 64 bits cannot be stored"
 PLAIN_VALUES: Final = re.compile(r"VALUES \(((?:\$[0-9]+(?:, )?)+)\)")  # one row, which several may stand for
+_TEXT: Final = frozenset({str, NoneType})
+_FIGURES: Final = frozenset({int, NoneType})
+_BYTES: Final = frozenset({bytes, NoneType})
 Value = int | str | bytes | None
 Row = tuple[Any, ...]
 T = TypeVar("T")
@@ -78,15 +82,20 @@ def checked_columns(many: Sequence[Sequence[Value]]) -> list[tuple[Value, ...]]:
     """
     columns: list[tuple[Any, ...]] = list(zip(*many, strict=True))
     for column in columns:
-        kinds = set(map(type, column)) - {NoneType}
-        if kinds == {str}:
-            if not storable("".join(filter(None, column))):
-                raise BadValueError(BAD_TEXT)
-        elif kinds == {int}:
-            checked((max(filter(None, column), default=0), min(filter(None, column), default=0)))
-        elif kinds and kinds != {bytes}:
-            checked(column)
+        check_column(column, set(map(type, column)))
     return columns
+
+
+def check_column(column: tuple[Any, ...], kinds: AbstractSet[type]) -> None:
+    """Raise BadValueError where a value is not storable everywhere; `kinds` are the types of the column's values."""
+    if kinds <= _TEXT:
+        if not storable("".join(filter(None, column) if NoneType in kinds else column)):
+            raise BadValueError(BAD_TEXT)
+    elif kinds <= _FIGURES:
+        figures = [one for one in column if one is not None] if NoneType in kinds else column
+        checked((max(figures), min(figures)))
+    elif not kinds <= _BYTES:
+        checked(column)
 
 
 def storable(text: str) -> bool:

@@ -9,20 +9,25 @@ from typing import Final
 import asyncpg
 
 from storage.jobs import (
+    BAD_TEXT,
     PLAIN_VALUES,
     BadValueError,
     ConstraintError,
     Row,
     StoreFailedError,
     Value,
+    check_column,
     checked,
     checked_columns,
+    storable,
 )
 
 GONE: Final = (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 MAX_SHAPES: Final = 1_000
 PARAMETER: Final = re.compile(r"\$([0-9]+)")
 INTEGERS: Final = frozenset({"int2", "int4", "int8"})
+TEXT: Final = frozenset({str, NoneType})
+FIGURE: Final = frozenset({int, NoneType})
 BETWEEN: Final = "\x1f"  # two texts of a column that goes over as one
 NOTHING: Final = "\x1e"  # in the place of one that is missing
 ALIKE: Final = "="
@@ -53,17 +58,25 @@ class Shapes:
 def formed(kind: str, column: tuple[Value, ...]) -> tuple[str, object]:
     """Return how a column goes over, and as what: one text where that says the same as an array.
 
+    Raises BadValueError for a value that is not storable everywhere: both look at each value, and do so once.
     asyncpg asks each element of an array whether it is a collection, half a microsecond; a text it just sends.
     """
+    if column[0] == column[-1] and column.count(column[0]) == len(column):
+        checked(column[:1])
+        return ALIKE, column[0]
     kinds = set(map(type, column))
-    if kind in INTEGERS and kinds <= {int, NoneType}:
-        said = str(list(column))[1:-1]
-        return FIGURES, "{" + (said.replace("None", "NULL") if NoneType in kinds else said) + "}"
-    if kind == "text" and kinds <= {str, NoneType}:
-        missing = column.count(None)
+    if kind == "text" and kinds <= TEXT:
+        missing = column.count(None) if NoneType in kinds else 0
         joined = BETWEEN.join([NOTHING if one is None else str(one) for one in column] if missing else column)  # type: ignore[arg-type]
+        if not storable(joined):
+            raise BadValueError(BAD_TEXT)
         if joined.count(BETWEEN) == len(column) - 1 and joined.count(NOTHING) == missing:
             return TEXTS, joined
+        return LISTED, column
+    check_column(column, kinds)
+    if kind in INTEGERS and kinds <= FIGURE:
+        said = str(list(column))[1:-1]
+        return FIGURES, "{" + (said.replace("None", "NULL") if NoneType in kinds else said) + "}"
     return LISTED, column
 
 
@@ -138,17 +151,14 @@ class PostgresTx:
             return [row for values in many for row in await self.rows(sql, *values)]
         if len(many) == 1:
             return await self.rows(sql, *many[0])
-        columns = checked_columns(many)
+        columns: list[tuple[Value, ...]] = list(zip(*many, strict=True))
         with translated():
-            formed_columns = [
-                (ALIKE, column[0]) if column.count(column[0]) == len(many) else formed(kind, column)
-                for kind, column in zip(await self._kinds(sql), columns, strict=True)
-            ]
+            formed_columns = [formed(*one) for one in zip(await self._kinds(sql), columns, strict=True)]
             if all(form == ALIKE for form, _value in formed_columns):  # something has to say how many there are
                 formed_columns[0] = LISTED, columns[0]
             forms = "".join(form for form, _value in formed_columns)
             at_once = self._shapes.texts.get((sql, forms)) or await self._for_many(sql, forms)
-            return [tuple(row) for row in await self._conn.fetch(at_once, *(value for _form, value in formed_columns))]
+            return list(map(tuple, await self._conn.fetch(at_once, *(value for _form, value in formed_columns))))
 
     async def rows_each(self, sql: str, many: Sequence[Sequence[Value]]) -> list[list[Row]]:
         """Return what a SELECT gives for each, by one statement."""
