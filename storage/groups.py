@@ -12,6 +12,8 @@ for all, where each statement of each was one.
 Rules of this file:
 
 - a group locks rows in the order of its jobs, not sorted: so it runs alone, as one advisory lock says to all processes;
+- within a process the next group waits here, and not at that lock: there it would hold a connection that a claim needs,
+  and each of the lanes would plan every statement on one of its own;
 - a job that raises undoes only itself; where the database gave the whole group up, each job runs again by itself;
 - a COMMIT that failed may or may not stand: everybody is told, nothing runs again.
 """
@@ -55,6 +57,7 @@ class Groups:
         self._engine = engine
         self._queue: deque[Waiting] = deque()
         self._lanes: set[asyncio.Task[None]] = set()
+        self._turn = asyncio.Lock()  # whose group runs
 
     def put(self, waiting: Waiting) -> None:
         """Let a job wait for its turn."""
@@ -71,11 +74,13 @@ class Groups:
 
     async def _lane(self) -> None:
         while self._queue:
-            first = self._queue.popleft()
-            if self._queue:
-                await self._together(first)
-            else:
-                await self._by_itself(first)
+            if len(self._queue) == 1 and not self._turn.locked():
+                await self._by_itself(self._queue.popleft())
+                continue
+            async with self._turn:
+                undone = await self._together(self._queue.popleft()) if self._queue else []
+            for one in undone:
+                await self._by_itself(one)
 
     async def _by_itself(self, one: Waiting) -> None:
         try:
@@ -84,7 +89,8 @@ class Groups:
         except Exception as error:  # noqa: BLE001 - handed to the job's caller, whoever it is
             one.tell(Ran(error=error))
 
-    async def _together(self, first: Waiting) -> None:
+    async def _together(self, first: Waiting) -> list[Waiting]:
+        """Run a group; return those of it that are to run again, each by itself."""
         group, told = [first], list[tuple[Waiting, Ran]]()
         committing = False
 
@@ -96,20 +102,17 @@ class Groups:
         try:
             await self._engine.transacted(job, locked=ALONE)
         except StoreFailedError as error:
+            if not committing:
+                return group
             for one in group:
-                await self._failed(one, error, committing=committing)
+                one.tell(Ran(error=error))
         except Exception as error:  # noqa: BLE001 - handed to every caller: nobody may wait for ever
             for one in group:
                 one.tell(Ran(error=error))
         else:
             for one, ran in told:
                 one.tell(ran)
-
-    async def _failed(self, one: Waiting, error: StoreFailedError, *, committing: bool) -> None:
-        if committing:
-            one.tell(Ran(error=error))
-        else:
-            await self._by_itself(one)
+        return []
 
     async def _run(self, tx: Tx, group: list[Waiting], told: Told) -> None:
         until = time.monotonic() + GROUP_S
