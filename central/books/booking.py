@@ -14,15 +14,16 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from central.books.bounds import Bounds
 from central.books.conflicts import Noticed, notice
 from central.books.counts import GIVING_BACK, GRANTING, ends_whole, holder_of
-from central.books.elsewhere.leaving import Elsewhere, follow, locks_of, tell
-from central.books.planned import Booking, Entry, Incoming, Side, entries_of, parcels
+from central.books.elsewhere.leaving import Elsewhere, Named, follow, locks_of, tell
+from central.books.elsewhere.telling import Told
+from central.books.planned import Booking, Entry, Incoming, Side, batches_of, parcels
 from central.books.pledges import begin_run, confirm_all, free
 from central.books.settling import hub_words, refusals
 from central.books.settling.accounts import UNTOUCHED, Steps, packed, site_of
@@ -39,8 +40,7 @@ from central.books.totals import (
     settle_steps,
 )
 from central.proofs.apart import apart_of
-from central.proofs.judging import Verdict
-from central.proofs.opening import DOUBT, Begins, begins
+from central.proofs.opening import DOUBT, UNPROVED, Begins, begins
 from credit.records import Record
 from storage.jobs import StoreFailedError, Tx, Value
 
@@ -64,54 +64,79 @@ FINDING: Final = (
 )
 
 
-Grants = tuple[Mapping[Place, Steps], Sequence[Begins]]  # what is known of a batch's grants, and how each begins
+class Booked(NamedTuple):
+    """A grant of a batch as it is written down: what it came with, its steps so far, and how it begins."""
+
+    side: Side
+    record: Record
+    place: Place
+    incoming: Incoming
+    steps: Steps
+    begun: Begins
 
 
 async def book_all(tx: Tx, entries: Sequence[Entry], bounds: Bounds) -> None:
     """Book stored facts, of one batch or several. Raises only what the database itself refuses (StoreFailedError)."""
     try:
         async with tx.savepoint():
-            for some in unmixed(entries):
-                await _book(tx, some, bounds)
+            for part in unmixed(entries):
+                await _book(tx, part, bounds)
     except StoreFailedError:
         raise
     except Exception:  # noqa: BLE001 - whatever it was, it is found again below, with its fact's name
-        batches = parcels(entries)
-        for incoming, records in batches:
+        batches = batches_of(entries)
+        for some in batches:
             if len(batches) > 1:
-                await book_all(tx, entries_of(incoming, records), bounds)
+                await book_all(tx, some, bounds)
             else:
-                for record in records:
-                    await _book_alone(tx, Entry(incoming, record), bounds)
+                for entry in some:
+                    await _book_alone(tx, entry, bounds)
 
 
-def unmixed(entries: Sequence[Entry]) -> list[list[Entry]]:
+class Part(NamedTuple):
+    """Facts that are booked together, what other gates need of them, and whose rows they change there."""
+
+    entries: list[Entry]
+    told: dict[Named, Told]
+    locks: set[str]
+    redemptions: set[str | None]  # that they speak of
+
+    def mixes(self, other: "Part") -> bool:
+        """Return whether both speak of the same grant, or of a holder who goes in or out."""
+        return not (self.redemptions.isdisjoint(other.redemptions) and self.locks.isdisjoint(other.locks))
+
+    def add(self, other: "Part") -> None:
+        """Take the facts of another part in."""
+        self.entries.extend(other.entries)
+        self.told.update(other.told)
+        self.locks.update(other.locks)
+        self.redemptions.update(other.redemptions)
+
+
+def unmixed(entries: Sequence[Entry]) -> list[Part]:
     """Return facts in parts that are booked one after the other: no two batches of a part speak of the same grant.
 
     What one batch says of a grant that another brings is weighed against what is on record.
     """
-    batches = parcels(entries)
-    if len(batches) < 2:  # noqa: PLR2004 - of one batch all is weighed together
-        return [list(entries)]
-    found: list[list[Entry]] = []
-    named: set[str] = set()
-    for incoming, records in batches:
-        some = entries_of(incoming, records)
-        names = {f"r|{one.redemption}" for one in records} - {"r|None"}
-        names |= {f"x|{name}" for name in locks_of(some, tell(some))}
-        if found and named.isdisjoint(names):
-            found[-1] += some
-            named |= names
+    found: list[Part] = []
+    for some in batches_of(entries):
+        one = _part(some)
+        if found and not found[-1].mixes(one):
+            found[-1].add(one)
         else:
-            found.append(some)
-            named = names
+            found.append(one)
     return found
+
+
+def _part(entries: list[Entry]) -> Part:
+    told = tell(entries)
+    return Part(entries, told, locks_of(entries, told), {record.redemption for _came, record in entries} - {None})
 
 
 async def _book_alone(tx: Tx, entry: Entry, bounds: Bounds) -> None:
     try:
         async with tx.savepoint():
-            await _book(tx, [entry], bounds, careful=True)
+            await _book(tx, _part([entry]), bounds, careful=True)
     except StoreFailedError:
         raise
     except Exception as error:
@@ -126,12 +151,12 @@ async def find(tx: Tx, incoming: Incoming, seq: int, kind: str, detail: str) -> 
     await tx.execute(FINDING, incoming.terminal, incoming.epoch, seq, kind, text, incoming.received_ms)
 
 
-async def _book(tx: Tx, entries: Sequence[Entry], bounds: Bounds, *, careful: bool = False) -> None:
+async def _book(tx: Tx, part: Part, bounds: Bounds, *, careful: bool = False) -> None:
+    entries, told, names, _redemptions = part
     batches = parcels(entries)
     apart = await apart_of(tx, [(*incoming.place, records) for incoming, records in batches])
     await _end_claims(tx, batches)
-    told = tell(entries)
-    booking = await plan(tx, entries, names=locks_of(entries, told), careful=careful)
+    booking = await plan(tx, entries, names=names, careful=careful)
     booking.apart.update(apart)
     elsewhere = await follow(tx, booking, entries, told)
     spent = await book(tx, booking)
@@ -141,17 +166,19 @@ async def _book(tx: Tx, entries: Sequence[Entry], bounds: Bounds, *, careful: bo
     steps = dict.fromkeys(booking.states, UNTOUCHED)
     for spoken in [*booking.fresh, *(one for one in booking.states if one[0] in known)]:
         steps[spoken] = fresh_steps(booking, spoken, known.get(spoken[0], UNTOUCHED))
-    begun = [begins(one, _why_apart(booking, side), booking.of(side).received_ms) for side, one in booking.grants]
+    grants = [_booked(booking, side, record, steps) for side, record in booking.grants]
     accounts = await settle_steps(tx, sheet, booking)
-    await _write_redemptions(tx, booking, (steps, begun), (accounts, elsewhere))
+    await _write_redemptions(tx, booking, grants, (accounts, elsewhere))
     await elsewhere.write(tx)
-    await _write_totals(tx, booking, (steps, begun), (noticed, sheet))
+    await _write_totals(tx, grants, (noticed, sheet))
     await refusals.count(tx, entries)
     await hub_words.keep(tx, entries)
-    kinds = Counter(record.kind for _incoming, record in entries)
+    kinds = Counter([record.kind for _incoming, record in entries])
     await tx.rows_many(f"{KINDS} RETURNING kind", sorted(kinds.items()))
-    await _write_doubts(tx, booking, begun)
-    for incoming, record in (one for one in entries if one.record.kind == "started"):
+    await _write_doubts(tx, grants)
+    for incoming, record in entries if "started" in kinds else ():
+        if record.kind != "started":
+            continue
         run = record.body.get("run")
         if isinstance(run, str) and not incoming.former:
             await begin_run(tx, incoming.terminal, run[:MAX_RUN], now_ms=incoming.received_ms)
@@ -174,28 +201,27 @@ async def _end_claims(tx: Tx, batches: Sequence[tuple[Incoming, Sequence[Record]
         await free(tx, redemption, now_ms=at_ms)
 
 
-def _why_apart(booking: Booking, side: Side) -> str:
-    return booking.apart.get((side.terminal, side.epoch, side.seq), "")
+def _booked(booking: Booking, side: Side, record: Record, steps: Mapping[Place, Steps]) -> Booked:
+    terminal, epoch, seq, _at_ms, redemption = side
+    place, incoming = (redemption, terminal, epoch), booking.of(side)
+    apart = booking.apart.get((terminal, epoch, seq), "") if booking.apart else ""
+    return Booked(side, record, place, incoming, steps[place], begins(record, apart, incoming.received_ms))
 
 
 async def _write_redemptions(
     tx: Tx,
     booking: Booking,
-    grants: Grants,
+    grants: Sequence[Booked],
     beside: tuple[Mapping[Place, str], Elsewhere],
 ) -> None:
-    (steps, begun), (accounts, elsewhere) = grants, beside
-    keys: dict[Side, list[str]] = {}
-    for taking in booking.takings:
-        keys.setdefault(taking.side, []).append(taking.use.key)
+    accounts, elsewhere = beside
     rows: list[tuple[Value, ...]] = []
-    for (side, record), beginning in zip(booking.grants, begun, strict=True):
-        place, incoming = (side.redemption, side.terminal, side.epoch), booking.of(side)
-        known = steps[place]
+    for side, record, place, incoming, known, beginning in grants:
         account = None if known is UNTOUCHED or known == UNTOUCHED else json.dumps(packed(known))
         site = site_of(record.body, site=incoming.site)
         told = elsewhere.told.get(place)
-        kept: tuple[Value, ...] = (booking.states[place], _listed(keys.get(side, [])), account)
+        keys = [booking.takings[at].use.key for at in booking.taken[place][1]]
+        kept: tuple[Value, ...] = (booking.states[place], _listed(keys), account)
         kept += (None if told is None else told.text, holder_of(record.body))
         rows.append((*place, side.seq, record.kind, site, side.at_ms, incoming.received_ms, *kept, *beginning))
     await tx.execute_many(REDEMPTION + CAREFULLY if booking.careful else REDEMPTION, rows)
@@ -210,12 +236,10 @@ def _listed(keys: Sequence[str]) -> str:
     return msgspec.json.encode(keys).decode()
 
 
-async def _write_totals(tx: Tx, booking: Booking, grants: Grants, told: tuple[Noticed, Sheet]) -> None:
-    (steps, begun), (noticed, sheet) = grants, told
-    for (side, record), beginning in zip(booking.grants, begun, strict=True):
-        known, incoming = steps[side.redemption, side.terminal, side.epoch], booking.of(side)
-        apart, site, received_ms = _why_apart(booking, side) != "", incoming.site, incoming.received_ms
-        granted(sheet, record, known, site=site, received_ms=received_ms, first=beginning.verdict, apart=apart)
+async def _write_totals(tx: Tx, grants: Sequence[Booked], told: tuple[Noticed, Sheet]) -> None:
+    noticed, sheet = told
+    for _side, record, _place, incoming, known, begun in grants:
+        granted(sheet, record, known, incoming=incoming, begun=begun)
     for place in sorted(noticed.clashing - noticed.cleared):
         await _clash(tx, sheet, place, 1)
     for place in sorted(noticed.cleared):
@@ -224,19 +248,20 @@ async def _write_totals(tx: Tx, booking: Booking, grants: Grants, told: tuple[No
     await sheet.write(tx)
 
 
-async def _write_doubts(tx: Tx, booking: Booking, begun: Sequence[Begins]) -> None:
+async def _write_doubts(tx: Tx, grants: Sequence[Booked]) -> None:
     """Count what will not settle as it stands, and name what stands apart."""
-    grants = [(side, _why_apart(booking, side)) for side, _record in booking.grants]
     doubts: dict[str, tuple[int, int]] = {}
-    for (side, why), one in zip(grants, begun, strict=True):
-        if one.verdict == Verdict.UNPROVED.value or why:
-            unproved, apart = doubts.get(side.terminal, (0, 0))
-            doubts[side.terminal] = (unproved + (one.verdict == Verdict.UNPROVED.value), apart + bool(why))
+    for one in grants:
+        begun = one.begun
+        if begun.verdict == UNPROVED or begun.apart:
+            unproved, apart = doubts.get(one.side.terminal, (0, 0))
+            doubts[one.side.terminal] = (unproved + (begun.verdict == UNPROVED), apart + bool(begun.apart))
     rows = [(terminal, unproved, 0, apart, 0) for terminal, (unproved, apart) in sorted(doubts.items())]
     await tx.rows_many(f"{DOUBT} RETURNING terminal", rows)
-    for side, why in grants:
-        if why:
-            await find(tx, booking.of(side), side.seq, "apart", f"{why}: redemption {side.redemption}")
+    for one in grants:
+        if one.begun.apart:
+            detail = f"{one.begun.apart}: redemption {one.side.redemption}"
+            await find(tx, one.incoming, one.side.seq, "apart", detail)
 
 
 async def _clash(tx: Tx, sheet: Sheet, place: Place, clash: int) -> None:

@@ -64,6 +64,7 @@ NOTE: Final = (
     " ON CONFLICT DO NOTHING"
 )
 ALWAYS: Final = (-(2**62), 2**62)
+NO_BOUND: Final = 2**62  # beyond each that a fact can say
 # As a terminal is told: a bound that was overrun, or a code that was used twice.
 TOLD: Final[Mapping[str, Literal["limit", "nonce", "dissolved"]]] = {
     "limit": "limit",
@@ -100,13 +101,13 @@ async def notice(tx: Tx, booking: Booking, spent: dict[str, Tally], bounds: Boun
         _between(booking, spent, bounds)
     for here, there in booking.doubles:
         await _note_both(tx, noticed, ("redemption", here.redemption), here, there, now_ms=now_ms)
-    taken = [(one.use.key, one.side) for one in booking.takings if one.use.n > one.back]
-    taken += [(one.key, one.side) for one in booking.backs if one.change < 0]  # passed after its own annulment
     over = {
         key
         for key, tally in spent.items()
         if tally.spent > 1 and key[0] in KINDS and UNBOUNDED < _bound(key, tally, bounds) < tally.spent
     }  # an overrun has two sides: of one use alone the bound is not looked for
+    taken = [(one.use.key, one.side) for one in booking.takings if one.use.n > one.back] if over else []
+    taken += [(one.key, one.side) for one in booking.backs if one.change < 0]  # passed after its own annulment
     for key, side in sorted(one for one in taken if one[0] in over):
         await _overrun(tx, noticed, (key, side), spent[key], bounds, now_ms=now_ms)  # of who is inside none is made
     for key in sorted({one.key for one in booking.backs if one.change > 0}):
@@ -121,12 +122,15 @@ def _between(booking: Booking, spent: Mapping[str, Tally], bounds: Bounds) -> No
     """
     freed = Counter[str]()
     for back in booking.backs:
-        freed[back.key] += max(0, back.change)
+        if back.change > 0:
+            freed[back.key] += back.change
     least = dict[str, int]()
-    for (key, _n, said), *_rest in booking.takings:
-        if said is not None:
-            least[key] = min(said, least.get(key, said))
+    for (key, _n, said), _side, _back, _ms in booking.takings:
+        if said is not None and said < least.get(key, NO_BOUND):
+            least[key] = said
     for key, tally in spent.items():
+        if key not in freed and least.get(key, NO_BOUND) >= tally.bound:
+            continue  # as nearly all: nothing was given back, and nobody said less than the widest bound
         bound = _bound(key, tally, bounds)
         lowest = bound if bounds.of(key) is not None else min(bound, least.get(key, bound))
         between = key[0] in KINDS and (freed[key] > 0 or lowest < bound)

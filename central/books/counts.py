@@ -100,25 +100,28 @@ def uses_of(record: Record, *, nonces: bool = False) -> list[Use]:
     body = record.body
     listed = body.get("uses")
     for entry in listed if isinstance(listed, list) else ():
-        key, n = (entry.get("key"), figure(entry.get("n"))) if isinstance(entry, dict) else (None, None)
-        if n and isinstance(key, str) and key[:2] in COUNTED_HEADS:
+        if not isinstance(entry, dict):
+            continue
+        key, n, said = entry.get("key"), entry.get("n"), entry.get("max")
+        if type(n) is int and n > 0 and isinstance(key, str) and key[:2] in COUNTED_HEADS:
             if n > MAX_N or len(key) > MAX_KEY:
                 raise UnbookableError(f"{n} uses under a key of {len(key)} characters")
-            said, key = figure(entry.get("max")), undated(key)
-            found[key] = Use(key, n, None if said is None else min(said, MAX_BOUND))
+            key = undated(key)
+            found[key] = Use(key, n, min(said, MAX_BOUND) if type(said) is int and said >= 0 else None)
     if "sums" in body:
         found |= _sums_of(record)
     if body.get("class") == "minted" and isinstance(body.get("token"), str):
         key = f"n|{body.get('issuer')}:{body['token']}"[:MAX_KEY]
         found[key] = Use(key, 1, 1)
-    drawn_with = body.get("nonce", body.get("token") if body.get("class") in BURNT else None)
-    shown = [body.get("issuer"), body.get("token"), drawn_with] if nonces else []
-    if shown and all(isinstance(one, str) and one for one in shown):
-        key = f"n|{':'.join(map(str, shown))}"[:MAX_KEY]
-        found[key] = Use(key, 1, 1)
+    if nonces:
+        drawn_with = body.get("nonce", body.get("token") if body.get("class") in BURNT else None)
+        shown = [body.get("issuer"), body.get("token"), drawn_with]
+        if all(isinstance(one, str) and one for one in shown):
+            key = f"n|{':'.join(map(str, shown))}"[:MAX_KEY]
+            found[key] = Use(key, 1, 1)
     if len(found) > MAX_USES:
         raise UnbookableError(f"{len(found)} keys in one grant")
-    return sorted(found.values()) if len(found) > 1 else list(found.values())
+    return [found[key] for key in sorted(found)]
 
 
 def _sums_of(record: Record) -> dict[str, Use]:

@@ -44,11 +44,18 @@ def entries_of(incoming: Incoming, records: Iterable[Record]) -> list[Entry]:
 
 def parcels(entries: Iterable[Entry]) -> list[tuple[Incoming, list[Record]]]:
     """Return facts by what they came with; those of one batch stand together."""
-    found: list[tuple[Incoming, list[Record]]] = []
-    for incoming, record in entries:
-        if not found or found[-1][0] is not incoming:
-            found.append((incoming, []))
-        found[-1][1].append(record)
+    return [(some[0].incoming, [record for _came, record in some]) for some in batches_of(entries)]
+
+
+def batches_of(entries: Iterable[Entry]) -> list[list[Entry]]:
+    """Return facts in parts that came with the same; those of one batch stand together."""
+    found: list[list[Entry]] = []
+    last = None
+    for entry in entries:
+        if entry.incoming is not last:
+            last = entry.incoming
+            found.append([])
+        found[-1].append(entry)
     return found
 
 

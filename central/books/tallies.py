@@ -74,18 +74,19 @@ async def plan(tx: Tx, entries: Sequence[Entry], *, names: Iterable[str] = (), c
     what is given back here, and the holders `names` (keys `x|…`), against everybody who tells the same.
     """
     booking = Booking(whence={incoming.place: incoming for incoming, _record in entries}, careful=careful)
-    first = Counter([f"r|{one.record.redemption}" for one in entries if one.record.kind in GRANTING])
-    for key in [f"x|{name}" for name in names] + [f"r|{one.record.redemption}" for one in entries if gives_back(one)]:
+    first = Counter([f"r|{record.redemption}" for _came, record in entries if record.kind in GRANTING])
+    backs = [f"r|{record.redemption}" for _came, record in entries if gives_back(record)]
+    for key in [f"x|{name}" for name in names] + backs:
         first[key] += 0
     rows = await tx.rows_many(TALLY, [(key, n, UNBOUNDED) for key, n in sorted(first.items())])
-    spoken: dict[str, int] = {key: n for key, n, _bound in rows}
+    again = {key for key, n, _bound in rows if n > 1}
     for incoming, record in entries:
         if record.redemption is None:
             continue
         if record.kind in GRANTING:
-            side = Side(*incoming.place, record.seq, record.at_ms, record.redemption)
+            side = Side(incoming.terminal, incoming.epoch, record.seq, record.at_ms, record.redemption)
             granted = Granted(side, record, incoming.nonces)
-            if spoken[f"r|{record.redemption}"] > 1:
+            if again and f"r|{record.redemption}" in again:
                 booking.spoken.add(record.redemption)
                 await _spoken_of(tx, booking, granted)
             else:
@@ -95,9 +96,9 @@ async def plan(tx: Tx, entries: Sequence[Entry], *, names: Iterable[str] = (), c
     return booking
 
 
-def gives_back(one: Entry) -> bool:
+def gives_back(record: Record) -> bool:
     """Return whether a fact gives something of a redemption back."""
-    return one.record.kind in GIVING_BACK and one.record.redemption is not None
+    return record.kind in GIVING_BACK and record.redemption is not None
 
 
 class Granted(NamedTuple):

@@ -12,13 +12,12 @@ from dataclasses import replace
 from typing import Final
 
 from central.books.counts import given_of
-from central.books.planned import Booking
+from central.books.planned import Booking, Incoming
 from central.books.settling.accounts import (
     FIGURES,
     UNTOUCHED,
     Figures,
     Grant,
-    Item,
     Steps,
     fen_of,
     grant_of,
@@ -33,6 +32,7 @@ from central.books.settling.accounts import (
 )
 from central.books.settling.daily import adding, by_day
 from central.books.settling.verdicts import ADD_WEIGHTS, WEIGHTS, settled_change, verdict_change
+from central.proofs.opening import Begins
 from credit.records import Record
 from storage.jobs import Tx
 
@@ -77,6 +77,7 @@ class Sheet:
 
     def __init__(self) -> None:
         self._lines: dict[Key, list[tuple[int, ...]]] = {}
+        self._plain: dict[tuple[Key, str, bool], list[tuple[int, ...]]] = {}
         self._begun: Counter[tuple[Key, str, bool]] = Counter()
         self._weights: dict[Key, dict[str, int]] = {}
 
@@ -84,14 +85,27 @@ class Sheet:
         """Add figures to the line of `key`."""
         self._lines.setdefault(key, []).append((*values_of(figures), clashes, late, latest_ms))
 
-    def add_plain(self, key: Key, heads: int, item: Item, *, late: int, latest_ms: int) -> None:
-        """Add a grant of one benefit of which nothing else was heard: the figures of `worth`, in their order."""
-        moved = (item.off_fen, item.waived_fen, item.later_fen)
-        self._lines.setdefault(key, []).append((1, heads, 0, *moved, *NO_MORE, 0, late, latest_ms))
+    def add_plain(self, key: Key, begun: Begins, figures: tuple[int, int, int, int, int, int]) -> None:
+        """Add a grant of one benefit of which nothing else was heard, and how it begins.
 
-    def begin(self, key: Key, verdict: str, *, apart: bool) -> None:
-        """Count a grant by the verdict with which it begins."""
-        self._begun[key, verdict, apart] += 1
+        `figures`: heads, fen off, waived and later, whether it came late, and by how many ms. They wait to be added up:
+        most grants of a batch are of a few lines.
+        """
+        self._plain.setdefault((key, begun.verdict, begun.apart != ""), []).append(figures)
+
+    def begin(self, key: Key, verdict: str, *, apart: bool, n: int = 1) -> None:
+        """Count grants by the verdict with which they begin."""
+        self._begun[key, verdict, apart] += n
+
+    def _add_up(self) -> None:
+        """Make lines of the plain grants: the figures of `worth`, in their order."""
+        for (key, verdict, apart), plain in self._plain.items():
+            *columns, latest_ms = zip(*plain, strict=True)
+            heads, off, waived, later, late = map(sum, columns)
+            line = (len(plain), heads, 0, off, waived, later, *NO_MORE, 0, late, max(latest_ms))
+            self._lines.setdefault(key, []).append(line)
+            self.begin(key, verdict, apart=apart, n=len(plain))
+        self._plain.clear()
 
     def weigh(self, key: Key, change: Mapping[str, int]) -> None:
         """Change what the line of `key` adds up to by verdict."""
@@ -101,6 +115,7 @@ class Sheet:
 
     async def write(self, tx: Tx) -> None:
         """Add all of it to the books."""
+        self._add_up()
         for (key, verdict, apart), n in self._begun.items():
             change = {name: n * figure for name, figure in verdict_change("", verdict).items()}
             if change or apart:
@@ -129,23 +144,20 @@ def _keys(grant: Grant, at_ms: int) -> dict[tuple[str, bool], Key]:
     }
 
 
-def granted(
-    sheet: Sheet, record: Record, steps: Steps, *, site: str, received_ms: int, first: str, apart: bool = False
-) -> None:
-    """Add a grant to the lines it belongs to, with what is known of it already; `first` is its verdict so far."""
-    body, way_ms, quarter = record.body, received_ms - record.at_ms, record.at_ms // QUARTER_MS
+def granted(sheet: Sheet, record: Record, steps: Steps, *, incoming: Incoming, begun: Begins) -> None:
+    """Add a grant to the lines it belongs to, with what is known of it already, and how it begins."""
+    body, way_ms, quarter = record.body, incoming.received_ms - record.at_ms, record.at_ms // QUARTER_MS
     late, latest_ms, given = int(way_ms > LATE_MS), max(0, way_ms), given_of(body)
     if steps is UNTOUCHED and len(given) == 1 and body.get("awaiting") is not True:
-        item = item_of(given[0])
-        key = (quarter, site_of(body, site=site), name_of(body.get("issuer")), item.benefit, int(item.local))
-        sheet.add_plain(key, max(1, fen_of(body.get("heads"))), item, late=late, latest_ms=latest_ms)
-        sheet.begin(key, first, apart=apart)
+        name, local, off, waived, later = item_of(given[0])
+        key = (quarter, site_of(body, site=incoming.site), name_of(body.get("issuer")), name, int(local))
+        sheet.add_plain(key, begun, (max(1, fen_of(body.get("heads"))), off, waived, later, late, latest_ms))
         return
-    grant = grant_of(body, site=site)
+    grant = grant_of(body, site=incoming.site)
     for (benefit, local), figures in worth(grant, steps).items():
         key = (quarter, grant.site, grant.issuer, benefit, int(local))
         sheet.add(key, figures, late=late, latest_ms=latest_ms)
-        sheet.begin(key, first, apart=apart)
+        sheet.begin(key, begun.verdict, apart=begun.apart != "")
 
 
 async def changed(tx: Tx, sheet: Sheet, place: Place, before: Steps, after: Steps) -> None:

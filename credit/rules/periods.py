@@ -35,8 +35,10 @@ def undated(key: str) -> str:
     >>> [undated(f"u|w/first|subject:w:01|window:{label}") for label in ("2026-01-01", "autumn", "")]
     ['u|w/first|subject:w:01|window:', 'u|w/first|subject:w:01|window:autumn', 'u|w/first|subject:w:01|window:']
     """
+    if WINDOW not in key:
+        return key
     front, sign, label = key.rpartition(WINDOW)
-    return front + sign if sign and DATED.fullmatch(label) else key
+    return front + sign if DATED.fullmatch(label) else key
 
 
 def is_over(key: str, now_s: int) -> bool:

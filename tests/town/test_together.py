@@ -229,6 +229,6 @@ def test_batches_that_speak_of_one_grant_are_booked_one_after_the_other():
     mixed = [said("a", "R1"), said("b", "R2"), said("c", "R1"), said("d", "R2")]
     exits = [said("a", None, "exited", issuer="w", subject="x"), said("b", None, "exited", issuer="w", subject="x")]
 
-    assert [len(part) for part in unmixed(apart)] == [4]
-    assert [len(part) for part in unmixed(mixed)] == [2, 2]
-    assert [len(part) for part in unmixed(exits)] == [1, 1]
+    assert [len(part.entries) for part in unmixed(apart)] == [4]
+    assert [len(part.entries) for part in unmixed(mixed)] == [2, 2]
+    assert [len(part.entries) for part in unmixed(exits)] == [1, 1]

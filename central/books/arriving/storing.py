@@ -53,7 +53,7 @@ class Fresh:
 def fresh_of(sealed: Sealed, held: set[tuple[int, bytes]], *, now_ms: int) -> Fresh:
     """Return what of a batch is not held yet."""
     place = (sealed.seal.terminal, sealed.seal.epoch)
-    links = [link for link in sealed.links if (link.seq, link.hash) not in held]
+    links = [link for link in sealed.links if (link.seq, link.hash) not in held] if held else list(sealed.links)
     rows: list[tuple[Value, ...]] = []
     records: list[Record] = []
     for link in links:

@@ -74,7 +74,7 @@ def exits_of(entries: Iterable[Entry]) -> list[tuple[str, Record]]:
     return [(holder(_site(one, came.site), one.body), one) for came, one in entries if one.kind == "exited"]
 
 
-def tell(entries: Iterable[Entry]) -> Tells:
+def tell(entries: Iterable[Entry]) -> dict[Named, Told]:
     """Return what other gates need of a batch's grants; nothing of most."""
     found: dict[Named, Told] = {}
     for incoming, record in entries:

@@ -115,6 +115,6 @@ def clean(text: str) -> str:
 def _inside(body: Mapping[str, Any]) -> int:
     listed, most = body.get("uses"), 0
     for one in listed if isinstance(listed, list) else ():
-        if isinstance(one, dict) and str(one.get("key")).startswith(INSIDE):
+        if isinstance(one, dict) and isinstance(key := one.get("key"), str) and key.startswith(INSIDE):
             most = max(most, figure(one.get("n")) or 0)
     return min(most, MAX_N)

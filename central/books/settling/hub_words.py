@@ -30,6 +30,7 @@ KEEP: Final = (
     "INSERT INTO hub_words (terminal, epoch, seq, key, at_ms, said, site, hub_no, received_ms)"
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING"
 )
+DENIAL: Final = "not_granted"
 DUE: Final = (
     "SELECT terminal, epoch, seq, key, at_ms, said, site, hub_no FROM hub_words WHERE received_ms <= $1"
     " ORDER BY received_ms, terminal, epoch, seq LIMIT $2"
@@ -47,7 +48,7 @@ def words_of(records: Iterable[Record], *, site: str) -> list[tuple[int, str, in
     """Return (seq, key, at_ms, whose, site, hub number) of each denial that rests on a hub's word "used"."""
     found = []
     for record in records:
-        if record.kind != "not_granted":
+        if record.kind != DENIAL:
             continue
         body = record.body
         key, told, number = body.get("key"), body.get("with"), body.get("hub_no")
@@ -65,7 +66,8 @@ def words_of(records: Iterable[Record], *, site: str) -> list[tuple[int, str, in
 
 async def keep(tx: Tx, entries: Sequence[Entry]) -> None:
     """Keep the denials among facts that rest on a hub's word."""
-    rows = [(*came.place, *word, came.received_ms) for came, one in entries for word in words_of([one], site=came.site)]
+    denials = [entry for entry in entries if entry.record.kind == DENIAL]
+    rows = [(*came.place, *word, came.received_ms) for came, one in denials for word in words_of([one], site=came.site)]
     if rows:
         await tx.execute_many(KEEP, rows)
 
