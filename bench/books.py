@@ -5,7 +5,8 @@
 `postgresql` is one of our own that syncs as one does. Batches are sealed beforehand; what is measured is open, check,
 store and book; the floor is opening alone. One JSON line an engine. Then a thousand terminals send fact after fact, a
 batch each; then every fact and every use is there, or it ends with an error. Of a PostgreSQL on this machine the
-processor time of its server is told as well, and counted in the sum.
+processor time of its server is told as well, and counted in the sum. Python looks for cycles as seldom as where books
+are served.
 """
 
 import argparse
@@ -32,6 +33,7 @@ from central.hub.claims import Asker, answer_claim
 from central.register.enrolment import make_code
 from central.store import SCHEMAS, sqlite_books
 from credit.records import Record, chain_next, chain_start, encode
+from storage.collector import collecting_seldom
 from storage.jobs import JobStore, JointJob, Tx
 from storage.postgres import PostgresJobs
 from sync.wire.claims import ClaimKey, ClaimRequest
@@ -266,4 +268,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    with collecting_seldom():
+        asyncio.run(main())
