@@ -3,6 +3,9 @@
 Targets (issue "Every scene is data"): 1 000 benefits in the catalogue of which 20 are offered here cost at most 1.5
 verifies, and differ by less than 5 % from a catalogue of those 20 alone.
 
+What a grant has of it is told as well, `decide.grant`: naming what to read, and deciding with what was named, of twenty
+offered and of one.
+
 A round takes floor, small and large in turn, so a busy machine slows all three, and counts processor time of this
 thread; figures are medians over the rounds, ratios medians of the rounds' ratios. Visitors differ from call to call:
 no answer is asked for twice in a row, and half of what can be used up is used up.
@@ -27,7 +30,7 @@ from credit.inputs import Intent, Now, Place, Request
 from credit.policy import Policy
 from credit.rules.benefits import parse_benefits
 from credit.rules.calendars import parse_calendars
-from credit.weighing.questions import questions
+from credit.weighing.questions import Questions, questions
 
 OFFERED = 20
 TOTAL = 1000
@@ -214,6 +217,31 @@ def measure(name: str, terms: Callable[[int], dict[str, Any]], rounds: int) -> l
     ]
 
 
+def grant(rounds: int) -> list[dict[str, object]]:
+    """Return what the two parts of a grant cost, by how many are offered."""
+    lines: list[dict[str, object]] = []
+    for offered in (OFFERED, 1):
+        of = policy(offered, plain)
+        shown = visitors(of)
+        named = [questions(token, request, PLACE, of, NOW) for token, request, _facts in shown]
+
+        def names(number: int, of: Policy = of, shown: list[tuple[Token, Request, Facts]] = shown) -> object:
+            return questions(*shown[number][:2], PLACE, of, NOW)
+
+        def decides(
+            number: int,
+            of: Policy = of,
+            shown: list[tuple[Token, Request, Facts]] = shown,
+            named: list[Questions] = named,
+        ) -> object:
+            return decide(*shown[number], of, NOW, asked=named[number])
+
+        for what, call in (("naming what to read", names), ("deciding", decides)):
+            us = statistics.median(cpu(call) for _ in range(rounds + 2)) / CALLS * 1e6
+            lines.append({"bench": "decide.grant", "what": f"{what}, {offered} offered", "us": round(us, 1)})
+    return lines
+
+
 def main() -> None:
     """Measure, and print one JSON object per line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -222,6 +250,8 @@ def main() -> None:
     for name, terms in (("plain", plain), ("every_kind", every_kind)):
         for line in measure(name, terms, rounds):
             print(json.dumps(line))
+    for line in grant(rounds):
+        print(json.dumps(line))
 
 
 if __name__ == "__main__":
