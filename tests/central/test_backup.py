@@ -1,6 +1,7 @@
 """Row 5: a platform is restored from a backup, and nothing that a terminal has seen is newer than what it says then."""
 
 import json
+import tarfile
 
 import pytest
 
@@ -103,6 +104,23 @@ def test_a_damaged_backup_changes_nothing(state, tmp_path, damage):
         unpack(state, tmp_path / "b.tar", root=None, at_ms=NOW + 1)
 
     assert versions(state) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("../beyond", tarfile.REGTYPE), ("/beyond", tarfile.REGTYPE), ("link", tarfile.SYMTYPE)]
+)
+def test_what_lies_beyond_a_backup_s_own_folder_is_not_laid_down(state, tmp_path, name, kind):
+    pack(state, tmp_path / "b.tar", at_ms=NOW)
+    entry = tarfile.TarInfo(name)
+    entry.type, entry.linkname = kind, "/etc"
+    with tarfile.open(tmp_path / "b.tar", "a") as archive:
+        archive.addfile(entry)
+    before = sorted(tmp_path.rglob("*"))
+
+    with pytest.raises(StateError, match="is no file of a backup"):
+        unpack(state, tmp_path / "b.tar", root=None, at_ms=NOW + 1)
+
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_a_platform_that_serves_is_not_replaced_under_its_feet(state):

@@ -1,6 +1,5 @@
 """The source distribution: whoever has it alone can build and check everything (finding A8)."""
 
-import io
 import subprocess
 import sys
 import tarfile
@@ -22,8 +21,8 @@ def git(*words):
 def test_it_holds_every_file_of_the_repository(tmp_path):
     source, out = tmp_path / "source", tmp_path / "out"
     out.mkdir()
-    with tarfile.open(fileobj=io.BytesIO(git("archive", "HEAD"))) as tree:
-        tree.extractall(source, filter="data")
+    source.mkdir()
+    subprocess.run(["tar", "-xC", source], input=git("archive", "HEAD"), check=True)
     subprocess.run([sys.executable, "-c", BUILD, out], cwd=source, check=True, capture_output=True)
 
     (archive,) = out.glob("xinguan-*.tar.gz")
