@@ -78,7 +78,7 @@ class Schema(NamedTuple):
     page_bytes: int = 4096
 
 
-TERMINAL = Schema("cache", "schema", page_bytes=2048)
+TERMINAL = Schema("cache", "schema", page_bytes=1024)
 
 
 @cache

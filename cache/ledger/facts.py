@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Collection
 from typing import Any
 
+from cache.ledger.counting.holders import BY_SUBJECT
 from cache.ledger.counting.keys import counts
 from cache.ledger.visit import Lists, Visit, grace_key
 from cache.texts import ANSWER, told
@@ -26,9 +27,10 @@ GRACE = (  # of leaving and bringing back
 )
 GRACE_OF_GRANT = (
     f"SELECT id, {ANSWER}, EXISTS (SELECT 1 FROM payments p WHERE p.redemption = redemptions.id) FROM redemptions"  # noqa: S608 - constant columns
-    " WHERE terminal = ? AND lane = ? AND issuer = ? AND token_id = ? AND intent = ?"
-    " AND coalesce(amount_fen, -1) = ? AND heads = ? AND coalesce(asset, '') = ?"
-    " AND grace_until_ms > ? AND subject = ? AND at_ms > ? AND passed_ms IS NULL AND ended_ms IS NULL"
+    f" WHERE {BY_SUBJECT} AND at_ms > ?2"
+    " AND terminal = ?3 AND lane = ?4 AND issuer = ?5 AND token_id = ?6 AND intent = ?7"
+    " AND coalesce(amount_fen, -1) = ?8 AND heads = ?9 AND coalesce(asset, '') = ?10"
+    " AND grace_until_ms > ?11 AND passed_ms IS NULL AND ended_ms IS NULL"
     " ORDER BY at_ms DESC, rowid DESC LIMIT 1"
 )
 NONCE = (
@@ -51,11 +53,12 @@ BOUGHT_COLUMNS = (
 )
 BOUGHT = (
     f"SELECT {BOUGHT_COLUMNS} FROM redemptions"  # noqa: S608 - constant columns
-    " WHERE issuer = ? AND subject = ? AND site = ? AND state IN ('granted', 'passed')"
+    f" WHERE {BY_SUBJECT} AND issuer = ?2 AND site = ?3 AND state IN ('granted', 'passed')"
     " ORDER BY at_ms DESC LIMIT 50"
 )
 PASS_ROOT = (
-    "SELECT id FROM redemptions WHERE issuer = ? AND subject = ? AND pass_of = ? AND pass_root IS NULL"
+    f"SELECT id FROM redemptions WHERE {BY_SUBJECT} AND issuer = ?2"  # noqa: S608 - constants
+    " AND pass_of = ?3 AND pass_root IS NULL"
     " AND state IN ('granted', 'passed') ORDER BY at_ms DESC LIMIT 1"
 )
 PASS_LAST = (
@@ -97,7 +100,7 @@ def repeat_of(conn: sqlite3.Connection, visit: Visit, now: Now) -> Repeat | None
     if request.intent in ENDING:
         row = conn.execute(GRACE, asked).fetchone()
         return Repeat(redemption=row[0] or "", answer=told(row[1])) if row else None
-    row = conn.execute(GRACE_OF_GRANT, (*asked, visit.token.subject, now.utc_ms - GRACED_MS)).fetchone()
+    row = conn.execute(GRACE_OF_GRANT, (visit.token.subject, now.utc_ms - GRACED_MS, *asked)).fetchone()
     if row is None:
         return None
     answer = told(row[1])
@@ -167,7 +170,7 @@ def _open_thing(row: tuple[Any, ...]) -> OpenThing:
 
 
 def _bought(conn: sqlite3.Connection, token: Token, place: Place) -> tuple[Bought, ...]:
-    return tuple(bought(row) for row in conn.execute(BOUGHT, (token.issuer, token.subject, place.site)))
+    return tuple(bought(row) for row in conn.execute(BOUGHT, (token.subject, token.issuer, place.site)))
 
 
 def bought(row: tuple[Any, ...]) -> Bought:
@@ -191,7 +194,7 @@ def bought(row: tuple[Any, ...]) -> Bought:
 
 
 def _pass(conn: sqlite3.Connection, token: Token, benefit: str) -> PassState | None:
-    root = conn.execute(PASS_ROOT, (token.issuer, token.subject, benefit)).fetchone()
+    root = conn.execute(PASS_ROOT, (token.subject, token.issuer, benefit)).fetchone()
     if root is None:
         return None
     entries = conn.execute(TALLY, (f"p|{root[0]}",)).fetchone()

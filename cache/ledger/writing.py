@@ -14,7 +14,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from cache.ledger.counting.keys import used
+from cache.ledger.counting.holders import BY_KEY, BY_SHARED, BY_SUBJECT
+from cache.ledger.counting.keys import is_holders, used
 from cache.ledger.entries import Change, Entry, Exit, Written
 from credit.codec.packed import pack
 from credit.decision import Sum, Use
@@ -46,8 +47,9 @@ NONCE_OF = (
 )
 USE = (  # its ordinal is the next
     "INSERT INTO uses (key, ordinal, redemption, at_ms, bound, since_ms, excess) VALUES (?1,"
-    " (SELECT coalesce(max(ordinal), 0) + 1 FROM uses WHERE key = ?1 AND given_back_by IS NULL), ?2, ?3, ?4, ?5, ?6)"
+    " (SELECT coalesce(max(ordinal), 0) + 1 FROM uses WHERE {} AND given_back_by IS NULL), ?2, ?3, ?4, ?5, ?6)"
 )
+USE_OF_HOLDER, USE_SHARED = USE.format(BY_KEY), USE.format(BY_SHARED)
 SUM = "INSERT INTO sums (key, redemption, fen, at_ms, bound, since_ms, excess) VALUES (?, ?, ?, ?, ?, ?, ?)"
 HELD = "SELECT rowid, key FROM uses WHERE redemption = ? AND given_back_by IS NULL ORDER BY key, ordinal DESC"
 GONE = (
@@ -55,8 +57,8 @@ GONE = (
     " AND given_back_by = (SELECT annulled_by FROM redemptions WHERE id = ?1) GROUP BY key"
 )
 INSIDE = (
-    "SELECT u.rowid, u.key, u.redemption FROM uses u JOIN redemptions r ON r.id = u.redemption"
-    " WHERE r.issuer = ? AND r.subject = ? AND r.site = ? AND u.given_back_by IS NULL AND u.key LIKE 'i|%'"
+    "SELECT u.rowid, u.key, u.redemption FROM redemptions r CROSS JOIN uses u ON u.redemption = r.id"  # noqa: S608
+    f" WHERE {BY_SUBJECT} AND r.issuer = ?2 AND r.site = ?3 AND u.given_back_by IS NULL AND u.key LIKE 'i|%'"
     " ORDER BY u.at_ms, u.ordinal"
 )
 GIVE_BACK = "UPDATE uses SET given_back_by = ? WHERE rowid = ? AND given_back_by IS NULL"
@@ -180,8 +182,9 @@ def take(conn: sqlite3.Connection, one: Use | Sum, redemption: str, at_ms: int, 
     if isinstance(one, Sum):
         conn.execute(SUM, (one.key, redemption, n, at_ms, one.limit, one.since_ms, int(n > room)))
         return n > room
+    writing = USE_OF_HOLDER if is_holders(one.key) else USE_SHARED
     for number in range(n):
-        conn.execute(USE, (one.key, redemption, at_ms, one.limit, one.since_ms, int(number >= room)))
+        conn.execute(writing, (one.key, redemption, at_ms, one.limit, one.since_ms, int(number >= room)))
     return n > room
 
 
@@ -300,7 +303,7 @@ def _sums_back(conn: sqlite3.Connection, redemption: str, *, part: int, of: int)
 def write_exit(conn: sqlite3.Connection, gone: Exit) -> int:
     """Give back the room that a holder's party took inside, `heads` under each key; return how many were inside."""
     freed: dict[str, int] = {}
-    for rowid, key, redemption in conn.execute(INSIDE, (gone.issuer, gone.subject, gone.site)).fetchall():
+    for rowid, key, redemption in conn.execute(INSIDE, (gone.subject, gone.issuer, gone.site)).fetchall():
         if freed.get(key, 0) >= gone.heads:
             continue
         freed[key] = freed.get(key, 0) + 1

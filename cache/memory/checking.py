@@ -30,7 +30,8 @@ ELSEWHERE: Final = "SELECT DISTINCT redemption FROM uses WHERE given_back_by = '
 INVENTED: Final = "SELECT id FROM redemptions WHERE seq >= ? ORDER BY seq"
 FIRST: Final = "SELECT coalesce(min(seq), 0) FROM journal"
 MISCOUNTED: Final = (
-    "SELECT t.key, t.n, coalesce((SELECT count(*) FROM uses u WHERE u.key = t.key AND u.given_back_by IS NULL), 0)"
+    "SELECT t.key, t.n, coalesce((SELECT count(*) FROM uses u WHERE u.key = t.key AND u.given_back_by IS NULL"
+    " AND u.key NOT GLOB '*|subject:*'), 0)"
     " + coalesce((SELECT sum(s.fen - s.given_back_fen) FROM sums s WHERE s.key = t.key), 0) AS found"
     " FROM tallies t WHERE t.n <> found ORDER BY t.key"
 )

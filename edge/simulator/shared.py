@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from cache.journal.chain import records
-from cache.ledger.counting.keys import counts, used
+from cache.ledger.counting.holders import BY_KEY, BY_SHARED
+from cache.ledger.counting.keys import counts, is_holders, used
 from cache.ledger.entries import Change, Entry, Exit, Written, read_back
 from cache.ledger.facts import open_things, read_facts
 from cache.ledger.permit import ALONE, ClaimWord, Known, Permit
@@ -32,7 +33,8 @@ from credit.weighing.questions import questions
 from storage.sqlite import memory
 
 OFFLINE = "offline:"  # counts since a terminal's last contact are its own business
-HOLDERS = "SELECT DISTINCT redemption FROM uses WHERE key = ? AND given_back_by IS NULL"
+HOLDERS = f"SELECT DISTINCT redemption FROM uses WHERE {BY_KEY} AND given_back_by IS NULL"  # noqa: S608 - constants
+SHARERS = f"SELECT DISTINCT redemption FROM uses WHERE {BY_SHARED} AND given_back_by IS NULL"  # noqa: S608 - constants
 SUM_HOLDERS = "SELECT redemption FROM sums WHERE key = ? AND given_back_fen < fen"
 NONCE = "SELECT 1 FROM nonces WHERE issuer = ? AND token = ? AND nonce = ? AND freed = 0 AND until_ms > ?"
 NONCE_HOLDER = "SELECT id FROM redemptions WHERE issuer = ? AND token_id = ? ORDER BY at_ms"
@@ -77,7 +79,8 @@ class Site:
             room = (one.limit or 0) - used(conn, one.key, one.since_ms).n
             if one.limit is None or OFFLINE in one.key or room >= taken:
                 continue
-            holders = conn.execute(HOLDERS if isinstance(one, Use) else SUM_HOLDERS, (one.key,))
+            asked = SUM_HOLDERS if isinstance(one, Sum) else HOLDERS if is_holders(one.key) else SHARERS
+            holders = conn.execute(asked, (one.key,))
             found.setdefault((one.benefit, _kind(one).value), set()).update(row[0] for row in holders)
         burnt = (entry.issuer, entry.token_id, entry.nonce)
         if entry.nonce and not wide and self.conn.execute(NONCE, (*burnt, entry.at_ms)).fetchone():

@@ -13,32 +13,32 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
+from cache.ledger.counting.holders import BY_KEY, BY_MARK, BY_SHARED, HOLDERS, mark
 from credit.facts import Used
 from credit.weighing.compiled import FEN, is_fen
 from credit.weighing.situation import UNUSED
 
 TALLIES = "SELECT key, n FROM tallies WHERE key IN ({})"
-COUNTED = "SELECT key, count(*) FROM uses WHERE key IN ({}) AND given_back_by IS NULL GROUP BY key"
-SHARED = "key NOT GLOB '*|subject:*'"  # as uses_newest has it
-NEWEST_OF_HOLDER = (
-    "SELECT u.at_ms, r.site, r.lane FROM uses u LEFT JOIN redemptions r ON r.id = u.redemption"
-    " WHERE u.key = ? AND u.given_back_by IS NULL ORDER BY u.at_ms DESC LIMIT 1"
+COUNTED = f"SELECT key FROM uses WHERE {BY_MARK} AND +key IN ({{}}) AND given_back_by IS NULL"  # noqa: S608 - constants
+NEWEST = (
+    "SELECT uses.at_ms, r.site, r.lane FROM uses LEFT JOIN redemptions r ON r.id = uses.redemption"
+    " WHERE {} AND given_back_by IS NULL ORDER BY uses.at_ms DESC LIMIT 1"
 )
-NEWEST_USE = NEWEST_OF_HOLDER.replace("u.key = ?", f"u.key = ? AND u.{SHARED}")
+NEWEST_OF_HOLDER, NEWEST_USE = NEWEST.format(BY_KEY), NEWEST.format(BY_SHARED)
 NEWEST_SUM = (
     "SELECT s.at_ms, r.site, r.lane FROM sums s LEFT JOIN redemptions r ON r.id = s.redemption"
     " WHERE s.key = ? AND s.given_back_fen < s.fen ORDER BY s.at_ms DESC LIMIT 1"
 )
-ROLLING_OF_HOLDER = "SELECT count(*) FROM uses WHERE key = ? AND at_ms > ? AND given_back_by IS NULL"
-ROLLING_USES = f"{ROLLING_OF_HOLDER} AND {SHARED}"
+ROLLING = "SELECT count(*) FROM uses WHERE {} AND at_ms > ?2 AND given_back_by IS NULL"
+ROLLING_OF_HOLDER, ROLLING_USES = ROLLING.format(BY_KEY), ROLLING.format(BY_SHARED)
 ROLLING_SUMS = "SELECT coalesce(sum(fen - given_back_fen), 0) FROM sums WHERE key = ? AND at_ms > ?"
-LIVING_OF_HOLDER = (
+LIVING_OF = (
     "SELECT r.redemption, (SELECT count(*) FROM uses u WHERE u.redemption = r.redemption AND u.key = ?1"
     " AND u.given_back_by IS NULL) FROM (SELECT redemption, max(at_ms) AS at_ms FROM"
-    " (SELECT redemption, at_ms FROM uses WHERE key = ?1 AND given_back_by IS NULL ORDER BY at_ms DESC LIMIT 200)"
+    " (SELECT redemption, at_ms FROM uses WHERE {} AND given_back_by IS NULL ORDER BY at_ms DESC LIMIT 200)"
     " GROUP BY redemption) r ORDER BY r.at_ms DESC LIMIT 50"
 )
-LIVING = LIVING_OF_HOLDER.replace("IS NULL ORDER BY", f"IS NULL AND {SHARED} ORDER BY")
+LIVING_OF_HOLDER, LIVING = LIVING_OF.format(BY_KEY), LIVING_OF.format(BY_SHARED)
 LIVING_SUMS = (
     "SELECT redemption, sum(fen - given_back_fen) FROM (SELECT redemption, fen, given_back_fen, at_ms FROM sums"
     " WHERE key = ? AND given_back_fen < fen ORDER BY at_ms DESC LIMIT 200) GROUP BY redemption"
@@ -64,7 +64,6 @@ SUMS_GIVEN_BACK = (
     " AND s.key = ? AND s.given_back_fen = s.fen LIMIT 50"
 )
 INSIDE = "i|"
-HOLDERS = "|subject:"
 MOST_NAMED = 50  # own redemptions that an ask names under a key
 
 
@@ -84,7 +83,9 @@ def counts(conn: sqlite3.Connection, keys: Mapping[str, int | None]) -> dict[str
     plain = [key for key, since_ms in keys.items() if since_ms is None]
     own = [key for key in plain if HOLDERS in key and not key.startswith(FEN)]  # `is_holders`, of twenty at once
     if own:
-        found.update(conn.execute(_asking(COUNTED, len(own)), own))
+        marks = {mark(key) for key in {key.partition(HOLDERS)[2]: key for key in own}.values()}  # one holder's: few
+        for (key,) in conn.execute(_asking(COUNTED, len(marks), len(own)), (*marks, *own)):
+            found[key] = found.get(key, 0) + 1
     if len(own) < len(plain):
         shared = [key for key in plain if not is_holders(key)]
         found.update(conn.execute(_asking(TALLIES, len(shared)), shared))
@@ -97,9 +98,9 @@ def counts(conn: sqlite3.Connection, keys: Mapping[str, int | None]) -> dict[str
 
 
 @lru_cache(maxsize=256)
-def _asking(sql: str, many: int) -> str:
+def _asking(sql: str, *many: int) -> str:
     """Return a question about so many keys: the same text each time, which is found faster among those prepared."""
-    return sql.format(",".join("?" * many))
+    return sql.format(*[",".join("?" * one) for one in many])
 
 
 def _rolling(conn: sqlite3.Connection, key: str, since_ms: int) -> int:
