@@ -6,7 +6,12 @@ nothing: of each visitor a grant with what the phone showed, the attempt, and th
 somebody shows a code each 20 ms, before and while they go up. The proofs are random: they are carried and kept, and
 judged as nobody's. The floor is what no order of work saves: each record sealed and opened once, its bytes synced once.
 
-    python bench/drain.py [sqlite postgresql] [--facts 100000] [--gates 4] [--again 50] [--folder DIR]
+A gate is a box of its own, and so is the platform; here they share processors. So the first gate's threads, which the
+visitors wait for, run as soon as they can (SCHED_RR), as if nobody else were there; all the others have what is left,
+and the rate is of all. `--shared` leaves them alike: a thread that is woken then waits 3 to 4 ms for its turn, one time
+in a hundred, whatever it does. They share one disk either way, and its syncs queue.
+
+    python bench/drain.py [sqlite postgresql] [--facts 300000] [--gates 4] [--again 50] [--shared] [--folder DIR]
 
 One JSON line a platform.
 """
@@ -41,6 +46,7 @@ from central.register.enrolment import make_code, qr_text
 from central.store import changed
 from edge.commands.run import TURN_S
 from edge.terminal import LOG_BYTES
+from storage.collector import collecting_seldom
 from storage.sqlite import Store
 from sync.enrol.enrolling import DATABASE_FILE, enrol, read_ticket
 from sync.peer import Peer
@@ -57,7 +63,7 @@ uploads = runpy.run_path(str(HERE / "upload.py"))
 books = runpy.run_path(str(HERE / "books.py"))
 PROFILE = Profile(site="park", title={"zh": "园"}, issuer="wulong", lanes=[Lane(id="A", scene="gate")])
 EACH_S = 0.02  # somebody comes
-IDLE_S = 4.0
+IDLE_S = 20.0  # a thousand visitors: ten are slower than the p99
 PIECE = 5_000
 APART_MS = 3_000  # one visitor after the other, while nobody answered
 SHOWN = 288
@@ -242,7 +248,24 @@ async def elsewhere(folder: Path, text: str, facts: int, again: int) -> None:
         print(json.dumps({"spent_s": time.process_time() - spent}), flush=True)
 
 
-async def run(folder: Path, engine: str, facts: int, many: int, *, again: int = 0) -> dict[str, Any]:
+@contextmanager
+def first_of_all() -> Iterator[None]:
+    """Let the threads of this process run as soon as they can; raise PermissionError where that is not allowed."""
+    _all_threads(os.SCHED_RR, 1)
+    try:
+        yield
+    finally:
+        _all_threads(os.SCHED_OTHER, 0)
+
+
+def _all_threads(policy: int, priority: int) -> None:
+    for thread in Path("/proc/self/task").iterdir():
+        os.sched_setscheduler(int(thread.name), policy, os.sched_param(priority))
+
+
+async def run(
+    folder: Path, engine: str, facts: int, many: int, *, again: int = 0, shared: bool = False
+) -> dict[str, Any]:
     """Bring so many facts home, each `again`th visitor's from every gate; return the figures."""
     async with AsyncExitStack() as stack:
         url, postmaster, size = stack.enter_context(database(engine))
@@ -253,6 +276,9 @@ async def run(folder: Path, engine: str, facts: int, many: int, *, again: int = 
         gates: list[Away | Elsewhere] = [first, *others]
         await asyncio.gather(*(one.begin(stack, facts // many, again=again) for one in gates))
         served = stack.enter_context(grants["gate_over"](first.store, "20 benefits"))
+        if not shared:
+            stack.enter_context(first_of_all())
+        os.sync()  # what was written to fill the journals is nobody's wait
         until = time.perf_counter() + IDLE_S
         idle = await visitors(served, 0, lambda: time.perf_counter() > until)
         floor = floor_us(first.database, first.identity.key, folder)
@@ -273,12 +299,14 @@ async def run(folder: Path, engine: str, facts: int, many: int, *, again: int = 
         "facts": facts,
         "gates": many,
         "again": again,
+        "shared": shared,
         "facts_per_s": facts / (ends[0] - began),
         "cpu_us_a_fact": each,
         "of_it_platform": platform / facts * 1e6,
         "floor_us_a_fact": floor,
         "floors": each / floor,
         "db_bytes_a_fact": held / facts,
+        "presents_idle": len(idle),
         "present_p99_idle_ms": p99[0],
         "present_p99_beside_ms": p99[1],
         "p99_ratio": p99[1] / p99[0],
@@ -303,9 +331,10 @@ def main() -> None:
     """Read the arguments and measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("engines", nargs="*", default=["sqlite", "postgresql"])
-    parser.add_argument("--facts", type=int, default=100_000)
+    parser.add_argument("--facts", type=int, default=300_000)
     parser.add_argument("--gates", type=int, default=4)
     parser.add_argument("--again", type=int, default=0, help="each so manyth visitor was at every gate: an overrun")
+    parser.add_argument("--shared", action="store_true", help="let the first gate wait for processors as all do")
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--gate", type=Path, help="be another gate of a run, in this folder; with --text")
     parser.add_argument("--text", help="what that gate scans to enrol")
@@ -315,8 +344,9 @@ def main() -> None:
         asyncio.run(elsewhere(args.gate, args.text, args.facts, args.again))
         return
     for engine in args.engines:
-        with tempfile.TemporaryDirectory(dir=args.folder) as folder:
-            found = asyncio.run(run(Path(folder), engine, args.facts, args.gates, again=args.again))
+        with tempfile.TemporaryDirectory(dir=args.folder) as folder, collecting_seldom():
+            going = run(Path(folder), engine, args.facts, args.gates, again=args.again, shared=args.shared)
+            found = asyncio.run(going)
         figures = {name: round(one, 2) if isinstance(one, float) else one for name, one in found.items()}
         print(json.dumps({"bench": "drain", "engine": engine} | figures), flush=True)
 

@@ -1,7 +1,8 @@
 """Once a minute: what has fallen due becomes a fact, summaries are written, old signed facts and what is over leave.
 
 Nothing irreversible without signed time (illness.md 5): a clock that is not trusted makes nobody a defaulter and erases
-nothing. Each piece is a job of its own and bounded, so that no lane waits for it longer than for another visitor.
+nothing. Each piece is a job of its own and bounded, so that no lane waits for it longer than for another visitor, and
+yields: who waits at a lane goes before it.
 """
 
 import asyncio
@@ -44,8 +45,12 @@ async def tidy(store: Store, bounds: Bounds, done: Callable[[], None] = lambda: 
             for piece, most in may:
                 await _whole(store, piece, most)
             if may:
-                walked = await store.write(partial(upkeep.forget_nonces, now=now, after=walked, at_most=PIECE))
-                looked = await store.write(partial(leaving.forget_over, now_ms=now.utc_ms, after=looked, at_most=FEW))
+                walked = await store.write(
+                    partial(upkeep.forget_nonces, now=now, after=walked, at_most=PIECE), yields=True
+                )
+                looked = await store.write(
+                    partial(leaving.forget_over, now_ms=now.utc_ms, after=looked, at_most=FEW), yields=True
+                )
         except StoreFailedError as error:
             bounds.health.failed(KEEP, error)
         else:
@@ -55,7 +60,7 @@ async def tidy(store: Store, bounds: Bounds, done: Callable[[], None] = lambda: 
 
 async def _whole(store: Store, piece: Callable[[sqlite3.Connection], int], most: int) -> None:
     """Run a piece until nothing is left of it; in between whoever waits at a lane comes first."""
-    while await store.write(piece) >= most:  # noqa: ASYNC110 - a pause between jobs, no waiting for an event
+    while await store.write(piece, yields=True) >= most:  # noqa: ASYNC110 - a pause between jobs, no waiting for an event
         await asyncio.sleep(PAUSE_S)
 
 

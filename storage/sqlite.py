@@ -16,11 +16,12 @@ The contract is `storage.jobs`. How it is kept here:
 7. Commits write over a log that is long enough already (`log_bytes`): what lengthens a file takes longer to be durable.
    Behind the valid frames SQLite reads nothing, whatever stands there: so it is after each checkpoint.
 8. No job waits for a checkpoint: a thread of its own takes the log into the file (`storage.threads.checkpoints`).
+9. A job that is nobody's answer yields to all that are (`storage.threads.precedence`), and so does long work beside the
+   store (`give_way`).
 """
 
 import asyncio
 import logging
-import queue
 import shutil
 import sqlite3
 import threading
@@ -34,11 +35,12 @@ from storage.files import grow_file, make_private
 from storage.jobs import JobWithdrawnError, StoreFailedError
 from storage.migrations import TERMINAL, Schema, migrate
 from storage.threads.checkpoints import Checkpoints
+from storage.threads.courtesy import Courtesy
 from storage.threads.dying import end_process
+from storage.threads.precedence import Precedence
 from storage.threads.readers import Readers
 from storage.threads.waiting import Ran, Waiting, tell_all, withdrawn
 
-MAX_GROUP = 64  # jobs committed together at most
 BUSY_TIMEOUT_MS = 5_000  # an operator's command may hold the file for a moment
 STATEMENTS = 512  # kept prepared; Python keeps 128 by itself, fewer than a terminal has
 MAX_LOG_PAGES = 16_000  # beyond this the writer checkpoints after all: its own thread cannot, or is not there
@@ -149,7 +151,8 @@ class Store:
         self._reached = reached
         self._committed = committed
         self._dying = dying
-        self._jobs: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
+        self._jobs = Precedence()
+        self._courtesy = Courtesy()
         self._thread = threading.Thread(target=self._live, name="store-writer", daemon=True)
         self._readers = Readers(readers, lambda: connect(path, writing=False), dying)
         self._in_hand: list[Waiting] = []
@@ -167,18 +170,19 @@ class Store:
 
     async def __aexit__(self, *_exc: object) -> None:
         self._open_for_jobs = False
-        self._jobs.put(None)
+        self._jobs.close()
         await asyncio.to_thread(self._thread.join)
         await asyncio.to_thread(self._checkpoints.stop)
         await asyncio.to_thread(self._readers.stop)
         self._writing.close()
 
-    async def write(self, job: Job[T], *, before: float | None = None) -> T:
+    async def write(self, job: Job[T], *, before: float | None = None, yields: bool = False) -> T:
         """Run `job` as one transaction; return its result once on disk. Raises StoreFailedError, or the job's own.
 
         `before`: a moment of `time.monotonic()`; a job not begun by then is withdrawn (JobWithdrawnError, at once).
+        `yields`: nobody's answer depends on it; who waits for one goes first (`storage.threads.precedence`).
         """
-        return await self.submit(job, before=before)
+        return await self.submit(job, before=before, yields=yields)
 
     def submit(
         self,
@@ -186,6 +190,7 @@ class Store:
         *,
         before: float | None = None,
         late: "Callable[[asyncio.Future[T]], Exception] | None" = None,
+        yields: bool = False,
     ) -> "asyncio.Future[T]":
         """Do as `write`, for whoever keeps the future. Raises StoreFailedError when closed.
 
@@ -196,7 +201,9 @@ class Store:
             raise StoreFailedError("the store is closed")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        waiting = Waiting(job, loop, future, before, late)
+        if not yields:
+            self._courtesy.serve(future)
+        waiting = Waiting(job, loop, future, before, late, yields)
         self._jobs.put(waiting)
         waiting.watch()
         return future
@@ -205,7 +212,13 @@ class Store:
         """Run `job` on the reading connection, in one consistent view. Raises StoreFailedError, or the job's own."""
         if not self._open_for_jobs:
             raise StoreFailedError("the store is closed")
-        return await self._readers.look(job)
+        looking = self._readers.look(job)
+        self._courtesy.serve(looking)
+        return await looking
+
+    async def give_way(self) -> None:
+        """Return when nobody waits for this store, or soon: long work calls this before each of its pieces."""
+        await self._courtesy.give_way()
 
     def _open(self) -> sqlite3.Connection:
         try:
@@ -239,25 +252,12 @@ class Store:
 
     def _give_up(self, error: BaseException) -> None:
         """Fail whoever still waits, where `dying` returned; only a test's does."""
-        waiting: Waiting | None
-        for waiting in self._in_hand:
+        for waiting in (*self._in_hand, *self._jobs.rest()):
             waiting.tell(Ran(error=_failure(error)))
-        while not self._jobs.empty():
-            if (waiting := self._jobs.get()) is not None:
-                waiting.tell(Ran(error=_failure(error)))
 
     def _work(self) -> None:
-        while (first := self._jobs.get()) is not None:
-            group, last = [first], False
-            while len(group) < MAX_GROUP and not self._jobs.empty():
-                waiting = self._jobs.get()
-                if waiting is None:
-                    last = True
-                    break
-                group.append(waiting)
+        while group := self._jobs.group():
             self._commit(group)
-            if last:
-                return
 
     def _commit(self, group: list[Waiting]) -> None:
         """Commit the group as one transaction; if SQLite dropped it, commit each job by itself."""

@@ -96,6 +96,14 @@ def batch(
     return Batch(epoch.id, first, first + len(records) - 1, before, current, tuple(records))
 
 
+def joined(before: Batch, after: Batch) -> Batch | None:
+    """Return two batches as one, None where the second does not hang on to the first."""
+    if (after.epoch, after.first, after.prev_hash) != (before.epoch, before.last + 1, before.head_hash):
+        return None
+    records = before.records + after.records
+    return Batch(before.epoch, before.first, after.last, before.prev_hash, after.head_hash, records)
+
+
 def fitting(before: bytes, row: tuple[Any, ...]) -> bytes | None:
     """Return the record of a row as it travels, None where it and its hash do not fit what is `before`.
 

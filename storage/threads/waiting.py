@@ -31,7 +31,7 @@ class Waiting:
     """A job, its caller's loop and future, and the deadline by which it must have begun (`time.monotonic()`).
 
     `late` is asked what to tell a caller whose job has begun and is not done in time, and takes the future of what it
-    comes to; without it he waits.
+    comes to; without it he waits. One that `yields` goes behind all that do not (`storage.threads.precedence`).
     """
 
     job: Callable[..., Any]
@@ -39,6 +39,7 @@ class Waiting:
     future: "asyncio.Future[Any]"
     before: float | None = None
     late: "Callable[[asyncio.Future[Any]], Exception] | None" = None
+    yields: bool = False
     _state: str = "waiting"
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _timer: asyncio.TimerHandle | None = None

@@ -170,7 +170,7 @@ class Line:
         """Note that the hub holds `sent`; return the seq it holds. Raises WireError for what was not sent."""
         if not sent.first <= held.held_through <= sent.last:
             raise WireError("foreign_answer", "the hub holds another batch than it was sent")
-        await self.store.write(lambda conn: mark_sent(conn, held.held_through))
+        await self.store.write(lambda conn: mark_sent(conn, held.held_through), yields=True)
         self.status = replace(self.status, sent=self.status.sent + len(sent.records))
         return held.held_through
 
@@ -193,7 +193,7 @@ class Line:
                 doubt(Pen(conn, Now(utc_ms=now_ms), uuid7))
             return fresh, resume_after(conn, standing.held), switched(conn, STORE_LOST)
 
-        fresh, resume, self.lost = await self.store.write(job)
+        fresh, resume, self.lost = await self.store.write(job, yields=True)
         if self.lost:
             self.on_lost()
         await self._receipt.follow(self.store)
@@ -213,7 +213,7 @@ class Line:
             pen = Pen(conn, Now(utc_ms=now_ms), uuid7)
             return upkeep.hear_hub(pen, site, stopped=standing.stop_entry, by=by)
 
-        await self.store.write(job)
+        await self.store.write(job, yields=True)
         before, lists = self.status, standing.lists_version
         self.status = replace(before, site_only=True, lists_version=before.lists_version if lists is None else lists)
         if self.status.lists_version != before.lists_version:
@@ -223,8 +223,8 @@ class Line:
     async def accept(self, sent: Batch, answer: Answer, *, carried: Iterable[str] = ()) -> int:
         """Take the answer to `sent` in, in one transaction; return the seq the platform signed for. Raises before it.
 
-        The proofs that it `carried` are there now, and leave. Raises WireError or ForeignReceiptError when the answer
-        is not for this batch.
+        The proofs that it `carried` are there now, and leave. Another batch follows, or `at_rest`. Raises WireError or
+        ForeignReceiptError when the answer is not for this batch.
         """
         receipt = open_receipt(answer.receipt or "", self.identity.platform_keys)
         if (receipt.terminal, receipt.epoch, receipt.acked_through) != (answer.terminal, answer.epoch, answer.last):
@@ -243,14 +243,18 @@ class Line:
             fresh = take_in(conn, answer=answer, receipts=signed, orders=orders, now_ms=now_ms, enrolled=enrolled)
             return fresh, switched(conn, STORE_LOST)
 
-        fresh, self.lost = await self.store.write(job)
+        fresh, self.lost = await self.store.write(job, yields=True)
         if self.lost:
             self.on_lost()
-        await self._receipt.follow(self.store)
+        await self._receipt.follow(self.store, more=True)
         sent_now, aside = self.status.sent + len(sent.records), self.status.set_aside + len(answer.set_aside)
         self.status = replace(self.status, sent=sent_now, set_aside=aside)
         self._note(answer, now_ms, conflicts=fresh, orders=len(orders))
         return receipt.acked_through
+
+    async def at_rest(self) -> None:
+        """Hear that no batch follows the last one."""
+        await self._receipt.follow(self.store)
 
     async def accept_proofs(self, answer: Answer, *, carried: Iterable[str]) -> None:
         """Take the answer to a batch of no records in: what it `carried` is there now. Raises WireError."""
@@ -264,7 +268,7 @@ class Line:
                 conn, answer=answer, receipts=[], orders=orders, now_ms=now_ms, enrolled=self.identity.enrolled
             )
 
-        self._note(answer, now_ms, conflicts=await self.store.write(job), orders=len(orders))
+        self._note(answer, now_ms, conflicts=await self.store.write(job, yields=True), orders=len(orders))
 
     def show(self, state: PushState, detail: str = "") -> None:
         """Say how the way out is."""

@@ -4,11 +4,14 @@ Rules of this file:
 
 - it is written after the receipt is in the database, and fsynced; a power cut in between leaves an older receipt, which
   the journal leads to as well;
+- while batch follows on batch it is written once in EVERY_S: each time is two syncs, for which visitors' commits wait;
 - a file that does not verify says nothing: whoever can edit it can also delete it (THREAT_MODEL.md).
 """
 
 import asyncio
 import logging
+import time
+from collections.abc import Callable
 from typing import Final
 
 from cache.memory.lives import End
@@ -19,21 +22,29 @@ from sync.wire.messages import Held, Receipt, WireError
 from sync.wire.seals import open_receipt
 
 RECEIPT_FILE: Final = "receipt.jwt"
+EVERY_S: Final = 1.0
 NEWEST: Final = "SELECT acked_through, receipt FROM cursor"
 
 log = logging.getLogger("xinguan.receipts")
 
 
 class ReceiptFile:
-    """Lays the newest receipt beside the database of one terminal."""
+    """Lays the newest receipt beside the database of one terminal. `now`: seconds that only run forward."""
 
-    def __init__(self, identity: Identity) -> None:
+    def __init__(self, identity: Identity, *, now: Callable[[], float] = time.monotonic) -> None:
         self._identity = identity
+        self._now = now
+        self._next_s = now()  # before then only the last of several is written
         self._through = 0
         self._keeping = asyncio.Lock()
 
-    async def follow(self, store: Store) -> None:
-        """Write the newest receipt down where it moved; a disk that does not take it keeps the one before."""
+    async def follow(self, store: Store, *, more: bool = False) -> None:
+        """Write the newest receipt down where it moved; a disk that does not take it keeps the one before.
+
+        `more`: another receipt is about to come, and this is called again.
+        """
+        if more and self._now() < self._next_s:
+            return
         async with self._keeping:
             through, text = await store.read(lambda conn: conn.execute(NEWEST).fetchone())
             if text is None or through <= self._through:
@@ -43,7 +54,7 @@ class ReceiptFile:
             except OSError as error:
                 log.warning("receipt_not_kept", extra={"detail": str(error)})
             else:
-                self._through = through
+                self._through, self._next_s = through, self._now() + EVERY_S
 
     def of(self, end: Held) -> Receipt:
         """Return the receipt for an end of the chain, verified; raise WireError("foreign_receipt")."""

@@ -38,7 +38,7 @@ class Upholder:
         def job(conn: sqlite3.Connection) -> tuple[bool, int | None]:
             return uphold(conn, self._opened, at_ms=at_ms), contradicted(conn)
 
-        mended, self.contradiction = await self._store.write(job)
+        mended, self.contradiction = await self._store.write(job, yields=True)
         if mended:
             log.error("switch_was_turned", extra={"detail": "the platform's newest order is in force again"})
         self.rounds += 1

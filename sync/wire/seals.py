@@ -10,7 +10,7 @@ Rules of this file:
 
 import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeVar
 
@@ -49,6 +49,7 @@ AUTH = "xg-auth+jwt"
 
 MAX_ANSWER_CHARS = 512 * 1024
 GZIP: Final = zlib.MAX_WBITS | 16  # from zlib itself: what the gzip module puts in the head depends on the Python
+PIECE_BYTES: Final = 16 * 1024  # packed at a time
 LEVEL = 6  # of gzip: 9 takes three times as long and saves 1 % of the bytes
 
 T = TypeVar("T")
@@ -195,6 +196,13 @@ def seal_batch(
     seal: Seal, records: Sequence[bytes], key: Ed25519PrivateKey, *, proofs: Mapping[str, bytes] | None = None
 ) -> bytes:
     """Return the gzip body of a batch; the same input gives the same bytes."""
+    return b"".join(sealing(seal, records, key, proofs=proofs))
+
+
+def sealing(
+    seal: Seal, records: Sequence[bytes], key: Ed25519PrivateKey, *, proofs: Mapping[str, bytes] | None = None
+) -> Iterator[bytes]:
+    """Yield the body of `seal_batch` piece by piece: whoever has others to serve does so after each (0.3 ms)."""
     batch = Batch(
         epoch=seal.epoch,
         first=seal.first,
@@ -204,7 +212,10 @@ def seal_batch(
         seal=sign(seal, key, typ=SEAL, kid=seal.terminal),
         proofs={name: proof_text(shown) for name, shown in (proofs or {}).items()},
     )
-    return zlib.compress(msgspec.json.encode(batch), level=LEVEL, wbits=GZIP)
+    plain, packing = msgspec.json.encode(batch), zlib.compressobj(LEVEL, wbits=GZIP)
+    for first in range(0, len(plain), PIECE_BYTES):
+        yield packing.compress(plain[first : first + PIECE_BYTES])
+    yield packing.flush()
 
 
 def proof_text(shown: bytes) -> str:

@@ -554,7 +554,7 @@ async def test_visitors_of_one_lane_are_committed_together(tmp_path):
         codes = [town.phones.code(holder) for holder in range(1, many + 1)]
         shown = [asyncio.create_task(decider.decide(town.show(code))) for code in codes]
         async with asyncio.timeout(10):
-            while store._jobs.qsize() < many:
+            while store._jobs._arrived.qsize() < many:
                 await asyncio.sleep(0.001)
         free.set()
         answers = await asyncio.gather(*shown)

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from storage.jobs import JobWithdrawnError, StoreFailedError
 from storage.migrations import SchemaTooNewError, statements, steps, version
-from storage.sqlite import MAX_GROUP, Store, connect, immediate, memory
+from storage.sqlite import Store, connect, immediate, memory
 from storage.threads import waiting as waiting_room
+from storage.threads.precedence import MAX_GROUP
 from storage.threads.waiting import Ran, Waiting
 
 FULL = 2
