@@ -16,8 +16,9 @@ Rules of this file:
 
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from cache.journal.chain import NewFact, append
 from credit.inputs import Now
@@ -26,8 +27,7 @@ Ids = Callable[[int], str]
 """Makes a fresh record or redemption id for a time in milliseconds UTC; `cache.ids.uuid7` is one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pen:
+class Pen(Struct, frozen=True):
     """Writes one transaction."""
 
     conn: sqlite3.Connection

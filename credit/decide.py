@@ -19,6 +19,8 @@ from functools import partial
 from itertools import repeat
 from typing import Any
 
+from msgspec import structs
+
 from credit.claims import Token, TokenClass
 from credit.decision import Cause, Condition, Decision, Failure, Finding, Trials
 from credit.facts import Facts, NonceUse
@@ -90,7 +92,7 @@ def decide(
     situation.update(asked.answers)
     decision = _before_benefits(situation, policy) or _among_benefits(situation, policy, asked)
     notes = without_effect(facts.measures, policy)
-    return replace(decision, notes=notes) if notes else decision
+    return structs.replace(decision, notes=notes) if notes else decision
 
 
 def _still_granted(token: Token, facts: Facts) -> Token:
@@ -116,7 +118,7 @@ def facts_repeat(facts: Facts, now: Now) -> Decision | None:
     if facts.repeat is None:
         return None
     again = from_json(facts.repeat.answer)
-    return replace(again, repeats=facts.repeat.redemption, offline=now.offline, clock=now.clock)
+    return structs.replace(again, repeats=facts.repeat.redemption, offline=now.offline, clock=now.clock)
 
 
 def _before_benefits(situation: Situation, policy: Policy) -> Decision | None:

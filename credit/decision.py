@@ -9,10 +9,12 @@ Rules of this file:
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, NamedTuple, overload
+
+from msgspec import Struct, field
 
 from credit.inputs import ClockState
 from credit.reasons import REFERRING, Outcome, Reason
@@ -208,8 +210,7 @@ class Consumption(NamedTuple):
 NOTHING = Consumption()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(Struct, frozen=True, kw_only=True):
     """The answer. `ends` is the redemption that an ending intent ends, `repeats` the one that grace repeats.
 
     `notes` denies nothing: measure entries under dispute or of codes nobody published, for staff and explaining.

@@ -7,15 +7,15 @@ Rules of this file:
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from credit.inputs import Place
 from credit.rules.measures import MeasureEntry
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Used:
+class Used(Struct, frozen=True, kw_only=True):
     """How much stands under a key (uses or fen), and when and where the newest of it was taken.
 
     `left` is what whoever counts beyond this terminal said there is room for, None where nobody was asked; `held`: only
@@ -35,8 +35,7 @@ class Used:
         return self.n if self.left is None else max(self.n, limit - self.left)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenThing:
+class OpenThing(Struct, frozen=True, kw_only=True):
     """A redemption that is still open: a stay, a loan, a parked car."""
 
     redemption: str
@@ -53,8 +52,7 @@ class OpenThing:
     offer: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bought:
+class Bought(Struct, frozen=True, kw_only=True):
     """A redemption that can be returned: what was paid for, what of it came back already."""
 
     redemption: str
@@ -72,8 +70,7 @@ class Bought:
     passed: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PassState:
+class PassState(Struct, frozen=True, kw_only=True):
     """A pass under way: its first redemption, entries taken, and when its holder last came or left."""
 
     root: str
@@ -81,16 +78,14 @@ class PassState:
     last_ms: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Repeat:
+class Repeat(Struct, frozen=True, kw_only=True):
     """A grant in its grace time that this presentation repeats: its redemption and its stored answer."""
 
     redemption: str
     answer: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NonceUse:
+class NonceUse(Struct, frozen=True, kw_only=True):
     """Where and when a nonce was burnt; `held`: it is being decided about at this moment."""
 
     same_lane: bool
@@ -99,8 +94,7 @@ class NonceUse:
     held: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)  # without slots: see `changed`
-class Facts:
+class Facts(Struct, frozen=True, kw_only=True):
     """Everything that a ledger and the lists know about this presentation.
 
     `site_reached`: the site's hub answered, so nothing that counts inside this site is offline while the platform is
@@ -126,11 +120,3 @@ class Facts:
     store_lost: bool = False
     site_reached: bool = False
     nonce_claimed: bool = False
-
-    def changed(self, **members: Any) -> "Facts":
-        """Return these facts with other members: what `dataclasses.replace` does, which sets all of them one by one."""
-        if not members.keys() <= self.__dict__.keys():
-            raise TypeError(f"no members of facts: {members.keys() - self.__dict__.keys()}")
-        made = object.__new__(Facts)
-        object.__setattr__(made, "__dict__", {**self.__dict__, **members})
-        return made

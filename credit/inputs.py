@@ -7,8 +7,9 @@ Rules of this file:
   (close, give_back, return, exit). Whoever holds something may always bring it back.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class Intent(StrEnum):
@@ -56,24 +57,21 @@ class SecondResult(StrEnum):
     DOWN_REFUSE = "down_refuse"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SecondCheck:
+class SecondCheck(Struct, frozen=True, kw_only=True):
     """The result of the second check called `name`; "*" answers for every name."""
 
     name: str
     result: SecondResult
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Override:
+class Override(Struct, frozen=True, kw_only=True):
     """A supervisor took this on themselves; it settles what a person had to look at, never a limit or a refusal."""
 
     by: str
     why: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(Struct, frozen=True, kw_only=True):
     """What is asked for. `confirmed` names the needs staff have seen to ("staff-confirm", "id-check", "pledge").
 
     `heads_named` says that `heads` was given: a return of one head is not the return of everything. `named`: it came
@@ -92,8 +90,7 @@ class Request:
     named: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(Struct, frozen=True, kw_only=True):
     """Where it is asked. `merchant_tier` is the site's own grade, None when it has none.
 
     `only_lane`: the site has no other, so its own ledger has seen every nonce.
@@ -107,8 +104,7 @@ class Place:
     only_lane: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Now:
+class Now(Struct, frozen=True, kw_only=True):
     """When it is asked. `offline_since_ms` is the last contact with the network, None while it is there."""
 
     utc_ms: int

@@ -12,10 +12,10 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from cache.texts import BODY, clear, columns
 from credit.records import Record, around, canonical, chain_next, chain_start, encode
@@ -67,8 +67,7 @@ class ForeignReceiptError(JournalError):
     """A receipt that does not fit this journal: beyond its head, or with another hash. Nothing was changed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Epoch:
+class Epoch(Struct, frozen=True):
     """One unforked stretch of the chain. `from_seq` is its first record's number."""
 
     number: int
@@ -77,16 +76,14 @@ class Epoch:
     from_seq: int
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True):
     """The end of the journal: last seq (0 when empty) and its hash (32 bytes)."""
 
     seq: int
     hash: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Cursor:
+class Cursor(Struct, frozen=True):
     """How far the journal has gone: held by a peer, signed for by the platform, and when (ms UTC)."""
 
     sent_through: int
@@ -104,8 +101,7 @@ class NewFact(NamedTuple):
     redemption: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Unsent:
+class Unsent(Struct, frozen=True):
     """How many facts wait for the platform, and since when the oldest does (ms UTC, None when none waits)."""
 
     count: int
@@ -167,7 +163,7 @@ def append(conn: sqlite3.Connection, fact: NewFact) -> Record:
         original = _any_text({"body": body, "redemption": redemption})
         replaced = {"bytes": len(original), "sha256": hashlib.sha256(original).hexdigest()}
         named = redemption if redemption is not None and len(redemption) <= MAX_ID else None
-        record = msgspec.structs.replace(record, redemption=named, body={"replaced": replaced})
+        record = replace(record, redemption=named, body={"replaced": replaced})
         said = canonical(record.body)
         raw = around(record, said)
     linked = chain_next(end.hash, raw)

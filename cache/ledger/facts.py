@@ -10,6 +10,8 @@ import sqlite3
 from collections.abc import Collection
 from typing import Any
 
+from msgspec.structs import replace
+
 from cache.ledger.counting.holders import BY_SUBJECT
 from cache.ledger.counting.keys import counts
 from cache.ledger.visit import Lists, Visit, grace_key
@@ -232,7 +234,8 @@ def with_lists(facts: Facts, lists: Lists, asked: Questions, visit: Visit, now: 
     if asked.ending:
         return facts
     token = visit.token
-    return facts.changed(
+    return replace(
+        facts,
         measures=lists.measures(token.issuer, token.subject),
         revoked=lists.revoked(token.issuer, token.token_id, token.status_index),
         withdrawn=frozenset(

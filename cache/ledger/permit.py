@@ -13,9 +13,11 @@ Rules of this file:
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeVar
+
+from msgspec.structs import replace
 
 from credit.decision import Decision
 from credit.facts import Bought, Facts, NonceUse, OpenThing, PassState, Used

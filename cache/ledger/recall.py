@@ -11,8 +11,9 @@ Rules of this file:
 
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from cache.pen import Pen
 from cache.texts import clear, told
@@ -43,16 +44,14 @@ class OtherRequestError(Exception):
     """This request id was used for another request of the lane."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asking:
+class Asking(Struct, frozen=True):
     """A request under an id: `asked` is the SHA-256 of all of it."""
 
     id: str
     asked: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(Struct, frozen=True):
     """What a request was given: the answer as text, and whether the visitor of it may still be waiting."""
 
     answer: str
@@ -84,8 +83,7 @@ def forget_old(conn: sqlite3.Connection, at_ms: int, *, at_most: int) -> int:
     return conn.execute(FORGET, ((at_ms - KEPT_MS) // BUCKET_MS, at_most)).rowcount
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(Struct, frozen=True):
     """What a request was given. `beside` is what the answer says beyond its redemption's; or `whole`, all of it."""
 
     redemption: str

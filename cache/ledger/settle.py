@@ -13,9 +13,10 @@ asked is decided again here, on what the ledger says inside the transaction, and
 taken under it.
 """
 
-from dataclasses import replace
 from hashlib import sha256
 from typing import Any, NamedTuple
+
+from msgspec.structs import replace
 
 from cache.journal import proofs
 from cache.ledger import attempts, entries, facts, upkeep, writing

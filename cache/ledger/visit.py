@@ -7,9 +7,10 @@ Rules of this file:
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Protocol
+
+from msgspec import Struct, field
 
 from cache.ledger.recall import Answered
 from credit.claims import Token
@@ -35,8 +36,7 @@ class ListUnreadableError(Exception):
         self.role = role
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
+class Visit(Struct, frozen=True):
     """Who shows what, asks for what, and where; `disk` is how much room there is to write it down.
 
     `notice` is the random name under which a denial is told to whoever reads it off a screen (lane.md).
@@ -78,8 +78,7 @@ class Lists(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
+class Settled(Struct, frozen=True, kw_only=True):
     """A decision and what was written of it: `redemption` and `journal_seq` are None where nothing was.
 
     `repeat` says that grace answered; `open_gate` whether the actuator may act on this answer (contract.md §2).

@@ -9,10 +9,11 @@ Rules of this file:
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import product
 from math import prod
 from typing import Any, NamedTuple
+
+from msgspec import Struct
 
 from credit.decision import Given
 from credit.rules.calendars import at_clock
@@ -40,8 +41,7 @@ class Set(NamedTuple):
         return -worth, kind, [one.compiled.order for one in self.candidates]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class Choice(Struct, frozen=True, kw_only=True):
     """What is given: the best set, and all that it takes."""
 
     candidates: tuple[Candidate, ...]

@@ -9,9 +9,10 @@ Rules of this file:
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
+
+from msgspec import Struct, field
 
 from credit.claims import Token
 from credit.decision import Reach
@@ -26,8 +27,7 @@ EVERYWHERE = Reach.ALL
 MAX_PLACES = 64  # of which it is remembered what is known there before anything was read
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Questions:
+class Questions(Struct, frozen=True, kw_only=True):
     """What to read: counts by key (with the start of a rolling period, None for the whole), and passes by benefit.
 
     `issuers` are those of the benefits offered here: the age of their lists matters. `wide` are the keys that count
@@ -40,12 +40,12 @@ class Questions:
     ending: bool
     issuers: frozenset[str] = frozenset()
     wide: frozenset[str] = frozenset()
-    offering: Offering | None = field(default=None, repr=False)
-    demands: Sequence[Sequence[Demand]] = field(default=(), repr=False)
-    answers: Mapping[Question[Any], Any] = field(default_factory=dict, repr=False)
-    token: Token | None = field(default=None, repr=False)
-    request: Request | None = field(default=None, repr=False)
-    now: Now | None = field(default=None, repr=False)
+    offering: Offering | None = None
+    demands: Sequence[Sequence[Demand]] = ()
+    answers: Mapping[Question[Any], Any] = field(default_factory=dict)
+    token: Token | None = None
+    request: Request | None = None
+    now: Now | None = None
 
     def of(self, token: Token, request: Request, now: Now) -> bool:
         """Return whether these are the questions of that presentation then; its place and the policy are the same."""

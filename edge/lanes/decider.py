@@ -20,9 +20,10 @@ import sqlite3
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 from secrets import token_urlsafe
 from typing import Any
+
+from msgspec.structs import replace
 
 from cache.ids import uuid7
 from cache.ledger import attempts, recall, settle, upkeep

@@ -13,8 +13,10 @@ Rules of this file:
 
 import logging
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
+
+from msgspec.structs import replace
 
 from cache.ledger.paying import UNPAID
 from cache.ledger.recall import Asking

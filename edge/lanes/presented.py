@@ -3,8 +3,9 @@
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from cache.ledger.recall import Answered, Asking, Given
 from cache.ledger.visit import Settled
@@ -16,8 +17,7 @@ from credit.telling.answers import from_json, to_json
 BRINGING_BACK = frozenset({Intent.CLOSE, Intent.GIVE_BACK})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Presented:
+class Presented(Struct, frozen=True, kw_only=True):
     """What somebody shows at a lane: the text, what they ask for, and what the lane knows about the price."""
 
     text: str
@@ -39,8 +39,7 @@ class Presented:
         return not self.text and named and self.request.intent in BRINGING_BACK
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(Struct, frozen=True, kw_only=True):
     """What the visitor is told, and whether the lane may open (`edge.lanes.openings` opens once for a redemption)."""
 
     lane: str
@@ -55,7 +54,7 @@ class Answer:
     shown: Mapping[str, Any] = field(default_factory=dict)
     before: Answered | None = None  # the same request was given this before a restart: nothing was decided now
     kept: Mapping[str, Any] | None = None  # the decision as an object, where it was put together to be kept
-    _told: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)  # once it was written
+    _told: dict[str, Any] = field(default_factory=dict)  # once it was written
 
     def to_json(self) -> dict[str, Any]:
         """Return the answer of `POST /v1/present`: the simulator's object and what only a terminal knows."""

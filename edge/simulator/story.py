@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from msgspec import structs
+
 from cache.ledger import paying, settle, steps, upkeep
 from cache.ledger.facts import STOP_ENTRY, SUSPENDED
 from cache.ledger.visit import Settled, Visit
@@ -89,9 +91,9 @@ class Story:
         now = terminal.now(step.at_ms)
         with terminal.writing(now) as pen:
             _fall_due(pen)
-        request = replace(step.request, second=tuple(self._second(one, step, terminal) for one in step.seconds))
+        request = structs.replace(step.request, second=tuple(self._second(one, step, terminal) for one in step.seconds))
         if step.of is not None and step.of in self.made:
-            request = replace(request, redemption=self.made[step.of].redemption)
+            request = structs.replace(request, redemption=self.made[step.of].redemption)
         settled = self._answered(step, terminal, request, now)
         if settled.redemption is not None:
             self._remember(step, settled, request)
@@ -104,7 +106,7 @@ class Story:
         """Return the answer of a request that was given something under its id, else decide."""
         asked = (step.terminal, step.request_id)
         if step.request_id is not None and (before := self.answers.get(asked)) is not None:
-            return replace(before, repeat=True, open_gate=False)
+            return structs.replace(before, repeat=True, open_gate=False)
         settled = self._settle(step, terminal, request, now)
         if settled.redemption is not None:
             self.answers[asked] = settled

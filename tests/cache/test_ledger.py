@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import pytest
+from msgspec import structs
 
 from cache.ids import uuid7
 from cache.journal.chain import begin_epoch, head, mark_sent, verify
@@ -147,7 +148,7 @@ class TestGrace:
         annulled = terminal.present().redemption
         terminal.step(steps.annul, annulled, at=1)
         reversed_ = terminal.present(
-            token(subject=b"li"), place=replace(GATE, scene="shop"), intent=Intent.BUY, amount_fen=1000
+            token(subject=b"li"), place=structs.replace(GATE, scene="shop"), intent=Intent.BUY, amount_fen=1000
         ).redemption
         terminal.step(steps.reverse, reversed_, at=1)
 
@@ -203,7 +204,7 @@ class TestReplay:
     def test_the_same_nonce_at_another_lane_is_refused(self, terminal):
         terminal.present()
 
-        other = terminal.present(at=1_000, place=replace(GATE, lane="B"))
+        other = terminal.present(at=1_000, place=structs.replace(GATE, lane="B"))
 
         assert (other.decision.outcome, other.decision.reasons) == (Outcome.REFUSE, (Reason.REPLAYED,))
 
@@ -211,7 +212,7 @@ class TestReplay:
         terminal.present()
         terminal.present(token(subject=b"li", nonce=b"n2"), at=3_600_000)
 
-        other = terminal.present(at=3_600_001, place=replace(GATE, lane="B"))
+        other = terminal.present(at=3_600_001, place=structs.replace(GATE, lane="B"))
 
         assert (other.decision.outcome, other.decision.reasons) == (Outcome.REFUSE, (Reason.REPLAYED,))
 
@@ -249,7 +250,7 @@ class TestAnnulment:
         assert (passed.error, passed.state) == (None, "passed")
         assert "excess" not in terminal.body(passed)
         assert terminal.present(token(nonce=b"n2"), at=60_000).decision.reasons == (Reason.LIMIT_USED,)
-        elsewhere = terminal.present(at=60_000, place=replace(GATE, lane="B"))
+        elsewhere = terminal.present(at=60_000, place=structs.replace(GATE, lane="B"))
         assert elsewhere.decision.reasons == (Reason.REPLAYED,)  # and the code is burnt again
 
     def test_who_passes_when_the_use_has_gone_to_somebody_else_is_counted_beyond_the_bound(self, terminal):
@@ -277,7 +278,7 @@ class TestAnnulment:
 
 
 class TestOpenClose:
-    stand = replace(GATE, scene="stand")
+    stand = structs.replace(GATE, scene="stand")
 
     def lend(self, terminal, asset, at=0, **more):
         return terminal.present(
@@ -309,7 +310,7 @@ class TestOpenClose:
 
 
 class TestReturn:
-    shop = replace(GATE, scene="shop")
+    shop = structs.replace(GATE, scene="shop")
 
     def test_a_part_gives_its_share_of_the_amount_back_and_the_rest_the_use(self, terminal):
         bought = terminal.present(place=self.shop, intent=Intent.BUY, amount_fen=10_000)
@@ -391,7 +392,7 @@ def test_the_list_of_recent_passages_is_in_order_also_when_the_clock_was_set_bac
 
 
 def test_what_is_brought_back_late_is_told_its_due_time_in_the_city_s_zone(terminal):
-    stand = replace(GATE, scene="stand")
+    stand = structs.replace(GATE, scene="stand")
     terminal.present(place=stand, intent=Intent.LEND, asset="U1")
 
     late = terminal.present(token(nonce=b"n2"), at=2 * 86_400_000, place=stand, intent=Intent.GIVE_BACK, asset="U1")

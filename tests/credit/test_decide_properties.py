@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from credit.claims import Grant, Reservation, SubjectKind, Token, TokenClass
 from credit.decide import decide
@@ -260,7 +261,7 @@ def test_what_was_named_to_ask_for_it_decides_as_what_is_named_anew(case, withdr
     rows, token, request, facts, now = case
     policy = policy_of(rows)
     gone = frozenset(one.grant_id for one in token.grants if one.grant_id) if withdrawn else frozenset()
-    facts = replace(facts, withdrawn=gone, site_reached=reached)
+    facts = structs.replace(facts, withdrawn=gone, site_reached=reached)
 
     asked = questions(token, request, PLACE, policy, now)
 
@@ -276,8 +277,8 @@ def test_questions_are_those_of_one_presentation_at_one_moment(case):
 
     assert asked.of(token, request, now) is (request.intent not in ENDING)
     assert not asked.of(replace(token), request, now)
-    assert not asked.of(token, replace(request), now)
-    assert not asked.of(token, request, replace(now, offline_since_ms=now.utc_ms - 1_234_567))
+    assert not asked.of(token, structs.replace(request), now)
+    assert not asked.of(token, request, structs.replace(now, offline_since_ms=now.utc_ms - 1_234_567))
 
 
 @given(cases())
@@ -334,19 +335,23 @@ def test_a_disputed_or_expired_measure_changes_nothing(case):
     rows, token, request, facts, now = case
     dead = tuple(replace(one, state=EntryState.DISPUTED) for one in facts.measures)
     past = tuple(replace(one, until_day=date(1969, 12, 31)) for one in facts.measures)
-    clean = replace(facts, measures=())
+    clean = structs.replace(facts, measures=())
 
-    answers = [decide(token, request, replace(facts, measures=one), policy_of(rows), now) for one in (dead, past)]
+    answers = [
+        decide(token, request, structs.replace(facts, measures=one), policy_of(rows), now) for one in (dead, past)
+    ]
 
     # notes are for --explain and the staff view only (contract.md §1)
-    assert [replace(one, notes=()) for one in answers] == [decide(token, request, clean, policy_of(rows), now)] * 2
+    assert [structs.replace(one, notes=()) for one in answers] == [
+        decide(token, request, clean, policy_of(rows), now)
+    ] * 2
 
 
 @given(cases())
 @settings(max_examples=60, deadline=None)
 def test_a_restricting_measure_never_yields_a_grant_in_its_scene(case):
     rows, token, request, facts, now = case
-    restricted = replace(facts, measures=(MeasureEntry(issuer="w", code=302),))
+    restricted = structs.replace(facts, measures=(MeasureEntry(issuer="w", code=302),))
 
     decision = decide(token, request, restricted, policy_of(rows), now)
 

@@ -5,6 +5,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from credit.facts import Facts
 from credit.inputs import Place
@@ -30,12 +31,12 @@ def test_half_a_character_is_not_kept():
 class TestFacts:
     FACTS = Facts(place=Place(site="park", scene="gate", lane="A"), suspended=True)
 
-    def test_changed_facts_differ_in_what_was_named_alone(self):
-        changed = self.FACTS.changed(twin=True, ages_s={"wulong": 7})
+    def test_facts_with_other_members_differ_in_those_alone(self):
+        changed = structs.replace(self.FACTS, twin=True, ages_s={"wulong": 7})
 
         assert changed == Facts(place=self.FACTS.place, suspended=True, twin=True, ages_s={"wulong": 7})
         assert (self.FACTS.twin, self.FACTS.ages_s) == (False, {})
 
-    def test_a_member_that_facts_have_not_is_refused(self):
-        with pytest.raises(TypeError, match="twins"):
-            self.FACTS.changed(twins=True)
+    def test_nobody_changes_facts_that_somebody_else_holds(self):
+        with pytest.raises(AttributeError, match="immutable"):
+            self.FACTS.twin = True

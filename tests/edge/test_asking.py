@@ -2,9 +2,9 @@
 
 import asyncio
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from cache.ids import uuid7
 from cache.journal.chain import begin_epoch

@@ -5,11 +5,11 @@ import hashlib
 import json
 import threading
 import time
-from dataclasses import replace
 from datetime import date
 from types import SimpleNamespace
 
 import pytest
+from msgspec.structs import replace
 
 from cache.journal.chain import begin_epoch
 from cache.ledger.entries import GRANTING

@@ -14,8 +14,9 @@ Rules of this file:
 
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from cache.journal.bodies import said_in
 from cache.texts import BODY, OF_STEPS

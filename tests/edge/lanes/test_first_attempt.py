@@ -1,8 +1,7 @@
 """The first attempt to open is written with the grant itself, in one commit (ADR 0170)."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from cache.journal.chain import begin_epoch
 from cache.ledger.attempts import attempt_id
