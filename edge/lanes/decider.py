@@ -41,7 +41,7 @@ from credit.tokens import TokenError
 from credit.weighing.endings import end
 from edge.clock import raise_floor
 from edge.lanes.beyond import Beyond, ThisTerminal
-from edge.lanes.codes.opener import Opener
+from edge.lanes.codes.opener import open_presented
 from edge.lanes.gates.unsent import Unsent
 from edge.lanes.presented import Answer, Presented, answer_of, told_before
 from edge.lanes.punctual import EXIT_S, LateError, Punctual
@@ -87,7 +87,6 @@ class Decider:
         self.reached: Callable[[str], None] = lambda _point: None  # told where a redemption stands
         self.unsent = Unsent()  # attempts that are written and not sent
         self._punctual = Punctual(store, self.now)
-        self._opener = Opener()
         self._owed: deque[tuple[dict[str, Any], int]] = deque(maxlen=MAX_OWED)
 
     @property
@@ -123,8 +122,7 @@ class Decider:
         return self._answer(presented, _unsettled(Reason.STORE_FAILED, now), now)
 
     def close(self) -> None:
-        """End the threads that open tokens, and forget the page of attempts where nothing waits on it."""
-        self._opener.close()
+        """Forget the page of attempts where nothing waits on it."""
         self.unsent.close()
 
     def boot_ms(self) -> int:
@@ -134,8 +132,7 @@ class Decider:
     async def decide(self, presented: Presented) -> Answer:
         """Return the settled answer; never raises for anything a visitor can show, nor for an ill store."""
         now, began = self._at(presented), time.perf_counter()
-        with self._opener.visitor():
-            settled = await self._settled(presented, now)
+        settled = await self._settled(presented, now)
         self._metrics.stages.observe("total", time.perf_counter() - began)
         self._metrics.decided(settled.decision.outcome, settled.decision.findings[0].reason)
         return self._answer(presented, settled, now)
@@ -160,7 +157,7 @@ class Decider:
             return await self._written(job, presented, now)
         began = time.perf_counter()
         try:
-            token = await self._opener.opened(presented, trusted.keyring, now, self._profile)
+            token = open_presented(presented, trusted.keyring, now, self._profile)
         except TokenError as error:
             refusal = functools.partial(_note_refusal, lane=presented.lane, reason=error.reason)
             return await self._written(refusal, presented, now)
