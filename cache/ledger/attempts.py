@@ -7,8 +7,9 @@ Rules of this file:
 - an attempt is a fact before anything is sent; what came of it is another. One without the other is unknown: the plug
   was pulled in between;
 - the first attempt of a grant that opens a gate is written with the grant (`first`), every later one by itself;
-- a gate opens by itself for a redemption that stands (granted, or something open), and only once: when there was no
-  attempt, or the last one surely did not open (`sure`: nothing was sent, or the word cannot be forged);
+- a gate opens by itself for a redemption that stands (granted, or something open), and only once: when each attempt so
+  far surely did not open (`sure`: nothing was sent, or the word cannot be forged). One of which nothing is known stays
+  so whatever came of a later one: a person's attempt that failed says nothing about who went through before it;
 - what surely did not open gives its use back; its code is free again only if nothing was sent: a gate that lies may
   let one person through who is not counted, but never a second one on the same code;
 - whoever has doubts asks the gate, or a person asks again (`by`): that is a new attempt, and a fact that names them;
@@ -40,20 +41,28 @@ MAX_WHY = 200  # characters
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """The last attempt of a redemption; `outcome` is UNKNOWN also while nothing is known of it."""
+    """An attempt of a redemption; `outcome` is UNKNOWN also while nothing is known of it."""
 
     number: int
     outcome: str
     sure: bool = False
 
+    @property
+    def shut(self) -> bool:
+        """Whether it surely did not open."""
+        return self.outcome == NOT_ACTUATED and self.sure
+
 
 @dataclass(frozen=True, slots=True)
 class Began:
-    """An attempt that may be sent (`number`), or why there is none: the last one, or nothing that stands."""
+    """An attempt that may be sent (`number`), or why there is none: nothing stands, or an earlier one bars it.
+
+    `doubts`: where all that bar it are attempts of which nothing is known, their numbers, the oldest first.
+    """
 
     number: int | None
     heads: int = 1
-    last: Tried | None = None
+    doubts: tuple[int, ...] = ()
 
 
 def attempt_id(redemption: str, number: int) -> str:
@@ -62,17 +71,21 @@ def attempt_id(redemption: str, number: int) -> str:
 
 
 def last_tried(conn: sqlite3.Connection, redemption: str) -> Tried | None:
-    """Return the last attempt, None if there was none. What a damaged fact does not say counts as unknown."""
-    last: Tried | None = None
+    """Return the last attempt, None if there was none."""
+    return max(_tried(conn, redemption), key=lambda one: one.number, default=None)
+
+
+def _tried(conn: sqlite3.Connection, redemption: str) -> list[Tried]:
+    """Return every attempt, the oldest first. What a damaged fact does not say counts as unknown, of the last one."""
+    every: dict[int, Tried] = {}
+    last = 0
     for kind, text in conn.execute(TRIED, (redemption,)).fetchall():
         body = said_in(text)
         told = str(body.get("attempt", "")).rpartition(".")[2]
-        number = int(told) if told.isdecimal() else (last.number if last else 0) + (kind == ACTUATING)
-        if kind == ACTUATING:
-            last = Tried(number, UNKNOWN)
-        elif last is None or number >= last.number:
-            last = Tried(number, kind, bool(body.get("sure")))
-    return last
+        number = int(told) if told.isdecimal() else last + (kind == ACTUATING)
+        last = max(last, number)
+        every[number] = Tried(number, kind, bool(body.get("sure"))) if kind != ACTUATING else Tried(number, UNKNOWN)
+    return [every[number] for number in sorted(every)]
 
 
 def first(pen: Pen, redemption: str, lane: str) -> int:
@@ -86,11 +99,12 @@ def begin(pen: Pen, redemption: str, lane: str, *, by: str | None = None) -> Beg
     row = pen.conn.execute(STATE, (redemption,)).fetchone()
     if row is None or State(row[0]) not in (FOR_A_PERSON if by else STANDING):
         return Began(None)
-    last = last_tried(pen.conn, redemption)
-    settled = last is not None and not (last.outcome == NOT_ACTUATED and last.sure)
-    if settled and by is None:
-        return Began(None, last=last)
-    number = last.number + 1 if last else 1
+    every = _tried(pen.conn, redemption)
+    bars = [one for one in every if not one.shut]
+    if bars and by is None:
+        asked = all(one.outcome == UNKNOWN for one in bars)
+        return Began(None, doubts=tuple([one.number for one in bars]) if asked else ())
+    number = every[-1].number + 1 if every else 1
     body: dict[str, Any] = {"attempt": attempt_id(redemption, number), "lane": lane}
     pen.fact(ACTUATING, body if by is None else body | {"by": by}, of=redemption)
     return Began(number, heads=row[1])

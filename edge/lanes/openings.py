@@ -6,7 +6,7 @@ Rules of this file:
 - an attempt is a fact before it is sent (`cache.ledger.attempts`), and what came of it is one after; an attempt that
   cannot be written is not sent. For somebody who leaves it is sent at once, and the fact follows when the store can;
 - a gate that did not answer is asked what became of it, where it can be asked; else nobody knows, and only a person or
-  the gate's own feedback opens or ends it: a code shown again does not;
+  the gate's own feedback opens or ends it: a code shown again does not, whatever came of a person's attempt since;
 - a gate that surely did not open gives the use back at once. One whose "no" somebody in the wire could have said
   (`Gate.trusted`) gives nothing back by itself, and more than MAX_DENIED of them in an hour are told;
 - what the gate hears: turned is passed, not turned annuls, fire opens and holds;
@@ -158,7 +158,7 @@ class Openings:
             if began.number is not None and time.monotonic() > opening.asked + BEGIN_S:
                 await self._note(redemption, began.number, unsent("too late"), gives_back=opening.by is None)
                 return
-            if began.number is None and began.last is not None and began.last.outcome == attempts.UNKNOWN:
+            if began.doubts:
                 began = await self._doubted(redemption, began)
             if began.number is not None:
                 await self._try(redemption, began.number, began.heads, person=opening.by is not None)
@@ -176,16 +176,17 @@ class Openings:
         return await self._write(job, before=before)
 
     async def _doubted(self, redemption: str, began: Began) -> Began:
-        """Ask what became of the last attempt, its gate if need be; return the attempt that may follow."""
-        assert began.last is not None  # noqa: S101 - the caller looked
-        number = began.last.number
-        attempt = self._attempt(redemption, number, began.heads)
-        waits = self._decider.unsent.waits(attempt.id)
-        done = unsent("the program ended before it was sent") if waits else await self._asked(attempt)
-        if done.outcome is Outcome.UNKNOWN:
-            self._say(redemption, done.outcome)
-            return began
-        await self._note(redemption, number, done, gives_back=False)
+        """Ask what became of each attempt in doubt, its gate if need be; return the attempt that may follow."""
+        for number in began.doubts:
+            attempt = self._attempt(redemption, number, began.heads)
+            waits = self._decider.unsent.waits(attempt.id)
+            done = unsent("the program ended before it was sent") if waits else await self._asked(attempt)
+            if done.outcome is Outcome.UNKNOWN:
+                self._say(redemption, done.outcome)
+                return began
+            await self._note(redemption, number, done, gives_back=False)
+            if done.outcome is Outcome.ACTUATED:
+                return began
         return await self._begin(redemption, None)
 
     async def _try(self, redemption: str, number: int, heads: int, *, person: bool) -> None:
