@@ -155,11 +155,11 @@ class Openings:
             else:
                 self.approach()
                 began = await self._begin(redemption, opening.by, before=opening.asked + BEGIN_S)
+            if began.doubts:
+                began = await self._doubted(redemption, began)
             if began.number is not None and time.monotonic() > opening.asked + BEGIN_S:
                 await self._note(redemption, began.number, unsent("too late"), gives_back=opening.by is None)
                 return
-            if began.doubts:
-                began = await self._doubted(redemption, began)
             if began.number is not None:
                 await self._try(redemption, began.number, began.heads, person=opening.by is not None)
         except StoreFailedError:  # what is not written is not sent

@@ -534,6 +534,26 @@ def test_a_gate_that_can_be_asked_again_is_asked_about_each_attempt_of_which_not
     assert world.uses() == 1
 
 
+def test_whoever_has_gone_while_the_gate_was_asked_about_an_earlier_attempt_is_opened_for_no_more():
+    controller = Controller([(False, "cut")], trusted=True)
+
+    async def story(world):
+        await world.show()
+        await world.settled()
+        controller.askable = True
+        await world.show(ago_s=BEGIN_S + 1)
+        await world.settled()
+        assert controller.openings == 0
+        assert world.uses() == 0
+        await world.show()
+        await world.settled()
+
+    world = played(controller, Instant)(story)
+
+    assert controller.openings == 1
+    assert world.facts()[5][1]["why"] == "too late"
+
+
 def test_a_gate_that_is_away_takes_no_use_and_the_same_code_is_decided_afresh():
     async def story(world):
         first = await world.show()
