@@ -74,7 +74,7 @@ async def held(tmp_path):
 
         def hold(_conn):
             began.set()
-            free.wait(WAIT_S)
+            free.wait(3 * WAIT_S)  # longer than any test here waits
 
         holding = asyncio.ensure_future(store.write(hold, yields=True))
         await asyncio.to_thread(began.wait, WAIT_S)

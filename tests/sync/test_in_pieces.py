@@ -38,6 +38,16 @@ async def test_large_records_end_it_where_they_end_a_batch_that_is_read_at_once(
     assert PIECE < len(whole.records) < 3 * PIECE
 
 
+async def test_a_record_for_which_a_full_piece_left_no_room_is_the_next_batch_s(town):
+    terminal = await town.terminal()
+    await terminal.write(kind="note", body={"text": "x" * (ROOM // PIECE - 215)}, many=PIECE + 2)
+
+    whole = await read_of(terminal)
+
+    assert whole == await terminal.store.read(lambda conn: batch(conn, after=0, max_bytes=ROOM))
+    assert len(whole.records) == PIECE
+
+
 async def test_no_look_at_the_journal_is_longer_than_a_piece_and_each_gives_way_first(town, monkeypatch):
     terminal, steps = await town.terminal(), []
     await terminal.write(many=2 * PIECE + 1)
@@ -84,6 +94,21 @@ async def test_packing_lets_go_after_each_piece_and_gives_the_bytes_of_one_go(to
         == zlib.compress(plain, LEVEL, wbits=GZIP)
         == seal_batch(seal_of(whole, "gate"), whole.records, key)
     )
+
+
+async def test_who_comes_while_a_batch_is_packed_is_given_way_to_after_each_piece(town, monkeypatch):
+    terminal, gave = await town.terminal(), []
+    await terminal.write(kind="note", body={"text": "长" * 1000}, many=40)
+    give_way = terminal.store.give_way
+
+    async def gave_way():
+        gave.append("gave way")
+        await give_way()
+
+    monkeypatch.setattr(terminal.store, "give_way", gave_way)
+    await terminal.pusher().once()
+
+    assert len(gave) > 40 * 3000 // PIECE_BYTES  # and once for the look at the journal
 
 
 async def test_while_batch_follows_on_batch_the_receipt_is_laid_down_once_a_second_and_the_last_at_the_end(
