@@ -253,7 +253,7 @@ class Line:
         return receipt.acked_through
 
     async def at_rest(self) -> None:
-        """Hear that no batch follows the last one."""
+        """Hear that no batch follows the last one for now; raise StoreFailedError."""
         await self._receipt.follow(self.store)
 
     async def accept_proofs(self, answer: Answer, *, carried: Iterable[str]) -> None:

@@ -153,6 +153,13 @@ class Pusher:
         Raises UnreachableError, RefusedError, WireError (the platform broke the protocol), JournalError (an alarm),
         StoreFailedError.
         """
+        try:
+            return await self._next()
+        except (UnreachableError, RefusedError, WireError, JournalError):
+            await self._line.at_rest()  # nobody knows when another batch follows
+            raise
+
+    async def _next(self) -> int:
         if self._after is None:
             self._after, self._declared = await self._line.resume(), False
         sent = await self._send_next() or await self._send_proofs()

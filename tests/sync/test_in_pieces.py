@@ -11,6 +11,7 @@ from sync.push import receipts
 from sync.push.export import seal_of
 from sync.push.ready import PIECE, ROOM, ready
 from sync.push.receipts import kept_end
+from sync.transport import UnreachableError
 from sync.wire.seals import GZIP, LEVEL, PIECE_BYTES, seal_batch, sealing
 
 
@@ -129,3 +130,18 @@ async def test_while_batch_follows_on_batch_the_receipt_is_laid_down_once_a_seco
 
     assert len(laid) == 2  # the first of four, and the last
     assert kept_end(terminal.identity).seq == (await terminal.head()).seq
+
+
+async def test_where_the_way_ends_between_two_batches_the_last_receipt_is_laid_down_all_the_same(town, monkeypatch):
+    terminal = await town.terminal()
+    await terminal.write(many=1800)
+    monkeypatch.setattr(receipts, "EVERY_S", 1000.0)
+    pusher = terminal.pusher()
+    await pusher.once()
+    await pusher.once()
+
+    await town.relay.cut()
+    with pytest.raises(UnreachableError):
+        await pusher.once()
+
+    assert kept_end(terminal.identity).seq == (await terminal.cursor()).acked_through == 1000
