@@ -13,6 +13,7 @@ from cache.ledger.facts import TWIN, switched
 from central.commands.boxes.journal import _take_all
 from central.hub import learning
 from central.lives.twins import seen_twice
+from central.register.standing import order, standing_orders
 from storage.sqlite import Store
 from sync.enrol.enrolling import DATABASE_FILE, enrol
 from sync.enrol.identity import KEY_FILE, NEXT_KEY_FILE, load_identity
@@ -23,6 +24,7 @@ from sync.wire.exports import bodies, terminal_of
 from sync.wire.messages import WireError
 from tests.sync.conftest import PROFILE
 
+OVERRUN = {"uses": [{"key": "u|wulong/first|subject:w:1|ever", "n": 1, "max": 1}]}
 NOON = 1_790_000_000_000
 SWITCH = "SELECT state FROM switches WHERE name = 'suspended'"
 FINDINGS = "SELECT kind, detail FROM findings ORDER BY seq"
@@ -106,6 +108,28 @@ async def test_what_happened_after_the_end_of_its_key_stands_apart(town):
         ("after_replacement", "granted r-after")
     ]
     assert town.rows(FACTS) == [(2,)]  # and is booked like any other
+
+
+async def test_what_a_replaced_box_was_told_and_obeyed_says_nothing_of_the_one_in_its_place(town):
+    """A stolen box could have its successor hear of no conflict, and of no order of which the number is known."""
+    old = await town.terminal("gate-a")
+    await old.write(redemption="r-a", body=OVERRUN)
+    await old.pusher().drain()
+    other = await town.terminal("gate-b")
+    await other.write(redemption="r-b", body=OVERRUN)
+    await other.pusher().drain()
+    await swapped(town, old)
+    number = town.change(lambda tx: order(tx, "gate-a", "stop_entry", reason="x", now_ms=NOON + 2000))
+    ((seq, key),) = town.rows("SELECT seq, key FROM conflicts WHERE terminal = 'gate-a'")
+    named = {"terminal": "gate-b", "redemption": "r-b", "at_ms": 1}
+    body = {"seq": seq, "conflict": "limit", "key": key, "with": [named]}
+    await old.write(kind="claim_conflict", body=body)
+    await old.write(kind="switched", body={"order": number})
+
+    await old.pusher().drain()
+
+    assert town.rows("SELECT heard FROM conflicts WHERE terminal = 'gate-a'") == [(0,)]
+    assert number in [one.number for one in town.change(lambda tx: standing_orders(tx, "gate-a"))]
 
 
 async def test_a_former_key_is_good_for_the_journal_alone(town):

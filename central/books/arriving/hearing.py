@@ -45,8 +45,12 @@ async def _hear_alone(tx: Tx, incoming: Incoming, record: Record) -> None:
 
 
 async def _hear(tx: Tx, incoming: Incoming, record: Record) -> None:
-    """Let orders and conflicts that the terminal wrote down be told no more; keep the notice of a denial."""
-    if record.kind == "claim_conflict" and not incoming.nonces:  # a hub tells of no conflicts (claims.md 7)
-        await hear(tx, incoming, record.body)
-    await hear_obeyed(tx, incoming.terminal, record.body)
+    """Let orders and conflicts that the terminal wrote down be told no more; keep the notice of a denial.
+
+    Under a former key it speaks for itself: who is in its place now was told and obeyed none of it.
+    """
+    if not incoming.former:
+        if record.kind == "claim_conflict" and not incoming.nonces:  # a hub tells of no conflicts (claims.md 7)
+            await hear(tx, incoming, record.body)
+        await hear_obeyed(tx, incoming.terminal, record.body)
     await notices.keep(tx, incoming.terminal, record, received_ms=incoming.received_ms)
