@@ -46,17 +46,24 @@ STANDING: Final = "SELECT bound FROM overruns WHERE key = $1 AND dissolved_ms IS
 DISSOLVE: Final = "UPDATE overruns SET dissolved_ms = $2 WHERE key = $1"
 SAID: Final = "said"  # no conflict: the word of a terminal that cannot be weighed yet (central.books.arriving.told)
 STANDS: Final = f"kind NOT IN ('dissolved', '{SAID}')"
-FORGET_UNHEARD: Final = f"DELETE FROM conflicts WHERE key = $1 AND heard = 0 AND {STANDS}"  # noqa: S608 - as below
+OF_BOUNDS: Final = "kind IN ('" + "', '".join(sorted(set(KINDS.values()))) + "')"
+# What is said of a bound that is explained away; an id that was granted twice stays so, also one that reads like a key.
+FORGET_UNHEARD: Final = f"DELETE FROM conflicts WHERE key = $1 AND heard = 0 AND {OF_BOUNDS}"  # noqa: S608 - as below
 TAKEN_BEFORE: Final = (
     "DELETE FROM conflicts WHERE key = $1 AND kind = 'dissolved' AND EXISTS (SELECT 1 FROM conflicts s"  # noqa: S608
     " WHERE s.terminal = conflicts.terminal AND s.epoch = conflicts.epoch AND s.seq = conflicts.seq AND s.key = $1"
-    f" AND s.{STANDS})"
+    f" AND s.{OF_BOUNDS})"
 )
 TAKE_BACK: Final = (
     "UPDATE conflicts SET kind = 'dissolved', heard = 0,"  # noqa: S608
-    f" number = (SELECT max(number) + 1 FROM conflicts) WHERE key = $1 AND {STANDS}"
+    f" number = (SELECT max(number) + 1 FROM conflicts) WHERE key = $1 AND {OF_BOUNDS}"
 )
-CLASHING: Final = f"SELECT redemption, terminal, epoch FROM conflicts WHERE key = $1 AND kind <> '{SAID}'"  # noqa: S608
+# Grants that clash no more with this key: of each nothing else stands.
+CLEARED: Final = (
+    f"SELECT c.redemption, c.terminal, c.epoch FROM conflicts c WHERE c.key = $1 AND c.kind <> '{SAID}'"  # noqa: S608
+    " AND NOT EXISTS (SELECT 1 FROM conflicts s WHERE s.terminal = c.terminal AND s.epoch = c.epoch AND s.seq = c.seq"
+    f" AND s.redemption = c.redemption AND s.{STANDS} AND NOT (s.key = $1 AND s.{OF_BOUNDS}))"
+)
 NOTE: Final = (
     "INSERT INTO conflicts (terminal, epoch, seq, kind, key, redemption,"
     " other_terminal, other_seq, other_at_ms, other_id, noticed_ms, number)"
@@ -191,7 +198,7 @@ async def _dissolve(tx: Tx, noticed: Noticed, key: str, *, now_ms: int) -> None:
     events = await tx.rows(EVENTS, key, MAX_EVENTS)
     if len(events) == MAX_EVENTS or most_at_once(events) > row[0]:
         return
-    noticed.cleared |= {(str(r), str(t), str(e)) for r, t, e in await tx.rows(CLASHING, key)}
+    noticed.cleared |= {(str(r), str(t), str(e)) for r, t, e in await tx.rows(CLEARED, key)}
     await tx.execute(FORGET_UNHEARD, key)  # whoever was told all the same says so, and is answered then
     await tx.execute(TAKEN_BEFORE, key)  # what was taken back before, and stood again
     await tx.execute(TAKE_BACK, key)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from contextlib import asynccontextmanager
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -135,6 +136,35 @@ class TestBooks:
 
         assert found[0] == found[1]
         assert found[0] == ([["dissolved"], ["dissolved"], []], [("g0", "dissolved", 0), ("g1", "dissolved", 0)])
+
+    async def test_a_redemption_named_like_a_key_hinders_nobody_from_giving_back_on_both_engines(
+        self, postgres_url, tmp_path
+    ):
+        """Two gates that lie grant under an id that is the key: of g's annulment both of their rows are spoken of."""
+        key = "u|w/x|subject:w:1|ever"
+
+        def lying(gate, at_ms):
+            return msgspec.structs.replace(granting(gate, 1, key, at_ms=at_ms), redemption=key)
+
+        named = {"terminal": "l2", "redemption": key, "at_ms": 1}
+        body = {"seq": 1, "conflict": "limit", "key": key, "with": [named]}
+        word = Record(seq=2, id="l1-2", at_ms=1, kind="claim_conflict", redemption=None, body=body)
+        undone = Record(seq=3, id="l1-3", at_ms=1_500, kind="annulled", redemption=key, body={})
+        over = Record(seq=2, id="g-2", at_ms=6_000, kind="annulled", redemption="g-r1", body={})
+        first = sealed("g", [granting("g", 1, key, at_ms=5_000)])
+        lies = sealed("l1", [lying("l1", 1_000)])
+        batches = [first, sealed("h", [granting("h", 1, key, at_ms=7_000)]), lies, sealed("l2", [lying("l2", 2_000)])]
+        batches.append(sealed("l1", [word, undone], prev=lies.links[-1].hash))
+        batches.append(sealed("g", [over], prev=first.links[-1].hash))
+        for jobs in (sqlite_books(tmp_path / "c.db"), PostgresJobs(postgres_url, SCHEMAS["postgres"])):
+            async with jobs:
+                await registered(jobs, "g", "h", "l1", "l2")
+                for batch in batches:
+                    await jobs.write(lambda tx, batch=batch: take_in(tx, batch, now_ms=5000))
+
+                assert await jobs.read(lambda tx: tx.rows("SELECT * FROM findings WHERE kind = 'unbookable'")) == []
+                stands = "SELECT terminal FROM conflicts WHERE kind = 'redemption' ORDER BY 1"
+                assert await jobs.read(lambda tx, stands=stands: tx.rows(stands)) == [("l1",), ("l2",)]
 
     async def test_of_terminals_that_give_the_same_away_at_once_every_side_is_noted(self, postgres_url):
         """Read, then write would miss most of these at READ COMMITTED (findings/postgres.md: 116 of 1 400)."""
