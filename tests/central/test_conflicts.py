@@ -5,6 +5,7 @@ import pytest
 
 from cache.journal.chain import current_epoch
 from central.books.arriving.chains import GapError
+from central.books.arriving.told import _weigh
 from central.books.bounds import Bounds
 from central.books.conflicts import most_at_once
 from central.books.intake import take_in
@@ -409,6 +410,50 @@ class TestWhatWasToldAndIsOver:
 
         assert await told(a) == words
         assert town.rows("SELECT count(*) FROM conflicts WHERE terminal = 'gate-a' AND heard = 0") == [(0,)]
+
+    async def test_a_grant_that_overran_two_bounds_clashes_until_both_are_explained_away(self, town, pair):
+        a, b = pair
+        keys = [KEY, "u|wulong/other@site:tiankeng|subject:w:1|ever"]
+        await a.write(redemption="r-a", body={"uses": [{"key": key, "n": 1, "max": 1} for key in keys]})
+        b.clock.at_ms = a.clock.at_ms - 2000
+        for number, key in enumerate(keys):
+            await b.write(redemption=f"r-{number}", body=grant(key))
+        found = []
+        await a.pusher().drain()
+        for number in range(3):
+            await b.pusher().drain()
+            found += town.rows("SELECT clash FROM redemptions WHERE redemption = 'r-a'")
+            b.clock.at_ms = a.clock.at_ms - 1000
+            await b.write(kind="annulled", redemption=f"r-{number}", body={"step": "annulled"})
+
+        assert found == [(1,), (1,), (0,)]
+        assert town.rows("SELECT sum(clashes) FROM totals") == [(0,)]
+
+    async def test_a_word_about_a_rolling_bound_is_weighed_no_more_until_something_stands(self, town, pair):
+        """No fact ends such a word: it was taken out and put back by every answer, one that told no news as well."""
+        a, b = pair
+        key = "u|wulong/tea|subject:w:1|24h"
+        await a.write(redemption="r-a", body=grant(key))
+        await b.write(redemption="r-b", body=grant(key, most=2))
+        other = {"terminal": "gate-b", "redemption": "r-b", "at_ms": b.clock.at_ms}
+        await a.write(kind="claim_conflict", body={"seq": 1, "conflict": "limit", "key": key, "with": [other]})
+        await a.pusher().drain()
+        await b.pusher().drain()
+        assert town.rows("SELECT kind FROM conflicts") == [("said",)]
+
+        assert town.change(lambda tx: _weigh(tx, "gate-a")) is False
+
+    async def test_of_one_terminals_words_so_many_wait_and_no_more(self, town, monkeypatch):
+        """Each waits at the cost of all its answers: somebody may write down what nobody ever told."""
+        monkeypatch.setattr("central.books.arriving.told.MAX_SAID", 3)
+        liar = await town.terminal("gate-l")
+        for number in range(5):
+            other = {"terminal": "gate-z", "redemption": f"r-{number}", "at_ms": 1}
+            body = {"seq": 1, "conflict": "limit", "key": f"u|x|{number}", "with": [other]}
+            await liar.write(kind="claim_conflict", body=body)
+        await liar.pusher().drain()
+
+        assert town.rows("SELECT count(*) FROM conflicts WHERE kind = 'said'") == [(3,)]
 
     @pytest.mark.parametrize("key", ["u|w/x|subject:w:9|ever", "", "n|x", "\0", "u" * 5000])
     @pytest.mark.parametrize("others", [[], [{"terminal": "gate-z", "redemption": None, "at_ms": 1}], "x", [7]])

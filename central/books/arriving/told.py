@@ -8,7 +8,9 @@ facts arrive. So:
 - where it says that something overran, and the books do not have it so (it was taken back, and forgotten, while that
   word was under way), it is told `dissolved`; nobody else is: of what never was heard of nothing need be taken back;
 - whether the books have it so can be said when they know everybody whom the word names. Until then it waits as a row of
-  the kind `said`, and is weighed with every answer to its terminal: after a restore facts come in any order;
+  the kind `said`, and is weighed with every answer to its terminal: after a restore facts come in any order. Of one
+  terminal MAX_SAID wait and no more: somebody who lies may write down what nobody told, and each costs all its answers;
+- of what no fact takes back (a rolling bound) a word waits only for what stands: `other_seq` 1 says so;
 - the word `dissolved` of something that stands, or stands again, is answered with what stands.
 """
 
@@ -23,6 +25,7 @@ from central.books.planned import Incoming
 from storage.jobs import Row, Tx, storable
 from sync.wire.messages import MAX_TOLD, Conflict, Other
 
+MAX_SAID: Final = 3 * MAX_TOLD  # words of a terminal that wait
 UNHEARD: Final = (
     "SELECT c.seq, c.kind, c.key, c.other_terminal, c.other_at_ms, c.other_id"  # noqa: S608 - figures of ours
     " FROM conflicts c JOIN terminals t ON t.terminal = c.other_terminal WHERE c.terminal = $1 AND c.heard = 0"
@@ -41,18 +44,19 @@ UNSAID: Final = f"DELETE FROM conflicts WHERE {PLACE} AND kind = '{SAID}'"  # no
 SAY: Final = (
     "INSERT INTO conflicts (terminal, epoch, seq, kind, key, redemption,"  # noqa: S608
     " other_terminal, other_seq, other_at_ms, other_id, noticed_ms, number)"
-    f" VALUES ($1, $2, $3, '{SAID}', $4, '', $5, 0, $6, $7, $8, 0) ON CONFLICT DO NOTHING"
+    f" VALUES ($1, $2, $3, '{SAID}', $4, '', $5, $9, $6, $7, $8, 0) ON CONFLICT DO NOTHING"
 )
+WAIT: Final = f"SELECT count(*) FROM conflicts WHERE terminal = $1 AND kind = '{SAID}'"  # noqa: S608
 OWN: Final = "SELECT epoch, redemption FROM uses WHERE key = $1 AND terminal = $2 AND seq = $3"
 THEIRS: Final = "SELECT seq FROM uses WHERE key = $1 AND terminal = $2 AND redemption = $3"
 # Words that waited and can be answered: what they say stands, or everybody whom they name is known and nothing stands.
 RIPE: Final = (
     "SELECT c.seq, c.key, c.other_terminal, c.other_at_ms, c.other_id, c.epoch, c.noticed_ms FROM conflicts c"  # noqa: S608
     f" WHERE c.terminal = $1 AND c.kind = '{SAID}' AND (EXISTS (SELECT 1 FROM conflicts s WHERE s.terminal = $1"
-    f" AND s.seq = c.seq AND s.key = c.key AND s.kind NOT IN ('dissolved', '{SAID}')) OR (EXISTS (SELECT 1 FROM uses u"
-    " WHERE u.key = c.key AND u.terminal = $1 AND u.seq = c.seq) AND EXISTS (SELECT 1 FROM uses u WHERE u.key = c.key"
-    " AND u.terminal = c.other_terminal AND u.redemption = c.other_id) AND NOT EXISTS (SELECT 1 FROM overruns o"
-    f" WHERE o.key = c.key AND o.dissolved_ms IS NULL))) ORDER BY c.seq, c.key LIMIT {MAX_TOLD}"
+    f" AND s.seq = c.seq AND s.key = c.key AND s.kind NOT IN ('dissolved', '{SAID}')) OR (c.other_seq = 0 AND EXISTS"
+    " (SELECT 1 FROM uses u WHERE u.key = c.key AND u.terminal = $1 AND u.seq = c.seq) AND EXISTS (SELECT 1 FROM uses u"
+    " WHERE u.key = c.key AND u.terminal = c.other_terminal AND u.redemption = c.other_id) AND NOT EXISTS (SELECT 1"
+    f" FROM overruns o WHERE o.key = c.key AND o.dissolved_ms IS NULL))) ORDER BY c.seq, c.key LIMIT {MAX_TOLD}"
 )
 
 
@@ -100,8 +104,10 @@ async def _answer(tx: Tx, terminal: str, word: Word, other: Other) -> None:
     theirs = await tx.row(THEIRS, said.key, other.terminal, other.redemption)
     ends = said.key[:1] in KINDS and window(said.key, 0) is None
     if own is None or theirs is None or not ends or await tx.row(STANDING, said.key) is not None:
-        kept = (other.terminal, other.at_ms, other.redemption, word.at_ms)
-        await tx.execute(SAY, terminal, word.epoch, said.seq, said.key, *kept)
+        waiting = await tx.row(WAIT, terminal)
+        if waiting is not None and waiting[0] < MAX_SAID:
+            kept = (other.terminal, other.at_ms, other.redemption, word.at_ms, int(not ends))
+            await tx.execute(SAY, terminal, word.epoch, said.seq, said.key, *kept)
         return
     epoch, redemption = own
     beside = (other.terminal, theirs[0], other.at_ms, other.redemption, word.at_ms)
