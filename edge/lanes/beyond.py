@@ -4,7 +4,8 @@ Rules of this file:
 
 - `Beyond` is small and owned by the decider; today it is nobody (`ThisTerminal`), a hub's client comes beside it;
 - an implementation asks for the keys that a decision would take (`weigh` says which), and answers in its time or is
-  cancelled: then it sees to it that what it had asked for is released.
+  cancelled: then it sees to it that what it had asked for is released;
+- who asks nobody answers at once, with a permit and no promise of one: then no time is kept.
 """
 
 from collections.abc import Awaitable, Callable
@@ -21,12 +22,12 @@ Weigh = Callable[[Permit], Awaitable[Dry]]
 class Beyond(Protocol):
     """Who counts for more than this terminal. Whatever an implementation raises of its own is its bug."""
 
-    async def permit(self, visit: Visit, weigh: Weigh) -> Permit:
-        """Return what may be taken for a visit; cancelled when its time is over."""
+    def permit(self, visit: Visit, weigh: Weigh) -> Awaitable[Permit] | Permit:
+        """Return what may be taken for a visit, or who will say so; cancelled when its time is over."""
         ...
 
-    async def known(self, request: Request, place: Place) -> Permit:
-        """Return what is known of something brought back without a code."""
+    def known(self, request: Request, place: Place) -> Awaitable[Permit] | Permit:
+        """Return what is known of something brought back without a code, or who will say so."""
         ...
 
     def settled(self, permit: Permit, redemption: str | None) -> None:
@@ -37,12 +38,12 @@ class Beyond(Protocol):
 class ThisTerminal:
     """Nobody beyond this terminal: it counts alone, and loses no time over it."""
 
-    async def permit(self, visit: Visit, weigh: Weigh) -> Permit:
+    def permit(self, visit: Visit, weigh: Weigh) -> Awaitable[Permit] | Permit:
         """Return that nobody was asked."""
         del visit, weigh
         return ALONE
 
-    async def known(self, request: Request, place: Place) -> Permit:
+    def known(self, request: Request, place: Place) -> Awaitable[Permit] | Permit:
         """Return that nobody was asked."""
         del request, place
         return ALONE

@@ -226,8 +226,10 @@ class Decider:
                 return settled
         return _unsettled(Reason.IN_USE, now)
 
-    async def _asked(self, asking: Awaitable[Permit], presented: Presented) -> Permit:
+    async def _asked(self, asking: Awaitable[Permit] | Permit, presented: Presented) -> Permit:
         """Wait for a permit while there is time; after that this terminal counts alone."""
+        if isinstance(asking, Permit):
+            return asking
         try:
             async with asyncio.timeout(ASK_S):
                 return await asking

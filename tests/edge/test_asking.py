@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from cache.ids import uuid7
 from cache.journal.chain import begin_epoch
 from cache.ledger import settle
-from cache.ledger.permit import Permit
+from cache.ledger.permit import ALONE, Permit
 from cache.ledger.visit import Visit
 from cache.ledger.writing import take
 from cache.pen import Pen
@@ -19,6 +19,7 @@ from credit.policy import Policy
 from credit.reasons import Outcome, Reason
 from credit.rules.benefits import parse_benefits
 from credit.tokens import open_token
+from edge.lanes.beyond import ThisTerminal
 from storage.sqlite import Store
 from sync.beyond.asking import Asking, AuthorityError
 from sync.beyond.patience import Breaker, Pending
@@ -316,6 +317,13 @@ async def test_nobody_is_asked_twice_at_once_by_lanes_that_decide_about_one_visi
 
     outcomes = sorted(one.decision.outcome for one in answers)
     assert outcomes == [Outcome.GRANT, Outcome.REFER] or [a.repeat for a in answers].count(True) == 1
+
+
+async def test_who_asks_nobody_answers_at_once_and_promises_nothing(gates):
+    one, _ = gates
+
+    assert ThisTerminal().permit(*await one.visit()) is ALONE
+    assert ThisTerminal().known(Request(), STAND) is ALONE
 
 
 def test_after_two_silent_asks_no_visitor_waits_until_somebody_answers():
