@@ -11,6 +11,7 @@ import pytest
 from cache.journal.batches import batch
 from cache.journal.chain import current_epoch, cursor, unsent, verify
 from cache.memory.checking import contradictions
+from cache.texts import from_before
 from storage.migrations import migrate, steps, version
 from storage.sqlite import connect, memory
 from tests.tools.stored import laid_down, stored
@@ -44,3 +45,15 @@ def test_a_database_of_then_opens_whole_and_nothing_that_waits_is_lost(tmp_path,
         assert conn.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert conn.execute("PRAGMA foreign_key_check").fetchall() == []
         assert conn.execute(MADE).fetchall() == memory().execute(MADE).fetchall()
+
+
+@pytest.mark.parametrize("number", sorted(STORED))
+def test_a_database_of_then_that_was_not_brought_up_is_verified_as_it_lies(tmp_path, number):
+    """A rescued card, a copy: `journal verify` looks at the file and changes nothing in it."""
+    path = laid_down(STORED[number], tmp_path / "terminal.db")
+    with closing(connect(path, writing=True)) as conn:
+        from_before(conn)
+        assert contradictions(conn, current_epoch(conn).terminal) == []
+
+        conn.execute("INSERT INTO tallies (key, n) VALUES ('u|nobody', 1)")
+        assert contradictions(conn, "gate")[0] == "u|nobody: the tally says 1, the uses say 0"
