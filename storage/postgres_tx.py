@@ -86,10 +86,14 @@ class AgainError(StoreFailedError):
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Give asyncpg's errors the names that every engine's have."""
+    """Give asyncpg's errors the names that every engine's have.
+
+    A value beyond the server's own limits (an index row of 2 704 bytes) is the value's fault: the store is well, and
+    who is written together with it need not wait.
+    """
     try:
         yield
-    except asyncpg.DataError as error:
+    except (asyncpg.DataError, asyncpg.ProgramLimitExceededError) as error:
         raise BadValueError(str(error)) from error
     except asyncpg.IntegrityConstraintViolationError as error:
         raise ConstraintError(str(error)) from error

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -165,6 +166,25 @@ class TestBooks:
                 assert await jobs.read(lambda tx: tx.rows("SELECT * FROM findings WHERE kind = 'unbookable'")) == []
                 stands = "SELECT terminal FROM conflicts WHERE kind = 'redemption' ORDER BY 1"
                 assert await jobs.read(lambda tx, stands=stands: tx.rows(stands)) == [("l1",), ("l2",)]
+
+    async def test_names_beyond_what_an_index_holds_are_a_finding_and_the_batch_is_held(self, postgres_url):
+        """Each was within its bound of letters: the store was said to have failed, and whoever waited with it again."""
+        letters = random.Random(5)
+
+        def name(many):
+            return "".join(chr(letters.randrange(0x10000, 0x10FFFF)) for _ in range(many))
+
+        long = msgspec.structs.replace(granting("a", 1, "u|" + name(510)), redemption=name(128))
+        records = [long, granting("a", 2, "u|w/x|subject:w:1|ever")]
+        async with PostgresJobs(postgres_url, SCHEMAS["postgres"]) as jobs:
+            await registered(jobs, "a")
+            batch = sealed("a", records, epoch=name(64))
+
+            taken = await jobs.write(lambda tx: take_in(tx, batch, now_ms=5000))
+
+            assert taken.receipt.acked_through == len(records)
+            assert await jobs.read(lambda tx: tx.rows("SELECT seq, kind FROM findings")) == [(1, "unbookable")]
+            assert await jobs.read(lambda tx: tx.rows("SELECT seq FROM uses")) == [(2,)]
 
     async def test_of_terminals_that_give_the_same_away_at_once_every_side_is_noted(self, postgres_url):
         """Read, then write would miss most of these at READ COMMITTED (findings/postgres.md: 116 of 1 400)."""
