@@ -152,6 +152,7 @@ class Terminal:
                 task.cancel()
         try:
             await parts.store.write(note("stopped", {}, parts.decider.now()), before=time.monotonic() + STOP_S)
+            await parts.sync.line.at_rest()  # whatever batch was under way: the newest receipt lies beside the database
         except StoreFailedError:
             log.exception("stop_not_kept")
 

@@ -5,7 +5,7 @@ Rules of this file:
 - it is written after the receipt is in the database, and fsynced; a power cut in between leaves an older receipt, which
   the journal leads to as well;
 - while batch follows on batch it is written once in EVERY_S: each time is two syncs, for which visitors' commits wait.
-  Where the way ends in between it is written at once: an older copy is told by it just then, with nobody to ask;
+  Where the way or the program ends in between it is written at once: an older copy is told by it with nobody to ask;
 - a file that does not verify says nothing: whoever can edit it can also delete it (THREAT_MODEL.md).
 """
 

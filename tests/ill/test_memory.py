@@ -14,6 +14,8 @@ from central.demo.running.processes import Child, free_ports, python
 from central.demo.running.terminal_link import TerminalLink
 from central.demo.street import town as street
 from credit.records import Record, canonical, chain_next, chain_start, encode
+from sync.enrol.identity import load_identity
+from sync.push.receipts import kept_end
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -73,6 +75,19 @@ async def lose(town, ill, tmp_path, loss):
     await town.gate.process.stop()
     loss(town, kept)
     return first, second
+
+
+async def test_a_gate_that_is_stopped_between_two_batches_leaves_its_newest_receipt_beside_the_database(town, ill):
+    """Batches that follow on each other within a second have their receipts laid down later, or at the stop."""
+    for _ in range(4):
+        for _ in range(2):
+            await granted(town, ill, town.visitors.resident(town.now_s()))
+        await town.all_arrived()
+        await town.gate.process.stop()
+        with contextlib.closing(sqlite3.connect(town.gate.database)) as conn:
+            (signed,) = conn.execute("SELECT acked_through FROM cursor").fetchone()
+        assert kept_end(load_identity(town.gate.data)).seq == signed > 0
+        await town.gate.start()
 
 
 async def outcome(town, ill, who):
