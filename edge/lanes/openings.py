@@ -9,7 +9,8 @@ Rules of this file:
   the gate's own feedback opens or ends it: a code shown again does not, whatever came of a person's attempt since;
 - a gate that surely did not open gives the use back at once. One whose "no" somebody in the wire could have said
   (`Gate.trusted`) gives nothing back by itself, and more than MAX_DENIED of them in an hour are told;
-- what the gate hears: turned is passed, not turned annuls, fire opens and holds;
+- what the gate hears: turned is passed, not turned annuls (whose word it is: `edge.lanes.gates.feedback`), fire opens
+  and holds;
 - the first attempt is written with the grant itself, in its transaction: a second commit would make everybody wait for
   the disk once more (ADR 0170). One that was written and not sent is known after a fall of this program
   (`edge.lanes.gates.unsent`), and is followed by another; after a power cut nobody knows;
@@ -66,7 +67,7 @@ class Openings:
         self._under_way: dict[str, asyncio.Event] = {}
         self._owed: deque[tuple[str, Mapping[str, str | bool]]] = deque(maxlen=MAX_OWED)
         self._denied: deque[float] = deque(maxlen=MAX_DENIED + 1)
-        self._feedback = Feedback(gate, lambda name, heard: self._later(self._fed_back(name, heard)))
+        self._feedback = Feedback(gate, lambda *told: self._later(self._fed_back(*told)))
         self.on_fire: Callable[[bool], Awaitable[object]] | None = None  # opens every lane of the terminal
         self._loop: asyncio.AbstractEventLoop | None = None  # while it runs
         self._running = 0  # openings running that were not actuated
@@ -110,7 +111,7 @@ class Openings:
     async def run(self) -> None:
         """Open for each in turn, and hear what the gate tells; runs as long as the lane does."""
         self._loop = asyncio.get_running_loop()
-        async with asyncio.TaskGroup() as group:
+        async with self._feedback, asyncio.TaskGroup() as group:
             if self._gate is not None:
                 group.create_task(self._listen(self._gate))
             while True:
@@ -138,6 +139,7 @@ class Openings:
         if self._gate is None:
             return refused("this lane has no gate")
         done = await self._bounded(self._gate.hold(open_=open_))
+        self._feedback.held(open_=open_, outcome=done.outcome)
         if open_ and done.outcome is not Outcome.ACTUATED:  # one that cannot be held is at least opened
             done = await self._bounded(self._gate.open(Attempt(lane=self._lane, redemption=EMERGENCY)))
         self._owe("emergency", {"open": open_, "lane": self._lane, "by": by, "outcome": done.outcome.value})
@@ -193,13 +195,12 @@ class Openings:
         assert self._gate is not None  # noqa: S101 - nothing is asked for without one
         attempt = self._attempt(redemption, number, heads)
         self._decider.unsent.leaves(attempt.id)
+        self._feedback.sent(attempt, of=redemption, by_person=person)
         done = await self._bounded(self._gate.open(attempt))
         if done.outcome is Outcome.UNKNOWN:
             asked = await self._asked(attempt)
             done = done if asked.outcome is Outcome.UNKNOWN else asked
         self._decider.reached("after-actuator")
-        if done.outcome is Outcome.ACTUATED:
-            self._feedback.opened(redemption)
         await self._note(redemption, number, done, gives_back=not person)
 
     async def _note(self, redemption: str, number: int, done: Done, *, gives_back: bool) -> None:
@@ -220,12 +221,15 @@ class Openings:
             log.exception("outcome_not_kept", extra={"lane": self._lane})
         if annulled is not None and annulled.error is None:
             self._told(redemption, "given_back")
+        self._feedback.answered(self._attempt(redemption, number, 1), done.outcome, sure=sure)
         self._say(redemption, done.outcome)
 
     async def _leave(self, opening: Opening) -> None:
         assert self._gate is not None  # noqa: S101 - nothing is asked for without one
         attempt = self._attempt(opening.name, 1, opening.heads)
+        self._feedback.sent(attempt, of=None)
         done = await self._bounded(self._gate.open(attempt))
+        self._feedback.answered(attempt, done.outcome, sure=self._gate.trusted or not done.sent)
         self._say(opening.name, done.outcome)
         self._owe(
             done.outcome.value, {"attempt": attempt.id, "lane": self._lane, "why": done.detail[: attempts.MAX_WHY]}
@@ -304,10 +308,14 @@ class Openings:
         else:
             await self.on_fire(open_)
 
-    async def _fed_back(self, redemption: str, heard: Heard) -> None:
-        step = steps.passed if heard is Heard.TURNED else steps.annul
+    async def _fed_back(self, redemption: str, heard: Heard, settles: int | None) -> None:
+        def job(pen: Pen) -> Stepped:
+            if settles is not None:
+                return attempts.went_through(pen, redemption, settles)
+            return (steps.passed if heard is Heard.TURNED else steps.annul)(pen, redemption)
+
         try:
-            stepped: Stepped = await self._write(lambda pen: step(pen, redemption))
+            stepped = await self._write(job)
         except StoreFailedError:
             log.exception("feedback_not_kept", extra={"lane": self._lane})
             return

@@ -23,7 +23,7 @@ from credit.inputs import Now, Place, Request
 from credit.policy import Policy
 from credit.reasons import Outcome as Answer
 from credit.rules.benefits import parse_benefits
-from edge.actuators.gate import Heard, Plain, refused, unanswered, unsent, well
+from edge.actuators.gate import Attempt, Heard, Outcome, Plain, refused, unanswered, unsent, well
 from edge.lanes.gates.feedback import Feedback
 from edge.lanes.gates.opening import Opening
 from edge.lanes.gates.unsent import Unsent
@@ -110,6 +110,8 @@ class Controller(Plain):
             return unsent("away")
         self.did[attempt.id] = opens
         self.openings += opens
+        if opens:
+            self.opens(attempt)
         if answers == "truth":
             return well() if opens else refused("no")
         if answers == "lie":
@@ -120,6 +122,9 @@ class Controller(Plain):
             await asyncio.sleep(self.timeout_s + SLACK_S + 0.01)  # the lane has given up by then
             return well() if opens else refused("no")
         return unanswered("cut")
+
+    def opens(self, attempt):
+        """Open, in truth."""
 
     async def opened(self, attempt):
         if not self.askable:
@@ -166,7 +171,7 @@ class World:
         await self.store.write(lambda conn: upkeep.renew_grace(conn, self.clock.now()))
         self.start()
 
-    async def show(self, code=b"n1", *, ago_s=0.0, asked=True):
+    async def show(self, code=b"n1", *, who=b"wang", ago_s=0.0, asked=True):
         """Show the code; return what is answered. The opening that it asks for is `ago_s` seconds old.
 
         `asked`: False where the program ends before it asks for it.
@@ -174,9 +179,9 @@ class World:
         token = Token(
             issuer="wulong",
             kid=b"k" * 8,
-            token_id=b"wang----",
+            token_id=who + b"----",
             token_class=TokenClass.BOUND,
-            subject=b"wang" * 4,
+            subject=who * 4,
             tier=3,
             issued_at=0,
             expires=2**40,
@@ -260,7 +265,7 @@ def played(controller, loop=None):
         async def whole(page):
             world = World(controller, page)
             try:
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(10 if loop is None else 10_000):  # of that loop's own time
                     await story(world)
             finally:
                 await world.stop()
@@ -320,7 +325,21 @@ def test_facts_of_an_attempt_that_were_damaged_on_the_disk_end_no_lane_and_open_
 
 WAYS = st.tuples(st.booleans(), st.sampled_from(["truth", "never", "late", "cut", "lie", "away"]))
 ACTS = st.sampled_from(
-    ["show", "show", "restart", "fall unsent", "power cut unsent", "person", "turned", "not_turned", "late", "ill"]
+    [
+        *(
+            "show",
+            "show",
+            "restart",
+            "fall unsent",
+            "power cut unsent",
+            "person",
+            "turned",
+            "not_turned",
+            "late",
+            "ill",
+        ),
+        "minute",
+    ]
 )
 
 
@@ -355,6 +374,8 @@ def test_two_visitors_never_pass_on_one_code_whatever_the_controller_does(ways, 
                 except StoreFailedError:
                     continue
                 await world.settled()
+            elif act == "minute":
+                await asyncio.sleep(60)
             elif act == "late":
                 world.clock.at_ms += 11_000
             elif act == "restart":
@@ -378,6 +399,108 @@ def test_two_visitors_never_pass_on_one_code_whatever_the_controller_does(ways, 
     tried = [body["attempt"] for kind, body in world.facts() if kind == "actuating"]
     if tried and tried == sure and not world.asked_by_people:
         assert world.uses() == 0  # known not to have opened, each of them: nobody is charged
+
+
+HOLDERS = (b"wang", b"chen", b"lili")
+TRUTHFUL = st.tuples(st.booleans(), st.sampled_from(["truth", "truth", "never", "late", "cut", "away"]))
+DEEDS = st.sampled_from(
+    [
+        *HOLDERS,
+        *HOLDERS,
+        "person",
+        "walk",
+        "walk",
+        "walk unheard",
+        "first walks",
+        "close",
+        "seconds",
+        "minute",
+        "restart",
+    ]
+)
+
+
+class Turnstile(Controller):
+    """A controller whose own word is true: who may still walk through (`may`), and who did (`walked`)."""
+
+    turn_within_s = 8.0
+
+    def __init__(self, ways, **more):
+        super().__init__(ways, **more)
+        self.may, self.walked, self.opened_for = [], set(), set()
+
+    def opens(self, attempt):
+        self.opened_for.add(attempt.redemption)
+        self.may.append((attempt.redemption, asyncio.get_running_loop().time()))
+
+    def walk(self, *, first=False, heard=True):
+        now = asyncio.get_running_loop().time()
+        self.may = [(name, at) for name, at in self.may if now - at < self.turn_within_s - 1]
+        if not self.may:
+            return
+        name, _at = self.may.pop(0 if first else -1)
+        self.walked.add(name)
+        if heard:
+            self.hear(Heard.TURNED)
+        else:
+            self.deaf += 1
+
+    def close(self):
+        """Close behind the last for whom it opened, if that one has not walked through."""
+        now = asyncio.get_running_loop().time()
+        if self.may and now - self.may.pop()[1] < self.turn_within_s:
+            self.hear(Heard.NOT_TURNED)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    ways=st.lists(TRUTHFUL, max_size=8),
+    deeds=st.lists(DEEDS, min_size=1, max_size=14),
+    trusted=st.booleans(),
+    askable=st.booleans(),
+)
+@example(
+    ways=[(True, "truth"), (True, "cut")],
+    deeds=["minute", b"wang", "walk unheard", b"chen", "close"],
+    trusted=True,
+    askable=False,
+)
+@example(ways=[], deeds=["minute", b"wang", b"chen", "walk unheard", "close"], trusted=False, askable=False)
+@example(
+    ways=[(True, "truth"), (True, "truth")],
+    deeds=["minute", b"wang", "walk unheard", "person", "close"],
+    trusted=True,
+    askable=False,
+)
+def test_a_gate_that_says_what_is_true_annuls_nobody_who_walked_and_lets_nobody_have_passed_for_whom_it_did_not_open(
+    ways, deeds, trusted, askable
+):
+    controller = Turnstile(ways, trusted=trusted, askable=askable)
+
+    async def story(world):
+        await asyncio.sleep(0)
+        for deed in deeds:
+            if isinstance(deed, bytes):
+                await world.show(deed[:2], who=deed)
+            elif deed == "person":
+                await world.person()
+            elif deed == "restart":
+                await world.end(power=True)
+                await asyncio.sleep(0)
+            elif deed in ("seconds", "minute"):
+                await asyncio.sleep(5.0 if deed == "seconds" else 60.0)
+                world.clock.at_ms += 11_000
+            elif deed == "close":
+                controller.close()
+            else:
+                controller.walk(first=deed == "first walks", heard=deed != "walk unheard")
+            await world.settled()
+            states = dict(world.store.conn.execute("SELECT id, state FROM redemptions"))
+            assert not [name for name in controller.walked if states[name] in ("annulled", "reversed")]
+            assert {name for name, state in states.items() if state == "passed"} <= controller.opened_for
+            assert len(controller.walked) <= len(HOLDERS)
+
+    played(controller, Instant)(story)
 
 
 def test_a_gate_is_approached_from_within_the_writing_of_its_grant_on_whatever_thread():
@@ -630,6 +753,7 @@ def test_who_leaves_is_let_out_at_once_and_the_fact_follows_when_the_store_can()
 
 def test_feedback_passes_and_annuls():
     async def story(world):
+        await asyncio.sleep(100)
         await world.show()
         await world.settled()
         world.controller.hear(Heard.NOT_TURNED)
@@ -640,7 +764,7 @@ def test_feedback_passes_and_annuls():
         world.controller.hear(Heard.TURNED)
         await world.settled()
 
-    world = played(Controller([]))(story)
+    world = played(Controller([]), Instant)(story)
 
     assert world.kinds() == [
         *("granted", "actuating", "actuated", "annulled"),
@@ -720,12 +844,268 @@ def test_who_walked_through_in_time_is_not_annulled_and_a_gate_that_was_deaf_say
         ended, over = [], asyncio.Event()
         ill = Gate()
         quick, deaf = (Feedback(gate, lambda *told: ended.append(told)) for gate in (Gate(), ill))
-        quick.opened("r1")
-        deaf.opened("r2")
+        opened(quick, "r1")
+        opened(deaf, "r2")
         quick.hear(Heard.TURNED)
         ill.deaf += 1
-        Feedback(Gate(), lambda *_: over.set()).opened("the last to end")
+        opened(Feedback(Gate(), lambda *_: over.set()), "the last to end")
         await asyncio.wait_for(over.wait(), 5)
         return ended
 
-    assert asyncio.run(story()) == [("r1", Heard.TURNED)]
+    assert asyncio.run(story()) == [("r1", Heard.TURNED, None)]
+
+
+def opened(feedback, redemption):
+    """Have a gate open for a redemption, as far as what it tells is concerned."""
+    attempt = Attempt(lane="A", redemption=redemption)
+    feedback.sent(attempt, of=redemption)
+    feedback.answered(attempt, Outcome.ACTUATED)
+
+
+class Heart:
+    """A gate as its lane hears it, and what came of it: (redemption, what, the attempt in doubt that it settles)."""
+
+    def __init__(self, *, turn_within_s=8.0):
+        self.turn_within_s, self.deaf, self.ended = turn_within_s, 0, []
+        self.feedback = Feedback(self, lambda name, heard, settles: self.ended.append((name, heard.value, settles)))
+
+    def sent(self, name, number=1, *, of=True, **more):
+        heads = more.pop("heads", 1)
+        self.feedback.sent(
+            Attempt(lane="A", redemption=name, number=number, heads=heads), of=name if of else None, **more
+        )
+
+    def answered(self, name, outcome, number=1, **more):
+        self.feedback.answered(Attempt(lane="A", redemption=name, number=number), outcome, **more)
+
+    def tried(self, name, outcome, number=1, **more):
+        self.sent(name, number, **more)
+        self.answered(name, outcome, number)
+
+    def turned(self):
+        self.feedback.hear(Heard.TURNED)
+
+    def not_turned(self):
+        self.feedback.hear(Heard.NOT_TURNED)
+
+
+YES, NO, NOBODY_KNOWS = Outcome.ACTUATED, Outcome.NOT_ACTUATED, Outcome.UNKNOWN
+A_PASSED, B_PASSED, B_SETTLED = ("a", "turned", None), ("b", "turned", None), ("b", "turned", 1)
+WHOSE = {
+    "the last that opened": (lambda g: (g.tried("a", YES), g.tried("b", YES), g.turned()), [B_PASSED]),
+    "the doubt, when its predecessor has passed": (
+        lambda g: (g.tried("a", YES), g.turned(), g.tried("b", NOBODY_KNOWS), g.turned()),
+        [A_PASSED, B_SETTLED],
+    ),
+    "nobody: the last that opened or the doubt": (
+        lambda g: (g.tried("a", YES), g.tried("b", NOBODY_KNOWS), g.turned(), g.turned(), g.not_turned()),
+        [],
+    ),
+    "nobody: the doubt or who was opened for after it": (
+        lambda g: (g.tried("a", NOBODY_KNOWS), g.tried("b", YES), g.turned(), g.not_turned()),
+        [],
+    ),
+    "nobody: two doubts": (lambda g: (g.tried("a", NOBODY_KNOWS), g.tried("b", NOBODY_KNOWS), g.turned()), []),
+    "one redemption, whichever attempt it was": (
+        lambda g: (g.tried("b", NOBODY_KNOWS), g.tried("b", YES, 2, by_person=True), g.turned()),
+        [B_PASSED],
+    ),
+    "a doubt that the gate denied later is none": (
+        lambda g: (
+            g.tried("a", NOBODY_KNOWS),
+            g.answered("a", NO),
+            g.tried("b", NOBODY_KNOWS),
+            g.turned(),
+        ),
+        [B_SETTLED],
+    ),
+    "a doubt that the gate denied in words that can be forged stays one": (
+        lambda g: (
+            g.sent("a"),
+            g.answered("a", NO, sure=False),
+            g.tried("b", NOBODY_KNOWS),
+            g.turned(),
+        ),
+        [],
+    ),
+    "a passage before the answer is kept until then": (
+        lambda g: (g.sent("b"), g.turned(), g.answered("b", YES), g.not_turned()),
+        [B_PASSED],
+    ),
+    "a passage before an answer that never came settles the doubt": (
+        lambda g: (g.sent("b"), g.turned(), g.answered("b", NOBODY_KNOWS)),
+        [B_SETTLED],
+    ),
+    "a passage before a no is nobody's": (lambda g: (g.sent("b"), g.turned(), g.answered("b", NO)), []),
+    "a passage while another is opened for is the earlier one's, and no silence is the later one's": (
+        lambda g: (g.tried("a", YES), g.sent("b"), g.turned(), g.answered("b", YES), g.not_turned()),
+        [A_PASSED],
+    ),
+    "a closing while another is opened for annuls neither": (
+        lambda g: (g.tried("a", YES), g.sent("b"), g.not_turned(), g.answered("b", YES)),
+        [],
+    ),
+    "a closing beside a doubt annuls nobody": (
+        lambda g: (g.tried("a", YES), g.tried("b", NOBODY_KNOWS), g.not_turned()),
+        [],
+    ),
+    "a closing behind one whom another followed annuls neither": (
+        lambda g: (g.tried("a", YES), g.tried("b", YES), g.not_turned()),
+        [],
+    ),
+    "two who were opened for, or the doubt": (
+        lambda g: (g.tried("a", YES), g.tried("b", YES), g.turned(), g.tried("c", NOBODY_KNOWS), g.turned()),
+        [B_PASSED],
+    ),
+    "a closing after a person's attempt annuls nobody": (
+        lambda g: (g.tried("a", YES), g.tried("a", YES, 2, by_person=True), g.not_turned()),
+        [],
+    ),
+    "who leaves is nobody's redemption": (
+        lambda g: (g.tried("a", YES), g.tried("exit-7", YES, of=False), g.not_turned(), g.turned()),
+        [],
+    ),
+    "who leaves, or the doubt": (
+        lambda g: (g.tried("exit-7", YES, of=False), g.tried("b", NOBODY_KNOWS), g.turned()),
+        [],
+    ),
+    "the others of a group, or the doubt": (
+        lambda g: (g.tried("a", YES, heads=3), g.turned(), g.tried("b", NOBODY_KNOWS), g.turned()),
+        [A_PASSED],
+    ),
+    "whoever was opened for before a start, or the doubt": (
+        lambda g: (g.tried("b", NOBODY_KNOWS), g.turned()),
+        [],
+    ),
+    "anybody at a gate that is held open": (
+        lambda g: (
+            g.tried("a", YES),
+            g.feedback.held(open_=True, outcome=YES),
+            g.turned(),
+            g.tried("b", YES),
+            g.not_turned(),
+            g.feedback.held(open_=False, outcome=YES),
+            g.tried("b", NOBODY_KNOWS, 2),
+            g.turned(),
+        ),
+        [],
+    ),
+    "a gate that was not to be held says who walks as before": (
+        lambda g: (g.feedback.held(open_=True, outcome=NO), g.tried("b", YES), g.turned()),
+        [B_PASSED],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WHOSE)
+def test_a_gate_s_own_word_is_about(case):
+    story, ended = WHOSE[case]
+
+    async def told():
+        gate = Heart()
+        async with gate.feedback:
+            if "before a start" not in case:
+                await asyncio.sleep(100)
+            story(gate)
+        return gate.ended
+
+    with asyncio.Runner(loop_factory=Instant) as runner:
+        assert runner.run(told()) == ended
+
+
+@pytest.mark.parametrize(
+    ("story", "ended"),
+    [
+        ([("b", NOBODY_KNOWS), 7.0, "turned"], [B_SETTLED]),
+        ([("b", NOBODY_KNOWS), 9.0, "turned"], []),
+        ([("a", YES), 7.0, ("b", NOBODY_KNOWS), 5.0], []),
+        ([("a", NOBODY_KNOWS), 17.0, ("b", YES), 9.0], [("b", "not_turned", None)]),
+        ([("a", NOBODY_KNOWS), 17.0, ("b", YES), "turned"], [B_PASSED]),
+        ([("a", YES), 9.0, ("b", NOBODY_KNOWS), "turned"], [("a", "not_turned", None)]),
+        ([("a", YES), 17.0, ("b", NOBODY_KNOWS), "turned"], [("a", "not_turned", None), B_SETTLED]),
+        ([("a", YES), 17.0, "turned"], [("a", "not_turned", None), A_PASSED]),
+    ],
+    ids=[
+        "the doubt in its time",
+        "nobody, when the gate is late",
+        "nobody by silence beside a doubt",
+        "silence, once a doubt is over",
+        "the last that opened, once a doubt is over",
+        "nobody: one that is late or a doubt",
+        "the doubt, once the one before is over",
+        "one that is late",
+    ],
+)
+def test_as_time_goes_a_gate_s_own_word_is_about(story, ended):
+    async def told():
+        gate = Heart()
+        for act in story:
+            if act == "turned":
+                gate.turned()
+            elif isinstance(act, float):
+                await asyncio.sleep(act)
+            else:
+                gate.tried(*act)
+        return gate.ended
+
+    with asyncio.Runner(loop_factory=Instant) as runner:
+        assert runner.run(told()) == ended
+
+
+async def two_visitors(world, second):
+    """Play one who was opened for, one whose attempt was not answered, and what the gate tells then."""
+    await asyncio.sleep(100)
+    await world.show(b"n1", who=b"wang")
+    await world.settled()
+    await world.show(b"n2", who=b"chen")
+    await world.settled()
+    world.controller.hear(second)
+    await world.settled()
+
+
+@pytest.mark.parametrize("what", ["leaves", "held"])
+def test_whoever_leaves_or_walks_through_a_gate_held_open_is_not_the_visitor_before(what):
+    class Held(Controller):
+        async def hold(self, *, open_):
+            return well()
+
+    async def story(world):
+        await asyncio.sleep(100)
+        await world.show()
+        await world.settled()
+        if what == "leaves":
+            world.openings.ask(Opening("exit-7", None))
+        else:
+            await world.openings.hold(open_=True, by="Wang")
+        await world.settled()
+        world.controller.hear(Heard.TURNED)
+        await world.settled()
+
+    world = played(Held([]), Instant)(story)
+
+    assert "passed" not in world.kinds()
+
+
+def test_a_gate_that_closed_after_an_attempt_in_doubt_does_not_annul_the_visitor_before():
+    world = played(Controller([(True, "truth"), (True, "cut")]), Instant)(
+        lambda world: two_visitors(world, Heard.NOT_TURNED)
+    )
+
+    assert "annulled" not in world.kinds()
+    assert world.uses() == 2
+
+
+def test_who_walked_through_after_an_attempt_in_doubt_has_passed_and_the_gate_had_opened():
+    async def story(world):
+        await asyncio.sleep(100)
+        await world.show()
+        await world.settled()
+        assert world.kinds() == ["granted", "actuating", "unknown"]
+        world.controller.hear(Heard.TURNED)
+        await world.settled()
+
+    world = played(Controller([(True, "cut")]), Instant)(story)
+
+    assert world.kinds()[3:] == ["passed", "actuated"]
+    assert world.facts()[4][1]["attempt"] == f"{world.served[0]}.1"
+    assert world.told[-1] == (world.served[0], "passed")
