@@ -8,7 +8,8 @@ Rules of this file:
 - a batch is kept as the terminal sent it, seal and all: the hub changes nothing and can invent nothing;
 - it is counted here before it goes up, so that the next gate hears of it also with the WAN cut;
 - only the platform's receipt for it removes it (`settle`); batches of one terminal go up in the order they came; what
-  the platform cannot take holds up its own terminal alone;
+  the platform cannot take holds up its own terminal alone. A platform that is there for moments only hears first of
+  whoever has waited longest;
 - a terminal says where its journal ends (`held?through=`): when that is here, it has been heard out (claims.md 8). Who
   says so before decisions that were under way at our start have ended is answered after that, and says it again.
 """
@@ -49,7 +50,7 @@ OLDEST: Final = (
     "SELECT f.epoch, f.first, f.last, f.head, f.body, (SELECT max(o.last) FROM forwards o WHERE o.terminal = $1)"
     " FROM forwards f WHERE f.terminal = $1 ORDER BY f.received_ms, f.first LIMIT 1"
 )
-WHOSE: Final = "SELECT DISTINCT terminal FROM forwards ORDER BY terminal"
+WHOSE: Final = "SELECT terminal FROM forwards GROUP BY terminal ORDER BY min(received_ms), terminal"
 SENT: Final = "DELETE FROM forwards WHERE terminal = $1 AND epoch = $2 AND first = $3 AND head = $4"
 KEPT: Final = "SELECT count(*), coalesce(sum(last - first + 1), 0) FROM forwards"
 
@@ -194,7 +195,7 @@ class Journals:
                 await self.send_on()
 
     async def send_on(self) -> None:
-        """Send what waits, terminal by terminal, as far as the platform takes it."""
+        """Send what waits, as far as the platform takes it: terminal by terminal, who has waited longest first."""
         try:
             whose = [row[0] for row in await self._books.read(lambda tx: tx.rows(WHOSE))]
             for terminal in whose:
