@@ -9,13 +9,11 @@ Rules of this file:
   the gate's own feedback opens or ends it: a code shown again does not, whatever came of a person's attempt since;
 - a gate that surely did not open gives the use back at once. One whose "no" somebody in the wire could have said
   (`Gate.trusted`) gives nothing back by itself, and more than MAX_DENIED of them in an hour are told;
-- what the gate hears: turned is passed, not turned annuls (whose word it is: `edge.lanes.gates.feedback`), fire opens
-  and holds;
+- what the gate hears: turned is passed, not turned annuls (whose: `edge.lanes.gates.feedback`), fire opens and holds;
 - the first attempt is written with the grant itself, in its transaction: a second commit would make everybody wait for
   the disk once more (ADR 0170). One that was written and not sent is known after a fall of this program
   (`edge.lanes.gates.unsent`), and is followed by another; after a power cut nobody knows;
-- while an attempt is being written, with its grant or by itself, a gate is approached (`Gate.approach`): connected to,
-  asked for nothing;
+- while an attempt is being written its gate is approached (`Gate.approach`): connected to, asked for nothing;
 - what could not be begun within BEGIN_S is not sent: whoever asked has gone, and the use is given back;
 - a lane without a gate writes no attempt;
 - stopping finishes what is in hand first.
@@ -303,10 +301,7 @@ class Openings:
         self._decider.errands.send(f"gate {self._lane}", work)
 
     async def _burning(self, *, open_: bool) -> None:
-        if self.on_fire is None:
-            await self.hold(open_=open_, by="fire input")
-        else:
-            await self.on_fire(open_)
+        await (self.on_fire(open_) if self.on_fire else self.hold(open_=open_, by="fire input"))
 
     async def _fed_back(self, redemption: str, heard: Heard, settles: int | None) -> None:
         def job(pen: Pen) -> Stepped:
