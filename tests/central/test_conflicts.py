@@ -186,15 +186,20 @@ async def test_a_late_use_is_told_once_and_not_with_each_earlier_one(town, pair)
     assert (len(await told(a)), len(await told(b))) == (1, 6)
 
 
-async def test_granted_granted_annulled_is_no_conflict_once_the_annulment_is_heard(town, pair):
-    """Both at the time of the grants knew of nobody; the first was undone before the second was given."""
-    a, b = pair
+async def undone(a, b):
+    """Let `a` grant and annul, and then `b` grant; all that is known is that both granted."""
     await a.write(redemption="r-a", body=grant())
     await a.pusher().drain()
     a.clock.at_ms += 1000
     await a.write(kind="annulled", redemption="r-a", body={"step": "annulled"})
     b.clock.at_ms += 2000
     await b.write(redemption="r-b", body=grant())
+
+
+async def test_granted_granted_annulled_is_no_conflict_once_the_annulment_is_heard(town, pair):
+    """Both at the time of the grants knew of nobody; the first was undone before the second was given."""
+    a, b = pair
+    await undone(a, b)
     assert await told(b) == [("limit", "gate-a")]
     await a.pusher().drain()
 
@@ -324,18 +329,9 @@ KEY = "u|wulong/first@site:tiankeng|subject:w:1|ever"
 class TestWhatWasToldAndIsOver:
     """A terminal's own fact is the witness of what it was told: answers get lost, and are given before a restore."""
 
-    async def undone(self, town, a, b):
-        """Let `a` grant and annul, and then `b` grant; all that is known is that both granted."""
-        await a.write(redemption="r-a", body=grant())
-        await a.pusher().drain()
-        a.clock.at_ms += 1000
-        await a.write(kind="annulled", redemption="r-a", body={"step": "annulled"})
-        b.clock.at_ms += 2000
-        await b.write(redemption="r-b", body=grant())
-
     async def test_a_gate_whose_word_was_under_way_when_the_conflict_dissolved_is_told_so(self, town, pair):
         a, b = pair
-        await self.undone(town, a, b)
+        await undone(a, b)
         pusher = b.pusher()
         await pusher._line.ask()
         await pusher._send_next()  # its answer tells; what b writes down is not sent yet
@@ -349,7 +345,7 @@ class TestWhatWasToldAndIsOver:
 
     async def test_who_never_heard_of_it_is_told_nothing(self, town, pair, monkeypatch):
         a, b = pair
-        await self.undone(town, a, b)
+        await undone(a, b)
         monkeypatch.setattr("sync.push.line.take_in", lambda *_args, **_kwargs: 1 / 0)  # the answer is lost on the way
         pusher = b.pusher()
         with pytest.raises(ZeroDivisionError):
@@ -364,7 +360,7 @@ class TestWhatWasToldAndIsOver:
         """The second taking back stumbled over the row of the first, and the batch that told of it was unbookable."""
         a, b = pair
         c = await town.terminal("gate-c")
-        await self.undone(town, a, b)
+        await undone(a, b)
         await told(b)
         await told(a)
         c.clock.at_ms = b.clock.at_ms + 1000
